@@ -1,0 +1,116 @@
+//! Accounts: users and organizations, which share one name space, and membership.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+use crate::name::Namespace;
+
+/// Number of an account in the metadata store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountId(pub i64);
+
+/// A user or an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountKind {
+    /// A person or a machine that signs in.
+    User,
+    /// A group of users that owns repositories.
+    Organization,
+}
+
+impl AccountKind {
+    /// Gives the stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Organization => "organization",
+        }
+    }
+}
+
+impl FromStr for AccountKind {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "user" => Ok(Self::User),
+            "organization" => Ok(Self::Organization),
+            _ => Err(Error::Invalid { field: "account kind", reason: "must be user or organization".into() }),
+        }
+    }
+}
+
+/// An account. Its name is a namespace for repositories.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Number in the metadata store.
+    pub id: AccountId,
+    /// Public id, stable for ever.
+    pub uuid: Uuid,
+    /// User or organization.
+    pub kind: AccountKind,
+    /// Name and namespace.
+    pub name: Namespace,
+    /// False when signing in and all its tokens are switched off.
+    pub is_active: bool,
+    /// True for operators of the whole registry.
+    pub is_administrator: bool,
+    /// Counts changes of the password and "sign out everywhere": tokens of an older count are void.
+    pub credential_epoch: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// What a member may do in an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OrganizationRole {
+    /// Pulls from all repositories of the organization.
+    Member,
+    /// Also creates, pushes to and deletes repositories.
+    Editor,
+    /// Also manages members and settings.
+    Owner,
+}
+
+impl OrganizationRole {
+    /// Gives the stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Editor => "editor",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+impl fmt::Display for OrganizationRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for OrganizationRole {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "member" => Ok(Self::Member),
+            "editor" => Ok(Self::Editor),
+            "owner" => Ok(Self::Owner),
+            _ => Err(Error::Invalid { field: "role", reason: "must be owner, editor or member".into() }),
+        }
+    }
+}
+
+/// One member of an organization.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The user's name.
+    pub user: Namespace,
+    /// What the user may do.
+    pub role: OrganizationRole,
+    /// When the membership began.
+    pub created_at: Timestamp,
+}

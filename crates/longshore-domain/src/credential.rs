@@ -1,0 +1,229 @@
+//! Credentials and the principal that they prove.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::account::AccountId;
+use crate::clock::Entropy;
+use crate::error::{Error, Result};
+use crate::name::Namespace;
+
+/// Shortest password that a user may have, in characters.
+pub const PASSWORD_MINIMUM_CHARACTERS: usize = 10;
+/// Longest secret that is looked at, in bytes; longer ones are wrong without being hashed.
+pub const SECRET_LIMIT_BYTES: usize = 4096;
+/// Longest label of an access token, in characters.
+pub const TOKEN_LABEL_LIMIT_CHARACTERS: usize = 100;
+
+/// Number of an access token in the metadata store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AccessTokenId(pub i64);
+
+/// What an access token may do at most. Each scope includes the ones before it.
+///
+/// Docker Hub API, "Personal access tokens", scopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Pull from public repositories.
+    PublicRead,
+    /// Pull.
+    Read,
+    /// Pull and push.
+    Write,
+    /// Pull, push and delete.
+    Admin,
+}
+
+impl Scope {
+    /// Gives the scope as written in APIs, for example `repo:read`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PublicRead => "repo:public_read",
+            Self::Read => "repo:read",
+            Self::Write => "repo:write",
+            Self::Admin => "repo:admin",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "repo:public_read" => Ok(Self::PublicRead),
+            "repo:read" => Ok(Self::Read),
+            "repo:write" => Ok(Self::Write),
+            "repo:admin" => Ok(Self::Admin),
+            _ => Err(Error::Invalid {
+                field: "scope",
+                reason: "must be repo:public_read, repo:read, repo:write or repo:admin".into(),
+            }),
+        }
+    }
+}
+
+/// A secret of 256 random bits with a prefix that tells its kind. Shown once, stored as a hash.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Prefix of access tokens.
+    pub const ACCESS_TOKEN_PREFIX: &str = "lsp_";
+    /// Prefix of refresh tokens of the token service.
+    pub const REFRESH_TOKEN_PREFIX: &str = "lsr_";
+
+    /// Makes a new secret.
+    pub fn generate(prefix: &str, entropy: &dyn Entropy) -> Self {
+        let mut random = [0; 32];
+        entropy.fill(&mut random);
+        Self(format!("{prefix}{}", hex::encode(random)))
+    }
+
+    /// Gives the secret itself, to be shown to its owner once.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Gives what is stored.
+    pub fn hash(&self) -> SecretHash {
+        SecretHash::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// SHA-256 of a random secret: enough for 256 random bits, and quick to look up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretHash(pub [u8; 32]);
+
+impl SecretHash {
+    /// Hashes a secret as it was presented.
+    pub fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(…)")
+    }
+}
+
+/// An access token of a user or an organization, without its secret.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// Number in the metadata store.
+    pub id: AccessTokenId,
+    /// Public id.
+    pub uuid: Uuid,
+    /// Whose authority it carries.
+    pub account_id: AccountId,
+    /// What its owner calls it.
+    pub label: String,
+    /// What it may do at most.
+    pub scope: Scope,
+    /// False while its owner has it switched off.
+    pub is_active: bool,
+    /// When it stops working; `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl AccessToken {
+    /// Tells whether it works at this time.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.is_active && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+/// Who acts, after authentication.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// Nobody signed in.
+    Anonymous,
+    /// The person at the machine: an administration command, or the server itself.
+    Operator,
+    /// An account, by password or by a token.
+    Account(AccountPrincipal),
+}
+
+/// An account that acts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AccountPrincipal {
+    /// The account.
+    pub account_id: AccountId,
+    /// Its name, for messages and logs.
+    pub name: Namespace,
+    /// Its count of credential changes when it signed in.
+    pub credential_epoch: i64,
+    /// The access token that it signed in with, if any.
+    pub access_token: Option<(AccessTokenId, Scope)>,
+}
+
+impl Principal {
+    /// Gives the account, if one acts.
+    pub fn account(&self) -> Option<&AccountPrincipal> {
+        match self {
+            Self::Account(account) => Some(account),
+            Self::Anonymous | Self::Operator => None,
+        }
+    }
+
+    /// Gives the account's number, if one acts.
+    pub fn account_id(&self) -> Option<AccountId> {
+        self.account().map(|account| account.account_id)
+    }
+
+    /// Gives a name for logs and audit events.
+    pub fn display_name(&self) -> &str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Operator => "operator",
+            Self::Account(account) => account.name.as_str(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_include_the_lower_ones() {
+        assert!(Scope::Admin > Scope::Write && Scope::Write > Scope::Read && Scope::Read > Scope::PublicRead);
+        for scope in [Scope::PublicRead, Scope::Read, Scope::Write, Scope::Admin] {
+            assert_eq!(scope.as_str().parse::<Scope>().unwrap(), scope);
+        }
+        assert!("repo:all".parse::<Scope>().is_err());
+    }
+
+    #[test]
+    fn secrets_do_not_show_in_debug_output() {
+        struct Zeros;
+        impl Entropy for Zeros {
+            fn fill(&self, buffer: &mut [u8]) {
+                buffer.fill(0);
+            }
+        }
+        let secret = Secret::generate(Secret::ACCESS_TOKEN_PREFIX, &Zeros);
+        assert_eq!(secret.expose().len(), 4 + 64);
+        assert!(!format!("{secret:?} {:?}", secret.hash()).contains("00"));
+    }
+}

@@ -1,0 +1,206 @@
+//! The domain error: what can go wrong, in the domain's words.
+//!
+//! Each dialect maps every variant to its own status and code in one match.
+
+use std::error::Error as StdError;
+
+use crate::digest::Digest;
+use crate::name::{Reference, RepositoryName};
+
+/// Result of an operation on the registry.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation was refused or failed. The text is for the client and tells what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The repository does not exist, or the caller may not know that it does.
+    #[error("repository {0} does not exist, or you may not see it")]
+    RepositoryUnknown(RepositoryName),
+    /// The repository has no such manifest or tag.
+    #[error("{repository} has no manifest {reference}")]
+    ManifestUnknown {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// What was looked for.
+        reference: Reference,
+    },
+    /// The repository has no such blob.
+    #[error("{repository} has no blob {digest}")]
+    BlobUnknown {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// What was looked for.
+        digest: Digest,
+    },
+    /// There is no such upload: it ended, expired, or belongs to somebody else.
+    #[error("this upload does not exist: it was finished, cancelled, or has expired; begin a new one")]
+    UploadUnknown,
+    /// The request does not fit the upload.
+    #[error("{0}")]
+    UploadInvalid(String),
+    /// A chunk does not begin where the upload stands.
+    #[error(
+        "the chunk does not begin at byte {offset_bytes}, where this upload stands; ask for its status and go on from there"
+    )]
+    UploadOffset {
+        /// Bytes that the upload holds.
+        offset_bytes: u64,
+    },
+    /// The upload holds more bytes than one blob may have.
+    #[error("a blob may have at most {limit_bytes} bytes on this registry")]
+    BlobTooLarge {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The content is not what its digest says.
+    #[error("the content has the digest {actual}, not {expected}")]
+    DigestMismatch {
+        /// As given by the client.
+        expected: Digest,
+        /// As computed.
+        actual: Digest,
+    },
+    /// The text is not a digest of a supported algorithm.
+    #[error("{digest:?} is not a valid digest: {reason}")]
+    DigestInvalid {
+        /// The text, shortened.
+        digest: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The body was shorter or longer than announced.
+    #[error("expected {expected_bytes} bytes but received {actual_bytes}")]
+    SizeMismatch {
+        /// As announced.
+        expected_bytes: u64,
+        /// As received.
+        actual_bytes: u64,
+    },
+    /// The text is not a name.
+    #[error("{name:?} is not a valid name: {reason}")]
+    NameInvalid {
+        /// The text, shortened.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The text is not a tag.
+    #[error(
+        "{0:?} is not a valid tag: a tag has 1 to 128 letters, digits and _ . - and begins with none of . -"
+    )]
+    TagInvalid(String),
+    /// The name cannot be taken by an account.
+    #[error("the name {0:?} is reserved; choose another")]
+    NameReserved(String),
+    /// The document is not an acceptable manifest.
+    #[error("{0}")]
+    ManifestInvalid(String),
+    /// The manifest is larger than this registry accepts.
+    #[error("a manifest may have at most {limit_bytes} bytes on this registry")]
+    ManifestTooLarge {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// The manifest names content that the repository does not have.
+    #[error("the manifest references content that this repository does not have: {}", list(.0))]
+    ManifestReferencesUnknown(Vec<Digest>),
+    /// The content is part of a manifest that still exists.
+    #[error("{digest} is part of the manifest {referenced_by}; delete that first")]
+    InUse {
+        /// What should have been deleted.
+        digest: Digest,
+        /// A manifest that needs it.
+        referenced_by: Digest,
+    },
+    /// A conditional request's condition does not hold.
+    #[error(
+        "the manifest was changed by someone else: it no longer has the state that the request's condition names"
+    )]
+    PreconditionFailed,
+    /// Nobody has signed in, and the request needs somebody.
+    #[error("{0}")]
+    Unauthenticated(Unauthenticated),
+    /// Who signed in may not do this.
+    #[error("{0}")]
+    Denied(String),
+    /// Too many requests.
+    #[error("too many attempts; try again in {retry_after_seconds} seconds")]
+    Throttled {
+        /// When to try again.
+        retry_after_seconds: u64,
+    },
+    /// There is no such user.
+    #[error("there is no user {0:?}")]
+    UserUnknown(String),
+    /// There is no such organization.
+    #[error("there is no organization {0:?}")]
+    OrganizationUnknown(String),
+    /// There is no such access token.
+    #[error("there is no access token {0:?}")]
+    TokenUnknown(String),
+    /// Something of that name exists already.
+    #[error("{0} already exists")]
+    Exists(String),
+    /// An input value is out of its range or form.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which value.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The state of things does not allow this now.
+    #[error("{0}")]
+    Conflict(String),
+    /// The registry does not do this.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The client went away or stopped sending.
+    #[error("the connection broke while the body was read")]
+    BodyInterrupted,
+    /// The store has no room left.
+    #[error("the registry's storage is full; tell its operator")]
+    StorageFull(#[source] Source),
+    /// A store is out of reach or too busy; trying again later may help.
+    #[error("the registry cannot reach its storage now; try again")]
+    Unavailable(#[source] Source),
+    /// A fault of the registry; the cause is for the log only.
+    #[error("internal error")]
+    Internal(#[source] Source),
+}
+
+/// The cause of a failure, for the log.
+pub type Source = Box<dyn StdError + Send + Sync>;
+
+impl Error {
+    /// Makes an internal error from a cause.
+    pub fn internal(source: impl Into<Source>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// Tells whether the fault is the registry's own, to be logged with its cause.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, Self::StorageFull(_) | Self::Unavailable(_) | Self::Internal(_))
+    }
+}
+
+/// Why a caller is not signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// No credential came with the request.
+    #[error("sign in first")]
+    Missing,
+    /// The credential is wrong, or its account is gone or inactive; which one stays untold.
+    #[error("the user name or the password or token is wrong, or the account is not active")]
+    WrongCredential,
+    /// The bearer token is malformed, forged, expired or revoked.
+    #[error("the bearer token is not valid, or no longer")]
+    InvalidToken,
+    /// The bearer token is genuine but does not hold the needed action.
+    #[error("the bearer token does not cover this action; ask for one that does")]
+    InsufficientScope,
+}
+
+fn list(digests: &[Digest]) -> String {
+    digests.iter().map(Digest::to_string).collect::<Vec<_>>().join(", ")
+}

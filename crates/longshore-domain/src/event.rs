@@ -1,0 +1,113 @@
+//! Audit events: what happened, append-only, written in the transaction that did it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::account::AccountId;
+
+/// What was done. Names are neutral; a dialect may render its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text says what it is")]
+pub enum EventAction {
+    UserCreated,
+    UserEnabled,
+    UserDisabled,
+    UserDeleted,
+    UserPasswordChanged,
+    UserMadeAdministrator,
+    UserAdministratorRevoked,
+    OrganizationCreated,
+    OrganizationDeleted,
+    MemberAdded,
+    MemberRoleChanged,
+    MemberRemoved,
+    AccessTokenCreated,
+    AccessTokenEnabled,
+    AccessTokenDisabled,
+    AccessTokenDeleted,
+    SigningKeyRotated,
+    RepositoryCreated,
+    RepositoryVisibilityChanged,
+    RepositoryDeleted,
+    BlobPushed,
+    BlobMounted,
+    BlobDeleted,
+    ManifestPushed,
+    ManifestDeleted,
+    ManifestCollected,
+    TagPushed,
+    TagDeleted,
+}
+
+impl EventAction {
+    /// Gives the stored form, `noun.verb`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserCreated => "user.create",
+            Self::UserEnabled => "user.enable",
+            Self::UserDisabled => "user.disable",
+            Self::UserDeleted => "user.delete",
+            Self::UserPasswordChanged => "user.change_password",
+            Self::UserMadeAdministrator => "user.make_administrator",
+            Self::UserAdministratorRevoked => "user.revoke_administrator",
+            Self::OrganizationCreated => "org.create",
+            Self::OrganizationDeleted => "org.delete",
+            Self::MemberAdded => "org.member.add",
+            Self::MemberRoleChanged => "org.member.change_role",
+            Self::MemberRemoved => "org.member.remove",
+            Self::AccessTokenCreated => "access_token.create",
+            Self::AccessTokenEnabled => "access_token.enable",
+            Self::AccessTokenDisabled => "access_token.disable",
+            Self::AccessTokenDeleted => "access_token.delete",
+            Self::SigningKeyRotated => "signing_key.rotate",
+            Self::RepositoryCreated => "repo.create",
+            Self::RepositoryVisibilityChanged => "repo.change_visibility",
+            Self::RepositoryDeleted => "repo.delete",
+            Self::BlobPushed => "repo.blob.push",
+            Self::BlobMounted => "repo.blob.mount",
+            Self::BlobDeleted => "repo.blob.delete",
+            Self::ManifestPushed => "repo.manifest.push",
+            Self::ManifestDeleted => "repo.manifest.delete",
+            Self::ManifestCollected => "repo.manifest.collect",
+            Self::TagPushed => "repo.tag.push",
+            Self::TagDeleted => "repo.tag.delete",
+        }
+    }
+}
+
+/// One event to be appended.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The account whose log it belongs to; `None` for the registry's own.
+    pub account_id: Option<AccountId>,
+    /// Who did it; `None` for the operator and the server itself.
+    pub actor_id: Option<AccountId>,
+    /// Name of who did it, as it was then.
+    pub actor_name: String,
+    /// What was done.
+    pub action: EventAction,
+    /// Name of what it was done to.
+    pub subject: String,
+    /// Details, for example `digest` and `tag`.
+    pub data: BTreeMap<&'static str, String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An event as read back.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Number, ascending in the order of recording.
+    pub id: i64,
+    /// Name of who did it.
+    pub actor_name: String,
+    /// What was done, `noun.verb`.
+    pub action: String,
+    /// Name of what it was done to.
+    pub subject: String,
+    /// Details.
+    pub data: BTreeMap<String, String>,
+    /// When.
+    pub at: Timestamp,
+}

@@ -1,0 +1,23 @@
+//! The nouns and rules of a container registry, and the ports that storage adapters implement.
+//!
+//! Everything here is pure: no async runtime, no HTTP, no SQL, no object store.
+//! Holding a value of one of these types is proof that it was validated.
+//! The operations on these nouns live in `longshore-services`.
+
+pub mod account;
+pub mod clock;
+pub mod credential;
+pub mod descriptor;
+pub mod digest;
+pub mod error;
+pub mod event;
+pub mod manifest;
+pub mod name;
+pub mod page;
+pub mod permission;
+pub mod policy;
+pub mod ports;
+pub mod repository;
+pub mod upload;
+
+pub use error::{Error, Result};

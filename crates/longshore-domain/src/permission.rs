@@ -1,0 +1,197 @@
+//! The one authorization rule: from facts to what a principal may do in a repository. Default deny.
+
+use std::fmt;
+
+use crate::account::OrganizationRole;
+use crate::credential::Scope;
+use crate::repository::Visibility;
+
+/// What someone wants to do with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Read manifests, blobs, tags and referrers.
+    Pull,
+    /// Upload and mount blobs, put manifests, set tags; creates the repository.
+    Push,
+    /// Delete tags, manifests and blobs.
+    Delete,
+    /// Change the repository itself: visibility, deletion, restoration.
+    Administer,
+}
+
+impl Action {
+    /// Gives the action's name in token scopes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Delete => "delete",
+            Self::Administer => "*",
+        }
+    }
+
+    fn needs(self) -> Level {
+        match self {
+            Self::Pull => Level::Read,
+            Self::Push => Level::Write,
+            Self::Delete | Self::Administer => Level::Admin,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How much someone may do in a repository. Each level includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Nothing, not even know that it exists.
+    None,
+    /// Pull.
+    Read,
+    /// Pull and push.
+    Write,
+    /// Everything.
+    Admin,
+}
+
+impl Level {
+    /// Tells whether this level includes the action.
+    pub fn allows(self, action: Action) -> bool {
+        self >= action.needs()
+    }
+}
+
+/// What the decision depends on, as loaded from the metadata store.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Who asks.
+    pub subject: Subject,
+    /// The repository's visibility; `None` when there is no such repository yet.
+    pub visibility: Option<Visibility>,
+    /// Whether public repositories can be pulled without signing in.
+    pub anonymous_pull: bool,
+}
+
+/// Who asks, in relation to the namespace.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject {
+    /// Nobody signed in.
+    Anonymous,
+    /// The operator at the machine.
+    Operator,
+    /// An account whose credential is valid now.
+    Account {
+        /// True for administrators of the registry.
+        is_administrator: bool,
+        /// True when the namespace is the account's own.
+        owns_namespace: bool,
+        /// The account's role in the organization that the namespace is.
+        role: Option<OrganizationRole>,
+        /// The scope of the access token that it came with, if any.
+        token_scope: Option<Scope>,
+    },
+}
+
+/// Decides how much the subject may do. Everything not granted here is denied.
+pub fn level(facts: Facts) -> Level {
+    let is_public = facts.visibility == Some(Visibility::Public);
+    match facts.subject {
+        Subject::Operator => Level::Admin,
+        Subject::Anonymous if is_public && facts.anonymous_pull => Level::Read,
+        Subject::Anonymous => Level::None,
+        Subject::Account { is_administrator, owns_namespace, role, token_scope } => {
+            let by_role = match role {
+                Some(OrganizationRole::Owner | OrganizationRole::Editor) => Level::Admin,
+                Some(OrganizationRole::Member) => Level::Read,
+                None => Level::None,
+            };
+            let own = if is_administrator || owns_namespace { Level::Admin } else { by_role };
+            let everybody = if is_public { Level::Read } else { Level::None };
+            let granted = own.max(everybody);
+            let cap = match token_scope {
+                None | Some(Scope::Admin) => Level::Admin,
+                Some(Scope::Write) => Level::Write,
+                Some(Scope::Read) => Level::Read,
+                Some(Scope::PublicRead) => everybody,
+            };
+            granted.min(cap)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(owns_namespace: bool, role: Option<OrganizationRole>, token_scope: Option<Scope>) -> Subject {
+        Subject::Account { is_administrator: false, owns_namespace, role, token_scope }
+    }
+
+    fn decide(subject: Subject, visibility: Option<Visibility>) -> Level {
+        level(Facts { subject, visibility, anonymous_pull: true })
+    }
+
+    #[test]
+    fn the_default_is_deny() {
+        let stranger = account(false, None, None);
+        for visibility in [None, Some(Visibility::Private)] {
+            assert_eq!(decide(Subject::Anonymous, visibility), Level::None);
+            assert_eq!(decide(stranger, visibility), Level::None);
+        }
+    }
+
+    #[test]
+    fn everybody_pulls_what_is_public_and_nothing_more() {
+        assert_eq!(decide(Subject::Anonymous, Some(Visibility::Public)), Level::Read);
+        assert_eq!(decide(account(false, None, None), Some(Visibility::Public)), Level::Read);
+        let closed = Facts {
+            subject: Subject::Anonymous,
+            visibility: Some(Visibility::Public),
+            anonymous_pull: false,
+        };
+        assert_eq!(level(closed), Level::None);
+    }
+
+    #[test]
+    fn roles_give_their_level() {
+        let cases = [
+            (OrganizationRole::Member, Level::Read),
+            (OrganizationRole::Editor, Level::Admin),
+            (OrganizationRole::Owner, Level::Admin),
+        ];
+        for (role, expected) in cases {
+            assert_eq!(decide(account(false, Some(role), None), Some(Visibility::Private)), expected);
+        }
+        assert_eq!(decide(account(true, None, None), None), Level::Admin);
+    }
+
+    #[test]
+    fn a_token_never_does_more_than_its_scope_or_its_owner() {
+        let cases = [(Scope::Read, Level::Read), (Scope::Write, Level::Write), (Scope::Admin, Level::Admin)];
+        for (scope, expected) in cases {
+            assert_eq!(decide(account(true, None, Some(scope)), Some(Visibility::Private)), expected);
+            assert_eq!(decide(account(false, None, Some(scope)), Some(Visibility::Private)), Level::None);
+        }
+        let public_only = account(true, None, Some(Scope::PublicRead));
+        assert_eq!(decide(public_only, Some(Visibility::Private)), Level::None);
+        assert_eq!(decide(public_only, Some(Visibility::Public)), Level::Read);
+    }
+
+    #[test]
+    fn levels_allow_their_actions() {
+        let table = [
+            (Level::None, [false, false, false, false]),
+            (Level::Read, [true, false, false, false]),
+            (Level::Write, [true, true, false, false]),
+            (Level::Admin, [true, true, true, true]),
+        ];
+        for (level, expected) in table {
+            let actions = [Action::Pull, Action::Push, Action::Delete, Action::Administer];
+            assert_eq!(actions.map(|action| level.allows(action)), expected);
+        }
+    }
+}

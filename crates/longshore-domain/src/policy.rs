@@ -1,0 +1,34 @@
+//! Policies: what the operator decides, as pure values.
+
+use std::time::Duration;
+
+/// Whether an index may name manifests that the repository does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SparseIndexes {
+    /// Every child must be present.
+    Refuse,
+    /// Children may be missing; they are linked when they arrive.
+    Accept,
+}
+
+/// Whether manifests without a tag are collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UntaggedManifests {
+    /// They stay until deleted.
+    Keep,
+    /// They are deleted when their lease has ended, unless an index or a present subject holds them.
+    Collect,
+}
+
+/// Rules of garbage collection.
+#[derive(Clone, Copy, Debug)]
+pub struct CollectionPolicy {
+    /// How long content stays after it was uploaded, mounted or answered to a HEAD of someone who may push.
+    pub lease: Duration,
+    /// How long deleted content can be restored.
+    pub undo: Duration,
+    /// What happens to manifests without a tag.
+    pub untagged: UntaggedManifests,
+    /// Rows that one transaction may review.
+    pub batch: u32,
+}

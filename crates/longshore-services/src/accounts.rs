@@ -1,0 +1,210 @@
+//! Users.
+
+use longshore_domain::account::{Account, AccountKind};
+use longshore_domain::credential::Principal;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::name::Namespace;
+use longshore_domain::page::{Page, PageSize};
+use longshore_domain::ports::metadata::{NewAccount, Tx};
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+use crate::passwords::check_new_password;
+
+/// Finds a user, not an organization, by name.
+pub(crate) async fn get_user(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
+    let found = tx.find_account_by_name(name).await?.filter(|account| account.kind == AccountKind::User);
+    found.ok_or_else(|| Error::UserUnknown(name.to_string()))
+}
+
+/// Checks that switching this user off or demoting it leaves an administrator.
+async fn check_not_last_administrator(tx: &mut dyn Tx, user: &Account) -> Result<()> {
+    if user.is_administrator && user.is_active && tx.count_active_administrators().await? <= 1 {
+        return Err(Error::Conflict(format!(
+            "{} is the last active administrator; make another user one first",
+            user.name
+        )));
+    }
+    Ok(())
+}
+
+/// What a command changes about a user.
+#[derive(Clone, Debug)]
+pub enum UserChange {
+    /// Lets the user sign in.
+    Enable,
+    /// Switches the user and all its tokens off.
+    Disable,
+    /// Makes the user an administrator of the registry.
+    MakeAdministrator,
+    /// Ends that.
+    RevokeAdministrator,
+}
+
+impl Services {
+    /// Creates a user.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `NameReserved`, `Exists`; `Invalid` for the password.
+    pub async fn create_user(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        password: &str,
+        is_administrator: bool,
+    ) -> Result<Account> {
+        self.require_operator(principal)?;
+        name.check_available_to_accounts()?;
+        check_new_password(password)?;
+        self.create_user_unchecked(principal, name, password, is_administrator).await
+    }
+
+    /// Creates a user whose name and password come from the server itself.
+    pub(crate) async fn create_user_unchecked(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        password: &str,
+        is_administrator: bool,
+    ) -> Result<Account> {
+        let account = NewAccount {
+            uuid: self.new_uuid(),
+            kind: AccountKind::User,
+            name: name.clone(),
+            password_hash: Some(self.passwords.hash(password, &*self.entropy).await?),
+            is_administrator,
+            created_at: self.clock.now(),
+        };
+        let event = self.event(principal, None, EventAction::UserCreated, name.as_str(), []);
+        self.metadata
+            .write((account, event), |tx, (account, event)| {
+                Box::pin(async move {
+                    let id = tx.create_account(account).await?;
+                    tx.record_event(&NewEvent { account_id: Some(id), ..event.clone() }).await?;
+                    tx.find_account(id).await?.ok_or_else(|| Error::internal("the new account is not there"))
+                })
+            })
+            .await
+    }
+
+    /// Lists users or organizations by name.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator.
+    pub async fn list_accounts(
+        &self,
+        principal: &Principal,
+        kind: AccountKind,
+        after: Option<&Namespace>,
+        size: PageSize,
+    ) -> Result<Page<Account>> {
+        self.require_operator(principal)?;
+        let accounts = self
+            .metadata
+            .read((kind, after.cloned(), size), |tx, (kind, after, size)| {
+                Box::pin(tx.list_accounts(*kind, after.as_ref(), *size))
+            })
+            .await?;
+        Ok(Page::from_overfull(accounts, size))
+    }
+
+    /// Gives a user.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `UserUnknown`.
+    pub async fn get_user(&self, principal: &Principal, name: &Namespace) -> Result<Account> {
+        self.require_operator(principal)?;
+        self.metadata.look_up(name.clone(), |tx, name| Box::pin(get_user(tx, name))).await
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `UserUnknown`; `Conflict` when no administrator would be left.
+    pub async fn change_user(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        change: UserChange,
+    ) -> Result<()> {
+        self.require_operator(principal)?;
+        let action = match change {
+            UserChange::Enable => EventAction::UserEnabled,
+            UserChange::Disable => EventAction::UserDisabled,
+            UserChange::MakeAdministrator => EventAction::UserMadeAdministrator,
+            UserChange::RevokeAdministrator => EventAction::UserAdministratorRevoked,
+        };
+        let event = self.event(principal, None, action, name.as_str(), []);
+        self.metadata
+            .write((name.clone(), change, event), |tx, (name, change, event)| {
+                Box::pin(async move {
+                    let user = get_user(tx, name).await?;
+                    match change {
+                        UserChange::Enable => tx.set_account_active(user.id, true).await?,
+                        UserChange::Disable => {
+                            check_not_last_administrator(tx, &user).await?;
+                            tx.set_account_active(user.id, false).await?;
+                        }
+                        UserChange::MakeAdministrator => tx.set_administrator(user.id, true).await?,
+                        UserChange::RevokeAdministrator => {
+                            check_not_last_administrator(tx, &user).await?;
+                            tx.set_administrator(user.id, false).await?;
+                        }
+                    }
+                    tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await
+                })
+            })
+            .await
+    }
+
+    /// Sets a user's password; all bearer and refresh tokens issued before become void.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `UserUnknown`; `Invalid` for the password.
+    pub async fn set_password(&self, principal: &Principal, name: &Namespace, password: &str) -> Result<()> {
+        self.require_operator(principal)?;
+        check_new_password(password)?;
+        let hash = self.passwords.hash(password, &*self.entropy).await?;
+        let event = self.event(principal, None, EventAction::UserPasswordChanged, name.as_str(), []);
+        self.metadata
+            .write((name.clone(), hash, event), |tx, (name, hash, event)| {
+                Box::pin(async move {
+                    let user = get_user(tx, name).await?;
+                    tx.set_password_hash(user.id, hash).await?;
+                    tx.delete_refresh_tokens(user.id).await?;
+                    tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await
+                })
+            })
+            .await
+    }
+
+    /// Deletes a user. The name stays taken, so that nobody inherits the namespace.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `UserUnknown`; `Conflict` while the user has repositories, is the
+    /// only owner of an organization, or is the last administrator.
+    pub async fn delete_user(&self, principal: &Principal, name: &Namespace) -> Result<()> {
+        self.require_operator(principal)?;
+        let event = self.event(principal, None, EventAction::UserDeleted, name.as_str(), []);
+        self.metadata
+            .write((name.clone(), event), |tx, (name, event)| {
+                Box::pin(async move {
+                    let user = get_user(tx, name).await?;
+                    check_not_last_administrator(tx, &user).await?;
+                    if tx.has_repositories(user.id).await? {
+                        return Err(Error::Conflict(format!(
+                            "{name} still has repositories; delete them first, or disable the user instead"
+                        )));
+                    }
+                    if let Some(organization) = tx.find_organization_owned_only_by(user.id).await? {
+                        return Err(Error::Conflict(format!(
+                            "{name} is the only owner of {organization}; give it another owner first"
+                        )));
+                    }
+                    tx.delete_account(user.id, event.at).await?;
+                    tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await
+                })
+            })
+            .await
+    }
+}

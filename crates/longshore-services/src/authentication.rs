@@ -1,0 +1,408 @@
+//! Authentication: from a credential to a [`Caller`].
+//!
+//! What a credential proved is kept in memory by a keyed hash of it, until who may do what changes anywhere
+//! (see `Metadata::authority_epoch`); whether the account and token are still good is asked again
+//! with every permission (see `permissions`).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use longshore_domain::account::{Account, AccountId};
+use longshore_domain::clock::Entropy;
+use longshore_domain::credential::{
+    AccessToken, AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, Scope, Secret, SecretHash,
+};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::permission::Action;
+use longshore_domain::{Error, Result};
+use quick_cache::sync::Cache;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{Services, later};
+
+/// How far another node's clock may be ahead.
+pub(crate) const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
+/// Credentials that are kept in memory.
+const SESSIONS: usize = 10_000;
+/// How long a checked password is kept in memory.
+const BASIC_TTL: Duration = Duration::from_secs(300);
+/// Access tokens' last use is recorded to this precision.
+const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
+/// Longest bearer token that is looked at.
+const BEARER_LIMIT_BYTES: usize = 32 << 10;
+
+/// Who calls, and what the credential covers at most.
+#[derive(Debug)]
+pub struct Caller {
+    /// Who acts.
+    pub principal: Principal,
+    /// What the credential covers.
+    pub grants: Grants,
+}
+
+impl Caller {
+    /// Nobody signed in.
+    pub fn anonymous() -> Self {
+        Self { principal: Principal::Anonymous, grants: Grants::Everything }
+    }
+
+    /// The person at the machine.
+    pub fn operator() -> Self {
+        Self { principal: Principal::Operator, grants: Grants::Everything }
+    }
+}
+
+/// What a credential covers at most; who bears it may be allowed less.
+#[derive(Debug)]
+pub enum Grants {
+    /// All that the principal may do.
+    Everything,
+    /// Actions on some repositories, by a token of the token service.
+    Listed {
+        /// Repositories and actions.
+        repositories: Vec<Grant>,
+        /// Listing of repositories.
+        catalog: bool,
+    },
+}
+
+impl Grants {
+    /// Tells whether the action is covered.
+    pub fn cover(&self, repository: &RepositoryName, action: Action) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Listed { repositories, .. } => {
+                repositories.iter().any(|grant| grant.repository == *repository && grant.covers(action))
+            }
+        }
+    }
+
+    /// Tells whether listing repositories is covered.
+    pub fn cover_catalog(&self) -> bool {
+        matches!(self, Self::Everything | Self::Listed { catalog: true, .. })
+    }
+}
+
+/// Actions on one repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// Pull is covered.
+    pub pull: bool,
+    /// Push is covered.
+    pub push: bool,
+    /// Delete is covered.
+    pub delete: bool,
+}
+
+impl Grant {
+    fn covers(&self, action: Action) -> bool {
+        match action {
+            Action::Pull => self.pull,
+            Action::Push => self.push,
+            Action::Delete => self.delete,
+            // Changing the repository itself is not part of the registry protocol.
+            Action::Administer => false,
+        }
+    }
+
+    /// Gives the covered actions' names, in the order pull, push, delete.
+    pub fn actions(&self) -> Vec<&'static str> {
+        let all = [(self.pull, Action::Pull), (self.push, Action::Push), (self.delete, Action::Delete)];
+        all.into_iter().filter(|(covered, _)| *covered).map(|(_, action)| action.as_str()).collect()
+    }
+}
+
+/// A caller together with the time in which its bearer token was issued and works.
+#[derive(Debug)]
+pub struct UploadCaller {
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// For a bearer token: issued at, works until.
+    pub validity: Option<(Timestamp, Timestamp)>,
+}
+
+/// Claims of the registry's bearer tokens.
+///
+/// Docker token authentication, "JWT"; `uid`, `tid`, `scp` and `cep` are our own.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub iss: String,
+    pub sub: String,
+    pub aud: String,
+    pub exp: i64,
+    pub nbf: i64,
+    pub iat: i64,
+    pub jti: String,
+    pub access: Vec<AccessClaim>,
+    /// Number of the account; absent when anonymous.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub uid: Option<i64>,
+    /// Number of the access token that was used to sign in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tid: Option<i64>,
+    /// Scope of that access token.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scp: Option<String>,
+    /// Credential epoch of the account.
+    #[serde(default)]
+    pub cep: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AccessClaim {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub name: String,
+    pub actions: Vec<String>,
+}
+
+/// Credentials that were checked, by a hash that only this process can compute.
+pub(crate) struct Sessions {
+    salt: [u8; 32],
+    bearer: Cache<[u8; 32], Arc<BearerSession>>,
+    basic: Cache<[u8; 32], Arc<BasicSession>>,
+}
+
+struct BearerSession {
+    caller: Arc<Caller>,
+    issued_at: Timestamp,
+    not_before: Timestamp,
+    expires_at: Timestamp,
+}
+
+struct BasicSession {
+    caller: Arc<Caller>,
+    epoch: u64,
+    until: Timestamp,
+}
+
+impl Sessions {
+    pub(crate) fn new(entropy: &dyn Entropy) -> Self {
+        let mut salt = [0; 32];
+        entropy.fill(&mut salt);
+        Self { salt, bearer: Cache::new(SESSIONS), basic: Cache::new(SESSIONS) }
+    }
+
+    fn key(&self, parts: &[&str]) -> [u8; 32] {
+        let mut hash = Sha256::new_with_prefix(self.salt);
+        for part in parts {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize().into()
+    }
+}
+
+fn refused(reason: Unauthenticated) -> Error {
+    Error::Unauthenticated(reason)
+}
+
+impl Services {
+    /// Verifies a bearer token of the token service: signature, algorithm, audience, issuer, times.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is not genuine, not yet valid, or expired.
+    pub async fn authenticate_bearer(&self, token: &str) -> Result<Arc<Caller>> {
+        let session = self.bearer_session(token).await?;
+        if session.expires_at <= self.clock.now() {
+            return Err(refused(Unauthenticated::InvalidToken));
+        }
+        Ok(Arc::clone(&session.caller))
+    }
+
+    /// Verifies a bearer token for an upload in progress, which may outlive the token that began it:
+    /// the upload decides whether an expired one is still good for it.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is not genuine or not yet valid.
+    pub async fn authenticate_bearer_for_upload(&self, token: &str) -> Result<UploadCaller> {
+        let session = self.bearer_session(token).await?;
+        let validity = Some((session.issued_at, session.expires_at));
+        Ok(UploadCaller { caller: Arc::clone(&session.caller), validity })
+    }
+
+    async fn bearer_session(&self, token: &str) -> Result<Arc<BearerSession>> {
+        let key = self.sessions.key(&[token]);
+        let session = match self.sessions.bearer.get(&key) {
+            Some(session) => session,
+            None => {
+                let session = Arc::new(self.verify_bearer(token).await?);
+                self.sessions.bearer.insert(key, Arc::clone(&session));
+                session
+            }
+        };
+        if session.not_before > later(self.clock.now(), CLOCK_LEEWAY) {
+            return Err(refused(Unauthenticated::InvalidToken));
+        }
+        Ok(session)
+    }
+
+    async fn verify_bearer(&self, token: &str) -> Result<BearerSession> {
+        let invalid = || refused(Unauthenticated::InvalidToken);
+        if token.len() > BEARER_LIMIT_BYTES {
+            return Err(invalid());
+        }
+        let claims: Claims = self.verify_signature(token).await?.ok_or_else(invalid)?;
+        let time = |seconds| Timestamp::from_second(seconds).map_err(|_| invalid());
+        let mut catalog = false;
+        let mut repositories = Vec::new();
+        for access in claims.access {
+            let has = |action: &str| access.actions.iter().any(|a| a == action || a == "*");
+            match access.kind.as_str() {
+                "repository" => {
+                    let repository = access.name.parse().map_err(|_| invalid())?;
+                    repositories.push(Grant {
+                        repository,
+                        pull: has("pull"),
+                        push: has("push"),
+                        delete: has("delete"),
+                    });
+                }
+                "registry" if access.name == "catalog" => catalog |= has("*"),
+                _ => {}
+            }
+        }
+        let principal = match claims.uid {
+            None => Principal::Anonymous,
+            Some(uid) => {
+                let scope: Option<Scope> =
+                    claims.scp.as_deref().map(str::parse).transpose().map_err(|_| invalid())?;
+                Principal::Account(AccountPrincipal {
+                    account_id: AccountId(uid),
+                    name: claims.sub.parse().map_err(|_| invalid())?,
+                    credential_epoch: claims.cep,
+                    access_token: claims.tid.map(AccessTokenId).zip(scope),
+                })
+            }
+        };
+        Ok(BearerSession {
+            caller: Arc::new(Caller { principal, grants: Grants::Listed { repositories, catalog } }),
+            issued_at: time(claims.iat)?,
+            not_before: time(claims.nbf)?,
+            expires_at: time(claims.exp)?,
+        })
+    }
+
+    /// Checks a user name and a password or access token. The token may also stand in both places.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, the same for every reason; `Throttled` after too many failures.
+    pub async fn authenticate_basic(
+        &self,
+        user: &str,
+        secret: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Caller>> {
+        let wrong = || refused(Unauthenticated::WrongCredential);
+        if user.len() > SECRET_LIMIT_BYTES || secret.len() > SECRET_LIMIT_BYTES {
+            return Err(wrong());
+        }
+        let now = self.clock.now();
+        let epoch = self.metadata.authority_epoch();
+        let key = self.sessions.key(&[user, secret]);
+        if let Some(session) = self.sessions.basic.get(&key)
+            && session.epoch == epoch
+            && now < session.until
+        {
+            return Ok(Arc::clone(&session.caller));
+        }
+        let principal = if secret.starts_with(Secret::ACCESS_TOKEN_PREFIX) {
+            self.check_access_token(user, secret, now).await?.ok_or_else(wrong)?
+        } else {
+            self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?
+        };
+        let caller =
+            Arc::new(Caller { principal: Principal::Account(principal), grants: Grants::Everything });
+        let session = BasicSession { caller: Arc::clone(&caller), epoch, until: later(now, BASIC_TTL) };
+        self.sessions.basic.insert(key, Arc::new(session));
+        Ok(caller)
+    }
+
+    async fn check_access_token(
+        &self,
+        user: &str,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<Option<AccountPrincipal>> {
+        let found = self
+            .metadata
+            .look_up(SecretHash::of(secret), |tx, hash| {
+                Box::pin(async move {
+                    let Some(token) = tx.find_access_token_by_secret(hash).await? else { return Ok(None) };
+                    let account = tx.find_account(token.account_id).await?;
+                    Ok(account.map(|account| (token, account)))
+                })
+            })
+            .await?;
+        let Some((token, account)) = found else { return Ok(None) };
+        let named = user == account.name.as_str() || user == secret;
+        if !named || !account.is_active || !token.is_usable(now) {
+            return Ok(None);
+        }
+        self.record_use(&token, now).await?;
+        Ok(Some(principal_of(&account, Some((token.id, token.scope)))))
+    }
+
+    async fn record_use(&self, token: &AccessToken, now: Timestamp) -> Result<()> {
+        if token.last_used_at.is_some_and(|at| now < later(at, LAST_USE_PRECISION)) {
+            return Ok(());
+        }
+        self.metadata
+            .write((token.id, now), |tx, (id, now)| Box::pin(tx.record_access_token_use(*id, *now)))
+            .await
+    }
+
+    async fn check_password(
+        &self,
+        user: &str,
+        password: &str,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Option<AccountPrincipal>> {
+        self.throttle.check(user, address, now)?;
+        let found = match user.parse::<Namespace>() {
+            Err(_) => None,
+            Ok(name) => {
+                self.metadata
+                    .look_up(name, |tx, name| {
+                        Box::pin(async move {
+                            let Some(account) = tx.find_account_by_name(name).await? else { return Ok(None) };
+                            let hash = tx.find_password_hash(account.id).await?;
+                            Ok(Some((account, hash)))
+                        })
+                    })
+                    .await?
+            }
+        };
+        let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
+        let matches = self.passwords.verify(password, hash).await?;
+        match account.filter(|account| matches && account.is_active) {
+            Some(account) => {
+                self.throttle.record_success(user, address);
+                Ok(Some(principal_of(&account, None)))
+            }
+            None => {
+                self.throttle.record_failure(user, address, now);
+                Ok(None)
+            }
+        }
+    }
+}
+
+pub(crate) fn principal_of(
+    account: &Account,
+    access_token: Option<(AccessTokenId, Scope)>,
+) -> AccountPrincipal {
+    AccountPrincipal {
+        account_id: account.id,
+        name: account.name.clone(),
+        credential_epoch: account.credential_epoch,
+        access_token,
+    }
+}

@@ -1,0 +1,196 @@
+//! Blobs: reading, mounting and deleting.
+
+use longshore_domain::digest::Digest;
+use longshore_domain::event::EventAction;
+use longshore_domain::name::RepositoryName;
+use longshore_domain::permission::Action;
+use longshore_domain::ports::blobs::{ByteRange, ByteStream};
+use longshore_domain::ports::metadata::{Blob, BlobId, Review, UsageKind};
+use longshore_domain::repository::Repository;
+use longshore_domain::{Error, Result};
+
+use crate::authentication::Caller;
+use crate::repositories::ensure_repository;
+use crate::{Services, later};
+
+impl Services {
+    /// Finds a blob that a repository sees. OCI distribution 1.1, end-2.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling; `BlobUnknown`.
+    pub async fn get_blob(&self, caller: &Caller, name: &RepositoryName, digest: &Digest) -> Result<Blob> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let linked = self
+            .metadata
+            .look_up((repository.id, *digest), |tx, (id, digest)| Box::pin(tx.find_linked_blob(*id, digest)))
+            .await?;
+        let linked =
+            linked.ok_or_else(|| Error::BlobUnknown { repository: name.clone(), digest: *digest })?;
+        Ok(linked.blob)
+    }
+
+    /// Finds a blob for somebody who asks whether it must be pushed: it then stays at least for half a lease,
+    /// if the caller may push. OCI distribution 1.1, end-2 (`HEAD`).
+    ///
+    /// # Errors
+    /// As [`Services::get_blob`].
+    pub async fn check_blob(&self, caller: &Caller, name: &RepositoryName, digest: &Digest) -> Result<Blob> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let unknown = || Error::BlobUnknown { repository: name.clone(), digest: *digest };
+        let linked = self
+            .metadata
+            .look_up((repository.id, *digest), |tx, (id, digest)| Box::pin(tx.find_linked_blob(*id, digest)))
+            .await?
+            .ok_or_else(unknown)?;
+        let lease = self.settings.collection.lease;
+        let is_short = linked.lease_until < later(self.clock.now(), lease / 2);
+        if is_short && self.may_push(caller, name).await? {
+            // Durable before the answer: the client will rely on it.
+            let input = (repository.id, linked.blob.id, later(self.clock.now(), lease));
+            let is_there = self
+                .metadata
+                .write(input, |tx, (repository, blob, until)| {
+                    Box::pin(async move {
+                        let is_there = tx.extend_link_lease(*repository, *blob, *until).await?;
+                        if is_there {
+                            tx.enqueue_review(Review::Link(*repository, *blob), *until).await?;
+                        }
+                        Ok(is_there)
+                    })
+                })
+                .await?;
+            if !is_there {
+                return Err(unknown());
+            }
+        }
+        Ok(linked.blob)
+    }
+
+    /// Tells whether the caller may push, as its credential and rights are now.
+    pub(crate) async fn may_push(&self, caller: &Caller, name: &RepositoryName) -> Result<bool> {
+        let access = self.access(&caller.principal, name).await?;
+        Ok(access.level.allows(Action::Push) && caller.grants.cover(name, Action::Push))
+    }
+
+    /// Reads a range of a blob.
+    ///
+    /// # Errors
+    /// Those of the blob store.
+    pub async fn read_blob(&self, blob: &Blob, range: ByteRange) -> Result<ByteStream> {
+        self.blobs.read(blob.storage_key, range).await
+    }
+
+    /// Mounts a blob from another repository, or, when `from` is not given, from any that the caller may read;
+    /// `None` when there is none, whatever the reason. OCI distribution 1.1, end-11.
+    ///
+    /// # Errors
+    /// As [`Services::authorize`] for pushing to `name`.
+    pub async fn mount_blob(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<Option<Blob>> {
+        let access = self.authorize(caller, name, Action::Push).await?;
+        let Some(namespace_id) = access.namespace_id else { return Ok(None) };
+        let source = match from {
+            Some(from) => match self.get_blob(caller, from, digest).await {
+                Ok(_) => self.authorize_existing(caller, from, Action::Pull).await.map(Some)?,
+                Err(error) if error.is_fault() => return Err(error),
+                // Also when the token does not cover the source: the client then uploads.
+                Err(_) => return Ok(None),
+            },
+            None => None,
+        };
+        let viewer = self.viewer(&caller.principal).await?;
+        let data =
+            [("digest", digest.to_string()), ("from", from.map(ToString::to_string).unwrap_or_default())];
+        let event =
+            self.event(&caller.principal, Some(namespace_id), EventAction::BlobMounted, name.as_str(), data);
+        let lease_until = later(event.at, self.settings.collection.lease);
+        let input = (namespace_id, name.clone(), *digest, source, viewer, event, lease_until);
+        self.metadata
+            .write(input, |tx, (namespace_id, name, digest, source, viewer, event, lease_until)| {
+                Box::pin(async move {
+                    let blob = match source {
+                        Some(source) => {
+                            tx.find_linked_blob(source.id, digest).await?.map(|linked| linked.blob)
+                        }
+                        None => tx.find_visible_blob(*viewer, digest).await?,
+                    };
+                    let Some(blob) = blob else { return Ok(None) };
+                    let repository = ensure_repository(tx, *namespace_id, name, event).await?;
+                    let link = NewLink {
+                        repository: &repository,
+                        blob: blob.id,
+                        size_bytes: blob.size_bytes,
+                        lease_until: *lease_until,
+                    };
+                    if link_blob(tx, &link, event).await? {
+                        tx.record_event(event).await?;
+                    }
+                    Ok(Some(blob))
+                })
+            })
+            .await
+    }
+
+    /// Deletes a blob from a repository; other repositories keep it. OCI distribution 1.1, end-10.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for deleting; `BlobUnknown`; `InUse` while a manifest needs it.
+    pub async fn delete_blob(&self, caller: &Caller, name: &RepositoryName, digest: &Digest) -> Result<()> {
+        let repository = self.authorize_existing(caller, name, Action::Delete).await?;
+        let event = self.event(
+            &caller.principal,
+            Some(repository.namespace_id),
+            EventAction::BlobDeleted,
+            name.as_str(),
+            [("digest", digest.to_string())],
+        );
+        let review_at = later(event.at, self.settings.collection.undo);
+        self.metadata
+            .write((repository, *digest, event, review_at), |tx, (repository, digest, event, review_at)| {
+                Box::pin(async move {
+                    let linked = tx.find_linked_blob(repository.id, digest).await?;
+                    let blob = linked
+                        .ok_or_else(|| Error::BlobUnknown {
+                            repository: repository.name.clone(),
+                            digest: *digest,
+                        })?
+                        .blob;
+                    if let Some(referenced_by) = tx.find_manifest_with_blob(repository.id, blob.id).await? {
+                        return Err(Error::InUse { digest: *digest, referenced_by });
+                    }
+                    tx.hide_blob_link(repository.id, blob.id, event.at).await?;
+                    tx.enqueue_review(Review::Link(repository.id, blob.id), *review_at).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+}
+
+/// A link to be made.
+pub(crate) struct NewLink<'l> {
+    pub repository: &'l Repository,
+    pub blob: BlobId,
+    pub size_bytes: u64,
+    pub lease_until: jiff::Timestamp,
+}
+
+/// Lets a repository see a blob, with lease, review and usage; true when it did not before.
+pub(crate) async fn link_blob(
+    tx: &mut dyn longshore_domain::ports::metadata::Tx,
+    link: &NewLink<'_>,
+    by: &longshore_domain::event::NewEvent,
+) -> Result<bool> {
+    let is_new = tx.put_blob_link(link.repository.id, link.blob, link.lease_until).await?;
+    tx.enqueue_review(Review::Link(link.repository.id, link.blob), link.lease_until).await?;
+    if is_new {
+        let amount = i64::try_from(link.size_bytes).unwrap_or(i64::MAX);
+        tx.add_usage(link.repository.namespace_id, UsageKind::LinkedBytes, amount, by.at).await?;
+    }
+    Ok(is_new)
+}

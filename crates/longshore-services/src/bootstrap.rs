@@ -1,0 +1,78 @@
+//! The first start: the administrator, the `library` namespace and the signing key.
+
+use longshore_domain::Result;
+use longshore_domain::credential::Principal;
+use longshore_domain::name::Namespace;
+
+use crate::Services;
+use crate::passwords::check_new_password;
+
+/// Name of the first administrator.
+pub const ADMINISTRATOR: &str = "admin";
+/// Letters and digits that cannot be mistaken for each other.
+const PASSWORD_ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
+const PASSWORD_CHARACTERS: usize = 20;
+
+/// What the first start did.
+pub enum Prepared {
+    /// The registry was set up before.
+    Before,
+    /// The administrator was created with the given password.
+    AdministratorCreated,
+    /// The administrator was created with this password, to be shown once.
+    PasswordGenerated(String),
+}
+
+impl Services {
+    /// Loads the signing keys and, on the first start, creates the administrator and `library`.
+    ///
+    /// # Errors
+    /// `Invalid` when the given password is too short; those of the metadata store.
+    pub async fn prepare(&self, administrator_password: Option<&str>) -> Result<Prepared> {
+        self.load_signing_keys().await?;
+        let is_prepared = self
+            .metadata
+            .look_up((), |tx, ()| Box::pin(async move { Ok(tx.find_setting("prepared").await?.is_some()) }))
+            .await?;
+        if is_prepared {
+            return Ok(Prepared::Before);
+        }
+        let (password, prepared) = match administrator_password {
+            Some(password) => {
+                check_new_password(password)?;
+                (password.to_owned(), Prepared::AdministratorCreated)
+            }
+            None => {
+                let password = self.generate_password();
+                (password.clone(), Prepared::PasswordGenerated(password))
+            }
+        };
+        let name: Namespace = ADMINISTRATOR.parse()?;
+        // A start that was cut off between these steps finds what it had made.
+        let administrator =
+            self.metadata.look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name))).await?;
+        match administrator {
+            None => {
+                self.create_user_unchecked(&Principal::Operator, &name, &password, true).await?;
+            }
+            Some(_) => self.set_password(&Principal::Operator, &name, &password).await?,
+        }
+        let library = Namespace::library();
+        let found = self
+            .metadata
+            .look_up(library.clone(), |tx, name| Box::pin(tx.find_account_by_name(name)))
+            .await?;
+        if found.is_none() {
+            self.create_organization_unchecked(&Principal::Operator, &library, &name).await?;
+        }
+        self.metadata.write((), |tx, ()| Box::pin(tx.put_setting("prepared", "1"))).await?;
+        Ok(prepared)
+    }
+
+    /// Makes a password of 100 random bits.
+    pub fn generate_password(&self) -> String {
+        let mut random = [0; PASSWORD_CHARACTERS];
+        self.entropy.fill(&mut random);
+        random.iter().map(|byte| char::from(PASSWORD_ALPHABET[usize::from(byte % 32)])).collect()
+    }
+}

@@ -1,0 +1,473 @@
+//! Garbage collection, online: it reviews what changes have put into the queue, in small transactions, beside pushes.
+//!
+//! The model and its argument are in `docs/garbage-collection.md`. In short: a record is removed only in a
+//! transaction that sees that nothing needs it and its lease has ended; a manifest's foreign keys keep what it needs;
+//! bytes are deleted only after their record has become a tombstone, under a key that is never used again.
+
+use jiff::Timestamp;
+use longshore_domain::credential::Principal;
+use longshore_domain::event::EventAction;
+use longshore_domain::page::{Page, PageSize};
+use longshore_domain::policy::UntaggedManifests;
+use longshore_domain::ports::metadata::{
+    Backlog, CollectionCounts, LinkReview, ManifestId, ManifestReview, Review, Tombstone, Tx,
+};
+use longshore_domain::{Error, Result};
+use std::time::Duration;
+
+use crate::{Services, later};
+
+const LEASE: &str = "garbage-collection";
+/// A node that dies gives its job free after this.
+const JOB_LEASE: Duration = Duration::from_secs(60);
+/// After a store failed to delete an object, it is tried again then.
+const RETRY: Duration = Duration::from_secs(300);
+
+/// What collection looks like now.
+#[derive(Clone, Debug)]
+pub struct CollectionStatus {
+    /// What waits.
+    pub backlog: Backlog,
+    /// What was done since the registry was set up.
+    pub totals: CollectionCounts,
+    /// When something was done last.
+    pub last_at: Option<Timestamp>,
+}
+
+/// Whether a run changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CollectionMode {
+    /// Collects.
+    Collect,
+    /// Counts what a run would collect first (what becomes collectable by that is not counted).
+    DryRun,
+}
+
+/// What to do with something under review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is needed; whatever ends that asks for another review.
+    Keep,
+    /// Look again at this time.
+    WaitUntil(Timestamp),
+    /// Delete it, with an undo window.
+    Delete,
+    /// Remove it.
+    Purge,
+}
+
+fn judge_manifest(
+    review: &ManifestReview,
+    undo: Duration,
+    untagged: UntaggedManifests,
+    now: Timestamp,
+) -> Verdict {
+    match review.deleted_at {
+        Some(_) if review.has_parent => Verdict::Keep,
+        Some(deleted_at) if later(deleted_at, undo) > now => Verdict::WaitUntil(later(deleted_at, undo)),
+        Some(_) => Verdict::Purge,
+        None if review.is_tagged || review.has_parent || review.has_present_subject => Verdict::Keep,
+        None if untagged == UntaggedManifests::Keep => Verdict::Keep,
+        None if review.lease_until > now => Verdict::WaitUntil(review.lease_until),
+        None => Verdict::Delete,
+    }
+}
+
+fn judge_link(review: &LinkReview, undo: Duration, now: Timestamp) -> Verdict {
+    let restorable_until = review.hidden_at.map(|hidden_at| later(hidden_at, undo));
+    match restorable_until {
+        _ if review.is_referenced => Verdict::Keep,
+        _ if review.lease_until > now => Verdict::WaitUntil(review.lease_until),
+        Some(until) if until > now => Verdict::WaitUntil(until),
+        _ => Verdict::Purge,
+    }
+}
+
+impl Services {
+    /// Collects everything that is due, as the job of one node. For the server's own schedule.
+    ///
+    /// # Errors
+    /// Those of the stores; what was done stays done.
+    pub async fn collect_garbage(&self) -> Result<CollectionCounts> {
+        let mut counts = CollectionCounts::default();
+        if !self.take_collection_lease().await? {
+            return Ok(counts);
+        }
+        let collected = self.collect_all(&mut counts).await;
+        if counts.is_something() {
+            let input = (counts.clone(), self.clock.now());
+            self.metadata
+                .write(input, |tx, (counts, now)| Box::pin(tx.add_collection_counts(counts, *now)))
+                .await?;
+        }
+        let release =
+            self.metadata.write(self.node, |tx, node| Box::pin(tx.release_lease(LEASE, *node))).await;
+        collected.and(release).map(|()| counts)
+    }
+
+    /// Runs a collection now, or counts what one would do. `on_progress` is told the counts so far.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `Conflict` when another node is collecting.
+    pub async fn run_collection(
+        &self,
+        principal: &Principal,
+        mode: CollectionMode,
+    ) -> Result<CollectionCounts> {
+        self.require_operator(principal)?;
+        if mode == CollectionMode::DryRun {
+            return self.preview_collection().await;
+        }
+        if !self.take_collection_lease().await? {
+            return Err(Error::Conflict(
+                "garbage collection is running on another node; try again later".into(),
+            ));
+        }
+        if self.settings.collection.untagged == UntaggedManifests::Collect {
+            self.enqueue_untagged().await?;
+        }
+        self.collect_garbage().await
+    }
+
+    /// Tells what waits for collection and what was collected.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator.
+    pub async fn collection_status(&self, principal: &Principal) -> Result<CollectionStatus> {
+        self.require_operator(principal)?;
+        self.metadata
+            .read(self.clock.now(), |tx, now| {
+                Box::pin(async move {
+                    let backlog = tx.count_collectable(*now).await?;
+                    let (totals, last_at) = tx.collection_totals().await?;
+                    Ok(CollectionStatus { backlog, totals, last_at })
+                })
+            })
+            .await
+    }
+
+    async fn take_collection_lease(&self) -> Result<bool> {
+        let now = self.clock.now();
+        self.metadata
+            .write((self.node, now, later(now, JOB_LEASE)), |tx, (node, now, until)| {
+                Box::pin(tx.take_lease(LEASE, *node, *now, *until))
+            })
+            .await
+    }
+
+    fn batch(&self) -> Result<PageSize> {
+        PageSize::clamped(u64::from(self.settings.collection.batch))
+    }
+
+    async fn enqueue_untagged(&self) -> Result<()> {
+        let mut after = ManifestId(0);
+        loop {
+            let input = (after, self.batch()?, self.clock.now());
+            let last = self
+                .metadata
+                .write(input, |tx, (after, size, now)| {
+                    Box::pin(tx.enqueue_untagged_manifests(*after, *size, *now))
+                })
+                .await?;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn collect_all(&self, counts: &mut CollectionCounts) -> Result<()> {
+        loop {
+            let before = counts.clone();
+            let mut worked = self.expire_uploads(counts).await?;
+            worked |= self.review_due(counts).await?;
+            worked |= self.bury(counts).await?;
+            if !worked {
+                return Ok(());
+            }
+            tracing::debug!(?before, after = ?counts, "collected a batch of garbage");
+            // Holding the lease is the right to go on.
+            if !self.take_collection_lease().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn expire_uploads(&self, counts: &mut CollectionCounts) -> Result<bool> {
+        let expired = self
+            .metadata
+            .write((self.clock.now(), self.batch()?), |tx, (now, size)| {
+                Box::pin(async move {
+                    let uploads = tx.list_expired_uploads(*now, *size).await?;
+                    for upload in &uploads {
+                        tx.delete_upload(upload.id).await?;
+                        tx.create_tombstone(
+                            upload.storage_key,
+                            &upload.store_state,
+                            upload.offset_bytes,
+                            *now,
+                        )
+                        .await?;
+                    }
+                    Ok(uploads.len() as u64)
+                })
+            })
+            .await?;
+        counts.uploads_expired += expired;
+        Ok(expired > 0)
+    }
+
+    async fn review_due(&self, counts: &mut CollectionCounts) -> Result<bool> {
+        let policy = self.settings.collection;
+        let now = self.clock.now();
+        // A template of the event for each manifest that the policy deletes.
+        let event = self.event(&Principal::Operator, None, EventAction::ManifestCollected, "", []);
+        let (reviewed, done) = self
+            .metadata
+            .write((policy, now, self.batch()?, event), |tx, (policy, now, size, event)| {
+                Box::pin(async move {
+                    let mut done = CollectionCounts::default();
+                    let due = tx.list_due_reviews(*now, *size).await?;
+                    for review in &due {
+                        let verdict = judge(tx, *review, policy, *now, *size, &mut done, event).await?;
+                        match verdict {
+                            Some(at) => tx.postpone_review(*review, at).await?,
+                            None => tx.delete_review(*review).await?,
+                        }
+                    }
+                    Ok((due.len(), done))
+                })
+            })
+            .await?;
+        counts.add(&done);
+        Ok(reviewed > 0)
+    }
+
+    /// Deletes the objects of tombstones, then the tombstones.
+    async fn bury(&self, counts: &mut CollectionCounts) -> Result<bool> {
+        let now = self.clock.now();
+        let tombstones = self
+            .metadata
+            .read((now, self.batch()?), |tx, (now, size)| Box::pin(tx.list_tombstones(*now, *size)))
+            .await?;
+        let mut outcomes = Vec::new();
+        for tombstone in tombstones {
+            let deleted = self.blobs.delete(tombstone.storage_key, &tombstone.store_state).await;
+            if let Err(error) = &deleted {
+                tracing::warn!(key = %tombstone.storage_key, error = %error, "an object could not be deleted; trying again later");
+            }
+            outcomes.push((tombstone, deleted.is_ok()));
+        }
+        let (buried, freed) = outcomes
+            .iter()
+            .filter(|(_, deleted)| *deleted)
+            .fold((0, 0), |(count, bytes), (tombstone, _)| (count + 1, bytes + tombstone.size_bytes));
+        if outcomes.is_empty() {
+            return Ok(false);
+        }
+        self.metadata
+            .write((outcomes, later(now, RETRY)), |tx, (outcomes, retry)| {
+                Box::pin(end_tombstones(tx, outcomes, *retry))
+            })
+            .await?;
+        counts.blobs_deleted += buried;
+        counts.freed_bytes += freed;
+        Ok(buried > 0)
+    }
+
+    async fn preview_collection(&self) -> Result<CollectionCounts> {
+        let policy = self.settings.collection;
+        self.metadata
+            .read((policy, self.clock.now()), |tx, (policy, now)| {
+                Box::pin(async move {
+                    let mut counts = CollectionCounts::default();
+                    let uploads: Page<_> = Page::from_overfull(
+                        tx.list_expired_uploads(*now, PageSize::MAX).await?,
+                        PageSize::MAX,
+                    );
+                    counts.uploads_expired = uploads.items.len() as u64;
+                    for review in tx.list_due_reviews(*now, PageSize::MAX).await? {
+                        match review {
+                            Review::Manifest(id) => {
+                                let review = tx.find_manifest_review(id).await?;
+                                match review
+                                    .map(|review| judge_manifest(&review, policy.undo, policy.untagged, *now))
+                                {
+                                    Some(Verdict::Purge) => counts.manifests_purged += 1,
+                                    Some(Verdict::Delete) => counts.manifests_collected += 1,
+                                    _ => {}
+                                }
+                            }
+                            Review::Link(repository, blob) => {
+                                let review = tx.find_link_review(repository, blob).await?;
+                                if review.is_some_and(|review| {
+                                    judge_link(&review, policy.undo, *now) == Verdict::Purge
+                                }) {
+                                    counts.links_removed += 1;
+                                }
+                            }
+                            Review::Repository(_) | Review::Blob(_) => {}
+                        }
+                    }
+                    let tombstones = tx.list_tombstones(*now, PageSize::MAX).await?;
+                    counts.blobs_deleted = tombstones.len() as u64;
+                    counts.freed_bytes = tombstones.iter().map(|tombstone| tombstone.size_bytes).sum();
+                    Ok(counts)
+                })
+            })
+            .await
+    }
+}
+
+async fn end_tombstones(tx: &mut dyn Tx, outcomes: &[(Tombstone, bool)], retry: Timestamp) -> Result<()> {
+    for (tombstone, deleted) in outcomes {
+        if *deleted {
+            tx.delete_tombstone(tombstone.id).await?;
+        } else {
+            tx.postpone_tombstone(tombstone.id, retry).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Decides one review and carries the decision out; returns when to look again, if at all.
+async fn judge(
+    tx: &mut dyn Tx,
+    review: Review,
+    policy: &longshore_domain::policy::CollectionPolicy,
+    now: Timestamp,
+    size: PageSize,
+    done: &mut CollectionCounts,
+    event: &longshore_domain::event::NewEvent,
+) -> Result<Option<Timestamp>> {
+    match review {
+        Review::Repository(id) => match tx.find_repository_deletion(id).await? {
+            None => Ok(None),
+            Some(deleted_at) if later(deleted_at, policy.undo) > now => {
+                Ok(Some(later(deleted_at, policy.undo)))
+            }
+            Some(_) => Ok((!tx.purge_repository(id, size, now).await?).then_some(now)),
+        },
+        Review::Manifest(id) => {
+            let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(None) };
+            match judge_manifest(&manifest, policy.undo, policy.untagged, now) {
+                Verdict::Keep => Ok(None),
+                Verdict::WaitUntil(at) => Ok(Some(at)),
+                Verdict::Delete => {
+                    tx.delete_manifest(id, now).await?;
+                    done.manifests_collected += 1;
+                    let mut event = event.clone();
+                    event.subject = format!("repository {}", manifest.repository.0);
+                    event.data.insert("digest", manifest.digest.to_string());
+                    tx.record_event(&event).await?;
+                    Ok(Some(later(now, policy.undo)))
+                }
+                Verdict::Purge => {
+                    tx.purge_manifest(id, now).await?;
+                    done.manifests_purged += 1;
+                    Ok(None)
+                }
+            }
+        }
+        Review::Link(repository, blob) => {
+            let Some(link) = tx.find_link_review(repository, blob).await? else { return Ok(None) };
+            match judge_link(&link, policy.undo, now) {
+                Verdict::Keep => Ok(None),
+                Verdict::WaitUntil(at) => Ok(Some(at)),
+                Verdict::Delete | Verdict::Purge => {
+                    tx.purge_link(repository, blob, now).await?;
+                    done.links_removed += 1;
+                    Ok(None)
+                }
+            }
+        }
+        Review::Blob(id) => {
+            tx.bury_blob(id, now).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Sums of counts.
+trait Sums {
+    fn add(&mut self, other: &Self);
+    fn is_something(&self) -> bool;
+}
+
+impl Sums for CollectionCounts {
+    fn add(&mut self, other: &Self) {
+        self.uploads_expired += other.uploads_expired;
+        self.manifests_collected += other.manifests_collected;
+        self.manifests_purged += other.manifests_purged;
+        self.links_removed += other.links_removed;
+        self.blobs_deleted += other.blobs_deleted;
+        self.freed_bytes += other.freed_bytes;
+    }
+
+    fn is_something(&self) -> bool {
+        let Self {
+            uploads_expired,
+            manifests_collected,
+            manifests_purged,
+            links_removed,
+            blobs_deleted,
+            freed_bytes,
+        } = self;
+        [uploads_expired, manifests_collected, manifests_purged, links_removed, blobs_deleted, freed_bytes]
+            .iter()
+            .any(|count| **count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNDO: Duration = Duration::from_secs(100);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn manifest() -> ManifestReview {
+        ManifestReview {
+            repository: longshore_domain::repository::RepositoryId(1),
+            digest: longshore_domain::digest::Digest::of(longshore_domain::digest::Algorithm::Sha256, b""),
+            deleted_at: None,
+            lease_until: at(50),
+            is_tagged: false,
+            has_parent: false,
+            has_present_subject: false,
+        }
+    }
+
+    #[test]
+    fn manifests_are_judged_by_need_lease_and_undo_window() {
+        let collect =
+            |review: &ManifestReview, now| judge_manifest(review, UNDO, UntaggedManifests::Collect, at(now));
+        assert_eq!(collect(&manifest(), 10), Verdict::WaitUntil(at(50)));
+        assert_eq!(collect(&manifest(), 50), Verdict::Delete);
+        assert_eq!(judge_manifest(&manifest(), UNDO, UntaggedManifests::Keep, at(50)), Verdict::Keep);
+        assert_eq!(collect(&ManifestReview { is_tagged: true, ..manifest() }, 99), Verdict::Keep);
+        assert_eq!(collect(&ManifestReview { has_parent: true, ..manifest() }, 99), Verdict::Keep);
+        assert_eq!(collect(&ManifestReview { has_present_subject: true, ..manifest() }, 99), Verdict::Keep);
+        let deleted = ManifestReview { deleted_at: Some(at(60)), ..manifest() };
+        assert_eq!(collect(&deleted, 159), Verdict::WaitUntil(at(160)));
+        assert_eq!(collect(&deleted, 160), Verdict::Purge);
+        assert_eq!(collect(&ManifestReview { has_parent: true, ..deleted }, 160), Verdict::Keep);
+    }
+
+    #[test]
+    fn links_are_judged_by_need_lease_and_undo_window() {
+        let link = LinkReview { hidden_at: None, lease_until: at(50), is_referenced: false };
+        assert_eq!(judge_link(&link, UNDO, at(49)), Verdict::WaitUntil(at(50)));
+        assert_eq!(judge_link(&link, UNDO, at(50)), Verdict::Purge);
+        assert_eq!(
+            judge_link(&LinkReview { is_referenced: true, ..link.clone() }, UNDO, at(99)),
+            Verdict::Keep
+        );
+        let hidden = LinkReview { hidden_at: Some(at(40)), ..link };
+        assert_eq!(judge_link(&hidden, UNDO, at(60)), Verdict::WaitUntil(at(140)));
+        assert_eq!(judge_link(&hidden, UNDO, at(140)), Verdict::Purge);
+    }
+}

@@ -1,0 +1,127 @@
+//! The operations of the registry: one file per noun, one public function per use case.
+//!
+//! Each function reads as the story of its use case: check permission, load, decide, write in one transaction,
+//! record the event. No HTTP, no SQL: see `longshore-api-*` and `longshore-store-*`.
+
+pub mod access_tokens;
+pub mod accounts;
+pub mod activity;
+pub mod authentication;
+pub mod blobs;
+pub mod bootstrap;
+pub mod collection;
+pub mod events;
+pub mod manifests;
+pub mod organizations;
+pub mod passwords;
+pub mod permissions;
+pub mod referrers;
+pub mod repositories;
+pub mod settings;
+pub mod signing;
+pub mod tags;
+pub mod throttle;
+pub mod tokens;
+pub mod uploads;
+pub mod verification;
+
+use std::sync::Arc;
+
+use longshore_domain::clock::{Clock, Entropy, new_uuid};
+use longshore_domain::ports::blobs::BlobStore;
+use longshore_domain::ports::metadata::Metadata;
+use uuid::Uuid;
+
+pub use settings::Settings;
+
+/// What the operations work on.
+pub struct Adapters {
+    /// The metadata store.
+    pub metadata: Arc<dyn Metadata>,
+    /// The blob store.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The operations of one node. Shared as `Arc<Services>`.
+pub struct Services {
+    metadata: Arc<dyn Metadata>,
+    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: Settings,
+    node: Uuid,
+    passwords: passwords::Passwords,
+    throttle: throttle::Throttle,
+    keys: signing::KeyRing,
+    sessions: authentication::Sessions,
+    decisions: permissions::Decisions,
+    manifests: manifests::Contents,
+    uploads: uploads::Running,
+    pulls: activity::Pulls,
+}
+
+impl Services {
+    /// Puts the operations together. Call [`Services::prepare`] before the first request.
+    pub fn new(adapters: Adapters, settings: Settings) -> Self {
+        let Adapters { metadata, blobs, clock, entropy } = adapters;
+        Self {
+            node: new_uuid(&*clock, &*entropy),
+            passwords: passwords::Passwords::new(
+                settings.password_hashing,
+                settings.parallel_password_checks,
+            ),
+            throttle: throttle::Throttle::new(settings.sign_in),
+            keys: signing::KeyRing::default(),
+            sessions: authentication::Sessions::new(&*entropy),
+            decisions: permissions::Decisions::new(),
+            manifests: manifests::Contents::new(settings.manifest_cache_bytes),
+            uploads: uploads::Running::default(),
+            pulls: activity::Pulls::default(),
+            metadata,
+            blobs,
+            clock,
+            entropy,
+            settings,
+        }
+    }
+
+    /// Gives the settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Gives the present time.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.clock.now()
+    }
+
+    /// Checks that metadata and blob store can be written to.
+    ///
+    /// # Errors
+    /// That of the store which cannot.
+    pub async fn check_ready(&self) -> longshore_domain::Result<()> {
+        self.metadata.check().await?;
+        self.blobs.check().await
+    }
+
+    /// Records what waits in memory and closes the metadata store.
+    pub async fn close(&self) {
+        if let Err(error) = self.record_pulls().await {
+            tracing::warn!(error = %error, "pull counts of the last minute are lost");
+        }
+        self.metadata.close().await;
+    }
+
+    fn new_uuid(&self) -> Uuid {
+        new_uuid(&*self.clock, &*self.entropy)
+    }
+}
+
+/// Adds a duration to a time; far futures become the last representable time.
+fn later(at: jiff::Timestamp, by: std::time::Duration) -> jiff::Timestamp {
+    at.checked_add(by).unwrap_or(jiff::Timestamp::MAX)
+}

@@ -1,0 +1,481 @@
+//! Manifests: pulling, pushing, deleting.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use longshore_domain::account::AccountId;
+use longshore_domain::descriptor::{Descriptor, MediaType, Platform};
+use longshore_domain::digest::{Algorithm, Digest};
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::manifest::{Manifest, platform_of_config};
+use longshore_domain::name::{Reference, RepositoryName, Tag};
+use longshore_domain::page::PageSize;
+use longshore_domain::permission::Action;
+use longshore_domain::policy::SparseIndexes;
+use longshore_domain::ports::blobs::ByteRange;
+use longshore_domain::ports::metadata::{
+    ManifestHead, ManifestId, ManifestPut, NewManifest, Review, Tx, UsageKind,
+};
+use longshore_domain::repository::{Repository, RepositoryId};
+use longshore_domain::{Error, Result};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use crate::authentication::Caller;
+use crate::repositories::ensure_repository;
+use crate::{Services, later};
+
+/// Most annotation bytes of one manifest; lists of referrers show them.
+const ANNOTATIONS_LIMIT_BYTES: usize = 256 << 10;
+/// Configurations larger than this are not looked into.
+const CONFIG_LIMIT_BYTES: u64 = 1 << 20;
+/// Most tags that one push may set.
+pub const TAGS_PER_PUSH_LIMIT: usize = 50;
+
+/// Contents of late, by manifest. They never change.
+pub(crate) struct Contents(Cache<ManifestId, Bytes, ByBytes>);
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<ManifestId, Bytes> for ByBytes {
+    fn weight(&self, _: &ManifestId, content: &Bytes) -> u64 {
+        content.len() as u64 + 64
+    }
+}
+
+impl Contents {
+    pub(crate) fn new(limit_bytes: u64) -> Self {
+        let typical = usize::try_from(limit_bytes / 2048).unwrap_or(1024);
+        Self(Cache::with_weighter(typical, limit_bytes, ByBytes))
+    }
+}
+
+/// A manifest as pulled.
+#[derive(Clone, Debug)]
+pub struct PulledManifest {
+    /// Digest of the content.
+    pub digest: Digest,
+    /// Media type as pushed.
+    pub media_type: MediaType,
+    /// The content, byte for byte as pushed.
+    pub content: Bytes,
+}
+
+/// What a push of a manifest depends on (RFC 9110, conditional requests).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    None,
+    /// The tag must not exist.
+    Absent,
+    /// The tag or manifest must exist.
+    Present,
+    /// The tag must point at one of these.
+    OneOf(Vec<Digest>),
+}
+
+/// A manifest to be pushed.
+pub struct ManifestPush {
+    /// The tag to set, or the digest that the content must have.
+    pub reference: Reference,
+    /// Further tags to set (OCI distribution, end-7b).
+    pub tags: Vec<Tag>,
+    /// `Content-Type` as sent.
+    pub media_type: Option<String>,
+    /// The content.
+    pub content: Bytes,
+    /// What the push depends on.
+    pub condition: Condition,
+}
+
+/// A manifest as pushed.
+#[derive(Debug)]
+pub struct PushedManifest {
+    /// Digest of the content.
+    pub digest: Digest,
+    /// Digest of its subject.
+    pub subject: Option<Digest>,
+    /// Tags that now point at it.
+    pub tags: Vec<Tag>,
+}
+
+impl Services {
+    /// Pulls a manifest and counts that. OCI distribution 1.1, end-3.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling; `ManifestUnknown`.
+    pub async fn pull_manifest(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<PulledManifest> {
+        let (repository, head) = self.find_manifest(caller, name, reference).await?;
+        let content = match self.manifests.0.get(&head.id) {
+            Some(content) => content,
+            None => {
+                let content =
+                    self.metadata.look_up(head.id, |tx, id| Box::pin(tx.find_manifest_content(*id))).await?;
+                let unknown =
+                    || Error::ManifestUnknown { repository: name.clone(), reference: reference.clone() };
+                let content = Bytes::from(content.ok_or_else(unknown)?);
+                self.manifests.0.insert(head.id, content.clone());
+                content
+            }
+        };
+        let tag = match reference {
+            Reference::Tag(tag) => Some(tag),
+            Reference::Digest(_) => None,
+        };
+        self.count_pull(repository.id, head.id, tag);
+        Ok(PulledManifest { digest: head.digest, media_type: head.media_type, content })
+    }
+
+    async fn find_manifest(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<(Arc<Repository>, ManifestHead)> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let head = self
+            .metadata
+            .look_up((repository.id, reference.clone()), |tx, (id, reference)| {
+                Box::pin(tx.find_manifest(*id, reference))
+            })
+            .await?;
+        let unknown = || Error::ManifestUnknown { repository: name.clone(), reference: reference.clone() };
+        Ok((repository, head.ok_or_else(unknown)?))
+    }
+
+    /// Finds a manifest for somebody who asks whether it must be pushed: it then stays at least for half a
+    /// lease, if the caller may push. No pull is counted. OCI distribution 1.1, end-3 (`HEAD`).
+    ///
+    /// # Errors
+    /// As [`Services::pull_manifest`].
+    pub async fn check_manifest(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<ManifestHead> {
+        let (_, head) = self.find_manifest(caller, name, reference).await?;
+        let lease = self.settings.collection.lease;
+        let is_short = head.lease_until < later(self.clock.now(), lease / 2);
+        if is_short && self.may_push(caller, name).await? {
+            let input = (head.id, later(self.clock.now(), lease));
+            let is_there = self
+                .metadata
+                .write(input, |tx, (id, until)| Box::pin(tx.extend_manifest_lease(*id, *until)))
+                .await?;
+            if !is_there {
+                return Err(Error::ManifestUnknown {
+                    repository: name.clone(),
+                    reference: reference.clone(),
+                });
+            }
+        }
+        Ok(head)
+    }
+
+    /// Pushes a manifest: one transaction with its references, tags, their history, the events and the usage.
+    /// OCI distribution 1.1, end-7a and end-7b.
+    ///
+    /// # Errors
+    /// As [`Services::authorize`] for pushing; `ManifestTooLarge`, `ManifestInvalid`; `DigestMismatch` when pushed by
+    /// another digest; `ManifestReferencesUnknown` when content is missing; `PreconditionFailed`.
+    pub async fn push_manifest(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        push: ManifestPush,
+    ) -> Result<PushedManifest> {
+        let access = self.authorize(caller, name, Action::Push).await?;
+        let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
+        let limit_bytes = self.settings.manifest_limit_bytes;
+        if push.content.len() as u64 > limit_bytes {
+            return Err(Error::ManifestTooLarge { limit_bytes });
+        }
+        let (algorithm, mut tags) = match &push.reference {
+            Reference::Digest(digest) => (digest.algorithm(), Vec::new()),
+            Reference::Tag(tag) => (Algorithm::Sha256, vec![tag.clone()]),
+        };
+        for tag in push.tags {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        if tags.len() > TAGS_PER_PUSH_LIMIT {
+            return Err(Error::Invalid {
+                field: "tag",
+                reason: format!("at most {TAGS_PER_PUSH_LIMIT} tags fit into one push"),
+            });
+        }
+        let manifest = Manifest::parse(push.content, push.media_type.as_deref(), algorithm)?;
+        if let Reference::Digest(expected) = push.reference
+            && expected != manifest.digest
+        {
+            return Err(Error::DigestMismatch { expected, actual: manifest.digest });
+        }
+        let annotations = serde_json::to_string(&manifest.annotations).map_err(Error::internal)?;
+        if annotations.len() > ANNOTATIONS_LIMIT_BYTES {
+            return Err(Error::ManifestInvalid(format!(
+                "the annotations have more than {ANNOTATIONS_LIMIT_BYTES} bytes"
+            )));
+        }
+        let platform = match (&access.repository, &manifest.config) {
+            (Some(repository), Some(config)) => self.find_platform(repository.id, config).await?,
+            _ => None,
+        };
+        let event = self.event(
+            &caller.principal,
+            Some(namespace_id),
+            EventAction::ManifestPushed,
+            name.as_str(),
+            [("digest", manifest.digest.to_string())],
+        );
+        let digest = manifest.digest;
+        let subject = manifest.subject.as_ref().map(|subject| subject.digest);
+        let plan = PushPlan {
+            namespace_id,
+            name: name.clone(),
+            lease_until: later(event.at, self.settings.collection.lease),
+            manifest,
+            annotations,
+            platform,
+            tags: tags.clone(),
+            condition: push.condition,
+            reference: push.reference,
+            sparse: self.settings.sparse_indexes,
+            event,
+        };
+        self.metadata.write(plan, |tx, plan| Box::pin(store_manifest(tx, plan))).await?;
+        Ok(PushedManifest { digest, subject, tags })
+    }
+
+    /// Looks into an image's configuration for its platform; none when that is not what the config is.
+    async fn find_platform(&self, repository: RepositoryId, config: &Descriptor) -> Result<Option<Platform>> {
+        if !config.media_type.is_image_config() || config.size_bytes > CONFIG_LIMIT_BYTES {
+            return Ok(None);
+        }
+        let linked = self
+            .metadata
+            .look_up((repository, config.digest), |tx, (id, digest)| {
+                Box::pin(tx.find_linked_blob(*id, digest))
+            })
+            .await?;
+        // A missing config is reported with everything else that is missing.
+        let Some(blob) =
+            linked.map(|linked| linked.blob).filter(|blob| blob.size_bytes <= CONFIG_LIMIT_BYTES)
+        else {
+            return Ok(None);
+        };
+        let mut stream =
+            self.blobs.read(blob.storage_key, ByteRange { start: 0, end: blob.size_bytes }).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece?);
+        }
+        Ok(platform_of_config(&bytes))
+    }
+
+    /// Deletes a manifest and the tags that point at it: invisible at once, collected when the undo window has
+    /// ended. OCI distribution 1.1, end-9.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for deleting; `ManifestUnknown`; `InUse` while an index lists it.
+    pub async fn delete_manifest(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<()> {
+        let repository = self.authorize_existing(caller, name, Action::Delete).await?;
+        let event = self.event(
+            &caller.principal,
+            Some(repository.namespace_id),
+            EventAction::ManifestDeleted,
+            name.as_str(),
+            [("digest", digest.to_string())],
+        );
+        let review_at = later(event.at, self.settings.collection.undo);
+        self.metadata
+            .write((repository, *digest, event, review_at), |tx, (repository, digest, event, review_at)| {
+                Box::pin(async move {
+                    let reference = Reference::Digest(*digest);
+                    let Some(head) = tx.find_manifest(repository.id, &reference).await? else {
+                        return Err(Error::ManifestUnknown {
+                            repository: repository.name.clone(),
+                            reference,
+                        });
+                    };
+                    if let Some(referenced_by) = tx.find_index_with_child(head.id).await? {
+                        return Err(Error::InUse { digest: *digest, referenced_by });
+                    }
+                    loop {
+                        let tags = tx.list_tags_of(head.id, PageSize::MAX).await?;
+                        if tags.is_empty() {
+                            break;
+                        }
+                        for tag in tags {
+                            tx.delete_tag(repository.id, &tag, event.actor_id, event.at).await?;
+                            tx.record_event(&tag_event(event, EventAction::TagDeleted, &tag, digest)).await?;
+                        }
+                    }
+                    tx.delete_manifest(head.id, event.at).await?;
+                    tx.enqueue_review(Review::Manifest(head.id), *review_at).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+}
+
+/// A push that has been checked as far as that is possible without the transaction.
+struct PushPlan {
+    namespace_id: AccountId,
+    name: RepositoryName,
+    manifest: Manifest,
+    annotations: String,
+    platform: Option<Platform>,
+    tags: Vec<Tag>,
+    reference: Reference,
+    condition: Condition,
+    sparse: SparseIndexes,
+    lease_until: jiff::Timestamp,
+    event: NewEvent,
+}
+
+/// What a manifest references, as found in its repository.
+#[derive(Default)]
+struct References {
+    blobs: Vec<longshore_domain::ports::metadata::BlobId>,
+    /// Position, digest, and number if it is a manifest that is present.
+    children: Vec<(u32, Digest, Option<ManifestId>)>,
+    missing: Vec<Digest>,
+    total_size_bytes: u64,
+}
+
+async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
+    let PushPlan { manifest, event, .. } = plan;
+    let repository = ensure_repository(tx, plan.namespace_id, &plan.name, event).await?;
+    check_condition(tx, repository.id, plan).await?;
+    let references = find_references(tx, repository.id, plan).await?;
+    if !references.missing.is_empty() {
+        return Err(Error::ManifestReferencesUnknown(references.missing));
+    }
+    let put = tx
+        .put_manifest(&NewManifest {
+            repository: repository.id,
+            digest: manifest.digest,
+            media_type: manifest.media_type.clone(),
+            kind: manifest.kind,
+            artifact_type: manifest.artifact_type.clone(),
+            subject: manifest.subject.as_ref().map(|subject| subject.digest),
+            platform: plan.platform.clone(),
+            total_size_bytes: references.total_size_bytes,
+            annotations: plan.annotations.clone(),
+            content: manifest.bytes.clone(),
+            pushed_by: event.actor_id,
+            pushed_at: event.at,
+            lease_until: plan.lease_until,
+        })
+        .await?;
+    let id = put.id();
+    match put {
+        ManifestPut::Created(_) => {
+            for blob in references.blobs {
+                tx.add_manifest_blob(id, repository.id, blob).await?;
+            }
+            for (position, digest, child) in references.children {
+                tx.add_manifest_child(id, position, &digest, child).await?;
+            }
+            tx.adopt_waiting_indexes(repository.id, &manifest.digest, id).await?;
+            let amount = i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX);
+            tx.add_usage(plan.namespace_id, UsageKind::ManifestBytes, amount, event.at).await?;
+        }
+        ManifestPut::Restored(_) => tx.restore_manifest_links(id).await?,
+        ManifestPut::Existing(_) => {}
+    }
+    tx.record_event(event).await?;
+    tx.enqueue_review(Review::Manifest(id), plan.lease_until).await?;
+    for tag in &plan.tags {
+        let previous = tx.set_tag(repository.id, tag, id, &manifest.digest, event.actor_id, event.at).await?;
+        if let Some((previous, _)) = previous
+            && previous != id
+        {
+            tx.enqueue_review(Review::Manifest(previous), plan.lease_until).await?;
+        }
+        tx.record_event(&tag_event(event, EventAction::TagPushed, tag, &manifest.digest)).await?;
+    }
+    Ok(())
+}
+
+fn tag_event(by: &NewEvent, action: EventAction, tag: &Tag, digest: &Digest) -> NewEvent {
+    NewEvent { action, data: [("tag", tag.to_string()), ("digest", digest.to_string())].into(), ..by.clone() }
+}
+
+async fn check_condition(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushPlan) -> Result<()> {
+    if plan.condition == Condition::None {
+        return Ok(());
+    }
+    let current = tx.find_manifest(repository, &plan.reference).await?.map(|head| head.digest);
+    let holds = match &plan.condition {
+        Condition::None => true,
+        Condition::Absent => current.is_none(),
+        Condition::Present => current.is_some(),
+        Condition::OneOf(digests) => current.is_some_and(|current| digests.contains(&current)),
+    };
+    if holds { Ok(()) } else { Err(Error::PreconditionFailed) }
+}
+
+/// Finds everything that the manifest needs. What the caller cannot see in this repository is missing,
+/// even if the registry has it elsewhere.
+async fn find_references(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushPlan) -> Result<References> {
+    let mut found = References::default();
+    for descriptor in plan.manifest.required_blobs() {
+        match tx.find_linked_blob(repository, &descriptor.digest).await? {
+            Some(linked) => {
+                check_size(descriptor, linked.blob.size_bytes)?;
+                found.total_size_bytes += descriptor.size_bytes;
+                found.blobs.push(linked.blob.id);
+            }
+            None => found.missing.push(descriptor.digest),
+        }
+    }
+    for (position, descriptor) in (0..).zip(plan.manifest.distinct_children()) {
+        let child = tx.find_manifest(repository, &Reference::Digest(descriptor.digest)).await?;
+        if let Some(child) = child {
+            check_size(descriptor, child.size_bytes)?;
+            found.total_size_bytes += descriptor.size_bytes;
+            found.children.push((position, descriptor.digest, Some(child.id)));
+            continue;
+        }
+        // Build caches list their layers in an index (BuildKit, `--cache-to type=registry,image-manifest=false`).
+        if !descriptor.media_type.is_manifest()
+            && let Some(linked) = tx.find_linked_blob(repository, &descriptor.digest).await?
+        {
+            check_size(descriptor, linked.blob.size_bytes)?;
+            found.total_size_bytes += descriptor.size_bytes;
+            found.blobs.push(linked.blob.id);
+            continue;
+        }
+        match plan.sparse {
+            SparseIndexes::Accept if descriptor.media_type.is_manifest() => {
+                found.children.push((position, descriptor.digest, None));
+            }
+            SparseIndexes::Accept | SparseIndexes::Refuse => found.missing.push(descriptor.digest),
+        }
+    }
+    Ok(found)
+}
+
+fn check_size(descriptor: &Descriptor, size_bytes: u64) -> Result<()> {
+    if descriptor.size_bytes == size_bytes {
+        return Ok(());
+    }
+    let Descriptor { digest, size_bytes: declared, .. } = descriptor;
+    Err(Error::ManifestInvalid(format!("{digest} has {size_bytes} bytes, but the manifest says {declared}")))
+}

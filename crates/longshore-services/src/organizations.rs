@@ -1,0 +1,218 @@
+//! Organizations and their members.
+
+use longshore_domain::account::{Account, AccountKind, Member, OrganizationRole};
+use longshore_domain::credential::Principal;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::name::Namespace;
+use longshore_domain::page::{Page, PageSize};
+use longshore_domain::ports::metadata::{NewAccount, Tx};
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+use crate::accounts::get_user;
+
+async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
+    let found =
+        tx.find_account_by_name(name).await?.filter(|account| account.kind == AccountKind::Organization);
+    found.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
+}
+
+/// Checks that an organization keeps an owner when this member is removed or gets another role.
+async fn check_keeps_owner(
+    tx: &mut dyn Tx,
+    organization: &Account,
+    role: Option<OrganizationRole>,
+) -> Result<()> {
+    if role == Some(OrganizationRole::Owner) && tx.count_owners(organization.id).await? <= 1 {
+        return Err(Error::Conflict(format!(
+            "{} needs an owner; make another member one first",
+            organization.name
+        )));
+    }
+    Ok(())
+}
+
+impl Services {
+    /// Creates an organization with its first owner.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `NameReserved`, `Exists`; `UserUnknown` for the owner.
+    pub async fn create_organization(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        owner: &Namespace,
+    ) -> Result<Account> {
+        self.require_operator(principal)?;
+        name.check_available_to_accounts()?;
+        self.create_organization_unchecked(principal, name, owner).await
+    }
+
+    /// Creates an organization whose name may be reserved for the server itself.
+    pub(crate) async fn create_organization_unchecked(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        owner: &Namespace,
+    ) -> Result<Account> {
+        let account = NewAccount {
+            uuid: self.new_uuid(),
+            kind: AccountKind::Organization,
+            name: name.clone(),
+            password_hash: None,
+            is_administrator: false,
+            created_at: self.clock.now(),
+        };
+        let event = self.event(
+            principal,
+            None,
+            EventAction::OrganizationCreated,
+            name.as_str(),
+            [("owner", owner.to_string())],
+        );
+        self.metadata
+            .write((account, owner.clone(), event), |tx, (account, owner, event)| {
+                Box::pin(async move {
+                    let user = get_user(tx, owner).await?;
+                    let id = tx.create_account(account).await?;
+                    tx.put_member(id, user.id, OrganizationRole::Owner, account.created_at).await?;
+                    tx.record_event(&NewEvent { account_id: Some(id), ..event.clone() }).await?;
+                    tx.find_account(id).await?.ok_or_else(|| Error::internal("the new account is not there"))
+                })
+            })
+            .await
+    }
+
+    /// Gives an organization.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `OrganizationUnknown`.
+    pub async fn get_organization(&self, principal: &Principal, name: &Namespace) -> Result<Account> {
+        self.require_operator(principal)?;
+        self.metadata.look_up(name.clone(), |tx, name| Box::pin(get_organization(tx, name))).await
+    }
+
+    /// Lists the members of an organization by name.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `OrganizationUnknown`.
+    pub async fn list_members(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        after: Option<&Namespace>,
+        size: PageSize,
+    ) -> Result<Page<Member>> {
+        self.require_operator(principal)?;
+        let members = self
+            .metadata
+            .read((organization.clone(), after.cloned(), size), |tx, (name, after, size)| {
+                Box::pin(async move {
+                    let organization = get_organization(tx, name).await?;
+                    tx.list_members(organization.id, after.as_ref(), *size).await
+                })
+            })
+            .await?;
+        Ok(Page::from_overfull(members, size))
+    }
+
+    /// Adds a member, or gives one another role.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `OrganizationUnknown`, `UserUnknown`; `Conflict` when the last owner would go.
+    pub async fn put_member(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        user: &Namespace,
+        role: OrganizationRole,
+    ) -> Result<()> {
+        self.require_operator(principal)?;
+        let data = [("role", role.to_string())];
+        let event = self.event(principal, None, EventAction::MemberAdded, user.as_str(), data);
+        self.metadata
+            .write(
+                (organization.clone(), user.clone(), role, event),
+                |tx, (organization, user, role, event)| {
+                    Box::pin(async move {
+                        let organization = get_organization(tx, organization).await?;
+                        let user = get_user(tx, user).await?;
+                        let before = tx.find_role(organization.id, user.id).await?;
+                        if before == Some(*role) {
+                            return Ok(());
+                        }
+                        check_keeps_owner(tx, &organization, before).await?;
+                        tx.put_member(organization.id, user.id, *role, event.at).await?;
+                        let action = if before.is_some() {
+                            EventAction::MemberRoleChanged
+                        } else {
+                            EventAction::MemberAdded
+                        };
+                        tx.record_event(&NewEvent {
+                            account_id: Some(organization.id),
+                            action,
+                            ..event.clone()
+                        })
+                        .await
+                    })
+                },
+            )
+            .await
+    }
+
+    /// Removes a member.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `OrganizationUnknown`; `UserUnknown` when no such member; `Conflict` when the last owner would go.
+    pub async fn delete_member(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        user: &Namespace,
+    ) -> Result<()> {
+        self.require_operator(principal)?;
+        let event = self.event(principal, None, EventAction::MemberRemoved, user.as_str(), []);
+        self.metadata
+            .write((organization.clone(), user.clone(), event), |tx, (organization, user, event)| {
+                Box::pin(async move {
+                    let organization = get_organization(tx, organization).await?;
+                    let user = get_user(tx, user).await?;
+                    let role = tx.find_role(organization.id, user.id).await?;
+                    check_keeps_owner(tx, &organization, role).await?;
+                    if !tx.delete_member(organization.id, user.id).await? {
+                        return Err(Error::UserUnknown(format!("{} in {}", user.name, organization.name)));
+                    }
+                    tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await
+                })
+            })
+            .await
+    }
+
+    /// Deletes an organization. The name stays taken, so that nobody inherits the namespace.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator, and for `library`; `OrganizationUnknown`; `Conflict` while it has repositories.
+    pub async fn delete_organization(&self, principal: &Principal, name: &Namespace) -> Result<()> {
+        self.require_operator(principal)?;
+        if *name == Namespace::library() {
+            return Err(Error::Denied(
+                "library holds the repositories with one-part names and cannot be deleted".into(),
+            ));
+        }
+        let event = self.event(principal, None, EventAction::OrganizationDeleted, name.as_str(), []);
+        self.metadata
+            .write((name.clone(), event), |tx, (name, event)| {
+                Box::pin(async move {
+                    let organization = get_organization(tx, name).await?;
+                    if tx.has_repositories(organization.id).await? {
+                        return Err(Error::Conflict(format!(
+                            "{name} still has repositories; delete them first"
+                        )));
+                    }
+                    tx.delete_account(organization.id, event.at).await?;
+                    tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await
+                })
+            })
+            .await
+    }
+}

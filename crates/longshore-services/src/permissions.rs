@@ -1,0 +1,244 @@
+//! Permissions: loads the facts, asks the domain's rule, and keeps the decision until any fact may have changed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use longshore_domain::account::AccountId;
+use longshore_domain::credential::{AccessTokenId, AccountPrincipal, Principal};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::RepositoryName;
+use longshore_domain::permission::{Action, Facts, Level, Subject, level};
+use longshore_domain::ports::metadata::{Tx, Viewer};
+use longshore_domain::repository::Repository;
+use longshore_domain::{Error, Result};
+use quick_cache::Equivalent;
+use quick_cache::sync::Cache;
+
+use crate::Services;
+use crate::authentication::Caller;
+
+/// Decisions kept in memory.
+const DECISIONS: usize = 50_000;
+
+/// Who asks for what: the key of a decision.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Question {
+    account: Option<(AccountId, i64, Option<AccessTokenId>)>,
+    repository: String,
+}
+
+#[derive(Hash)]
+struct QuestionRef<'q> {
+    account: Option<(AccountId, i64, Option<AccessTokenId>)>,
+    repository: &'q str,
+}
+
+impl Equivalent<Question> for QuestionRef<'_> {
+    fn equivalent(&self, other: &Question) -> bool {
+        self.account == other.account && self.repository == other.repository
+    }
+}
+
+/// What someone may do in a repository.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The repository, if it exists.
+    pub repository: Option<Arc<Repository>>,
+    /// The account whose name is the namespace, if there is one.
+    pub namespace_id: Option<AccountId>,
+    /// How much.
+    pub level: Level,
+    /// When an access token among the facts expires.
+    not_after: Option<Timestamp>,
+}
+
+struct Decision {
+    epoch: u64,
+    access: Access,
+}
+
+/// Decisions of late.
+pub(crate) struct Decisions(Cache<Question, Arc<Decision>>);
+
+impl Decisions {
+    pub(crate) fn new() -> Self {
+        Self(Cache::new(DECISIONS))
+    }
+}
+
+/// Loads the facts about an account that acts, as they are now; `None` when its credential is void.
+async fn subject_of(
+    tx: &mut dyn Tx,
+    account: &AccountPrincipal,
+    namespace_id: Option<AccountId>,
+    now: Timestamp,
+) -> Result<Option<(Subject, Option<Timestamp>)>> {
+    let Some(record) = tx.find_account(account.account_id).await? else { return Ok(None) };
+    if !record.is_active || record.credential_epoch != account.credential_epoch {
+        return Ok(None);
+    }
+    let mut not_after = None;
+    let mut token_scope = None;
+    if let Some((id, _)) = account.access_token {
+        match tx.find_access_token(id).await? {
+            Some(token) if token.account_id == record.id && token.is_usable(now) => {
+                not_after = token.expires_at;
+                token_scope = Some(token.scope);
+            }
+            _ => return Ok(None),
+        }
+    }
+    let role = match namespace_id {
+        Some(namespace) if namespace != record.id => tx.find_role(namespace, record.id).await?,
+        _ => None,
+    };
+    let subject = Subject::Account {
+        is_administrator: record.is_administrator,
+        owns_namespace: namespace_id == Some(record.id),
+        role,
+        token_scope,
+    };
+    Ok(Some((subject, not_after)))
+}
+
+impl Services {
+    /// Finds out what a principal may do in a repository, which need not exist yet.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the principal's credential has become void.
+    pub async fn access(&self, principal: &Principal, name: &RepositoryName) -> Result<Access> {
+        let account = match principal {
+            Principal::Account(account) => {
+                Some((account.account_id, account.credential_epoch, account.access_token.map(|(id, _)| id)))
+            }
+            Principal::Anonymous => None,
+            Principal::Operator => return self.load_access(principal, name).await,
+        };
+        let epoch = self.metadata.authority_epoch();
+        if let Some(decision) = self.decisions.0.get(&QuestionRef { account, repository: name.as_str() })
+            && decision.epoch == epoch
+            && decision.access.not_after.is_none_or(|not_after| self.clock.now() < not_after)
+        {
+            return Ok(decision.access.clone());
+        }
+        let access = self.load_access(principal, name).await?;
+        // That a repository does not exist is not kept: anybody may create it next.
+        if access.repository.is_some() {
+            let question = Question { account, repository: name.as_str().to_owned() };
+            self.decisions.0.insert(question, Arc::new(Decision { epoch, access: access.clone() }));
+        }
+        Ok(access)
+    }
+
+    async fn load_access(&self, principal: &Principal, name: &RepositoryName) -> Result<Access> {
+        let input = (principal.clone(), name.clone(), self.clock.now(), self.settings.anonymous_pull);
+        self.metadata
+            .look_up(input, |tx, (principal, name, now, anonymous_pull)| {
+                Box::pin(async move {
+                    let repository = tx.find_repository(name).await?;
+                    let namespace_id = match &repository {
+                        Some(repository) => Some(repository.namespace_id),
+                        None => tx.find_account_by_name(&name.namespace()).await?.map(|account| account.id),
+                    };
+                    let (subject, not_after) = match principal {
+                        Principal::Anonymous => (Subject::Anonymous, None),
+                        Principal::Operator => (Subject::Operator, None),
+                        Principal::Account(account) => subject_of(tx, account, namespace_id, *now)
+                            .await?
+                            .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?,
+                    };
+                    let visibility = repository.as_ref().map(|repository| repository.visibility);
+                    let level = match namespace_id {
+                        Some(_) => level(Facts { subject, visibility, anonymous_pull: *anonymous_pull }),
+                        None => Level::None,
+                    };
+                    Ok(Access { repository: repository.map(Arc::new), namespace_id, level, not_after })
+                })
+            })
+            .await
+    }
+
+    /// Checks that the caller may do something in a repository. Whoever may not see it is told that it does not exist.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when signing in or asking for another token could help; `RepositoryUnknown` when the
+    /// caller may not see it; `Denied` when the caller may see but not do this.
+    pub async fn authorize(&self, caller: &Caller, name: &RepositoryName, action: Action) -> Result<Access> {
+        let access = self.access(&caller.principal, name).await?;
+        if !access.level.allows(action) {
+            return Err(match (&caller.principal, action) {
+                (Principal::Anonymous, _) => Error::Unauthenticated(Unauthenticated::Missing),
+                (_, Action::Push) if access.level == Level::None => Error::Denied(format!(
+                    "you may not push to {name}; ask an owner of {}",
+                    name.namespace_str()
+                )),
+                _ if access.level == Level::None => Error::RepositoryUnknown(name.clone()),
+                _ => Error::Denied(format!("you may pull from {name}, but not {}", what(action))),
+            });
+        }
+        if !caller.grants.cover(name, action) {
+            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+        }
+        Ok(access)
+    }
+
+    /// Checks that the caller may do something in a repository that exists.
+    ///
+    /// # Errors
+    /// As [`Services::authorize`]; `RepositoryUnknown` when there is none.
+    pub async fn authorize_existing(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        action: Action,
+    ) -> Result<Arc<Repository>> {
+        let access = self.authorize(caller, name, action).await?;
+        access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
+    }
+
+    /// Finds out whose repositories lists may show to a principal.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the principal's credential has become void.
+    pub(crate) async fn viewer(&self, principal: &Principal) -> Result<Viewer> {
+        let account = match principal {
+            Principal::Operator => return Ok(Viewer::All),
+            Principal::Anonymous => return Ok(Viewer::Public),
+            Principal::Account(account) => account.clone(),
+        };
+        let subject = self
+            .metadata
+            .look_up((account.clone(), self.clock.now()), |tx, (account, now)| {
+                Box::pin(subject_of(tx, account, None, *now))
+            })
+            .await?;
+        let Some((Subject::Account { is_administrator, token_scope, .. }, _)) = subject else {
+            return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
+        };
+        Ok(match token_scope {
+            Some(longshore_domain::credential::Scope::PublicRead) => Viewer::Public,
+            _ if is_administrator => Viewer::All,
+            _ => Viewer::Account(account.account_id),
+        })
+    }
+
+    /// Checks that the operator acts.
+    pub(crate) fn require_operator(&self, principal: &Principal) -> Result<()> {
+        match principal {
+            Principal::Operator => Ok(()),
+            Principal::Anonymous => Err(Error::Unauthenticated(Unauthenticated::Missing)),
+            Principal::Account(_) => {
+                Err(Error::Denied("only the operator of the registry may do this".into()))
+            }
+        }
+    }
+}
+
+fn what(action: Action) -> &'static str {
+    match action {
+        Action::Pull => "pull from it",
+        Action::Push => "push to it",
+        Action::Delete => "delete from it",
+        Action::Administer => "change its settings",
+    }
+}

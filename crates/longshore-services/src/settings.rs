@@ -1,0 +1,97 @@
+//! What the operator decides, as validated values.
+
+use std::time::Duration;
+
+use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
+
+/// Cost of a password hash.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordHashing {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+}
+
+/// Limits of failed sign-ins in one window.
+#[derive(Clone, Copy, Debug)]
+pub struct SignInLimits {
+    /// For one account from one address.
+    pub per_account_and_address: u32,
+    /// From one address for all accounts.
+    pub per_address: u32,
+    /// For one account from all addresses.
+    pub per_account: u32,
+    /// The window.
+    pub window: Duration,
+}
+
+/// Settings of the operations.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The `service` of the token protocol, audience of bearer tokens.
+    pub service: String,
+    /// The issuer of bearer tokens.
+    pub issuer: String,
+    /// How long a bearer token works; at least 60 seconds.
+    pub bearer_ttl: Duration,
+    /// After which a new signing key takes over.
+    pub signing_key_rotation: Duration,
+    /// Whether public repositories can be pulled without signing in.
+    pub anonymous_pull: bool,
+    /// Cost of password hashes.
+    pub password_hashing: PasswordHashing,
+    /// Password checks that may run at once; more wait.
+    pub parallel_password_checks: usize,
+    /// Limits of failed sign-ins.
+    pub sign_in: SignInLimits,
+    /// Largest manifest in bytes.
+    pub manifest_limit_bytes: u64,
+    /// Largest blob in bytes.
+    pub blob_limit_bytes: u64,
+    /// How long an upload is kept after its last progress.
+    pub upload_expiry: Duration,
+    /// How long one request waits for the next piece of a body.
+    pub body_idle: Duration,
+    /// Memory for received bytes that are not written yet, over all uploads.
+    pub upload_memory_bytes: usize,
+    /// Memory for manifests.
+    pub manifest_cache_bytes: u64,
+    /// Whether an index may name manifests that are not there.
+    pub sparse_indexes: SparseIndexes,
+    /// Rules of garbage collection.
+    pub collection: CollectionPolicy,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            service: "longshore".into(),
+            issuer: "longshore".into(),
+            bearer_ttl: Duration::from_secs(300),
+            signing_key_rotation: Duration::from_secs(30 * 24 * 3600),
+            anonymous_pull: true,
+            password_hashing: PasswordHashing { memory_kib: 19_456, passes: 2 },
+            parallel_password_checks: 2,
+            sign_in: SignInLimits {
+                per_account_and_address: 10,
+                per_address: 100,
+                per_account: 300,
+                window: Duration::from_secs(900),
+            },
+            manifest_limit_bytes: 4 << 20,
+            blob_limit_bytes: 5 << 40,
+            upload_expiry: Duration::from_secs(24 * 3600),
+            body_idle: Duration::from_secs(60),
+            upload_memory_bytes: 24 << 20,
+            manifest_cache_bytes: 16 << 20,
+            sparse_indexes: SparseIndexes::Refuse,
+            collection: CollectionPolicy {
+                lease: Duration::from_secs(24 * 3600),
+                undo: Duration::from_secs(24 * 3600),
+                untagged: UntaggedManifests::Keep,
+                batch: 200,
+            },
+        }
+    }
+}

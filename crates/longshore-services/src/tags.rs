@@ -1,0 +1,88 @@
+//! Tags.
+
+use longshore_domain::Error;
+use longshore_domain::Result;
+use longshore_domain::event::EventAction;
+use longshore_domain::name::{Reference, RepositoryName, Tag};
+use longshore_domain::page::{Page, PageSize};
+use longshore_domain::permission::Action;
+use longshore_domain::ports::metadata::{Review, TagInterval};
+
+use crate::authentication::Caller;
+use crate::{Services, later};
+
+impl Services {
+    /// Lists tags in byte order, strictly after `after`. OCI distribution 1.1, end-8a and end-8b.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling.
+    pub async fn list_tags(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Page<Tag>> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let tags = self
+            .metadata
+            .read((repository.id, after.map(str::to_owned), size), |tx, (id, after, size)| {
+                Box::pin(tx.list_tags(*id, after.as_deref(), *size))
+            })
+            .await?;
+        Ok(Page::from_overfull(tags, size))
+    }
+
+    /// Lists what a tag pointed at, newest first.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling.
+    pub async fn list_tag_history(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        tag: &Tag,
+        size: PageSize,
+    ) -> Result<Vec<TagInterval>> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        self.metadata
+            .read((repository.id, tag.clone(), size), |tx, (id, tag, size)| {
+                Box::pin(tx.list_tag_history(*id, tag, *size))
+            })
+            .await
+    }
+
+    /// Deletes a tag; its manifest stays. OCI distribution 1.1, end-9.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for deleting; `ManifestUnknown` when there is no such tag.
+    pub async fn delete_tag(&self, caller: &Caller, name: &RepositoryName, tag: &Tag) -> Result<()> {
+        let repository = self.authorize_existing(caller, name, Action::Delete).await?;
+        let event = self.event(
+            &caller.principal,
+            Some(repository.namespace_id),
+            EventAction::TagDeleted,
+            name.as_str(),
+            [("tag", tag.to_string())],
+        );
+        let review_at = later(event.at, self.settings.collection.lease);
+        self.metadata
+            .write((repository, tag.clone(), event, review_at), |tx, (repository, tag, event, review_at)| {
+                Box::pin(async move {
+                    let unknown = || Error::ManifestUnknown {
+                        repository: repository.name.clone(),
+                        reference: Reference::Tag(tag.clone()),
+                    };
+                    let (manifest, digest) = tx
+                        .delete_tag(repository.id, tag, event.actor_id, event.at)
+                        .await?
+                        .ok_or_else(unknown)?;
+                    tx.enqueue_review(Review::Manifest(manifest), *review_at).await?;
+                    let mut event = event.clone();
+                    event.data.insert("digest", digest.to_string());
+                    tx.record_event(&event).await
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,233 @@
+//! The token service: bearer tokens for the registry, and refresh tokens.
+//!
+//! Docker token authentication specification: `token`, `oauth`, `scope`, `jwt`.
+
+use jiff::Timestamp;
+use longshore_domain::credential::{AccountPrincipal, Principal, Secret, SecretHash};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::RepositoryName;
+use longshore_domain::permission::Action;
+use longshore_domain::ports::metadata::RefreshToken;
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+use crate::authentication::{AccessClaim, Caller, Claims, Grant, principal_of};
+
+/// Most scopes that one request may ask for.
+pub const SCOPES_LIMIT: usize = 100;
+
+/// One thing that a client asks a token for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestedScope {
+    /// Actions on a repository.
+    Repository(Grant),
+    /// Listing of repositories: `registry:catalog:*`.
+    Catalog,
+    /// A scope that this registry does not know; nothing is granted for it.
+    Other,
+}
+
+impl RequestedScope {
+    /// Parses `type:name:action,action`; the name may hold a colon (host and port), so the type ends at the first
+    /// and the actions begin after the last. A repository name that is not valid gets nothing granted.
+    ///
+    /// # Errors
+    /// `Invalid` when there are not three parts.
+    pub fn parse(text: &str) -> Result<Self> {
+        let malformed =
+            || Error::Invalid { field: "scope", reason: "must have the form type:name:action,action".into() };
+        let (kind, rest) = text.split_once(':').ok_or_else(malformed)?;
+        let (name, actions) = rest.rsplit_once(':').ok_or_else(malformed)?;
+        // `repository(plugin)` equals `repository`.
+        let kind = kind.split('(').next().unwrap_or(kind);
+        let has = |action: &str| actions.split(',').any(|a| a == action || a == "*");
+        Ok(match (kind, name) {
+            ("repository", name) => match name.parse::<RepositoryName>() {
+                Ok(repository) => Self::Repository(Grant {
+                    repository,
+                    pull: has("pull"),
+                    push: has("push"),
+                    delete: has("delete"),
+                }),
+                Err(_) => Self::Other,
+            },
+            ("registry", "catalog") if has("*") => Self::Catalog,
+            _ => Self::Other,
+        })
+    }
+}
+
+/// A bearer token, as issued.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: String,
+    /// How long it works.
+    pub expires_in_seconds: u64,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// What was granted, as a scope list.
+    pub scope: String,
+    /// For getting further tokens, if it was asked for.
+    pub refresh_token: Option<Secret>,
+}
+
+/// Whether a client wants a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// No.
+    None,
+    /// Yes, if an account signed in.
+    Issue,
+}
+
+impl Services {
+    /// Issues a bearer token for what was asked and is allowed now; less than asked is no error.
+    ///
+    /// # Errors
+    /// `Invalid` for too many scopes; `Unauthenticated` when the credential has become void.
+    pub async fn issue_token(
+        &self,
+        caller: &Caller,
+        scopes: &[RequestedScope],
+        refresh: Refresh,
+    ) -> Result<IssuedToken> {
+        if scopes.len() > SCOPES_LIMIT {
+            return Err(Error::Invalid {
+                field: "scope",
+                reason: format!("at most {SCOPES_LIMIT} scopes fit into one token"),
+            });
+        }
+        let principal = &caller.principal;
+        let mut access = Vec::new();
+        for scope in scopes {
+            match scope {
+                RequestedScope::Repository(wanted) => {
+                    let level = self.access(principal, &wanted.repository).await?.level;
+                    let granted = Grant {
+                        repository: wanted.repository.clone(),
+                        pull: wanted.pull && level.allows(Action::Pull),
+                        push: wanted.push && level.allows(Action::Push),
+                        delete: wanted.delete && level.allows(Action::Delete),
+                    };
+                    if granted.pull || granted.push || granted.delete {
+                        access.push(AccessClaim {
+                            kind: "repository".into(),
+                            name: granted.repository.to_string(),
+                            actions: granted.actions().into_iter().map(str::to_owned).collect(),
+                        });
+                    }
+                }
+                RequestedScope::Catalog => {
+                    access.push(AccessClaim {
+                        kind: "registry".into(),
+                        name: "catalog".into(),
+                        actions: vec!["*".into()],
+                    });
+                }
+                RequestedScope::Other => {}
+            }
+        }
+        let scope = access
+            .iter()
+            .map(|claim| format!("{}:{}:{}", claim.kind, claim.name, claim.actions.join(",")))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let refresh_token = match (refresh, principal) {
+            (Refresh::Issue, Principal::Account(account)) => Some(self.issue_refresh_token(account).await?),
+            _ => None,
+        };
+        let issued_at = self.clock.now();
+        let ttl = self.settings.bearer_ttl.as_secs().max(60);
+        let account = principal.account();
+        let claims = Claims {
+            iss: self.settings.issuer.clone(),
+            sub: account.map(|account| account.name.to_string()).unwrap_or_default(),
+            aud: self.settings.service.clone(),
+            exp: issued_at.as_second() + i64::try_from(ttl).unwrap_or(i64::from(u32::MAX)),
+            nbf: issued_at.as_second(),
+            iat: issued_at.as_second(),
+            jti: self.new_uuid().to_string(),
+            access,
+            uid: account.map(|account| account.account_id.0),
+            tid: account.and_then(|account| account.access_token).map(|(id, _)| id.0),
+            scp: account.and_then(|account| account.access_token).map(|(_, scope)| scope.to_string()),
+            cep: account.map(|account| account.credential_epoch).unwrap_or_default(),
+        };
+        let token = self.keys.sign(&claims)?;
+        Ok(IssuedToken { token, expires_in_seconds: ttl, issued_at, scope, refresh_token })
+    }
+
+    async fn issue_refresh_token(&self, account: &AccountPrincipal) -> Result<Secret> {
+        let secret = Secret::generate(Secret::REFRESH_TOKEN_PREFIX, &*self.entropy);
+        let record = RefreshToken {
+            secret_hash: secret.hash(),
+            account_id: account.account_id,
+            access_token_id: account.access_token.map(|(id, _)| id),
+            credential_epoch: account.credential_epoch,
+            service: self.settings.service.clone(),
+            created_at: self.clock.now(),
+        };
+        self.metadata.write(record, |tx, record| Box::pin(tx.create_refresh_token(record))).await?;
+        Ok(secret)
+    }
+
+    /// Finds out who a refresh token stands for, if it still does.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is unknown, or its account or access token no longer works.
+    pub async fn authenticate_refresh_token(&self, secret: &str) -> Result<Caller> {
+        let wrong = || Error::Unauthenticated(Unauthenticated::WrongCredential);
+        let input = (SecretHash::of(secret), self.settings.service.clone(), self.clock.now());
+        let principal = self
+            .metadata
+            .look_up(input, |tx, (hash, service, now)| {
+                Box::pin(async move {
+                    let Some(refresh) = tx.find_refresh_token(hash).await? else { return Ok(None) };
+                    let Some(account) = tx.find_account(refresh.account_id).await? else { return Ok(None) };
+                    let access_token = match refresh.access_token_id {
+                        None => None,
+                        Some(id) => match tx.find_access_token(id).await? {
+                            Some(token) if token.is_usable(*now) => Some((id, token.scope)),
+                            _ => return Ok(None),
+                        },
+                    };
+                    let works = account.is_active
+                        && account.credential_epoch == refresh.credential_epoch
+                        && refresh.service == *service;
+                    Ok(works.then(|| principal_of(&account, access_token)))
+                })
+            })
+            .await?;
+        let principal = Principal::Account(principal.ok_or_else(wrong)?);
+        Ok(Caller { principal, grants: crate::authentication::Grants::Everything })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_parsed_from_both_ends() {
+        let grant = |name: &str, pull, push, delete| {
+            RequestedScope::Repository(Grant { repository: name.parse().unwrap(), pull, push, delete })
+        };
+        let cases = [
+            ("repository:acme/app:pull,push", grant("acme/app", true, true, false)),
+            ("repository:acme/app:*", grant("acme/app", true, true, true)),
+            ("repository(plugin):acme/app:delete", grant("acme/app", false, false, true)),
+            ("repository:alpine:pull", grant("library/alpine", true, false, false)),
+            ("repository:host:5000/app:pull", RequestedScope::Other),
+            ("registry:catalog:*", RequestedScope::Catalog),
+            ("registry:catalog:pull", RequestedScope::Other),
+            ("repository:../etc:pull", RequestedScope::Other),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(RequestedScope::parse(text).unwrap(), expected, "{text}");
+        }
+        for bad in ["", "repository", "repository:acme"] {
+            assert!(RequestedScope::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

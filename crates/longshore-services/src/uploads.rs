@@ -1,0 +1,615 @@
+//! Uploads: receiving blobs, in one piece or many, over one connection or several.
+//!
+//! Bytes are hashed and written as they arrive, on blocking threads, one batch in flight while the next is received.
+//! Progress is saved (bytes first, then the record with offset and hash state), so that an upload goes on after a
+//! dropped connection, a restart, or on another node. A finished blob lies where it was written.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use longshore_domain::credential::Principal;
+use longshore_domain::digest::{Algorithm, Digest, Hasher};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::event::EventAction;
+use longshore_domain::name::RepositoryName;
+use longshore_domain::permission::Action;
+use longshore_domain::ports::blobs::{BlobWriter, ByteRange, Staged, StorageKey};
+use longshore_domain::ports::metadata::Blob;
+use longshore_domain::upload::{Upload, UploadId};
+use longshore_domain::{Error, Result};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio_util::sync::CancellationToken;
+
+use crate::authentication::{Caller, UploadCaller};
+use crate::blobs::{NewLink, link_blob};
+use crate::repositories::ensure_repository;
+use crate::{Services, later};
+
+/// Most bytes that may have to be sent again after a crash.
+const CHECKPOINT_BYTES: u64 = 256 << 20;
+/// Least and most bytes of one batch.
+const BATCH_BYTES: std::ops::RangeInclusive<usize> = (64 << 10)..=(1 << 20);
+/// Pieces smaller than this are copied together.
+const SMALL_PIECE_BYTES: usize = 4 << 10;
+/// Batches smaller than this are hashed where they are received.
+const INLINE_HASH_BYTES: usize = 16 << 10;
+/// How long a request waits for another one on the same upload to stop.
+const TAKE_OVER: Duration = Duration::from_secs(10);
+
+/// The body of a request.
+pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+
+/// A part of a blob as the client announced it.
+pub struct Chunk {
+    /// Where it begins; `None` for "where the upload stands".
+    pub start: Option<u64>,
+    /// How long it is, if announced.
+    pub length: Option<u64>,
+    /// Its bytes.
+    pub body: Body,
+}
+
+/// Uploads that requests of this node are working on.
+#[derive(Default)]
+pub(crate) struct Running {
+    slots: Mutex<HashMap<UploadId, Arc<Slot>>>,
+    receiving: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Slot {
+    turn: Arc<AsyncMutex<()>>,
+    holder: Mutex<CancellationToken>,
+}
+
+/// The right to work on an upload, until dropped or taken over.
+struct Turn<'r> {
+    running: &'r Running,
+    id: UploadId,
+    slot: Option<Arc<Slot>>,
+    taken_over: CancellationToken,
+    _guard: OwnedMutexGuard<()>,
+}
+
+impl Running {
+    /// Gets the turn on an upload. A request that still works on it (its client reconnected) saves and stops.
+    async fn take(&self, id: UploadId) -> Result<Turn<'_>> {
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(id).or_default())
+        };
+        slot.holder.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+        let waited = tokio::time::timeout(TAKE_OVER, Arc::clone(&slot.turn).lock_owned()).await;
+        let busy = |_| Error::Conflict("another request is working on this upload; try again".into());
+        let guard = waited.map_err(busy)?;
+        let taken_over = CancellationToken::new();
+        *slot.holder.lock().unwrap_or_else(PoisonError::into_inner) = taken_over.clone();
+        Ok(Turn { running: self, id, slot: Some(slot), taken_over, _guard: guard })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut slots = self.running.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map and this turn hold it; anybody waiting holds it too.
+        if self.slot.take().is_some_and(|slot| Arc::strong_count(&slot) <= 2) {
+            slots.remove(&self.id);
+        }
+    }
+}
+
+/// Counts a request that receives, for the share of memory that each one gets.
+struct Receiving<'r>(&'r Running);
+
+impl<'r> Receiving<'r> {
+    fn begin(running: &'r Running) -> Self {
+        running.receiving.fetch_add(1, Ordering::Relaxed);
+        Self(running)
+    }
+
+    /// Two batches of each request are in memory.
+    fn batch_bytes(&self, memory_bytes: usize) -> usize {
+        let requests = self.0.receiving.load(Ordering::Relaxed).max(1);
+        (memory_bytes / 2 / requests).clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end())
+    }
+}
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        self.0.receiving.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Why receiving ended.
+enum End {
+    /// The body is complete.
+    Complete,
+    /// The connection broke, stalled, or another request took over.
+    Interrupted(Error),
+}
+
+impl Services {
+    /// Begins an upload. OCI distribution 1.1, end-4a and end-4c.
+    ///
+    /// # Errors
+    /// As [`Services::authorize`] for pushing.
+    pub async fn begin_upload(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        algorithm: Algorithm,
+    ) -> Result<Upload> {
+        let access = self.authorize(caller, name, Action::Push).await?;
+        let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
+        let now = self.clock.now();
+        let upload = Upload {
+            id: UploadId(self.new_uuid()),
+            repository: name.clone(),
+            namespace_id,
+            started_by: caller.principal.account_id(),
+            offset_bytes: 0,
+            algorithm,
+            hash_state: Hasher::new(algorithm).save(),
+            storage_key: StorageKey(self.new_uuid()),
+            store_state: Vec::new(),
+            revision: 0,
+            created_at: now,
+            expires_at: later(now, self.settings.upload_expiry),
+        };
+        self.metadata.write(upload.clone(), |tx, upload| Box::pin(tx.create_upload(upload))).await?;
+        Ok(upload)
+    }
+
+    /// Finds an upload that the caller may work on: the one who began it, who must still be allowed to push.
+    /// The token that was good when the upload began stays good for it, so that a long upload does not die.
+    async fn find_own_upload(
+        &self,
+        by: &UploadCaller,
+        name: &RepositoryName,
+        id: UploadId,
+    ) -> Result<Upload> {
+        // Whoever may not push learns that first, whether or not the upload exists.
+        self.authorize(&by.caller, name, Action::Push).await?;
+        let now = self.clock.now();
+        let upload = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_upload(*id))).await?;
+        let is_own = |upload: &Upload| {
+            let is_starter = match &by.caller.principal {
+                Principal::Operator => true,
+                Principal::Account(account) => upload.started_by == Some(account.account_id),
+                Principal::Anonymous => false,
+            };
+            is_starter && upload.repository == *name && now < upload.expires_at
+        };
+        let upload = upload.filter(is_own);
+        if let Some((issued_at, expires_at)) = by.validity
+            && expires_at <= now
+            && upload.as_ref().is_none_or(|upload| {
+                !(issued_at.as_second() <= upload.created_at.as_second() && upload.created_at <= expires_at)
+            })
+        {
+            return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
+        }
+        upload.ok_or(Error::UploadUnknown)
+    }
+
+    /// Gives the state of an upload; a request that still works on it saves and stops. OCI distribution 1.1, end-13.
+    ///
+    /// # Errors
+    /// As [`Services::authorize`] for pushing; `UploadUnknown`.
+    pub async fn get_upload(&self, by: &UploadCaller, name: &RepositoryName, id: UploadId) -> Result<Upload> {
+        self.find_own_upload(by, name, id).await?;
+        let _turn = self.uploads.take(id).await?;
+        self.find_own_upload(by, name, id).await
+    }
+
+    /// Cancels an upload. OCI distribution 1.1, end-14.
+    ///
+    /// # Errors
+    /// As [`Services::get_upload`].
+    pub async fn cancel_upload(&self, by: &UploadCaller, name: &RepositoryName, id: UploadId) -> Result<()> {
+        self.find_own_upload(by, name, id).await?;
+        let _turn = self.uploads.take(id).await?;
+        let upload = self.find_own_upload(by, name, id).await?;
+        self.discard_upload(&upload).await
+    }
+
+    async fn discard_upload(&self, upload: &Upload) -> Result<()> {
+        self.metadata
+            .write((upload.clone(), self.clock.now()), |tx, (upload, now)| {
+                Box::pin(async move {
+                    if tx.delete_upload(upload.id).await? {
+                        tx.create_tombstone(
+                            upload.storage_key,
+                            &upload.store_state,
+                            upload.offset_bytes,
+                            *now,
+                        )
+                        .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Appends a chunk. When the connection breaks, what arrived is kept. OCI distribution 1.1, end-5.
+    ///
+    /// # Errors
+    /// As [`Services::get_upload`]; `UploadOffset` when the chunk begins elsewhere; `SizeMismatch`;
+    /// `BlobTooLarge`; `BodyInterrupted`; those of the stores.
+    pub async fn append_to_upload(
+        &self,
+        by: &UploadCaller,
+        name: &RepositoryName,
+        id: UploadId,
+        chunk: Chunk,
+    ) -> Result<Upload> {
+        self.find_own_upload(by, name, id).await?;
+        let turn = self.uploads.take(id).await?;
+        let mut upload = self.find_own_upload(by, name, id).await?;
+        check_start(&upload, chunk.start)?;
+        let hasher = Hasher::resume(upload.algorithm, &upload.hash_state);
+        self.receive(&mut upload, hasher, chunk, &turn.taken_over).await?;
+        self.save_upload(&mut upload).await?;
+        Ok(upload)
+    }
+
+    /// Ends an upload with its last chunk, if any: the blob becomes visible in the repository, which is
+    /// created if it does not exist. OCI distribution 1.1, end-6.
+    ///
+    /// # Errors
+    /// As [`Services::append_to_upload`]; `DigestMismatch`, after which the upload is gone.
+    pub async fn finish_upload(
+        &self,
+        by: &UploadCaller,
+        name: &RepositoryName,
+        id: UploadId,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<Digest> {
+        self.find_own_upload(by, name, id).await?;
+        let turn = self.uploads.take(id).await?;
+        let upload = self.find_own_upload(by, name, id).await?;
+        check_start(&upload, chunk.start)?;
+        self.finish(&by.caller.principal, upload, digest, chunk, &turn.taken_over).await
+    }
+
+    /// Uploads a blob in one request. OCI distribution 1.1, end-4b.
+    ///
+    /// # Errors
+    /// As [`Services::begin_upload`] and [`Services::finish_upload`].
+    pub async fn push_blob(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<Digest> {
+        let upload = self.begin_upload(caller, name, digest.algorithm()).await?;
+        let kept = upload.clone();
+        let pushed = self.finish(&caller.principal, upload, digest, chunk, &CancellationToken::new()).await;
+        if pushed.is_err() {
+            // The client does not know the upload, so it cannot go on with it.
+            self.discard_upload(&kept).await?;
+        }
+        pushed
+    }
+
+    async fn finish(
+        &self,
+        principal: &Principal,
+        mut upload: Upload,
+        digest: &Digest,
+        chunk: Chunk,
+        taken_over: &CancellationToken,
+    ) -> Result<Digest> {
+        let hasher = if upload.algorithm == digest.algorithm() {
+            Hasher::resume(upload.algorithm, &upload.hash_state)
+        } else if upload.offset_bytes == 0 {
+            upload.algorithm = digest.algorithm();
+            Some(Hasher::new(digest.algorithm()))
+        } else {
+            None
+        };
+        let hasher = self.receive(&mut upload, hasher, chunk, taken_over).await?;
+        let staged = staged(&upload);
+        self.blobs.finish(&staged).await?;
+        let actual = match hasher {
+            Some(hasher) => hasher.finish(),
+            None => self.hash_stored(&upload, digest.algorithm()).await?,
+        };
+        if actual != *digest {
+            self.discard_upload(&upload).await?;
+            return Err(Error::DigestMismatch { expected: *digest, actual });
+        }
+        self.publish(principal, upload, digest).await?;
+        Ok(actual)
+    }
+
+    /// Makes the blob visible: one transaction with the repository, the link, its lease, the event and the usage.
+    async fn publish(&self, principal: &Principal, upload: Upload, digest: &Digest) -> Result<()> {
+        let known = self.metadata.look_up(*digest, |tx, digest| Box::pin(tx.find_blob(digest))).await?;
+        let damaged = match known {
+            Some(known) if self.blobs.find_size(known.storage_key).await? != Some(known.size_bytes) => {
+                Some(known)
+            }
+            _ => None,
+        };
+        let data = [("digest", digest.to_string()), ("size_bytes", upload.offset_bytes.to_string())];
+        let event = self.event(
+            principal,
+            Some(upload.namespace_id),
+            EventAction::BlobPushed,
+            upload.repository.as_str(),
+            data,
+        );
+        let lease_until = later(event.at, self.settings.collection.lease);
+        let input = (upload, *digest, damaged, self.blobs.name(), event, lease_until);
+        self.metadata
+            .write(input, |tx, (upload, digest, damaged, store, event, lease_until)| {
+                Box::pin(async move {
+                    if !tx.delete_upload(upload.id).await? {
+                        return Err(Error::UploadUnknown);
+                    }
+                    let repository =
+                        ensure_repository(tx, upload.namespace_id, &upload.repository, event).await?;
+                    let blob = match tx.find_blob(digest).await? {
+                        None => {
+                            tx.create_blob(digest, upload.offset_bytes, store, upload.storage_key, event.at)
+                                .await?
+                        }
+                        Some(blob) => {
+                            let spare =
+                                replace_damaged(tx, &blob, damaged.as_ref(), store, upload.storage_key)
+                                    .await?;
+                            tx.create_tombstone(spare, &upload.store_state, upload.offset_bytes, event.at)
+                                .await?;
+                            blob.id
+                        }
+                    };
+                    let link = NewLink {
+                        repository: &repository,
+                        blob,
+                        size_bytes: upload.offset_bytes,
+                        lease_until: *lease_until,
+                    };
+                    if link_blob(tx, &link, event).await? {
+                        tx.record_event(event).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    async fn save_upload(&self, upload: &mut Upload) -> Result<()> {
+        upload.expires_at = later(self.clock.now(), self.settings.upload_expiry);
+        let is_saved =
+            self.metadata.write(upload.clone(), |tx, upload| Box::pin(tx.save_upload(upload))).await?;
+        if !is_saved {
+            return Err(Error::Conflict(
+                "another request has worked on this upload; ask for its status".into(),
+            ));
+        }
+        upload.revision += 1;
+        Ok(())
+    }
+
+    async fn hash_stored(&self, upload: &Upload, algorithm: Algorithm) -> Result<Digest> {
+        let range = ByteRange { start: 0, end: upload.offset_bytes };
+        let mut stored = self.blobs.read(upload.storage_key, range).await?;
+        let mut hasher = Hasher::new(algorithm);
+        while let Some(piece) = stored.next().await {
+            hasher = hash(hasher, vec![piece?]).await?;
+        }
+        Ok(hasher.finish())
+    }
+
+    /// Receives a body into an upload and makes it durable. On success the upload's offset and states are
+    /// those after the body, not saved yet; on failure they are saved as far as they are sound.
+    async fn receive(
+        &self,
+        upload: &mut Upload,
+        hasher: Option<Hasher>,
+        chunk: Chunk,
+        taken_over: &CancellationToken,
+    ) -> Result<Option<Hasher>> {
+        let before = upload.clone();
+        let receiving = Receiving::begin(&self.uploads);
+        let mut source = Source {
+            body: chunk.body,
+            limit: chunk.length,
+            received: 0,
+            idle: self.settings.body_idle,
+            taken_over,
+        };
+        let (mut pieces, mut end) =
+            source.next_batch(receiving.batch_bytes(self.settings.upload_memory_bytes)).await?;
+        if pieces.is_empty() && matches!(end, Some(End::Complete)) {
+            check_length(chunk.length, 0)?;
+            if upload.offset_bytes > 0 {
+                return Ok(hasher);
+            }
+        }
+        let mut sink = Sink { writer: self.blobs.open_writer(&staged(upload)).await?, hasher };
+        let mut checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
+        loop {
+            let length: usize = pieces.iter().map(Bytes::len).sum();
+            upload.offset_bytes += length as u64;
+            if upload.offset_bytes > self.settings.blob_limit_bytes {
+                self.discard_upload(&before).await?;
+                return Err(Error::BlobTooLarge { limit_bytes: self.settings.blob_limit_bytes });
+            }
+            if end.is_some() {
+                sink.append(pieces, length).await?;
+                break;
+            }
+            let batch_bytes = receiving.batch_bytes(self.settings.upload_memory_bytes);
+            let (appended, next) = tokio::join!(sink.append(pieces, length), source.next_batch(batch_bytes));
+            appended?;
+            if upload.offset_bytes >= checkpoint {
+                checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
+                sink.sync(upload).await?;
+                self.save_upload(upload).await?;
+            }
+            (pieces, end) = next?;
+        }
+        sink.sync(upload).await?;
+        match end {
+            Some(End::Interrupted(error)) => {
+                self.save_upload(upload).await?;
+                Err(error)
+            }
+            Some(End::Complete) | None => {
+                check_length(chunk.length, source.received)?;
+                Ok(sink.hasher)
+            }
+        }
+    }
+}
+
+fn check_start(upload: &Upload, start: Option<u64>) -> Result<()> {
+    match start {
+        Some(start) if start != upload.offset_bytes => {
+            Err(Error::UploadOffset { offset_bytes: upload.offset_bytes })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_length(expected: Option<u64>, actual_bytes: u64) -> Result<()> {
+    match expected {
+        Some(expected_bytes) if expected_bytes != actual_bytes => {
+            Err(Error::SizeMismatch { expected_bytes, actual_bytes })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn staged(upload: &Upload) -> Staged {
+    Staged { key: upload.storage_key, offset_bytes: upload.offset_bytes, state: upload.store_state.clone() }
+}
+
+/// Lets a blob whose bytes are damaged have the new ones; returns the object that nothing needs then.
+async fn replace_damaged(
+    tx: &mut dyn longshore_domain::ports::metadata::Tx,
+    blob: &Blob,
+    damaged: Option<&Blob>,
+    store: &str,
+    fresh: StorageKey,
+) -> Result<StorageKey> {
+    let is_damaged = damaged.is_some_and(|damaged| damaged.storage_key == blob.storage_key);
+    if is_damaged && tx.move_blob(blob.id, blob.storage_key, store, fresh).await? {
+        tracing::warn!(digest = %blob.digest, "a damaged blob was replaced by a new upload of it");
+        return Ok(blob.storage_key);
+    }
+    Ok(fresh)
+}
+
+async fn hash(mut hasher: Hasher, pieces: Vec<Bytes>) -> Result<Hasher> {
+    let work = move || {
+        for piece in &pieces {
+            hasher.update(piece);
+        }
+        hasher
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+}
+
+/// Where received bytes go: the hash and the store.
+struct Sink {
+    writer: Box<dyn BlobWriter>,
+    hasher: Option<Hasher>,
+}
+
+impl Sink {
+    async fn append(&mut self, pieces: Vec<Bytes>, length: usize) -> Result<()> {
+        if length == 0 {
+            return Ok(());
+        }
+        let Some(mut hasher) = self.hasher.take() else { return self.writer.write(pieces).await };
+        if length < INLINE_HASH_BYTES {
+            for piece in &pieces {
+                hasher.update(piece);
+            }
+            self.hasher = Some(hasher);
+            return self.writer.write(pieces).await;
+        }
+        let (written, hashed) = tokio::join!(self.writer.write(pieces.clone()), hash(hasher, pieces));
+        written?;
+        self.hasher = Some(hashed?);
+        Ok(())
+    }
+
+    /// Makes everything durable and puts the states into the upload.
+    async fn sync(&mut self, upload: &mut Upload) -> Result<()> {
+        upload.store_state = self.writer.sync().await?;
+        upload.hash_state = self.hasher.as_ref().map(Hasher::save).unwrap_or_default();
+        Ok(())
+    }
+}
+
+/// Where bytes come from.
+struct Source<'t> {
+    body: Body,
+    limit: Option<u64>,
+    received: u64,
+    idle: Duration,
+    taken_over: &'t CancellationToken,
+}
+
+impl Source<'_> {
+    /// Collects pieces up to about `batch_bytes`.
+    ///
+    /// # Errors
+    /// `SizeMismatch` when more arrives than was announced.
+    async fn next_batch(&mut self, batch_bytes: usize) -> Result<(Vec<Bytes>, Option<End>)> {
+        let mut pieces = Vec::new();
+        let mut small = BytesMut::new();
+        let mut length = 0;
+        let end = loop {
+            if length >= batch_bytes {
+                break None;
+            }
+            let next = tokio::select! {
+                biased;
+                () = self.taken_over.cancelled() => {
+                    break Some(End::Interrupted(Error::Conflict("a later request on this upload took over".into())));
+                }
+                next = tokio::time::timeout(self.idle, self.body.next()) => next,
+            };
+            let piece = match next {
+                Ok(Some(Ok(piece))) => piece,
+                Ok(None) => break Some(End::Complete),
+                Ok(Some(Err(error))) => break Some(End::Interrupted(error)),
+                Err(_) => break Some(End::Interrupted(Error::BodyInterrupted)),
+            };
+            length += piece.len();
+            self.received += piece.len() as u64;
+            if let Some(expected_bytes) = self.limit
+                && self.received > expected_bytes
+            {
+                return Err(Error::SizeMismatch { expected_bytes, actual_bytes: self.received });
+            }
+            if piece.len() < SMALL_PIECE_BYTES {
+                small.extend_from_slice(&piece);
+            } else {
+                flush(&mut small, &mut pieces);
+                pieces.push(piece);
+            }
+        };
+        flush(&mut small, &mut pieces);
+        Ok((pieces, end))
+    }
+}
+
+fn flush(small: &mut BytesMut, pieces: &mut Vec<Bytes>) {
+    if !small.is_empty() {
+        pieces.push(small.split().freeze());
+    }
+}

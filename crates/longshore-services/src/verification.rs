@@ -1,0 +1,138 @@
+//! Verification: reads everything back and reports what is not as it should be.
+
+use futures::StreamExt;
+use longshore_domain::credential::Principal;
+use longshore_domain::digest::{Digest, Hasher};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::blobs::ByteRange;
+use longshore_domain::ports::metadata::{Blob, BlobId, ManifestId};
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+
+/// Most findings that a report holds; more are counted only.
+const FINDINGS_LIMIT: usize = 1000;
+
+/// What verification found.
+#[derive(Clone, Debug, Default)]
+pub struct VerificationReport {
+    /// Blobs that were read and hashed.
+    pub blobs: u64,
+    /// Their bytes.
+    pub blob_bytes: u64,
+    /// Manifests that were hashed.
+    pub manifests: u64,
+    /// What is wrong, one line each, at most 1000.
+    pub findings: Vec<String>,
+    /// How many findings there are.
+    pub findings_total: u64,
+}
+
+impl VerificationReport {
+    fn find(&mut self, line: String) {
+        self.findings_total += 1;
+        if self.findings.len() < FINDINGS_LIMIT {
+            self.findings.push(line);
+        }
+    }
+}
+
+impl Services {
+    /// Checks the database's structure and references, hashes all manifests and all blobs. Changes nothing.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; those of the metadata store. Damaged blobs are findings.
+    pub async fn verify(
+        &self,
+        principal: &Principal,
+        on_progress: &(dyn Fn(&VerificationReport) + Sync),
+    ) -> Result<VerificationReport> {
+        self.require_operator(principal)?;
+        let mut report = VerificationReport::default();
+        for line in self.metadata.check_integrity().await? {
+            report.find(format!("database: {line}"));
+        }
+        self.verify_manifests(&mut report, on_progress).await?;
+        self.verify_blobs(&mut report, on_progress).await?;
+        Ok(report)
+    }
+
+    async fn verify_manifests(
+        &self,
+        report: &mut VerificationReport,
+        on_progress: &(dyn Fn(&VerificationReport) + Sync),
+    ) -> Result<()> {
+        let mut after = ManifestId(0);
+        let size = PageSize::clamped(8)?;
+        loop {
+            let page = self
+                .metadata
+                .read((after, size), |tx, (after, size)| Box::pin(tx.list_manifest_contents(*after, *size)))
+                .await?;
+            let Some((last, _, _)) = page.last() else { return Ok(()) };
+            after = *last;
+            for (_, digest, content) in &page {
+                report.manifests += 1;
+                let actual = Digest::of(digest.algorithm(), content);
+                if actual != *digest {
+                    report.find(format!("manifest {digest}: its content has the digest {actual}"));
+                }
+            }
+            on_progress(report);
+        }
+    }
+
+    async fn verify_blobs(
+        &self,
+        report: &mut VerificationReport,
+        on_progress: &(dyn Fn(&VerificationReport) + Sync),
+    ) -> Result<()> {
+        let mut after = BlobId(0);
+        let size = PageSize::clamped(200)?;
+        loop {
+            let page = self
+                .metadata
+                .read((after, size), |tx, (after, size)| Box::pin(tx.list_blobs(*after, *size)))
+                .await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.id;
+            for blob in &page {
+                report.blobs += 1;
+                report.blob_bytes += blob.size_bytes;
+                if let Some(finding) = self.verify_blob(blob).await? {
+                    report.find(format!("blob {} (object {}): {finding}", blob.digest, blob.storage_key));
+                }
+                on_progress(report);
+            }
+        }
+    }
+
+    async fn verify_blob(&self, blob: &Blob) -> Result<Option<String>> {
+        match self.blobs.find_size(blob.storage_key).await? {
+            None => return Ok(Some("its bytes are missing".into())),
+            Some(size) if size != blob.size_bytes => {
+                return Ok(Some(format!("it has {size} bytes instead of {}", blob.size_bytes)));
+            }
+            Some(_) => {}
+        }
+        let mut hasher = Hasher::new(blob.digest.algorithm());
+        let mut stream =
+            self.blobs.read(blob.storage_key, ByteRange { start: 0, end: blob.size_bytes }).await?;
+        while let Some(piece) = stream.next().await {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(Error::Internal(source) | Error::Unavailable(source)) => {
+                    return Ok(Some(format!("it cannot be read: {source}")));
+                }
+                Err(error) => return Err(error),
+            };
+            let update = move || {
+                hasher.update(&piece);
+                hasher
+            };
+            hasher = tokio::task::spawn_blocking(update).await.map_err(Error::internal)?;
+        }
+        let actual = hasher.finish();
+        Ok((actual != blob.digest).then(|| format!("its bytes have the digest {actual}")))
+    }
+}

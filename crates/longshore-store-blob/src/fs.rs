@@ -1,0 +1,327 @@
+//! Objects as files.
+//!
+//! Reading takes what the page cache has without leaving the caller's thread (`preadv2` with `RWF_NOWAIT`)
+//! and goes to a blocking thread only for what must come from the disk.
+//! Writing hands each batch to a blocking thread, one at a time per upload, and starts write-back early, so
+//! that the final `fdatasync` has little left to do.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{FutureExt, Stream};
+use longshore_domain::ports::blobs::{BlobStore, BlobWriter, ByteRange, ByteStream, Staged, StorageKey};
+use longshore_domain::{Error, Result};
+use tokio::task::JoinHandle;
+
+use crate::layout;
+
+/// Bytes that one read takes.
+const READ_BYTES: usize = 256 << 10;
+/// Read buffers that are kept for the next reader.
+const IDLE_BUFFERS: usize = 32;
+/// Bytes after which write-back to the disk is started.
+const WRITE_BACK_BYTES: u64 = 8 << 20;
+
+/// How the folder is used.
+#[derive(Clone, Debug)]
+pub struct FsOptions {
+    /// The folder; it is made when it does not exist.
+    pub root: PathBuf,
+}
+
+/// The blob port on a folder.
+pub struct FsBlobs {
+    root: PathBuf,
+    buffers: Arc<Buffers>,
+}
+
+impl FsBlobs {
+    /// Opens a folder and makes its sub-folders, durably.
+    ///
+    /// # Errors
+    /// `Unavailable` when the folder cannot be made or written to, `StorageFull` when there is no room.
+    pub fn open(options: &FsOptions) -> Result<Self> {
+        std::fs::create_dir_all(&options.root).map_err(io_error)?;
+        let mut made = false;
+        for number in 0..layout::SHARDS {
+            match std::fs::create_dir(layout::shard(&options.root, number)) {
+                Ok(()) => made = true,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(io_error(error)),
+            }
+        }
+        if made {
+            sync_folder(&options.root)?;
+            if let Some(parent) = options.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                sync_folder(parent)?;
+            }
+        }
+        Ok(Self { root: options.root.clone(), buffers: Arc::default() })
+    }
+}
+
+/// Turns a file system's error into the domain's.
+fn io_error(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Error::StorageFull(Box::new(error))
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Error::Unavailable(Box::new(error))
+        }
+        _ => Error::internal(error),
+    }
+}
+
+fn sync_folder(path: &std::path::Path) -> Result<()> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(io_error)
+}
+
+/// Runs file work on a blocking thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}
+
+#[async_trait]
+impl BlobStore for FsBlobs {
+    fn name(&self) -> &'static str {
+        "folder"
+    }
+
+    async fn open_writer(&self, staged: &Staged) -> Result<Box<dyn BlobWriter>> {
+        let path = layout::object(&self.root, staged.key);
+        let folder = layout::folder(&self.root, staged.key);
+        let offset = staged.offset_bytes;
+        // Opening costs less than a hop to another thread.
+        let file = OpenOptions::new()
+            .write(true)
+            .create(offset == 0)
+            .truncate(false)
+            .open(path)
+            .map_err(io_error)?;
+        let length = file.metadata().map_err(io_error)?.len();
+        if length < offset {
+            return Err(Error::internal(format!(
+                "the upload's file has {length} bytes, fewer than the {offset} that were acknowledged"
+            )));
+        }
+        if length > offset {
+            file.set_len(offset).map_err(io_error)?;
+        }
+        Ok(Box::new(FsWriter {
+            file: Arc::new(file),
+            folder,
+            offset,
+            written_back: offset,
+            write_back: None,
+            is_new: offset == 0,
+        }))
+    }
+
+    async fn finish(&self, _staged: &Staged) -> Result<()> {
+        // The file lies where it stays, and the last `sync` made file and folder entry durable.
+        Ok(())
+    }
+
+    async fn read(&self, key: StorageKey, range: ByteRange) -> Result<ByteStream> {
+        let file = File::open(layout::object(&self.root, key)).map_err(io_error)?;
+        Ok(Box::pin(FileStream {
+            file: Arc::new(file),
+            buffers: Arc::clone(&self.buffers),
+            offset: range.start,
+            end: range.end,
+            waiting: None,
+        }))
+    }
+
+    async fn find_size(&self, key: StorageKey) -> Result<Option<u64>> {
+        match std::fs::metadata(layout::object(&self.root, key)) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error(error)),
+        }
+    }
+
+    async fn delete(&self, key: StorageKey, _state: &[u8]) -> Result<()> {
+        let path = layout::object(&self.root, key);
+        blocking(move || match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(error)),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    async fn check(&self) -> Result<()> {
+        let probe = self.root.join("probe");
+        blocking(move || {
+            std::fs::write(&probe, b"longshore").map_err(io_error)?;
+            std::fs::remove_file(&probe).map_err(io_error)
+        })
+        .await
+    }
+}
+
+struct FsWriter {
+    file: Arc<File>,
+    folder: PathBuf,
+    offset: u64,
+    written_back: u64,
+    /// A sync that runs beside the writing; its outcome is that of the final one.
+    write_back: Option<JoinHandle<io::Result<()>>>,
+    is_new: bool,
+}
+
+impl FsWriter {
+    /// Begins to write dirty pages out, unless that is still going on.
+    fn start_write_back(&mut self) {
+        let due = self.offset - self.written_back >= WRITE_BACK_BYTES;
+        if due && self.write_back.as_ref().is_none_or(JoinHandle::is_finished) {
+            self.written_back = self.offset;
+            let file = Arc::clone(&self.file);
+            self.write_back = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+        }
+    }
+}
+
+#[async_trait]
+impl BlobWriter for FsWriter {
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        let file = Arc::clone(&self.file);
+        let mut start = self.offset;
+        self.offset += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        blocking(move || {
+            for piece in pieces {
+                file.write_all_at(&piece, start).map_err(io_error)?;
+                start += piece.len() as u64;
+            }
+            Ok(())
+        })
+        .await?;
+        self.start_write_back();
+        Ok(())
+    }
+
+    async fn sync(&mut self) -> Result<Vec<u8>> {
+        // A failed write-back is reported by one sync only, so its answer must not be lost.
+        if let Some(write_back) = self.write_back.take() {
+            write_back.await.map_err(Error::internal)?.map_err(io_error)?;
+        }
+        let file = Arc::clone(&self.file);
+        let folder = std::mem::take(&mut self.is_new).then(|| self.folder.clone());
+        blocking(move || {
+            file.sync_data().map_err(io_error)?;
+            folder.as_deref().map_or(Ok(()), sync_folder)
+        })
+        .await?;
+        Ok(Vec::new())
+    }
+}
+
+/// Read buffers that go from reader to reader, so that they are zeroed once only.
+#[derive(Default)]
+struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    fn take(self: &Arc<Self>) -> Buffer {
+        let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Buffer { bytes: idle.unwrap_or_else(|| vec![0; READ_BYTES]), length: 0, home: Arc::clone(self) }
+    }
+}
+
+/// One buffer of `READ_BYTES`, of which the first `length` bytes are filled.
+struct Buffer {
+    bytes: Vec<u8>,
+    length: usize,
+    home: Arc<Buffers>,
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let mut idle = self.home.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_BUFFERS {
+            idle.push(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+struct FileStream {
+    file: Arc<File>,
+    buffers: Arc<Buffers>,
+    offset: u64,
+    end: u64,
+    waiting: Option<JoinHandle<io::Result<Buffer>>>,
+}
+
+impl FileStream {
+    fn wanted(&self) -> usize {
+        usize::try_from(self.end - self.offset).map_or(READ_BYTES, |rest| rest.min(READ_BYTES))
+    }
+
+    fn deliver(&mut self, buffer: Buffer) -> Result<Bytes> {
+        if buffer.length == 0 {
+            return Err(Error::internal(format!(
+                "an object ends at byte {}, before byte {}",
+                self.offset, self.end
+            )));
+        }
+        self.offset += buffer.length as u64;
+        Ok(Bytes::from_owner(buffer))
+    }
+
+    /// Reads what is in the page cache; `None` when the disk is needed.
+    #[cfg(target_os = "linux")]
+    fn read_cached(&self, buffer: &mut Buffer, wanted: usize) -> Option<usize> {
+        use rustix::io::ReadWriteFlags;
+        let mut slices = [IoSliceMut::new(&mut buffer.bytes[..wanted])];
+        rustix::io::preadv2(&self.file, &mut slices, self.offset, ReadWriteFlags::NOWAIT).ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn read_cached(&self, _buffer: &mut Buffer, _wanted: usize) -> Option<usize> {
+        None
+    }
+}
+
+impl Stream for FileStream {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.offset == self.end {
+            return Poll::Ready(None);
+        }
+        if self.waiting.is_none() {
+            let wanted = self.wanted();
+            let mut buffer = self.buffers.take();
+            if let Some(length) = self.read_cached(&mut buffer, wanted) {
+                buffer.length = length;
+                return Poll::Ready(Some(self.deliver(buffer)));
+            }
+            let (file, offset) = (Arc::clone(&self.file), self.offset);
+            self.waiting = Some(tokio::task::spawn_blocking(move || {
+                buffer.length = file.read_at(&mut buffer.bytes[..wanted], offset)?;
+                Ok(buffer)
+            }));
+        }
+        let Some(waiting) = self.waiting.as_mut() else { return Poll::Ready(None) };
+        let answer = ready!(waiting.poll_unpin(context));
+        self.waiting = None;
+        Poll::Ready(Some(match answer {
+            Ok(Ok(buffer)) => self.deliver(buffer),
+            Ok(Err(error)) => Err(io_error(error)),
+            Err(error) => Err(Error::internal(error)),
+        }))
+    }
+}

@@ -1,0 +1,244 @@
+//! Users, organizations, members, and the registry's own settings.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::account::{Account, AccountId, AccountKind, Member, OrganizationRole};
+use longshore_domain::name::Namespace;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{AccountRecords, NewAccount};
+use longshore_domain::{Error, Result};
+
+use super::overfull;
+use crate::sqlite::is_unique_violation;
+use crate::tx::{Row, SqlTx, values};
+
+fn account(row: &Row<'_>) -> Result<Account> {
+    Ok(Account {
+        id: AccountId(row.int(0)?),
+        uuid: row.uuid(1)?,
+        kind: row.parsed(2)?,
+        name: row.parsed(3)?,
+        is_active: row.truth(4)?,
+        is_administrator: row.truth(5)?,
+        credential_epoch: row.int(6)?,
+        created_at: row.time(7)?,
+    })
+}
+
+fn member(row: &Row<'_>) -> Result<Member> {
+    Ok(Member { user: row.parsed(0)?, role: row.parsed(1)?, created_at: row.time(2)? })
+}
+
+#[async_trait]
+impl AccountRecords for SqlTx<'_> {
+    async fn create_account(&mut self, account: &NewAccount) -> Result<AccountId> {
+        let id = self
+            .one(
+                "INSERT INTO accounts (uuid, kind, name, password_hash, is_administrator, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+                values![
+                    account.uuid,
+                    account.kind.as_str(),
+                    account.name.as_str(),
+                    account.password_hash.as_deref(),
+                    account.is_administrator,
+                    account.created_at
+                ],
+                |row| row.int(0),
+            )
+            .await;
+        match id {
+            Err(error) if is_unique_violation(&error) => {
+                Err(Error::Exists(format!("the account {}", account.name)))
+            }
+            other => other.map(AccountId),
+        }
+    }
+
+    async fn find_account(&mut self, id: AccountId) -> Result<Option<Account>> {
+        self.first(
+            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at
+             FROM accounts WHERE id = $1 AND deleted_at IS NULL",
+            values![id.0],
+            account,
+        )
+        .await
+    }
+
+    async fn find_account_by_name(&mut self, name: &Namespace) -> Result<Option<Account>> {
+        self.first(
+            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at
+             FROM accounts WHERE name = $1 AND deleted_at IS NULL",
+            values![name.as_str()],
+            account,
+        )
+        .await
+    }
+
+    async fn find_password_hash(&mut self, id: AccountId) -> Result<Option<String>> {
+        let found = self
+            .first(
+                "SELECT password_hash FROM accounts WHERE id = $1 AND deleted_at IS NULL",
+                values![id.0],
+                |row| row.optional_text(0),
+            )
+            .await?;
+        Ok(found.flatten())
+    }
+
+    async fn list_accounts(
+        &mut self,
+        kind: AccountKind,
+        after: Option<&Namespace>,
+        size: PageSize,
+    ) -> Result<Vec<Account>> {
+        self.all(
+            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at
+             FROM accounts WHERE kind = $1 AND name > $2 AND deleted_at IS NULL ORDER BY name LIMIT $3",
+            values![kind.as_str(), after.map_or("", Namespace::as_str), overfull(size)],
+            account,
+        )
+        .await
+    }
+
+    async fn set_account_active(&mut self, id: AccountId, is_active: bool) -> Result<()> {
+        self.execute("UPDATE accounts SET is_active = $1 WHERE id = $2", values![is_active, id.0]).await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn set_administrator(&mut self, id: AccountId, is_administrator: bool) -> Result<()> {
+        self.execute(
+            "UPDATE accounts SET is_administrator = $1 WHERE id = $2",
+            values![is_administrator, id.0],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn set_password_hash(&mut self, id: AccountId, password_hash: &str) -> Result<()> {
+        self.execute(
+            "UPDATE accounts SET password_hash = $1, credential_epoch = credential_epoch + 1 WHERE id = $2",
+            values![password_hash, id.0],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn delete_account(&mut self, id: AccountId, at: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE accounts SET deleted_at = $1, is_active = 0, password_hash = NULL WHERE id = $2",
+            values![at, id.0],
+        )
+        .await?;
+        self.execute("DELETE FROM organization_members WHERE user_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM organization_members WHERE organization_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM refresh_tokens WHERE account_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM access_tokens WHERE account_id = $1", values![id.0]).await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn count_active_administrators(&mut self) -> Result<i64> {
+        self.one(
+            "SELECT count(*) FROM accounts
+             WHERE kind = 'user' AND is_administrator = 1 AND is_active = 1 AND deleted_at IS NULL",
+            values![],
+            |row| row.int(0),
+        )
+        .await
+    }
+
+    async fn find_role(
+        &mut self,
+        organization: AccountId,
+        user: AccountId,
+    ) -> Result<Option<OrganizationRole>> {
+        self.first(
+            "SELECT role FROM organization_members WHERE organization_id = $1 AND user_id = $2",
+            values![organization.0, user.0],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn put_member(
+        &mut self,
+        organization: AccountId,
+        user: AccountId,
+        role: OrganizationRole,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO organization_members (organization_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role",
+            values![organization.0, user.0, role.as_str(), at],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool> {
+        let removed = self
+            .execute(
+                "DELETE FROM organization_members WHERE organization_id = $1 AND user_id = $2",
+                values![organization.0, user.0],
+            )
+            .await?;
+        self.advance_authority_epoch().await?;
+        Ok(removed > 0)
+    }
+
+    async fn list_members(
+        &mut self,
+        organization: AccountId,
+        after: Option<&Namespace>,
+        size: PageSize,
+    ) -> Result<Vec<Member>> {
+        self.all(
+            "SELECT a.name, m.role, m.created_at FROM organization_members m JOIN accounts a ON a.id = m.user_id
+             WHERE m.organization_id = $1 AND a.name > $2 ORDER BY a.name LIMIT $3",
+            values![organization.0, after.map_or("", Namespace::as_str), overfull(size)],
+            member,
+        )
+        .await
+    }
+
+    async fn count_owners(&mut self, organization: AccountId) -> Result<i64> {
+        self.one(
+            "SELECT count(*) FROM organization_members WHERE organization_id = $1 AND role = 'owner'",
+            values![organization.0],
+            |row| row.int(0),
+        )
+        .await
+    }
+
+    async fn find_organization_owned_only_by(&mut self, user: AccountId) -> Result<Option<Namespace>> {
+        self.first(
+            "SELECT a.name FROM organization_members m JOIN accounts a ON a.id = m.organization_id
+             WHERE m.user_id = $1 AND m.role = 'owner' AND NOT EXISTS (
+                 SELECT 1 FROM organization_members o
+                 WHERE o.organization_id = m.organization_id AND o.role = 'owner' AND o.user_id <> m.user_id)
+             ORDER BY a.name LIMIT 1",
+            values![user.0],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn advance_authority_epoch(&mut self) -> Result<()> {
+        self.authority_changed = true;
+        Ok(())
+    }
+
+    async fn find_setting(&mut self, name: &str) -> Result<Option<String>> {
+        self.first("SELECT value FROM settings WHERE name = $1", values![name], |row| row.text(0)).await
+    }
+
+    async fn put_setting(&mut self, name: &str, value: &str) -> Result<()> {
+        self.execute(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            values![name, value],
+        )
+        .await
+        .map(|_| ())
+    }
+}

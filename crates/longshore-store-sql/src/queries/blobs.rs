@@ -1,0 +1,187 @@
+//! Blobs, and the links through which repositories see them.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::Result;
+use longshore_domain::digest::Digest;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::blobs::StorageKey;
+use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, LinkedBlob, Viewer};
+use longshore_domain::repository::RepositoryId;
+
+use crate::tx::{Row, SqlTx, values};
+
+fn blob(row: &Row<'_>) -> Result<Blob> {
+    Ok(Blob {
+        id: BlobId(row.int(0)?),
+        digest: row.parsed(1)?,
+        size_bytes: row.size(2)?,
+        storage_key: StorageKey(row.uuid(3)?),
+    })
+}
+
+#[async_trait]
+impl BlobRecords for SqlTx<'_> {
+    async fn find_blob(&mut self, digest: &Digest) -> Result<Option<Blob>> {
+        self.first(
+            "SELECT id, digest, size_bytes, storage_key FROM blobs WHERE digest = $1",
+            values![digest],
+            blob,
+        )
+        .await
+    }
+
+    async fn create_blob(
+        &mut self,
+        digest: &Digest,
+        size_bytes: u64,
+        store: &str,
+        key: StorageKey,
+        at: Timestamp,
+    ) -> Result<BlobId> {
+        self.one(
+            "INSERT INTO blobs (digest, size_bytes, store, storage_key, created_at) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+            values![digest, size_bytes, store, key.0, at],
+            |row| row.int(0),
+        )
+        .await
+        .map(BlobId)
+    }
+
+    async fn move_blob(&mut self, id: BlobId, from: StorageKey, store: &str, to: StorageKey) -> Result<bool> {
+        let moved = self
+            .execute(
+                "UPDATE blobs SET store = $1, storage_key = $2 WHERE id = $3 AND storage_key = $4",
+                values![store, to.0, id.0, from.0],
+            )
+            .await?;
+        Ok(moved > 0)
+    }
+
+    async fn find_linked_blob(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Option<LinkedBlob>> {
+        self.first(
+            "SELECT b.id, b.digest, b.size_bytes, b.storage_key, l.lease_until
+             FROM blobs b JOIN blob_links l ON l.blob_id = b.id
+             WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL",
+            values![digest, repository.0],
+            |row| Ok(LinkedBlob { blob: blob(row)?, lease_until: row.time(4)? }),
+        )
+        .await
+    }
+
+    async fn put_blob_link(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+        lease_until: Timestamp,
+    ) -> Result<bool> {
+        let added = self
+            .execute(
+                "INSERT INTO blob_links (repository_id, blob_id, lease_until) VALUES ($1, $2, $3)
+                 ON CONFLICT (repository_id, blob_id) DO NOTHING",
+                values![repository.0, blob.0, lease_until],
+            )
+            .await?;
+        if added == 0 {
+            self.execute(
+                "UPDATE blob_links SET hidden_at = NULL,
+                     lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
+                 WHERE repository_id = $2 AND blob_id = $3",
+                values![lease_until, repository.0, blob.0],
+            )
+            .await?;
+        }
+        Ok(added > 0)
+    }
+
+    async fn extend_link_lease(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+        until: Timestamp,
+    ) -> Result<bool> {
+        let extended = self
+            .execute(
+                "UPDATE blob_links SET lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
+                 WHERE repository_id = $2 AND blob_id = $3 AND hidden_at IS NULL",
+                values![until, repository.0, blob.0],
+            )
+            .await?;
+        Ok(extended > 0)
+    }
+
+    async fn hide_blob_link(&mut self, repository: RepositoryId, blob: BlobId, at: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE blob_links SET hidden_at = $1, lease_until = $1 WHERE repository_id = $2 AND blob_id = $3",
+            values![at, repository.0, blob.0],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_manifest_with_blob(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+    ) -> Result<Option<Digest>> {
+        self.first(
+            "SELECT m.digest FROM manifest_blobs e JOIN manifests m ON m.id = e.manifest_id
+             WHERE e.repository_id = $1 AND e.blob_id = $2 AND m.deleted_at IS NULL LIMIT 1",
+            values![repository.0, blob.0],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn find_visible_blob(&mut self, viewer: Viewer, digest: &Digest) -> Result<Option<Blob>> {
+        match viewer {
+            Viewer::All => {
+                self.first(
+                    "SELECT b.id, b.digest, b.size_bytes, b.storage_key FROM blobs b
+                     JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
+                     WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL LIMIT 1",
+                    values![digest],
+                    blob,
+                )
+                .await
+            }
+            Viewer::Public => {
+                self.first(
+                    "SELECT b.id, b.digest, b.size_bytes, b.storage_key FROM blobs b
+                     JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
+                     WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL
+                       AND r.visibility = 'public' LIMIT 1",
+                    values![digest],
+                    blob,
+                )
+                .await
+            }
+            Viewer::Account(account) => {
+                self.first(
+                    "SELECT b.id, b.digest, b.size_bytes, b.storage_key FROM blobs b
+                     JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
+                     WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL
+                       AND (r.visibility = 'public' OR r.namespace_id = $2 OR EXISTS (
+                           SELECT 1 FROM organization_members m
+                           WHERE m.organization_id = r.namespace_id AND m.user_id = $2)) LIMIT 1",
+                    values![digest, account.0],
+                    blob,
+                )
+                .await
+            }
+        }
+    }
+
+    async fn list_blobs(&mut self, after: BlobId, size: PageSize) -> Result<Vec<Blob>> {
+        self.all(
+            "SELECT id, digest, size_bytes, storage_key FROM blobs WHERE id > $1 ORDER BY id LIMIT $2",
+            values![after.0, size.get()],
+            blob,
+        )
+        .await
+    }
+}

@@ -1,0 +1,413 @@
+//! Garbage collection: the review queue, tombstones, and the leases of jobs.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::Result;
+use longshore_domain::account::AccountId;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::blobs::StorageKey;
+use longshore_domain::ports::metadata::{
+    Backlog, BlobId, CollectionCounts, CollectionRecords, EventRecords, LinkReview, ManifestId,
+    ManifestReview, Review, Tombstone, UsageKind,
+};
+use longshore_domain::repository::RepositoryId;
+use uuid::Uuid;
+
+use crate::tx::{Row, SqlTx, values};
+
+/// The stored form of a review: kind, scope, subject.
+fn key(review: Review) -> (&'static str, i64, i64) {
+    match review {
+        Review::Repository(id) => ("repository", 0, id.0),
+        Review::Manifest(id) => ("manifest", 0, id.0),
+        Review::Link(repository, blob) => ("link", repository.0, blob.0),
+        Review::Blob(id) => ("blob", 0, id.0),
+    }
+}
+
+fn review(row: &Row<'_>) -> Result<Review> {
+    let (scope, subject) = (row.int(1)?, row.int(2)?);
+    match row.text(0)?.as_str() {
+        "repository" => Ok(Review::Repository(RepositoryId(subject))),
+        "manifest" => Ok(Review::Manifest(ManifestId(subject))),
+        "link" => Ok(Review::Link(RepositoryId(scope), BlobId(subject))),
+        "blob" => Ok(Review::Blob(BlobId(subject))),
+        other => Err(longshore_domain::Error::internal(format!("{other:?} is no kind of review"))),
+    }
+}
+
+fn counts(row: &Row<'_>) -> Result<(CollectionCounts, Option<Timestamp>)> {
+    let counts = CollectionCounts {
+        uploads_expired: row.size(0)?,
+        manifests_collected: row.size(1)?,
+        manifests_purged: row.size(2)?,
+        links_removed: row.size(3)?,
+        blobs_deleted: row.size(4)?,
+        freed_bytes: row.size(5)?,
+    };
+    Ok((counts, row.optional_time(6)?))
+}
+
+impl SqlTx<'_> {
+    async fn namespace_of(&mut self, repository: RepositoryId) -> Result<AccountId> {
+        self.one("SELECT namespace_id FROM repositories WHERE id = $1", values![repository.0], |row| {
+            row.int(0)
+        })
+        .await
+        .map(AccountId)
+    }
+}
+
+#[async_trait]
+impl CollectionRecords for SqlTx<'_> {
+    async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()> {
+        let (kind, scope, subject) = key(review);
+        self.execute(
+            "INSERT INTO reviews (kind, scope_id, subject_id, due_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (kind, scope_id, subject_id) DO UPDATE SET due_at = excluded.due_at
+             WHERE reviews.due_at > excluded.due_at",
+            values![kind, scope, subject, at],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>> {
+        self.all(
+            "SELECT kind, scope_id, subject_id FROM reviews WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+            values![now, size.get()],
+            review,
+        )
+        .await
+    }
+
+    async fn postpone_review(&mut self, review: Review, at: Timestamp) -> Result<()> {
+        let (kind, scope, subject) = key(review);
+        self.execute(
+            "UPDATE reviews SET due_at = $1 WHERE kind = $2 AND scope_id = $3 AND subject_id = $4",
+            values![at, kind, scope, subject],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn delete_review(&mut self, review: Review) -> Result<()> {
+        let (kind, scope, subject) = key(review);
+        self.execute(
+            "DELETE FROM reviews WHERE kind = $1 AND scope_id = $2 AND subject_id = $3",
+            values![kind, scope, subject],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn enqueue_untagged_manifests(
+        &mut self,
+        after: ManifestId,
+        size: PageSize,
+        at: Timestamp,
+    ) -> Result<Option<ManifestId>> {
+        let looked_at = self
+            .all(
+                "SELECT m.id, EXISTS (SELECT 1 FROM tags t WHERE t.manifest_id = m.id) FROM manifests m
+                 WHERE m.id > $1 AND m.deleted_at IS NULL ORDER BY m.id LIMIT $2",
+                values![after.0, size.get()],
+                |row| Ok((ManifestId(row.int(0)?), row.truth(1)?)),
+            )
+            .await?;
+        for (id, is_tagged) in &looked_at {
+            if !is_tagged {
+                self.enqueue_review(Review::Manifest(*id), at).await?;
+            }
+        }
+        Ok(looked_at.last().map(|(id, _)| *id))
+    }
+
+    async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>> {
+        self.first(
+            "SELECT m.repository_id, m.digest, m.deleted_at, m.lease_until,
+                 EXISTS (SELECT 1 FROM tags t WHERE t.manifest_id = m.id),
+                 EXISTS (SELECT 1 FROM manifest_children c WHERE c.child_id = m.id),
+                 EXISTS (SELECT 1 FROM manifests s WHERE s.repository_id = m.repository_id
+                             AND s.digest = m.subject_digest AND s.deleted_at IS NULL)
+             FROM manifests m WHERE m.id = $1",
+            values![id.0],
+            |row| {
+                Ok(ManifestReview {
+                    repository: RepositoryId(row.int(0)?),
+                    digest: row.parsed(1)?,
+                    deleted_at: row.optional_time(2)?,
+                    lease_until: row.time(3)?,
+                    is_tagged: row.truth(4)?,
+                    has_parent: row.truth(5)?,
+                    has_present_subject: row.truth(6)?,
+                })
+            },
+        )
+        .await
+    }
+
+    async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()> {
+        let (repository, digest, size_bytes) = self
+            .one(
+                "SELECT repository_id, digest, size_bytes FROM manifests WHERE id = $1",
+                values![id.0],
+                |row| Ok((RepositoryId(row.int(0)?), row.text(1)?, row.int(2)?)),
+            )
+            .await?;
+        let blobs = self
+            .all(
+                "DELETE FROM manifest_blobs WHERE manifest_id = $1 RETURNING blob_id",
+                values![id.0],
+                |row| Ok(BlobId(row.int(0)?)),
+            )
+            .await?;
+        for blob in blobs {
+            self.enqueue_review(Review::Link(repository, blob), at).await?;
+        }
+        let children = self
+            .all(
+                "DELETE FROM manifest_children WHERE parent_id = $1 RETURNING child_id",
+                values![id.0],
+                |row| row.optional_int(0),
+            )
+            .await?;
+        for child in children.into_iter().flatten() {
+            self.enqueue_review(Review::Manifest(ManifestId(child)), at).await?;
+        }
+        self.execute(
+            "INSERT INTO reviews (kind, scope_id, subject_id, due_at)
+             SELECT 'manifest', 0, r.id, $1 FROM manifests r
+             WHERE r.repository_id = $2 AND r.subject_digest = $3 AND r.deleted_at IS NULL
+             ON CONFLICT (kind, scope_id, subject_id) DO NOTHING",
+            values![at, repository.0, digest],
+        )
+        .await?;
+        self.execute("DELETE FROM manifests WHERE id = $1", values![id.0]).await?;
+        let namespace = self.namespace_of(repository).await?;
+        self.add_usage(namespace, UsageKind::ManifestBytes, -size_bytes, at).await
+    }
+
+    async fn find_link_review(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+    ) -> Result<Option<LinkReview>> {
+        self.first(
+            "SELECT l.hidden_at, l.lease_until, EXISTS (SELECT 1 FROM manifest_blobs e
+                 WHERE e.repository_id = l.repository_id AND e.blob_id = l.blob_id)
+             FROM blob_links l WHERE l.repository_id = $1 AND l.blob_id = $2",
+            values![repository.0, blob.0],
+            |row| {
+                Ok(LinkReview {
+                    hidden_at: row.optional_time(0)?,
+                    lease_until: row.time(1)?,
+                    is_referenced: row.truth(2)?,
+                })
+            },
+        )
+        .await
+    }
+
+    async fn purge_link(&mut self, repository: RepositoryId, blob: BlobId, at: Timestamp) -> Result<()> {
+        self.execute(
+            "DELETE FROM blob_links WHERE repository_id = $1 AND blob_id = $2",
+            values![repository.0, blob.0],
+        )
+        .await?;
+        let size_bytes =
+            self.one("SELECT size_bytes FROM blobs WHERE id = $1", values![blob.0], |row| row.int(0)).await?;
+        let namespace = self.namespace_of(repository).await?;
+        self.add_usage(namespace, UsageKind::LinkedBytes, -size_bytes, at).await?;
+        self.enqueue_review(Review::Blob(blob), at).await
+    }
+
+    async fn bury_blob(&mut self, id: BlobId, at: Timestamp) -> Result<bool> {
+        let buried = self
+            .first(
+                "DELETE FROM blobs WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.blob_id = blobs.id)
+                 RETURNING storage_key, size_bytes",
+                values![id.0],
+                |row| Ok((StorageKey(row.uuid(0)?), row.size(1)?)),
+            )
+            .await?;
+        match buried {
+            Some((key, size_bytes)) => self.create_tombstone(key, &[], size_bytes, at).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    async fn purge_repository(&mut self, id: RepositoryId, size: PageSize, at: Timestamp) -> Result<bool> {
+        let tags = self
+            .execute(
+                "DELETE FROM tags WHERE repository_id = $1 AND name IN (
+                     SELECT name FROM tags WHERE repository_id = $1 ORDER BY name LIMIT $2)",
+                values![id.0, size.get()],
+            )
+            .await?;
+        let manifests = self
+            .all(
+                "SELECT id FROM manifests WHERE repository_id = $1 ORDER BY id DESC LIMIT $2",
+                values![id.0, size.get()],
+                |row| Ok(ManifestId(row.int(0)?)),
+            )
+            .await?;
+        if tags > 0 {
+            return Ok(false);
+        }
+        for manifest in &manifests {
+            // Edges between the repository's own manifests are cut from both sides.
+            self.execute(
+                "UPDATE manifest_children SET child_id = NULL WHERE child_id = $1",
+                values![manifest.0],
+            )
+            .await?;
+            self.purge_manifest(*manifest, at).await?;
+        }
+        if !manifests.is_empty() {
+            return Ok(false);
+        }
+        let links = self
+            .all(
+                "SELECT blob_id FROM blob_links WHERE repository_id = $1 LIMIT $2",
+                values![id.0, size.get()],
+                |row| Ok(BlobId(row.int(0)?)),
+            )
+            .await?;
+        for blob in &links {
+            self.purge_link(id, *blob, at).await?;
+        }
+        if !links.is_empty() {
+            return Ok(false);
+        }
+        let history = self
+            .execute(
+                "DELETE FROM tag_history WHERE id IN (SELECT id FROM tag_history WHERE repository_id = $1 LIMIT $2)",
+                values![id.0, size.get()],
+            )
+            .await?;
+        if history > 0 {
+            return Ok(false);
+        }
+        self.execute("DELETE FROM repositories WHERE id = $1", values![id.0]).await?;
+        Ok(true)
+    }
+
+    async fn find_repository_deletion(&mut self, id: RepositoryId) -> Result<Option<Timestamp>> {
+        let found = self
+            .first("SELECT deleted_at FROM repositories WHERE id = $1", values![id.0], |row| {
+                row.optional_time(0)
+            })
+            .await?;
+        Ok(found.flatten())
+    }
+
+    async fn create_tombstone(
+        &mut self,
+        key: StorageKey,
+        store_state: &[u8],
+        size_bytes: u64,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at) VALUES ($1, $2, $3, $4)",
+            values![key.0, store_state, size_bytes, at],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn list_tombstones(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Tombstone>> {
+        self.all(
+            "SELECT id, storage_key, store_state, size_bytes FROM tombstones WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2",
+            values![now, size.get()],
+            |row| {
+                Ok(Tombstone {
+                    id: row.int(0)?,
+                    storage_key: StorageKey(row.uuid(1)?),
+                    store_state: row.bytes(2)?,
+                    size_bytes: row.size(3)?,
+                })
+            },
+        )
+        .await
+    }
+
+    async fn delete_tombstone(&mut self, id: i64) -> Result<()> {
+        self.execute("DELETE FROM tombstones WHERE id = $1", values![id]).await.map(|_| ())
+    }
+
+    async fn postpone_tombstone(&mut self, id: i64, until: Timestamp) -> Result<()> {
+        self.execute("UPDATE tombstones SET due_at = $1 WHERE id = $2", values![until, id]).await.map(|_| ())
+    }
+
+    async fn take_lease(
+        &mut self,
+        name: &str,
+        holder: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool> {
+        let taken = self
+            .execute(
+                "INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
+                 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+                 WHERE leases.holder = excluded.holder OR leases.until < $4",
+                values![name, holder, until, now],
+            )
+            .await?;
+        Ok(taken > 0)
+    }
+
+    async fn release_lease(&mut self, name: &str, holder: Uuid) -> Result<()> {
+        self.execute("DELETE FROM leases WHERE name = $1 AND holder = $2", values![name, holder])
+            .await
+            .map(|_| ())
+    }
+
+    async fn count_collectable(&mut self, now: Timestamp) -> Result<Backlog> {
+        self.one(
+            "SELECT (SELECT count(*) FROM reviews WHERE due_at <= $1), (SELECT count(*) FROM reviews WHERE due_at > $1),
+                 (SELECT count(*) FROM tombstones), (SELECT count(*) FROM uploads)",
+            values![now],
+            |row| {
+                Ok(Backlog {
+                    reviews_due: row.size(0)?,
+                    reviews_waiting: row.size(1)?,
+                    tombstones: row.size(2)?,
+                    uploads: row.size(3)?,
+                })
+            },
+        )
+        .await
+    }
+
+    async fn add_collection_counts(&mut self, counts: &CollectionCounts, at: Timestamp) -> Result<()> {
+        self.execute(
+            "INSERT INTO collection_log (at, uploads_expired, manifests_collected, manifests_purged, links_removed,
+                 blobs_deleted, freed_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            values![
+                at,
+                counts.uploads_expired,
+                counts.manifests_collected,
+                counts.manifests_purged,
+                counts.links_removed,
+                counts.blobs_deleted,
+                counts.freed_bytes
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn collection_totals(&mut self) -> Result<(CollectionCounts, Option<Timestamp>)> {
+        self.one(
+            "SELECT coalesce(sum(uploads_expired), 0), coalesce(sum(manifests_collected), 0),
+                 coalesce(sum(manifests_purged), 0), coalesce(sum(links_removed), 0),
+                 coalesce(sum(blobs_deleted), 0), coalesce(sum(freed_bytes), 0), max(at) FROM collection_log",
+            values![],
+            counts,
+        )
+        .await
+    }
+}

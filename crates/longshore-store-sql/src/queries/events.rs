@@ -1,0 +1,154 @@
+//! Audit events and usage.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::account::AccountId;
+use longshore_domain::event::{Event, NewEvent};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{EventRecords, UsageKind};
+use longshore_domain::{Error, Result};
+
+use super::overfull;
+use crate::tx::{Row, SqlTx, values};
+
+fn event(row: &Row<'_>) -> Result<Event> {
+    Ok(Event {
+        id: row.int(0)?,
+        actor_name: row.text(1)?,
+        action: row.text(2)?,
+        subject: row.text(3)?,
+        data: serde_json::from_str(&row.text(4)?).map_err(Error::internal)?,
+        at: row.time(5)?,
+    })
+}
+
+#[async_trait]
+impl EventRecords for SqlTx<'_> {
+    async fn record_event(&mut self, event: &NewEvent) -> Result<()> {
+        let data = serde_json::to_string(&event.data).map_err(Error::internal)?;
+        let id = self
+            .one(
+                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+                values![
+                    event.account_id.map(|id| id.0),
+                    event.actor_id.map(|id| id.0),
+                    event.actor_name.as_str(),
+                    event.action.as_str(),
+                    event.subject.as_str(),
+                    data,
+                    event.at
+                ],
+                |row| row.int(0),
+            )
+            .await?;
+        if event.account_id.is_some() {
+            self.execute("INSERT INTO events_unnumbered (event_id) VALUES ($1)", values![id]).await?;
+        }
+        Ok(())
+    }
+
+    async fn list_events(
+        &mut self,
+        account: Option<AccountId>,
+        before: Option<i64>,
+        size: PageSize,
+    ) -> Result<Vec<Event>> {
+        let before = before.unwrap_or(i64::MAX);
+        match account {
+            Some(account) => {
+                self.all(
+                    "SELECT id, actor_name, action, subject, data, at FROM events
+                     WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+                    values![account.0, before, overfull(size)],
+                    event,
+                )
+                .await
+            }
+            None => {
+                self.all(
+                    "SELECT id, actor_name, action, subject, data, at FROM events WHERE id < $1 ORDER BY id DESC LIMIT $2",
+                    values![before, overfull(size)],
+                    event,
+                )
+                .await
+            }
+        }
+    }
+
+    async fn number_events(&mut self, size: PageSize) -> Result<u64> {
+        let waiting = self
+            .all(
+                "SELECT u.event_id, e.account_id FROM events_unnumbered u JOIN events e ON e.id = u.event_id
+                 ORDER BY u.event_id LIMIT $1",
+                values![size.get()],
+                |row| Ok((row.int(0)?, row.int(1)?)),
+            )
+            .await?;
+        for (event, account) in &waiting {
+            self.execute(
+                "INSERT INTO event_numbers (account_id, number, event_id)
+                 SELECT $1, coalesce(max(number), 0) + 1, $2 FROM event_numbers WHERE account_id = $1",
+                values![*account, *event],
+            )
+            .await?;
+            self.execute("DELETE FROM events_unnumbered WHERE event_id = $1", values![*event]).await?;
+        }
+        Ok(waiting.len() as u64)
+    }
+
+    async fn add_usage(
+        &mut self,
+        namespace: AccountId,
+        kind: UsageKind,
+        amount: i64,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO usage_changes (namespace_id, kind, amount, at) VALUES ($1, $2, $3, $4)",
+            values![namespace.0, kind.as_str(), amount, at],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn fold_usage(&mut self, size: PageSize) -> Result<u64> {
+        let changes = self
+            .all(
+                "SELECT id, namespace_id, kind, amount FROM usage_changes ORDER BY id LIMIT $1",
+                values![size.get()],
+                |row| Ok((row.int(0)?, (row.int(1)?, row.text(2)?), row.int(3)?)),
+            )
+            .await?;
+        let mut sums: BTreeMap<(i64, String), i64> = BTreeMap::new();
+        for (id, key, amount) in &changes {
+            *sums.entry(key.clone()).or_default() += amount;
+            self.execute("DELETE FROM usage_changes WHERE id = $1", values![*id]).await?;
+        }
+        for ((namespace, kind), amount) in sums {
+            self.execute(
+                "INSERT INTO usage_totals (namespace_id, kind, amount) VALUES ($1, $2, $3)
+                 ON CONFLICT (namespace_id, kind) DO UPDATE SET amount = usage_totals.amount + excluded.amount",
+                values![namespace, kind, amount],
+            )
+            .await?;
+        }
+        Ok(changes.len() as u64)
+    }
+
+    async fn usage_of(&mut self, namespace: AccountId) -> Result<BTreeMap<String, i64>> {
+        let rows = self
+            .all(
+                "SELECT kind, sum(amount) FROM (
+                     SELECT kind, amount FROM usage_totals WHERE namespace_id = $1
+                     UNION ALL SELECT kind, amount FROM usage_changes WHERE namespace_id = $1) AS amounts
+                 GROUP BY kind",
+                values![namespace.0],
+                |row| Ok((row.text(0)?, row.int(1)?)),
+            )
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
+}

@@ -1,0 +1,18 @@
+//! The statements, one file per noun, each text written once for both engines.
+
+mod accounts;
+mod blobs;
+mod collection;
+mod events;
+mod manifests;
+mod repositories;
+mod tags;
+mod tokens;
+mod uploads;
+
+use longshore_domain::page::PageSize;
+
+/// One entry more than the page holds, to see whether more follow.
+fn overfull(size: PageSize) -> u32 {
+    size.get() + 1
+}

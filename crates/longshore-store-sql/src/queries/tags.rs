@@ -1,0 +1,138 @@
+//! Tags and their history.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::Result;
+use longshore_domain::account::AccountId;
+use longshore_domain::digest::Digest;
+use longshore_domain::name::Tag;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{ManifestId, TagInterval, TagRecords};
+use longshore_domain::repository::RepositoryId;
+
+use super::overfull;
+use crate::tx::{Row, SqlTx, values};
+
+fn target(row: &Row<'_>) -> Result<(ManifestId, Digest)> {
+    Ok((ManifestId(row.int(0)?), row.parsed(1)?))
+}
+
+impl SqlTx<'_> {
+    async fn find_tag_target(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+    ) -> Result<Option<(ManifestId, Digest)>> {
+        self.first(
+            "SELECT m.id, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest_id
+             WHERE t.repository_id = $1 AND t.name = $2",
+            values![repository.0, tag.as_str()],
+            target,
+        )
+        .await
+    }
+
+    async fn end_tag_interval(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "UPDATE tag_history SET until_at = $1, ended_by = $2 WHERE repository_id = $3 AND name = $4 AND until_at IS NULL",
+            values![at, by.map(|id| id.0), repository.0, tag.as_str()],
+        )
+        .await
+        .map(|_| ())
+    }
+}
+
+#[async_trait]
+impl TagRecords for SqlTx<'_> {
+    async fn set_tag(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        manifest: ManifestId,
+        digest: &Digest,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<Option<(ManifestId, Digest)>> {
+        let previous = self.find_tag_target(repository, tag).await?;
+        let by_id = by.map(|id| id.0);
+        self.execute(
+            "INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at, updated_by)
+             VALUES ($1, $2, $3, $4, $4, $5)
+             ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id,
+                 updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+            values![repository.0, tag.as_str(), manifest.0, at, by_id],
+        )
+        .await?;
+        if previous.as_ref().is_none_or(|(id, _)| *id != manifest) {
+            self.end_tag_interval(repository, tag, by, at).await?;
+            self.execute(
+                "INSERT INTO tag_history (repository_id, name, digest, from_at, moved_by) VALUES ($1, $2, $3, $4, $5)",
+                values![repository.0, tag.as_str(), digest, at, by_id],
+            )
+            .await?;
+        }
+        Ok(previous)
+    }
+
+    async fn delete_tag(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<Option<(ManifestId, Digest)>> {
+        let previous = self.find_tag_target(repository, tag).await?;
+        if previous.is_some() {
+            self.execute(
+                "DELETE FROM tags WHERE repository_id = $1 AND name = $2",
+                values![repository.0, tag.as_str()],
+            )
+            .await?;
+            self.end_tag_interval(repository, tag, by, at).await?;
+        }
+        Ok(previous)
+    }
+
+    async fn list_tags(
+        &mut self,
+        repository: RepositoryId,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Vec<Tag>> {
+        self.all(
+            "SELECT name FROM tags WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3",
+            values![repository.0, after.unwrap_or_default(), overfull(size)],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn list_tags_of(&mut self, manifest: ManifestId, size: PageSize) -> Result<Vec<Tag>> {
+        self.all(
+            "SELECT name FROM tags WHERE manifest_id = $1 ORDER BY name LIMIT $2",
+            values![manifest.0, size.get()],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn list_tag_history(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        size: PageSize,
+    ) -> Result<Vec<TagInterval>> {
+        self.all(
+            "SELECT digest, from_at, until_at FROM tag_history WHERE repository_id = $1 AND name = $2 ORDER BY id DESC LIMIT $3",
+            values![repository.0, tag.as_str(), size.get()],
+            |row| Ok(TagInterval { digest: row.parsed(0)?, from: row.time(1)?, until: row.optional_time(2)? }),
+        )
+        .await
+    }
+}

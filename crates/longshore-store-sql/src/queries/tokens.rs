@@ -1,0 +1,199 @@
+//! Access tokens, refresh tokens and signing keys.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::Result;
+use longshore_domain::account::AccountId;
+use longshore_domain::credential::{AccessToken, AccessTokenId, SecretHash};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{
+    AccountRecords, NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords,
+};
+use uuid::Uuid;
+
+use super::overfull;
+use crate::tx::{Row, SqlTx, values};
+
+fn access_token(row: &Row<'_>) -> Result<AccessToken> {
+    Ok(AccessToken {
+        id: AccessTokenId(row.int(0)?),
+        uuid: row.uuid(1)?,
+        account_id: AccountId(row.int(2)?),
+        label: row.text(3)?,
+        scope: row.parsed(4)?,
+        is_active: row.truth(5)?,
+        expires_at: row.optional_time(6)?,
+        created_at: row.time(7)?,
+        last_used_at: row.optional_time(8)?,
+    })
+}
+
+#[async_trait]
+impl TokenRecords for SqlTx<'_> {
+    async fn create_access_token(&mut self, token: &NewAccessToken) -> Result<AccessTokenId> {
+        self.one(
+            "INSERT INTO access_tokens (uuid, account_id, label, scope, secret_hash, expires_at, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+            values![
+                token.uuid,
+                token.account_id.0,
+                token.label.as_str(),
+                token.scope.as_str(),
+                token.secret_hash.0.as_slice(),
+                token.expires_at,
+                token.created_at
+            ],
+            |row| row.int(0),
+        )
+        .await
+        .map(AccessTokenId)
+    }
+
+    async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>> {
+        self.first(
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at
+             FROM access_tokens WHERE secret_hash = $1",
+            values![hash.0.as_slice()],
+            access_token,
+        )
+        .await
+    }
+
+    async fn find_access_token(&mut self, id: AccessTokenId) -> Result<Option<AccessToken>> {
+        self.first(
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at
+             FROM access_tokens WHERE id = $1",
+            values![id.0],
+            access_token,
+        )
+        .await
+    }
+
+    async fn find_access_token_by_uuid(
+        &mut self,
+        account: AccountId,
+        uuid: Uuid,
+    ) -> Result<Option<AccessToken>> {
+        self.first(
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at
+             FROM access_tokens WHERE account_id = $1 AND uuid = $2",
+            values![account.0, uuid],
+            access_token,
+        )
+        .await
+    }
+
+    async fn list_access_tokens(
+        &mut self,
+        account: AccountId,
+        after: Option<Uuid>,
+        size: PageSize,
+    ) -> Result<Vec<AccessToken>> {
+        self.all(
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at
+             FROM access_tokens WHERE account_id = $1 AND uuid > $2 ORDER BY uuid LIMIT $3",
+            values![account.0, after.unwrap_or(Uuid::nil()), overfull(size)],
+            access_token,
+        )
+        .await
+    }
+
+    async fn set_access_token_active(&mut self, id: AccessTokenId, is_active: bool) -> Result<()> {
+        self.execute("UPDATE access_tokens SET is_active = $1 WHERE id = $2", values![is_active, id.0])
+            .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()> {
+        self.execute("DELETE FROM access_tokens WHERE id = $1", values![id.0]).await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn record_access_token_use(&mut self, id: AccessTokenId, at: Timestamp) -> Result<()> {
+        self.execute("UPDATE access_tokens SET last_used_at = $1 WHERE id = $2", values![at, id.0])
+            .await
+            .map(|_| ())
+    }
+
+    async fn create_refresh_token(&mut self, token: &RefreshToken) -> Result<()> {
+        self.execute(
+            "INSERT INTO refresh_tokens (secret_hash, account_id, access_token_id, credential_epoch, service, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            values![
+                token.secret_hash.0.as_slice(),
+                token.account_id.0,
+                token.access_token_id.map(|id| id.0),
+                token.credential_epoch,
+                token.service.as_str(),
+                token.created_at
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_refresh_token(&mut self, hash: &SecretHash) -> Result<Option<RefreshToken>> {
+        self.first(
+            "SELECT secret_hash, account_id, access_token_id, credential_epoch, service, created_at
+             FROM refresh_tokens WHERE secret_hash = $1",
+            values![hash.0.as_slice()],
+            |row| {
+                let secret_hash = row
+                    .bytes(0)?
+                    .try_into()
+                    .map_err(|_| longshore_domain::Error::internal("a secret hash of the wrong length"))?;
+                Ok(RefreshToken {
+                    secret_hash: SecretHash(secret_hash),
+                    account_id: AccountId(row.int(1)?),
+                    access_token_id: row.optional_int(2)?.map(AccessTokenId),
+                    credential_epoch: row.int(3)?,
+                    service: row.text(4)?,
+                    created_at: row.time(5)?,
+                })
+            },
+        )
+        .await
+    }
+
+    async fn delete_refresh_tokens(&mut self, account: AccountId) -> Result<()> {
+        self.execute("DELETE FROM refresh_tokens WHERE account_id = $1", values![account.0]).await.map(|_| ())
+    }
+
+    async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>> {
+        self.all(
+            "SELECT kid, private_key, created_at, expires_at FROM signing_keys ORDER BY created_at DESC, kid",
+            values![],
+            |row| {
+                Ok(SigningKeyRecord {
+                    kid: row.text(0)?,
+                    private_key: row.bytes(1)?,
+                    created_at: row.time(2)?,
+                    expires_at: row.optional_time(3)?,
+                })
+            },
+        )
+        .await
+    }
+
+    async fn create_signing_key(&mut self, key: &SigningKeyRecord) -> Result<()> {
+        self.execute(
+            "INSERT INTO signing_keys (kid, private_key, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+            values![key.kid.as_str(), key.private_key.as_slice(), key.created_at, key.expires_at],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn retire_signing_keys_except(&mut self, kid: &str, expires_at: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE signing_keys SET expires_at = $1 WHERE kid <> $2 AND expires_at IS NULL",
+            values![expires_at, kid],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn delete_expired_signing_keys(&mut self, now: Timestamp) -> Result<()> {
+        self.execute("DELETE FROM signing_keys WHERE expires_at < $1", values![now]).await.map(|_| ())
+    }
+}

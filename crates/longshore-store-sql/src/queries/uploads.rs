@@ -1,0 +1,101 @@
+//! Uploads.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::Result;
+use longshore_domain::account::AccountId;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::blobs::StorageKey;
+use longshore_domain::ports::metadata::UploadRecords;
+use longshore_domain::upload::{Upload, UploadId};
+
+use crate::tx::{Row, SqlTx, values};
+
+fn upload(row: &Row<'_>) -> Result<Upload> {
+    Ok(Upload {
+        id: UploadId(row.uuid(0)?),
+        repository: row.parsed(1)?,
+        namespace_id: AccountId(row.int(2)?),
+        started_by: row.optional_int(3)?.map(AccountId),
+        offset_bytes: row.size(4)?,
+        algorithm: row.parsed(5)?,
+        hash_state: row.bytes(6)?,
+        storage_key: StorageKey(row.uuid(7)?),
+        store_state: row.bytes(8)?,
+        revision: row.int(9)?,
+        created_at: row.time(10)?,
+        expires_at: row.time(11)?,
+    })
+}
+
+#[async_trait]
+impl UploadRecords for SqlTx<'_> {
+    async fn create_upload(&mut self, upload: &Upload) -> Result<()> {
+        self.execute(
+            "INSERT INTO uploads (id, repository, namespace_id, started_by, offset_bytes, algorithm, hash_state,
+                 storage_key, store_state, revision, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            values![
+                upload.id.0,
+                upload.repository.as_str(),
+                upload.namespace_id.0,
+                upload.started_by.map(|id| id.0),
+                upload.offset_bytes,
+                upload.algorithm.as_str(),
+                upload.hash_state.as_slice(),
+                upload.storage_key.0,
+                upload.store_state.as_slice(),
+                upload.revision,
+                upload.created_at,
+                upload.expires_at
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_upload(&mut self, id: UploadId) -> Result<Option<Upload>> {
+        self.first(
+            "SELECT id, repository, namespace_id, started_by, offset_bytes, algorithm, hash_state,
+                 storage_key, store_state, revision, created_at, expires_at FROM uploads WHERE id = $1",
+            values![id.0],
+            upload,
+        )
+        .await
+    }
+
+    async fn save_upload(&mut self, upload: &Upload) -> Result<bool> {
+        let saved = self
+            .execute(
+                "UPDATE uploads SET offset_bytes = $1, algorithm = $2, hash_state = $3, store_state = $4,
+                     expires_at = $5, revision = revision + 1
+                 WHERE id = $6 AND revision = $7",
+                values![
+                    upload.offset_bytes,
+                    upload.algorithm.as_str(),
+                    upload.hash_state.as_slice(),
+                    upload.store_state.as_slice(),
+                    upload.expires_at,
+                    upload.id.0,
+                    upload.revision
+                ],
+            )
+            .await?;
+        Ok(saved > 0)
+    }
+
+    async fn delete_upload(&mut self, id: UploadId) -> Result<bool> {
+        Ok(self.execute("DELETE FROM uploads WHERE id = $1", values![id.0]).await? > 0)
+    }
+
+    async fn list_expired_uploads(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Upload>> {
+        self.all(
+            "SELECT id, repository, namespace_id, started_by, offset_bytes, algorithm, hash_state,
+                 storage_key, store_state, revision, created_at, expires_at
+             FROM uploads WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
+            values![now, size.get()],
+            upload,
+        )
+        .await
+    }
+}

@@ -1,0 +1,333 @@
+//! SQLite: one writer that commits in groups, and a pool of read-only connections.
+//!
+//! Units of work that change something go to one writer thread. It takes up to [`GROUP_LIMIT`] waiting ones into
+//! one transaction, each in its own savepoint, and answers only after the commit is durable: many
+//! pushes share one fsync, and a failing one undoes only itself.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use longshore_domain::ports::metadata::{Metadata, Work};
+use longshore_domain::{Error, Result};
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::tx::{Row, SqlTx, Value};
+
+/// Most units of work that share one commit.
+const GROUP_LIMIT: usize = 64;
+/// Most units of work that wait for the writer; more wait outside.
+const QUEUE_LIMIT: usize = 1024;
+/// Statements that each connection keeps prepared.
+const STATEMENT_CACHE: usize = 256;
+/// Read-only connections that are kept open.
+const IDLE_READERS: usize = 8;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+type Answer = Result<Box<dyn Any + Send>>;
+
+struct Job {
+    work: Work,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// How the database is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The database file; its folder must exist.
+    pub path: PathBuf,
+}
+
+/// The metadata port on SQLite. One process only may use a database at a time; the caller sees to that.
+pub struct SqliteMetadata {
+    path: PathBuf,
+    writer: mpsc::Sender<Job>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    authority_epoch: Arc<AtomicU64>,
+}
+
+impl SqliteMetadata {
+    /// Opens or creates a database, brings it to the newest schema and starts its writer.
+    ///
+    /// # Errors
+    /// `Internal` or `Unavailable` when the file cannot be used; `Conflict` when a newer version wrote it.
+    pub fn open(options: &SqliteOptions) -> Result<Self> {
+        let mut connection = Connection::open(&options.path).map_err(driver_error)?;
+        configure(&connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(driver_error)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(driver_error)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(driver_error)?;
+        crate::migrations::migrate_sqlite(&mut connection)?;
+        let (writer, jobs) = mpsc::channel(QUEUE_LIMIT);
+        let authority_epoch = Arc::new(AtomicU64::new(1));
+        let epoch = Arc::clone(&authority_epoch);
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(move || write_in_groups(connection, jobs, &epoch))
+            .map_err(Error::internal)?;
+        Ok(Self {
+            path: options.path.clone(),
+            writer,
+            thread: Mutex::new(Some(thread)),
+            readers: Arc::default(),
+            authority_epoch,
+        })
+    }
+
+    fn reader(&self) -> Result<Connection> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.map_or_else(|| open_reader(&self.path), Ok)
+    }
+
+    fn give_back(readers: &Mutex<Vec<Connection>>, connection: Connection) {
+        let mut idle = readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_READERS {
+            idle.push(connection);
+        }
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(driver_error)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(driver_error)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.pragma_update(None, "mmap_size", 256 << 20).map_err(driver_error)?;
+    connection.pragma_update(None, "cache_size", -2048).map_err(driver_error)?;
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(driver_error)
+}
+
+#[async_trait]
+impl Metadata for SqliteMetadata {
+    async fn run_write(&self, work: Work) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        let closed = || Error::Unavailable("the metadata store is closed".into());
+        self.writer.send(Job { work, answer }).await.map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    async fn run_look_up(&self, work: Work) -> Answer {
+        let mut connection = self.reader()?;
+        let answer = run_unit(&mut SqlTx::on_sqlite(&mut connection), &work);
+        Self::give_back(&self.readers, connection);
+        answer
+    }
+
+    async fn run_read(&self, work: Work) -> Answer {
+        let mut connection = self.reader()?;
+        let readers = Arc::clone(&self.readers);
+        tokio::task::spawn_blocking(move || {
+            connection.execute_batch("BEGIN").map_err(driver_error)?;
+            let answer = run_unit(&mut SqlTx::on_sqlite(&mut connection), &work);
+            connection.execute_batch("COMMIT").map_err(driver_error)?;
+            Self::give_back(&readers, connection);
+            answer
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    fn authority_epoch(&self) -> u64 {
+        self.authority_epoch.load(Ordering::Acquire)
+    }
+
+    async fn check(&self) -> Result<()> {
+        // Through the writer, so that a full or read-only disk is noticed: an empty transaction takes the lock.
+        self.run_write(Arc::new(|_| Box::pin(async { Ok(Box::new(()) as Box<dyn Any + Send>) })))
+            .await
+            .map(|_| ())
+    }
+
+    async fn check_integrity(&self) -> Result<Vec<String>> {
+        let connection = self.reader()?;
+        tokio::task::spawn_blocking(move || {
+            let mut findings = Vec::new();
+            let mut statement = connection.prepare("PRAGMA integrity_check(100)").map_err(driver_error)?;
+            let lines = statement.query_map([], |row| row.get::<_, String>(0)).map_err(driver_error)?;
+            for line in lines {
+                findings.push(line.map_err(driver_error)?);
+            }
+            findings.retain(|line| line != "ok");
+            let mut statement = connection.prepare("PRAGMA foreign_key_check").map_err(driver_error)?;
+            let mut rows = statement.query([]).map_err(driver_error)?;
+            while let Some(row) = rows.next().map_err(driver_error)? {
+                let table: String = row.get(0).map_err(driver_error)?;
+                findings.push(format!("a row of {table} refers to a row that does not exist"));
+            }
+            Ok(findings)
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    async fn close(&self) {
+        // The writer ends on a job that cannot be sent any more; a closed marker avoids a second channel.
+        let stop: Work = Arc::new(|_| Box::pin(async { Err(Error::Unavailable(STOP.into())) }));
+        let (answer, answered) = oneshot::channel();
+        if self.writer.send(Job { work: stop, answer }).await.is_ok() {
+            let _ = answered.await;
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// The text by which the writer knows that it shall end.
+const STOP: &str = "the metadata store closes";
+
+fn is_stop(answer: &Answer) -> bool {
+    matches!(answer, Err(Error::Unavailable(source)) if source.to_string() == STOP)
+}
+
+/// Runs a unit of work with one poll; nothing in it may wait for anything else.
+fn run_unit(tx: &mut SqlTx<'_>, work: &Work) -> Answer {
+    let run = AssertUnwindSafe(|| work(tx).now_or_never());
+    match catch_unwind(run) {
+        Ok(Some(answer)) => answer,
+        Ok(None) => Err(Error::internal("a unit of work waited for something other than its transaction")),
+        Err(_) => Err(Error::internal("a unit of work panicked")),
+    }
+}
+
+fn write_in_groups(mut connection: Connection, mut jobs: mpsc::Receiver<Job>, authority_epoch: &AtomicU64) {
+    let mut stopping = false;
+    while !stopping {
+        let Some(first) = jobs.blocking_recv() else { break };
+        let mut waiting = Some(first);
+        let mut answers: Vec<(oneshot::Sender<Answer>, Answer)> = Vec::new();
+        let mut authority_changed = false;
+        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+            if let Some(job) = waiting {
+                let _ = job.answer.send(Err(driver_error(error)));
+            }
+            continue;
+        }
+        while let Some(job) = waiting.take() {
+            let (answer, changed) = run_in_savepoint(&mut connection, &job.work);
+            stopping |= is_stop(&answer);
+            authority_changed |= changed && answer.is_ok();
+            answers.push((job.answer, answer));
+            if answers.len() < GROUP_LIMIT && !stopping {
+                waiting = jobs.try_recv().ok();
+            }
+        }
+        let committed = connection.execute_batch("COMMIT");
+        if committed.is_err() {
+            // COMMIT can fail and leave the transaction open (disk full).
+            let _ = connection.execute_batch("ROLLBACK");
+        } else if authority_changed {
+            authority_epoch.fetch_add(1, Ordering::AcqRel);
+        }
+        let failure = committed.err().map(|error| (storage_is_full(&error), error.to_string()));
+        for (sender, answer) in answers {
+            let answer = match &failure {
+                Some((true, text)) => Err(Error::StorageFull(text.clone().into())),
+                Some((false, text)) => Err(Error::Unavailable(format!("while committing: {text}").into())),
+                None => answer,
+            };
+            let _ = sender.send(answer);
+        }
+    }
+    let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
+}
+
+fn run_in_savepoint(connection: &mut Connection, work: &Work) -> (Answer, bool) {
+    if let Err(error) = connection.execute_batch("SAVEPOINT unit") {
+        return (Err(driver_error(error)), false);
+    }
+    let mut tx = SqlTx::on_sqlite(connection);
+    let answer = run_unit(&mut tx, work);
+    let changed = tx.authority_changed;
+    drop(tx);
+    let end = if answer.is_ok() { "RELEASE unit" } else { "ROLLBACK TO unit; RELEASE unit" };
+    match connection.execute_batch(end) {
+        Ok(()) => (answer, changed),
+        Err(error) => (Err(driver_error(error)), false),
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        use rusqlite::types::{Value as Owned, ValueRef};
+        Ok(match self {
+            Self::Null => ToSqlOutput::Owned(Owned::Null),
+            Self::Int(value) => ToSqlOutput::Owned(Owned::Integer(*value)),
+            Self::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Self::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+        })
+    }
+}
+
+pub(crate) fn execute(connection: &Connection, sql: &str, values: &[Value]) -> Result<usize> {
+    let mut statement = connection.prepare_cached(sql).map_err(driver_error)?;
+    statement.execute(rusqlite::params_from_iter(values)).map_err(driver_error)
+}
+
+pub(crate) fn query<T>(
+    connection: &Connection,
+    sql: &str,
+    values: &[Value],
+    map: fn(&Row<'_>) -> Result<T>,
+    limit: usize,
+) -> Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql).map_err(driver_error)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(driver_error)?;
+    let mut items = Vec::new();
+    while items.len() < limit {
+        match rows.next().map_err(driver_error)? {
+            Some(row) => items.push(map(&Row::Lite(row))?),
+            None => break,
+        }
+    }
+    Ok(items)
+}
+
+fn storage_is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// Turns the driver's error into the domain's.
+pub(crate) fn driver_error(error: rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::StorageFull(Box::new(error)),
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::SystemIoFailure,
+        ) => Error::Unavailable(Box::new(error)),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            Error::internal(format!("the database file is damaged ({error}); restore a backup"))
+        }
+        _ => Error::internal(error),
+    }
+}
+
+/// Tells whether a statement failed because a unique value is taken.
+pub(crate) fn is_unique_violation(error: &Error) -> bool {
+    let Error::Internal(source) = error else { return false };
+    source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error).is_some_and(|e| {
+        matches!(
+            e.extended_code,
+            rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+        )
+    })
+}
