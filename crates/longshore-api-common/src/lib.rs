@@ -1,1 +1,15 @@
-//! x
+//! What every dialect needs, and no more: who calls from where, credentials in headers, bodies with limits,
+//! addresses of the registry itself, and counters.
+
+pub mod body;
+pub mod client;
+pub mod credentials;
+pub mod metrics;
+pub mod observe;
+pub mod origin;
+
+/// The body of every response.
+pub type ResponseBody = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, longshore_domain::Error>;
+
+/// A response of any dialect.
+pub type Response = http::Response<ResponseBody>;

@@ -1,1 +1,169 @@
-//! x
+//! The OCI distribution dialect and its token service.
+//!
+//! Sources: OCI distribution specification 1.1 and its main branch; Docker token authentication specification.
+//! What is done and what is left out: `docs/api/oci.md`. Paths are parsed by hand in [`operation`], because repository
+//! names contain slashes. Each group of operations has a file; `routes` is the table of all.
+
+mod auth;
+mod blobs;
+mod catalog;
+mod error;
+mod manifests;
+pub mod operation;
+mod referrers;
+pub mod routes;
+mod tags;
+mod token;
+mod uploads;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderValue, Request, StatusCode};
+use longshore_api_common::body::{self, RequestBody};
+use longshore_api_common::client::Client;
+use longshore_api_common::metrics::{Metrics, OperationMetrics};
+use longshore_api_common::{Response, observe};
+use longshore_domain::Error;
+use longshore_services::Services;
+
+use crate::operation::{Operation, ParseError};
+use crate::routes::OperationKind;
+
+/// The dialect.
+pub struct Oci {
+    services: Arc<Services>,
+    metrics: Vec<OperationMetrics>,
+    warning: Option<HeaderValue>,
+}
+
+/// A request that is understood, and who sent it.
+pub(crate) struct Context {
+    pub services: Arc<Services>,
+    pub client: Client,
+    pub parts: http::request::Parts,
+}
+
+impl Oci {
+    /// Makes the dialect. `notice` is a text for the users of all clients that show warnings.
+    ///
+    /// # Errors
+    /// `Invalid` when the notice does not fit into a header.
+    pub fn new(
+        services: Arc<Services>,
+        metrics: &Metrics,
+        notice: Option<&str>,
+    ) -> longshore_domain::Result<Self> {
+        let metrics = OperationKind::ALL.iter().map(|kind| metrics.operation("oci", kind.name())).collect();
+        let warning = notice.map(wire::warning).transpose()?;
+        Ok(Self { services, metrics, warning })
+    }
+
+    /// Answers a request to `/v2/…`.
+    pub async fn handle(&self, request: Request<RequestBody>) -> Response {
+        let began_at = Instant::now();
+        let (parts, body) = request.into_parts();
+        let client = Client::of(&parts.extensions).clone();
+        let parsed = Operation::parse(&parts.method, parts.uri.path());
+        let kind = parsed.as_ref().map_or(OperationKind::Unknown, Operation::kind);
+        let method = parts.method.clone();
+        let context = Context { services: Arc::clone(&self.services), client, parts };
+        let mut response = match parsed {
+            Ok(operation) => {
+                let challenge = operation.challenge();
+                let answer = self.answer(&context, operation, body).await;
+                answer.unwrap_or_else(|error| error::render(&error, &context, challenge.as_ref()))
+            }
+            Err(ParseError::Invalid(error)) => error::render(&error, &context, None),
+            Err(ParseError::MethodNotAllowed(allow)) => error::method_not_allowed(&method, allow),
+            Err(ParseError::NotFound) => error::not_found(),
+        };
+        let headers = response.headers_mut();
+        headers.insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
+        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        if let Some(warning) = &self.warning {
+            headers.append(http::header::WARNING, warning.clone());
+        }
+        self.observe(kind, &context, &method, response.status(), began_at);
+        response
+    }
+
+    /// Answers a request to `/token`.
+    pub async fn handle_token(&self, request: Request<RequestBody>) -> Response {
+        let began_at = Instant::now();
+        let (parts, body) = request.into_parts();
+        let client = Client::of(&parts.extensions).clone();
+        let method = parts.method.clone();
+        let context = Context { services: Arc::clone(&self.services), client, parts };
+        let response = token::handle(&context, body).await;
+        self.observe(OperationKind::Token, &context, &method, response.status(), began_at);
+        response
+    }
+
+    fn observe(
+        &self,
+        kind: OperationKind,
+        context: &Context,
+        method: &http::Method,
+        status: StatusCode,
+        began_at: Instant,
+    ) {
+        let duration = began_at.elapsed();
+        self.metrics[kind as usize].record(status, duration);
+        observe::log_request(
+            "oci",
+            kind.name(),
+            &context.client,
+            method,
+            context.parts.uri.path(),
+            status,
+            duration,
+        );
+    }
+
+    async fn answer(
+        &self,
+        context: &Context,
+        operation: Operation,
+        body: RequestBody,
+    ) -> Result<Response, Error> {
+        match operation {
+            Operation::Ping => auth::ping(context).await,
+            Operation::ListRepositories => catalog::list_repositories(context).await,
+            Operation::ListTags { name } => tags::list_tags(context, &name).await,
+            Operation::ListReferrers { name, digest } => {
+                referrers::list_referrers(context, &name, &digest).await
+            }
+            Operation::GetManifest { name, reference } => {
+                manifests::get_manifest(context, &name, &reference).await
+            }
+            Operation::HeadManifest { name, reference } => {
+                manifests::head_manifest(context, &name, &reference).await
+            }
+            Operation::PutManifest { name, reference } => {
+                manifests::put_manifest(context, &name, reference, body).await
+            }
+            Operation::DeleteManifest { name, reference } => {
+                manifests::delete_manifest(context, &name, &reference).await
+            }
+            Operation::GetBlob { name, digest } => blobs::get_blob(context, &name, &digest).await,
+            Operation::HeadBlob { name, digest } => blobs::head_blob(context, &name, &digest).await,
+            Operation::DeleteBlob { name, digest } => blobs::delete_blob(context, &name, &digest).await,
+            Operation::BeginUpload { name } => uploads::begin_upload(context, &name, body).await,
+            Operation::GetUpload { name, id } => uploads::get_upload(context, &name, id).await,
+            Operation::AppendToUpload { name, id } => {
+                uploads::append_to_upload(context, &name, id, body).await
+            }
+            Operation::FinishUpload { name, id } => uploads::finish_upload(context, &name, id, body).await,
+            Operation::CancelUpload { name, id } => uploads::cancel_upload(context, &name, id).await,
+        }
+    }
+}
+
+/// Makes a response without a body.
+pub(crate) fn bare(status: StatusCode) -> Response {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = status;
+    response
+}

@@ -89,6 +89,11 @@ impl Secret {
         Self(format!("{prefix}{}", hex::encode(random)))
     }
 
+    /// Takes a secret that its owner presented.
+    pub fn presented(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// Gives the secret itself, to be shown to its owner once.
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,1 +1,38 @@
-fn main() {}
+//! The `longshore` binary: the server, administration commands, and client commands.
+//!
+//! Read `wiring` first: it builds adapters, services and dialects.
+
+mod admin;
+mod commands;
+mod config;
+mod data_folder;
+mod dispatch;
+mod http_server;
+mod jobs;
+mod serve;
+mod system;
+mod telemetry;
+mod tls;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+// Less CPU and memory under load than the system's allocator; matters most with musl.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let arguments = commands::Arguments::parse();
+    // One provider for server and client; a second install would be a second provider in the tree.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match commands::run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("longshore: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -26,8 +26,6 @@ use crate::authentication::Caller;
 use crate::repositories::ensure_repository;
 use crate::{Services, later};
 
-/// Most annotation bytes of one manifest; lists of referrers show them.
-const ANNOTATIONS_LIMIT_BYTES: usize = 256 << 10;
 /// Configurations larger than this are not looked into.
 const CONFIG_LIMIT_BYTES: u64 = 1 << 20;
 /// Most tags that one push may set.
@@ -220,11 +218,6 @@ impl Services {
             return Err(Error::DigestMismatch { expected, actual: manifest.digest });
         }
         let annotations = serde_json::to_string(&manifest.annotations).map_err(Error::internal)?;
-        if annotations.len() > ANNOTATIONS_LIMIT_BYTES {
-            return Err(Error::ManifestInvalid(format!(
-                "the annotations have more than {ANNOTATIONS_LIMIT_BYTES} bytes"
-            )));
-        }
         let platform = match (&access.repository, &manifest.config) {
             (Some(repository), Some(config)) => self.find_platform(repository.id, config).await?,
             _ => None,

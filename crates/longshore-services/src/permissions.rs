@@ -222,6 +222,14 @@ impl Services {
         })
     }
 
+    /// Checks that a principal's credential is good now.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it has become void.
+    pub async fn check_principal(&self, principal: &Principal) -> Result<()> {
+        self.viewer(principal).await.map(|_| ())
+    }
+
     /// Checks that the operator acts.
     pub(crate) fn require_operator(&self, principal: &Principal) -> Result<()> {
         match principal {

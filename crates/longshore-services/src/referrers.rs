@@ -1,17 +1,20 @@
 //! Referrers: the manifests that name a digest as their subject.
 
-use longshore_domain::Result;
 use longshore_domain::digest::Digest;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{ManifestId, Referrer};
+use longshore_domain::{Error, Result};
 
 use crate::Services;
 use crate::authentication::Caller;
 
-/// Annotations on one page are cut off here; the page then ends early.
-const PAGE_ANNOTATION_BYTES: usize = 2 << 20;
+/// Annotations that one page may hold; a single referrer with more has a page of its own.
+const PAGE_ANNOTATION_BYTES: u64 = 2 << 20;
+
+/// A referrer with its annotations as JSON.
+pub type AnnotatedReferrer = (Referrer, String);
 
 impl Services {
     /// Lists the referrers of a digest, which need not exist, in the order of their push, strictly after `after`.
@@ -27,27 +30,31 @@ impl Services {
         artifact_type: Option<&str>,
         after: ManifestId,
         size: PageSize,
-    ) -> Result<Page<Referrer>> {
+    ) -> Result<Page<AnnotatedReferrer>> {
         let repository = self.authorize_existing(caller, name, Action::Pull).await?;
         let input = (repository.id, *subject, artifact_type.map(str::to_owned), after, size);
-        let referrers = self
-            .metadata
+        self.metadata
             .read(input, |tx, (id, subject, artifact_type, after, size)| {
-                Box::pin(tx.list_referrers(*id, subject, artifact_type.as_deref(), *after, *size))
+                Box::pin(async move {
+                    let found =
+                        tx.list_referrers(*id, subject, artifact_type.as_deref(), *after, *size).await?;
+                    let found = Page::from_overfull(found, *size);
+                    let mut page = Page { items: Vec::new(), has_more: found.has_more };
+                    let mut room = PAGE_ANNOTATION_BYTES;
+                    for referrer in found.items {
+                        if referrer.annotations_bytes > room && !page.items.is_empty() {
+                            page.has_more = true;
+                            break;
+                        }
+                        room = room.saturating_sub(referrer.annotations_bytes);
+                        let annotations = tx.find_annotations(referrer.id).await?;
+                        let annotations =
+                            annotations.ok_or_else(|| Error::internal("a listed manifest is gone"))?;
+                        page.items.push((referrer, annotations));
+                    }
+                    Ok(page)
+                })
             })
-            .await?;
-        let mut page = Page::from_overfull(referrers, size);
-        let mut bytes = 0;
-        let fitting = page.items.iter().take_while(|referrer| {
-            let is_first = bytes == 0;
-            bytes += referrer.annotations.len() + 1;
-            is_first || bytes <= PAGE_ANNOTATION_BYTES
-        });
-        let fitting = fitting.count();
-        if fitting < page.items.len() {
-            page.items.truncate(fitting);
-            page.has_more = true;
-        }
-        Ok(page)
+            .await
     }
 }

@@ -514,8 +514,8 @@ pub struct Referrer {
     pub artifact_type: Option<String>,
     /// Image or index.
     pub kind: ManifestKind,
-    /// Annotations as JSON.
-    pub annotations: String,
+    /// Size of its annotations as JSON.
+    pub annotations_bytes: u64,
 }
 
 /// Manifests and what they reference.
@@ -570,6 +570,8 @@ pub trait ManifestRecords {
         after: ManifestId,
         size: PageSize,
     ) -> Result<Vec<Referrer>>;
+    /// Gives a manifest's annotations as JSON.
+    async fn find_annotations(&mut self, id: ManifestId) -> Result<Option<String>>;
     /// Lists all manifests by number, strictly after `after`, at most `size`, with digest and content.
     async fn list_manifest_contents(
         &mut self,

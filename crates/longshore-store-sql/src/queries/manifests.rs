@@ -41,7 +41,7 @@ fn referrer(row: &Row<'_>) -> Result<Referrer> {
         size_bytes: row.size(3)?,
         artifact_type: row.optional_text(4)?,
         kind: kind(&row.text(5)?)?,
-        annotations: row.text(6)?,
+        annotations_bytes: row.size(6)?,
     })
 }
 
@@ -226,7 +226,7 @@ impl ManifestRecords for SqlTx<'_> {
         match artifact_type {
             None => {
                 self.all(
-                    "SELECT id, digest, media_type, size_bytes, artifact_type, kind, annotations FROM manifests
+                    "SELECT id, digest, media_type, size_bytes, artifact_type, kind, length(annotations) FROM manifests
                      WHERE repository_id = $1 AND subject_digest = $2 AND id > $3 AND deleted_at IS NULL
                      ORDER BY id LIMIT $4",
                     values![repository.0, subject, after.0, overfull(size)],
@@ -236,7 +236,7 @@ impl ManifestRecords for SqlTx<'_> {
             }
             Some(artifact_type) => {
                 self.all(
-                    "SELECT id, digest, media_type, size_bytes, artifact_type, kind, annotations FROM manifests
+                    "SELECT id, digest, media_type, size_bytes, artifact_type, kind, length(annotations) FROM manifests
                      WHERE repository_id = $1 AND subject_digest = $2 AND id > $3 AND deleted_at IS NULL
                        AND artifact_type = $4
                      ORDER BY id LIMIT $5",
@@ -246,6 +246,10 @@ impl ManifestRecords for SqlTx<'_> {
                 .await
             }
         }
+    }
+
+    async fn find_annotations(&mut self, id: ManifestId) -> Result<Option<String>> {
+        self.first("SELECT annotations FROM manifests WHERE id = $1", values![id.0], |row| row.text(0)).await
     }
 
     async fn list_manifest_contents(

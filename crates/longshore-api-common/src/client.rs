@@ -1,0 +1,29 @@
+//! Where a request came from, as the server found it out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Extensions;
+
+/// Facts about a request that are not in it, put into its extensions by the server.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The address of the client, behind trusted proxies.
+    pub address: IpAddr,
+    /// The id under which the request is logged.
+    pub request_id: Arc<str>,
+    /// What the client calls this registry.
+    pub origin: crate::origin::Origin,
+}
+
+impl Client {
+    /// Gives the facts about a request.
+    ///
+    /// # Panics
+    /// When the server did not put them there, which every request goes through.
+    pub fn of(extensions: &Extensions) -> &Self {
+        extensions
+            .get::<Self>()
+            .expect("the server describes the client of every request before a dialect sees it")
+    }
+}

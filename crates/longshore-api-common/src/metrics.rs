@@ -1,0 +1,104 @@
+//! Counters of requests, by dialect and operation, made once so that a request costs a few atomic additions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Upper bounds of the duration histogram, in seconds.
+const DURATIONS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0, 60.0];
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    dialect: &'static str,
+    operation: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    dialect: &'static str,
+    operation: &'static str,
+}
+
+/// Counters of one operation.
+pub struct OperationMetrics {
+    requests: [Counter; 5],
+    seconds: Histogram,
+}
+
+impl OperationMetrics {
+    /// Counts one request.
+    pub fn record(&self, status: StatusCode, duration: Duration) {
+        let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
+        self.requests[class].inc();
+        self.seconds.observe(duration.as_secs_f64());
+    }
+}
+
+/// All request counters of the process.
+#[derive(Clone)]
+pub struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    seconds: Family<OperationLabels, Histogram, fn() -> Histogram>,
+    /// Connections that are open.
+    pub connections: Arc<Gauge>,
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes one away.
+    pub fn decrement(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Gives the number.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Metrics {
+    /// Registers the counters.
+    pub fn register(registry: &mut Registry) -> Self {
+        let requests = Family::default();
+        let seconds: Family<_, _, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(DURATIONS));
+        registry.register(
+            "longshore_requests",
+            "Requests by dialect, operation and class of status",
+            requests.clone(),
+        );
+        registry.register(
+            "longshore_request_duration_seconds",
+            "Time from the request's header to the response's header",
+            seconds.clone(),
+        );
+        Self { requests, seconds, connections: Arc::default() }
+    }
+
+    /// Makes the counters of an operation.
+    pub fn operation(&self, dialect: &'static str, operation: &'static str) -> OperationMetrics {
+        let counter =
+            |status| self.requests.get_or_create(&RequestLabels { dialect, operation, status }).clone();
+        OperationMetrics {
+            requests: CLASSES.map(counter),
+            seconds: self.seconds.get_or_create(&OperationLabels { dialect, operation }).clone(),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! This dialect's credentials: `Basic`, and bearer tokens of the token service.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use longshore_api_common::Response;
+use longshore_api_common::credentials::Credentials;
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::{Error, Result};
+use longshore_services::authentication::{Caller, UploadCaller};
+
+use crate::Context;
+use crate::wire::json;
+
+/// Finds out who calls.
+pub(crate) async fn caller(context: &Context) -> Result<Arc<Caller>> {
+    match Credentials::of(&context.parts.headers)? {
+        Credentials::None => Ok(Arc::new(Caller::anonymous())),
+        Credentials::Bearer(token) => context.services.authenticate_bearer(token).await,
+        Credentials::Basic { user, secret } => {
+            context.services.authenticate_basic(&user, &secret, Some(context.client.address)).await
+        }
+    }
+}
+
+/// Finds out who calls for an upload in progress; the token that was good when it began may have expired.
+pub(crate) async fn upload_caller(context: &Context) -> Result<UploadCaller> {
+    match Credentials::of(&context.parts.headers)? {
+        Credentials::Bearer(token) => context.services.authenticate_bearer_for_upload(token).await,
+        Credentials::None | Credentials::Basic { .. } => {
+            Ok(UploadCaller { caller: caller(context).await?, validity: None })
+        }
+    }
+}
+
+/// end-1. Clients ask this first, to learn how to sign in; so it is refused to those who have not.
+pub(crate) async fn ping(context: &Context) -> Result<Response> {
+    let caller = match Credentials::of(&context.parts.headers)? {
+        Credentials::None => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
+        Credentials::Bearer(_) | Credentials::Basic { .. } => caller(context).await?,
+    };
+    context.services.check_principal(&caller.principal).await?;
+    Ok(json(StatusCode::OK, &serde_json::json!({})))
+}

@@ -1,0 +1,151 @@
+//! THE TABLE: every operation, its name in logs and metrics, its number in the specification, and the permission
+//! that it needs. The tests hold the table against `docs/api/oci.md` and against what the server really refuses.
+
+use longshore_domain::permission::Action;
+
+/// An operation without its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named after the specification's operations")]
+pub enum OperationKind {
+    Ping,
+    GetBlob,
+    HeadBlob,
+    DeleteBlob,
+    GetManifest,
+    HeadManifest,
+    PutManifest,
+    DeleteManifest,
+    BeginUpload,
+    GetUpload,
+    AppendToUpload,
+    FinishUpload,
+    CancelUpload,
+    ListTags,
+    ListReferrers,
+    ListRepositories,
+    Token,
+    /// No operation at all.
+    Unknown,
+}
+
+impl OperationKind {
+    /// All, in the order of their numbers.
+    pub const ALL: &[Self] = &[
+        Self::Ping,
+        Self::GetBlob,
+        Self::HeadBlob,
+        Self::DeleteBlob,
+        Self::GetManifest,
+        Self::HeadManifest,
+        Self::PutManifest,
+        Self::DeleteManifest,
+        Self::BeginUpload,
+        Self::GetUpload,
+        Self::AppendToUpload,
+        Self::FinishUpload,
+        Self::CancelUpload,
+        Self::ListTags,
+        Self::ListReferrers,
+        Self::ListRepositories,
+        Self::Token,
+        Self::Unknown,
+    ];
+
+    /// Gives name, numbers in the specification, method, path, and needed permission (`None`: none on a repository).
+    pub fn row(self) -> (&'static str, &'static str, &'static str, &'static str, Option<Action>) {
+        match self {
+            Self::Ping => ("ping", "end-1", "GET", "/v2/", None),
+            Self::GetBlob => ("get_blob", "end-2", "GET", "/v2/<name>/blobs/<digest>", Some(Action::Pull)),
+            Self::HeadBlob => ("head_blob", "end-2", "HEAD", "/v2/<name>/blobs/<digest>", Some(Action::Pull)),
+            Self::GetManifest => {
+                ("get_manifest", "end-3", "GET", "/v2/<name>/manifests/<reference>", Some(Action::Pull))
+            }
+            Self::HeadManifest => {
+                ("head_manifest", "end-3", "HEAD", "/v2/<name>/manifests/<reference>", Some(Action::Pull))
+            }
+            Self::BeginUpload => (
+                "begin_upload",
+                "end-4a, end-4b, end-4c, end-11",
+                "POST",
+                "/v2/<name>/blobs/uploads/",
+                Some(Action::Push),
+            ),
+            Self::AppendToUpload => {
+                ("append_to_upload", "end-5", "PATCH", "/v2/<name>/blobs/uploads/<id>", Some(Action::Push))
+            }
+            Self::FinishUpload => {
+                ("finish_upload", "end-6", "PUT", "/v2/<name>/blobs/uploads/<id>", Some(Action::Push))
+            }
+            Self::PutManifest => (
+                "put_manifest",
+                "end-7a, end-7b",
+                "PUT",
+                "/v2/<name>/manifests/<reference>",
+                Some(Action::Push),
+            ),
+            Self::ListTags => {
+                ("list_tags", "end-8a, end-8b", "GET", "/v2/<name>/tags/list", Some(Action::Pull))
+            }
+            Self::DeleteManifest => (
+                "delete_manifest",
+                "end-9",
+                "DELETE",
+                "/v2/<name>/manifests/<reference>",
+                Some(Action::Delete),
+            ),
+            Self::DeleteBlob => {
+                ("delete_blob", "end-10", "DELETE", "/v2/<name>/blobs/<digest>", Some(Action::Delete))
+            }
+            Self::ListReferrers => (
+                "list_referrers",
+                "end-12a, end-12b",
+                "GET",
+                "/v2/<name>/referrers/<digest>",
+                Some(Action::Pull),
+            ),
+            Self::GetUpload => {
+                ("get_upload", "end-13", "GET", "/v2/<name>/blobs/uploads/<id>", Some(Action::Push))
+            }
+            Self::CancelUpload => {
+                ("cancel_upload", "end-14", "DELETE", "/v2/<name>/blobs/uploads/<id>", Some(Action::Push))
+            }
+            Self::ListRepositories => ("list_repositories", "", "GET", "/v2/_catalog", None),
+            Self::Token => ("token", "", "GET, POST", "/token", None),
+            Self::Unknown => ("unknown", "", "", "", None),
+        }
+    }
+
+    /// Gives the name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Gives the permission that it needs on its repository.
+    pub fn action(self) -> Option<Action> {
+        self.row().4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OperationKind;
+
+    #[test]
+    fn metrics_are_found_by_the_number_of_the_operation() {
+        for (number, kind) in OperationKind::ALL.iter().enumerate() {
+            assert_eq!(*kind as usize, number);
+        }
+    }
+
+    #[test]
+    fn the_documentation_has_a_line_for_every_operation() {
+        let table = include_str!("../../../docs/api/oci.md");
+        for kind in OperationKind::ALL {
+            let (name, numbers, method, path, _) = kind.row();
+            if *kind != OperationKind::Unknown {
+                let line = format!("| `{name}` | {numbers} | `{method}` | `{path}` | done |");
+                assert!(table.contains(&line), "docs/api/oci.md lacks: {line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A small registry client: asks, signs in when challenged, follows pages.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::{Response, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::Connection;
+
+/// Pages that one list may have.
+const PAGES_LIMIT: usize = 10_000;
+const TIMEOUT: Duration = Duration::from_secs(30);
+const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
+
+/// A registry as one user sees it.
+pub(crate) struct Registry {
+    agent: Agent,
+    url: String,
+    basic: Option<String>,
+}
+
+impl Registry {
+    pub(crate) fn new(connection: &Connection) -> Result<Self> {
+        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+        let config = config.tls_config(tls).build();
+        let basic = match (&connection.username, &connection.password) {
+            (Some(user), Some(secret)) => {
+                Some(format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))))
+            }
+            (None, None) => None,
+            _ => bail!(
+                "give both --username and --password (or LONGSHORE_USERNAME and LONGSHORE_PASSWORD), or neither"
+            ),
+        };
+        Ok(Self { agent: config.into(), url: connection.registry.trim_end_matches('/').to_owned(), basic })
+    }
+
+    /// Gets a JSON document.
+    pub(crate) fn get(&self, path: &str, scope: &str) -> Result<Value> {
+        let mut response = self.request(path, scope)?;
+        Ok(response.body_mut().read_json()?)
+    }
+
+    /// Gets all pages of a list of texts.
+    pub(crate) fn list(&self, path: &str, scope: &str, key: &str) -> Result<Vec<String>> {
+        let mut items = Vec::new();
+        let mut next = Some(path.to_owned());
+        for _ in 0..PAGES_LIMIT {
+            let Some(path) = next.take() else { break };
+            let mut response = self.request(&path, scope)?;
+            next = response
+                .headers()
+                .get("link")
+                .and_then(|value| value.to_str().ok())
+                .and_then(|link| self.next_path(link));
+            let page: Value = response.body_mut().read_json()?;
+            let page = page[key].as_array().cloned().unwrap_or_default();
+            items.extend(page.iter().filter_map(Value::as_str).map(str::to_owned));
+        }
+        Ok(items)
+    }
+
+    /// Takes the path out of `<…>; rel="next"`; a link to another host is not followed.
+    fn next_path(&self, link: &str) -> Option<String> {
+        let target = link.strip_prefix('<')?.split('>').next()?;
+        let path = target.strip_prefix(&self.url).unwrap_or(target);
+        path.starts_with('/').then(|| path.to_owned())
+    }
+
+    fn request(&self, path: &str, scope: &str) -> Result<Response<ureq::Body>> {
+        let url = format!("{}{path}", self.url);
+        let reach = || format!("cannot reach {}", self.url);
+        let response = self.agent.get(&url).header("accept", ACCEPT).call().with_context(reach)?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return check(response);
+        }
+        let challenge = response
+            .headers()
+            .get("www-authenticate")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let authorization = match parameter(challenge, "realm") {
+            Some(realm) if challenge.to_ascii_lowercase().starts_with("bearer") => {
+                format!("Bearer {}", self.token(&realm, parameter(challenge, "service"), scope)?)
+            }
+            _ => self.basic.clone().ok_or_else(|| anyhow!("sign in with --username and --password"))?,
+        };
+        let request = self.agent.get(&url).header("accept", ACCEPT).header("authorization", &authorization);
+        check(request.call().with_context(reach)?)
+    }
+
+    fn token(&self, realm: &str, service: Option<String>, scope: &str) -> Result<String> {
+        let mut request = self.agent.get(realm).query("scope", scope);
+        if let Some(service) = service {
+            request = request.query("service", service);
+        }
+        if let Some(basic) = &self.basic {
+            request = request.header("authorization", basic);
+        }
+        let mut response =
+            check(request.call().with_context(|| format!("cannot reach the token service {realm}"))?)?;
+        let body: Value = response.body_mut().read_json()?;
+        let token = body["token"].as_str().or_else(|| body["access_token"].as_str());
+        token.map(str::to_owned).ok_or_else(|| anyhow!("the token service gave no token"))
+    }
+}
+
+/// Takes a quoted parameter out of a challenge.
+fn parameter(challenge: &str, name: &str) -> Option<String> {
+    let start = challenge.find(&format!("{name}=\""))? + name.len() + 2;
+    challenge.get(start..)?.split('"').next().map(str::to_owned)
+}
+
+fn check(mut response: Response<ureq::Body>) -> Result<Response<ureq::Body>> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let body: Value = response.body_mut().read_json().unwrap_or_default();
+    let message = body["errors"][0]["message"].as_str().unwrap_or("no reason was given");
+    bail!("the registry answered {status}: {message}")
+}

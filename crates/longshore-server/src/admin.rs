@@ -1,0 +1,184 @@
+//! Administration: one set of operations, run over a socket of the running server, or directly on a stopped one.
+//!
+//! The socket lies in the data folder, readable by its owner only, and takes callers with the owner's user id only.
+//! One line of JSON goes in ([`Request`]); lines of JSON come out ([`Reply`]): progress, then one outcome.
+
+mod render;
+mod request;
+mod run;
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use longshore_services::Services;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+
+pub use render::Outcome;
+pub use request::Request;
+pub use run::run as run_request;
+
+use crate::config::Config;
+use crate::data_folder::{DataFolder, SocketPath};
+use crate::wiring;
+
+/// Longest request.
+const REQUEST_LIMIT_BYTES: u64 = 64 << 10;
+
+/// What comes back over the socket.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// How far a long operation is.
+    Progress(String),
+    /// It is done.
+    Done(Outcome),
+    /// It was refused or failed.
+    Failed(String),
+}
+
+/// Opens the socket of a data folder that this process has locked.
+pub fn listen(data: &Path) -> Result<UnixListener> {
+    let path = SocketPath::of(data)?;
+    remove_socket(data);
+    let listener = UnixListener::bind(path.as_path())
+        .with_context(|| format!("cannot make the administration socket {}", path.as_path().display()))?;
+    std::fs::set_permissions(path.as_path(), std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Removes the socket, also one that a killed server left.
+pub fn remove_socket(data: &Path) {
+    let _ = std::fs::remove_file(data.join("admin.sock"));
+}
+
+/// Answers requests until `stop` is cancelled.
+pub async fn run(services: Arc<Services>, listener: UnixListener, stop: CancellationToken) {
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "an administration connection could not be accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+        };
+        let owner = rustix::process::geteuid().as_raw();
+        let caller = stream.peer_cred().map(|caller| caller.uid());
+        if !matches!(caller, Ok(uid) if uid == owner || uid == 0) {
+            tracing::warn!("an administration connection by another user was refused");
+            continue;
+        }
+        let (services, stop) = (Arc::clone(&services), stop.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                answered = answer(&services, stream) => {
+                    if let Err(error) = answered {
+                        tracing::debug!(%error, "an administration connection broke");
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn answer(services: &Services, stream: UnixStream) -> std::io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = String::new();
+    tokio::io::BufReader::new(reader.take(REQUEST_LIMIT_BYTES)).read_line(&mut line).await?;
+    let (progress, mut news) = tokio::sync::mpsc::channel(16);
+    let request = serde_json::from_str::<Request>(&line);
+    let work = async {
+        match request {
+            Ok(request) => match run_request(services, request, &progress_sender(progress)).await {
+                Ok(outcome) => Reply::Done(outcome),
+                Err(error) => Reply::Failed(format!("{:#}", wiring::with_cause(error))),
+            },
+            Err(error) => Reply::Failed(format!(
+                "this server does not know the command ({error}); use the same version of longshore"
+            )),
+        }
+    };
+    tokio::pin!(work);
+    let reply = loop {
+        tokio::select! {
+            reply = &mut work => break reply,
+            Some(text) = news.recv() => send(&mut writer, &Reply::Progress(text)).await?,
+        }
+    };
+    send(&mut writer, &reply).await
+}
+
+/// Progress that nobody reads fast enough is dropped.
+fn progress_sender(sender: tokio::sync::mpsc::Sender<String>) -> impl Fn(String) + Sync {
+    move |text| {
+        let _ = sender.try_send(text);
+    }
+}
+
+async fn send(writer: &mut tokio::net::unix::OwnedWriteHalf, reply: &Reply) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    writer.write_all(&line).await
+}
+
+/// Runs a request: by the server that uses the data folder, or here if none does.
+pub fn call(config: &Config, request: Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+    if !config.data.join("longshore.db").exists() {
+        bail!(
+            "there is no registry in {}; start one with `longshore serve`, or name its folder with --data",
+            config.data.display()
+        );
+    }
+    match DataFolder::open(&config.data)? {
+        Some(folder) => call_here(config, &folder, request, on_progress),
+        None => call_server(&config.data, &request, on_progress),
+    }
+}
+
+fn call_here(
+    config: &Config,
+    folder: &DataFolder,
+    request: Request,
+    on_progress: &(dyn Fn(String) + Sync),
+) -> Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let services = wiring::services(config, folder)?;
+        services.prepare(config.administrator_password()?.as_deref()).await.map_err(wiring::with_cause)?;
+        let outcome = run_request(&services, request, on_progress).await.map_err(wiring::with_cause);
+        services.close().await;
+        outcome
+    })
+}
+
+fn call_server(data: &Path, request: &Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+    let path = SocketPath::of(data)?;
+    let mut stream = BlockingStream::connect(path.as_path()).with_context(|| {
+        format!(
+            "a longshore process uses {} but does not answer; it may be starting or stopping, try again",
+            data.display()
+        )
+    })?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    for line in BufReader::new(stream).lines() {
+        match serde_json::from_str(&line?)? {
+            Reply::Progress(text) => on_progress(text),
+            Reply::Done(outcome) => return Ok(outcome),
+            Reply::Failed(message) => return Err(anyhow!(message)),
+        }
+    }
+    bail!("the server stopped before it answered; check its log, then try again")
+}

@@ -1,0 +1,41 @@
+//! What can be asked.
+
+use serde::{Deserialize, Serialize};
+
+/// An administration command with its arguments, as typed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    UserCreate { name: String, password: Option<String>, administrator: bool },
+    UserList,
+    UserShow { name: String },
+    UserEnable { name: String },
+    UserDisable { name: String },
+    UserMakeAdministrator { name: String },
+    UserRevokeAdministrator { name: String },
+    UserPassword { name: String, password: Option<String> },
+    UserDelete { name: String },
+    OrgCreate { name: String, owner: String },
+    OrgList,
+    OrgShow { name: String },
+    OrgSetMember { name: String, user: String, role: String },
+    OrgRemoveMember { name: String, user: String },
+    OrgDelete { name: String },
+    TokenCreate { owner: String, label: String, scope: String, expires_in_days: Option<u32> },
+    TokenList { owner: String },
+    TokenShow { owner: String, id: String },
+    TokenEnable { owner: String, id: String },
+    TokenDisable { owner: String, id: String },
+    TokenDelete { owner: String, id: String },
+    RepoCreate { name: String, visibility: String },
+    RepoList,
+    RepoShow { name: String },
+    RepoSetVisibility { name: String, visibility: String },
+    RepoDelete { name: String },
+    TagHistory { repository: String, tag: String },
+    KeyRotate,
+    GcRun { dry_run: bool },
+    GcStatus,
+    AuditList { account: Option<String>, limit: u32 },
+    Verify,
+}

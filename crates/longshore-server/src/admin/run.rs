@@ -1,0 +1,471 @@
+//! Runs administration commands on the operations, as the operator.
+
+use jiff::Timestamp;
+use longshore_domain::account::{Account, AccountKind, OrganizationRole};
+use longshore_domain::credential::{AccessToken, Principal};
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::page::{Page, PageSize};
+use longshore_domain::repository::{Repository, Visibility};
+use longshore_domain::{Error, Result};
+use longshore_services::Services;
+use longshore_services::accounts::UserChange;
+use longshore_services::authentication::Caller;
+use longshore_services::collection::CollectionMode;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Outcome, Request};
+
+const OPERATOR: Principal = Principal::Operator;
+
+/// Runs one command.
+pub async fn run(
+    services: &Services,
+    request: Request,
+    on_progress: &(dyn Fn(String) + Sync),
+) -> Result<Outcome> {
+    match request {
+        Request::UserCreate { name, password, administrator } => {
+            create_user(services, &name, password, administrator).await
+        }
+        Request::UserList => list_accounts(services, AccountKind::User).await,
+        Request::UserShow { name } => {
+            show_account(services, services.get_user(&OPERATOR, &name.parse()?).await?)
+        }
+        Request::UserEnable { name } => change_user(services, &name, UserChange::Enable, "can sign in").await,
+        Request::UserDisable { name } => {
+            change_user(
+                services,
+                &name,
+                UserChange::Disable,
+                "can no longer sign in; all tokens of the user have stopped working",
+            )
+            .await
+        }
+        Request::UserMakeAdministrator { name } => {
+            change_user(
+                services,
+                &name,
+                UserChange::MakeAdministrator,
+                "is now an administrator of the registry",
+            )
+            .await
+        }
+        Request::UserRevokeAdministrator { name } => {
+            change_user(services, &name, UserChange::RevokeAdministrator, "is no longer an administrator")
+                .await
+        }
+        Request::UserPassword { name, password } => set_password(services, &name, password).await,
+        Request::UserDelete { name } => {
+            services.delete_user(&OPERATOR, &name.parse()?).await?;
+            Ok(done(format!("user {name} is deleted; the name stays taken"), &name))
+        }
+        Request::OrgCreate { name, owner } => {
+            let account = services.create_organization(&OPERATOR, &name.parse()?, &owner.parse()?).await?;
+            Ok(Outcome::said(
+                format!("organization {name} is created, owned by {owner}"),
+                account_json(&account),
+            ))
+        }
+        Request::OrgList => list_accounts(services, AccountKind::Organization).await,
+        Request::OrgShow { name } => show_organization(services, &name.parse()?).await,
+        Request::OrgSetMember { name, user, role } => {
+            let role: OrganizationRole = role.parse()?;
+            services.put_member(&OPERATOR, &name.parse()?, &user.parse()?, role).await?;
+            Ok(done(format!("{user} is now {role} of {name}"), &name))
+        }
+        Request::OrgRemoveMember { name, user } => {
+            services.delete_member(&OPERATOR, &name.parse()?, &user.parse()?).await?;
+            Ok(done(format!("{user} is no longer in {name}"), &name))
+        }
+        Request::OrgDelete { name } => {
+            services.delete_organization(&OPERATOR, &name.parse()?).await?;
+            Ok(done(format!("organization {name} is deleted; the name stays taken"), &name))
+        }
+        Request::TokenCreate { owner, label, scope, expires_in_days } => {
+            create_token(services, &owner, &label, &scope, expires_in_days).await
+        }
+        Request::TokenList { owner } => list_tokens(services, &owner.parse()?).await,
+        Request::TokenShow { owner, id } => {
+            let token = services.get_access_token(&OPERATOR, &owner.parse()?, token_id(&id)?).await?;
+            Ok(Outcome::object(TOKEN_LINES, token_json(&token)))
+        }
+        Request::TokenEnable { owner, id } => switch_token(services, &owner, &id, true).await,
+        Request::TokenDisable { owner, id } => switch_token(services, &owner, &id, false).await,
+        Request::TokenDelete { owner, id } => {
+            services.delete_access_token(&OPERATOR, &owner.parse()?, token_id(&id)?).await?;
+            Ok(done(format!("token {id} is deleted and no longer works"), &id))
+        }
+        Request::RepoCreate { name, visibility } => {
+            let repository =
+                services.create_repository(&Caller::operator(), &name.parse()?, visibility.parse()?).await?;
+            Ok(Outcome::said(
+                format!("repository {} is created, {visibility}", repository.name),
+                repository_json(&repository),
+            ))
+        }
+        Request::RepoList => list_repositories(services).await,
+        Request::RepoShow { name } => {
+            let repository = services.get_repository(&Caller::operator(), &name.parse()?).await?;
+            Ok(Outcome::object(REPOSITORY_LINES, repository_json(&repository)))
+        }
+        Request::RepoSetVisibility { name, visibility } => {
+            let visibility: Visibility = visibility.parse()?;
+            services.set_visibility(&Caller::operator(), &name.parse()?, visibility).await?;
+            Ok(done(format!("repository {name} is now {}", visibility.as_str()), &name))
+        }
+        Request::RepoDelete { name } => {
+            services.delete_repository(&Caller::operator(), &name.parse()?).await?;
+            Ok(done(
+                format!("repository {name} is deleted; its storage is freed when the undo window has ended"),
+                &name,
+            ))
+        }
+        Request::TagHistory { repository, tag } => tag_history(services, &repository.parse()?, &tag).await,
+        Request::KeyRotate => {
+            let kid = services.rotate_signing_key(&OPERATOR).await?;
+            let text =
+                format!("key {kid} signs from now on; tokens signed by the old one work until they expire");
+            Ok(Outcome::said(text, json!({ "kid": kid })))
+        }
+        Request::GcRun { dry_run } => collect(services, dry_run, on_progress).await,
+        Request::GcStatus => collection_status(services).await,
+        Request::AuditList { account, limit } => list_events(services, account, limit).await,
+        Request::Verify => verify(services, on_progress).await,
+    }
+}
+
+fn done(text: String, name: &str) -> Outcome {
+    Outcome::said(text, json!({ "name": name, "done": true }))
+}
+
+fn time(at: Timestamp) -> String {
+    format!("{at:.0}")
+}
+
+/// Collects all pages of a list; these lists are for people, who have few of them.
+macro_rules! all_pages {
+    ($last:ident, $page:expr, $key:expr) => {{
+        let mut items = Vec::new();
+        let mut $last = None;
+        loop {
+            let Page { items: page, has_more } = $page;
+            $last = page.last().map($key);
+            items.extend(page);
+            if !has_more {
+                break items;
+            }
+        }
+    }};
+}
+
+async fn create_user(
+    services: &Services,
+    name: &str,
+    password: Option<String>,
+    administrator: bool,
+) -> Result<Outcome> {
+    let generated = password.is_none();
+    let password = password.unwrap_or_else(|| services.generate_password());
+    let account = services.create_user(&OPERATOR, &name.parse()?, &password, administrator).await?;
+    let mut json = account_json(&account);
+    let mut text = format!("user {name} is created");
+    if generated {
+        text.push_str(&format!("\npassword  {password}    (shown this once)"));
+        json["password"] = Value::String(password);
+    }
+    Ok(Outcome::said(text, json))
+}
+
+async fn set_password(services: &Services, name: &str, password: Option<String>) -> Result<Outcome> {
+    let generated = password.is_none();
+    let password = password.unwrap_or_else(|| services.generate_password());
+    services.set_password(&OPERATOR, &name.parse()?, &password).await?;
+    let mut json = json!({ "name": name, "done": true });
+    let mut text = format!(
+        "the password of {name} is changed; everything signed in with the old one must sign in again"
+    );
+    if generated {
+        text.push_str(&format!("\npassword  {password}    (shown this once)"));
+        json["password"] = Value::String(password);
+    }
+    Ok(Outcome::said(text, json))
+}
+
+async fn change_user(services: &Services, name: &str, change: UserChange, what: &str) -> Result<Outcome> {
+    services.change_user(&OPERATOR, &name.parse()?, change).await?;
+    Ok(done(format!("{name} {what}"), name))
+}
+
+fn account_json(account: &Account) -> Value {
+    json!({
+        "name": account.name.as_str(),
+        "id": account.uuid.to_string(),
+        "kind": account.kind.as_str(),
+        "active": account.is_active,
+        "administrator": account.is_administrator,
+        "created_at": time(account.created_at),
+    })
+}
+
+const ACCOUNT_LINES: &[(&str, &str)] = &[
+    ("name", "name"),
+    ("id", "id"),
+    ("active", "active"),
+    ("administrator", "administrator"),
+    ("created", "created_at"),
+];
+
+async fn list_accounts(services: &Services, kind: AccountKind) -> Result<Outcome> {
+    let accounts: Vec<Account> = all_pages!(
+        last,
+        services.list_accounts(&OPERATOR, kind, last.as_ref(), PageSize::MAX).await?,
+        |account: &Account| account.name.clone()
+    );
+    let columns: &[(&str, &str)] = match kind {
+        AccountKind::User => &[
+            ("NAME", "name"),
+            ("ACTIVE", "active"),
+            ("ADMINISTRATOR", "administrator"),
+            ("CREATED", "created_at"),
+        ],
+        AccountKind::Organization => &[("NAME", "name"), ("CREATED", "created_at")],
+    };
+    Ok(Outcome::table(columns, accounts.iter().map(account_json).collect()))
+}
+
+fn show_account(_: &Services, account: Account) -> Result<Outcome> {
+    Ok(Outcome::object(ACCOUNT_LINES, account_json(&account)))
+}
+
+async fn show_organization(services: &Services, name: &Namespace) -> Result<Outcome> {
+    let account = services.get_organization(&OPERATOR, name).await?;
+    let members: Vec<_> = all_pages!(
+        last,
+        services.list_members(&OPERATOR, name, last.as_ref(), PageSize::MAX).await?,
+        |member: &longshore_domain::account::Member| member.user.clone()
+    );
+    let rows: Vec<Value> = members
+        .iter()
+        .map(|member| json!({ "user": member.user.as_str(), "role": member.role.as_str(), "since": time(member.created_at) }))
+        .collect();
+    let table = Outcome::table(&[("MEMBER", "user"), ("ROLE", "role"), ("SINCE", "since")], rows);
+    let head =
+        Outcome::object(&[("name", "name"), ("id", "id"), ("created", "created_at")], account_json(&account));
+    let mut json = head.json;
+    json["members"] = table.json;
+    Ok(Outcome::said(format!("{}\n\n{}", head.text, table.text), json))
+}
+
+fn token_id(text: &str) -> Result<Uuid> {
+    text.parse().map_err(|_| Error::TokenUnknown(text.to_owned()))
+}
+
+fn token_json(token: &AccessToken) -> Value {
+    json!({
+        "id": token.uuid.to_string(),
+        "label": token.label,
+        "scope": token.scope.as_str(),
+        "active": token.is_active,
+        "expires_at": token.expires_at.map(time),
+        "last_used_at": token.last_used_at.map(time),
+        "created_at": time(token.created_at),
+    })
+}
+
+const TOKEN_LINES: &[(&str, &str)] = &[
+    ("id", "id"),
+    ("label", "label"),
+    ("scope", "scope"),
+    ("active", "active"),
+    ("expires", "expires_at"),
+    ("last used", "last_used_at"),
+    ("created", "created_at"),
+];
+
+async fn create_token(
+    services: &Services,
+    owner: &str,
+    label: &str,
+    scope: &str,
+    expires_in_days: Option<u32>,
+) -> Result<Outcome> {
+    let day = std::time::Duration::from_secs(86_400);
+    let expires_at = expires_in_days.map(|days| services.now() + day * days);
+    let (token, secret) =
+        services.create_access_token(&OPERATOR, &owner.parse()?, label, scope.parse()?, expires_at).await?;
+    let mut json = token_json(&token);
+    json["token"] = Value::String(secret.expose().to_owned());
+    let text = format!(
+        "token {} is created for {owner}, {}\ntoken  {}    (shown this once; use it as the password of {owner})",
+        token.uuid,
+        token.scope,
+        secret.expose()
+    );
+    Ok(Outcome::said(text, json))
+}
+
+async fn list_tokens(services: &Services, owner: &Namespace) -> Result<Outcome> {
+    let tokens: Vec<AccessToken> = all_pages!(
+        last,
+        services.list_access_tokens(&OPERATOR, owner, last, PageSize::MAX).await?,
+        |token: &AccessToken| token.uuid
+    );
+    let columns = &[
+        ("ID", "id"),
+        ("LABEL", "label"),
+        ("SCOPE", "scope"),
+        ("ACTIVE", "active"),
+        ("EXPIRES", "expires_at"),
+        ("LAST USED", "last_used_at"),
+    ];
+    Ok(Outcome::table(columns, tokens.iter().map(token_json).collect()))
+}
+
+async fn switch_token(services: &Services, owner: &str, id: &str, is_active: bool) -> Result<Outcome> {
+    services.set_access_token_active(&OPERATOR, &owner.parse()?, token_id(id)?, is_active).await?;
+    Ok(done(format!("token {id} {}", if is_active { "works again" } else { "no longer works" }), id))
+}
+
+fn repository_json(repository: &Repository) -> Value {
+    json!({
+        "name": repository.name.as_str(),
+        "visibility": repository.visibility.as_str(),
+        "created_at": time(repository.created_at),
+    })
+}
+
+const REPOSITORY_LINES: &[(&str, &str)] =
+    &[("name", "name"), ("visibility", "visibility"), ("created", "created_at")];
+
+async fn list_repositories(services: &Services) -> Result<Outcome> {
+    let repositories: Vec<Repository> = all_pages!(
+        last,
+        services.list_repositories(&Caller::operator(), last.as_deref(), PageSize::MAX).await?,
+        |repository: &Repository| repository.name.as_str().to_owned()
+    );
+    let columns = &[("NAME", "name"), ("VISIBILITY", "visibility"), ("CREATED", "created_at")];
+    Ok(Outcome::table(columns, repositories.iter().map(repository_json).collect()))
+}
+
+async fn tag_history(services: &Services, name: &RepositoryName, tag: &str) -> Result<Outcome> {
+    let history = services.list_tag_history(&Caller::operator(), name, &tag.parse()?, PageSize::MAX).await?;
+    let rows = history
+        .iter()
+        .map(|interval| json!({ "digest": interval.digest.to_string(), "from": time(interval.from), "until": interval.until.map(time) }))
+        .collect();
+    Ok(Outcome::table(&[("MANIFEST", "digest"), ("FROM", "from"), ("UNTIL", "until")], rows))
+}
+
+async fn collect(
+    services: &Services,
+    dry_run: bool,
+    on_progress: &(dyn Fn(String) + Sync),
+) -> Result<Outcome> {
+    on_progress("collecting".into());
+    let mode = if dry_run { CollectionMode::DryRun } else { CollectionMode::Collect };
+    let counts = services.run_collection(&OPERATOR, mode).await?;
+    let lines: &[(&str, &str)] = &[
+        ("uploads given up", "uploads_expired"),
+        ("untagged manifests deleted", "manifests_collected"),
+        ("deleted manifests removed", "manifests_purged"),
+        ("blob links removed", "links_removed"),
+        ("blobs deleted", "blobs_deleted"),
+        ("bytes freed", "freed_bytes"),
+    ];
+    let mut outcome = Outcome::object(lines, counts_json(&counts));
+    outcome.json["dry_run"] = Value::Bool(dry_run);
+    if dry_run {
+        outcome.text = format!("a run would begin with this; nothing was changed\n{}", outcome.text);
+    }
+    Ok(outcome)
+}
+
+fn counts_json(counts: &longshore_domain::ports::metadata::CollectionCounts) -> Value {
+    json!({
+        "uploads_expired": counts.uploads_expired,
+        "manifests_collected": counts.manifests_collected,
+        "manifests_purged": counts.manifests_purged,
+        "links_removed": counts.links_removed,
+        "blobs_deleted": counts.blobs_deleted,
+        "freed_bytes": counts.freed_bytes,
+    })
+}
+
+async fn collection_status(services: &Services) -> Result<Outcome> {
+    let status = services.collection_status(&OPERATOR).await?;
+    let mut json = counts_json(&status.totals);
+    json["reviews_due"] = status.backlog.reviews_due.into();
+    json["reviews_waiting"] = status.backlog.reviews_waiting.into();
+    json["objects_to_delete"] = status.backlog.tombstones.into();
+    json["uploads_in_progress"] = status.backlog.uploads.into();
+    json["last_at"] = status.last_at.map(time).into();
+    let lines: &[(&str, &str)] = &[
+        ("reviews due now", "reviews_due"),
+        ("reviews later", "reviews_waiting"),
+        ("objects to delete", "objects_to_delete"),
+        ("uploads in progress", "uploads_in_progress"),
+        ("blobs deleted so far", "blobs_deleted"),
+        ("bytes freed so far", "freed_bytes"),
+        ("last collected", "last_at"),
+    ];
+    Ok(Outcome::object(lines, json))
+}
+
+async fn list_events(services: &Services, account: Option<String>, limit: u32) -> Result<Outcome> {
+    let account: Option<Namespace> = account.as_deref().map(str::parse).transpose()?;
+    let size = PageSize::clamped(u64::from(limit))?;
+    let page = services.list_events(&OPERATOR, account.as_ref(), None, size).await?;
+    let rows = page
+        .items
+        .iter()
+        .map(|event| {
+            json!({
+                "id": event.id,
+                "at": time(event.at),
+                "actor": event.actor_name,
+                "action": event.action,
+                "subject": event.subject,
+                "data": event.data,
+            })
+        })
+        .collect();
+    Ok(Outcome::table(
+        &[("AT", "at"), ("WHO", "actor"), ("ACTION", "action"), ("WHAT", "subject"), ("DETAILS", "data")],
+        rows,
+    ))
+}
+
+async fn verify(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+    let progress = |report: &longshore_services::verification::VerificationReport| {
+        on_progress(format!(
+            "{} manifests, {} blobs, {} MiB read, {} problems",
+            report.manifests,
+            report.blobs,
+            report.blob_bytes >> 20,
+            report.findings_total
+        ));
+    };
+    let report = services.verify(&OPERATOR, &progress).await?;
+    let mut text = format!(
+        "checked the database, {} manifests and {} blobs ({} bytes)\n",
+        report.manifests, report.blobs, report.blob_bytes
+    );
+    for finding in &report.findings {
+        text.push_str(finding);
+        text.push('\n');
+    }
+    let found_problems = report.findings_total > 0;
+    text.push_str(&match report.findings_total {
+        0 => "everything is whole".to_owned(),
+        total => format!("{total} problems; push a damaged blob again to replace it, or restore a backup"),
+    });
+    let json = json!({
+        "manifests": report.manifests,
+        "blobs": report.blobs,
+        "blob_bytes": report.blob_bytes,
+        "problems": report.findings_total,
+        "findings": report.findings,
+    });
+    Ok(Outcome { text, json, found_problems })
+}

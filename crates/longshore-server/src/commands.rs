@@ -1,0 +1,405 @@
+//! The command line.
+
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use indicatif::ProgressBar;
+
+use crate::admin::{self, Request};
+use crate::config::{self, Config, Sources};
+use crate::{serve, telemetry};
+
+/// Exit code when something was checked and found wrong.
+const FOUND_PROBLEMS: u8 = 3;
+
+/// A container registry: one binary that stores and serves OCI images.
+#[derive(Parser)]
+#[command(
+    name = "longshore",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage, 3 verification found problems."
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Common {
+    /// Folder of database and blobs [default: ./longshore-data] [env: LONGSHORE_DATA]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE", env = "LONGSHORE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Any setting, for example gc.batch=100; may be repeated (see: longshore config reference)
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print JSON for scripts
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the registry
+    Serve {
+        /// Address and port [default: 127.0.0.1:5000] [env: LONGSHORE_LISTEN]
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<String>,
+    },
+    /// Users (works beside a running server and on a stopped one)
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Organizations and their members
+    #[command(subcommand)]
+    Org(OrgCommand),
+    /// Access tokens of users and organizations
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Repositories
+    #[command(subcommand)]
+    Repo(RepoCommand),
+    /// Tags
+    #[command(subcommand)]
+    Tag(TagCommand),
+    /// Keys that sign bearer tokens
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Garbage collection
+    #[command(subcommand)]
+    Gc(GcCommand),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Read everything back and report what is damaged
+    Verify,
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Ask any registry over HTTP, as a client
+    #[command(subcommand)]
+    Client(longshore_cli::ClientCommand),
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Create a user; without --password-stdin a password is generated and shown once
+    Create {
+        name: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+        /// Make the user an administrator of the whole registry
+        #[arg(long)]
+        administrator: bool,
+    },
+    /// List users
+    List,
+    /// Show a user
+    Show { name: String },
+    /// Let a disabled user sign in again
+    Enable { name: String },
+    /// Switch a user and all its tokens off, at once
+    Disable { name: String },
+    /// Make a user an administrator of the whole registry
+    GrantAdministrator { name: String },
+    /// End that
+    RevokeAdministrator { name: String },
+    /// Set a new password; without --password-stdin one is generated and shown once
+    Password {
+        name: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Delete a user; the name stays taken
+    Delete { name: String },
+}
+
+#[derive(Subcommand)]
+enum OrgCommand {
+    /// Create an organization
+    Create {
+        name: String,
+        /// The user who owns it
+        #[arg(long, value_name = "USER")]
+        owner: String,
+    },
+    /// List organizations
+    List,
+    /// Show an organization and its members
+    Show { name: String },
+    /// Add a member, or give one another role
+    SetMember {
+        name: String,
+        user: String,
+        /// owner, editor or member
+        #[arg(long, default_value = "member")]
+        role: String,
+    },
+    /// Remove a member
+    RemoveMember { name: String, user: String },
+    /// Delete an organization without repositories; the name stays taken
+    Delete { name: String },
+}
+
+#[derive(Subcommand)]
+enum TokenCommand {
+    /// Create an access token; it is shown once
+    Create {
+        /// User or organization
+        owner: String,
+        /// What it is for
+        #[arg(long)]
+        label: String,
+        /// repo:public_read, repo:read, repo:write or repo:admin
+        #[arg(long, default_value = "repo:read")]
+        scope: String,
+        /// Days after which it stops working [default: never]
+        #[arg(long, value_name = "DAYS")]
+        expires_in_days: Option<u32>,
+    },
+    /// List the tokens of a user or organization
+    List { owner: String },
+    /// Show a token (not its secret, which nobody has)
+    Show { owner: String, id: String },
+    /// Let a disabled token work again
+    Enable { owner: String, id: String },
+    /// Switch a token off, at once
+    Disable { owner: String, id: String },
+    /// Delete a token for good
+    Delete { owner: String, id: String },
+}
+
+#[derive(Subcommand)]
+enum RepoCommand {
+    /// Create an empty repository (a first push does that too)
+    Create {
+        name: String,
+        /// private or public
+        #[arg(long, default_value = "private")]
+        visibility: String,
+    },
+    /// List repositories
+    List,
+    /// Show a repository
+    Show { name: String },
+    /// Make a repository private or public
+    SetVisibility { name: String, visibility: String },
+    /// Delete a repository with everything in it
+    Delete { name: String },
+}
+
+#[derive(Subcommand)]
+enum TagCommand {
+    /// Show what a tag pointed at, newest first
+    History { repository: String, tag: String },
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Let a new key sign; tokens signed by the old one work until they expire
+    Rotate,
+}
+
+#[derive(Subcommand)]
+enum GcCommand {
+    /// Collect now what is due
+    Run {
+        /// Count what a run would begin with, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show what waits and what was collected
+    Status,
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// List events, newest first
+    List {
+        /// Only those of this user or organization
+        #[arg(long)]
+        account: Option<String>,
+        /// How many, at most 1000
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check the configuration
+    Check,
+    /// Print the configuration as it is in force, with secrets masked
+    Print,
+    /// Print the reference page of all settings
+    Reference,
+}
+
+/// Runs a command line.
+pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { common, command } = arguments;
+    let mut flags = Vec::new();
+    for pair in &common.set {
+        let (key, value) =
+            pair.split_once('=').with_context(|| format!("--set {pair}: must have the form KEY=VALUE"))?;
+        flags.push((key.to_owned(), value.to_owned()));
+    }
+    if let Some(data) = &common.data {
+        flags.push(("data".into(), data.to_str().context("--data: the path must be UTF-8 text")?.to_owned()));
+    }
+    if let Command::Serve { listen: Some(listen) } = &command {
+        flags.push(("listen".into(), listen.clone()));
+    }
+    let sources = Sources::from_environment(common.config.clone(), flags);
+    let request = match command {
+        Command::Serve { .. } => return run_server(&sources),
+        Command::Config(command) => return run_config(&command, &sources),
+        Command::Client(command) => {
+            println!("{}", longshore_cli::run(command, common.json)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::User(command) => user_request(command)?,
+        Command::Org(command) => org_request(command),
+        Command::Token(command) => token_request(command),
+        Command::Repo(command) => repo_request(command),
+        Command::Tag(TagCommand::History { repository, tag }) => Request::TagHistory { repository, tag },
+        Command::Key(KeyCommand::Rotate) => Request::KeyRotate,
+        Command::Gc(GcCommand::Run { dry_run }) => Request::GcRun { dry_run },
+        Command::Gc(GcCommand::Status) => Request::GcStatus,
+        Command::Audit(AuditCommand::List { account, limit }) => Request::AuditList { account, limit },
+        Command::Verify => Request::Verify,
+    };
+    let config = Config::load(&sources)?;
+    administer(&config, request, common.json)
+}
+
+fn administer(config: &Config, request: Request, as_json: bool) -> Result<ExitCode> {
+    let bar = OnceLock::new();
+    let on_progress = |text: String| {
+        if std::io::stderr().is_terminal() {
+            let bar = bar.get_or_init(|| {
+                let bar = ProgressBar::new_spinner();
+                bar.enable_steady_tick(Duration::from_millis(100));
+                bar
+            });
+            bar.set_message(text);
+        }
+    };
+    let outcome = admin::call(config, request, &on_progress);
+    if let Some(bar) = bar.get() {
+        bar.finish_and_clear();
+    }
+    let outcome = outcome?;
+    match as_json {
+        true => println!("{}", serde_json::to_string_pretty(&outcome.json)?),
+        false => println!("{}", outcome.text),
+    }
+    Ok(if outcome.found_problems { ExitCode::from(FOUND_PROBLEMS) } else { ExitCode::SUCCESS })
+}
+
+fn run_server(sources: &Sources) -> Result<ExitCode> {
+    let config = Config::load(sources)?;
+    telemetry::start(&config.log)?;
+    for name in config::unknown_variables(&sources.environment) {
+        tracing::warn!(
+            "the environment variable {name} is no setting of longshore; see `longshore config reference`"
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve::serve(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_config(command: &ConfigCommand, sources: &Sources) -> Result<ExitCode> {
+    match command {
+        ConfigCommand::Check => {
+            Config::load(sources)?;
+            println!("the configuration is valid");
+        }
+        ConfigCommand::Print => print!("{}", Config::load(sources)?.print()?),
+        ConfigCommand::Reference => print!("{}", config::reference()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a password from standard input, or asks for it when a person sits there.
+fn read_password(wanted: bool) -> Result<Option<String>> {
+    if !wanted {
+        return Ok(None);
+    }
+    let password = if std::io::stdin().is_terminal() {
+        rpassword::prompt_password("password: ")?
+    } else {
+        let mut text = String::new();
+        std::io::stdin().take(8192).read_to_string(&mut text)?;
+        text.trim_end_matches(['\r', '\n']).to_owned()
+    };
+    if password.is_empty() {
+        bail!("the password is empty");
+    }
+    Ok(Some(password))
+}
+
+fn user_request(command: UserCommand) -> Result<Request> {
+    Ok(match command {
+        UserCommand::Create { name, password_stdin, administrator } => {
+            Request::UserCreate { name, password: read_password(password_stdin)?, administrator }
+        }
+        UserCommand::List => Request::UserList,
+        UserCommand::Show { name } => Request::UserShow { name },
+        UserCommand::Enable { name } => Request::UserEnable { name },
+        UserCommand::Disable { name } => Request::UserDisable { name },
+        UserCommand::GrantAdministrator { name } => Request::UserMakeAdministrator { name },
+        UserCommand::RevokeAdministrator { name } => Request::UserRevokeAdministrator { name },
+        UserCommand::Password { name, password_stdin } => {
+            Request::UserPassword { name, password: read_password(password_stdin)? }
+        }
+        UserCommand::Delete { name } => Request::UserDelete { name },
+    })
+}
+
+fn org_request(command: OrgCommand) -> Request {
+    match command {
+        OrgCommand::Create { name, owner } => Request::OrgCreate { name, owner },
+        OrgCommand::List => Request::OrgList,
+        OrgCommand::Show { name } => Request::OrgShow { name },
+        OrgCommand::SetMember { name, user, role } => Request::OrgSetMember { name, user, role },
+        OrgCommand::RemoveMember { name, user } => Request::OrgRemoveMember { name, user },
+        OrgCommand::Delete { name } => Request::OrgDelete { name },
+    }
+}
+
+fn token_request(command: TokenCommand) -> Request {
+    match command {
+        TokenCommand::Create { owner, label, scope, expires_in_days } => {
+            Request::TokenCreate { owner, label, scope, expires_in_days }
+        }
+        TokenCommand::List { owner } => Request::TokenList { owner },
+        TokenCommand::Show { owner, id } => Request::TokenShow { owner, id },
+        TokenCommand::Enable { owner, id } => Request::TokenEnable { owner, id },
+        TokenCommand::Disable { owner, id } => Request::TokenDisable { owner, id },
+        TokenCommand::Delete { owner, id } => Request::TokenDelete { owner, id },
+    }
+}
+
+fn repo_request(command: RepoCommand) -> Request {
+    match command {
+        RepoCommand::Create { name, visibility } => Request::RepoCreate { name, visibility },
+        RepoCommand::List => Request::RepoList,
+        RepoCommand::Show { name } => Request::RepoShow { name },
+        RepoCommand::SetVisibility { name, visibility } => Request::RepoSetVisibility { name, visibility },
+        RepoCommand::Delete { name } => Request::RepoDelete { name },
+    }
+}

@@ -1,0 +1,725 @@
+//! Configuration: a TOML file, then environment variables, then flags; unknown keys are refused.
+//!
+//! Every setting is a line of [`SETTINGS`]; its environment variable is the key in capitals with `LONGSHORE_` before it
+//! and `_` for the dot. `docs/configuration.md` is generated from the table.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use ipnet::IpNet;
+use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
+use longshore_services::Settings;
+use longshore_services::settings::{PasswordHashing, SignInLimits};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text; empty for "not set".
+    Text,
+    /// Text that is never shown.
+    Secret,
+    /// A whole number, 0 or more.
+    Number,
+    /// `true` or `false`.
+    Truth,
+    /// Several texts; with commas in an environment variable.
+    List,
+}
+
+/// One setting: key, kind, default as in TOML, explanation.
+pub struct Setting {
+    /// Key, with a dot after its section.
+    pub key: &'static str,
+    /// What a value is.
+    pub kind: Kind,
+    /// Default as in TOML.
+    pub default: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
+
+const fn setting(key: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Setting {
+    Setting { key, kind, default, help }
+}
+
+/// All settings.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "data",
+        Kind::Text,
+        "\"./longshore-data\"",
+        "Folder of database and blobs; made when it does not exist.",
+    ),
+    setting("listen", Kind::Text, "\"127.0.0.1:5000\"", "Address and port to listen on."),
+    setting(
+        "public_url",
+        Kind::Text,
+        "\"\"",
+        "URL under which clients reach the registry, for example `https://registry.example.org`. Set it behind a proxy; without it, links are relative and the token realm is what the client called the registry.",
+    ),
+    setting(
+        "trusted_proxies",
+        Kind::List,
+        "[]",
+        "Networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, for example `10.0.0.0/8`.",
+    ),
+    setting(
+        "shutdown_seconds",
+        Kind::Number,
+        "30",
+        "How long requests in progress may take to finish when the server is stopped.",
+    ),
+    setting("max_connections", Kind::Number, "4096", "Connections that may be open; more wait."),
+    setting(
+        "notice",
+        Kind::Text,
+        "\"\"",
+        "Text that clients show to their users as a warning, for example about maintenance.",
+    ),
+    setting(
+        "admin.password",
+        Kind::Secret,
+        "\"\"",
+        "Password of the first administrator, at the first start only; empty to have one generated and printed.",
+    ),
+    setting("admin.password_file", Kind::Text, "\"\"", "File that holds that password."),
+    setting(
+        "tls.certificate",
+        Kind::Text,
+        "\"\"",
+        "PEM file with the certificate chain; turns HTTPS on. Changed files are picked up within a minute, and on SIGHUP.",
+    ),
+    setting("tls.key", Kind::Text, "\"\"", "PEM file with the private key."),
+    setting(
+        "metrics.listen",
+        Kind::Text,
+        "\"\"",
+        "Address and port of a separate listener for `/metrics`. Without it, `/metrics` answers on the main listener to clients on the same machine only.",
+    ),
+    setting("log.format", Kind::Text, "\"text\"", "`text` or `json`."),
+    setting(
+        "log.level",
+        Kind::Text,
+        "\"info\"",
+        "`error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,longshore_services=debug`. Successful reads are logged at `debug`.",
+    ),
+    setting(
+        "auth.service",
+        Kind::Text,
+        "\"longshore\"",
+        "Name of the registry in the token protocol; the audience of its tokens.",
+    ),
+    setting("auth.token_ttl_seconds", Kind::Number, "300", "How long a bearer token works, 60 to 3600."),
+    setting("auth.key_rotation_days", Kind::Number, "30", "After how long a new signing key takes over."),
+    setting(
+        "auth.anonymous_pull",
+        Kind::Truth,
+        "true",
+        "Whether public repositories can be pulled without signing in.",
+    ),
+    setting(
+        "auth.failures_per_account_and_address",
+        Kind::Number,
+        "10",
+        "Failed sign-ins of one account from one address, in the window, before further ones are refused.",
+    ),
+    setting(
+        "auth.failures_per_address",
+        Kind::Number,
+        "100",
+        "Failed sign-ins from one address (IPv6: network of 64 bits).",
+    ),
+    setting(
+        "auth.failures_per_account",
+        Kind::Number,
+        "300",
+        "Failed sign-ins of one account from all addresses. Access tokens keep working.",
+    ),
+    setting("auth.failure_window_seconds", Kind::Number, "900", "The window."),
+    setting("limits.manifest_bytes", Kind::Number, "4194304", "Largest manifest, at least 4 MiB."),
+    setting("limits.blob_bytes", Kind::Number, "5497558138880", "Largest blob."),
+    setting(
+        "limits.upload_memory_bytes",
+        Kind::Number,
+        "25165824",
+        "Memory for received bytes that are not written yet, over all uploads.",
+    ),
+    setting(
+        "limits.manifest_cache_bytes",
+        Kind::Number,
+        "16777216",
+        "Memory for manifests that were pulled of late.",
+    ),
+    setting(
+        "limits.body_idle_seconds",
+        Kind::Number,
+        "60",
+        "How long a request waits for the next bytes of a body.",
+    ),
+    setting(
+        "uploads.expiry_seconds",
+        Kind::Number,
+        "86400",
+        "How long an upload is kept after its last progress.",
+    ),
+    setting(
+        "manifests.sparse_indexes",
+        Kind::Truth,
+        "false",
+        "Whether an index may be pushed before the manifests that it lists.",
+    ),
+    setting(
+        "gc.interval_seconds",
+        Kind::Number,
+        "60",
+        "How often garbage collection looks for work; 0 turns it off.",
+    ),
+    setting(
+        "gc.lease_seconds",
+        Kind::Number,
+        "86400",
+        "How long content that nothing references stays after it was uploaded, mounted, or found by a client that may push.",
+    ),
+    setting("gc.undo_seconds", Kind::Number, "86400", "How long deleted content can be restored."),
+    setting(
+        "gc.untagged_manifests",
+        Kind::Truth,
+        "false",
+        "Whether manifests without a tag are deleted when their lease has ended (unless an index lists them, or they refer to a manifest that is there).",
+    ),
+    setting(
+        "gc.batch",
+        Kind::Number,
+        "200",
+        "Records that one transaction of garbage collection reviews, 1 to 1000.",
+    ),
+];
+
+/// The configuration, as read.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub data: PathBuf,
+    pub listen: String,
+    pub public_url: String,
+    pub trusted_proxies: Vec<String>,
+    pub shutdown_seconds: u64,
+    pub max_connections: u64,
+    pub notice: String,
+    pub admin: Admin,
+    pub tls: Tls,
+    pub metrics: MetricsSection,
+    pub log: Log,
+    pub auth: Auth,
+    pub limits: Limits,
+    pub uploads: Uploads,
+    pub manifests: Manifests,
+    pub gc: Gc,
+}
+
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    password: String,
+    password_file: PathBuf,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").field("password_file", &self.password_file).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSection {
+    pub listen: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub format: String,
+    pub level: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    service: String,
+    token_ttl_seconds: u64,
+    key_rotation_days: u64,
+    anonymous_pull: bool,
+    failures_per_account_and_address: u32,
+    failures_per_address: u32,
+    failures_per_account: u32,
+    failure_window_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    manifest_bytes: u64,
+    blob_bytes: u64,
+    upload_memory_bytes: usize,
+    manifest_cache_bytes: u64,
+    body_idle_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uploads {
+    expiry_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifests {
+    sparse_indexes: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gc {
+    pub interval_seconds: u64,
+    lease_seconds: u64,
+    undo_seconds: u64,
+    untagged_manifests: bool,
+    batch: u32,
+}
+
+/// Where values come from, the later ones before the earlier ones.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The configuration file.
+    pub file: Option<PathBuf>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+    /// Keys and values from flags.
+    pub flags: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// Takes the process's environment.
+    pub fn from_environment(file: Option<PathBuf>, flags: Vec<(String, String)>) -> Self {
+        let environment = std::env::vars().filter(|(name, _)| name.starts_with("LONGSHORE_")).collect();
+        Self { file, environment, flags }
+    }
+}
+
+/// Gives the environment variable of a setting.
+pub fn variable(key: &str) -> String {
+    format!("LONGSHORE_{}", key.replace('.', "_").to_uppercase())
+}
+
+impl Config {
+    /// Reads all sources and checks the values.
+    pub fn load(sources: &Sources) -> Result<Self> {
+        let mut table = defaults();
+        if let Some(path) = &sources.file {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+            let file: Table =
+                text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
+            merge_file(&mut table, file, path)?;
+        }
+        for setting in SETTINGS {
+            let name = variable(setting.key);
+            if let Some((_, text)) = sources.environment.iter().find(|(variable, _)| *variable == name) {
+                let value = parse_text(setting, text)
+                    .with_context(|| format!("in the environment variable {name}"))?;
+                put(&mut table, setting.key, value);
+            }
+        }
+        for (key, text) in &sources.flags {
+            let setting = find(key)?;
+            let value = parse_text(setting, text).with_context(|| format!("in the flag for {key}"))?;
+            put(&mut table, key, value);
+        }
+        let config: Self = table.try_into()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks everything that can be checked without opening a store.
+    fn check(&self) -> Result<()> {
+        self.listen_address()?;
+        self.metrics_address()?;
+        self.origin()?;
+        self.trusted_networks()?;
+        self.settings()?;
+        if !matches!(self.log.format.as_str(), "text" | "json") {
+            bail!("log.format: must be text or json, not {:?}", self.log.format);
+        }
+        crate::telemetry::check_filter(&self.log.level)?;
+        if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
+            bail!("tls: set both tls.certificate and tls.key, or neither");
+        }
+        if self.max_connections == 0 {
+            bail!("max_connections: must be 1 or more");
+        }
+        Ok(())
+    }
+
+    /// The address to listen on.
+    pub fn listen_address(&self) -> Result<SocketAddr> {
+        self.listen
+            .parse()
+            .map_err(|_| anyhow!("listen: {:?} is not an address and port such as 0.0.0.0:5000", self.listen))
+    }
+
+    /// The address of the separate listener for metrics.
+    pub fn metrics_address(&self) -> Result<Option<SocketAddr>> {
+        if self.metrics.listen.is_empty() {
+            return Ok(None);
+        }
+        let address = self.metrics.listen.parse();
+        address.map(Some).map_err(|_| {
+            anyhow!(
+                "metrics.listen: {:?} is not an address and port such as 127.0.0.1:9100",
+                self.metrics.listen
+            )
+        })
+    }
+
+    /// Whether HTTPS is on.
+    pub fn has_tls(&self) -> bool {
+        !self.tls.certificate.as_os_str().is_empty()
+    }
+
+    /// Scheme and authority of the public URL, if configured.
+    pub fn origin(&self) -> Result<Option<String>> {
+        let text = self.public_url.trim_end_matches('/');
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        match authority {
+            Some(authority) if longshore_api_common::origin::is_authority(authority) => {
+                Ok(Some(text.to_owned()))
+            }
+            _ => bail!(
+                "public_url: {:?} must be http:// or https:// with a host and perhaps a port, and no path",
+                self.public_url
+            ),
+        }
+    }
+
+    /// The networks of trusted proxies.
+    pub fn trusted_networks(&self) -> Result<Vec<IpNet>> {
+        let parse = |text: &String| {
+            text.parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+                .map_err(|_| anyhow!("trusted_proxies: {text:?} is not a network such as 10.0.0.0/8"))
+        };
+        self.trusted_proxies.iter().map(parse).collect()
+    }
+
+    /// The password of the first administrator, if one is configured.
+    pub fn administrator_password(&self) -> Result<Option<String>> {
+        if !self.admin.password.is_empty() {
+            return Ok(Some(self.admin.password.clone()));
+        }
+        let path = &self.admin.password_file;
+        if path.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("admin.password_file: cannot read {}", path.display()))?;
+        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    /// The settings of the operations.
+    pub fn settings(&self) -> Result<Settings> {
+        let Self { auth, limits, gc, .. } = self;
+        let is_plain = |text: &str| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+        };
+        if !is_plain(&auth.service) {
+            bail!(
+                "auth.service: must have printable ASCII characters, without blanks, quotes and backslashes"
+            );
+        }
+        if !(60..=3600).contains(&auth.token_ttl_seconds) {
+            bail!("auth.token_ttl_seconds: must be 60 to 3600");
+        }
+        if limits.manifest_bytes < 4 << 20 || limits.manifest_bytes > 64 << 20 {
+            bail!("limits.manifest_bytes: must be 4 MiB (4194304) to 64 MiB (67108864)");
+        }
+        if !(1..=1000).contains(&gc.batch) {
+            bail!("gc.batch: must be 1 to 1000");
+        }
+        if limits.body_idle_seconds == 0 || self.uploads.expiry_seconds == 0 || auth.key_rotation_days == 0 {
+            bail!(
+                "limits.body_idle_seconds, uploads.expiry_seconds and auth.key_rotation_days: must be 1 or more"
+            );
+        }
+        let seconds = Duration::from_secs;
+        let defaults = Settings::default();
+        Ok(Settings {
+            service: auth.service.clone(),
+            issuer: defaults.issuer,
+            bearer_ttl: seconds(auth.token_ttl_seconds),
+            signing_key_rotation: seconds(auth.key_rotation_days.saturating_mul(86_400)),
+            anonymous_pull: auth.anonymous_pull,
+            password_hashing: PasswordHashing { ..defaults.password_hashing },
+            parallel_password_checks: defaults.parallel_password_checks,
+            sign_in: SignInLimits {
+                per_account_and_address: auth.failures_per_account_and_address,
+                per_address: auth.failures_per_address,
+                per_account: auth.failures_per_account,
+                window: seconds(auth.failure_window_seconds),
+            },
+            manifest_limit_bytes: limits.manifest_bytes,
+            blob_limit_bytes: limits.blob_bytes,
+            upload_expiry: seconds(self.uploads.expiry_seconds),
+            body_idle: seconds(limits.body_idle_seconds),
+            upload_memory_bytes: limits.upload_memory_bytes,
+            manifest_cache_bytes: limits.manifest_cache_bytes,
+            sparse_indexes: if self.manifests.sparse_indexes {
+                SparseIndexes::Accept
+            } else {
+                SparseIndexes::Refuse
+            },
+            collection: CollectionPolicy {
+                lease: seconds(gc.lease_seconds),
+                undo: seconds(gc.undo_seconds),
+                untagged: if gc.untagged_manifests {
+                    UntaggedManifests::Collect
+                } else {
+                    UntaggedManifests::Keep
+                },
+                batch: gc.batch,
+            },
+        })
+    }
+
+    /// Renders the configuration as TOML with secrets masked.
+    pub fn print(&self) -> Result<String> {
+        let mut table = Table::try_from(self)?;
+        for setting in SETTINGS.iter().filter(|setting| setting.kind == Kind::Secret) {
+            let is_set =
+                get(&table, setting.key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+            if is_set {
+                put(&mut table, setting.key, Value::String("********".into()));
+            }
+        }
+        Ok(toml::to_string_pretty(&table)?)
+    }
+}
+
+/// Renders the reference page of all settings.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Configuration\n\nThis page is generated by `longshore config reference`.\n\n\
+         A setting comes from a flag, else from an environment variable, else from the TOML file (`--config FILE` or `LONGSHORE_CONFIG`), else it has its default.\n\
+         Any setting can be given as a flag with `--set KEY=VALUE`.\n\
+         Unknown keys are refused.\n\
+         `longshore config check` checks the configuration, `longshore config print` shows it with secrets masked.\n\n\
+         | key | environment variable | default | what it does |\n| --- | --- | --- | --- |\n",
+    );
+    for setting in SETTINGS {
+        page.push_str(&format!(
+            "| `{}` | `{}` | `{}` | {} |\n",
+            setting.key,
+            variable(setting.key),
+            setting.default,
+            setting.help
+        ));
+    }
+    page
+}
+
+/// Names variables that look like settings but are none, for a warning. Kubernetes sets some for services.
+pub fn unknown_variables(environment: &[(String, String)]) -> Vec<&str> {
+    const OTHERS: &[&str] =
+        &["LONGSHORE_CONFIG", "LONGSHORE_REGISTRY", "LONGSHORE_USERNAME", "LONGSHORE_PASSWORD"];
+    let is_known =
+        |name: &str| OTHERS.contains(&name) || SETTINGS.iter().any(|setting| variable(setting.key) == name);
+    let is_kubernetes = |name: &str| name.contains("_SERVICE_") || name.contains("_PORT");
+    environment
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !is_known(name) && !is_kubernetes(name))
+        .collect()
+}
+
+fn defaults() -> Table {
+    let mut table = Table::new();
+    for setting in SETTINGS {
+        let line: Table = format!("value = {}", setting.default)
+            .parse()
+            .expect("every default of SETTINGS is TOML, see the tests");
+        let value = line.get("value").cloned().expect("the line has this one key");
+        put(&mut table, setting.key, value);
+    }
+    table
+}
+
+fn find(key: &str) -> Result<&'static Setting> {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.key == key)
+        .ok_or_else(|| anyhow!("there is no setting {key:?}; `longshore config reference` lists all"))
+}
+
+fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
+    match key.split_once('.') {
+        None => table.get(key),
+        Some((section, name)) => table.get(section)?.as_table()?.get(name),
+    }
+}
+
+fn put(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_owned(), value);
+        }
+        Some((section, name)) => {
+            let section = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                section.insert(name.to_owned(), value);
+            }
+        }
+    }
+}
+
+fn merge_file(table: &mut Table, file: Table, path: &Path) -> Result<()> {
+    for (name, value) in file {
+        match value {
+            Value::Table(section) => {
+                for (inner, value) in section {
+                    let key = format!("{name}.{inner}");
+                    find(&key).with_context(|| format!("in {}", path.display()))?;
+                    put(table, &key, value);
+                }
+            }
+            value => {
+                find(&name).with_context(|| format!("in {}", path.display()))?;
+                put(table, &name, value);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parse_text(setting: &Setting, text: &str) -> Result<Value> {
+    Ok(match setting.kind {
+        Kind::Text | Kind::Secret => Value::String(text.to_owned()),
+        Kind::Number => {
+            let parsed = text.parse::<i64>().ok().filter(|number| *number >= 0);
+            Value::Integer(parsed.ok_or_else(|| anyhow!("{}: {text:?} is not a whole number", setting.key))?)
+        }
+        Kind::Truth => match text {
+            "true" | "1" | "yes" => Value::Boolean(true),
+            "false" | "0" | "no" => Value::Boolean(false),
+            _ => bail!("{}: {text:?} is not true or false", setting.key),
+        },
+        Kind::List => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("longshore.toml");
+        std::fs::write(&path, file).unwrap();
+        let own =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        Config::load(&Sources { file: Some(path), environment: own(environment), flags: own(flags) })
+    }
+
+    #[test]
+    fn flags_beat_the_environment_which_beats_the_file_which_beats_the_defaults() {
+        let file = "listen = \"127.0.0.1:1\"\nshutdown_seconds = 1\n[gc]\nbatch = 7";
+        let environment = [
+            ("LONGSHORE_LISTEN", "127.0.0.1:2"),
+            ("LONGSHORE_SHUTDOWN_SECONDS", "2"),
+            ("LONGSHORE_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+        ];
+        let config = load(file, &environment, &[("listen", "127.0.0.1:3")]).unwrap();
+        assert_eq!((config.listen.as_str(), config.shutdown_seconds, config.gc.batch), ("127.0.0.1:3", 2, 7));
+        assert_eq!(config.trusted_networks().unwrap().len(), 2);
+        assert_eq!(config.log.level, "info");
+    }
+
+    #[test]
+    fn unknown_keys_and_impossible_values_are_refused_with_their_name() {
+        let cases = [
+            ("listne = \"x\"", "listne"),
+            ("[gc]\nbach = 1", "gc.bach"),
+            ("listen = \"nowhere\"", "listen"),
+            ("public_url = \"registry.example.org\"", "public_url"),
+            ("public_url = \"https://a/b\"", "public_url"),
+            ("trusted_proxies = [\"proxy\"]", "trusted_proxies"),
+            ("[auth]\ntoken_ttl_seconds = 5", "auth.token_ttl_seconds"),
+            ("[limits]\nmanifest_bytes = 1", "limits.manifest_bytes"),
+            ("[log]\nformat = \"xml\"", "log.format"),
+            ("[tls]\nkey = \"k.pem\"", "tls"),
+            ("shutdown_seconds = \"soon\"", "shutdown_seconds"),
+        ];
+        for (file, named) in cases {
+            let message = format!("{:#}", load(file, &[], &[]).unwrap_err());
+            assert!(message.contains(named), "{file}: {message}");
+        }
+        assert!(load("", &[("LONGSHORE_GC_BATCH", "many")], &[]).is_err());
+        assert!(load("", &[], &[("no.such", "1")]).is_err());
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let config = load("", &[("LONGSHORE_ADMIN_PASSWORD", "hunter2hunter2")], &[]).unwrap();
+        assert!(config.print().unwrap().contains("********"));
+        assert!(!config.print().unwrap().contains("hunter2"));
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert_eq!(config.administrator_password().unwrap().unwrap(), "hunter2hunter2");
+    }
+
+    #[test]
+    fn the_table_is_the_structure() {
+        let config = load("", &[], &[]).unwrap();
+        let table = Table::try_from(&config).unwrap();
+        let mut keys = Vec::new();
+        for (name, value) in &table {
+            match value {
+                Value::Table(section) => keys.extend(section.keys().map(|inner| format!("{name}.{inner}"))),
+                _ => keys.push(name.clone()),
+            }
+        }
+        let mut settings: Vec<String> = SETTINGS.iter().map(|setting| setting.key.to_owned()).collect();
+        keys.sort();
+        settings.sort();
+        assert_eq!(keys, settings);
+    }
+
+    #[test]
+    fn the_reference_page_is_up_to_date() {
+        let page = include_str!("../../../docs/configuration.md");
+        assert_eq!(page, reference(), "run: longshore config reference > docs/configuration.md");
+    }
+
+    #[test]
+    fn variables_that_are_no_settings_are_named_but_not_those_of_kubernetes() {
+        let environment =
+            ["LONGSHORE_LISTNE", "LONGSHORE_SERVICE_HOST", "LONGSHORE_PORT_5000_TCP", "LONGSHORE_LISTEN"];
+        let environment: Vec<_> = environment.map(|name| (name.to_owned(), String::new())).into();
+        assert_eq!(unknown_variables(&environment), ["LONGSHORE_LISTNE"]);
+    }
+}

@@ -1,0 +1,94 @@
+//! Which path speaks which dialect: decided by the first segment after `/v2/`, from the closed list of reserved names.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use longshore_api_common::body::{self, RequestBody};
+use longshore_api_common::client::Client;
+use longshore_api_common::{Response, observe};
+use longshore_api_oci::Oci;
+use longshore_services::Services;
+use tokio::sync::Mutex;
+
+use crate::http_server::Exposition;
+
+/// How long the answer of `/readyz` is kept, so that asking often costs nothing.
+const READY_KEPT: Duration = Duration::from_secs(1);
+
+/// All that answers requests.
+pub struct Dispatch {
+    services: Arc<Services>,
+    oci: Oci,
+    metrics: Arc<Exposition>,
+    /// Whether `/metrics` has a listener of its own.
+    metrics_elsewhere: bool,
+    ready: Mutex<Option<(Instant, bool)>>,
+}
+
+impl Dispatch {
+    pub fn new(services: Arc<Services>, oci: Oci, metrics: Arc<Exposition>, metrics_elsewhere: bool) -> Self {
+        Self { services, oci, metrics, metrics_elsewhere, ready: Mutex::new(None) }
+    }
+
+    /// Answers a request whose client has been described.
+    pub async fn answer(&self, request: Request<RequestBody>) -> Response {
+        let path = request.uri().path();
+        if path == "/v2" || path.starts_with("/v2/") {
+            return self.oci.handle(request).await;
+        }
+        if path == "/token" {
+            return self.oci.handle_token(request).await;
+        }
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        match path {
+            "/" if is_read => text(
+                StatusCode::OK,
+                "This is a Longshore container registry. Clients talk to it below /v2/.\n",
+            ),
+            "/healthz" if is_read => text(StatusCode::OK, "ok\n"),
+            "/readyz" if is_read => self.ready(Client::of(request.extensions()).clone()).await,
+            "/metrics" if is_read && self.may_read_metrics(&request) => self.metrics.render(),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "There is nothing here. Clients of the registry talk to it below /v2/.\n",
+            ),
+        }
+    }
+
+    fn may_read_metrics(&self, request: &Request<RequestBody>) -> bool {
+        !self.metrics_elsewhere && Client::of(request.extensions()).address.is_loopback()
+    }
+
+    async fn ready(&self, client: Client) -> Response {
+        let mut kept = self.ready.lock().await;
+        let is_ready = match *kept {
+            Some((at, is_ready)) if at.elapsed() < READY_KEPT => is_ready,
+            _ => {
+                let checked = self.services.check_ready().await;
+                if let Err(error) = &checked {
+                    observe::log_fault(&client, error);
+                }
+                *kept = Some((Instant::now(), checked.is_ok()));
+                checked.is_ok()
+            }
+        };
+        match is_ready {
+            true => text(StatusCode::OK, "ready\n"),
+            false => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not ready: the storage cannot be written to; see the log\n",
+            ),
+        }
+    }
+}
+
+/// Makes a response of plain text.
+pub fn text(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(body::full(text));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

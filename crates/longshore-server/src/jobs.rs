@@ -1,0 +1,64 @@
+//! What the server does on its own: collect garbage, record pulls, number events, rotate keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_services::Services;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often what waits in memory is recorded.
+const RECORDING: Duration = Duration::from_secs(60);
+/// How often it is checked whether the signing key is due for rotation.
+const KEY_CHECK: Duration = Duration::from_secs(3600);
+
+/// Starts the jobs; they end when `stop` is cancelled, after what they are doing.
+pub fn start(services: &Arc<Services>, collection: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
+    every(RECORDING, services, stop, tasks, "record pulls", |services| async move {
+        services.record_pulls().await
+    });
+    every(RECORDING, services, stop, tasks, "number events", |services| async move {
+        services.fold_records().await
+    });
+    every(KEY_CHECK, services, stop, tasks, "rotate keys", |services| async move {
+        services.rotate_signing_key_when_due().await
+    });
+    if !collection.is_zero() {
+        every(collection, services, stop, tasks, "collect garbage", |services| async move {
+            let counts = services.collect_garbage().await?;
+            if counts.blobs_deleted > 0 {
+                tracing::info!(
+                    blobs = counts.blobs_deleted,
+                    freed_bytes = counts.freed_bytes,
+                    "collected garbage"
+                );
+            }
+            Ok(())
+        });
+    }
+}
+
+fn every<F>(
+    period: Duration,
+    services: &Arc<Services>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+    name: &'static str,
+    job: fn(Arc<Services>) -> F,
+) where
+    F: Future<Output = longshore_domain::Result<()>> + Send + 'static,
+{
+    let (services, stop) = (Arc::clone(services), stop.clone());
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(period) => {}
+            }
+            if let Err(error) = job(Arc::clone(&services)).await {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::error!(job = name, error = %error, cause, "a job failed; it is tried again next time");
+            }
+        }
+    });
+}

@@ -1,0 +1,194 @@
+//! `longshore serve`: from configuration to a running server and back.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use longshore_api_common::metrics::Metrics;
+use longshore_api_oci::Oci;
+use longshore_domain::clock::Entropy;
+use longshore_services::bootstrap::{ADMINISTRATOR, Prepared};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::data_folder::DataFolder;
+use crate::dispatch::Dispatch;
+use crate::http_server::{self, Clients, Exposition, Server};
+use crate::system::SystemEntropy;
+use crate::tls::Certificate;
+use crate::wiring::{self, with_cause};
+use crate::{admin, jobs};
+
+/// How often changed certificate files are looked for.
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
+
+/// Runs the server until it is told to stop.
+pub async fn serve(config: Config) -> Result<()> {
+    let Some(folder) = DataFolder::open(&config.data)? else {
+        bail!(
+            "another longshore process uses the data folder {}; stop it, or give this one a folder of its own with --data",
+            config.data.display()
+        );
+    };
+    let services = wiring::services(&config, &folder)?;
+    let address = config.listen_address()?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another address with --listen"))?;
+    let certificate = if config.has_tls() { Some(Certificate::load(&config.tls)?) } else { None };
+    let password = config.administrator_password()?;
+    let prepared = services
+        .prepare(password.as_deref())
+        .await
+        .map_err(with_cause)
+        .context("cannot set the registry up")?;
+
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let connections = Arc::clone(&metrics.connections);
+    registry.register_collector(Box::new(ConnectionGauge(connections)));
+    let exposition = Arc::new(Exposition(registry));
+    let notice = Some(config.notice.as_str()).filter(|notice| !notice.is_empty());
+    let oci = Oci::new(Arc::clone(&services), &metrics, notice)?;
+    let metrics_address = config.metrics_address()?;
+    let server = Arc::new(Server {
+        dispatch: Dispatch::new(
+            Arc::clone(&services),
+            oci,
+            Arc::clone(&exposition),
+            metrics_address.is_some(),
+        ),
+        clients: Clients {
+            origin: config.origin()?.map(Into::into),
+            trusted_proxies: config.trusted_networks()?,
+            has_tls: config.has_tls(),
+            id_prefix: id_prefix(),
+            requests: AtomicU64::new(0),
+        },
+        metrics,
+    });
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    jobs::start(&services, Duration::from_secs(config.gc.interval_seconds), &stop, &tasks);
+    let socket = admin::listen(folder.path())?;
+    tasks.spawn(admin::run(Arc::clone(&services), socket, stop.clone()));
+    if let Some(address) = metrics_address {
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address} for metrics"))?;
+        tasks.spawn(http_server::run_metrics(exposition, listener, stop.clone()));
+    }
+    let tls = match &certificate {
+        Some(certificate) => Some(TlsAcceptor::from(certificate.server_config()?)),
+        None => None,
+    };
+    let address = listener.local_addr()?;
+    announce(&config, folder.path(), address, &prepared);
+    tokio::spawn(watch_signals(stop.clone(), certificate));
+    let drain = Duration::from_secs(config.shutdown_seconds);
+    let limit = usize::try_from(config.max_connections)
+        .unwrap_or(usize::MAX)
+        .min(tokio::sync::Semaphore::MAX_PERMITS);
+    http_server::run(server, listener, tls, limit, stop.clone(), drain).await;
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    services.close().await;
+    admin::remove_socket(folder.path());
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Beginning of request ids, different for each start.
+fn id_prefix() -> String {
+    let mut random = [0; 4];
+    SystemEntropy.fill(&mut random);
+    format!("{:08x}-", u32::from_be_bytes(random))
+}
+
+async fn watch_signals(stop: CancellationToken, certificate: Option<Arc<Certificate>>) {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("signals cannot be watched; the server can only be killed");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {}
+            () = tokio::time::sleep(CERTIFICATE_CHECK) => {}
+        }
+        if let Some(certificate) = &certificate {
+            certificate.reload();
+        }
+    }
+    tracing::info!("stopping: requests in progress may finish");
+    stop.cancel();
+}
+
+/// Tells a person where the registry is and what to do next.
+fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepared) {
+    let scheme = if config.has_tls() { "https" } else { "http" };
+    let shown = if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    };
+    let url = config.origin().ok().flatten().unwrap_or_else(|| format!("{scheme}://{shown}"));
+    let host = url.split("://").nth(1).unwrap_or(&url).to_owned();
+    let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
+    println!("longshore {} is ready", env!("CARGO_PKG_VERSION"));
+    println!("  registry  {url}");
+    println!("  data      {}", data.display());
+    match prepared {
+        Prepared::Before => return,
+        Prepared::AdministratorCreated => {
+            println!("  user      {ADMINISTRATOR}, with the password that you gave")
+        }
+        Prepared::PasswordGenerated(password) => {
+            println!("  user      {ADMINISTRATOR}");
+            println!(
+                "  password  {password}    (shown this once; change it with: longshore user password {ADMINISTRATOR})"
+            );
+        }
+    }
+    println!();
+    println!("Try next:");
+    println!("  docker login {host} --username {ADMINISTRATOR}");
+    println!("  docker tag alpine {host}/{ADMINISTRATOR}/alpine");
+    println!("  docker push {host}/{ADMINISTRATOR}/alpine");
+}
+
+/// Open connections, read when the metrics are.
+#[derive(Debug)]
+struct ConnectionGauge(Arc<longshore_api_common::metrics::Gauge>);
+
+impl prometheus_client::collector::Collector for ConnectionGauge {
+    fn encode(
+        &self,
+        mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>,
+    ) -> Result<(), std::fmt::Error> {
+        use prometheus_client::encoding::EncodeMetric;
+        let gauge = prometheus_client::metrics::gauge::ConstGauge::new(
+            i64::try_from(self.0.get()).unwrap_or(i64::MAX),
+        );
+        let kind = prometheus_client::metrics::MetricType::Gauge;
+        gauge.encode(encoder.encode_descriptor(
+            "longshore_connections",
+            "Connections that are open",
+            None,
+            kind,
+        )?)
+    }
+}
