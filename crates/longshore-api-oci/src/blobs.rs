@@ -94,6 +94,7 @@ fn wanted_range(headers: &HeaderMap, digest: &Digest, size: u64) -> Wanted {
         (Some(start), Some(last)) if last >= start => {
             ByteRange { start, end: last.saturating_add(1).min(size) }
         }
+        (Some(_), Some(_)) => return Wanted::Nothing,
         (Some(start), None) if last.is_empty() => ByteRange { start, end: size },
         (None, Some(length)) if first.is_empty() => {
             ByteRange { start: size.saturating_sub(length), end: size }
@@ -128,6 +129,7 @@ mod tests {
             ("bytes=100-", Wanted::Nothing),
             ("bytes=100-200", Wanted::Nothing),
             ("bytes=-0", Wanted::Nothing),
+            ("bytes=20-10", Wanted::Nothing),
         ];
         for (text, expected) in cases {
             assert_eq!(wanted(text), expected, "{text}");
@@ -137,16 +139,8 @@ mod tests {
     #[test]
     fn abuse_28_hostile_ranges_cost_nothing() {
         let many = format!("bytes={}0-", "0-,".repeat(1000));
-        for text in [
-            many.as_str(),
-            "bytes=20-10",
-            "bytes=--1",
-            "bytes=a-b",
-            "lines=1-2",
-            "bytes=",
-            "bytes=-",
-            "bytes=+1-2",
-        ] {
+        for text in [many.as_str(), "bytes=--1", "bytes=a-b", "lines=1-2", "bytes=", "bytes=-", "bytes=+1-2"]
+        {
             assert_eq!(wanted(text), Wanted::Whole, "{text}");
         }
         assert_eq!(wanted("bytes=9223372036854775808-"), Wanted::Nothing);

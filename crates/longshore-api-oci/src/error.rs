@@ -36,7 +36,9 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         // Deletion is not disabled in general, but it is here and now (end-9 and end-10 allow 405).
         Error::InUse { .. } | Error::Unsupported(_) => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
         Error::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "DENIED"),
-        Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        Error::Unauthenticated(_) | Error::MountSourceNotCovered(_) => {
+            (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
+        }
         Error::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
         Error::TokenUnknown(_) => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),
@@ -72,7 +74,14 @@ pub(crate) fn render(error: &Error, context: &Context, challenge: Option<&Challe
     let headers = response.headers_mut();
     match error {
         Error::Unauthenticated(reason) => {
-            headers.insert(header::WWW_AUTHENTICATE, challenge_header(context, challenge, *reason));
+            let scope = challenge.map(Challenge::scope);
+            headers.insert(header::WWW_AUTHENTICATE, challenge_header(context, scope.as_deref(), *reason));
+        }
+        Error::MountSourceNotCovered(source) => {
+            let target = challenge.map(Challenge::scope).unwrap_or_default();
+            let scope = format!("{target} repository:{source}:pull");
+            let reason = Unauthenticated::InsufficientScope;
+            headers.insert(header::WWW_AUTHENTICATE, challenge_header(context, Some(&scope), reason));
         }
         Error::Throttled { retry_after_seconds } => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
@@ -107,16 +116,12 @@ fn detail(error: &Error, context: &Context, challenge: Option<&Challenge>) -> Va
 }
 
 /// Makes the challenge (Docker token authentication specification; RFC 6750 for `error`).
-fn challenge_header(
-    context: &Context,
-    challenge: Option<&Challenge>,
-    reason: Unauthenticated,
-) -> HeaderValue {
+fn challenge_header(context: &Context, scope: Option<&str>, reason: Unauthenticated) -> HeaderValue {
     let realm = context.client.origin.absolute("/token");
     let service = &context.services.settings().service;
     let mut text = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
-    if let Some(challenge) = challenge {
-        text.push_str(&format!(",scope=\"{}\"", challenge.scope()));
+    if let Some(scope) = scope {
+        text.push_str(&format!(",scope=\"{scope}\""));
     }
     match reason {
         Unauthenticated::InsufficientScope => text.push_str(",error=\"insufficient_scope\""),

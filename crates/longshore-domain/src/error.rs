@@ -120,6 +120,10 @@ pub enum Error {
     /// Nobody has signed in, and the request needs somebody.
     #[error("{0}")]
     Unauthenticated(Unauthenticated),
+    /// The bearer token does not cover pulling from the repository that a blob is to be mounted from, though
+    /// the caller may do that: another token helps.
+    #[error("the bearer token does not cover pulling from {0}, which has the blob; ask for one that does")]
+    MountSourceNotCovered(RepositoryName),
     /// Who signed in may not do this.
     #[error("{0}")]
     Denied(String),

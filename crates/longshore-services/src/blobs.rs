@@ -1,12 +1,14 @@
 //! Blobs: reading, mounting and deleting.
 
+use std::sync::Arc;
+
 use longshore_domain::digest::Digest;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::permission::Action;
 use longshore_domain::ports::blobs::{ByteRange, ByteStream};
 use longshore_domain::ports::metadata::{Blob, BlobId, Review, UsageKind};
-use longshore_domain::repository::Repository;
+use longshore_domain::repository::{Repository, Visibility};
 use longshore_domain::{Error, Result};
 
 use crate::authentication::Caller;
@@ -94,32 +96,18 @@ impl Services {
     ) -> Result<Option<Blob>> {
         let access = self.authorize(caller, name, Action::Push).await?;
         let Some(namespace_id) = access.namespace_id else { return Ok(None) };
-        let source = match from {
-            Some(from) => match self.get_blob(caller, from, digest).await {
-                Ok(_) => self.authorize_existing(caller, from, Action::Pull).await.map(Some)?,
-                Err(error) if error.is_fault() => return Err(error),
-                // Also when the token does not cover the source: the client then uploads.
-                Err(_) => return Ok(None),
-            },
-            None => None,
-        };
-        let viewer = self.viewer(&caller.principal).await?;
-        let data =
-            [("digest", digest.to_string()), ("from", from.map(ToString::to_string).unwrap_or_default())];
+        let Some(source) = self.find_mount_source(caller, digest, from).await? else { return Ok(None) };
+        let data = [("digest", digest.to_string()), ("from", source.name.to_string())];
         let event =
             self.event(&caller.principal, Some(namespace_id), EventAction::BlobMounted, name.as_str(), data);
         let lease_until = later(event.at, self.settings.collection.lease);
-        let input = (namespace_id, name.clone(), *digest, source, viewer, event, lease_until);
+        let input = (namespace_id, name.clone(), *digest, source.id, event, lease_until);
         self.metadata
-            .write(input, |tx, (namespace_id, name, digest, source, viewer, event, lease_until)| {
+            .write(input, |tx, (namespace_id, name, digest, source, event, lease_until)| {
                 Box::pin(async move {
-                    let blob = match source {
-                        Some(source) => {
-                            tx.find_linked_blob(source.id, digest).await?.map(|linked| linked.blob)
-                        }
-                        None => tx.find_visible_blob(*viewer, digest).await?,
-                    };
-                    let Some(blob) = blob else { return Ok(None) };
+                    // Looked up again: collection may have been faster.
+                    let Some(linked) = tx.find_linked_blob(*source, digest).await? else { return Ok(None) };
+                    let blob = linked.blob;
                     let repository = ensure_repository(tx, *namespace_id, name, event).await?;
                     let link = NewLink {
                         repository: &repository,
@@ -134,6 +122,41 @@ impl Services {
                 })
             })
             .await
+    }
+
+    /// Finds a repository that has the blob and that the caller may read.
+    async fn find_mount_source(
+        &self,
+        caller: &Caller,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<Option<Arc<Repository>>> {
+        let source = match from {
+            Some(from) => {
+                let access = self.access(&caller.principal, from).await?;
+                access.repository.filter(|_| access.level.allows(Action::Pull))
+            }
+            None => {
+                let input = (self.viewer(&caller.principal).await?, *digest);
+                let found = self.metadata.read(input, |tx, (viewer, digest)| {
+                    Box::pin(tx.find_repository_with_blob(*viewer, digest))
+                });
+                found.await?.map(Arc::new)
+            }
+        };
+        let Some(source) = source else { return Ok(None) };
+        let linked = self
+            .metadata
+            .look_up((source.id, *digest), |tx, (id, digest)| Box::pin(tx.find_linked_blob(*id, digest)))
+            .await?;
+        // A token never does more than its scopes, but what everybody may pull needs none.
+        let is_covered =
+            source.visibility == Visibility::Public || caller.grants.cover(&source.name, Action::Pull);
+        match linked {
+            Some(_) if !is_covered => Err(Error::MountSourceNotCovered(source.name.clone())),
+            Some(_) => Ok(Some(source)),
+            None => Ok(None),
+        }
     }
 
     /// Deletes a blob from a repository; other repositories keep it. OCI distribution 1.1, end-10.

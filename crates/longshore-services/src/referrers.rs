@@ -21,7 +21,7 @@ impl Services {
     /// OCI distribution 1.1, end-12a and end-12b.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for pulling.
+    /// As [`Services::authorize`] for pulling.
     pub async fn list_referrers(
         &self,
         caller: &Caller,
@@ -31,7 +31,11 @@ impl Services {
         after: ManifestId,
         size: PageSize,
     ) -> Result<Page<AnnotatedReferrer>> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        // Whoever may create the repository is told that there are none yet: to "not found", clients would react by
+        // maintaining lists of referrers themselves.
+        let Some(repository) = self.authorize(caller, name, Action::Pull).await?.repository else {
+            return Ok(Page { items: Vec::new(), has_more: false });
+        };
         let input = (repository.id, *subject, artifact_type.map(str::to_owned), after, size);
         self.metadata
             .read(input, |tx, (id, subject, artifact_type, after, size)| {

@@ -1,1 +1,8 @@
-//! x
+//! What tests need: a clock that is moved by hand, chance with a seed, stores that fail on call, a registry in a
+//! temporary folder, and the suites that every implementation of a port must pass.
+
+pub mod blob_suite;
+pub mod chance;
+pub mod faults;
+pub mod images;
+pub mod registry;

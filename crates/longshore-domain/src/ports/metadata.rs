@@ -423,8 +423,12 @@ pub trait BlobRecords {
         repository: RepositoryId,
         blob: BlobId,
     ) -> Result<Option<Digest>>;
-    /// Finds a blob in any repository that the viewer may see.
-    async fn find_visible_blob(&mut self, viewer: Viewer, digest: &Digest) -> Result<Option<Blob>>;
+    /// Finds a repository that has a blob and that the viewer may see.
+    async fn find_repository_with_blob(
+        &mut self,
+        viewer: Viewer,
+        digest: &Digest,
+    ) -> Result<Option<Repository>>;
     /// Lists all blobs by number, strictly after `after`, at most `size`.
     async fn list_blobs(&mut self, after: BlobId, size: PageSize) -> Result<Vec<Blob>>;
 }

@@ -7,8 +7,9 @@ use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, LinkedBlob, Viewer};
-use longshore_domain::repository::RepositoryId;
+use longshore_domain::repository::{Repository, RepositoryId};
 
+use super::repositories::repository;
 use crate::tx::{Row, SqlTx, values};
 
 fn blob(row: &Row<'_>) -> Result<Blob> {
@@ -137,39 +138,43 @@ impl BlobRecords for SqlTx<'_> {
         .await
     }
 
-    async fn find_visible_blob(&mut self, viewer: Viewer, digest: &Digest) -> Result<Option<Blob>> {
+    async fn find_repository_with_blob(
+        &mut self,
+        viewer: Viewer,
+        digest: &Digest,
+    ) -> Result<Option<Repository>> {
         match viewer {
             Viewer::All => {
                 self.first(
-                    "SELECT b.id, b.digest, b.size_bytes, b.storage_key FROM blobs b
+                    "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
                      JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
                      WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL LIMIT 1",
                     values![digest],
-                    blob,
+                    repository,
                 )
                 .await
             }
             Viewer::Public => {
                 self.first(
-                    "SELECT b.id, b.digest, b.size_bytes, b.storage_key FROM blobs b
+                    "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
                      JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
                      WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL
                        AND r.visibility = 'public' LIMIT 1",
                     values![digest],
-                    blob,
+                    repository,
                 )
                 .await
             }
             Viewer::Account(account) => {
                 self.first(
-                    "SELECT b.id, b.digest, b.size_bytes, b.storage_key FROM blobs b
+                    "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
                      JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
                      WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL
                        AND (r.visibility = 'public' OR r.namespace_id = $2 OR EXISTS (
                            SELECT 1 FROM organization_members m
                            WHERE m.organization_id = r.namespace_id AND m.user_id = $2)) LIMIT 1",
                     values![digest, account.0],
-                    blob,
+                    repository,
                 )
                 .await
             }

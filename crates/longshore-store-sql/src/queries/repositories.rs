@@ -15,7 +15,7 @@ use super::overfull;
 use crate::sqlite::is_unique_violation;
 use crate::tx::{Row, SqlTx, values};
 
-fn repository(row: &Row<'_>) -> Result<Repository> {
+pub(super) fn repository(row: &Row<'_>) -> Result<Repository> {
     Ok(Repository {
         id: RepositoryId(row.int(0)?),
         namespace_id: AccountId(row.int(1)?),

@@ -1,0 +1,281 @@
+use std::time::Duration;
+
+use longshore_domain::Error;
+use longshore_domain::digest::{Algorithm, Digest};
+use longshore_domain::error::Unauthenticated;
+use longshore_services::authentication::{Caller, UploadCaller};
+use longshore_services::uploads::Chunk;
+use longshore_testkit::registry::{TestRegistry, broken_chunk, chunk, name};
+use std::sync::Arc;
+
+fn by(caller: &Arc<Caller>) -> UploadCaller {
+    UploadCaller { caller: Arc::clone(caller), validity: None }
+}
+
+fn at(start: u64, content: &[u8]) -> Chunk {
+    Chunk { start: Some(start), length: Some(content.len() as u64), ..chunk(content) }
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_after_a_broken_connection_and_a_restart() {
+    let mut registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    let content: Vec<u8> = (0..400_000_u32).map(|i| (i % 251) as u8).collect();
+    let digest = Digest::of(Algorithm::Sha256, &content);
+    let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let broken = registry
+        .services
+        .append_to_upload(&by(&alice), &app, upload.id, broken_chunk(&content[..150_000]))
+        .await;
+    assert!(matches!(broken, Err(Error::BodyInterrupted)));
+    registry.restart().await;
+    let alice = registry.sign_in("alice").await;
+    let state = registry.services.get_upload(&by(&alice), &app, upload.id).await.unwrap();
+    assert_eq!(state.offset_bytes, 150_000, "what arrived is kept");
+    registry
+        .services
+        .append_to_upload(&by(&alice), &app, upload.id, at(150_000, &content[150_000..300_000]))
+        .await
+        .unwrap();
+    registry
+        .services
+        .finish_upload(&by(&alice), &app, upload.id, &digest, at(300_000, &content[300_000..]))
+        .await
+        .unwrap();
+    assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), content);
+}
+
+#[tokio::test]
+async fn abuse_09_chunks_out_of_order_are_refused_and_change_nothing() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    registry.services.append_to_upload(&by(&alice), &app, upload.id, at(0, b"hello")).await.unwrap();
+    for start in [0, 4, 6, u64::MAX - 10] {
+        let refused = registry.services.append_to_upload(&by(&alice), &app, upload.id, at(start, b"x")).await;
+        assert!(matches!(refused, Err(Error::UploadOffset { offset_bytes: 5 })), "{start}");
+    }
+    let too_long = Chunk { length: Some(2), ..chunk(b"too long") };
+    assert!(matches!(
+        registry.services.append_to_upload(&by(&alice), &app, upload.id, too_long).await,
+        Err(Error::SizeMismatch { .. })
+    ));
+    let too_short = Chunk { length: Some(100), ..chunk(b"short") };
+    assert!(matches!(
+        registry.services.append_to_upload(&by(&alice), &app, upload.id, too_short).await,
+        Err(Error::SizeMismatch { .. })
+    ));
+    assert_eq!(registry.services.get_upload(&by(&alice), &app, upload.id).await.unwrap().offset_bytes, 5);
+    let digest = Digest::of(Algorithm::Sha256, b"hello world");
+    registry.services.finish_upload(&by(&alice), &app, upload.id, &digest, at(5, b" world")).await.unwrap();
+    assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"hello world");
+}
+
+#[tokio::test]
+async fn a_wrong_digest_is_refused_and_leaves_nothing_behind() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let wrong = Digest::of(Algorithm::Sha256, b"something else");
+    let refused = registry.services.push_blob(&alice, &name("alice/app"), &wrong, chunk(b"content")).await;
+    assert!(matches!(refused, Err(Error::DigestMismatch { .. })));
+    assert!(registry.read_blob(&alice, "alice/app", &wrong).await.is_err());
+    registry.services.collect_garbage().await.unwrap();
+    assert_eq!(registry.stored_files().len(), 0);
+}
+
+#[tokio::test]
+async fn sha512_works_also_for_an_upload_that_began_as_sha256() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    let digest = Digest::of(Algorithm::Sha512, b"hello world");
+    let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    registry.services.append_to_upload(&by(&alice), &app, upload.id, chunk(b"hello ")).await.unwrap();
+    registry.services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b"world")).await.unwrap();
+    assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"hello world");
+}
+
+#[tokio::test]
+async fn abuse_08_an_upload_belongs_to_whoever_began_it_and_to_its_repository() {
+    let registry = TestRegistry::new().await;
+    let (alice, bob) = (registry.sign_in("alice").await, registry.sign_in("bob").await);
+    let admin = registry.sign_in("admin").await;
+    let app = name("alice/app");
+    let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let services = &registry.services;
+    // Another tenant, an administrator who did not begin it, and nobody.
+    assert!(matches!(services.get_upload(&by(&bob), &app, upload.id).await, Err(Error::Denied(_))));
+    assert!(matches!(services.get_upload(&by(&admin), &app, upload.id).await, Err(Error::UploadUnknown)));
+    let anonymous = Arc::new(Caller::anonymous());
+    assert!(matches!(
+        services.cancel_upload(&by(&anonymous), &app, upload.id).await,
+        Err(Error::Unauthenticated(_))
+    ));
+    // The same person through another repository.
+    assert!(matches!(
+        services.get_upload(&by(&alice), &name("alice/other"), upload.id).await,
+        Err(Error::UploadUnknown)
+    ));
+    // After completion it is gone.
+    let digest = Digest::of(Algorithm::Sha256, b"x");
+    services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b"x")).await.unwrap();
+    let again = services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b"x")).await;
+    assert!(matches!(again, Err(Error::UploadUnknown)));
+}
+
+#[tokio::test]
+async fn an_upload_outlives_the_token_that_began_it_but_not_its_owners_rights() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    let scope = longshore_services::tokens::RequestedScope::parse("repository:alice/app:pull,push").unwrap();
+    let none = longshore_services::tokens::Refresh::None;
+    let token = services.issue_token(&alice, std::slice::from_ref(&scope), none).await.unwrap().token;
+    let caller = services.authenticate_bearer(&token).await.unwrap();
+    let upload = services.begin_upload(&caller, &app, Algorithm::Sha256).await.unwrap();
+    registry.clock.advance(Duration::from_secs(3600));
+    assert!(services.authenticate_bearer(&token).await.is_err(), "it has expired");
+    let late = services.authenticate_bearer_for_upload(&token).await.unwrap();
+    services.append_to_upload(&late, &app, upload.id, chunk(b"hello")).await.unwrap();
+    // It is good for this upload only.
+    let young = services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let refused = services.append_to_upload(&late, &app, young.id, chunk(b"x")).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated(Unauthenticated::InvalidToken))));
+    // And not once its owner is switched off.
+    let operator = longshore_domain::credential::Principal::Operator;
+    let off = longshore_services::accounts::UserChange::Disable;
+    services.change_user(&operator, &"alice".parse().unwrap(), off).await.unwrap();
+    let refused = services.append_to_upload(&late, &app, upload.id, chunk(b"x")).await;
+    assert!(matches!(refused, Err(Error::Unauthenticated(_))));
+}
+
+#[tokio::test]
+async fn a_later_request_takes_an_upload_over_from_one_that_hangs() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let hanging = {
+        use futures::StreamExt;
+        let (services, alice, app, id) =
+            (Arc::clone(&registry.services), Arc::clone(&alice), app.clone(), upload.id);
+        let body = futures::stream::iter([Ok(bytes::Bytes::from_static(b"hello"))])
+            .chain(futures::stream::pending());
+        let hanging = Chunk { start: Some(0), length: None, body: Box::pin(body) };
+        tokio::spawn(async move { services.append_to_upload(&by(&alice), &app, id, hanging).await })
+    };
+    // The hanging request has its turn once it shows in the state that it saves when it is taken over.
+    let state = loop {
+        let state = registry.services.get_upload(&by(&alice), &app, upload.id).await.unwrap();
+        if state.offset_bytes > 0 || hanging.is_finished() {
+            break state;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(matches!(hanging.await.unwrap(), Err(Error::Conflict(_))));
+    let digest = Digest::of(Algorithm::Sha256, b"hello world");
+    let rest = &b"hello world"[usize::try_from(state.offset_bytes).unwrap()..];
+    registry
+        .services
+        .finish_upload(&by(&alice), &app, upload.id, &digest, at(state.offset_bytes, rest))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn abuse_10_one_digest_pushed_by_many_at_once_is_stored_once() {
+    let registry = Arc::new(TestRegistry::new().await);
+    let alice = registry.sign_in("alice").await;
+    let content = vec![7; 200_000];
+    let digest = Digest::of(Algorithm::Sha256, &content);
+    let mut pushes = Vec::new();
+    for number in 0..30 {
+        let (registry, alice, content) = (Arc::clone(&registry), Arc::clone(&alice), content.clone());
+        pushes.push(tokio::spawn(async move {
+            let repository = format!("alice/app{}", number % 3);
+            if number % 5 == 4 {
+                // This one dies on the way.
+                let upload = registry
+                    .services
+                    .begin_upload(&alice, &name(&repository), Algorithm::Sha256)
+                    .await
+                    .unwrap();
+                let _ = registry
+                    .services
+                    .append_to_upload(
+                        &by(&alice),
+                        &name(&repository),
+                        upload.id,
+                        broken_chunk(&content[..1000]),
+                    )
+                    .await;
+                return;
+            }
+            registry.push_blob(&alice, &repository, &content).await.unwrap();
+        }));
+    }
+    for push in pushes {
+        push.await.unwrap();
+    }
+    for repository in ["alice/app0", "alice/app1", "alice/app2"] {
+        assert_eq!(registry.read_blob(&alice, repository, &digest).await.unwrap(), content);
+    }
+    registry.clock.advance(Duration::from_secs(2 * 24 * 3600 - 1));
+    registry.services.collect_garbage().await.unwrap();
+    assert!(registry.stored_files().len() <= 1, "{:?}", registry.stored_files());
+}
+
+#[tokio::test]
+async fn a_push_interrupted_at_any_store_call_leaves_nothing_half_and_succeeds_when_repeated() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    for n in 1.. {
+        let content = format!("content {n}").repeat(10_000).into_bytes();
+        let digest = Digest::of(Algorithm::Sha256, &content);
+        registry.fuse.fail_at(n);
+        let pushed = registry.push_blob(&alice, "alice/app", &content).await;
+        let fault_happened = registry.fuse.is_burnt();
+        registry.fuse.fail_at(0);
+        match (&pushed, fault_happened) {
+            (Ok(_), true) => {}
+            (Ok(_), false) => break,
+            (Err(error), _) => {
+                assert!(error.is_fault(), "{error}");
+                assert!(
+                    registry.read_blob(&alice, "alice/app", &digest).await.is_err(),
+                    "fault {n}: it is visible"
+                );
+            }
+        }
+        registry.push_blob(&alice, "alice/app", &content).await.unwrap();
+        assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), content);
+    }
+    let report =
+        registry.services.verify(&longshore_domain::credential::Principal::Operator, &|_| {}).await.unwrap();
+    assert_eq!(report.findings, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_blob_that_is_too_large_is_refused() {
+    let registry = TestRegistry::with(|settings| settings.blob_limit_bytes = 100_000).await;
+    let alice = registry.sign_in("alice").await;
+    let refused = registry.push_blob(&alice, "alice/app", &vec![1; 100_001]).await;
+    assert!(matches!(refused, Err(Error::BlobTooLarge { limit_bytes: 100_000 })));
+    registry.push_blob(&alice, "alice/app", &vec![1; 100_000]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_replaced_when_it_is_pushed_again() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let digest = registry.push_blob(&alice, "alice/app", b"precious").await.unwrap();
+    std::fs::write(&registry.stored_files()[0], b"prec").unwrap();
+    let operator = longshore_domain::credential::Principal::Operator;
+    assert_eq!(registry.services.verify(&operator, &|_| {}).await.unwrap().findings_total, 1);
+    registry.push_blob(&alice, "alice/app", b"precious").await.unwrap();
+    assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"precious");
+    assert_eq!(registry.services.verify(&operator, &|_| {}).await.unwrap().findings_total, 0);
+}

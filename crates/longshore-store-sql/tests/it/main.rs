@@ -1,0 +1,128 @@
+//! The SQL texts and the group commit, on real SQLite.
+
+use std::sync::Arc;
+
+use longshore_domain::Error;
+use longshore_domain::ports::metadata::Metadata;
+use longshore_store_sql::{SqliteMetadata, SqliteOptions};
+use rusqlite::Connection;
+
+fn open(folder: &tempfile::TempDir) -> Result<SqliteMetadata, Error> {
+    SqliteMetadata::open(&SqliteOptions { path: folder.path().join("longshore.db") })
+}
+
+/// Finds the SQL texts in the sources of `queries`.
+fn statements() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/queries");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let texts = source.split('"').skip(1).step_by(2);
+        let is_sql = |text: &&str| {
+            ["SELECT ", "INSERT ", "UPDATE ", "DELETE "].iter().any(|verb| text.starts_with(verb))
+        };
+        found.extend(texts.filter(is_sql).map(str::to_owned));
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_statement_can_be_prepared() {
+    let folder = tempfile::tempdir().unwrap();
+    open(&folder).unwrap().close().await;
+    let connection = Connection::open(folder.path().join("longshore.db")).unwrap();
+    let statements = statements();
+    assert!(statements.len() > 100, "only {} statements were found", statements.len());
+    for sql in statements {
+        if let Err(error) = connection.prepare(&sql) {
+            panic!("{error}: {sql}");
+        }
+    }
+}
+
+#[test]
+fn parameters_are_numbered_in_the_order_of_first_use() {
+    for sql in statements() {
+        let mut highest = 0;
+        for part in sql.split('$').skip(1) {
+            let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+            let number: usize = digits.parse().unwrap();
+            assert!(number <= highest + 1, "${number} comes too early: {sql}");
+            highest = highest.max(number);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failing_unit_of_work_undoes_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let metadata: Arc<dyn Metadata> = Arc::new(open(&folder).unwrap());
+    let mut units = Vec::new();
+    for number in 0..200_u32 {
+        let metadata = Arc::clone(&metadata);
+        units.push(tokio::spawn(async move {
+            metadata
+                .write(number, |tx, number| {
+                    Box::pin(async move {
+                        tx.put_setting(&format!("n{number}"), "x").await?;
+                        match number % 3 {
+                            0 => Err(Error::Conflict("on purpose".into())),
+                            1 => panic!("on purpose"),
+                            _ => Ok(()),
+                        }
+                    })
+                })
+                .await
+        }));
+    }
+    for (number, unit) in units.into_iter().enumerate() {
+        assert_eq!(unit.await.unwrap().is_ok(), number % 3 == 2);
+    }
+    for number in 0..200_u32 {
+        let key = format!("n{number}");
+        let found = metadata.look_up(key, |tx, key| Box::pin(tx.find_setting(key))).await.unwrap();
+        assert_eq!(found.is_some(), number % 3 == 2);
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_is_there_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let metadata: Arc<dyn Metadata> = Arc::new(open(&folder).unwrap());
+        metadata.write((), |tx, ()| Box::pin(tx.put_setting("a", "1"))).await.unwrap();
+        // Not closed.
+    }
+    let metadata: Arc<dyn Metadata> = Arc::new(open(&folder).unwrap());
+    let found = metadata.look_up((), |tx, ()| Box::pin(tx.find_setting("a"))).await.unwrap();
+    assert_eq!(found.as_deref(), Some("1"));
+    assert_eq!(metadata.check_integrity().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    open(&folder).unwrap().close().await;
+    let connection = Connection::open(folder.path().join("longshore.db")).unwrap();
+    connection.execute("INSERT INTO migrations VALUES (9999, 'future', 'x')", []).unwrap();
+    drop(connection);
+    assert!(matches!(open(&folder), Err(Error::Conflict(_))));
+}
+
+#[tokio::test]
+async fn a_changed_migration_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    open(&folder).unwrap().close().await;
+    let connection = Connection::open(folder.path().join("longshore.db")).unwrap();
+    connection.execute("UPDATE migrations SET checksum = 'other'", []).unwrap();
+    drop(connection);
+    assert!(matches!(open(&folder), Err(Error::Conflict(_))));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("longshore.db"), vec![b'x'; 5000]).unwrap();
+    let Err(Error::Internal(cause)) = open(&folder) else { panic!("it was opened") };
+    assert!(cause.to_string().contains("damaged"), "{cause}");
+}

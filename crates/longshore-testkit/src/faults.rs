@@ -1,0 +1,99 @@
+//! A blob store that fails at the nth call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use longshore_domain::ports::blobs::{BlobStore, BlobWriter, ByteRange, ByteStream, Staged, StorageKey};
+use longshore_domain::{Error, Result};
+
+/// Counts down to the call that fails. Shared by a store and its writers.
+#[derive(Default)]
+pub struct Fuse(AtomicI64);
+
+impl Fuse {
+    /// Lets the nth call from now fail (1 is the next), and only that one.
+    pub fn fail_at(&self, n: i64) {
+        self.0.store(n, Ordering::SeqCst);
+    }
+
+    /// Tells whether the fault has happened.
+    pub fn is_burnt(&self) -> bool {
+        self.0.load(Ordering::SeqCst) <= 0
+    }
+
+    fn pass(&self) -> Result<()> {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
+            return Err(Error::Unavailable("the test's fault".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Wraps a store.
+pub struct FaultyBlobs {
+    inner: Arc<dyn BlobStore>,
+    fuse: Arc<Fuse>,
+}
+
+impl FaultyBlobs {
+    /// Wraps a store; without a lit fuse it behaves like the wrapped one.
+    pub fn new(inner: Arc<dyn BlobStore>) -> Self {
+        Self { inner, fuse: Arc::default() }
+    }
+
+    /// Gives the fuse.
+    pub fn fuse(&self) -> Arc<Fuse> {
+        Arc::clone(&self.fuse)
+    }
+}
+
+#[async_trait]
+impl BlobStore for FaultyBlobs {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+    async fn open_writer(&self, staged: &Staged) -> Result<Box<dyn BlobWriter>> {
+        self.fuse.pass()?;
+        let inner = self.inner.open_writer(staged).await?;
+        Ok(Box::new(FaultyWriter { inner, fuse: self.fuse() }))
+    }
+    async fn finish(&self, staged: &Staged) -> Result<()> {
+        self.fuse.pass()?;
+        self.inner.finish(staged).await
+    }
+    async fn read(&self, key: StorageKey, range: ByteRange) -> Result<ByteStream> {
+        self.fuse.pass()?;
+        self.inner.read(key, range).await
+    }
+    async fn find_size(&self, key: StorageKey) -> Result<Option<u64>> {
+        self.fuse.pass()?;
+        self.inner.find_size(key).await
+    }
+    async fn delete(&self, key: StorageKey, state: &[u8]) -> Result<()> {
+        self.fuse.pass()?;
+        self.inner.delete(key, state).await
+    }
+    async fn check(&self) -> Result<()> {
+        self.fuse.pass()?;
+        self.inner.check().await
+    }
+}
+
+struct FaultyWriter {
+    inner: Box<dyn BlobWriter>,
+    fuse: Arc<Fuse>,
+}
+
+#[async_trait]
+impl BlobWriter for FaultyWriter {
+    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+        self.fuse.pass()?;
+        self.inner.write(pieces).await
+    }
+    async fn sync(&mut self) -> Result<Vec<u8>> {
+        self.fuse.pass()?;
+        self.inner.sync().await
+    }
+}

@@ -1,0 +1,171 @@
+//! A registry in a temporary folder, on real stores, with a clock that is moved by hand.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use longshore_domain::credential::Principal;
+use longshore_domain::digest::{Algorithm, Digest};
+use longshore_domain::name::RepositoryName;
+use longshore_domain::ports::blobs::ByteRange;
+use longshore_domain::{Error, Result};
+use longshore_services::authentication::Caller;
+use longshore_services::manifests::{Condition, ManifestPush, PushedManifest};
+use longshore_services::settings::PasswordHashing;
+use longshore_services::uploads::Chunk;
+use longshore_services::{Adapters, Services, Settings};
+use longshore_store_blob::{FsBlobs, FsOptions};
+use longshore_store_sql::{SqliteMetadata, SqliteOptions};
+use tempfile::TempDir;
+
+use crate::chance::{MockClock, SeededEntropy};
+use crate::faults::{FaultyBlobs, Fuse};
+
+/// Password of every user that a test creates.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A registry for one test.
+pub struct TestRegistry {
+    /// The operations.
+    pub services: Arc<Services>,
+    /// Its clock.
+    pub clock: Arc<MockClock>,
+    /// Lets a call of the blob store fail.
+    pub fuse: Arc<Fuse>,
+    /// Goes on across restarts, as real chance does not repeat itself either.
+    entropy: Arc<SeededEntropy>,
+    folder: Arc<TempDir>,
+    settings: Settings,
+}
+
+fn open(
+    folder: &TempDir,
+    clock: &Arc<MockClock>,
+    entropy: &Arc<SeededEntropy>,
+    settings: &Settings,
+) -> (Arc<Services>, Arc<Fuse>) {
+    let metadata = SqliteMetadata::open(&SqliteOptions { path: folder.path().join("longshore.db") }).unwrap();
+    let blobs =
+        FaultyBlobs::new(Arc::new(FsBlobs::open(&FsOptions { root: folder.path().join("blobs") }).unwrap()));
+    let fuse = blobs.fuse();
+    let adapters = Adapters {
+        metadata: Arc::new(metadata),
+        blobs: Arc::new(blobs),
+        clock: Arc::clone(clock) as _,
+        entropy: Arc::clone(entropy) as _,
+    };
+    (Arc::new(Services::new(adapters, settings.clone())), fuse)
+}
+
+impl TestRegistry {
+    /// Makes a registry with the users `alice` and `bob` and the organization `acme`, owned by `alice`.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// Makes such a registry with changed settings.
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
+            password_hashing: PasswordHashing { memory_kib: 64, passes: 1 },
+            ..Settings::default()
+        };
+        change(&mut settings);
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let clock = Arc::new(MockClock::default());
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let (services, fuse) = open(&folder, &clock, &entropy, &settings);
+        services.prepare(Some(PASSWORD)).await.unwrap();
+        for name in ["alice", "bob"] {
+            services
+                .create_user(&Principal::Operator, &name.parse().unwrap(), PASSWORD, false)
+                .await
+                .unwrap();
+        }
+        services
+            .create_organization(&Principal::Operator, &"acme".parse().unwrap(), &"alice".parse().unwrap())
+            .await
+            .unwrap();
+        Self { services, clock, fuse, entropy, folder, settings }
+    }
+
+    /// Closes the registry and opens it again, like a restart.
+    pub async fn restart(&mut self) {
+        self.services.close().await;
+        self.reopen().await;
+    }
+
+    /// Opens the registry again without closing it first, as after a crash of the process.
+    /// What was promised is there; what waits in memory is lost.
+    pub async fn reopen(&mut self) {
+        let (services, fuse) = open(&self.folder, &self.clock, &self.entropy, &self.settings);
+        services.prepare(None).await.unwrap();
+        self.services = services;
+        self.fuse = fuse;
+    }
+
+    /// Signs a user in by password.
+    pub async fn sign_in(&self, name: &str) -> Arc<Caller> {
+        self.services.authenticate_basic(name, PASSWORD, None).await.unwrap()
+    }
+
+    /// Pushes a blob in one request.
+    pub async fn push_blob(&self, caller: &Caller, repository: &str, content: &[u8]) -> Result<Digest> {
+        let digest = Digest::of(Algorithm::Sha256, content);
+        self.services.push_blob(caller, &name(repository), &digest, chunk(content)).await
+    }
+
+    /// Pushes a manifest under a tag or digest.
+    pub async fn push_manifest(
+        &self,
+        caller: &Caller,
+        repository: &str,
+        reference: &str,
+        content: &str,
+    ) -> Result<PushedManifest> {
+        let push = ManifestPush {
+            reference: reference.parse()?,
+            tags: Vec::new(),
+            media_type: None,
+            content: Bytes::copy_from_slice(content.as_bytes()),
+            condition: Condition::None,
+        };
+        self.services.push_manifest(caller, &name(repository), push).await
+    }
+
+    /// Reads a whole blob.
+    pub async fn read_blob(&self, caller: &Caller, repository: &str, digest: &Digest) -> Result<Vec<u8>> {
+        let blob = self.services.get_blob(caller, &name(repository), digest).await?;
+        let mut stream = self.services.read_blob(&blob, ByteRange { start: 0, end: blob.size_bytes }).await?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece?);
+        }
+        Ok(bytes)
+    }
+
+    /// Lists the files of the blob folder.
+    pub fn stored_files(&self) -> Vec<PathBuf> {
+        let shards = std::fs::read_dir(self.folder.path().join("blobs")).unwrap();
+        let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+        files.map(|file| file.unwrap().path()).collect()
+    }
+}
+
+/// Parses the name of a repository.
+pub fn name(text: &str) -> RepositoryName {
+    text.parse().unwrap()
+}
+
+/// Makes a chunk of bytes in memory.
+pub fn chunk(content: &[u8]) -> Chunk {
+    let pieces: Vec<Result<Bytes>> =
+        content.chunks(50_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    Chunk { start: None, length: None, body: Box::pin(stream::iter(pieces)) }
+}
+
+/// Makes a chunk whose connection breaks after some bytes.
+pub fn broken_chunk(content: &[u8]) -> Chunk {
+    let pieces = [Ok(Bytes::copy_from_slice(content)), Err(Error::BodyInterrupted)];
+    Chunk { start: None, length: None, body: Box::pin(stream::iter(pieces)) }
+}
