@@ -87,9 +87,7 @@ impl PageQuery {
         let invalid = |reason: &str| Error::Invalid { field: "n", reason: reason.into() };
         let n = match query.first("n") {
             None => None,
-            Some(text)
-                if text.len() <= 20 && !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) =>
-            {
+            Some(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
                 Some(text.parse::<u64>().unwrap_or(u64::MAX))
             }
             Some(_) => return Err(invalid("must be a number of entries, 0 or more")),

@@ -2,11 +2,15 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -21,7 +25,7 @@ use longshore_api_common::origin::{Origin, is_authority};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +37,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEADER: Duration = Duration::from_secs(60);
 /// Read buffer of a connection; the header of a request must fit.
 const BUFFER_BYTES: usize = 64 << 10;
+/// How much and how long a refused client may still send.
+const DRAIN_BYTES: usize = 16 << 20;
+const DRAIN: Duration = Duration::from_secs(5);
 /// Wait after a failed accept (no file descriptors).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -155,11 +162,78 @@ impl Server {
         let client = self.clients.describe(peer, authority, request.headers());
         let request_id = Arc::clone(&client.request_id);
         request.extensions_mut().insert(client);
-        let mut response = self.dispatch.answer(request.map(RequestBody::new)).await;
+        let (request, left_over) = returnable(request);
+        let mut response = self.dispatch.answer(request).await;
+        if response.status().is_client_error() || response.status().is_server_error() {
+            tokio::spawn(drain(left_over));
+        }
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
         Ok(response)
+    }
+}
+
+/// Makes a request's body come back when whoever answers drops it unread.
+fn returnable(request: Request<Incoming>) -> (Request<RequestBody>, Option<oneshot::Receiver<Incoming>>) {
+    if request.body().is_end_stream() {
+        return (request.map(RequestBody::new), None);
+    }
+    let (home, left_over) = oneshot::channel();
+    let wrap = |body| RequestBody::new(Returnable { body: Some(body), home: Some(home) });
+    (request.map(wrap), Some(left_over))
+}
+
+/// Reads on, for a while, what a client still sends after it was refused; otherwise the connection would be
+/// reset, and many clients would not get to see why they were refused.
+async fn drain(left_over: Option<oneshot::Receiver<Incoming>>) {
+    let Some(left_over) = left_over else { return };
+    let Ok(mut body) = left_over.await else { return };
+    let mut room = DRAIN_BYTES;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            room = room.saturating_sub(frame.data_ref().map_or(0, bytes::Bytes::len));
+            if room == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN, reading).await;
+}
+
+struct Returnable {
+    body: Option<Incoming>,
+    home: Option<oneshot::Sender<Incoming>>,
+}
+
+impl Body for Returnable {
+    type Data = bytes::Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<bytes::Bytes>, hyper::Error>>> {
+        match self.body.as_mut() {
+            Some(body) => Pin::new(body).poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+impl Drop for Returnable {
+    fn drop(&mut self) {
+        if let (Some(body), Some(home)) = (self.body.take(), self.home.take()) {
+            let _ = home.send(body);
+        }
     }
 }
 

@@ -150,6 +150,7 @@ fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepar
     let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
     println!("longshore {} is ready", env!("CARGO_PKG_VERSION"));
     println!("  registry  {url}");
+    println!("  listens   {scheme}://{shown}");
     println!("  data      {}", data.display());
     match prepared {
         Prepared::Before => return,
@@ -166,8 +167,8 @@ fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepar
     println!();
     println!("Try next:");
     println!("  docker login {host} --username {ADMINISTRATOR}");
-    println!("  docker tag alpine {host}/{ADMINISTRATOR}/alpine");
-    println!("  docker push {host}/{ADMINISTRATOR}/alpine");
+    println!("  docker tag alpine {host}/alpine");
+    println!("  docker push {host}/alpine");
 }
 
 /// Open connections, read when the metrics are.

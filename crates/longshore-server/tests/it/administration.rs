@@ -1,0 +1,168 @@
+//! Administration commands, beside a running server and on a stopped one.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use crate::server::{PASSWORD, Server, binary, user};
+
+fn error(output: &std::process::Output) -> String {
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn users_organizations_and_tokens_are_managed_beside_a_running_server() {
+    let server = Server::new();
+    let names = |kind: &str| {
+        server
+            .admin(&[kind, "list"])
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names("user"), ["admin", "alice", "bob"]);
+    assert_eq!(names("org"), ["acme", "library"]);
+    let created = server.admin(&["user", "create", "carol"]);
+    let password = created["password"].as_str().unwrap();
+    server.get("/v2/", &format!("carol:{password}")).expect(200);
+    server.admin(&["user", "disable", "carol"]);
+    server.get("/v2/", &format!("carol:{password}")).expect(401);
+    assert_eq!(server.admin(&["user", "show", "carol"])["active"], false);
+    server.admin(&["user", "enable", "carol"]);
+    server.admin_with_input(&["user", "password", "carol", "--password-stdin"], "a new password\n");
+    server.get("/v2/", &format!("carol:{password}")).expect(401);
+    server.get("/v2/", "carol:a new password").expect(200);
+    server.admin(&["org", "set-member", "acme", "carol", "--role", "editor"]);
+    server.push_blob("carol:a new password", "acme/app", b"x");
+    assert_eq!(server.admin(&["org", "show", "acme"])["members"][1]["role"], "editor");
+    server.admin(&["org", "remove-member", "acme", "carol"]);
+    let token = server.admin(&[
+        "token",
+        "create",
+        "acme",
+        "--label",
+        "ci",
+        "--scope",
+        "repo:write",
+        "--expires-in-days",
+        "30",
+    ]);
+    let secret = format!("acme:{}", token["token"].as_str().unwrap());
+    server.push_blob(&secret, "acme/app", b"y");
+    server.send("DELETE", "/v2/acme/app/manifests/x", &secret, &[], b"").expect(403);
+    let id = token["id"].as_str().unwrap();
+    assert_eq!(server.admin(&["token", "list", "acme"])[0]["label"], "ci");
+    server.admin(&["token", "disable", "acme", id]);
+    server.get("/v2/", &secret).expect(401);
+    server.admin(&["token", "enable", "acme", id]);
+    server.get("/v2/", &secret).expect(200);
+    server.admin(&["token", "delete", "acme", id]);
+    server.get("/v2/", &secret).expect(401);
+    server.admin(&["user", "delete", "carol"]);
+    server.admin(&["repo", "create", "acme/open", "--visibility", "public"]);
+    assert_eq!(server.admin(&["repo", "show", "acme/open"])["visibility"], "public");
+    server.admin(&["repo", "delete", "acme/open"]);
+    let audit = server.admin(&["audit", "list", "--account", "acme"]);
+    assert_eq!(audit[0]["action"], "repo.delete");
+    assert!(!audit.to_string().contains(&secret[5..]), "secrets never appear");
+    server.admin(&["key", "rotate"]);
+    server.admin(&["gc", "run", "--dry-run"]);
+    server.admin(&["gc", "run"]);
+    assert_eq!(server.admin(&["gc", "status"])["uploads_in_progress"], 0);
+    assert_eq!(server.admin(&["verify"])["problems"], 0);
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let server = Server::new();
+    let cases: &[(&[&str], &str)] = &[
+        (&["user", "create", "users"], "reserved"),
+        (&["user", "create", "alice"], "already exists"),
+        (&["user", "create", "Bad Name"], "lower-case"),
+        (&["user", "show", "nobody"], "no user"),
+        (&["user", "disable", "admin"], "last active administrator"),
+        (&["org", "create", "x", "--owner", "nobody"], "no user"),
+        (&["org", "set-member", "acme", "bob", "--role", "king"], "owner, editor or member"),
+        (&["org", "remove-member", "acme", "alice"], "needs an owner"),
+        (&["token", "create", "alice", "--label", "x", "--scope", "all"], "repo:read"),
+        (&["token", "show", "alice", "nonsense"], "no access token"),
+        (&["repo", "show", "acme/none"], "does not exist"),
+        (&["tag", "history", "acme/none", "x"], "does not exist"),
+        (&["audit", "list", "--account", "nobody"], "no user"),
+    ];
+    for (arguments, expected) in cases {
+        let message = error(&server.try_admin(arguments, ""));
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+    let short = error(&server.try_admin(&["user", "create", "dave", "--password-stdin"], "short"));
+    assert!(short.contains("at least 10 characters"), "{short}");
+}
+
+#[test]
+fn commands_work_on_a_stopped_server_and_are_there_when_it_runs_again() {
+    let mut server = Server::new();
+    assert!(server.stop().success());
+    assert!(!server.data().join("admin.sock").exists());
+    server.admin_with_input(&["user", "create", "carol", "--password-stdin"], PASSWORD);
+    server.start_again();
+    server.get("/v2/", &user("carol")).expect(200);
+}
+
+#[test]
+fn two_servers_never_open_one_data_folder() {
+    let server = Server::bare(&[]);
+    let second = Command::new(binary())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(server.data())
+        .output()
+        .unwrap();
+    assert!(error(&second).contains("another longshore process uses the data folder"));
+    server.get("/healthz", "").expect(200);
+}
+
+#[test]
+fn the_data_folder_and_its_socket_are_the_owners_only() {
+    let server = Server::bare(&[]);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(server.data()), 0o700);
+    assert_eq!(mode(&server.data().join("admin.sock")), 0o600);
+}
+
+#[test]
+fn a_long_path_to_the_data_folder_works() {
+    let server = Server::bare_at(&"long".repeat(40), &[]);
+    assert_eq!(server.admin(&["user", "list"])[0]["name"], "admin");
+}
+
+#[test]
+fn without_a_registry_commands_say_how_to_get_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(binary()).args(["user", "list", "--data"]).arg(folder.path()).output().unwrap();
+    assert!(error(&output).contains("longshore serve"));
+}
+
+#[test]
+fn client_commands_speak_http() {
+    let server = Server::new();
+    server.push_blob(&user("alice"), "alice/app", b"{}");
+    server
+        .push_manifest(&user("alice"), "alice/app", "v1", &longshore_testkit::images::image(b"{}", &[]))
+        .expect(201);
+    let run = |arguments: &[&str], password: &str| {
+        Command::new(binary())
+            .arg("client")
+            .args(arguments)
+            .args(["--json", "--registry", &server.url, "--username", "alice"])
+            .env("LONGSHORE_PASSWORD", password)
+            .output()
+            .unwrap()
+    };
+    let json =
+        |output: std::process::Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+    assert_eq!(json(run(&["repositories"], PASSWORD))["repositories"][0], "alice/app");
+    assert_eq!(json(run(&["tags", "alice/app"], PASSWORD))["tags"][0], "v1");
+    assert_eq!(json(run(&["manifest", "alice/app:v1"], PASSWORD))["schemaVersion"], 2);
+    assert!(error(&run(&["tags", "alice/app"], "wrong password")).contains("wrong"));
+}

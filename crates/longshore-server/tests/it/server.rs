@@ -1,0 +1,304 @@
+//! A running `longshore` and a small HTTP client for it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use longshore_domain::digest::{Algorithm, Digest};
+use serde_json::Value;
+use tempfile::TempDir;
+use ureq::Agent;
+use ureq::http::{HeaderMap, Request, Response};
+
+/// Password of `admin` and of every user that a test creates.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A running server with a data folder of its own.
+pub struct Server {
+    child: Child,
+    /// Ends with the server.
+    _folder: Arc<TempDir>,
+    data: PathBuf,
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    arguments: Vec<String>,
+    file_limit: Option<u64>,
+    agent: Agent,
+}
+
+/// A response with its body.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+    /// The code of the first error.
+    pub fn code(&self) -> String {
+        self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
+    }
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+}
+
+pub fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_longshore"))
+}
+
+fn start(data: &Path, arguments: &[String], file_limit: Option<u64>) -> (Child, String) {
+    let mut command = match file_limit {
+        None => Command::new(binary()),
+        Some(bytes) => {
+            let mut shell = Command::new("bash");
+            // Counted in KiB. The signal is ignored, so that the write fails instead.
+            shell
+                .args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes >> 10)])
+                .arg(binary());
+            shell
+        }
+    };
+    let mut child = command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .args(arguments)
+        .env("LONGSHORE_ADMIN_PASSWORD", PASSWORD)
+        .env("LONGSHORE_LOG_LEVEL", "warn")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = lines
+        .find_map(|line| line.ok()?.trim().strip_prefix("listens ").map(|url| url.trim().to_owned()))
+        .expect("the server says where it listens");
+    // The rest is read so that the server never blocks on it.
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, url)
+}
+
+impl Server {
+    /// Starts a server with the users `alice` and `bob` and the organization `acme`, owned by `alice`.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts such a server with further arguments.
+    pub fn with(arguments: &[&str]) -> Self {
+        let server = Self::bare(arguments);
+        server.create_accounts();
+        server
+    }
+
+    fn create_accounts(&self) {
+        for user in ["alice", "bob"] {
+            self.admin_with_input(&["user", "create", user, "--password-stdin"], PASSWORD);
+        }
+        self.admin(&["org", "create", "acme", "--owner", "alice"]);
+    }
+
+    /// Starts a server with its administrator only.
+    pub fn bare(arguments: &[&str]) -> Self {
+        Self::bare_at("data", arguments)
+    }
+
+    /// Starts such a server with its data at a path below a temporary folder.
+    pub fn bare_at(path: &str, arguments: &[&str]) -> Self {
+        Self::started(path, arguments, None)
+    }
+
+    /// Starts a server with its users, whose files cannot grow past a limit.
+    pub fn limited_files(limit_bytes: u64) -> Self {
+        let server = Self::started("data", &[], Some(limit_bytes));
+        server.create_accounts();
+        server
+    }
+
+    fn started(path: &str, arguments: &[&str], file_limit: Option<u64>) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let data = folder.path().join(path);
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        let (child, url) = start(&data, &arguments, file_limit);
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(120)));
+        Self { child, _folder: folder, data, url, arguments, file_limit, agent: config.build().into() }
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    pub fn host(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Kills the server at once.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub fn stop(&mut self) -> std::process::ExitStatus {
+        self.signal("TERM");
+        self.child.wait().unwrap()
+    }
+
+    /// Waits for a stop that was asked for before.
+    pub fn stop_already_asked(&mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Starts the server again on the same data, on a new port.
+    pub fn start_again(&mut self) {
+        let (child, url) = start(&self.data, &self.arguments, self.file_limit);
+        self.child = child;
+        self.url = url;
+    }
+
+    /// Runs an administration command and gives its JSON.
+    #[track_caller]
+    pub fn admin(&self, arguments: &[&str]) -> Value {
+        self.admin_with_input(arguments, "")
+    }
+
+    #[track_caller]
+    pub fn admin_with_input(&self, arguments: &[&str], input: &str) -> Value {
+        let output = self.try_admin(arguments, input);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    pub fn try_admin(&self, arguments: &[&str], input: &str) -> Output {
+        use std::io::Write;
+        let mut child = Command::new(binary())
+            .args(arguments)
+            .args(["--json", "--data"])
+            .arg(self.data())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// Sends a request as a user (`user:secret`), with a bearer token (`Bearer …`), or as nobody (empty).
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        user: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        self.try_send(method, path, user, headers, body).unwrap()
+    }
+
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        user: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
+        let mut request = Request::builder().method(method).uri(url);
+        if user.starts_with("Bearer ") {
+            request = request.header("authorization", user);
+        } else if !user.is_empty() {
+            request = request.header("authorization", format!("Basic {}", base64(user)));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).unwrap();
+        let configured = self.agent.configure_request(request).allow_non_standard_methods(true).build();
+        let response: Response<ureq::Body> = self.agent.run(configured)?;
+        let (parts, body) = response.into_parts();
+        let mut bytes = Vec::new();
+        body.into_reader().read_to_end(&mut bytes)?;
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes })
+    }
+
+    pub fn get(&self, path: &str, user: &str) -> Answer {
+        self.send("GET", path, user, &[], b"")
+    }
+
+    /// Gets a bearer token.
+    pub fn token(&self, user: &str, scopes: &[&str]) -> String {
+        let scopes: Vec<String> = scopes.iter().map(|scope| format!("scope={scope}")).collect();
+        let answer = self.get(&format!("/token?service=longshore&{}", scopes.join("&")), user).expect(200);
+        format!("Bearer {}", answer.json()["token"].as_str().unwrap())
+    }
+
+    /// Pushes a blob in one request.
+    #[track_caller]
+    pub fn push_blob(&self, user: &str, repository: &str, content: &[u8]) -> Digest {
+        let digest = Digest::of(Algorithm::Sha256, content);
+        self.send("POST", &format!("/v2/{repository}/blobs/uploads/?digest={digest}"), user, &[], content)
+            .expect(201);
+        digest
+    }
+
+    #[track_caller]
+    pub fn push_manifest(&self, user: &str, repository: &str, reference: &str, content: &str) -> Answer {
+        let media_type =
+            serde_json::from_str::<Value>(content).unwrap()["mediaType"].as_str().unwrap().to_owned();
+        let headers = [("content-type", media_type.as_str())];
+        self.send(
+            "PUT",
+            &format!("/v2/{repository}/manifests/{reference}"),
+            user,
+            &headers,
+            content.as_bytes(),
+        )
+    }
+
+    /// Waits until a condition holds.
+    pub fn wait_for(&self, what: &str, condition: impl Fn() -> bool) {
+        let began_at = Instant::now();
+        while !condition() {
+            assert!(began_at.elapsed() < Duration::from_secs(30), "waited in vain for: {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Gives `name:PASSWORD`.
+pub fn user(name: &str) -> String {
+    format!("{name}:{PASSWORD}")
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
