@@ -43,7 +43,7 @@ impl Body for Streamed {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
         self.bytes.as_mut().poll_next(context).map(|next| {
             next.map(|piece| {
-                let piece = piece.inspect_err(|error| log_broken_stream(error))?;
+                let piece = piece.inspect_err(log_broken_stream)?;
                 self.remaining = self.remaining.saturating_sub(piece.len() as u64);
                 Ok(Frame::data(piece))
             })

@@ -255,7 +255,6 @@ fn run_in_savepoint(connection: &mut Connection, work: &Work) -> (Answer, bool) 
     let mut tx = SqlTx::on_sqlite(connection);
     let answer = run_unit(&mut tx, work);
     let changed = tx.authority_changed;
-    drop(tx);
     let end = if answer.is_ok() { "RELEASE unit" } else { "ROLLBACK TO unit; RELEASE unit" };
     match connection.execute_batch(end) {
         Ok(()) => (answer, changed),

@@ -1,6 +1,8 @@
 //! What tests need: a clock that is moved by hand, chance with a seed, stores that fail on call, a registry in a
 //! temporary folder, and the suites that every implementation of a port must pass.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 pub mod blob_suite;
 pub mod chance;
 pub mod faults;

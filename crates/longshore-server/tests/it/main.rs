@@ -1,5 +1,7 @@
 //! End to end: the real binary, real sockets, real clients, restarts and kills.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod administration;
 mod clients;
 mod crash;

@@ -1,5 +1,7 @@
 //! Use cases on real stores: SQLite and a folder, with a clock that is moved by hand and faults on call.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod accounts;
 mod collection;
 mod collection_property;

@@ -1,5 +1,7 @@
 //! The SQL texts and the group commit, on real SQLite.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::sync::Arc;
 
 use longshore_domain::Error;

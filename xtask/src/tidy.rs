@@ -1,0 +1,106 @@
+//! Rules of this repository that no compiler checks.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// Longest file of code; tests that stand apart may be longer.
+const LINES_LIMIT: usize = 1000;
+
+/// Which of our crates each crate may depend on: the arrows of ARCHITECTURE.md.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("services", &["domain"]),
+    ("store-sql", &["domain"]),
+    ("store-blob", &["domain"]),
+    ("testkit", &["domain", "services", "store-blob", "store-sql"]),
+    ("api-common", &["domain", "services"]),
+    ("api-oci", &["api-common", "domain", "services"]),
+    ("cli", &["domain"]),
+    ("server", &["api-common", "api-oci", "cli", "domain", "services", "store-blob", "store-sql"]),
+];
+
+/// Crates that only some of ours may use.
+const BOUNDARIES: &[(&str, &[&str])] = &[
+    ("rusqlite", &["store-sql"]),
+    ("axum", &["api-common", "api-oci", "server"]),
+    ("http", &["api-common", "api-oci", "server"]),
+];
+
+/// Checks all rules.
+pub fn check(root: &Path) -> Result<()> {
+    let mut findings = Vec::new();
+    check_arrows(root, &mut findings)?;
+    for file in tracked_files(root)? {
+        let path = root.join(&file);
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let lines = text.lines().count();
+        if file.ends_with(".rs") && lines > LINES_LIMIT {
+            findings.push(format!("{file}: {lines} lines are too many; look for the second noun"));
+        }
+        if file.ends_with(".rs")
+            && !file.starts_with("xtask/")
+            && (text.contains("TODO") || text.contains("FIXME"))
+        {
+            findings
+                .push(format!("{file}: a known gap is a line in docs/ and a test that pins it, not a TODO"));
+        }
+        if file.ends_with(".rs") && text.contains("#[ignore") {
+            findings.push(format!("{file}: a test is never ignored; pin today's behaviour"));
+        }
+        let name = Path::new(&file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        if file.ends_with(".rs") && ["utils", "helpers", "common", "misc", "prelude"].contains(&name) {
+            findings.push(format!("{file}: name the file after what is in it"));
+        }
+    }
+    if !findings.is_empty() {
+        bail!("not tidy:\n{}", findings.join("\n"));
+    }
+    Ok(())
+}
+
+fn tracked_files(root: &Path) -> Result<Vec<String>> {
+    let output =
+        Command::new("git").args(["ls-files"]).current_dir(root).output().context("cannot run git")?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
+/// Reads the `[dependencies]` of each crate; development dependencies may point anywhere.
+fn check_arrows(root: &Path, findings: &mut Vec<String>) -> Result<()> {
+    let mut known = 0;
+    for entry in std::fs::read_dir(root.join("crates"))? {
+        let folder = entry?.path();
+        let name = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+            .trim_start_matches("longshore-")
+            .to_owned();
+        let Some((_, allowed)) = ARROWS.iter().find(|(from, _)| *from == name) else {
+            findings.push(format!("crates/longshore-{name}: a new crate is an architectural change; add its arrows here and in ARCHITECTURE.md"));
+            continue;
+        };
+        known += 1;
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml"))?;
+        let dependencies =
+            manifest.split("\n[").find(|section| section.starts_with("dependencies]")).unwrap_or_default();
+        for line in dependencies.lines().skip(1) {
+            let dependency = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            if let Some(ours) = dependency.strip_prefix("longshore-")
+                && !allowed.contains(&ours)
+            {
+                findings.push(format!("crates/longshore-{name}: may not depend on longshore-{ours}"));
+            }
+            if let Some((_, users)) = BOUNDARIES.iter().find(|(crate_name, _)| *crate_name == dependency)
+                && !users.contains(&name.as_str())
+            {
+                findings.push(format!("crates/longshore-{name}: may not depend on {dependency}"));
+            }
+        }
+    }
+    if known != ARROWS.len() {
+        findings.push("ARROWS names a crate that does not exist".into());
+    }
+    Ok(())
+}
