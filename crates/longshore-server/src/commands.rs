@@ -17,6 +17,9 @@ use crate::{serve, telemetry};
 /// Exit code when something was checked and found wrong.
 const FOUND_PROBLEMS: u8 = 3;
 
+/// Threads for hashing, file work and password checks; more of them cost memory and win nothing.
+const BLOCKING_THREADS: usize = 64;
+
 /// A container registry: one binary that stores and serves OCI images.
 #[derive(Parser)]
 #[command(
@@ -317,7 +320,10 @@ fn run_server(sources: &Sources) -> Result<ExitCode> {
             "the environment variable {name} is no setting of longshore; see `longshore config reference`"
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
     runtime.block_on(serve::serve(config))?;
     Ok(ExitCode::SUCCESS)
 }

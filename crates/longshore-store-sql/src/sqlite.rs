@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use longshore_domain::ports::metadata::{Metadata, Work};
 use longshore_domain::{Error, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use tokio::sync::{mpsc, oneshot};
@@ -106,6 +107,8 @@ fn open_reader(path: &Path) -> Result<Connection> {
 fn configure(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(driver_error)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // Otherwise SQLite plans a prepared statement anew for each value that is bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(driver_error)?;
     connection.pragma_update(None, "mmap_size", 256 << 20).map_err(driver_error)?;
     connection.pragma_update(None, "cache_size", -2048).map_err(driver_error)?;
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(driver_error)

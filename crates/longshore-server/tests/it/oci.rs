@@ -351,6 +351,70 @@ fn the_catalog_shows_what_the_caller_may_see() {
 }
 
 #[test]
+fn end_7_docker_manifests_artifacts_and_foreign_layers() {
+    let server = Server::new();
+    let alice = user("alice");
+    for blob in [CONFIG, b"{}", b"layer"] {
+        server.push_blob(&alice, "alice/app", blob);
+    }
+    let docker = |text: String| {
+        text.replace("vnd.oci.image.manifest.v1+json", "vnd.docker.distribution.manifest.v2+json")
+            .replace("vnd.oci.image.index.v1+json", "vnd.docker.distribution.manifest.list.v2+json")
+            .replace("vnd.oci.image.config.v1+json", "vnd.docker.container.image.v1+json")
+            .replace("vnd.oci.image.layer.v1.tar", "vnd.docker.image.rootfs.diff.tar")
+    };
+    let schema2 = docker(image(CONFIG, &[b"layer"]));
+    let list = docker(index(&[&schema2]));
+    server.push_manifest(&alice, "alice/app", "schema2", &schema2).expect(201);
+    server.push_manifest(&alice, "alice/app", "list", &list).expect(201);
+    let got = server.get("/v2/alice/app/manifests/list", &alice).expect(200);
+    assert_eq!(got.header("content-type"), "application/vnd.docker.distribution.manifest.list.v2+json");
+    assert_eq!(got.body, list.as_bytes());
+    let foreign =
+        docker(image(CONFIG, &[b"elsewhere"])).replace("rootfs.diff.tar", "rootfs.foreign.diff.tar");
+    server.push_manifest(&alice, "alice/app", "foreign", &foreign).expect(201);
+    let custom = r#"{"mediaType":"application/vnd.example.thing.v1+json","anything":[1,2,3]}"#;
+    server.push_manifest(&alice, "alice/app", "custom", custom).expect(201);
+    assert_eq!(server.get("/v2/alice/app/manifests/custom", &alice).expect(200).body, custom.as_bytes());
+    let withdrawn =
+        r#"{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"a/b","blobs":[]}"#;
+    let warned = server.push_manifest(&alice, "alice/app", "withdrawn", withdrawn).expect(201);
+    assert!(warned.header("warning").starts_with("299 - \"the artifact manifest"));
+    let schema1 = r#"{"mediaType":"application/vnd.docker.distribution.manifest.v1+json","schemaVersion":1,"fsLayers":[]}"#;
+    assert_eq!(
+        server.push_manifest(&alice, "alice/app", "old", schema1).expect(400).code(),
+        "MANIFEST_INVALID"
+    );
+}
+
+#[test]
+fn the_operators_notice_reaches_every_client_as_a_warning() {
+    let server = Server::bare(&["--set", "notice=maintenance on \"Sunday\""]);
+    let answer = server.get("/v2/", "").expect(401);
+    assert_eq!(answer.header("warning"), "299 - \"maintenance on \\\"Sunday\\\"\"");
+}
+
+#[test]
+fn if_match_protects_a_tag_against_lost_updates() {
+    let server = Server::new();
+    let alice = user("alice");
+    for blob in [CONFIG, b"layer"] {
+        server.push_blob(&alice, "alice/app", blob);
+    }
+    let (first, second) = (image(CONFIG, &[]), image(CONFIG, &[b"layer"]));
+    let put = |content: &str, name: &str, value: &str| {
+        let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json"), (name, value)];
+        server.send("PUT", "/v2/alice/app/manifests/v1", &alice, &headers, content.as_bytes())
+    };
+    put(&first, "if-match", "*").expect(412);
+    put(&first, "if-none-match", "*").expect(201);
+    put(&second, "if-none-match", "*").expect(412);
+    let tag = server.get("/v2/alice/app/manifests/v1", &alice).expect(200).header("etag").to_owned();
+    put(&second, "if-match", &tag).expect(201);
+    put(&second, "if-match", &tag).expect(412);
+}
+
+#[test]
 fn the_token_service_speaks_both_forms() {
     let server = Server::new();
     let alice = user("alice");
