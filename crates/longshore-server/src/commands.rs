@@ -17,8 +17,10 @@ use crate::{serve, telemetry};
 /// Exit code when something was checked and found wrong.
 const FOUND_PROBLEMS: u8 = 3;
 
-/// Threads for hashing, file work and password checks; more of them cost memory and win nothing.
-const BLOCKING_THREADS: usize = 64;
+/// Threads for hashing, file work and password checks, for each core; more of them cost memory and win nothing.
+const BLOCKING_THREADS_PER_CORE: usize = 8;
+/// Fewest and most of them.
+const BLOCKING_THREADS: std::ops::RangeInclusive<usize> = 32..=512;
 
 /// A container registry: one binary that stores and serves OCI images.
 #[derive(Parser)]
@@ -320,9 +322,12 @@ fn run_server(sources: &Sources) -> Result<ExitCode> {
             "the environment variable {name} is no setting of longshore; see `longshore config reference`"
         );
     }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let blocking_threads =
+        (cores * BLOCKING_THREADS_PER_CORE).clamp(*BLOCKING_THREADS.start(), *BLOCKING_THREADS.end());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS)
+        .max_blocking_threads(blocking_threads)
         .build()?;
     runtime.block_on(serve::serve(config))?;
     Ok(ExitCode::SUCCESS)

@@ -145,7 +145,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "limits.upload_memory_bytes",
         Kind::Number,
-        "25165824",
+        "8388608",
         "Memory for received bytes that are not written yet, over all uploads.",
     ),
     setting(

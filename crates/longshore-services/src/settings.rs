@@ -83,7 +83,7 @@ impl Default for Settings {
             blob_limit_bytes: 5 << 40,
             upload_expiry: Duration::from_secs(24 * 3600),
             body_idle: Duration::from_secs(60),
-            upload_memory_bytes: 24 << 20,
+            upload_memory_bytes: 8 << 20,
             manifest_cache_bytes: 16 << 20,
             sparse_indexes: SparseIndexes::Refuse,
             collection: CollectionPolicy {

@@ -33,9 +33,9 @@ use crate::{Services, later};
 /// Most bytes that may have to be sent again after a crash.
 const CHECKPOINT_BYTES: u64 = 256 << 20;
 /// Least and most bytes of one batch.
-const BATCH_BYTES: std::ops::RangeInclusive<usize> = (64 << 10)..=(1 << 20);
-/// Pieces smaller than this are copied together.
-const SMALL_PIECE_BYTES: usize = 4 << 10;
+const BATCH_BYTES: std::ops::RangeInclusive<usize> = (32 << 10)..=(1 << 20);
+/// Most bytes of a request's first batch.
+const FIRST_BATCH_BYTES: usize = 256 << 10;
 /// Batches smaller than this are hashed where they are received.
 const INLINE_HASH_BYTES: usize = 16 << 10;
 /// How long a request waits for another one on the same upload to stop.
@@ -112,10 +112,11 @@ impl<'r> Receiving<'r> {
         Self(running)
     }
 
-    /// Two batches of each request are in memory.
-    fn batch_bytes(&self, memory_bytes: usize) -> usize {
+    /// Two batches of each request are in memory. The first ones are small, as many requests may begin at once.
+    fn batch_bytes(&self, memory_bytes: usize, received: u64) -> usize {
         let requests = self.0.receiving.load(Ordering::Relaxed).max(1);
-        (memory_bytes / 2 / requests).clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end())
+        let share = (memory_bytes / 2 / requests).clamp(*BATCH_BYTES.start(), *BATCH_BYTES.end());
+        share.min(usize::try_from(received).unwrap_or(share).max(FIRST_BATCH_BYTES))
     }
 }
 
@@ -405,7 +406,7 @@ impl Services {
         let mut stored = self.blobs.read(upload.storage_key, range).await?;
         let mut hasher = Hasher::new(algorithm);
         while let Some(piece) = stored.next().await {
-            hasher = hash(hasher, vec![piece?]).await?;
+            hasher = hash(hasher, piece?).await?;
         }
         Ok(hasher.finish())
     }
@@ -423,14 +424,15 @@ impl Services {
         let receiving = Receiving::begin(&self.uploads);
         let mut source = Source {
             body: chunk.body,
+            held: Bytes::new(),
             limit: chunk.length,
             received: 0,
             idle: self.settings.body_idle,
             taken_over,
         };
-        let (mut pieces, mut end) =
-            source.next_batch(receiving.batch_bytes(self.settings.upload_memory_bytes)).await?;
-        if pieces.is_empty() && matches!(end, Some(End::Complete)) {
+        let memory_bytes = self.settings.upload_memory_bytes;
+        let (mut batch, mut end) = source.next_batch(receiving.batch_bytes(memory_bytes, 0)).await?;
+        if batch.is_empty() && matches!(end, Some(End::Complete)) {
             check_length(chunk.length, 0)?;
             if upload.offset_bytes > 0 {
                 return Ok(hasher);
@@ -439,25 +441,24 @@ impl Services {
         let mut sink = Sink { writer: self.blobs.open_writer(&staged(upload)).await?, hasher };
         let mut checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
         loop {
-            let length: usize = pieces.iter().map(Bytes::len).sum();
-            upload.offset_bytes += length as u64;
+            upload.offset_bytes += batch.len() as u64;
             if upload.offset_bytes > self.settings.blob_limit_bytes {
                 self.discard_upload(&before).await?;
                 return Err(Error::BlobTooLarge { limit_bytes: self.settings.blob_limit_bytes });
             }
             if end.is_some() {
-                sink.append(pieces, length).await?;
+                sink.append(batch).await?;
                 break;
             }
-            let batch_bytes = receiving.batch_bytes(self.settings.upload_memory_bytes);
-            let (appended, next) = tokio::join!(sink.append(pieces, length), source.next_batch(batch_bytes));
+            let batch_bytes = receiving.batch_bytes(memory_bytes, source.received);
+            let (appended, next) = tokio::join!(sink.append(batch), source.next_batch(batch_bytes));
             appended?;
             if upload.offset_bytes >= checkpoint {
                 checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
                 sink.sync(upload).await?;
                 self.save_upload(upload).await?;
             }
-            (pieces, end) = next?;
+            (batch, end) = next?;
         }
         sink.sync(upload).await?;
         match end {
@@ -511,11 +512,9 @@ async fn replace_damaged(
     Ok(fresh)
 }
 
-async fn hash(mut hasher: Hasher, pieces: Vec<Bytes>) -> Result<Hasher> {
+async fn hash(mut hasher: Hasher, bytes: Bytes) -> Result<Hasher> {
     let work = move || {
-        for piece in &pieces {
-            hasher.update(piece);
-        }
+        hasher.update(&bytes);
         hasher
     };
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)
@@ -528,19 +527,17 @@ struct Sink {
 }
 
 impl Sink {
-    async fn append(&mut self, pieces: Vec<Bytes>, length: usize) -> Result<()> {
-        if length == 0 {
+    async fn append(&mut self, batch: Bytes) -> Result<()> {
+        if batch.is_empty() {
             return Ok(());
         }
-        let Some(mut hasher) = self.hasher.take() else { return self.writer.write(pieces).await };
-        if length < INLINE_HASH_BYTES {
-            for piece in &pieces {
-                hasher.update(piece);
-            }
+        let Some(mut hasher) = self.hasher.take() else { return self.writer.write(batch).await };
+        if batch.len() < INLINE_HASH_BYTES {
+            hasher.update(&batch);
             self.hasher = Some(hasher);
-            return self.writer.write(pieces).await;
+            return self.writer.write(batch).await;
         }
-        let (written, hashed) = tokio::join!(self.writer.write(pieces.clone()), hash(hasher, pieces));
+        let (written, hashed) = tokio::join!(self.writer.write(batch.clone()), hash(hasher, batch));
         written?;
         self.hasher = Some(hashed?);
         Ok(())
@@ -557,6 +554,8 @@ impl Sink {
 /// Where bytes come from.
 struct Source<'t> {
     body: Body,
+    /// What did not fit into the last batch.
+    held: Bytes,
     limit: Option<u64>,
     received: u64,
     idle: Duration,
@@ -564,52 +563,50 @@ struct Source<'t> {
 }
 
 impl Source<'_> {
-    /// Collects pieces up to about `batch_bytes`.
+    /// Collects up to `batch_bytes`. The bytes are copied, which is cheap beside hashing them: the pieces that
+    /// arrive each keep a whole read buffer alive, and memory would grow with their number.
     ///
     /// # Errors
     /// `SizeMismatch` when more arrives than was announced.
-    async fn next_batch(&mut self, batch_bytes: usize) -> Result<(Vec<Bytes>, Option<End>)> {
-        let mut pieces = Vec::new();
-        let mut small = BytesMut::new();
-        let mut length = 0;
-        let end = loop {
-            if length >= batch_bytes {
-                break None;
+    async fn next_batch(&mut self, batch_bytes: usize) -> Result<(Bytes, Option<End>)> {
+        let expected =
+            self.limit.map_or(batch_bytes as u64, |limit| limit - self.received + self.held.len() as u64);
+        let capacity = usize::try_from(expected).map_or(batch_bytes, |expected| expected.min(batch_bytes));
+        let mut batch = BytesMut::with_capacity(capacity);
+        loop {
+            let fitting = self.held.len().min(batch_bytes - batch.len());
+            batch.extend_from_slice(&self.held.split_to(fitting));
+            if batch.len() == batch_bytes {
+                return Ok((batch.freeze(), None));
             }
-            let next = tokio::select! {
-                biased;
-                () = self.taken_over.cancelled() => {
-                    break Some(End::Interrupted(Error::Conflict("a later request on this upload took over".into())));
-                }
-                next = tokio::time::timeout(self.idle, self.body.next()) => next,
-            };
-            let piece = match next {
-                Ok(Some(Ok(piece))) => piece,
-                Ok(None) => break Some(End::Complete),
-                Ok(Some(Err(error))) => break Some(End::Interrupted(error)),
-                Err(_) => break Some(End::Interrupted(Error::BodyInterrupted)),
-            };
-            length += piece.len();
-            self.received += piece.len() as u64;
-            if let Some(expected_bytes) = self.limit
-                && self.received > expected_bytes
-            {
-                return Err(Error::SizeMismatch { expected_bytes, actual_bytes: self.received });
+            match self.next_piece().await? {
+                Ok(piece) => self.held = piece,
+                Err(end) => return Ok((batch.freeze(), Some(end))),
             }
-            if piece.len() < SMALL_PIECE_BYTES {
-                small.extend_from_slice(&piece);
-            } else {
-                flush(&mut small, &mut pieces);
-                pieces.push(piece);
-            }
-        };
-        flush(&mut small, &mut pieces);
-        Ok((pieces, end))
+        }
     }
-}
 
-fn flush(small: &mut BytesMut, pieces: &mut Vec<Bytes>) {
-    if !small.is_empty() {
-        pieces.push(small.split().freeze());
+    async fn next_piece(&mut self) -> Result<std::result::Result<Bytes, End>> {
+        let next = tokio::select! {
+            biased;
+            () = self.taken_over.cancelled() => {
+                let error = Error::Conflict("a later request on this upload took over".into());
+                return Ok(Err(End::Interrupted(error)));
+            }
+            next = tokio::time::timeout(self.idle, self.body.next()) => next,
+        };
+        let piece = match next {
+            Ok(Some(Ok(piece))) => piece,
+            Ok(None) => return Ok(Err(End::Complete)),
+            Ok(Some(Err(error))) => return Ok(Err(End::Interrupted(error))),
+            Err(_) => return Ok(Err(End::Interrupted(Error::BodyInterrupted))),
+        };
+        self.received += piece.len() as u64;
+        match self.limit {
+            Some(expected_bytes) if self.received > expected_bytes => {
+                Err(Error::SizeMismatch { expected_bytes, actual_bytes: self.received })
+            }
+            _ => Ok(Ok(piece)),
+        }
     }
 }

@@ -192,18 +192,11 @@ impl FsWriter {
 
 #[async_trait]
 impl BlobWriter for FsWriter {
-    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+    async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let file = Arc::clone(&self.file);
-        let mut start = self.offset;
-        self.offset += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        blocking(move || {
-            for piece in pieces {
-                file.write_all_at(&piece, start).map_err(io_error)?;
-                start += piece.len() as u64;
-            }
-            Ok(())
-        })
-        .await?;
+        let start = self.offset;
+        self.offset += bytes.len() as u64;
+        blocking(move || file.write_all_at(&bytes, start).map_err(io_error)).await?;
         self.start_write_back();
         Ok(())
     }

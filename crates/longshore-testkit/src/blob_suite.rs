@@ -13,7 +13,7 @@ async fn put(store: &dyn BlobStore, number: u128, pieces: &[&'static [u8]]) -> S
     let mut object = staged(number, 0, Vec::new());
     let mut writer = store.open_writer(&object).await.unwrap();
     for piece in pieces {
-        writer.write(vec![Bytes::from_static(piece)]).await.unwrap();
+        writer.write(Bytes::from_static(piece)).await.unwrap();
         object.offset_bytes += piece.len() as u64;
     }
     object.state = writer.sync().await.unwrap();
@@ -50,7 +50,7 @@ pub async fn reads_large_objects(store: &dyn BlobStore) {
     let mut object = staged(2, 0, Vec::new());
     let mut writer = store.open_writer(&object).await.unwrap();
     for chunk in object_bytes.chunks(700_000) {
-        writer.write(vec![Bytes::copy_from_slice(chunk)]).await.unwrap();
+        writer.write(Bytes::copy_from_slice(chunk)).await.unwrap();
     }
     object.state = writer.sync().await.unwrap();
     object.offset_bytes = object_bytes.len() as u64;
@@ -63,13 +63,13 @@ pub async fn reads_large_objects(store: &dyn BlobStore) {
 pub async fn goes_on_at_the_saved_offset(store: &dyn BlobStore) {
     let mut object = staged(3, 0, Vec::new());
     let mut writer = store.open_writer(&object).await.unwrap();
-    writer.write(vec![Bytes::from_static(b"abc")]).await.unwrap();
+    writer.write(Bytes::from_static(b"abc")).await.unwrap();
     object.state = writer.sync().await.unwrap();
     object.offset_bytes = 3;
-    writer.write(vec![Bytes::from_static(b"LOST")]).await.unwrap();
+    writer.write(Bytes::from_static(b"LOST")).await.unwrap();
     drop(writer);
     let mut writer = store.open_writer(&object).await.unwrap();
-    writer.write(vec![Bytes::from_static(b"d"), Bytes::from_static(b"ef")]).await.unwrap();
+    writer.write(Bytes::from_static(b"def")).await.unwrap();
     object.state = writer.sync().await.unwrap();
     object.offset_bytes = 6;
     store.finish(&object).await.unwrap();

@@ -88,9 +88,9 @@ struct FaultyWriter {
 
 #[async_trait]
 impl BlobWriter for FaultyWriter {
-    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
+    async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.fuse.pass()?;
-        self.inner.write(pieces).await
+        self.inner.write(bytes).await
     }
     async fn sync(&mut self) -> Result<Vec<u8>> {
         self.fuse.pass()?;

@@ -77,8 +77,8 @@ pub trait BlobStore: Send + Sync {
 /// Appends to one object.
 #[async_trait]
 pub trait BlobWriter: Send {
-    /// Appends pieces of bytes. They are not durable before the next `sync`.
-    async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()>;
+    /// Appends bytes. They are not durable before the next `sync`.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
     /// Makes everything written durable and returns the state that `open_writer` needs to go on.
     async fn sync(&mut self) -> Result<Vec<u8>>;
