@@ -32,7 +32,8 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
 pub fn check(root: &Path) -> Result<()> {
     let mut findings = Vec::new();
     check_arrows(root, &mut findings)?;
-    for file in tracked_files(root)? {
+    // This file names what it looks for.
+    for file in tracked_files(root)?.into_iter().filter(|file| file != "xtask/src/tidy.rs") {
         let path = root.join(&file);
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let lines = text.lines().count();
