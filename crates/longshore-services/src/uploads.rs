@@ -198,13 +198,11 @@ impl Services {
         upload.ok_or(Error::UploadUnknown)
     }
 
-    /// Gives the state of an upload; a request that still works on it saves and stops. OCI distribution 1.1, end-13.
+    /// Gives the state of an upload as last saved. OCI distribution 1.1, end-13.
     ///
     /// # Errors
     /// As [`Services::authorize`] for pushing; `UploadUnknown`.
     pub async fn get_upload(&self, by: &UploadCaller, name: &RepositoryName, id: UploadId) -> Result<Upload> {
-        self.find_own_upload(by, name, id).await?;
-        let _turn = self.uploads.take(id).await?;
         self.find_own_upload(by, name, id).await
     }
 

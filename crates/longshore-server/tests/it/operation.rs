@@ -1,6 +1,6 @@
 //! Start, configuration, TLS, proxies, health, metrics, shutdown, and a machine that fails.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -325,10 +325,10 @@ fn logs_hold_no_secrets() {
         .stderr(log)
         .spawn()
         .unwrap();
-    let mut said = [0; 200];
-    let length = child.stdout.take().unwrap().read(&mut said).unwrap();
-    let said = text(&said[..length]);
-    let url = said.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let url = lines
+        .find_map(|line| line.unwrap().trim().strip_prefix("listens ").map(|url| url.trim().to_owned()))
+        .unwrap();
     let curl = |arguments: &[&str]| {
         text(&Command::new("curl").arg("--silent").args(arguments).output().unwrap().stdout)
     };

@@ -167,14 +167,13 @@ async fn a_later_request_takes_an_upload_over_from_one_that_hangs() {
         let hanging = Chunk { start: Some(0), length: None, body: Box::pin(body) };
         tokio::spawn(async move { services.append_to_upload(&by(&alice), &app, id, hanging).await })
     };
-    // The hanging request has its turn once it shows in the state that it saves when it is taken over.
-    let state = loop {
-        let state = registry.services.get_upload(&by(&alice), &app, upload.id).await.unwrap();
-        if state.offset_bytes > 0 || hanging.is_finished() {
-            break state;
-        }
+    // A chunk takes over; this one is refused, as it begins elsewhere, and so changes nothing.
+    while !hanging.is_finished() {
+        let refused = registry.services.append_to_upload(&by(&alice), &app, upload.id, at(999, b"x")).await;
+        assert!(matches!(refused, Err(Error::UploadOffset { .. })));
         tokio::task::yield_now().await;
-    };
+    }
+    let state = registry.services.get_upload(&by(&alice), &app, upload.id).await.unwrap();
     assert!(matches!(hanging.await.unwrap(), Err(Error::Conflict(_))));
     let digest = Digest::of(Algorithm::Sha256, b"hello world");
     let rest = &b"hello world"[usize::try_from(state.offset_bytes).unwrap()..];
