@@ -74,6 +74,8 @@ pub struct Facts {
     pub visibility: Option<Visibility>,
     /// Whether public repositories can be pulled without signing in.
     pub anonymous_pull: bool,
+    /// Whether the namespace is an organization that was switched off.
+    pub namespace_is_disabled: bool,
 }
 
 /// Who asks, in relation to the namespace.
@@ -101,6 +103,11 @@ pub fn level(facts: Facts) -> Level {
     let is_public = facts.visibility == Some(Visibility::Public);
     match facts.subject {
         Subject::Operator => Level::Admin,
+        Subject::Anonymous | Subject::Account { is_administrator: false, .. }
+            if facts.namespace_is_disabled =>
+        {
+            Level::None
+        }
         Subject::Anonymous if is_public && facts.anonymous_pull => Level::Read,
         Subject::Anonymous => Level::None,
         Subject::Account { is_administrator, owns_namespace, role, token_scope } => {
@@ -132,7 +139,7 @@ mod tests {
     }
 
     fn decide(subject: Subject, visibility: Option<Visibility>) -> Level {
-        level(Facts { subject, visibility, anonymous_pull: true })
+        level(Facts { subject, visibility, anonymous_pull: true, namespace_is_disabled: false })
     }
 
     #[test]
@@ -152,8 +159,22 @@ mod tests {
             subject: Subject::Anonymous,
             visibility: Some(Visibility::Public),
             anonymous_pull: false,
+            namespace_is_disabled: false,
         };
         assert_eq!(level(closed), Level::None);
+    }
+
+    #[test]
+    fn a_disabled_namespace_is_for_administrators_only() {
+        let facts = |subject| Facts {
+            subject,
+            visibility: Some(Visibility::Public),
+            anonymous_pull: true,
+            namespace_is_disabled: true,
+        };
+        let owner = account(false, Some(OrganizationRole::Owner), None);
+        assert_eq!([level(facts(Subject::Anonymous)), level(facts(owner))], [Level::None; 2]);
+        assert_eq!(level(facts(Subject::Operator)), Level::Admin);
     }
 
     #[test]

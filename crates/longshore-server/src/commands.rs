@@ -154,6 +154,10 @@ enum OrgCommand {
     },
     /// Remove a member
     RemoveMember { name: String, user: String },
+    /// Let a disabled organization work again
+    Enable { name: String },
+    /// Switch an organization off: its tokens fail and its repositories are for administrators only
+    Disable { name: String },
     /// Delete an organization without repositories; the name stays taken
     Delete { name: String },
 }
@@ -388,6 +392,8 @@ fn org_request(command: OrgCommand) -> Request {
         OrgCommand::Show { name } => Request::OrgShow { name },
         OrgCommand::SetMember { name, user, role } => Request::OrgSetMember { name, user, role },
         OrgCommand::RemoveMember { name, user } => Request::OrgRemoveMember { name, user },
+        OrgCommand::Enable { name } => Request::OrgSetActive { name, active: true },
+        OrgCommand::Disable { name } => Request::OrgSetActive { name, active: false },
         OrgCommand::Delete { name } => Request::OrgDelete { name },
     }
 }

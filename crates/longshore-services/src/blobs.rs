@@ -141,7 +141,13 @@ impl Services {
                 let found = self.metadata.read(input, |tx, (viewer, digest)| {
                     Box::pin(tx.find_repository_with_blob(*viewer, digest))
                 });
-                found.await?.map(Arc::new)
+                match found.await? {
+                    Some(found) => {
+                        let access = self.access(&caller.principal, &found.name).await?;
+                        access.repository.filter(|_| access.level.allows(Action::Pull))
+                    }
+                    None => None,
+                }
             }
         };
         let Some(source) = source else { return Ok(None) };

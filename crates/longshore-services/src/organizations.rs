@@ -188,6 +188,34 @@ impl Services {
             .await
     }
 
+    /// Switches an organization on or off. Off, its tokens fail and its repositories can be seen by administrators only.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator, and for `library`; `OrganizationUnknown`.
+    pub async fn set_organization_active(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        is_active: bool,
+    ) -> Result<()> {
+        self.require_operator(principal)?;
+        if *name == Namespace::library() {
+            return Err(Error::Denied("library belongs to the registry and cannot be disabled".into()));
+        }
+        let action =
+            if is_active { EventAction::OrganizationEnabled } else { EventAction::OrganizationDisabled };
+        let event = self.event(principal, None, action, name.as_str(), []);
+        self.metadata
+            .write((name.clone(), is_active, event), |tx, (name, is_active, event)| {
+                Box::pin(async move {
+                    let organization = get_organization(tx, name).await?;
+                    tx.set_account_active(organization.id, *is_active).await?;
+                    tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await
+                })
+            })
+            .await
+    }
+
     /// Deletes an organization. The name stays taken, so that nobody inherits the namespace.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use longshore_domain::account::AccountId;
+use longshore_domain::account::{AccountId, AccountKind};
 use longshore_domain::credential::{AccessTokenId, AccountPrincipal, Principal};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::RepositoryName;
@@ -136,10 +136,11 @@ impl Services {
             .look_up(input, |tx, (principal, name, now, anonymous_pull)| {
                 Box::pin(async move {
                     let repository = tx.find_repository(name).await?;
-                    let namespace_id = match &repository {
-                        Some(repository) => Some(repository.namespace_id),
-                        None => tx.find_account_by_name(&name.namespace()).await?.map(|account| account.id),
-                    };
+                    let namespace = tx.find_account_by_name(&name.namespace()).await?;
+                    let namespace_is_disabled = namespace.as_ref().is_some_and(|account| {
+                        account.kind == AccountKind::Organization && !account.is_active
+                    });
+                    let namespace_id = namespace.map(|account| account.id);
                     let (subject, not_after) = match principal {
                         Principal::Anonymous => (Subject::Anonymous, None),
                         Principal::Operator => (Subject::Operator, None),
@@ -149,7 +150,12 @@ impl Services {
                     };
                     let visibility = repository.as_ref().map(|repository| repository.visibility);
                     let level = match namespace_id {
-                        Some(_) => level(Facts { subject, visibility, anonymous_pull: *anonymous_pull }),
+                        Some(_) => level(Facts {
+                            subject,
+                            visibility,
+                            anonymous_pull: *anonymous_pull,
+                            namespace_is_disabled,
+                        }),
                         None => Level::None,
                     };
                     Ok(Access { repository: repository.map(Arc::new), namespace_id, level, not_after })

@@ -78,6 +78,15 @@ pub async fn run(
             services.delete_member(&OPERATOR, &name.parse()?, &user.parse()?).await?;
             Ok(done(format!("{user} is no longer in {name}"), &name))
         }
+        Request::OrgSetActive { name, active } => {
+            services.set_organization_active(&OPERATOR, &name.parse()?, active).await?;
+            let what = if active {
+                "works again"
+            } else {
+                "is disabled; only administrators reach its repositories"
+            };
+            Ok(done(format!("organization {name} {what}"), &name))
+        }
         Request::OrgDelete { name } => {
             services.delete_organization(&OPERATOR, &name.parse()?).await?;
             Ok(done(format!("organization {name} is deleted; the name stays taken"), &name))

@@ -67,6 +67,13 @@ fn users_organizations_and_tokens_are_managed_beside_a_running_server() {
     let audit = server.admin(&["audit", "list", "--account", "acme"]);
     assert_eq!(audit[0]["action"], "repo.delete");
     assert!(!audit.to_string().contains(&secret[5..]), "secrets never appear");
+    let listed = || server.get("/v2/acme/app/tags/list", &user("alice")).status;
+    assert_eq!(listed(), 200);
+    server.admin(&["org", "disable", "acme"]);
+    assert_eq!(listed(), 404);
+    assert_eq!(server.get("/v2/acme/app/tags/list", &user("admin")).status, 200);
+    server.admin(&["org", "enable", "acme"]);
+    assert_eq!(listed(), 200);
     server.admin(&["key", "rotate"]);
     server.admin(&["gc", "run", "--dry-run"]);
     server.admin(&["gc", "run"]);
