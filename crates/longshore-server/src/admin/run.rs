@@ -30,7 +30,8 @@ pub async fn run(
         }
         Request::UserList => list_accounts(services, AccountKind::User).await,
         Request::UserShow { name } => {
-            show_account(services, services.get_user(&OPERATOR, &name.parse()?).await?)
+            let user = services.get_user(&OPERATOR, &name.parse()?).await?;
+            Ok(Outcome::object(ACCOUNT_LINES, account_json(&user)))
         }
         Request::UserEnable { name } => change_user(services, &name, UserChange::Enable, "can sign in").await,
         Request::UserDisable { name } => {
@@ -241,10 +242,6 @@ async fn list_accounts(services: &Services, kind: AccountKind) -> Result<Outcome
         AccountKind::Organization => &[("NAME", "name"), ("CREATED", "created_at")],
     };
     Ok(Outcome::table(columns, accounts.iter().map(account_json).collect()))
-}
-
-fn show_account(_: &Services, account: Account) -> Result<Outcome> {
-    Ok(Outcome::object(ACCOUNT_LINES, account_json(&account)))
 }
 
 async fn show_organization(services: &Services, name: &Namespace) -> Result<Outcome> {
