@@ -32,20 +32,92 @@ fn is_there(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 
-fn apt(arguments: &[&str]) -> Result<()> {
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0"));
-    let mut command = if is_root { Command::new("apt-get") } else { Command::new("sudo") };
-    if !is_root {
-        command.arg("apt-get");
+/// Tells whether this runs as root.
+pub fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
+
+/// A command that runs as root.
+fn privileged(program: &str) -> Command {
+    if is_root() {
+        return Command::new(program);
     }
+    let mut command = Command::new("sudo");
+    command.arg(program);
+    command
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let mut command = privileged("apt-get");
     let status = command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
     let status = status.context(
-        "the tests need Debian's packages skopeo, podman, buildah and curl; apt-get cannot be run",
+        "the tests need Debian's packages skopeo, podman, buildah, curl, postgresql, openssl and python3-venv; apt-get cannot be run",
     )?;
     if !status.success() {
         bail!("apt-get {} failed", arguments.join(" "));
     }
     Ok(())
+}
+
+/// Installs PostgreSQL if it is missing, without a cluster of its own, and gives the folder of its programs.
+pub fn postgres() -> Result<PathBuf> {
+    if let Some(folder) = newest_postgres() {
+        packages(&[("openssl", "openssl")])?;
+        return Ok(folder);
+    }
+    // Otherwise the package makes a cluster and starts it.
+    let quiet = "mkdir -p /etc/postgresql-common && test -e /etc/postgresql-common/createcluster.conf \
+                 || echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf";
+    let status = privileged("sh").args(["-c", quiet]).status()?;
+    if !status.success() {
+        bail!("cannot write /etc/postgresql-common/createcluster.conf");
+    }
+    eprintln!("installing postgresql");
+    apt(&["update", "--quiet"])?;
+    apt(&[
+        "install",
+        "--yes",
+        "--quiet",
+        "--no-install-recommends",
+        "--option=Dpkg::Options::=--force-confold",
+        "postgresql",
+        "openssl",
+    ])?;
+    newest_postgres().context("the package postgresql brought no server of version 15 or later")
+}
+
+fn newest_postgres() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let newest = versions
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|version| *version >= 15)
+        .filter(|version| Path::new(&format!("/usr/lib/postgresql/{version}/bin/postgres")).exists())
+        .max()?;
+    Some(PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin")))
+}
+
+/// Installs a Python package into a folder of this repository's build output, and gives one of its programs.
+pub fn python_program(root: &Path, package: &str, program: &str) -> Result<PathBuf> {
+    let folder = root.join("target/python").join(package);
+    let path = folder.join("bin").join(program);
+    if path.exists() {
+        return Ok(path);
+    }
+    eprintln!("installing {package}");
+    let make = || Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).output();
+    if !make().is_ok_and(|output| output.status.success()) {
+        apt(&["update", "--quiet"])?;
+        apt(&["install", "--yes", "--quiet", "--no-install-recommends", "python3", "python3-venv"])?;
+        make().context("python3 -m venv failed")?;
+    }
+    let status = Command::new(folder.join("bin/pip"))
+        .args(["install", "--quiet", "--disable-pip-version-check", package])
+        .status()
+        .context("cannot run pip")?;
+    if !status.success() {
+        bail!("pip install {package} failed");
+    }
+    Ok(path)
 }
 
 /// Unpacks Debian's docker-registry into a folder, without starting its service.

@@ -3,6 +3,7 @@
 mod bench;
 mod install;
 mod load;
+mod stores;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+
+use crate::stores::Stores;
 
 /// Automation of this repository.
 #[derive(Parser)]
@@ -20,10 +23,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install what the tests need, and run all tests
+    /// Install what the tests need, and run all tests: on SQLite and a folder, and on PostgreSQL and S3
     Test,
     /// What continuous integration runs: format, lints, tidiness, all tests
     Ci,
+    /// Start PostgreSQL and an S3 server for tests, print how to reach them, and stop them on Enter
+    Stores,
     /// Check the rules that no compiler checks
     Tidy,
     /// Measure against Debian's docker-registry, in one run on this machine
@@ -52,6 +57,15 @@ fn main() -> Result<()> {
             deny()?;
             test()
         }
+        Task::Stores => {
+            let stores = Stores::start(&root())?;
+            for (name, value) in &stores.environment {
+                println!("export {name}={value}");
+            }
+            eprintln!("logs are in {}; press Enter to stop", stores.folder().display());
+            std::io::stdin().read_line(&mut String::new())?;
+            Ok(())
+        }
         Task::Tidy => tidy::check(&root()),
         Task::Bench => bench::run(&root()),
         Task::Crash { rounds } => cargo(
@@ -67,7 +81,16 @@ fn main() -> Result<()> {
 
 fn test() -> Result<()> {
     install::clients()?;
-    cargo(&["test", "--workspace", "--no-fail-fast"], &[])
+    let stores = Stores::start(&root())?;
+    let mut environment: Vec<(&str, &str)> =
+        stores.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    cargo(&["test", "--workspace", "--no-fail-fast"], &environment)?;
+    // Once more what runs on either kind of storage.
+    environment.push(("LONGSHORE_TEST_STORES", "shared"));
+    cargo(
+        &["test", "--no-fail-fast", "--package=longshore-services", "--package=longshore-server"],
+        &environment,
+    )
 }
 
 /// Licences and duplicate dependencies, where the tool is installed (it takes minutes to build).

@@ -24,6 +24,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that only some of ours may use.
 const BOUNDARIES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store-sql"]),
+    ("tokio-postgres", &["store-sql"]),
+    ("deadpool-postgres", &["store-sql"]),
+    ("object_store", &["store-blob"]),
     ("axum", &["api-common", "api-oci", "server"]),
     ("http", &["api-common", "api-oci", "server"]),
 ];

@@ -138,6 +138,7 @@ impl Services {
         self.metadata
             .write((name.clone(), change, event), |tx, (name, change, event)| {
                 Box::pin(async move {
+                    tx.hold_authority().await?;
                     let user = get_user(tx, name).await?;
                     match change {
                         UserChange::Enable => tx.set_account_active(user.id, true).await?,
@@ -189,7 +190,9 @@ impl Services {
         self.metadata
             .write((name.clone(), event), |tx, (name, event)| {
                 Box::pin(async move {
+                    tx.hold_authority().await?;
                     let user = get_user(tx, name).await?;
+                    tx.hold_account(user.id).await?;
                     check_not_last_administrator(tx, &user).await?;
                     if tx.has_repositories(user.id).await? {
                         return Err(Error::Conflict(format!(

@@ -9,8 +9,9 @@ use longshore_domain::credential::Principal;
 use longshore_domain::event::EventAction;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::policy::UntaggedManifests;
+use longshore_domain::ports::blobs::Unneeded;
 use longshore_domain::ports::metadata::{
-    Backlog, CollectionCounts, LinkReview, ManifestId, ManifestReview, Review, Tombstone, Tx,
+    Backlog, CollectionCounts, LinkReview, ManifestId, ManifestReview, Review, Tx,
 };
 use longshore_domain::{Error, Result};
 use std::time::Duration;
@@ -198,9 +199,8 @@ impl Services {
             .metadata
             .write((self.clock.now(), self.batch()?), |tx, (now, size)| {
                 Box::pin(async move {
-                    let uploads = tx.list_expired_uploads(*now, *size).await?;
+                    let uploads = tx.take_expired_uploads(*now, *size).await?;
                     for upload in &uploads {
-                        tx.delete_upload(upload.id).await?;
                         tx.create_tombstone(
                             upload.storage_key,
                             &upload.store_state,
@@ -227,8 +227,9 @@ impl Services {
             .write((policy, now, self.batch()?, event), |tx, (policy, now, size, event)| {
                 Box::pin(async move {
                     let mut done = CollectionCounts::default();
-                    let due = tx.list_due_reviews(*now, *size).await?;
+                    let due = tx.claim_due_reviews(*now, *size).await?;
                     for review in &due {
+                        tx.hold_reviewed(*review).await?;
                         let verdict = judge(tx, *review, policy, *now, *size, &mut done, event).await?;
                         match verdict {
                             Some(at) => tx.postpone_review(*review, at).await?,
@@ -248,31 +249,35 @@ impl Services {
         let now = self.clock.now();
         let tombstones = self
             .metadata
-            .read((now, self.batch()?), |tx, (now, size)| Box::pin(tx.list_tombstones(*now, *size)))
-            .await?;
-        let mut outcomes = Vec::new();
-        for tombstone in tombstones {
-            let deleted = self.blobs.delete(tombstone.storage_key, &tombstone.store_state).await;
-            if let Err(error) = &deleted {
-                tracing::warn!(key = %tombstone.storage_key, error = %error, "an object could not be deleted; trying again later");
-            }
-            outcomes.push((tombstone, deleted.is_ok()));
-        }
-        let (buried, freed) = outcomes
-            .iter()
-            .filter(|(_, deleted)| *deleted)
-            .fold((0, 0), |(count, bytes), (tombstone, _)| (count + 1, bytes + tombstone.size_bytes));
-        if outcomes.is_empty() {
-            return Ok(false);
-        }
-        self.metadata
-            .write((outcomes, later(now, RETRY)), |tx, (outcomes, retry)| {
-                Box::pin(end_tombstones(tx, outcomes, *retry))
+            .write((now, later(now, RETRY), self.batch()?), |tx, (now, until, size)| {
+                Box::pin(tx.claim_tombstones(*now, *until, *size))
             })
             .await?;
-        counts.blobs_deleted += buried;
-        counts.freed_bytes += freed;
-        Ok(buried > 0)
+        let unneeded: Vec<Unneeded> = tombstones
+            .iter()
+            .map(|tombstone| Unneeded { key: tombstone.storage_key, state: tombstone.store_state.clone() })
+            .collect();
+        let outcomes = self.blobs.delete_all(&unneeded).await;
+        let mut buried = Vec::new();
+        let mut freed_bytes = 0;
+        for (tombstone, outcome) in tombstones.iter().zip(outcomes) {
+            match outcome {
+                Ok(()) => {
+                    buried.push(tombstone.id);
+                    freed_bytes += tombstone.size_bytes;
+                }
+                Err(error) => {
+                    tracing::warn!(key = %tombstone.storage_key, error = %error, "an object could not be deleted; trying again later");
+                }
+            }
+        }
+        if buried.is_empty() {
+            return Ok(false);
+        }
+        counts.blobs_deleted += buried.len() as u64;
+        counts.freed_bytes += freed_bytes;
+        self.metadata.write(buried, |tx, ids| Box::pin(tx.delete_tombstones(ids))).await?;
+        Ok(true)
     }
 
     async fn preview_collection(&self) -> Result<CollectionCounts> {
@@ -317,17 +322,6 @@ impl Services {
             })
             .await
     }
-}
-
-async fn end_tombstones(tx: &mut dyn Tx, outcomes: &[(Tombstone, bool)], retry: Timestamp) -> Result<()> {
-    for (tombstone, deleted) in outcomes {
-        if *deleted {
-            tx.delete_tombstone(tombstone.id).await?;
-        } else {
-            tx.postpone_tombstone(tombstone.id, retry).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Decides one review and carries the decision out; returns when to look again, if at all.

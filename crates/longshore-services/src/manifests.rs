@@ -15,7 +15,7 @@ use longshore_domain::permission::Action;
 use longshore_domain::policy::SparseIndexes;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::{
-    ManifestHead, ManifestId, ManifestPut, NewManifest, Review, Tx, UsageKind,
+    Hold, ManifestHead, ManifestId, ManifestPut, NewManifest, Review, Tx, UsageKind,
 };
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
@@ -72,6 +72,18 @@ pub enum Condition {
     Present,
     /// The tag must point at one of these.
     OneOf(Vec<Digest>),
+}
+
+impl Condition {
+    fn check(&self, current: Option<Digest>) -> Result<()> {
+        let holds = match self {
+            Self::None => true,
+            Self::Absent => current.is_none(),
+            Self::Present => current.is_some(),
+            Self::OneOf(digests) => current.is_some_and(|current| digests.contains(&current)),
+        };
+        if holds { Ok(()) } else { Err(Error::PreconditionFailed) }
+    }
 }
 
 /// A manifest to be pushed.
@@ -297,13 +309,12 @@ impl Services {
         self.metadata
             .write((repository, *digest, event, review_at), |tx, (repository, digest, event, review_at)| {
                 Box::pin(async move {
-                    let reference = Reference::Digest(*digest);
-                    let Some(head) = tx.find_manifest(repository.id, &reference).await? else {
-                        return Err(Error::ManifestUnknown {
-                            repository: repository.name.clone(),
-                            reference,
-                        });
+                    let unknown = || Error::ManifestUnknown {
+                        repository: repository.name.clone(),
+                        reference: Reference::Digest(*digest),
                     };
+                    let held = tx.hold_manifest(repository.id, digest, Hold::Exclusive).await?;
+                    let head = held.ok_or_else(unknown)?;
                     if let Some(referenced_by) = tx.find_index_with_child(head.id).await? {
                         return Err(Error::InUse { digest: *digest, referenced_by });
                     }
@@ -396,6 +407,10 @@ async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
     tx.enqueue_review(Review::Manifest(id), plan.lease_until).await?;
     for tag in &plan.tags {
         let previous = tx.set_tag(repository.id, tag, id, &manifest.digest, event.actor_id, event.at).await?;
+        // Again, now that nobody else can move the tag.
+        if plan.reference == Reference::Tag(tag.clone()) {
+            plan.condition.check(previous.map(|(_, digest)| digest))?;
+        }
         if let Some((previous, _)) = previous
             && previous != id
         {
@@ -414,14 +429,8 @@ async fn check_condition(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushP
     if plan.condition == Condition::None {
         return Ok(());
     }
-    let current = tx.find_manifest(repository, &plan.reference).await?.map(|head| head.digest);
-    let holds = match &plan.condition {
-        Condition::None => true,
-        Condition::Absent => current.is_none(),
-        Condition::Present => current.is_some(),
-        Condition::OneOf(digests) => current.is_some_and(|current| digests.contains(&current)),
-    };
-    if holds { Ok(()) } else { Err(Error::PreconditionFailed) }
+    let current = tx.find_manifest(repository, &plan.reference).await?;
+    plan.condition.check(current.map(|head| head.digest))
 }
 
 /// Finds everything that the manifest needs. What the caller cannot see in this repository is missing,
@@ -429,7 +438,7 @@ async fn check_condition(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushP
 async fn find_references(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushPlan) -> Result<References> {
     let mut found = References::default();
     for descriptor in plan.manifest.required_blobs() {
-        match tx.find_linked_blob(repository, &descriptor.digest).await? {
+        match tx.hold_linked_blob(repository, &descriptor.digest, Hold::Shared).await? {
             Some(linked) => {
                 check_size(descriptor, linked.blob.size_bytes)?;
                 found.total_size_bytes += descriptor.size_bytes;
@@ -439,7 +448,7 @@ async fn find_references(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushP
         }
     }
     for (position, descriptor) in (0..).zip(plan.manifest.distinct_children()) {
-        let child = tx.find_manifest(repository, &Reference::Digest(descriptor.digest)).await?;
+        let child = tx.hold_manifest(repository, &descriptor.digest, Hold::Shared).await?;
         if let Some(child) = child {
             check_size(descriptor, child.size_bytes)?;
             found.total_size_bytes += descriptor.size_bytes;
@@ -448,7 +457,7 @@ async fn find_references(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushP
         }
         // Build caches list their layers in an index (BuildKit, `--cache-to type=registry,image-manifest=false`).
         if !descriptor.media_type.is_manifest()
-            && let Some(linked) = tx.find_linked_blob(repository, &descriptor.digest).await?
+            && let Some(linked) = tx.hold_linked_blob(repository, &descriptor.digest, Hold::Shared).await?
         {
             check_size(descriptor, linked.blob.size_bytes)?;
             found.total_size_bytes += descriptor.size_bytes;

@@ -73,6 +73,7 @@ impl Services {
         self.metadata
             .write((account, owner.clone(), event), |tx, (account, owner, event)| {
                 Box::pin(async move {
+                    tx.hold_authority().await?;
                     let user = get_user(tx, owner).await?;
                     let id = tx.create_account(account).await?;
                     tx.put_member(id, user.id, OrganizationRole::Owner, account.created_at).await?;
@@ -135,6 +136,7 @@ impl Services {
                 (organization.clone(), user.clone(), role, event),
                 |tx, (organization, user, role, event)| {
                     Box::pin(async move {
+                        tx.hold_authority().await?;
                         let organization = get_organization(tx, organization).await?;
                         let user = get_user(tx, user).await?;
                         let before = tx.find_role(organization.id, user.id).await?;
@@ -175,6 +177,7 @@ impl Services {
         self.metadata
             .write((organization.clone(), user.clone(), event), |tx, (organization, user, event)| {
                 Box::pin(async move {
+                    tx.hold_authority().await?;
                     let organization = get_organization(tx, organization).await?;
                     let user = get_user(tx, user).await?;
                     let role = tx.find_role(organization.id, user.id).await?;
@@ -231,7 +234,9 @@ impl Services {
         self.metadata
             .write((name.clone(), event), |tx, (name, event)| {
                 Box::pin(async move {
+                    tx.hold_authority().await?;
                     let organization = get_organization(tx, name).await?;
+                    tx.hold_account(organization.id).await?;
                     if tx.has_repositories(organization.id).await? {
                         return Err(Error::Conflict(format!(
                             "{name} still has repositories; delete them first"

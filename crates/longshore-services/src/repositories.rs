@@ -22,7 +22,13 @@ pub(crate) async fn ensure_repository(
     if let Some(repository) = tx.find_repository(name).await? {
         return Ok(repository);
     }
-    create(tx, namespace_id, name, Visibility::Private, by).await
+    match create(tx, namespace_id, name, Visibility::Private, by).await {
+        // Another push created it meanwhile.
+        Err(Error::Exists(_)) => {
+            tx.find_repository(name).await?.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
+        }
+        created => created,
+    }
 }
 
 async fn create(

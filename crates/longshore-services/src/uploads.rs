@@ -18,7 +18,9 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::permission::Action;
-use longshore_domain::ports::blobs::{BlobWriter, ByteRange, Staged, StorageKey};
+use longshore_domain::ports::blobs::{
+    BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced,
+};
 use longshore_domain::ports::metadata::Blob;
 use longshore_domain::upload::{Upload, UploadId};
 use longshore_domain::{Error, Result};
@@ -213,15 +215,15 @@ impl Services {
     pub async fn cancel_upload(&self, by: &UploadCaller, name: &RepositoryName, id: UploadId) -> Result<()> {
         self.find_own_upload(by, name, id).await?;
         let _turn = self.uploads.take(id).await?;
-        let upload = self.find_own_upload(by, name, id).await?;
-        self.discard_upload(&upload).await
+        self.find_own_upload(by, name, id).await?;
+        self.discard_upload(id).await
     }
 
-    async fn discard_upload(&self, upload: &Upload) -> Result<()> {
+    async fn discard_upload(&self, id: UploadId) -> Result<()> {
         self.metadata
-            .write((upload.clone(), self.clock.now()), |tx, (upload, now)| {
+            .write((id, self.clock.now()), |tx, (id, now)| {
                 Box::pin(async move {
-                    if tx.delete_upload(upload.id).await? {
+                    if let Some(upload) = tx.take_upload(*id).await? {
                         tx.create_tombstone(
                             upload.storage_key,
                             &upload.store_state,
@@ -253,8 +255,10 @@ impl Services {
         let mut upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
         let hasher = Hasher::resume(upload.algorithm, &upload.hash_state);
-        self.receive(&mut upload, hasher, chunk, &turn.taken_over).await?;
-        self.save_upload(&mut upload).await?;
+        if let Some(mut sink) = self.receive(&mut upload, hasher, chunk, &turn.taken_over).await? {
+            let spent = sink.sync(&mut upload).await?;
+            self.save_upload(&mut upload, spent).await?;
+        }
         Ok(upload)
     }
 
@@ -290,11 +294,11 @@ impl Services {
         chunk: Chunk,
     ) -> Result<Digest> {
         let upload = self.begin_upload(caller, name, digest.algorithm()).await?;
-        let kept = upload.clone();
+        let id = upload.id;
         let pushed = self.finish(&caller.principal, upload, digest, chunk, &CancellationToken::new()).await;
         if pushed.is_err() {
             // The client does not know the upload, so it cannot go on with it.
-            self.discard_upload(&kept).await?;
+            self.discard_upload(id).await?;
         }
         pushed
     }
@@ -315,23 +319,41 @@ impl Services {
         } else {
             None
         };
-        let hasher = self.receive(&mut upload, hasher, chunk, taken_over).await?;
-        let staged = staged(&upload);
-        self.blobs.finish(&staged).await?;
-        let actual = match hasher {
-            Some(hasher) => hasher.finish(),
-            None => self.hash_stored(&upload, digest.algorithm()).await?,
+        let resumed = hasher.clone();
+        let mut sink = match self.receive(&mut upload, hasher, chunk, taken_over).await? {
+            Some(sink) => sink,
+            None => Sink { writer: self.blobs.open_writer(&staged(&upload)).await?, hasher: resumed },
         };
-        if actual != *digest {
-            self.discard_upload(&upload).await?;
+        let hashed = sink.hasher.take().map(Hasher::finish);
+        if let Some(actual) = hashed
+            && actual != *digest
+        {
+            drop(sink);
+            self.discard_upload(upload.id).await?;
             return Err(Error::DigestMismatch { expected: *digest, actual });
         }
-        self.publish(principal, upload, digest).await?;
-        Ok(actual)
+        let (synced, certainty) = sink.writer.finish().await?;
+        let spent = record(&mut upload, synced);
+        // Read again when only part of it was hashed, or somebody else may have written it.
+        if hashed.is_none() || certainty == Certainty::Unsure {
+            let actual = self.hash_stored(&upload, digest.algorithm()).await?;
+            if actual != *digest {
+                self.discard_upload(upload.id).await?;
+                return Err(Error::DigestMismatch { expected: *digest, actual });
+            }
+        }
+        self.publish(principal, upload, digest, spent).await?;
+        Ok(*digest)
     }
 
     /// Makes the blob visible: one transaction with the repository, the link, its lease, the event and the usage.
-    async fn publish(&self, principal: &Principal, upload: Upload, digest: &Digest) -> Result<()> {
+    async fn publish(
+        &self,
+        principal: &Principal,
+        upload: Upload,
+        digest: &Digest,
+        spent: Vec<StorageKey>,
+    ) -> Result<()> {
         let known = self.metadata.look_up(*digest, |tx, digest| Box::pin(tx.find_blob(digest))).await?;
         let damaged = match known {
             Some(known) if self.blobs.find_size(known.storage_key).await? != Some(known.size_bytes) => {
@@ -348,13 +370,14 @@ impl Services {
             data,
         );
         let lease_until = later(event.at, self.settings.collection.lease);
-        let input = (upload, *digest, damaged, self.blobs.name(), event, lease_until);
+        let input = (upload, *digest, damaged, self.blobs.name(), event, lease_until, spent);
         self.metadata
-            .write(input, |tx, (upload, digest, damaged, store, event, lease_until)| {
+            .write(input, |tx, (upload, digest, damaged, store, event, lease_until, spent)| {
                 Box::pin(async move {
-                    if !tx.delete_upload(upload.id).await? {
+                    if tx.take_upload(upload.id).await?.is_none() {
                         return Err(Error::UploadUnknown);
                     }
+                    bury(tx, spent, event.at).await?;
                     let repository =
                         ensure_repository(tx, upload.namespace_id, &upload.repository, event).await?;
                     let blob = match tx.find_blob(digest).await? {
@@ -386,10 +409,22 @@ impl Services {
             .await
     }
 
-    async fn save_upload(&self, upload: &mut Upload) -> Result<()> {
-        upload.expires_at = later(self.clock.now(), self.settings.upload_expiry);
-        let is_saved =
-            self.metadata.write(upload.clone(), |tx, upload| Box::pin(tx.save_upload(upload))).await?;
+    /// Saves an upload and gives up the objects that it does not need any more.
+    async fn save_upload(&self, upload: &mut Upload, spent: Vec<StorageKey>) -> Result<()> {
+        let now = self.clock.now();
+        upload.expires_at = later(now, self.settings.upload_expiry);
+        let is_saved = self
+            .metadata
+            .write((upload.clone(), spent, now), |tx, (upload, spent, now)| {
+                Box::pin(async move {
+                    let is_saved = tx.save_upload(upload).await?;
+                    if is_saved {
+                        bury(tx, spent, *now).await?;
+                    }
+                    Ok(is_saved)
+                })
+            })
+            .await?;
         if !is_saved {
             return Err(Error::Conflict(
                 "another request has worked on this upload; ask for its status".into(),
@@ -400,6 +435,9 @@ impl Services {
     }
 
     async fn hash_stored(&self, upload: &Upload, algorithm: Algorithm) -> Result<Digest> {
+        if self.blobs.find_size(upload.storage_key).await? != Some(upload.offset_bytes) {
+            return Err(Error::Conflict("another request has ended this upload; begin a new one".into()));
+        }
         let range = ByteRange { start: 0, end: upload.offset_bytes };
         let mut stored = self.blobs.read(upload.storage_key, range).await?;
         let mut hasher = Hasher::new(algorithm);
@@ -409,16 +447,17 @@ impl Services {
         Ok(hasher.finish())
     }
 
-    /// Receives a body into an upload and makes it durable. On success the upload's offset and states are
-    /// those after the body, not saved yet; on failure they are saved as far as they are sound.
+    /// Receives a body into an upload. On success the upload's offset is that after the body, which is neither
+    /// durable nor saved yet, and the sink it went to is returned, `None` when there was nothing to go to one.
+    /// On failure everything is saved as far as it is sound.
     async fn receive(
         &self,
         upload: &mut Upload,
         hasher: Option<Hasher>,
         chunk: Chunk,
         taken_over: &CancellationToken,
-    ) -> Result<Option<Hasher>> {
-        let before = upload.clone();
+    ) -> Result<Option<Sink>> {
+        let mut saved = upload.clone();
         let receiving = Receiving::begin(&self.uploads);
         let mut source = Source {
             body: chunk.body,
@@ -433,7 +472,7 @@ impl Services {
         if batch.is_empty() && matches!(end, Some(End::Complete)) {
             check_length(chunk.length, 0)?;
             if upload.offset_bytes > 0 {
-                return Ok(hasher);
+                return Ok(None);
             }
         }
         let mut sink = Sink { writer: self.blobs.open_writer(&staged(upload)).await?, hasher };
@@ -441,35 +480,67 @@ impl Services {
         loop {
             upload.offset_bytes += batch.len() as u64;
             if upload.offset_bytes > self.settings.blob_limit_bytes {
-                self.discard_upload(&before).await?;
+                self.discard_upload(upload.id).await?;
                 return Err(Error::BlobTooLarge { limit_bytes: self.settings.blob_limit_bytes });
             }
             if end.is_some() {
-                sink.append(batch).await?;
+                let progress = sink.append(batch).await?;
+                self.record_begun(progress, &mut saved, upload).await?;
                 break;
             }
             let batch_bytes = receiving.batch_bytes(memory_bytes, source.received);
             let (appended, next) = tokio::join!(sink.append(batch), source.next_batch(batch_bytes));
-            appended?;
+            self.record_begun(appended?, &mut saved, upload).await?;
             if upload.offset_bytes >= checkpoint {
                 checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
-                sink.sync(upload).await?;
-                self.save_upload(upload).await?;
+                let spent = sink.sync(upload).await?;
+                self.save_upload(upload, spent).await?;
+                saved = upload.clone();
             }
             (batch, end) = next?;
         }
-        sink.sync(upload).await?;
         match end {
             Some(End::Interrupted(error)) => {
-                self.save_upload(upload).await?;
+                let spent = sink.sync(upload).await?;
+                self.save_upload(upload, spent).await?;
                 Err(error)
             }
             Some(End::Complete) | None => {
                 check_length(chunk.length, source.received)?;
-                Ok(sink.hasher)
+                Ok(Some(sink))
             }
         }
     }
+}
+
+impl Services {
+    /// Records what the store has begun, with the offset and the hash that were saved last.
+    async fn record_begun(&self, progress: Progress, saved: &mut Upload, upload: &mut Upload) -> Result<()> {
+        if let Progress::Begun(synced) = progress {
+            let spent = record(saved, synced);
+            self.save_upload(saved, spent).await?;
+            upload.revision = saved.revision;
+        }
+        Ok(())
+    }
+}
+
+/// Puts what the store says into the upload, and gives what is not needed any more once that is saved.
+fn record(upload: &mut Upload, synced: Synced) -> Vec<StorageKey> {
+    upload.storage_key = synced.key;
+    upload.store_state = synced.state;
+    synced.spent
+}
+
+async fn bury(
+    tx: &mut dyn longshore_domain::ports::metadata::Tx,
+    spent: &[StorageKey],
+    at: jiff::Timestamp,
+) -> Result<()> {
+    for key in spent {
+        tx.create_tombstone(*key, &[], 0, at).await?;
+    }
+    Ok(())
 }
 
 fn check_start(upload: &Upload, start: Option<u64>) -> Result<()> {
@@ -525,9 +596,9 @@ struct Sink {
 }
 
 impl Sink {
-    async fn append(&mut self, batch: Bytes) -> Result<()> {
+    async fn append(&mut self, batch: Bytes) -> Result<Progress> {
         if batch.is_empty() {
-            return Ok(());
+            return Ok(Progress::Going);
         }
         let Some(mut hasher) = self.hasher.take() else { return self.writer.write(batch).await };
         if batch.len() < INLINE_HASH_BYTES {
@@ -536,16 +607,16 @@ impl Sink {
             return self.writer.write(batch).await;
         }
         let (written, hashed) = tokio::join!(self.writer.write(batch.clone()), hash(hasher, batch));
-        written?;
+        let progress = written?;
         self.hasher = Some(hashed?);
-        Ok(())
+        Ok(progress)
     }
 
-    /// Makes everything durable and puts the states into the upload.
-    async fn sync(&mut self, upload: &mut Upload) -> Result<()> {
-        upload.store_state = self.writer.sync().await?;
+    /// Makes everything durable and puts the states into the upload; gives what is not needed after it is saved.
+    async fn sync(&mut self, upload: &mut Upload) -> Result<Vec<StorageKey>> {
+        let spent = record(upload, self.writer.sync().await?);
         upload.hash_state = self.hasher.as_ref().map(Hasher::save).unwrap_or_default();
-        Ok(())
+        Ok(spent)
     }
 }
 

@@ -12,11 +12,16 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{FutureExt, Stream};
-use longshore_domain::ports::blobs::{BlobStore, BlobWriter, ByteRange, ByteStream, Staged, StorageKey};
+use futures::{FutureExt, Stream, StreamExt};
+use jiff::Timestamp;
+use longshore_domain::ports::blobs::{
+    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listed, Listing, Progress, Staged, StorageKey,
+    Synced, Unneeded,
+};
 use longshore_domain::{Error, Result};
 use tokio::task::JoinHandle;
 
@@ -116,6 +121,7 @@ impl BlobStore for FsBlobs {
             file.set_len(offset).map_err(io_error)?;
         }
         Ok(Box::new(FsWriter {
+            key: staged.key,
             file: Arc::new(file),
             folder,
             offset,
@@ -123,11 +129,6 @@ impl BlobStore for FsBlobs {
             write_back: None,
             is_new: offset == 0,
         }))
-    }
-
-    async fn finish(&self, _staged: &Staged) -> Result<()> {
-        // The file lies where it stays, and the last `sync` made file and folder entry durable.
-        Ok(())
     }
 
     async fn read(&self, key: StorageKey, range: ByteRange) -> Result<ByteStream> {
@@ -149,13 +150,36 @@ impl BlobStore for FsBlobs {
         }
     }
 
-    async fn delete(&self, key: StorageKey, _state: &[u8]) -> Result<()> {
-        let path = layout::object(&self.root, key);
+    async fn delete(&self, object: &Unneeded) -> Result<()> {
+        let path = layout::object(&self.root, object.key);
         blocking(move || match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(error)),
             _ => Ok(()),
         })
         .await
+    }
+
+    async fn list(&self) -> Result<Listing> {
+        let root = self.root.clone();
+        let shards = futures::stream::iter(0..layout::SHARDS);
+        let listed = shards.then(move |number| {
+            let shard = layout::shard(&root, number);
+            blocking(move || list_shard(&shard))
+        });
+        Ok(Box::pin(listed.flat_map(|files| {
+            futures::stream::iter(match files {
+                Ok(files) => files.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            })
+        })))
+    }
+
+    async fn sign_url(&self, _key: StorageKey, _valid: Duration) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    async fn abort_strays(&self, _before: Timestamp) -> Result<u64> {
+        Ok(0)
     }
 
     async fn check(&self) -> Result<()> {
@@ -168,7 +192,27 @@ impl BlobStore for FsBlobs {
     }
 }
 
+/// Lists the objects in one of the folders.
+fn list_shard(folder: &std::path::Path) -> Result<Vec<Listed>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io_error)? {
+        let entry = entry.map_err(io_error)?;
+        let Some(key) = layout::key_of(&entry.file_name()) else { continue };
+        match entry.metadata() {
+            Ok(metadata) => {
+                let modified_at =
+                    metadata.modified().map_err(io_error)?.try_into().map_err(Error::internal)?;
+                files.push(Listed { key, size_bytes: metadata.len(), modified_at });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_error(error)),
+        }
+    }
+    Ok(files)
+}
+
 struct FsWriter {
+    key: StorageKey,
     file: Arc<File>,
     folder: PathBuf,
     offset: u64,
@@ -192,16 +236,16 @@ impl FsWriter {
 
 #[async_trait]
 impl BlobWriter for FsWriter {
-    async fn write(&mut self, bytes: Bytes) -> Result<()> {
+    async fn write(&mut self, bytes: Bytes) -> Result<Progress> {
         let file = Arc::clone(&self.file);
         let start = self.offset;
         self.offset += bytes.len() as u64;
         blocking(move || file.write_all_at(&bytes, start).map_err(io_error)).await?;
         self.start_write_back();
-        Ok(())
+        Ok(Progress::Going)
     }
 
-    async fn sync(&mut self) -> Result<Vec<u8>> {
+    async fn sync(&mut self) -> Result<Synced> {
         // A failed write-back is reported by one sync only, so its answer must not be lost.
         if let Some(write_back) = self.write_back.take() {
             write_back.await.map_err(Error::internal)?.map_err(io_error)?;
@@ -213,7 +257,12 @@ impl BlobWriter for FsWriter {
             folder.as_deref().map_or(Ok(()), sync_folder)
         })
         .await?;
-        Ok(Vec::new())
+        Ok(Synced { key: self.key, state: Vec::new(), spent: Vec::new() })
+    }
+
+    async fn finish(&mut self) -> Result<(Synced, Certainty)> {
+        // The file lies where it stays.
+        Ok((self.sync().await?, Certainty::Sure))
     }
 }
 

@@ -25,6 +25,11 @@ pub(crate) fn folder(root: &Path, key: StorageKey) -> PathBuf {
     shard(root, u16::from(key.0.as_bytes()[15]))
 }
 
+/// Gives the key of an object from the last part of its path; `None` for what is no object.
+pub(crate) fn key_of(name: &std::ffi::OsStr) -> Option<StorageKey> {
+    name.to_str()?.parse().ok().map(StorageKey)
+}
+
 /// Gives the path of an object.
 pub(crate) fn object(root: &Path, key: StorageKey) -> PathBuf {
     folder(root, key).join(key.to_string())

@@ -1,58 +1,161 @@
-//! Migrations: numbered SQL files, embedded, applied in order, each in its own transaction with its checksum.
+//! Migrations: numbered SQL files in pairs, embedded, applied in order, each with its checksum.
+//!
+//! A migration says which programs still work with the database after it, so that nodes of an old and a new version
+//! run side by side while a cluster is upgraded.
 
+use deadpool_postgres::Object;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::{Error, Result};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-/// The migrations for SQLite, oldest first.
-pub(crate) const SQLITE: &[(&str, &str)] =
-    &[("0001_initial", include_str!("../migrations/sqlite/0001_initial.sql"))];
+use crate::{postgres, sqlite};
+
+/// One step of the schema.
+struct Migration {
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+    /// The oldest schema whose program works with the database after this step.
+    works_with: i64,
+}
+
+macro_rules! migration {
+    ($name:literal, works_with $works_with:literal) => {
+        Migration {
+            name: $name,
+            sqlite: include_str!(concat!("../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../migrations/postgres/", $name, ".sql")),
+            works_with: $works_with,
+        }
+    };
+}
+
+/// All steps, oldest first.
+const MIGRATIONS: &[Migration] =
+    &[migration!("0001_initial", works_with 1), migration!("0002_several_nodes", works_with 1)];
+
+/// Serializes the migrations of several processes: "longshor" in ASCII.
+const POSTGRES_LOCK: i64 = 0x6c6f_6e67_7368_6f72;
+
+/// A step that a database has.
+struct Applied {
+    number: i64,
+    checksum: String,
+    works_with: i64,
+}
+
+/// A step that a database lacks.
+struct Pending {
+    number: i64,
+    name: &'static str,
+    sql: &'static str,
+    checksum: String,
+    works_with: i64,
+}
+
+/// Compares what a database has with what this program knows.
+fn plan(applied: &[Applied], sql: fn(&Migration) -> &'static str) -> Result<Vec<Pending>> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if let Some(step) = applied.iter().find(|step| step.number > known && step.works_with > known) {
+        return Err(Error::Conflict(format!(
+            "the database has schema {}, this version of longshore works with schemas up to {known}; start the newer version that wrote it",
+            step.number
+        )));
+    }
+    let mut pending = Vec::new();
+    for (number, migration) in (1..).zip(MIGRATIONS) {
+        let sql = sql(migration);
+        let checksum = Digest::of(Algorithm::Sha256, sql.as_bytes()).to_string();
+        match applied.iter().find(|step| step.number == number) {
+            Some(step) if step.checksum == checksum => {}
+            Some(_) => {
+                return Err(Error::Conflict(format!(
+                    "migration {} of the database differs from this version's; restore a backup or start the version that wrote it",
+                    migration.name
+                )));
+            }
+            None => {
+                let (name, works_with) = (migration.name, migration.works_with);
+                pending.push(Pending { number, name, sql, checksum, works_with });
+            }
+        }
+    }
+    Ok(pending)
+}
 
 /// Brings a SQLite database to the newest schema.
 ///
 /// # Errors
-/// `Conflict` when the database was made by a newer version, or a migration that it has was changed since.
+/// `Conflict` when a newer version made the database and this one cannot work with it, or a migration
+/// that it has was changed since.
 pub(crate) fn migrate_sqlite(connection: &mut Connection) -> Result<()> {
-    connection
+    let transaction = connection.transaction().map_err(sqlite::driver_error)?;
+    transaction
         .execute_batch(
             "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT",
         )
-        .map_err(crate::sqlite::driver_error)?;
-    let applied: i64 = connection
-        .query_row("SELECT coalesce(max(number), 0) FROM migrations", [], |row| row.get(0))
-        .map_err(crate::sqlite::driver_error)?;
-    if usize::try_from(applied).unwrap_or(usize::MAX) > SQLITE.len() {
-        return Err(Error::Conflict(format!(
-            "the database has schema {applied}, this version of longshore knows schemas up to {}; start the newer version that wrote it",
-            SQLITE.len()
-        )));
+        .map_err(sqlite::driver_error)?;
+    let has_works_with = transaction
+        .prepare("SELECT 1 FROM pragma_table_info('migrations') WHERE name = 'works_with'")
+        .and_then(|mut statement| statement.exists([]))
+        .map_err(sqlite::driver_error)?;
+    if !has_works_with {
+        transaction
+            .execute_batch("ALTER TABLE migrations ADD COLUMN works_with INTEGER NOT NULL DEFAULT 1")
+            .map_err(sqlite::driver_error)?;
     }
-    for (index, (name, sql)) in SQLITE.iter().enumerate() {
-        let number = i64::try_from(index + 1).unwrap_or(i64::MAX);
-        let checksum = Digest::of(Algorithm::Sha256, sql.as_bytes()).to_string();
-        let transaction = connection.transaction().map_err(crate::sqlite::driver_error)?;
-        let known: Option<String> = transaction
-            .query_row("SELECT checksum FROM migrations WHERE number = ?1", [number], |row| row.get(0))
-            .optional()
-            .map_err(crate::sqlite::driver_error)?;
-        match known {
-            Some(known) if known == checksum => {}
-            Some(_) => {
-                return Err(Error::Conflict(format!(
-                    "migration {name} of the database differs from this version's; restore a backup or start the version that wrote it"
-                )));
-            }
-            None => {
-                transaction.execute_batch(sql).map_err(crate::sqlite::driver_error)?;
-                transaction
-                    .execute(
-                        "INSERT INTO migrations (number, name, checksum) VALUES (?1, ?2, ?3)",
-                        (number, name, &checksum),
-                    )
-                    .map_err(crate::sqlite::driver_error)?;
-                transaction.commit().map_err(crate::sqlite::driver_error)?;
-            }
-        }
+    let applied: Vec<Applied> = transaction
+        .prepare("SELECT number, checksum, works_with FROM migrations ORDER BY number")
+        .and_then(|mut statement| {
+            let applied = statement.query_map([], |row| {
+                Ok(Applied { number: row.get(0)?, checksum: row.get(1)?, works_with: row.get(2)? })
+            })?;
+            applied.collect()
+        })
+        .map_err(sqlite::driver_error)?;
+    for step in plan(&applied, |migration| migration.sqlite)? {
+        transaction.execute_batch(step.sql).map_err(sqlite::driver_error)?;
+        transaction
+            .execute(
+                "INSERT INTO migrations (number, name, checksum, works_with) VALUES (?1, ?2, ?3, ?4)",
+                (step.number, step.name, &step.checksum, step.works_with),
+            )
+            .map_err(sqlite::driver_error)?;
     }
-    Ok(())
+    transaction.commit().map_err(sqlite::driver_error)
+}
+
+/// Brings a PostgreSQL database to the newest schema. One process at a time does that; others wait.
+///
+/// # Errors
+/// As [`migrate_sqlite`].
+pub(crate) async fn migrate_postgres(client: &mut Object) -> Result<()> {
+    let transaction = client.transaction().await.map_err(postgres::driver_error)?;
+    let begin = format!(
+        "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({POSTGRES_LOCK});
+         CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT COLLATE \"C\" NOT NULL,
+             checksum TEXT COLLATE \"C\" NOT NULL, works_with BIGINT NOT NULL)"
+    );
+    transaction.batch_execute(&begin).await.map_err(postgres::driver_error)?;
+    let rows = transaction
+        .query("SELECT number, checksum, works_with FROM migrations ORDER BY number", &[])
+        .await
+        .map_err(postgres::driver_error)?;
+    let applied: Result<Vec<Applied>, tokio_postgres::Error> = rows
+        .iter()
+        .map(|row| {
+            Ok(Applied { number: row.try_get(0)?, checksum: row.try_get(1)?, works_with: row.try_get(2)? })
+        })
+        .collect();
+    for step in plan(&applied.map_err(postgres::driver_error)?, |migration| migration.postgres)? {
+        transaction.batch_execute(step.sql).await.map_err(postgres::driver_error)?;
+        transaction
+            .execute(
+                "INSERT INTO migrations (number, name, checksum, works_with) VALUES ($1, $2, $3, $4)",
+                &[&step.number, &step.name, &step.checksum, &step.works_with],
+            )
+            .await
+            .map_err(postgres::driver_error)?;
+    }
+    transaction.commit().await.map_err(postgres::driver_error)
 }

@@ -5,6 +5,7 @@
 //! pushes share one fsync, and a failing one undoes only itself.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -277,8 +278,15 @@ impl ToSql for Value {
     }
 }
 
+/// Leaves the locks out that only PostgreSQL needs. They are the last clause of their `SELECT`.
+pub(crate) fn without_locks(sql: &str) -> Cow<'_, str> {
+    let Some(start) = sql.find(" FOR ") else { return Cow::Borrowed(sql) };
+    let end = sql[start..].find(')').map_or(sql.len(), |length| start + length);
+    Cow::Owned(format!("{}{}", &sql[..start], &sql[end..]))
+}
+
 pub(crate) fn execute(connection: &Connection, sql: &str, values: &[Value]) -> Result<usize> {
-    let mut statement = connection.prepare_cached(sql).map_err(driver_error)?;
+    let mut statement = connection.prepare_cached(&without_locks(sql)).map_err(driver_error)?;
     statement.execute(rusqlite::params_from_iter(values)).map_err(driver_error)
 }
 
@@ -289,7 +297,7 @@ pub(crate) fn query<T>(
     map: fn(&Row<'_>) -> Result<T>,
     limit: usize,
 ) -> Result<Vec<T>> {
-    let mut statement = connection.prepare_cached(sql).map_err(driver_error)?;
+    let mut statement = connection.prepare_cached(&without_locks(sql)).map_err(driver_error)?;
     let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(driver_error)?;
     let mut items = Vec::new();
     while items.len() < limit {
@@ -321,15 +329,4 @@ pub(crate) fn driver_error(error: rusqlite::Error) -> Error {
         }
         _ => Error::internal(error),
     }
-}
-
-/// Tells whether a statement failed because a unique value is taken.
-pub(crate) fn is_unique_violation(error: &Error) -> bool {
-    let Error::Internal(source) = error else { return false };
-    source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error).is_some_and(|e| {
-        matches!(
-            e.extended_code,
-            rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY
-        )
-    })
 }

@@ -2,12 +2,17 @@
 //!
 //! On SQLite the async functions never wait, so a whole unit of work runs with one poll; a unit of work must
 //! await nothing but its transaction.
+//! Where a statement reads what its unit of work decides on, it ends with the lock that PostgreSQL needs for that
+//! (`FOR UPDATE`, `FOR KEY SHARE`); SQLite has one writer, and its side leaves the clause out.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use longshore_domain::digest::Digest;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
+
+use crate::postgres::{self, Failure};
+use crate::sqlite;
 
 /// A value bound to a statement.
 #[derive(Debug)]
@@ -89,16 +94,29 @@ pub(crate) use values;
 /// A row that a statement gave.
 pub(crate) enum Row<'r> {
     Lite(&'r rusqlite::Row<'r>),
+    Pg(&'r tokio_postgres::Row),
 }
 
 impl Row<'_> {
-    fn get<T: rusqlite::types::FromSql>(&self, column: usize) -> Result<T> {
+    fn get<T>(&self, column: usize) -> Result<Option<T>>
+    where
+        T: rusqlite::types::FromSql,
+        Option<T>: postgres::Column,
+    {
         match self {
             Self::Lite(row) => row.get(column).map_err(Error::internal),
+            Self::Pg(row) => postgres::column(row, column),
         }
     }
+    fn present<T>(&self, column: usize) -> Result<T>
+    where
+        T: rusqlite::types::FromSql,
+        Option<T>: postgres::Column,
+    {
+        self.get(column)?.ok_or_else(|| Error::internal(format!("column {column} is null")))
+    }
     pub(crate) fn int(&self, column: usize) -> Result<i64> {
-        self.get(column)
+        self.present(column)
     }
     pub(crate) fn optional_int(&self, column: usize) -> Result<Option<i64>> {
         self.get(column)
@@ -110,13 +128,13 @@ impl Row<'_> {
         Ok(self.int(column)? != 0)
     }
     pub(crate) fn text(&self, column: usize) -> Result<String> {
-        self.get(column)
+        self.present(column)
     }
     pub(crate) fn optional_text(&self, column: usize) -> Result<Option<String>> {
         self.get(column)
     }
     pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>> {
-        self.get(column)
+        self.present(column)
     }
     pub(crate) fn uuid(&self, column: usize) -> Result<Uuid> {
         Uuid::from_slice(&self.bytes(column)?).map_err(Error::internal)
@@ -137,6 +155,9 @@ impl Row<'_> {
     }
 }
 
+/// Statements that are sent to PostgreSQL before the first answer is waited for.
+const PIPELINE: usize = 200;
+
 /// One transaction.
 pub(crate) struct SqlTx<'c> {
     engine: Engine<'c>,
@@ -146,6 +167,7 @@ pub(crate) struct SqlTx<'c> {
 enum Engine<'c> {
     // Exclusive, so that a transaction can move between threads.
     Lite(&'c mut rusqlite::Connection),
+    Pg { client: &'c deadpool_postgres::Object, failure: Option<Failure> },
 }
 
 impl longshore_domain::ports::metadata::Tx for SqlTx<'_> {}
@@ -155,10 +177,45 @@ impl<'c> SqlTx<'c> {
         Self { engine: Engine::Lite(connection), authority_changed: false }
     }
 
+    pub(crate) fn on_postgres(client: &'c deadpool_postgres::Object) -> Self {
+        Self { engine: Engine::Pg { client, failure: None }, authority_changed: false }
+    }
+
+    /// What the first statement that failed means for the transaction. Only PostgreSQL's transactions are broken
+    /// by a failed statement.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        match &self.engine {
+            Engine::Lite(_) => None,
+            Engine::Pg { failure, .. } => *failure,
+        }
+    }
+
     /// Runs a statement and gives the number of rows that it changed.
     pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<usize> {
-        match &self.engine {
-            Engine::Lite(connection) => crate::sqlite::execute(connection, sql, values),
+        match &mut self.engine {
+            Engine::Lite(connection) => sqlite::execute(connection, sql, values),
+            Engine::Pg { client, failure } => {
+                let changed = postgres::execute(client, sql, values).await;
+                let changed = changed.map_err(|error| failed(error, failure))?;
+                usize::try_from(changed).map_err(Error::internal)
+            }
+        }
+    }
+
+    /// Runs a statement once for each set of values, without waiting for an answer before the next is sent.
+    pub(crate) async fn execute_each(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<()> {
+        match &mut self.engine {
+            Engine::Lite(connection) => {
+                rows.iter().try_for_each(|values| sqlite::execute(connection, sql, values).map(|_| ()))
+            }
+            Engine::Pg { client, failure } => {
+                for batch in rows.chunks(PIPELINE) {
+                    let sent = batch.iter().map(|values| postgres::execute(client, sql, values));
+                    let sent = futures::future::try_join_all(sent).await;
+                    sent.map_err(|error| failed(error, failure))?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -169,9 +226,7 @@ impl<'c> SqlTx<'c> {
         values: &[Value],
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        match &self.engine {
-            Engine::Lite(connection) => crate::sqlite::query(connection, sql, values, map, usize::MAX),
-        }
+        self.some(sql, values, map, usize::MAX).await
     }
 
     /// Runs a statement and maps its first row, if it gives one.
@@ -181,9 +236,7 @@ impl<'c> SqlTx<'c> {
         values: &[Value],
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        match &self.engine {
-            Engine::Lite(connection) => Ok(crate::sqlite::query(connection, sql, values, map, 1)?.pop()),
-        }
+        Ok(self.some(sql, values, map, 1).await?.pop())
     }
 
     /// Runs a statement that always gives a row.
@@ -195,4 +248,27 @@ impl<'c> SqlTx<'c> {
     ) -> Result<T> {
         self.first(sql, values, map).await?.ok_or_else(|| Error::internal(format!("no row from: {sql}")))
     }
+
+    async fn some<T>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value],
+        map: fn(&Row<'_>) -> Result<T>,
+        limit: usize,
+    ) -> Result<Vec<T>> {
+        match &mut self.engine {
+            Engine::Lite(connection) => sqlite::query(connection, sql, values, map, limit),
+            Engine::Pg { client, failure } => {
+                let rows = postgres::query(client, sql, values).await;
+                let rows = rows.map_err(|error| failed(error, failure))?;
+                rows.iter().take(limit).map(|row| map(&Row::Pg(row))).collect()
+            }
+        }
+    }
+}
+
+/// Remembers what the transaction's first failure was.
+fn failed(error: tokio_postgres::Error, failure: &mut Option<Failure>) -> Error {
+    failure.get_or_insert(Failure::of(&error));
+    postgres::driver_error(error)
 }

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use futures::StreamExt;
-use longshore_domain::ports::blobs::{BlobStore, ByteRange, Staged, StorageKey};
+use longshore_domain::ports::blobs::{
+    BlobStore, BlobWriter, ByteRange, Certainty, Staged, StorageKey, Synced, Unneeded,
+};
 use uuid::Uuid;
 
 fn staged(number: u128, offset_bytes: u64, state: Vec<u8>) -> Staged {
@@ -10,15 +12,25 @@ fn staged(number: u128, offset_bytes: u64, state: Vec<u8>) -> Staged {
 }
 
 async fn put(store: &dyn BlobStore, number: u128, pieces: &[&'static [u8]]) -> Staged {
-    let mut object = staged(number, 0, Vec::new());
+    let object = staged(number, 0, Vec::new());
     let mut writer = store.open_writer(&object).await.unwrap();
+    let mut written = 0;
     for piece in pieces {
         writer.write(Bytes::from_static(piece)).await.unwrap();
-        object.offset_bytes += piece.len() as u64;
+        written += piece.len() as u64;
     }
-    object.state = writer.sync().await.unwrap();
-    store.finish(&object).await.unwrap();
-    object
+    finish(&mut *writer, written).await
+}
+
+async fn finish(writer: &mut dyn BlobWriter, offset_bytes: u64) -> Staged {
+    let (synced, certainty) = writer.finish().await.unwrap();
+    assert_eq!(certainty, Certainty::Sure);
+    Staged { key: synced.key, offset_bytes, state: Vec::new() }
+}
+
+async fn sync(writer: &mut dyn BlobWriter, offset_bytes: u64) -> Staged {
+    let Synced { key, state, .. } = writer.sync().await.unwrap();
+    Staged { key, offset_bytes, state }
 }
 
 async fn read(
@@ -35,6 +47,10 @@ async fn read(
     Ok(bytes)
 }
 
+fn unneeded(object: &Staged) -> Unneeded {
+    Unneeded { key: object.key, state: object.state.clone() }
+}
+
 /// What is written is read, whole and in ranges.
 pub async fn reads_what_was_written(store: &dyn BlobStore) {
     let object = put(store, 1, &[b"hello ", b"world"]).await;
@@ -47,32 +63,25 @@ pub async fn reads_what_was_written(store: &dyn BlobStore) {
 /// Objects of many read blocks come back in order.
 pub async fn reads_large_objects(store: &dyn BlobStore) {
     let object_bytes: Vec<u8> = (0..3_000_000_u32).map(|i| i.to_le_bytes()[i as usize % 4]).collect();
-    let mut object = staged(2, 0, Vec::new());
-    let mut writer = store.open_writer(&object).await.unwrap();
+    let mut writer = store.open_writer(&staged(2, 0, Vec::new())).await.unwrap();
     for chunk in object_bytes.chunks(700_000) {
         writer.write(Bytes::copy_from_slice(chunk)).await.unwrap();
     }
-    object.state = writer.sync().await.unwrap();
-    object.offset_bytes = object_bytes.len() as u64;
-    store.finish(&object).await.unwrap();
+    let object = finish(&mut *writer, object_bytes.len() as u64).await;
     assert_eq!(read(store, &object, 0, object.offset_bytes).await.unwrap(), object_bytes);
     assert_eq!(read(store, &object, 999_999, 2_000_001).await.unwrap(), &object_bytes[999_999..2_000_001]);
 }
 
 /// Bytes behind the offset that counts are discarded when writing goes on.
 pub async fn goes_on_at_the_saved_offset(store: &dyn BlobStore) {
-    let mut object = staged(3, 0, Vec::new());
-    let mut writer = store.open_writer(&object).await.unwrap();
+    let mut writer = store.open_writer(&staged(3, 0, Vec::new())).await.unwrap();
     writer.write(Bytes::from_static(b"abc")).await.unwrap();
-    object.state = writer.sync().await.unwrap();
-    object.offset_bytes = 3;
+    let object = sync(&mut *writer, 3).await;
     writer.write(Bytes::from_static(b"LOST")).await.unwrap();
     drop(writer);
     let mut writer = store.open_writer(&object).await.unwrap();
     writer.write(Bytes::from_static(b"def")).await.unwrap();
-    object.state = writer.sync().await.unwrap();
-    object.offset_bytes = 6;
-    store.finish(&object).await.unwrap();
+    let object = finish(&mut *writer, 6).await;
     assert_eq!(store.find_size(object.key).await.unwrap(), Some(6));
     assert_eq!(read(store, &object, 0, 6).await.unwrap(), b"abcdef");
 }
@@ -94,11 +103,60 @@ pub async fn deletes(store: &dyn BlobStore) {
     let kept = put(store, 6, &[b"kept"]).await;
     let gone = put(store, 7, &[b"gone"]).await;
     for _ in 0..2 {
-        store.delete(gone.key, &gone.state).await.unwrap();
+        store.delete(&unneeded(&gone)).await.unwrap();
         assert_eq!(store.find_size(gone.key).await.unwrap(), None);
     }
     assert!(read(store, &gone, 0, 4).await.is_err());
     assert_eq!(read(store, &kept, 0, 4).await.unwrap(), b"kept");
+}
+
+/// Many objects are deleted with one call, also ones that are not there.
+pub async fn deletes_many(store: &dyn BlobStore) {
+    let mut objects = Vec::new();
+    for number in 100..130 {
+        objects.push(unneeded(&put(store, number, &[b"x"]).await));
+    }
+    objects.push(Unneeded { key: StorageKey(Uuid::from_u128(999)), state: Vec::new() });
+    let outcomes = store.delete_all(&objects).await;
+    assert_eq!(outcomes.len(), objects.len());
+    assert!(outcomes.iter().all(Result::is_ok));
+    for object in &objects {
+        assert_eq!(store.find_size(object.key).await.unwrap(), None);
+    }
+}
+
+/// An object that is still being written can be given up, with all that belongs to it.
+pub async fn gives_up_unfinished_objects(store: &dyn BlobStore) {
+    let mut writer = store.open_writer(&staged(200, 0, Vec::new())).await.unwrap();
+    writer.write(Bytes::from_static(b"half")).await.unwrap();
+    let object = sync(&mut *writer, 4).await;
+    drop(writer);
+    store.delete(&unneeded(&object)).await.unwrap();
+    assert!(listed(store).await.is_empty());
+    assert!(store.open_writer(&object).await.is_err());
+}
+
+/// All objects are listed, with their sizes.
+pub async fn lists_what_is_there(store: &dyn BlobStore) {
+    let mut expected = Vec::new();
+    for number in 300..310 {
+        expected.push((put(store, number, &[b"12345"]).await.key, 5));
+    }
+    expected.sort();
+    assert_eq!(listed(store).await, expected);
+}
+
+async fn listed(store: &dyn BlobStore) -> Vec<(StorageKey, u64)> {
+    let listing: Vec<_> = store.list().await.unwrap().collect().await;
+    let mut found: Vec<_> = listing
+        .into_iter()
+        .map(|listed| {
+            let listed = listed.unwrap();
+            (listed.key, listed.size_bytes)
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// An empty object can be made.

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use longshore_domain::ports::blobs::{BlobStore, BlobWriter, ByteRange, ByteStream, Staged, StorageKey};
+use jiff::Timestamp;
+use longshore_domain::ports::blobs::{
+    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listing, Progress, Staged, StorageKey, Synced,
+    Unneeded,
+};
 use longshore_domain::{Error, Result};
 
 /// Counts down to the call that fails. Shared by a store and its writers.
@@ -59,10 +64,6 @@ impl BlobStore for FaultyBlobs {
         let inner = self.inner.open_writer(staged).await?;
         Ok(Box::new(FaultyWriter { inner, fuse: self.fuse() }))
     }
-    async fn finish(&self, staged: &Staged) -> Result<()> {
-        self.fuse.pass()?;
-        self.inner.finish(staged).await
-    }
     async fn read(&self, key: StorageKey, range: ByteRange) -> Result<ByteStream> {
         self.fuse.pass()?;
         self.inner.read(key, range).await
@@ -71,9 +72,21 @@ impl BlobStore for FaultyBlobs {
         self.fuse.pass()?;
         self.inner.find_size(key).await
     }
-    async fn delete(&self, key: StorageKey, state: &[u8]) -> Result<()> {
+    async fn delete(&self, object: &Unneeded) -> Result<()> {
         self.fuse.pass()?;
-        self.inner.delete(key, state).await
+        self.inner.delete(object).await
+    }
+    async fn list(&self) -> Result<Listing> {
+        self.fuse.pass()?;
+        self.inner.list().await
+    }
+    async fn sign_url(&self, key: StorageKey, valid: Duration) -> Result<Option<String>> {
+        self.fuse.pass()?;
+        self.inner.sign_url(key, valid).await
+    }
+    async fn abort_strays(&self, before: Timestamp) -> Result<u64> {
+        self.fuse.pass()?;
+        self.inner.abort_strays(before).await
     }
     async fn check(&self) -> Result<()> {
         self.fuse.pass()?;
@@ -88,12 +101,16 @@ struct FaultyWriter {
 
 #[async_trait]
 impl BlobWriter for FaultyWriter {
-    async fn write(&mut self, bytes: Bytes) -> Result<()> {
+    async fn write(&mut self, bytes: Bytes) -> Result<Progress> {
         self.fuse.pass()?;
         self.inner.write(bytes).await
     }
-    async fn sync(&mut self) -> Result<Vec<u8>> {
+    async fn sync(&mut self) -> Result<Synced> {
         self.fuse.pass()?;
         self.inner.sync().await
+    }
+    async fn finish(&mut self) -> Result<(Synced, Certainty)> {
+        self.fuse.pass()?;
+        self.inner.finish().await
     }
 }

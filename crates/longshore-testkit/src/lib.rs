@@ -8,3 +8,4 @@ pub mod chance;
 pub mod faults;
 pub mod images;
 pub mod registry;
+pub mod stores;

@@ -9,6 +9,7 @@ use longshore_domain::credential::Principal;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::name::RepositoryName;
 use longshore_domain::ports::blobs::ByteRange;
+use longshore_domain::ports::metadata::Metadata;
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::Caller;
 use longshore_services::manifests::{Condition, ManifestPush, PushedManifest};
@@ -16,11 +17,12 @@ use longshore_services::settings::PasswordHashing;
 use longshore_services::uploads::Chunk;
 use longshore_services::{Adapters, Services, Settings};
 use longshore_store_blob::{FsBlobs, FsOptions};
-use longshore_store_sql::{SqliteMetadata, SqliteOptions};
+use longshore_store_sql::{PostgresMetadata, SqliteMetadata, SqliteOptions};
 use tempfile::TempDir;
 
 use crate::chance::{MockClock, SeededEntropy};
 use crate::faults::{FaultyBlobs, Fuse};
+use crate::stores::{SharedStores, postgres_options};
 
 /// Password of every user that a test creates.
 pub const PASSWORD: &str = "correct horse battery";
@@ -39,18 +41,27 @@ pub struct TestRegistry {
     settings: Settings,
 }
 
-fn open(
+async fn open(
     folder: &TempDir,
     clock: &Arc<MockClock>,
     entropy: &Arc<SeededEntropy>,
     settings: &Settings,
 ) -> (Arc<Services>, Arc<Fuse>) {
-    let metadata = SqliteMetadata::open(&SqliteOptions { path: folder.path().join("longshore.db") }).unwrap();
+    let metadata: Arc<dyn Metadata> = match SharedStores::chosen() {
+        None => {
+            let options = SqliteOptions { path: folder.path().join("longshore.db") };
+            Arc::new(SqliteMetadata::open(&options).unwrap())
+        }
+        Some(stores) => {
+            let options = postgres_options(&stores.database(folder.path()));
+            Arc::new(PostgresMetadata::open(&options).await.unwrap())
+        }
+    };
     let blobs =
         FaultyBlobs::new(Arc::new(FsBlobs::open(&FsOptions { root: folder.path().join("blobs") }).unwrap()));
     let fuse = blobs.fuse();
     let adapters = Adapters {
-        metadata: Arc::new(metadata),
+        metadata,
         blobs: Arc::new(blobs),
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,
@@ -74,7 +85,10 @@ impl TestRegistry {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = Arc::new(MockClock::default());
         let entropy = Arc::new(SeededEntropy::new(1));
-        let (services, fuse) = open(&folder, &clock, &entropy, &settings);
+        if let Some(stores) = SharedStores::chosen() {
+            stores.new_database(folder.path());
+        }
+        let (services, fuse) = open(&folder, &clock, &entropy, &settings).await;
         services.prepare(Some(PASSWORD)).await.unwrap();
         for name in ["alice", "bob"] {
             services
@@ -98,7 +112,7 @@ impl TestRegistry {
     /// Opens the registry again without closing it first, as after a crash of the process.
     /// What was promised is there; what waits in memory is lost.
     pub async fn reopen(&mut self) {
-        let (services, fuse) = open(&self.folder, &self.clock, &self.entropy, &self.settings);
+        let (services, fuse) = open(&self.folder, &self.clock, &self.entropy, &self.settings).await;
         services.prepare(None).await.unwrap();
         self.services = services;
         self.fuse = fuse;

@@ -1,20 +1,26 @@
 //! The blob port: where bytes lie.
 //!
-//! A storage key is unique to one upload and never derived from a digest, so deleting old bytes cannot hit
+//! A storage key is used once, by whoever made it, and never derived from a digest, so deleting old bytes cannot hit
 //! bytes that were just uploaded again. Bytes are written where they stay: finishing an upload moves nothing.
 
 use std::fmt;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::Stream;
+use futures::future::join_all;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::error::Result;
 
-/// Names an object within a store: the id of the upload that made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Objects that one call of [`BlobStore::delete_all`] deletes at the same time, unless the store can do better.
+const DELETED_AT_ONCE: usize = 16;
+
+/// Names an object within a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StorageKey(pub Uuid);
 
 impl fmt::Display for StorageKey {
@@ -26,12 +32,42 @@ impl fmt::Display for StorageKey {
 /// An object that is being written.
 #[derive(Clone, Debug)]
 pub struct Staged {
-    /// Its key.
+    /// Its key, as the last `sync` returned it; at first the one that the upload was given.
     pub key: StorageKey,
     /// Bytes that count; whatever lies behind them is discarded when writing goes on.
     pub offset_bytes: u64,
     /// What the last `sync` returned; empty at first.
     pub state: Vec<u8>,
+}
+
+/// What became of an object that is being written.
+#[derive(Clone, Debug)]
+pub struct Synced {
+    /// Where it lies, or will lie when it is finished.
+    pub key: StorageKey,
+    /// What [`BlobStore::open_writer`] needs to go on, and [`BlobStore::delete`] to clean up.
+    pub state: Vec<u8>,
+    /// Objects that are not needed any more once this is recorded.
+    pub spent: Vec<StorageKey>,
+}
+
+/// Where writing stands.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// It goes on.
+    Going,
+    /// The store has begun something that must be recorded, beside what the last `sync` made durable, before more is
+    /// written: otherwise a crash would leave behind what nobody knows of.
+    Begun(Synced),
+}
+
+/// How an object was finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// It holds the bytes that this writer has written.
+    Sure,
+    /// Somebody had finished it before, perhaps another writer: its content must be read to know what it is.
+    Unsure,
 }
 
 /// Bytes `start..end` of an object.
@@ -43,8 +79,31 @@ pub struct ByteRange {
     pub end: u64,
 }
 
+/// An object to be deleted, finished or not.
+#[derive(Clone, Debug)]
+pub struct Unneeded {
+    /// Its key.
+    pub key: StorageKey,
+    /// What the last `sync` of its writer returned; empty for a finished one.
+    pub state: Vec<u8>,
+}
+
+/// An object that a store has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: StorageKey,
+    /// Its size.
+    pub size_bytes: u64,
+    /// When it was last written to.
+    pub modified_at: Timestamp,
+}
+
 /// The bytes of an object, in order, in pieces of bounded size.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+
+/// Objects of a store, in no particular order.
+pub type Listing = Pin<Box<dyn Stream<Item = Result<Listed>> + Send>>;
 
 /// A place that keeps blobs.
 #[async_trait]
@@ -58,9 +117,6 @@ pub trait BlobStore: Send + Sync {
     /// `Internal` when fewer bytes are there than the offset says.
     async fn open_writer(&self, staged: &Staged) -> Result<Box<dyn BlobWriter>>;
 
-    /// Makes the synced bytes of an object readable under its key, durably. May be repeated.
-    async fn finish(&self, staged: &Staged) -> Result<()>;
-
     /// Reads a range of an object. An object shorter than the range ends the stream with an error.
     async fn read(&self, key: StorageKey, range: ByteRange) -> Result<ByteStream>;
 
@@ -68,7 +124,26 @@ pub trait BlobStore: Send + Sync {
     async fn find_size(&self, key: StorageKey) -> Result<Option<u64>>;
 
     /// Deletes an object, finished or not; one that is not there counts as deleted.
-    async fn delete(&self, key: StorageKey, state: &[u8]) -> Result<()>;
+    async fn delete(&self, object: &Unneeded) -> Result<()>;
+
+    /// Deletes objects, and says in their order what became of each.
+    async fn delete_all(&self, objects: &[Unneeded]) -> Vec<Result<()>> {
+        let mut outcomes = Vec::with_capacity(objects.len());
+        for batch in objects.chunks(DELETED_AT_ONCE) {
+            outcomes.extend(join_all(batch.iter().map(|object| self.delete(object))).await);
+        }
+        outcomes
+    }
+
+    /// Lists all objects. One that is made or deleted meanwhile may be there or not.
+    async fn list(&self) -> Result<Listing>;
+
+    /// Gives a URL under which anybody can read an object for some time, with ranges; `None` when the store has none.
+    async fn sign_url(&self, key: StorageKey, valid: Duration) -> Result<Option<String>>;
+
+    /// Gives up what was begun to be written and that no record names, if it was begun before `before`; the number of
+    /// those. Stores whose unfinished objects are listed have nothing to do.
+    async fn abort_strays(&self, before: Timestamp) -> Result<u64>;
 
     /// Checks that the store can be written to.
     async fn check(&self) -> Result<()>;
@@ -78,8 +153,12 @@ pub trait BlobStore: Send + Sync {
 #[async_trait]
 pub trait BlobWriter: Send {
     /// Appends bytes. They are not durable before the next `sync`.
-    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+    async fn write(&mut self, bytes: Bytes) -> Result<Progress>;
 
-    /// Makes everything written durable and returns the state that `open_writer` needs to go on.
-    async fn sync(&mut self) -> Result<Vec<u8>>;
+    /// Makes everything written durable.
+    async fn sync(&mut self) -> Result<Synced>;
+
+    /// Makes everything written durable, and readable under the key that is returned. May be repeated by another
+    /// writer that goes on from what was last recorded.
+    async fn finish(&mut self) -> Result<(Synced, Certainty)>;
 }

@@ -145,9 +145,23 @@ pub struct NewAccount {
     pub created_at: Timestamp,
 }
 
+/// How a unit of work keeps what it decides on from being changed by others until it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Others may rely on it too, nobody may take it away: for what refers to it.
+    Shared,
+    /// Others wait: for taking it away.
+    Exclusive,
+}
+
 /// Users, organizations and their members.
 #[async_trait]
 pub trait AccountRecords {
+    /// Waits until no other unit of work changes accounts or members, and keeps others waiting: for decisions
+    /// over several of them, such as who is the last owner.
+    async fn hold_authority(&mut self) -> Result<()>;
+    /// Keeps others from creating repositories in an account's namespace.
+    async fn hold_account(&mut self, id: AccountId) -> Result<()>;
     /// Creates an account.
     ///
     /// # Errors
@@ -329,7 +343,7 @@ pub trait RepositoryRecords {
     /// Creates a repository.
     ///
     /// # Errors
-    /// `Exists`.
+    /// `Exists`; `RepositoryUnknown` when the account of its namespace has been deleted.
     async fn create_repository(
         &mut self,
         namespace: AccountId,
@@ -400,6 +414,13 @@ pub trait BlobRecords {
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
+    ) -> Result<Option<LinkedBlob>>;
+    /// Finds a blob that the repository sees, and holds the link.
+    async fn hold_linked_blob(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+        hold: Hold,
     ) -> Result<Option<LinkedBlob>>;
     /// Lets the repository see a blob until `lease_until` at least; true when it did not see it before.
     async fn put_blob_link(
@@ -531,6 +552,13 @@ pub trait ManifestRecords {
         repository: RepositoryId,
         reference: &Reference,
     ) -> Result<Option<ManifestHead>>;
+    /// Finds a manifest that is not deleted, by digest, and holds it.
+    async fn hold_manifest(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+        hold: Hold,
+    ) -> Result<Option<ManifestHead>>;
     /// Gives a manifest's content; `None` when it was collected meanwhile.
     async fn find_manifest_content(&mut self, id: ManifestId) -> Result<Option<Vec<u8>>>;
     /// Stores a manifest, or finds it stored, and extends its lease.
@@ -660,10 +688,12 @@ pub trait UploadRecords {
     async fn find_upload(&mut self, id: UploadId) -> Result<Option<Upload>>;
     /// Saves an upload's progress if its revision is still `upload.revision`, and counts it up; false otherwise.
     async fn save_upload(&mut self, upload: &Upload) -> Result<bool>;
-    /// Deletes an upload's record, leaving its bytes to the caller; false when it was gone.
-    async fn delete_upload(&mut self, id: UploadId) -> Result<bool>;
+    /// Deletes an upload's record, leaving its bytes to the caller; `None` when it was gone.
+    async fn take_upload(&mut self, id: UploadId) -> Result<Option<Upload>>;
     /// Lists uploads that expired, at most `size`.
     async fn list_expired_uploads(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Upload>>;
+    /// Deletes the records of uploads that expired, at most `size`, leaving their bytes to the caller.
+    async fn take_expired_uploads(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Upload>>;
 }
 
 /// Something to be reviewed by garbage collection.
@@ -746,6 +776,10 @@ pub trait CollectionRecords {
     async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()>;
     /// Lists reviews that are due, at most `size`.
     async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
+    /// Takes reviews that are due, at most `size`, for this unit of work alone.
+    async fn claim_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
+    /// Keeps others from changing or newly needing what is under review.
+    async fn hold_reviewed(&mut self, review: Review) -> Result<()>;
     /// Puts a review off.
     async fn postpone_review(&mut self, review: Review, at: Timestamp) -> Result<()>;
     /// Ends a review.
@@ -785,10 +819,15 @@ pub trait CollectionRecords {
     ) -> Result<()>;
     /// Lists tombstones that are due, oldest first, at most `size`.
     async fn list_tombstones(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Tombstone>>;
-    /// Removes a tombstone after its object was deleted.
-    async fn delete_tombstone(&mut self, id: i64) -> Result<()>;
-    /// Puts a tombstone off after a failure.
-    async fn postpone_tombstone(&mut self, id: i64, until: Timestamp) -> Result<()>;
+    /// Takes tombstones that are due, oldest first, at most `size`; nobody else gets them before `until`.
+    async fn claim_tombstones(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        size: PageSize,
+    ) -> Result<Vec<Tombstone>>;
+    /// Removes tombstones after their objects were deleted.
+    async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<()>;
     /// Takes or renews a job's lease; false when another holder has it.
     async fn take_lease(
         &mut self,

@@ -9,7 +9,6 @@ use longshore_domain::ports::metadata::{AccountRecords, NewAccount};
 use longshore_domain::{Error, Result};
 
 use super::overfull;
-use crate::sqlite::is_unique_violation;
 use crate::tx::{Row, SqlTx, values};
 
 fn account(row: &Row<'_>) -> Result<Account> {
@@ -33,9 +32,9 @@ fn member(row: &Row<'_>) -> Result<Member> {
 impl AccountRecords for SqlTx<'_> {
     async fn create_account(&mut self, account: &NewAccount) -> Result<AccountId> {
         let id = self
-            .one(
+            .first(
                 "INSERT INTO accounts (uuid, kind, name, password_hash, is_administrator, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING RETURNING id",
                 values![
                     account.uuid,
                     account.kind.as_str(),
@@ -46,13 +45,18 @@ impl AccountRecords for SqlTx<'_> {
                 ],
                 |row| row.int(0),
             )
-            .await;
-        match id {
-            Err(error) if is_unique_violation(&error) => {
-                Err(Error::Exists(format!("the account {}", account.name)))
-            }
-            other => other.map(AccountId),
-        }
+            .await?;
+        id.map(AccountId).ok_or_else(|| Error::Exists(format!("the account {}", account.name)))
+    }
+
+    async fn hold_authority(&mut self) -> Result<()> {
+        self.one("SELECT epoch FROM authority FOR UPDATE", values![], |row| row.int(0)).await.map(|_| ())
+    }
+
+    async fn hold_account(&mut self, id: AccountId) -> Result<()> {
+        self.first("SELECT id FROM accounts WHERE id = $1 FOR UPDATE", values![id.0], |row| row.int(0))
+            .await
+            .map(|_| ())
     }
 
     async fn find_account(&mut self, id: AccountId) -> Result<Option<Account>> {

@@ -6,11 +6,15 @@ use longshore_domain::Result;
 use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
-use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, LinkedBlob, Viewer};
+use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, Hold, LinkedBlob, Viewer};
 use longshore_domain::repository::{Repository, RepositoryId};
 
 use super::repositories::repository;
 use crate::tx::{Row, SqlTx, values};
+
+fn linked_blob(row: &Row<'_>) -> Result<LinkedBlob> {
+    Ok(LinkedBlob { blob: blob(row)?, lease_until: row.time(4)? })
+}
 
 fn blob(row: &Row<'_>) -> Result<Blob> {
     Ok(Blob {
@@ -69,9 +73,30 @@ impl BlobRecords for SqlTx<'_> {
              FROM blobs b JOIN blob_links l ON l.blob_id = b.id
              WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL",
             values![digest, repository.0],
-            |row| Ok(LinkedBlob { blob: blob(row)?, lease_until: row.time(4)? }),
+            linked_blob,
         )
         .await
+    }
+
+    async fn hold_linked_blob(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+        hold: Hold,
+    ) -> Result<Option<LinkedBlob>> {
+        let sql = match hold {
+            Hold::Shared => {
+                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, l.lease_until
+                 FROM blobs b JOIN blob_links l ON l.blob_id = b.id
+                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL FOR KEY SHARE OF l"
+            }
+            Hold::Exclusive => {
+                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, l.lease_until
+                 FROM blobs b JOIN blob_links l ON l.blob_id = b.id
+                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL FOR UPDATE OF l"
+            }
+        };
+        self.first(sql, values![digest, repository.0], linked_blob).await
     }
 
     async fn put_blob_link(

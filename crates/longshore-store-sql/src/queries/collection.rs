@@ -13,7 +13,7 @@ use longshore_domain::ports::metadata::{
 use longshore_domain::repository::RepositoryId;
 use uuid::Uuid;
 
-use crate::tx::{Row, SqlTx, values};
+use crate::tx::{Row, SqlTx, Value, values};
 
 /// The stored form of a review: kind, scope, subject.
 fn key(review: Review) -> (&'static str, i64, i64) {
@@ -48,6 +48,15 @@ fn counts(row: &Row<'_>) -> Result<(CollectionCounts, Option<Timestamp>)> {
     Ok((counts, row.optional_time(6)?))
 }
 
+fn tombstone(row: &Row<'_>) -> Result<Tombstone> {
+    Ok(Tombstone {
+        id: row.int(0)?,
+        storage_key: StorageKey(row.uuid(1)?),
+        store_state: row.bytes(2)?,
+        size_bytes: row.size(3)?,
+    })
+}
+
 impl SqlTx<'_> {
     async fn namespace_of(&mut self, repository: RepositoryId) -> Result<AccountId> {
         self.one("SELECT namespace_id FROM repositories WHERE id = $1", values![repository.0], |row| {
@@ -79,6 +88,38 @@ impl CollectionRecords for SqlTx<'_> {
             review,
         )
         .await
+    }
+
+    async fn claim_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>> {
+        self.all(
+            "SELECT kind, scope_id, subject_id FROM reviews WHERE due_at <= $1 ORDER BY due_at LIMIT $2
+             FOR UPDATE SKIP LOCKED",
+            values![now, size.get()],
+            review,
+        )
+        .await
+    }
+
+    async fn hold_reviewed(&mut self, review: Review) -> Result<()> {
+        match review {
+            Review::Manifest(id) => {
+                self.first("SELECT id FROM manifests WHERE id = $1 FOR UPDATE", values![id.0], |row| {
+                    row.int(0)
+                })
+                .await?;
+            }
+            Review::Link(repository, blob) => {
+                self.first(
+                    "SELECT blob_id FROM blob_links WHERE repository_id = $1 AND blob_id = $2 FOR UPDATE",
+                    values![repository.0, blob.0],
+                    |row| row.int(0),
+                )
+                .await?;
+            }
+            // Foreign keys keep what refers to them.
+            Review::Repository(_) | Review::Blob(_) => {}
+        }
+        Ok(())
     }
 
     async fn postpone_review(&mut self, review: Review, at: Timestamp) -> Result<()> {
@@ -127,7 +168,10 @@ impl CollectionRecords for SqlTx<'_> {
         self.first(
             "SELECT m.repository_id, m.digest, m.deleted_at, m.lease_until,
                  EXISTS (SELECT 1 FROM tags t WHERE t.manifest_id = m.id),
-                 EXISTS (SELECT 1 FROM manifest_children c WHERE c.child_id = m.id),
+                 EXISTS (SELECT 1 FROM manifest_children c WHERE c.child_id = m.id)
+                     OR EXISTS (SELECT 1 FROM manifest_children c JOIN manifests p ON p.id = c.parent_id
+                                WHERE c.child_digest = m.digest AND c.child_id IS NULL
+                                  AND p.repository_id = m.repository_id),
                  EXISTS (SELECT 1 FROM manifests s WHERE s.repository_id = m.repository_id
                              AND s.digest = m.subject_digest AND s.deleted_at IS NULL)
              FROM manifests m WHERE m.id = $1",
@@ -321,24 +365,30 @@ impl CollectionRecords for SqlTx<'_> {
         self.all(
             "SELECT id, storage_key, store_state, size_bytes FROM tombstones WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2",
             values![now, size.get()],
-            |row| {
-                Ok(Tombstone {
-                    id: row.int(0)?,
-                    storage_key: StorageKey(row.uuid(1)?),
-                    store_state: row.bytes(2)?,
-                    size_bytes: row.size(3)?,
-                })
-            },
+            tombstone,
         )
         .await
     }
 
-    async fn delete_tombstone(&mut self, id: i64) -> Result<()> {
-        self.execute("DELETE FROM tombstones WHERE id = $1", values![id]).await.map(|_| ())
+    async fn claim_tombstones(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        size: PageSize,
+    ) -> Result<Vec<Tombstone>> {
+        self.all(
+            "UPDATE tombstones SET due_at = $1 WHERE id IN (
+                 SELECT id FROM tombstones WHERE due_at <= $2 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+             RETURNING id, storage_key, store_state, size_bytes",
+            values![until, now, size.get()],
+            tombstone,
+        )
+        .await
     }
 
-    async fn postpone_tombstone(&mut self, id: i64, until: Timestamp) -> Result<()> {
-        self.execute("UPDATE tombstones SET due_at = $1 WHERE id = $2", values![until, id]).await.map(|_| ())
+    async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<()> {
+        let rows: Vec<Vec<Value>> = ids.iter().map(|id| vec![Value::from(*id)]).collect();
+        self.execute_each("DELETE FROM tombstones WHERE id = $1", &rows).await
     }
 
     async fn take_lease(
@@ -402,9 +452,9 @@ impl CollectionRecords for SqlTx<'_> {
 
     async fn collection_totals(&mut self) -> Result<(CollectionCounts, Option<Timestamp>)> {
         self.one(
-            "SELECT coalesce(sum(uploads_expired), 0), coalesce(sum(manifests_collected), 0),
-                 coalesce(sum(manifests_purged), 0), coalesce(sum(links_removed), 0),
-                 coalesce(sum(blobs_deleted), 0), coalesce(sum(freed_bytes), 0), max(at) FROM collection_log",
+            "SELECT CAST(coalesce(sum(uploads_expired), 0) AS BIGINT), CAST(coalesce(sum(manifests_collected), 0) AS BIGINT),
+                 CAST(coalesce(sum(manifests_purged), 0) AS BIGINT), CAST(coalesce(sum(links_removed), 0) AS BIGINT),
+                 CAST(coalesce(sum(blobs_deleted), 0) AS BIGINT), CAST(coalesce(sum(freed_bytes), 0) AS BIGINT), max(at) FROM collection_log",
             values![],
             counts,
         )

@@ -82,7 +82,7 @@ impl EventRecords for SqlTx<'_> {
         let waiting = self
             .all(
                 "SELECT u.event_id, e.account_id FROM events_unnumbered u JOIN events e ON e.id = u.event_id
-                 ORDER BY u.event_id LIMIT $1",
+                 ORDER BY u.event_id LIMIT $1 FOR UPDATE OF u SKIP LOCKED",
                 values![size.get()],
                 |row| Ok((row.int(0)?, row.int(1)?)),
             )
@@ -117,15 +117,16 @@ impl EventRecords for SqlTx<'_> {
     async fn fold_usage(&mut self, size: PageSize) -> Result<u64> {
         let changes = self
             .all(
-                "SELECT id, namespace_id, kind, amount FROM usage_changes ORDER BY id LIMIT $1",
+                "DELETE FROM usage_changes WHERE id IN (
+                     SELECT id FROM usage_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
+                 RETURNING namespace_id, kind, amount",
                 values![size.get()],
-                |row| Ok((row.int(0)?, (row.int(1)?, row.text(2)?), row.int(3)?)),
+                |row| Ok(((row.int(0)?, row.text(1)?), row.int(2)?)),
             )
             .await?;
         let mut sums: BTreeMap<(i64, String), i64> = BTreeMap::new();
-        for (id, key, amount) in &changes {
+        for (key, amount) in &changes {
             *sums.entry(key.clone()).or_default() += amount;
-            self.execute("DELETE FROM usage_changes WHERE id = $1", values![*id]).await?;
         }
         for ((namespace, kind), amount) in sums {
             self.execute(
@@ -141,7 +142,7 @@ impl EventRecords for SqlTx<'_> {
     async fn usage_of(&mut self, namespace: AccountId) -> Result<BTreeMap<String, i64>> {
         let rows = self
             .all(
-                "SELECT kind, sum(amount) FROM (
+                "SELECT kind, CAST(sum(amount) AS BIGINT) FROM (
                      SELECT kind, amount FROM usage_totals WHERE namespace_id = $1
                      UNION ALL SELECT kind, amount FROM usage_changes WHERE namespace_id = $1) AS amounts
                  GROUP BY kind",

@@ -7,7 +7,7 @@ use longshore_domain::manifest::ManifestKind;
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    BlobId, ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
+    BlobId, Hold, ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
@@ -75,6 +75,25 @@ impl ManifestRecords for SqlTx<'_> {
         }
     }
 
+    async fn hold_manifest(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+        hold: Hold,
+    ) -> Result<Option<ManifestHead>> {
+        let sql = match hold {
+            Hold::Shared => {
+                "SELECT id, digest, media_type, size_bytes, lease_until FROM manifests
+                 WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL FOR KEY SHARE"
+            }
+            Hold::Exclusive => {
+                "SELECT id, digest, media_type, size_bytes, lease_until FROM manifests
+                 WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL FOR UPDATE"
+            }
+        };
+        self.first(sql, values![repository.0, digest], head).await
+    }
+
     async fn find_manifest_content(&mut self, id: ManifestId) -> Result<Option<Vec<u8>>> {
         self.first("SELECT content FROM manifests WHERE id = $1", values![id.0], |row| row.bytes(0)).await
     }
@@ -82,7 +101,7 @@ impl ManifestRecords for SqlTx<'_> {
     async fn put_manifest(&mut self, manifest: &NewManifest) -> Result<ManifestPut> {
         let known = self
             .first(
-                "SELECT id, deleted_at FROM manifests WHERE repository_id = $1 AND digest = $2",
+                "SELECT id, deleted_at FROM manifests WHERE repository_id = $1 AND digest = $2 FOR UPDATE",
                 values![manifest.repository.0, &manifest.digest],
                 |row| Ok((ManifestId(row.int(0)?), row.optional_int(1)?.is_some())),
             )
@@ -226,7 +245,7 @@ impl ManifestRecords for SqlTx<'_> {
         match artifact_type {
             None => {
                 self.all(
-                    "SELECT id, digest, media_type, size_bytes, artifact_type, kind, length(annotations) FROM manifests
+                    "SELECT id, digest, media_type, size_bytes, artifact_type, kind, octet_length(annotations) FROM manifests
                      WHERE repository_id = $1 AND subject_digest = $2 AND id > $3 AND deleted_at IS NULL
                      ORDER BY id LIMIT $4",
                     values![repository.0, subject, after.0, overfull(size)],
@@ -236,7 +255,7 @@ impl ManifestRecords for SqlTx<'_> {
             }
             Some(artifact_type) => {
                 self.all(
-                    "SELECT id, digest, media_type, size_bytes, artifact_type, kind, length(annotations) FROM manifests
+                    "SELECT id, digest, media_type, size_bytes, artifact_type, kind, octet_length(annotations) FROM manifests
                      WHERE repository_id = $1 AND subject_digest = $2 AND id > $3 AND deleted_at IS NULL
                        AND artifact_type = $4
                      ORDER BY id LIMIT $5",

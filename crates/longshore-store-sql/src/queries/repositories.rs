@@ -12,7 +12,6 @@ use longshore_domain::repository::{Repository, RepositoryId, Visibility};
 use longshore_domain::{Error, Result};
 
 use super::overfull;
-use crate::sqlite::is_unique_violation;
 use crate::tx::{Row, SqlTx, values};
 
 pub(super) fn repository(row: &Row<'_>) -> Result<Repository> {
@@ -44,18 +43,26 @@ impl RepositoryRecords for SqlTx<'_> {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Repository> {
+        let namespace_is_there = self
+            .first(
+                "SELECT id FROM accounts WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE",
+                values![namespace.0],
+                |row| row.int(0),
+            )
+            .await?;
+        if namespace_is_there.is_none() {
+            return Err(Error::RepositoryUnknown(name.clone()));
+        }
         let created = self
-            .one(
+            .first(
                 "INSERT INTO repositories (namespace_id, name, visibility, created_by, created_at)
-                 VALUES ($1, $2, $3, $4, $5) RETURNING id, namespace_id, name, visibility, created_at",
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING
+                 RETURNING id, namespace_id, name, visibility, created_at",
                 values![namespace.0, name.as_str(), visibility.as_str(), by.map(|id| id.0), at],
                 repository,
             )
-            .await;
-        match created {
-            Err(error) if is_unique_violation(&error) => Err(Error::Exists(format!("the repository {name}"))),
-            other => other,
-        }
+            .await?;
+        created.ok_or_else(|| Error::Exists(format!("the repository {name}")))
     }
 
     async fn list_repositories(

@@ -18,18 +18,22 @@ fn target(row: &Row<'_>) -> Result<(ManifestId, Digest)> {
 }
 
 impl SqlTx<'_> {
-    async fn find_tag_target(
+    /// Gives what a tag points at, and keeps others from moving it.
+    async fn hold_tag(
         &mut self,
         repository: RepositoryId,
         tag: &Tag,
     ) -> Result<Option<(ManifestId, Digest)>> {
-        self.first(
-            "SELECT m.id, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest_id
-             WHERE t.repository_id = $1 AND t.name = $2",
-            values![repository.0, tag.as_str()],
-            target,
-        )
-        .await
+        // Not joined: the join would see the tag as it was before the lock was waited for.
+        let manifest = self
+            .first(
+                "SELECT manifest_id FROM tags WHERE repository_id = $1 AND name = $2 FOR UPDATE",
+                values![repository.0, tag.as_str()],
+                |row| row.int(0),
+            )
+            .await?;
+        let Some(manifest) = manifest else { return Ok(None) };
+        self.first("SELECT id, digest FROM manifests WHERE id = $1", values![manifest], target).await
     }
 
     async fn end_tag_interval(
@@ -59,16 +63,28 @@ impl TagRecords for SqlTx<'_> {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Option<(ManifestId, Digest)>> {
-        let previous = self.find_tag_target(repository, tag).await?;
         let by_id = by.map(|id| id.0);
-        self.execute(
-            "INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at, updated_by)
-             VALUES ($1, $2, $3, $4, $4, $5)
-             ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id,
-                 updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-            values![repository.0, tag.as_str(), manifest.0, at, by_id],
-        )
-        .await?;
+        let mut previous = self.hold_tag(repository, tag).await?;
+        if previous.is_none() {
+            let created = self
+                .execute(
+                    "INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at, updated_by)
+                     VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (repository_id, name) DO NOTHING",
+                    values![repository.0, tag.as_str(), manifest.0, at, by_id],
+                )
+                .await?;
+            if created == 0 {
+                // Somebody else created it meanwhile.
+                previous = self.hold_tag(repository, tag).await?;
+            }
+        }
+        if previous.is_some() {
+            self.execute(
+                "UPDATE tags SET manifest_id = $1, updated_at = $2, updated_by = $3 WHERE repository_id = $4 AND name = $5",
+                values![manifest.0, at, by_id, repository.0, tag.as_str()],
+            )
+            .await?;
+        }
         if previous.as_ref().is_none_or(|(id, _)| *id != manifest) {
             self.end_tag_interval(repository, tag, by, at).await?;
             self.execute(
@@ -87,7 +103,7 @@ impl TagRecords for SqlTx<'_> {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Option<(ManifestId, Digest)>> {
-        let previous = self.find_tag_target(repository, tag).await?;
+        let previous = self.hold_tag(repository, tag).await?;
         if previous.is_some() {
             self.execute(
                 "DELETE FROM tags WHERE repository_id = $1 AND name = $2",

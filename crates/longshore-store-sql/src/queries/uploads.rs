@@ -67,13 +67,14 @@ impl UploadRecords for SqlTx<'_> {
     async fn save_upload(&mut self, upload: &Upload) -> Result<bool> {
         let saved = self
             .execute(
-                "UPDATE uploads SET offset_bytes = $1, algorithm = $2, hash_state = $3, store_state = $4,
-                     expires_at = $5, revision = revision + 1
-                 WHERE id = $6 AND revision = $7",
+                "UPDATE uploads SET offset_bytes = $1, algorithm = $2, hash_state = $3, storage_key = $4,
+                     store_state = $5, expires_at = $6, revision = revision + 1
+                 WHERE id = $7 AND revision = $8",
                 values![
                     upload.offset_bytes,
                     upload.algorithm.as_str(),
                     upload.hash_state.as_slice(),
+                    upload.storage_key.0,
                     upload.store_state.as_slice(),
                     upload.expires_at,
                     upload.id.0,
@@ -84,8 +85,15 @@ impl UploadRecords for SqlTx<'_> {
         Ok(saved > 0)
     }
 
-    async fn delete_upload(&mut self, id: UploadId) -> Result<bool> {
-        Ok(self.execute("DELETE FROM uploads WHERE id = $1", values![id.0]).await? > 0)
+    async fn take_upload(&mut self, id: UploadId) -> Result<Option<Upload>> {
+        self.first(
+            "DELETE FROM uploads WHERE id = $1
+             RETURNING id, repository, namespace_id, started_by, offset_bytes, algorithm, hash_state,
+                 storage_key, store_state, revision, created_at, expires_at",
+            values![id.0],
+            upload,
+        )
+        .await
     }
 
     async fn list_expired_uploads(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Upload>> {
@@ -93,6 +101,18 @@ impl UploadRecords for SqlTx<'_> {
             "SELECT id, repository, namespace_id, started_by, offset_bytes, algorithm, hash_state,
                  storage_key, store_state, revision, created_at, expires_at
              FROM uploads WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
+            values![now, size.get()],
+            upload,
+        )
+        .await
+    }
+
+    async fn take_expired_uploads(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Upload>> {
+        self.all(
+            "DELETE FROM uploads WHERE id IN (
+                 SELECT id FROM uploads WHERE expires_at < $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+             RETURNING id, repository, namespace_id, started_by, offset_bytes, algorithm, hash_state,
+                 storage_key, store_state, revision, created_at, expires_at",
             values![now, size.get()],
             upload,
         )

@@ -1,0 +1,23 @@
+-- What nodes share: the authority epoch, failed sign-ins, and objects that no record names.
+
+-- One row. Counts the changes to who may do what; each node watches it.
+CREATE TABLE authority (
+    epoch INTEGER NOT NULL
+) STRICT;
+INSERT INTO authority (epoch) VALUES (1);
+
+-- Failed sign-ins of an account, an address, or both, in the window that began then.
+CREATE TABLE sign_in_failures (
+    subject TEXT PRIMARY KEY,
+    failures INTEGER NOT NULL,
+    began_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sign_in_failures_began ON sign_in_failures (began_at);
+
+-- Objects that the store has and no record names. They are deleted some time after they were found.
+CREATE TABLE stray_objects (
+    storage_key BLOB PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    found_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stray_objects_found ON stray_objects (found_at);

@@ -1,0 +1,92 @@
+//! Which stores a test runs on: SQLite and a folder, or PostgreSQL and S3.
+//!
+//! The test command starts a PostgreSQL and an S3 server, says in `LONGSHORE_TEST_…` where they are, and runs
+//! the tests twice: with `LONGSHORE_TEST_STORES` unset, and with `shared`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use longshore_store_sql::PostgresOptions;
+
+/// PostgreSQL and S3 as the test command started them.
+#[derive(Clone, Debug)]
+pub struct SharedStores {
+    /// URL of the database server.
+    pub postgres: String,
+    /// Certificate of the database server, for `localhost`.
+    pub postgres_authority: PathBuf,
+    /// URL of the S3 server.
+    pub s3_endpoint: String,
+    /// Its bucket.
+    pub s3_bucket: String,
+    /// Who may write to it.
+    pub s3_access_key_id: String,
+    /// The secret for that.
+    pub s3_secret_access_key: String,
+}
+
+impl SharedStores {
+    /// Finds the stores that the test command started; `None` when the tests were started without it.
+    pub fn find() -> Option<Self> {
+        let variable = |name: &str| std::env::var(format!("LONGSHORE_TEST_{name}")).ok();
+        Some(Self {
+            postgres: variable("POSTGRES")?,
+            postgres_authority: variable("POSTGRES_CA")?.into(),
+            s3_endpoint: variable("S3_ENDPOINT")?,
+            s3_bucket: variable("S3_BUCKET")?,
+            s3_access_key_id: variable("S3_ACCESS_KEY_ID")?,
+            s3_secret_access_key: variable("S3_SECRET_ACCESS_KEY")?,
+        })
+    }
+
+    /// The stores, when this test is to run on them.
+    pub fn chosen() -> Option<Self> {
+        match std::env::var("LONGSHORE_TEST_STORES").as_deref() {
+            Ok("shared") => {
+                Some(Self::find().expect("LONGSHORE_TEST_STORES=shared needs the test command's stores"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes a schema of its own for a test that owns a temporary folder, and gives the URL to use it.
+    pub fn new_database(&self, folder: &Path) -> String {
+        let name = name_of(folder);
+        let made = Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", "--dbname", &self.postgres, "--command"])
+            .arg(format!("CREATE SCHEMA {name}"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        self.database(folder)
+    }
+
+    /// The URL of the schema that was made for a temporary folder.
+    pub fn database(&self, folder: &Path) -> String {
+        format!("{}?options=-c%20search_path%3D{}", self.postgres, name_of(folder))
+    }
+
+    /// The bucket and prefix for a test that owns a temporary folder.
+    pub fn storage(&self, folder: &Path) -> String {
+        format!("s3://{}/{}", self.s3_bucket, name_of(folder))
+    }
+}
+
+/// A name that no other test has.
+fn name_of(folder: &Path) -> String {
+    let random = folder.file_name().and_then(|name| name.to_str()).unwrap();
+    let plain = random.chars().filter(char::is_ascii_alphanumeric).map(|c| format!("{:02x}", c as u32));
+    format!("t{}", plain.collect::<String>())
+}
+
+/// How tests connect to a database.
+pub fn postgres_options(url: &str) -> PostgresOptions {
+    PostgresOptions {
+        url: url.to_owned(),
+        password: None,
+        authorities: None,
+        connections: 8,
+        statement_timeout: Duration::from_secs(30),
+    }
+}
