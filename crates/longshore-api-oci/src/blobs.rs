@@ -10,13 +10,22 @@ use longshore_domain::ports::metadata::Blob;
 use crate::operation::Name;
 use crate::{Context, auth, bare, wire};
 
-/// end-2: pulls a blob, whole or one range of it (RFC 9110, section 14).
+/// end-2: pulls a blob, whole or one range of it (RFC 9110, section 14), or is sent to where it lies.
 pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let caller = auth::caller(context).await?;
     let blob = context.services.get_blob(&caller, &name.repository, digest).await?;
     let headers = &context.parts.headers;
     if wire::is_known_to_client(headers, digest) {
         return Ok(describe(bare(StatusCode::NOT_MODIFIED), &blob));
+    }
+    if let Some(redirects) = &context.redirects
+        && let Some(url) = redirects.url(&context.services, &context.client, &blob).await?
+    {
+        // The client repeats its `Range` there.
+        let mut response = describe(bare(StatusCode::TEMPORARY_REDIRECT), &blob);
+        response.headers_mut().insert(header::LOCATION, wire::value(&url));
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return Ok(response);
     }
     let size = blob.size_bytes;
     let (status, range) = match wanted_range(headers, digest, size) {

@@ -10,6 +10,7 @@ mod catalog;
 mod error;
 mod manifests;
 pub mod operation;
+mod redirects;
 mod referrers;
 pub mod routes;
 mod tags;
@@ -29,6 +30,7 @@ use longshore_domain::Error;
 use longshore_services::Services;
 
 use crate::operation::{Operation, ParseError};
+pub use crate::redirects::Redirects;
 use crate::routes::OperationKind;
 
 /// The dialect.
@@ -36,6 +38,7 @@ pub struct Oci {
     services: Arc<Services>,
     metrics: Vec<OperationMetrics>,
     warning: Option<HeaderValue>,
+    redirects: Option<Arc<Redirects>>,
 }
 
 /// A request that is understood, and who sent it.
@@ -43,10 +46,12 @@ pub(crate) struct Context {
     pub services: Arc<Services>,
     pub client: Client,
     pub parts: http::request::Parts,
+    pub redirects: Option<Arc<Redirects>>,
 }
 
 impl Oci {
-    /// Makes the dialect. `notice` is a text for the users of all clients that show warnings.
+    /// Makes the dialect. `notice` is a text for the users of all clients that show warnings; without `redirects`, clients
+    /// get all blobs through the registry.
     ///
     /// # Errors
     /// `Invalid` when the notice does not fit into a header.
@@ -54,10 +59,11 @@ impl Oci {
         services: Arc<Services>,
         metrics: &Metrics,
         notice: Option<&str>,
+        redirects: Option<Redirects>,
     ) -> longshore_domain::Result<Self> {
         let metrics = OperationKind::ALL.iter().map(|kind| metrics.operation("oci", kind.name())).collect();
         let warning = notice.map(wire::warning).transpose()?;
-        Ok(Self { services, metrics, warning })
+        Ok(Self { services, metrics, warning, redirects: redirects.map(Arc::new) })
     }
 
     /// Answers a request to `/v2/…`.
@@ -68,7 +74,7 @@ impl Oci {
         let parsed = Operation::parse(&parts.method, parts.uri.path());
         let kind = parsed.as_ref().map_or(OperationKind::Unknown, Operation::kind);
         let method = parts.method.clone();
-        let context = Context { services: Arc::clone(&self.services), client, parts };
+        let context = self.context(client, parts);
         let mut response = match parsed {
             Ok(operation) => {
                 let challenge = operation.challenge();
@@ -95,10 +101,14 @@ impl Oci {
         let (parts, body) = request.into_parts();
         let client = Client::of(&parts.extensions).clone();
         let method = parts.method.clone();
-        let context = Context { services: Arc::clone(&self.services), client, parts };
+        let context = self.context(client, parts);
         let response = token::handle(&context, body).await;
         self.observe(OperationKind::Token, &context, &method, response.status(), began_at);
         response
+    }
+
+    fn context(&self, client: Client, parts: http::request::Parts) -> Context {
+        Context { services: Arc::clone(&self.services), client, parts, redirects: self.redirects.clone() }
     }
 
     fn observe(

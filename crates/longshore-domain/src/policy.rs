@@ -31,4 +31,7 @@ pub struct CollectionPolicy {
     pub untagged: UntaggedManifests,
     /// Rows that one transaction may review.
     pub batch: u32,
+    /// How long objects that no record names are kept after they were found; at least as long as an upload without
+    /// progress.
+    pub quarantine: Duration,
 }

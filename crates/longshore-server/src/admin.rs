@@ -134,9 +134,9 @@ async fn send(writer: &mut tokio::net::unix::OwnedWriteHalf, reply: &Reply) -> s
 
 /// Runs a request: by the server that uses the data folder, or here if none does.
 pub fn call(config: &Config, request: Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
-    if !config.data.join("longshore.db").exists() {
+    if config.database.is_embedded() && !config.data.join("longshore.db").exists() {
         bail!(
-            "there is no registry in {}; start one with `longshore serve`, or name its folder with --data",
+            "there is no registry in {}; start one with `longshore serve`, or name its folder with --data or its database with --database",
             config.data.display()
         );
     }
@@ -154,7 +154,7 @@ fn call_here(
 ) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let services = wiring::services(config, folder)?;
+        let services = wiring::services(config, folder).await?;
         services.prepare(config.administrator_password()?.as_deref()).await.map_err(wiring::with_cause)?;
         let outcome = run_request(&services, request, on_progress).await.map_err(wiring::with_cause);
         services.close().await;

@@ -43,6 +43,12 @@ struct Common {
     /// Folder of database and blobs [default: ./longshore-data] [env: LONGSHORE_DATA]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// PostgreSQL instead of the embedded database, postgres://user@host/database [env: LONGSHORE_DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// Object storage instead of a folder, s3://bucket/prefix [env: LONGSHORE_STORAGE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    storage: Option<String>,
     /// Configuration file (TOML)
     #[arg(long, global = true, value_name = "FILE", env = "LONGSHORE_CONFIG")]
     config: Option<PathBuf>,
@@ -87,7 +93,12 @@ enum Command {
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Read everything back and report what is damaged
-    Verify,
+    Verify {
+        /// Instead, compare what the blob store has with what the database names: report what is missing, and put what
+        /// nobody needs into quarantine, to be deleted after gc.quarantine_seconds
+        #[arg(long)]
+        store: bool,
+    },
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -268,6 +279,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Some(data) = &common.data {
         flags.push(("data".into(), data.to_str().context("--data: the path must be UTF-8 text")?.to_owned()));
     }
+    for (key, value) in [("database.url", &common.database), ("storage.url", &common.storage)] {
+        flags.extend(value.as_ref().map(|value| (key.to_owned(), value.clone())));
+    }
     if let Command::Serve { listen: Some(listen) } = &command {
         flags.push(("listen".into(), listen.clone()));
     }
@@ -288,7 +302,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Gc(GcCommand::Run { dry_run }) => Request::GcRun { dry_run },
         Command::Gc(GcCommand::Status) => Request::GcStatus,
         Command::Audit(AuditCommand::List { account, limit }) => Request::AuditList { account, limit },
-        Command::Verify => Request::Verify,
+        Command::Verify { store } => Request::Verify { store },
     };
     let config = Config::load(&sources)?;
     administer(&config, request, common.json)

@@ -1,10 +1,13 @@
 //! The data folder: what lies in it, and the lock that keeps a second process out.
 //!
+//! With PostgreSQL and an object store, only the lock, the spool and the socket of this node lie in it.
+//!
 //! ```text
 //! <data>/
 //!   longshore.lock     held by the one process that uses the folder
 //!   longshore.db       the metadata (SQLite, with -wal and -shm beside it)
 //!   blobs/             the blobs
+//!   spool/             parts of blobs on their way to an object store, for a moment
 //!   admin.sock         administration of the running server, for the folder's owner only
 //! ```
 
@@ -62,6 +65,11 @@ impl DataFolder {
     /// The folder of the blobs.
     pub fn blobs(&self) -> PathBuf {
         self.path.join("blobs")
+    }
+
+    /// The folder of what is on its way to an object store.
+    pub fn spool(&self) -> PathBuf {
+        self.path.join("spool")
     }
 
     /// The folder itself.

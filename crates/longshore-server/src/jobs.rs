@@ -9,8 +9,10 @@ use tokio_util::task::TaskTracker;
 
 /// How often what waits in memory is recorded.
 const RECORDING: Duration = Duration::from_secs(60);
-/// How often it is checked whether the signing key is due for rotation.
-const KEY_CHECK: Duration = Duration::from_secs(3600);
+/// How often new signing keys of other nodes are taken over, and it is checked whether a rotation is due.
+const KEY_CHECK: Duration = Duration::from_secs(60);
+/// How often multipart uploads that nobody recorded are looked for.
+const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 
 /// Starts the jobs; they end when `stop` is cancelled, after what they are doing.
 pub fn start(services: &Arc<Services>, collection: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
@@ -22,6 +24,13 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
     });
     every(KEY_CHECK, services, stop, tasks, "rotate keys", |services| async move {
         services.rotate_signing_key_when_due().await
+    });
+    every(STRAY_UPLOADS, services, stop, tasks, "give up stray uploads", |services| async move {
+        let aborted = services.abort_stray_uploads_alone().await?;
+        if aborted > 0 {
+            tracing::info!(aborted, "gave up multipart uploads that a crash left behind");
+        }
+        Ok(())
     });
     if !collection.is_zero() {
         every(collection, services, stop, tasks, "collect garbage", |services| async move {

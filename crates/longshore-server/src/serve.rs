@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use longshore_api_common::metrics::Metrics;
-use longshore_api_oci::Oci;
+use longshore_api_oci::{Oci, Redirects};
 use longshore_domain::clock::Entropy;
 use longshore_services::bootstrap::{ADMINISTRATOR, Prepared};
 use prometheus_client::registry::Registry;
@@ -38,7 +38,12 @@ pub async fn serve(config: Config) -> Result<()> {
             config.data.display()
         );
     };
-    let services = wiring::services(&config, &folder)?;
+    if !config.database.is_embedded() && config.storage.is_folder() {
+        tracing::warn!(
+            "metadata is in PostgreSQL and blobs are in a folder of this machine: do not run a second node without storage.url"
+        );
+    }
+    let services = wiring::services(&config, &folder).await?;
     let address = config.listen_address()?;
     let listener = TcpListener::bind(address)
         .await
@@ -57,7 +62,11 @@ pub async fn serve(config: Config) -> Result<()> {
     registry.register_collector(Box::new(ConnectionGauge(connections)));
     let exposition = Arc::new(Exposition(registry));
     let notice = Some(config.notice.as_str()).filter(|notice| !notice.is_empty());
-    let oci = Oci::new(Arc::clone(&services), &metrics, notice)?;
+    let redirects = match config.storage.redirect() {
+        Some(valid) => Some(Redirects { valid, except: config.storage.redirect_except()? }),
+        None => None,
+    };
+    let oci = Oci::new(Arc::clone(&services), &metrics, notice, redirects)?;
     let metrics_address = config.metrics_address()?;
     let server = Arc::new(Server {
         dispatch: Dispatch::new(
@@ -152,6 +161,12 @@ fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepar
     println!("  registry  {url}");
     println!("  listens   {scheme}://{shown}");
     println!("  data      {}", data.display());
+    if !config.database.is_embedded() {
+        println!("  database  PostgreSQL");
+    }
+    if let Some(url) = config.storage.shown() {
+        println!("  storage   {url}");
+    }
     match prepared {
         Prepared::Before => return,
         Prepared::AdministratorCreated => {

@@ -4,29 +4,47 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use longshore_domain::Error;
+use longshore_domain::ports::blobs::BlobStore;
+use longshore_domain::ports::metadata::Metadata;
 use longshore_services::{Adapters, Services};
-use longshore_store_blob::{FsBlobs, FsOptions};
-use longshore_store_sql::{SqliteMetadata, SqliteOptions};
+use longshore_store_blob::{FsBlobs, FsOptions, ObjectBlobs};
+use longshore_store_sql::{PostgresMetadata, SqliteMetadata, SqliteOptions};
 
 use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::system::{SystemClock, SystemEntropy};
 
-/// Opens the stores of a data folder and builds the operations on them.
-pub fn services(config: &Config, folder: &DataFolder) -> Result<Arc<Services>> {
-    let metadata = SqliteMetadata::open(&SqliteOptions { path: folder.database() })
-        .map_err(with_cause)
-        .with_context(|| format!("cannot open the database {}", folder.database().display()))?;
-    let blobs = FsBlobs::open(&FsOptions { root: folder.blobs() })
-        .map_err(with_cause)
-        .with_context(|| format!("cannot open the blob folder {}", folder.blobs().display()))?;
+/// Opens the stores and builds the operations on them.
+pub async fn services(config: &Config, folder: &DataFolder) -> Result<Arc<Services>> {
     let adapters = Adapters {
-        metadata: Arc::new(metadata),
-        blobs: Arc::new(blobs),
+        metadata: metadata(config, folder).await?,
+        blobs: blobs(config, folder)?,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     };
     Ok(Arc::new(Services::new(adapters, config.settings()?)))
+}
+
+async fn metadata(config: &Config, folder: &DataFolder) -> Result<Arc<dyn Metadata>> {
+    if let Some(options) = config.database.postgres()? {
+        let metadata = PostgresMetadata::open(&options).await.map_err(with_cause);
+        return Ok(Arc::new(metadata.context("cannot open the database that database.url names")?));
+    }
+    let metadata = SqliteMetadata::open(&SqliteOptions { path: folder.database() })
+        .map_err(with_cause)
+        .with_context(|| format!("cannot open the database {}", folder.database().display()))?;
+    Ok(Arc::new(metadata))
+}
+
+fn blobs(config: &Config, folder: &DataFolder) -> Result<Arc<dyn BlobStore>> {
+    if let Some(options) = config.storage.objects(folder.spool())? {
+        let blobs = ObjectBlobs::open(&options, Arc::new(SystemEntropy)).map_err(with_cause);
+        return Ok(Arc::new(blobs.with_context(|| format!("cannot use the storage {}", options.url))?));
+    }
+    let blobs = FsBlobs::open(&FsOptions { root: folder.blobs() })
+        .map_err(with_cause)
+        .with_context(|| format!("cannot open the blob folder {}", folder.blobs().display()))?;
+    Ok(Arc::new(blobs))
 }
 
 /// Tells the operator the cause, which clients are not told.

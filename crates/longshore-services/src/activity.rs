@@ -46,6 +46,10 @@ impl Services {
         let pulls: Counted =
             std::mem::take(&mut *self.pulls.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut pulls: Vec<PullCount> = pulls.into_values().collect();
+        // In the same order on every node, so that they do not wait for each other in a circle.
+        pulls.sort_by(|a, b| {
+            (a.manifest, a.tag.as_ref().map(Tag::as_str)).cmp(&(b.manifest, b.tag.as_ref().map(Tag::as_str)))
+        });
         while !pulls.is_empty() {
             let batch = pulls.split_off(pulls.len().saturating_sub(500));
             self.metadata.write(batch, |tx, batch| Box::pin(tx.record_pulls(batch))).await?;

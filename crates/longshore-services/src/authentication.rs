@@ -365,7 +365,7 @@ impl Services {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<Option<AccountPrincipal>> {
-        self.throttle.check(user, address, now)?;
+        self.check_throttle(user, address, now).await?;
         let found = match user.parse::<Namespace>() {
             Err(_) => None,
             Ok(name) => {
@@ -384,11 +384,11 @@ impl Services {
         let matches = self.passwords.verify(password, hash).await?;
         match account.filter(|account| matches && account.is_active) {
             Some(account) => {
-                self.throttle.record_success(user, address);
+                self.record_success(user, address).await?;
                 Ok(Some(principal_of(&account, None)))
             }
             None => {
-                self.throttle.record_failure(user, address, now);
+                self.record_failure(user, address, now).await?;
                 Ok(None)
             }
         }

@@ -82,6 +82,15 @@ impl Services {
         self.blobs.read(blob.storage_key, range).await
     }
 
+    /// Gives a URL under which a client can fetch a blob from the store itself, for some time; `None` when the store
+    /// has none. Whoever has the URL needs no permission: it is for a client that may pull the blob.
+    ///
+    /// # Errors
+    /// Those of the blob store.
+    pub async fn blob_url(&self, blob: &Blob, valid: std::time::Duration) -> Result<Option<String>> {
+        self.blobs.sign_url(blob.storage_key, valid).await
+    }
+
     /// Mounts a blob from another repository, or, when `from` is not given, from any that the caller may read;
     /// `None` when there is none, whatever the reason. OCI distribution 1.1, end-11.
     ///

@@ -1,10 +1,13 @@
 //! The first start: the administrator, the `library` namespace and the signing key.
 
+use std::time::Duration;
+
 use longshore_domain::Result;
 use longshore_domain::credential::Principal;
 use longshore_domain::name::Namespace;
 
 use crate::Services;
+use crate::leases::Job;
 use crate::passwords::check_new_password;
 
 /// Name of the first administrator.
@@ -12,6 +15,9 @@ pub const ADMINISTRATOR: &str = "admin";
 /// Letters and digits that cannot be mistaken for each other.
 const PASSWORD_ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
 const PASSWORD_CHARACTERS: usize = 20;
+
+/// How often a node looks whether another one has set the registry up.
+const SET_UP_POLL: Duration = Duration::from_millis(100);
 
 /// What the first start did.
 pub enum Prepared {
@@ -30,11 +36,26 @@ impl Services {
     /// `Invalid` when the given password is too short; those of the metadata store.
     pub async fn prepare(&self, administrator_password: Option<&str>) -> Result<Prepared> {
         self.load_signing_keys().await?;
-        let is_prepared = self
-            .metadata
+        // Several nodes may start at once; one of them sets the registry up.
+        loop {
+            if self.is_prepared().await? {
+                return Ok(Prepared::Before);
+            }
+            if let Some(prepared) = self.alone(Job::SetUp, self.set_up(administrator_password)).await? {
+                return Ok(prepared);
+            }
+            tokio::time::sleep(SET_UP_POLL).await;
+        }
+    }
+
+    async fn is_prepared(&self) -> Result<bool> {
+        self.metadata
             .look_up((), |tx, ()| Box::pin(async move { Ok(tx.find_setting("prepared").await?.is_some()) }))
-            .await?;
-        if is_prepared {
+            .await
+    }
+
+    async fn set_up(&self, administrator_password: Option<&str>) -> Result<Prepared> {
+        if self.is_prepared().await? {
             return Ok(Prepared::Before);
         }
         let (password, prepared) = match administrator_password {

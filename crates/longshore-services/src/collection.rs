@@ -16,11 +16,9 @@ use longshore_domain::ports::metadata::{
 use longshore_domain::{Error, Result};
 use std::time::Duration;
 
+use crate::leases::Job;
 use crate::{Services, later};
 
-const LEASE: &str = "garbage-collection";
-/// A node that dies gives its job free after this.
-const JOB_LEASE: Duration = Duration::from_secs(60);
 /// After a store failed to delete an object, it is tried again then.
 const RETRY: Duration = Duration::from_secs(300);
 
@@ -91,7 +89,7 @@ impl Services {
     /// Those of the stores; what was done stays done.
     pub async fn collect_garbage(&self) -> Result<CollectionCounts> {
         let mut counts = CollectionCounts::default();
-        if !self.take_collection_lease().await? {
+        if !self.take_lease(Job::CollectGarbage).await? {
             return Ok(counts);
         }
         let collected = self.collect_all(&mut counts).await;
@@ -101,9 +99,8 @@ impl Services {
                 .write(input, |tx, (counts, now)| Box::pin(tx.add_collection_counts(counts, *now)))
                 .await?;
         }
-        let release =
-            self.metadata.write(self.node, |tx, node| Box::pin(tx.release_lease(LEASE, *node))).await;
-        collected.and(release).map(|()| counts)
+        let released = self.release_lease(Job::CollectGarbage).await;
+        collected.and(released).map(|()| counts)
     }
 
     /// Runs a collection now, or counts what one would do. `on_progress` is told the counts so far.
@@ -119,7 +116,7 @@ impl Services {
         if mode == CollectionMode::DryRun {
             return self.preview_collection().await;
         }
-        if !self.take_collection_lease().await? {
+        if !self.take_lease(Job::CollectGarbage).await? {
             return Err(Error::Conflict(
                 "garbage collection is running on another node; try again later".into(),
             ));
@@ -143,15 +140,6 @@ impl Services {
                     let (totals, last_at) = tx.collection_totals().await?;
                     Ok(CollectionStatus { backlog, totals, last_at })
                 })
-            })
-            .await
-    }
-
-    async fn take_collection_lease(&self) -> Result<bool> {
-        let now = self.clock.now();
-        self.metadata
-            .write((self.node, now, later(now, JOB_LEASE)), |tx, (node, now, until)| {
-                Box::pin(tx.take_lease(LEASE, *node, *now, *until))
             })
             .await
     }
@@ -182,13 +170,14 @@ impl Services {
             let before = counts.clone();
             let mut worked = self.expire_uploads(counts).await?;
             worked |= self.review_due(counts).await?;
+            worked |= self.end_quarantine().await?;
             worked |= self.bury(counts).await?;
             if !worked {
                 return Ok(());
             }
             tracing::debug!(?before, after = ?counts, "collected a batch of garbage");
             // Holding the lease is the right to go on.
-            if !self.take_collection_lease().await? {
+            if !self.take_lease(Job::CollectGarbage).await? {
                 return Ok(());
             }
         }
@@ -249,8 +238,9 @@ impl Services {
         let now = self.clock.now();
         let tombstones = self
             .metadata
-            .write((now, later(now, RETRY), self.batch()?), |tx, (now, until, size)| {
-                Box::pin(tx.claim_tombstones(*now, *until, *size))
+            .write((now, later(now, RETRY)), |tx, (now, until)| {
+                // As many as an object store deletes with one request.
+                Box::pin(tx.claim_tombstones(*now, *until, PageSize::MAX))
             })
             .await?;
         let unneeded: Vec<Unneeded> = tombstones

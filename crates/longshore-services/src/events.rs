@@ -8,6 +8,7 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::{Error, Result};
 
 use crate::Services;
+use crate::leases::Job;
 
 impl Services {
     /// Makes an event of now.
@@ -60,13 +61,17 @@ impl Services {
         Ok(Page::from_overfull(events, size))
     }
 
-    /// Numbers events and folds usage changes that wait. For the server's own schedule.
+    /// Numbers events, folds usage changes that wait, and forgets old failures, unless another node is doing that.
+    /// For the server's own schedule.
     ///
     /// # Errors
     /// Those of the metadata store.
     pub async fn fold_records(&self) -> Result<()> {
-        while self.metadata.write((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await? > 0 {}
-        while self.metadata.write((), |tx, ()| Box::pin(tx.fold_usage(PageSize::MAX))).await? > 0 {}
-        Ok(())
+        let work = async {
+            while self.metadata.write((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await? > 0 {}
+            while self.metadata.write((), |tx, ()| Box::pin(tx.fold_usage(PageSize::MAX))).await? > 0 {}
+            self.forget_failures().await
+        };
+        self.alone(Job::FoldRecords, work).await.map(|_| ())
     }
 }

@@ -11,10 +11,12 @@ pub mod blobs;
 pub mod bootstrap;
 pub mod collection;
 pub mod events;
+mod leases;
 pub mod manifests;
 pub mod organizations;
 pub mod passwords;
 pub mod permissions;
+pub mod reconciliation;
 pub mod referrers;
 pub mod repositories;
 pub mod settings;
@@ -55,7 +57,6 @@ pub struct Services {
     settings: Settings,
     node: Uuid,
     passwords: passwords::Passwords,
-    throttle: throttle::Throttle,
     keys: signing::KeyRing,
     sessions: authentication::Sessions,
     decisions: permissions::Decisions,
@@ -74,7 +75,6 @@ impl Services {
                 settings.password_hashing,
                 settings.parallel_password_checks,
             ),
-            throttle: throttle::Throttle::new(settings.sign_in),
             keys: signing::KeyRing::default(),
             sessions: authentication::Sessions::new(&*entropy),
             decisions: permissions::Decisions::new(),

@@ -61,6 +61,8 @@ pub struct Settings {
     pub sparse_indexes: SparseIndexes,
     /// Rules of garbage collection.
     pub collection: CollectionPolicy,
+    /// After how long without a sign of life from the node that does a job another one takes over.
+    pub takeover: Duration,
 }
 
 impl Default for Settings {
@@ -91,7 +93,9 @@ impl Default for Settings {
                 undo: Duration::from_secs(24 * 3600),
                 untagged: UntaggedManifests::Keep,
                 batch: 200,
+                quarantine: Duration::from_secs(7 * 24 * 3600),
             },
+            takeover: Duration::from_secs(60),
         }
     }
 }

@@ -19,6 +19,7 @@ use longshore_domain::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::leases::Job;
 use crate::{Services, later};
 
 /// The keys as this node knows them.
@@ -136,9 +137,19 @@ impl Services {
         let now = self.clock.now();
         let mut records = self.metadata.read((), |tx, ()| Box::pin(tx.list_signing_keys())).await?;
         if records.is_empty() {
-            let key = generate(now)?;
-            self.metadata.write(key.clone(), |tx, key| Box::pin(tx.create_signing_key(key))).await?;
-            records.push(key);
+            records = self
+                .metadata
+                .write(generate(now)?, |tx, key| {
+                    Box::pin(async move {
+                        // Several nodes may start at once; one of them makes the key.
+                        tx.hold_authority().await?;
+                        if tx.list_signing_keys().await?.is_empty() {
+                            tx.create_signing_key(key).await?;
+                        }
+                        tx.list_signing_keys().await
+                    })
+                })
+                .await?;
         }
         self.keys.replace(keys_from(&records, now)?);
         Ok(())
@@ -173,16 +184,30 @@ impl Services {
         Ok(kid)
     }
 
-    /// Rotates the signing key when it is due. For the server's own schedule.
+    /// Takes over what other nodes did to the signing keys, and rotates them when that is due. For the server's own
+    /// schedule.
     ///
     /// # Errors
     /// Those of the metadata store.
     pub async fn rotate_signing_key_when_due(&self) -> Result<()> {
-        let since = self.keys.current().signing_since;
-        if since.is_some_and(|since| later(since, self.settings.signing_key_rotation) <= self.clock.now()) {
-            self.rotate_signing_key(&Principal::Operator).await?;
+        self.load_signing_keys().await?;
+        if !self.is_rotation_due() {
+            return Ok(());
         }
-        Ok(())
+        let work = async {
+            // Another node may have been faster.
+            self.load_signing_keys().await?;
+            if self.is_rotation_due() {
+                self.rotate_signing_key(&Principal::Operator).await?;
+            }
+            Ok(())
+        };
+        self.alone(Job::RotateKeys, work).await.map(|_| ())
+    }
+
+    fn is_rotation_due(&self) -> bool {
+        let since = self.keys.current().signing_since;
+        since.is_some_and(|since| later(since, self.settings.signing_key_rotation) <= self.clock.now())
     }
 
     /// Verifies a bearer token's signature, audience and issuer.

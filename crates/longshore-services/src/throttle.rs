@@ -1,4 +1,4 @@
-//! Throttling of failed sign-ins: per account and address, per address, per account.
+//! Throttling of failed sign-ins: per account and address, per address, per account, over all nodes.
 //!
 //! Access tokens are found by hash and cannot be guessed, so they work also while passwords are throttled:
 //! an attacker cannot lock a build machine out.
@@ -6,32 +6,15 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use longshore_domain::name::Namespace;
+use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
-use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
 
-use crate::settings::SignInLimits;
+use crate::{Services, later};
 
-/// Counters kept; the least used are forgotten first.
-const COUNTERS: usize = 20_000;
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Key {
-    Both(String, IpAddr),
-    Address(IpAddr),
-    Account(String),
-}
-
-#[derive(Clone, Copy)]
-struct Window {
-    failures: u32,
-    began_at: Timestamp,
-}
-
-/// Failed sign-ins of late.
-pub(crate) struct Throttle {
-    limits: SignInLimits,
-    windows: Cache<Key, Window>,
-}
+/// Whose failures are counted, and the most of them in one window.
+type Counted = (String, u32);
 
 /// Addresses that one customer can change at will count as one: an IPv6 network of 64 bits.
 fn network(address: IpAddr) -> IpAddr {
@@ -44,98 +27,134 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Throttle {
-    pub(crate) fn new(limits: SignInLimits) -> Self {
-        Self { limits, windows: Cache::new(COUNTERS) }
-    }
-
-    fn keys(&self, account: &str, address: Option<IpAddr>) -> Vec<(Key, u32)> {
-        let mut keys = vec![(Key::Account(account.to_owned()), self.limits.per_account)];
-        if let Some(address) = address.map(network) {
-            keys.push((Key::Both(account.to_owned(), address), self.limits.per_account_and_address));
-            keys.push((Key::Address(address), self.limits.per_address));
+/// An account as it is written down: what is no name at all may be long, and somebody's password.
+fn account_key(user: &str) -> String {
+    match user.parse::<Namespace>() {
+        Ok(name) => name.to_string(),
+        Err(_) => {
+            let hash = Sha256::digest(user.as_bytes());
+            format!("#{}", hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
         }
-        keys
+    }
+}
+
+/// Failures of an account from one address.
+fn both(user: &str, address: IpAddr) -> String {
+    format!("account {} from {}", account_key(user), network(address))
+}
+
+impl Services {
+    fn counted(&self, user: &str, address: Option<IpAddr>) -> Vec<Counted> {
+        let limits = self.settings.sign_in;
+        let mut counted = vec![(format!("account {}", account_key(user)), limits.per_account)];
+        if let Some(address) = address {
+            counted.push((both(user, address), limits.per_account_and_address));
+            counted.push((format!("address {}", network(address)), limits.per_address));
+        }
+        counted
     }
 
-    fn window(&self, key: &Key, now: Timestamp) -> Option<Window> {
-        let window = self.windows.get(key)?;
-        let is_open = now < crate::later(window.began_at, self.limits.window);
-        is_open.then_some(window)
+    /// When windows began that are over now.
+    fn ended(&self, now: Timestamp) -> Timestamp {
+        now.checked_sub(self.settings.sign_in.window).unwrap_or(Timestamp::MIN)
     }
 
     /// Checks that a sign-in may be tried.
-    pub(crate) fn check(&self, account: &str, address: Option<IpAddr>, now: Timestamp) -> Result<()> {
-        for (key, limit) in self.keys(account, address) {
-            if let Some(window) = self.window(&key, now)
-                && window.failures >= limit
-            {
-                let ends_at = crate::later(window.began_at, self.limits.window);
-                let seconds = ends_at.as_second().saturating_sub(now.as_second()).max(1);
-                return Err(Error::Throttled { retry_after_seconds: u64::try_from(seconds).unwrap_or(1) });
-            }
-        }
-        Ok(())
+    pub(crate) async fn check_throttle(
+        &self,
+        user: &str,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let input = (self.counted(user, address), self.settings.sign_in.window, now);
+        self.metadata
+            .look_up(input, |tx, (counted, window, now)| {
+                Box::pin(async move {
+                    for (subject, limit) in counted {
+                        let Some(found) = tx.find_sign_in_failures(subject).await? else { continue };
+                        let ends_at = later(found.began_at, *window);
+                        if *now < ends_at && found.failures >= i64::from(*limit) {
+                            let seconds = ends_at.as_second().saturating_sub(now.as_second()).max(1);
+                            let retry_after_seconds = u64::try_from(seconds).unwrap_or(1);
+                            return Err(Error::Throttled { retry_after_seconds });
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// Counts a failed sign-in.
-    pub(crate) fn record_failure(&self, account: &str, address: Option<IpAddr>, now: Timestamp) {
-        for (key, _) in self.keys(account, address) {
-            let mut window = self.window(&key, now).unwrap_or(Window { failures: 0, began_at: now });
-            window.failures = window.failures.saturating_add(1);
-            self.windows.insert(key, window);
-        }
+    pub(crate) async fn record_failure(
+        &self,
+        user: &str,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.metadata
+            .write((self.counted(user, address), now, self.ended(now)), |tx, (counted, now, ended)| {
+                Box::pin(async move {
+                    for (subject, _) in counted {
+                        tx.add_sign_in_failure(subject, *now, *ended).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// Forgets the failures of an account from an address that has now succeeded.
-    pub(crate) fn record_success(&self, account: &str, address: Option<IpAddr>) {
-        if let Some(address) = address.map(network) {
-            self.windows.remove(&Key::Both(account.to_owned(), address));
+    pub(crate) async fn record_success(&self, user: &str, address: Option<IpAddr>) -> Result<()> {
+        let Some(address) = address else { return Ok(()) };
+        let subject = both(user, address);
+        let failed = self
+            .metadata
+            .look_up(subject.clone(), |tx, subject| Box::pin(tx.find_sign_in_failures(subject)))
+            .await?;
+        // Most sign-ins succeed at once, and write nothing.
+        match failed {
+            None => Ok(()),
+            Some(_) => {
+                self.metadata
+                    .write(subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)))
+                    .await
+            }
         }
+    }
+
+    /// Forgets failures whose window is over.
+    pub(crate) async fn forget_failures(&self) -> Result<()> {
+        let ended = self.ended(self.clock.now());
+        let forget = async || {
+            self.metadata
+                .write(ended, |tx, ended| Box::pin(tx.delete_ended_sign_in_failures(*ended, PageSize::MAX)))
+                .await
+        };
+        while forget().await? > 0 {}
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    fn throttle() -> Throttle {
-        let window = Duration::from_secs(60);
-        Throttle::new(SignInLimits { per_account_and_address: 2, per_address: 4, per_account: 6, window })
-    }
-
-    #[test]
-    fn an_account_is_throttled_from_the_address_that_fails_and_not_from_others() {
-        let throttle = throttle();
-        let now = Timestamp::UNIX_EPOCH;
-        let (bad, good) = (Some([192, 0, 2, 1].into()), Some([192, 0, 2, 2].into()));
-        throttle.record_failure("alice", bad, now);
-        assert!(throttle.check("alice", bad, now).is_ok());
-        throttle.record_failure("alice", bad, now);
-        assert!(matches!(
-            throttle.check("alice", bad, now),
-            Err(Error::Throttled { retry_after_seconds: 60 })
-        ));
-        assert!(throttle.check("alice", good, now).is_ok());
-        assert!(throttle.check("bob", bad, now).is_ok());
-        assert!(throttle.check("alice", bad, now + Duration::from_secs(60)).is_ok());
-    }
 
     #[test]
     fn abuse_34_rotating_addresses_of_one_ipv6_network_count_as_one() {
-        let throttle = throttle();
-        let now = Timestamp::UNIX_EPOCH;
-        for host in 0..4_u16 {
-            throttle.record_failure(
-                &format!("user{host}"),
-                Some([0x2001, 0xdb8, 0, 1, 0, 0, 0, host].into()),
-                now,
-            );
-        }
-        let fresh: IpAddr = [0x2001, 0xdb8, 0, 1, 9, 9, 9, 9].into();
-        assert!(throttle.check("eve", Some(fresh), now).is_err());
-        assert!(throttle.check("eve", Some([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1].into()), now).is_ok());
+        let [one, other]: [IpAddr; 2] =
+            [[0x2001, 0xdb8, 0, 1, 0, 0, 0, 1].into(), [0x2001, 0xdb8, 0, 1, 9, 9, 9, 9].into()];
+        assert_eq!(network(one), network(other));
+        assert_ne!(network(one), network([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1].into()));
+        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+        assert_eq!(network(mapped), IpAddr::from([192, 0, 2, 1]));
+    }
+
+    #[test]
+    fn what_is_no_name_is_not_written_down() {
+        assert_eq!(account_key("alice"), "alice");
+        let odd = account_key("my password, typed into the wrong field");
+        assert!(odd.starts_with('#') && odd.len() == 33, "{odd}");
+        assert_eq!(account_key(&"x".repeat(4096)).len(), 33);
     }
 }

@@ -73,7 +73,7 @@ impl FsBlobs {
 }
 
 /// Turns a file system's error into the domain's.
-fn io_error(error: io::Error) -> Error {
+pub(crate) fn io_error(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             Error::StorageFull(Box::new(error))
@@ -90,7 +90,9 @@ fn sync_folder(path: &std::path::Path) -> Result<()> {
 }
 
 /// Runs file work on a blocking thread.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }
 
@@ -197,7 +199,7 @@ fn list_shard(folder: &std::path::Path) -> Result<Vec<Listed>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io_error)? {
         let entry = entry.map_err(io_error)?;
-        let Some(key) = layout::key_of(&entry.file_name()) else { continue };
+        let Some(key) = entry.file_name().to_str().and_then(layout::key_of) else { continue };
         match entry.metadata() {
             Ok(metadata) => {
                 let modified_at =

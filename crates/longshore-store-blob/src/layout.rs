@@ -1,16 +1,18 @@
 //! Where objects lie. Every path is built here.
 //!
 //! ```text
-//! <root>/
-//!   ab/<storage key>      one file per object, in one of 256 folders
+//! <root>/                      a folder, or <bucket>/<prefix>/blobs/
+//!   ab/<storage key>           one file or object each, in one of 256 folders
+//! <bucket>/<prefix>/probe      what readiness checks write
 //! ```
 //!
-//! A file is made once, under the key of the upload that fills it, and stays there: nothing is renamed.
+//! An object is made once, under the key of the upload that fills it, and stays there: nothing is renamed.
 //! The folder is taken from the end of the key, whose bits are random (its beginning is a time).
 
 use std::path::{Path, PathBuf};
 
 use longshore_domain::ports::blobs::StorageKey;
+use object_store::path::Path as ObjectPath;
 
 /// Number of folders.
 pub(crate) const SHARDS: u16 = 256;
@@ -26,11 +28,33 @@ pub(crate) fn folder(root: &Path, key: StorageKey) -> PathBuf {
 }
 
 /// Gives the key of an object from the last part of its path; `None` for what is no object.
-pub(crate) fn key_of(name: &std::ffi::OsStr) -> Option<StorageKey> {
-    name.to_str()?.parse().ok().map(StorageKey)
+pub(crate) fn key_of(name: &str) -> Option<StorageKey> {
+    name.parse().ok().map(StorageKey)
 }
 
 /// Gives the path of an object.
 pub(crate) fn object(root: &Path, key: StorageKey) -> PathBuf {
     folder(root, key).join(key.to_string())
+}
+
+/// Gives the path of all objects in a bucket.
+pub(crate) fn objects_path(prefix: &str) -> ObjectPath {
+    in_bucket(prefix, "blobs")
+}
+
+/// Gives the path of an object in a bucket.
+pub(crate) fn object_path(prefix: &str, key: StorageKey) -> ObjectPath {
+    in_bucket(prefix, &format!("blobs/{:02x}/{key}", key.0.as_bytes()[15]))
+}
+
+/// Gives the path of what readiness checks write into a bucket.
+pub(crate) fn probe_path(prefix: &str) -> ObjectPath {
+    in_bucket(prefix, "probe")
+}
+
+fn in_bucket(prefix: &str, path: &str) -> ObjectPath {
+    match prefix {
+        "" => ObjectPath::from(path),
+        prefix => ObjectPath::from(format!("{prefix}/{path}")),
+    }
 }

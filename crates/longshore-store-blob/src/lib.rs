@@ -1,6 +1,8 @@
-//! The blob port on a folder of a local file system. Object storage comes as a sibling of `fs`.
+//! The blob port: on a folder of a local file system, and on object stores.
 
 mod fs;
 mod layout;
+mod object;
 
 pub use fs::{FsBlobs, FsOptions};
+pub use object::{Credentials, Encryption, ObjectBlobs, ObjectOptions, Patience, SMALLEST_PART_BYTES};

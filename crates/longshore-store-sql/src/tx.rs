@@ -219,6 +219,37 @@ impl<'c> SqlTx<'c> {
         }
     }
 
+    /// Runs a statement that always gives one row once for each set of values, without waiting for an answer before the
+    /// next is sent, and maps the rows in order.
+    pub(crate) async fn one_each<T>(
+        &mut self,
+        sql: &'static str,
+        rows: &[Vec<Value>],
+        map: fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut answers = Vec::with_capacity(rows.len());
+        match &mut self.engine {
+            Engine::Lite(connection) => {
+                for values in rows {
+                    answers.extend(sqlite::query(connection, sql, values, map, 1)?);
+                }
+            }
+            Engine::Pg { client, failure } => {
+                for batch in rows.chunks(PIPELINE) {
+                    let sent = batch.iter().map(|values| postgres::query(client, sql, values));
+                    let sent = futures::future::try_join_all(sent).await;
+                    for found in sent.map_err(|error| failed(error, failure))? {
+                        answers.extend(found.first().map(|row| map(&Row::Pg(row))).transpose()?);
+                    }
+                }
+            }
+        }
+        match answers.len() == rows.len() {
+            true => Ok(answers),
+            false => Err(Error::internal(format!("not always a row from: {sql}"))),
+        }
+    }
+
     /// Runs a statement and maps all its rows.
     pub(crate) async fn all<T>(
         &mut self,

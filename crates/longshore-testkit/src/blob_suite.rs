@@ -133,7 +133,10 @@ pub async fn gives_up_unfinished_objects(store: &dyn BlobStore) {
     drop(writer);
     store.delete(&unneeded(&object)).await.unwrap();
     assert!(listed(store).await.is_empty());
-    assert!(store.open_writer(&object).await.is_err());
+    // Its beginning is gone, so it can never be finished.
+    if let Ok(mut writer) = store.open_writer(&object).await {
+        assert!(writer.finish().await.is_err());
+    }
 }
 
 /// All objects are listed, with their sizes.

@@ -7,5 +7,6 @@ pub mod blob_suite;
 pub mod chance;
 pub mod faults;
 pub mod images;
+pub mod proxy;
 pub mod registry;
 pub mod stores;

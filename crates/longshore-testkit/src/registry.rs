@@ -1,6 +1,5 @@
 //! A registry in a temporary folder, on real stores, with a clock that is moved by hand.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +7,7 @@ use futures::{StreamExt, stream};
 use longshore_domain::credential::Principal;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::name::RepositoryName;
-use longshore_domain::ports::blobs::ByteRange;
+use longshore_domain::ports::blobs::{BlobStore, ByteRange, Staged, StorageKey, Unneeded};
 use longshore_domain::ports::metadata::Metadata;
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::Caller;
@@ -16,7 +15,7 @@ use longshore_services::manifests::{Condition, ManifestPush, PushedManifest};
 use longshore_services::settings::PasswordHashing;
 use longshore_services::uploads::Chunk;
 use longshore_services::{Adapters, Services, Settings};
-use longshore_store_blob::{FsBlobs, FsOptions};
+use longshore_store_blob::{FsBlobs, FsOptions, ObjectBlobs};
 use longshore_store_sql::{PostgresMetadata, SqliteMetadata, SqliteOptions};
 use tempfile::TempDir;
 
@@ -35,6 +34,8 @@ pub struct TestRegistry {
     pub clock: Arc<MockClock>,
     /// Lets a call of the blob store fail.
     pub fuse: Arc<Fuse>,
+    /// The blob store, without faults.
+    store: Arc<dyn BlobStore>,
     /// Goes on across restarts, as real chance does not repeat itself either.
     entropy: Arc<SeededEntropy>,
     folder: Arc<TempDir>,
@@ -46,7 +47,7 @@ async fn open(
     clock: &Arc<MockClock>,
     entropy: &Arc<SeededEntropy>,
     settings: &Settings,
-) -> (Arc<Services>, Arc<Fuse>) {
+) -> (Arc<Services>, Arc<Fuse>, Arc<dyn BlobStore>) {
     let metadata: Arc<dyn Metadata> = match SharedStores::chosen() {
         None => {
             let options = SqliteOptions { path: folder.path().join("longshore.db") };
@@ -57,8 +58,14 @@ async fn open(
             Arc::new(PostgresMetadata::open(&options).await.unwrap())
         }
     };
-    let blobs =
-        FaultyBlobs::new(Arc::new(FsBlobs::open(&FsOptions { root: folder.path().join("blobs") }).unwrap()));
+    let store: Arc<dyn BlobStore> = match SharedStores::chosen() {
+        None => Arc::new(FsBlobs::open(&FsOptions { root: folder.path().join("blobs") }).unwrap()),
+        Some(stores) => {
+            let options = stores.object_options(folder.path());
+            Arc::new(ObjectBlobs::open(&options, Arc::clone(entropy) as _).unwrap())
+        }
+    };
+    let blobs = FaultyBlobs::new(Arc::clone(&store));
     let fuse = blobs.fuse();
     let adapters = Adapters {
         metadata,
@@ -66,7 +73,7 @@ async fn open(
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,
     };
-    (Arc::new(Services::new(adapters, settings.clone())), fuse)
+    (Arc::new(Services::new(adapters, settings.clone())), fuse, store)
 }
 
 impl TestRegistry {
@@ -88,7 +95,7 @@ impl TestRegistry {
         if let Some(stores) = SharedStores::chosen() {
             stores.new_database(folder.path());
         }
-        let (services, fuse) = open(&folder, &clock, &entropy, &settings).await;
+        let (services, fuse, store) = open(&folder, &clock, &entropy, &settings).await;
         services.prepare(Some(PASSWORD)).await.unwrap();
         for name in ["alice", "bob"] {
             services
@@ -100,7 +107,7 @@ impl TestRegistry {
             .create_organization(&Principal::Operator, &"acme".parse().unwrap(), &"alice".parse().unwrap())
             .await
             .unwrap();
-        Self { services, clock, fuse, entropy, folder, settings }
+        Self { services, clock, fuse, store, entropy, folder, settings }
     }
 
     /// Closes the registry and opens it again, like a restart.
@@ -112,10 +119,11 @@ impl TestRegistry {
     /// Opens the registry again without closing it first, as after a crash of the process.
     /// What was promised is there; what waits in memory is lost.
     pub async fn reopen(&mut self) {
-        let (services, fuse) = open(&self.folder, &self.clock, &self.entropy, &self.settings).await;
+        let (services, fuse, store) = open(&self.folder, &self.clock, &self.entropy, &self.settings).await;
         services.prepare(None).await.unwrap();
         self.services = services;
         self.fuse = fuse;
+        self.store = store;
     }
 
     /// Signs a user in by password.
@@ -158,11 +166,28 @@ impl TestRegistry {
         Ok(bytes)
     }
 
-    /// Lists the files of the blob folder.
-    pub fn stored_files(&self) -> Vec<PathBuf> {
-        let shards = std::fs::read_dir(self.folder.path().join("blobs")).unwrap();
-        let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
-        files.map(|file| file.unwrap().path()).collect()
+    /// Lists what lies in the blob store.
+    pub async fn stored_objects(&self) -> Vec<StorageKey> {
+        self.store.list().await.unwrap().map(|listed| listed.unwrap().key).collect().await
+    }
+
+    /// Puts something else in the place of an object, or, without content, nothing.
+    pub async fn tamper(&self, key: StorageKey, content: Option<&'static [u8]>) {
+        self.store.delete(&Unneeded { key, state: Vec::new() }).await.unwrap();
+        if let Some(content) = content {
+            let staged = Staged { key, offset_bytes: 0, state: Vec::new() };
+            let mut writer = self.store.open_writer(&staged).await.unwrap();
+            writer.write(Bytes::from_static(content)).await.unwrap();
+            writer.finish().await.unwrap();
+        }
+    }
+
+    /// Another node on the same stores, if a second one can use them.
+    pub async fn other_node(&self) -> Option<Arc<Services>> {
+        SharedStores::chosen()?;
+        let (services, _, _) = open(&self.folder, &self.clock, &self.entropy, &self.settings).await;
+        services.prepare(None).await.unwrap();
+        Some(services)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use longshore_store_blob::{Credentials, Encryption, ObjectOptions, Patience, SMALLEST_PART_BYTES};
 use longshore_store_sql::PostgresOptions;
 
 /// PostgreSQL and S3 as the test command started them.
@@ -88,5 +89,36 @@ pub fn postgres_options(url: &str) -> PostgresOptions {
         authorities: None,
         connections: 8,
         statement_timeout: Duration::from_secs(30),
+    }
+}
+
+impl SharedStores {
+    /// How a test that owns a temporary folder uses the S3 server, with little memory, so that disk is used as well.
+    pub fn object_options(&self, folder: &Path) -> ObjectOptions {
+        ObjectOptions {
+            url: self.storage(folder),
+            endpoint: Some(self.s3_endpoint.clone()),
+            public_endpoint: None,
+            region: None,
+            path_style: true,
+            credentials: Credentials::Keys {
+                id: self.s3_access_key_id.clone(),
+                secret: self.s3_secret_access_key.clone(),
+            },
+            encryption: Encryption::AsTheBucket,
+            authorities: None,
+            part_bytes: SMALLEST_PART_BYTES,
+            equal_parts: false,
+            checksums: true,
+            bulk_delete: true,
+            memory_bytes: 2 << 20,
+            spool: folder.join("spool"),
+            patience: Patience {
+                connect: Duration::from_secs(2),
+                request: Duration::from_secs(5),
+                retry: Duration::from_secs(10),
+                retries: 6,
+            },
+        }
     }
 }

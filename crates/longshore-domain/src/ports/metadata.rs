@@ -124,6 +124,8 @@ pub trait Tx:
     + UploadRecords
     + CollectionRecords
     + EventRecords
+    + SignInRecords
+    + StrayRecords
     + Send
 {
 }
@@ -844,6 +846,46 @@ pub trait CollectionRecords {
     async fn add_collection_counts(&mut self, counts: &CollectionCounts, at: Timestamp) -> Result<()>;
     /// Gives the totals of collection and when it last did something.
     async fn collection_totals(&mut self) -> Result<(CollectionCounts, Option<Timestamp>)>;
+}
+
+/// Failed sign-ins of one account, address, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInFailures {
+    /// How many, in this window.
+    pub failures: i64,
+    /// When the window began.
+    pub began_at: Timestamp,
+}
+
+/// Failed sign-ins, counted over all nodes.
+#[async_trait]
+pub trait SignInRecords {
+    /// Finds the failures of a subject, in whatever window they were.
+    async fn find_sign_in_failures(&mut self, subject: &str) -> Result<Option<SignInFailures>>;
+    /// Counts a failure. A window that began at or before `ended` is over: the next one begins now.
+    async fn add_sign_in_failure(&mut self, subject: &str, now: Timestamp, ended: Timestamp) -> Result<()>;
+    /// Forgets the failures of a subject.
+    async fn delete_sign_in_failures(&mut self, subject: &str) -> Result<()>;
+    /// Forgets windows that began at or before `ended`, at most `size`; returns how many.
+    async fn delete_ended_sign_in_failures(&mut self, ended: Timestamp, size: PageSize) -> Result<u64>;
+}
+
+/// Objects that the store has and no record names.
+#[async_trait]
+pub trait StrayRecords {
+    /// Says of each object whether a blob, an upload or a tombstone names it. What an upload in progress has beside
+    /// its own object is not known here; such objects are young.
+    async fn are_objects_known(&mut self, keys: &[StorageKey]) -> Result<Vec<bool>>;
+    /// Remembers objects that no record names, with their sizes, to be deleted later; those that are remembered
+    /// already keep their time. Returns how many are new.
+    async fn quarantine(&mut self, objects: &[(StorageKey, u64)], at: Timestamp) -> Result<u64>;
+    /// Forgets objects that were remembered at or before `before`, at most `size`, and gives them.
+    async fn take_quarantined(&mut self, before: Timestamp, size: PageSize)
+    -> Result<Vec<(StorageKey, u64)>>;
+    /// Counts remembered objects and their bytes.
+    async fn count_quarantined(&mut self) -> Result<(u64, u64)>;
+    /// Says when the oldest upload in progress was begun.
+    async fn find_oldest_upload(&mut self) -> Result<Option<Timestamp>>;
 }
 
 /// What waits for garbage collection.

@@ -38,5 +38,5 @@ pub enum Request {
     GcRun { dry_run: bool },
     GcStatus,
     AuditList { account: Option<String>, limit: u32 },
-    Verify,
+    Verify { store: bool },
 }

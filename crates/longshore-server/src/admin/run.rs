@@ -141,7 +141,8 @@ pub async fn run(
         Request::GcRun { dry_run } => collect(services, dry_run, on_progress).await,
         Request::GcStatus => collection_status(services).await,
         Request::AuditList { account, limit } => list_events(services, account, limit).await,
-        Request::Verify => verify(services, on_progress).await,
+        Request::Verify { store: false } => verify(services, on_progress).await,
+        Request::Verify { store: true } => reconcile(services, on_progress).await,
     }
 }
 
@@ -471,6 +472,48 @@ async fn verify(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -> R
         "blobs": report.blobs,
         "blob_bytes": report.blob_bytes,
         "problems": report.findings_total,
+        "findings": report.findings,
+    });
+    Ok(Outcome { text, json, found_problems })
+}
+
+async fn reconcile(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+    let progress = |report: &longshore_services::reconciliation::ReconciliationReport| {
+        on_progress(format!(
+            "{} objects listed, {} blobs looked for, {} problems",
+            report.objects, report.blobs, report.damaged
+        ));
+    };
+    let report = services.reconcile_store(&OPERATOR, &progress).await?;
+    let mut text = format!(
+        "the store has {} objects ({} bytes); {} blobs were looked for in it\n",
+        report.objects, report.object_bytes, report.blobs
+    );
+    if report.uploads_aborted > 0 {
+        text.push_str(&format!("{} unfinished multipart uploads were given up\n", report.uploads_aborted));
+    }
+    text.push_str(&format!(
+        "{} objects ({} bytes) that no record names are in quarantine, {} of them new\n",
+        report.quarantined, report.quarantined_bytes, report.newly_quarantined
+    ));
+    for finding in &report.findings {
+        text.push_str(finding);
+        text.push('\n');
+    }
+    let found_problems = report.damaged > 0;
+    text.push_str(&match report.damaged {
+        0 => "nothing is missing".to_owned(),
+        total => format!("{total} problems; push a damaged blob again to replace it, or restore its object"),
+    });
+    let json = json!({
+        "objects": report.objects,
+        "object_bytes": report.object_bytes,
+        "quarantined": report.quarantined,
+        "quarantined_bytes": report.quarantined_bytes,
+        "newly_quarantined": report.newly_quarantined,
+        "uploads_aborted": report.uploads_aborted,
+        "blobs": report.blobs,
+        "problems": report.damaged,
         "findings": report.findings,
     });
     Ok(Outcome { text, json, found_problems })

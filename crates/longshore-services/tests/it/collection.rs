@@ -26,10 +26,14 @@ async fn blobs_that_nothing_references_go_when_their_lease_has_ended() {
     registry.clock.advance(Duration::from_secs(1));
     let preview =
         registry.services.run_collection(&Principal::Operator, CollectionMode::DryRun).await.unwrap();
-    assert_eq!((preview.links_removed, registry.stored_files().len()), (1, 2), "a dry run changes nothing");
+    assert_eq!(
+        (preview.links_removed, registry.stored_objects().await.len()),
+        (1, 2),
+        "a dry run changes nothing"
+    );
     let counts = collect(&registry).await;
     assert_eq!((counts.links_removed, counts.blobs_deleted, counts.freed_bytes), (1, 1, 6));
-    assert_eq!(registry.stored_files().len(), 1);
+    assert_eq!(registry.stored_objects().await.len(), 1);
     assert!(registry.read_blob(&alice, "alice/app", &digest_of("orphan")).await.is_err());
     assert!(registry.read_blob(&alice, "alice/app", &digest_of(CONFIG)).await.is_ok());
 }
@@ -90,7 +94,7 @@ async fn deleted_manifests_go_with_their_blobs_when_the_undo_window_has_ended() 
     registry.clock.advance(DAY);
     let counts = collect(&registry).await;
     assert_eq!((counts.manifests_purged, counts.blobs_deleted), (2, 2));
-    assert_eq!(registry.stored_files().len(), 0);
+    assert_eq!(registry.stored_objects().await.len(), 0);
 }
 
 #[tokio::test]
@@ -143,7 +147,10 @@ async fn abandoned_uploads_go_with_their_bytes() {
     assert_eq!(collect(&registry).await.uploads_expired, 0);
     registry.clock.advance(DAY);
     let counts = collect(&registry).await;
-    assert_eq!((counts.uploads_expired, counts.freed_bytes, registry.stored_files().len()), (1, 4, 0));
+    assert_eq!(
+        (counts.uploads_expired, counts.freed_bytes, registry.stored_objects().await.len()),
+        (1, 4, 0)
+    );
 }
 
 #[tokio::test]
@@ -161,10 +168,10 @@ async fn deleted_repositories_go_with_everything() {
     }
     registry.services.delete_repository(&alice, &name("alice/app")).await.unwrap();
     collect(&registry).await;
-    assert_eq!(registry.stored_files().len(), 11, "the undo window is open");
+    assert_eq!(registry.stored_objects().await.len(), 11, "the undo window is open");
     registry.clock.advance(DAY * 2);
     assert_eq!(collect(&registry).await.blobs_deleted, 11);
-    assert_eq!(registry.stored_files().len(), 0);
+    assert_eq!(registry.stored_objects().await.len(), 0);
     let report = registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap();
     assert_eq!(report.findings, Vec::<String>::new());
 }
@@ -184,5 +191,5 @@ async fn a_collection_interrupted_at_any_store_call_goes_on_later() {
         registry.clock.advance(Duration::from_secs(301));
     }
     collect(&registry).await;
-    assert_eq!(registry.stored_files().len(), 0);
+    assert_eq!(registry.stored_objects().await.len(), 0);
 }

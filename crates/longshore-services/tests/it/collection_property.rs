@@ -284,7 +284,7 @@ impl Run {
             self.registry.clock.advance(Duration::from_secs(3 * 24 * 3600));
             self.registry.services.collect_garbage().await.unwrap();
         }
-        assert_eq!(self.registry.stored_files().len(), 0, "all garbage is gone");
+        assert_eq!(self.registry.stored_objects().await.len(), 0, "all garbage is gone");
         let report = self.registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap();
         assert_eq!(report.findings, Vec::<String>::new());
     }

@@ -82,7 +82,7 @@ async fn a_wrong_digest_is_refused_and_leaves_nothing_behind() {
     assert!(matches!(refused, Err(Error::DigestMismatch { .. })));
     assert!(registry.read_blob(&alice, "alice/app", &wrong).await.is_err());
     registry.services.collect_garbage().await.unwrap();
-    assert_eq!(registry.stored_files().len(), 0);
+    assert_eq!(registry.stored_objects().await.len(), 0);
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn abuse_10_one_digest_pushed_by_many_at_once_is_stored_once() {
     }
     registry.clock.advance(Duration::from_secs(2 * 24 * 3600 - 1));
     registry.services.collect_garbage().await.unwrap();
-    assert!(registry.stored_files().len() <= 1, "{:?}", registry.stored_files());
+    assert!(registry.stored_objects().await.len() <= 1, "{:?}", registry.stored_objects().await);
 }
 
 #[tokio::test]
@@ -271,7 +271,8 @@ async fn a_damaged_blob_is_replaced_when_it_is_pushed_again() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     let digest = registry.push_blob(&alice, "alice/app", b"precious").await.unwrap();
-    std::fs::write(&registry.stored_files()[0], b"prec").unwrap();
+    let damaged = registry.stored_objects().await[0];
+    registry.tamper(damaged, Some(b"prec")).await;
     let operator = longshore_domain::credential::Principal::Operator;
     assert_eq!(registry.services.verify(&operator, &|_| {}).await.unwrap().findings_total, 1);
     registry.push_blob(&alice, "alice/app", b"precious").await.unwrap();

@@ -1,4 +1,8 @@
-//! The folder against the suite that every blob store must pass.
+//! Each store against the suite that every blob store must pass, and what is particular to one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod s3;
 
 use longshore_store_blob::{FsBlobs, FsOptions};
 use longshore_testkit::blob_suite;
@@ -6,11 +10,19 @@ use longshore_testkit::blob_suite;
 macro_rules! clauses {
     ($($clause:ident),* $(,)?) => {
         $(
-            #[tokio::test]
-            async fn $clause() {
-                let folder = tempfile::tempdir().unwrap();
-                let store = FsBlobs::open(&FsOptions { root: folder.path().join("blobs") }).unwrap();
-                blob_suite::$clause(&store).await;
+            mod $clause {
+                #[tokio::test]
+                async fn folder() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let store = super::FsBlobs::open(&super::FsOptions { root: folder.path().join("blobs") }).unwrap();
+                    super::blob_suite::$clause(&store).await;
+                }
+
+                #[tokio::test]
+                async fn s3() {
+                    let Some(bucket) = super::s3::Bucket::find() else { return };
+                    super::blob_suite::$clause(&bucket.open()).await;
+                }
             }
         )*
     };
@@ -23,6 +35,9 @@ clauses!(
     refuses_to_go_on_past_the_end,
     a_short_object_is_an_error,
     deletes,
+    deletes_many,
+    gives_up_unfinished_objects,
+    lists_what_is_there,
     keeps_empty_objects,
     is_ready,
 );

@@ -21,3 +21,8 @@ CREATE TABLE stray_objects (
     found_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stray_objects_found ON stray_objects (found_at);
+
+-- Whether a record names an object is asked by its key.
+CREATE INDEX uploads_storage_key ON uploads (storage_key);
+CREATE INDEX uploads_created ON uploads (created_at);
+CREATE INDEX tombstones_storage_key ON tombstones (storage_key);

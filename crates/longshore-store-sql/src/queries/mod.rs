@@ -6,6 +6,8 @@ mod collection;
 mod events;
 mod manifests;
 mod repositories;
+mod sign_ins;
+mod strays;
 mod tags;
 mod tokens;
 mod uploads;

@@ -1,7 +1,10 @@
 //! Configuration: a TOML file, then environment variables, then flags; unknown keys are refused.
 //!
-//! Every setting is a line of [`SETTINGS`]; its environment variable is the key in capitals with `LONGSHORE_` before it
+//! Every setting is a line of [`SETTINGS`] (see `table`); its environment variable is the key in capitals with `LONGSHORE_` before it
 //! and `_` for the dot. `docs/configuration.md` is generated from the table.
+
+mod stores;
+mod table;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,189 +18,8 @@ use longshore_services::settings::{PasswordHashing, SignInLimits};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-/// What a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Text; empty for "not set".
-    Text,
-    /// Text that is never shown.
-    Secret,
-    /// A whole number, 0 or more.
-    Number,
-    /// `true` or `false`.
-    Truth,
-    /// Several texts; with commas in an environment variable.
-    List,
-}
-
-/// One setting: key, kind, default as in TOML, explanation.
-pub struct Setting {
-    /// Key, with a dot after its section.
-    pub key: &'static str,
-    /// What a value is.
-    pub kind: Kind,
-    /// Default as in TOML.
-    pub default: &'static str,
-    /// What it does.
-    pub help: &'static str,
-}
-
-const fn setting(key: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Setting {
-    Setting { key, kind, default, help }
-}
-
-/// All settings.
-pub const SETTINGS: &[Setting] = &[
-    setting(
-        "data",
-        Kind::Text,
-        "\"./longshore-data\"",
-        "Folder of database and blobs; made when it does not exist.",
-    ),
-    setting("listen", Kind::Text, "\"127.0.0.1:5000\"", "Address and port to listen on."),
-    setting(
-        "public_url",
-        Kind::Text,
-        "\"\"",
-        "URL under which clients reach the registry, for example `https://registry.example.org`. Set it behind a proxy; without it, links are relative and the token realm is what the client called the registry.",
-    ),
-    setting(
-        "trusted_proxies",
-        Kind::List,
-        "[]",
-        "Networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, for example `10.0.0.0/8`.",
-    ),
-    setting(
-        "shutdown_seconds",
-        Kind::Number,
-        "30",
-        "How long requests in progress may take to finish when the server is stopped.",
-    ),
-    setting("max_connections", Kind::Number, "4096", "Connections that may be open; more wait."),
-    setting(
-        "notice",
-        Kind::Text,
-        "\"\"",
-        "Text that clients show to their users as a warning, for example about maintenance.",
-    ),
-    setting(
-        "admin.password",
-        Kind::Secret,
-        "\"\"",
-        "Password of the first administrator, at the first start only; empty to have one generated and printed.",
-    ),
-    setting("admin.password_file", Kind::Text, "\"\"", "File that holds that password."),
-    setting(
-        "tls.certificate",
-        Kind::Text,
-        "\"\"",
-        "PEM file with the certificate chain; turns HTTPS on. Changed files are picked up within a minute, and on SIGHUP.",
-    ),
-    setting("tls.key", Kind::Text, "\"\"", "PEM file with the private key."),
-    setting(
-        "metrics.listen",
-        Kind::Text,
-        "\"\"",
-        "Address and port of a separate listener for `/metrics`. Without it, `/metrics` answers on the main listener to clients on the same machine only.",
-    ),
-    setting("log.format", Kind::Text, "\"text\"", "`text` or `json`."),
-    setting(
-        "log.level",
-        Kind::Text,
-        "\"info\"",
-        "`error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,longshore_services=debug`. Successful reads are logged at `debug`.",
-    ),
-    setting(
-        "auth.service",
-        Kind::Text,
-        "\"longshore\"",
-        "Name of the registry in the token protocol; the audience of its tokens.",
-    ),
-    setting("auth.token_ttl_seconds", Kind::Number, "300", "How long a bearer token works, 60 to 3600."),
-    setting("auth.key_rotation_days", Kind::Number, "30", "After how long a new signing key takes over."),
-    setting(
-        "auth.anonymous_pull",
-        Kind::Truth,
-        "true",
-        "Whether public repositories can be pulled without signing in.",
-    ),
-    setting(
-        "auth.failures_per_account_and_address",
-        Kind::Number,
-        "10",
-        "Failed sign-ins of one account from one address, in the window, before further ones are refused.",
-    ),
-    setting(
-        "auth.failures_per_address",
-        Kind::Number,
-        "100",
-        "Failed sign-ins from one address (IPv6: network of 64 bits).",
-    ),
-    setting(
-        "auth.failures_per_account",
-        Kind::Number,
-        "300",
-        "Failed sign-ins of one account from all addresses. Access tokens keep working.",
-    ),
-    setting("auth.failure_window_seconds", Kind::Number, "900", "The window."),
-    setting("limits.manifest_bytes", Kind::Number, "4194304", "Largest manifest, at least 4 MiB."),
-    setting("limits.blob_bytes", Kind::Number, "5497558138880", "Largest blob."),
-    setting(
-        "limits.upload_memory_bytes",
-        Kind::Number,
-        "8388608",
-        "Memory for received bytes that are not written yet, over all uploads.",
-    ),
-    setting(
-        "limits.manifest_cache_bytes",
-        Kind::Number,
-        "16777216",
-        "Memory for manifests that were pulled of late.",
-    ),
-    setting(
-        "limits.body_idle_seconds",
-        Kind::Number,
-        "60",
-        "How long a request waits for the next bytes of a body.",
-    ),
-    setting(
-        "uploads.expiry_seconds",
-        Kind::Number,
-        "86400",
-        "How long an upload is kept after its last progress.",
-    ),
-    setting(
-        "manifests.sparse_indexes",
-        Kind::Truth,
-        "false",
-        "Whether an index may be pushed before the manifests that it lists.",
-    ),
-    setting(
-        "gc.interval_seconds",
-        Kind::Number,
-        "60",
-        "How often garbage collection looks for work; 0 turns it off.",
-    ),
-    setting(
-        "gc.lease_seconds",
-        Kind::Number,
-        "86400",
-        "How long content that nothing references stays after it was uploaded, mounted, or found by a client that may push.",
-    ),
-    setting("gc.undo_seconds", Kind::Number, "86400", "How long deleted content can be restored."),
-    setting(
-        "gc.untagged_manifests",
-        Kind::Truth,
-        "false",
-        "Whether manifests without a tag are deleted when their lease has ended (unless an index lists them, or they refer to a manifest that is there).",
-    ),
-    setting(
-        "gc.batch",
-        Kind::Number,
-        "200",
-        "Records that one transaction of garbage collection reviews, 1 to 1000.",
-    ),
-];
+pub use self::stores::{Database, Storage};
+pub use self::table::{Kind, SETTINGS, Setting};
 
 /// The configuration, as read.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -210,6 +32,8 @@ pub struct Config {
     pub shutdown_seconds: u64,
     pub max_connections: u64,
     pub notice: String,
+    pub database: Database,
+    pub storage: Storage,
     pub admin: Admin,
     pub tls: Tls,
     pub metrics: MetricsSection,
@@ -297,6 +121,8 @@ pub struct Gc {
     undo_seconds: u64,
     untagged_manifests: bool,
     batch: u32,
+    takeover_seconds: u64,
+    quarantine_seconds: u64,
 }
 
 /// Where values come from, the later ones before the earlier ones.
@@ -358,6 +184,8 @@ impl Config {
         self.metrics_address()?;
         self.origin()?;
         self.trusted_networks()?;
+        self.database.check()?;
+        self.storage.check()?;
         self.settings()?;
         if !matches!(self.log.format.as_str(), "text" | "json") {
             bail!("log.format: must be text or json, not {:?}", self.log.format);
@@ -418,12 +246,7 @@ impl Config {
 
     /// The networks of trusted proxies.
     pub fn trusted_networks(&self) -> Result<Vec<IpNet>> {
-        let parse = |text: &String| {
-            text.parse::<IpNet>()
-                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-                .map_err(|_| anyhow!("trusted_proxies: {text:?} is not a network such as 10.0.0.0/8"))
-        };
-        self.trusted_proxies.iter().map(parse).collect()
+        networks("trusted_proxies", &self.trusted_proxies)
     }
 
     /// The password of the first administrator, if one is configured.
@@ -431,13 +254,7 @@ impl Config {
         if !self.admin.password.is_empty() {
             return Ok(Some(self.admin.password.clone()));
         }
-        let path = &self.admin.password_file;
-        if path.as_os_str().is_empty() {
-            return Ok(None);
-        }
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("admin.password_file: cannot read {}", path.display()))?;
-        Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        secret_in("admin.password_file", &self.admin.password_file)
     }
 
     /// The settings of the operations.
@@ -459,6 +276,12 @@ impl Config {
         }
         if !(1..=1000).contains(&gc.batch) {
             bail!("gc.batch: must be 1 to 1000");
+        }
+        if !(5..=3600).contains(&gc.takeover_seconds) {
+            bail!("gc.takeover_seconds: must be 5 to 3600");
+        }
+        if gc.quarantine_seconds < self.uploads.expiry_seconds {
+            bail!("gc.quarantine_seconds: must be uploads.expiry_seconds or more");
         }
         if limits.body_idle_seconds == 0 || self.uploads.expiry_seconds == 0 || auth.key_rotation_days == 0 {
             bail!(
@@ -501,7 +324,9 @@ impl Config {
                     UntaggedManifests::Keep
                 },
                 batch: gc.batch,
+                quarantine: seconds(gc.quarantine_seconds),
             },
+            takeover: seconds(gc.takeover_seconds),
         })
     }
 
@@ -517,6 +342,26 @@ impl Config {
         }
         Ok(toml::to_string_pretty(&table)?)
     }
+}
+
+/// Reads a list of networks.
+fn networks(key: &str, texts: &[String]) -> Result<Vec<IpNet>> {
+    let parse = |text: &String| {
+        text.parse::<IpNet>()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+            .map_err(|_| anyhow!("{key}: {text:?} is not a network such as 10.0.0.0/8"))
+    };
+    texts.iter().map(parse).collect()
+}
+
+/// Reads a secret from the file that a setting names, if it names one.
+fn secret_in(key: &str, path: &Path) -> Result<Option<String>> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("{key}: cannot read {}", path.display()))?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// Renders the reference page of all settings.
@@ -673,6 +518,17 @@ mod tests {
             ("[limits]\nmanifest_bytes = 1", "limits.manifest_bytes"),
             ("[log]\nformat = \"xml\"", "log.format"),
             ("[tls]\nkey = \"k.pem\"", "tls"),
+            ("[database]\nurl = \"mysql://u@h/d\"", "database.url"),
+            ("[database]\nurl = \"postgres://u@h/d\"\nconnections = 1", "database.connections"),
+            ("[storage]\nurl = \"ftp://bucket\"", "storage.url"),
+            ("[storage]\npart_bytes = 5000000", "storage.part_bytes"),
+            ("[storage]\nendpoint = \"localhost:9000\"", "storage.endpoint"),
+            ("[storage]\nencryption = \"rot13\"", "storage.encryption"),
+            ("[storage]\naccess_key_id = \"a\"", "storage.secret_access_key"),
+            ("[storage]\nredirect_except = [\"lan\"]", "storage.redirect_except"),
+            ("[storage]\nredirect_seconds = 5", "storage.redirect_seconds"),
+            ("[gc]\ntakeover_seconds = 1", "gc.takeover_seconds"),
+            ("[gc]\nquarantine_seconds = 1", "gc.quarantine_seconds"),
             ("shutdown_seconds = \"soon\"", "shutdown_seconds"),
         ];
         for (file, named) in cases {
@@ -689,6 +545,14 @@ mod tests {
         assert!(config.print().unwrap().contains("********"));
         assert!(!config.print().unwrap().contains("hunter2"));
         assert!(!format!("{config:?}").contains("hunter2"));
+        let environment = [
+            ("LONGSHORE_DATABASE_URL", "postgres://longshore:hunter2@db/longshore"),
+            ("LONGSHORE_STORAGE_ACCESS_KEY_ID", "AKIA"),
+            ("LONGSHORE_STORAGE_SECRET_ACCESS_KEY", "hunter2"),
+        ];
+        let stores = load("", &environment, &[]).unwrap();
+        assert!(!stores.print().unwrap().contains("hunter2"));
+        assert!(!format!("{stores:?}").contains("hunter2"));
         assert_eq!(config.administrator_password().unwrap().unwrap(), "hunter2hunter2");
     }
 
@@ -711,7 +575,7 @@ mod tests {
 
     #[test]
     fn the_reference_page_is_up_to_date() {
-        let page = include_str!("../../../docs/configuration.md");
+        let page = include_str!("../../../../docs/configuration.md");
         assert_eq!(page, reference(), "run: longshore config reference > docs/configuration.md");
     }
 

@@ -1,0 +1,327 @@
+//! The table of all settings: `docs/configuration.md` is generated from it.
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text; empty for "not set".
+    Text,
+    /// Text that is never shown.
+    Secret,
+    /// A whole number, 0 or more.
+    Number,
+    /// `true` or `false`.
+    Truth,
+    /// Several texts; with commas in an environment variable.
+    List,
+}
+
+/// One setting: key, kind, default as in TOML, explanation.
+pub struct Setting {
+    /// Key, with a dot after its section.
+    pub key: &'static str,
+    /// What a value is.
+    pub kind: Kind,
+    /// Default as in TOML.
+    pub default: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
+
+const fn setting(key: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Setting {
+    Setting { key, kind, default, help }
+}
+
+/// All settings.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "data",
+        Kind::Text,
+        "\"./longshore-data\"",
+        "Folder of database and blobs; made when it does not exist.",
+    ),
+    setting("listen", Kind::Text, "\"127.0.0.1:5000\"", "Address and port to listen on."),
+    setting(
+        "public_url",
+        Kind::Text,
+        "\"\"",
+        "URL under which clients reach the registry, for example `https://registry.example.org`. Set it behind a proxy; without it, links are relative and the token realm is what the client called the registry.",
+    ),
+    setting(
+        "trusted_proxies",
+        Kind::List,
+        "[]",
+        "Networks of proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed, for example `10.0.0.0/8`.",
+    ),
+    setting(
+        "shutdown_seconds",
+        Kind::Number,
+        "30",
+        "How long requests in progress may take to finish when the server is stopped.",
+    ),
+    setting("max_connections", Kind::Number, "4096", "Connections that may be open; more wait."),
+    setting(
+        "notice",
+        Kind::Text,
+        "\"\"",
+        "Text that clients show to their users as a warning, for example about maintenance.",
+    ),
+    setting(
+        "database.url",
+        Kind::Secret,
+        "\"\"",
+        "PostgreSQL 15 or later, `postgres://user:password@host:5432/database`, with libpq's parameters; empty for the embedded SQLite in the data folder. Connections are encrypted, and the server's certificate checked, unless the server is on this machine or the URL has `sslmode=disable`.",
+    ),
+    setting(
+        "database.password_file",
+        Kind::Text,
+        "\"\"",
+        "File that holds the password for the database, so that it need not stand in the URL.",
+    ),
+    setting(
+        "database.ca_file",
+        Kind::Text,
+        "\"\"",
+        "PEM file with the authorities that may vouch for the database server; empty for the system's.",
+    ),
+    setting(
+        "database.connections",
+        Kind::Number,
+        "16",
+        "Most connections to the database, of each node, 2 to 1000.",
+    ),
+    setting(
+        "database.statement_timeout_seconds",
+        Kind::Number,
+        "30",
+        "Longest that one statement may take, 1 to 3600.",
+    ),
+    setting(
+        "storage.url",
+        Kind::Text,
+        "\"\"",
+        "Where blobs lie: `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`; empty for a folder in the data folder.",
+    ),
+    setting(
+        "storage.endpoint",
+        Kind::Text,
+        "\"\"",
+        "URL of an S3 server other than Amazon's, for example `https://s3.example.org`.",
+    ),
+    setting(
+        "storage.public_endpoint",
+        Kind::Text,
+        "\"\"",
+        "URL under which clients reach that server, when it is another.",
+    ),
+    setting(
+        "storage.region",
+        Kind::Text,
+        "\"\"",
+        "Region of the bucket; empty for `AWS_REGION`, else `us-east-1`.",
+    ),
+    setting(
+        "storage.path_style",
+        Kind::Text,
+        "\"auto\"",
+        "`true` for buckets in the path (`endpoint/bucket`), `false` for buckets in the host name; `auto`: in the path if `storage.endpoint` is set.",
+    ),
+    setting(
+        "storage.access_key_id",
+        Kind::Text,
+        "\"\"",
+        "Access key for S3. Without it: `storage.credentials_file`, else `AWS_…` variables, else the role of the pod, container or machine.",
+    ),
+    setting("storage.secret_access_key", Kind::Secret, "\"\"", "Its secret."),
+    setting("storage.secret_access_key_file", Kind::Text, "\"\"", "File that holds that secret."),
+    setting(
+        "storage.credentials_file",
+        Kind::Text,
+        "\"\"",
+        "File with S3 credentials in the form of the AWS tools; the section `default`, or what `AWS_PROFILE` names. Changes are picked up within a minute.",
+    ),
+    setting(
+        "storage.encryption",
+        Kind::Text,
+        "\"\"",
+        "Encryption at rest that S3 is asked for: `AES256` or `aws:kms`; empty for the bucket's own setting.",
+    ),
+    setting("storage.kms_key", Kind::Text, "\"\"", "Id or ARN of the key for `aws:kms`."),
+    setting(
+        "storage.ca_file",
+        Kind::Text,
+        "\"\"",
+        "PEM file with authorities that may vouch for the object store, beside the system's.",
+    ),
+    setting(
+        "storage.part_bytes",
+        Kind::Number,
+        "8388608",
+        "Size of the parts in which blobs are sent to the object store, at least 5 MiB; it doubles after every thousand parts of a blob.",
+    ),
+    setting(
+        "storage.equal_parts",
+        Kind::Truth,
+        "false",
+        "Whether all parts have that size, for stores that want it so (Cloudflare R2). A blob can then have 10,000 of them.",
+    ),
+    setting(
+        "storage.checksums",
+        Kind::Truth,
+        "true",
+        "Whether S3 is told the SHA-256 digest of every request's body, and refuses what was changed on the way.",
+    ),
+    setting(
+        "storage.bulk_delete",
+        Kind::Truth,
+        "true",
+        "Whether S3 is asked to delete many objects in one request.",
+    ),
+    setting(
+        "storage.memory_bytes",
+        Kind::Number,
+        "25165824",
+        "Memory for parts on their way to the object store, over all uploads; what does not fit lies in the data folder for a moment.",
+    ),
+    setting(
+        "storage.redirect",
+        Kind::Truth,
+        "true",
+        "Whether clients fetch blobs from the object store itself, by a URL that works for a short time. Clients that could not follow (the store is plain HTTP and the registry HTTPS, or has a host name below the registry's, so that they would send it their credentials) get blobs through the registry.",
+    ),
+    setting(
+        "storage.redirect_except",
+        Kind::List,
+        "[]",
+        "Networks whose clients get blobs through the registry, because they cannot reach the object store, for example `10.1.0.0/16`.",
+    ),
+    setting("storage.redirect_seconds", Kind::Number, "900", "How long such a URL works, 60 to 86400."),
+    setting(
+        "admin.password",
+        Kind::Secret,
+        "\"\"",
+        "Password of the first administrator, at the first start only; empty to have one generated and printed.",
+    ),
+    setting("admin.password_file", Kind::Text, "\"\"", "File that holds that password."),
+    setting(
+        "tls.certificate",
+        Kind::Text,
+        "\"\"",
+        "PEM file with the certificate chain; turns HTTPS on. Changed files are picked up within a minute, and on SIGHUP.",
+    ),
+    setting("tls.key", Kind::Text, "\"\"", "PEM file with the private key."),
+    setting(
+        "metrics.listen",
+        Kind::Text,
+        "\"\"",
+        "Address and port of a separate listener for `/metrics`. Without it, `/metrics` answers on the main listener to clients on the same machine only.",
+    ),
+    setting("log.format", Kind::Text, "\"text\"", "`text` or `json`."),
+    setting(
+        "log.level",
+        Kind::Text,
+        "\"info\"",
+        "`error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,longshore_services=debug`. Successful reads are logged at `debug`.",
+    ),
+    setting(
+        "auth.service",
+        Kind::Text,
+        "\"longshore\"",
+        "Name of the registry in the token protocol; the audience of its tokens.",
+    ),
+    setting("auth.token_ttl_seconds", Kind::Number, "300", "How long a bearer token works, 60 to 3600."),
+    setting("auth.key_rotation_days", Kind::Number, "30", "After how long a new signing key takes over."),
+    setting(
+        "auth.anonymous_pull",
+        Kind::Truth,
+        "true",
+        "Whether public repositories can be pulled without signing in.",
+    ),
+    setting(
+        "auth.failures_per_account_and_address",
+        Kind::Number,
+        "10",
+        "Failed sign-ins of one account from one address, in the window, before further ones are refused.",
+    ),
+    setting(
+        "auth.failures_per_address",
+        Kind::Number,
+        "100",
+        "Failed sign-ins from one address (IPv6: network of 64 bits).",
+    ),
+    setting(
+        "auth.failures_per_account",
+        Kind::Number,
+        "300",
+        "Failed sign-ins of one account from all addresses. Access tokens keep working.",
+    ),
+    setting("auth.failure_window_seconds", Kind::Number, "900", "The window."),
+    setting("limits.manifest_bytes", Kind::Number, "4194304", "Largest manifest, at least 4 MiB."),
+    setting("limits.blob_bytes", Kind::Number, "5497558138880", "Largest blob."),
+    setting(
+        "limits.upload_memory_bytes",
+        Kind::Number,
+        "8388608",
+        "Memory for received bytes that are not written yet, over all uploads.",
+    ),
+    setting(
+        "limits.manifest_cache_bytes",
+        Kind::Number,
+        "16777216",
+        "Memory for manifests that were pulled of late.",
+    ),
+    setting(
+        "limits.body_idle_seconds",
+        Kind::Number,
+        "60",
+        "How long a request waits for the next bytes of a body.",
+    ),
+    setting(
+        "uploads.expiry_seconds",
+        Kind::Number,
+        "86400",
+        "How long an upload is kept after its last progress.",
+    ),
+    setting(
+        "manifests.sparse_indexes",
+        Kind::Truth,
+        "false",
+        "Whether an index may be pushed before the manifests that it lists.",
+    ),
+    setting(
+        "gc.interval_seconds",
+        Kind::Number,
+        "60",
+        "How often garbage collection looks for work; 0 turns it off.",
+    ),
+    setting(
+        "gc.lease_seconds",
+        Kind::Number,
+        "86400",
+        "How long content that nothing references stays after it was uploaded, mounted, or found by a client that may push.",
+    ),
+    setting("gc.undo_seconds", Kind::Number, "86400", "How long deleted content can be restored."),
+    setting(
+        "gc.untagged_manifests",
+        Kind::Truth,
+        "false",
+        "Whether manifests without a tag are deleted when their lease has ended (unless an index lists them, or they refer to a manifest that is there).",
+    ),
+    setting(
+        "gc.batch",
+        Kind::Number,
+        "200",
+        "Records that one transaction of garbage collection reviews, 1 to 1000.",
+    ),
+    setting(
+        "gc.takeover_seconds",
+        Kind::Number,
+        "60",
+        "After how long without a sign of life from the node that collects another one takes over, 5 to 3600.",
+    ),
+    setting(
+        "gc.quarantine_seconds",
+        Kind::Number,
+        "604800",
+        "How long objects that no record names, as found by `longshore verify --store`, are kept before they are deleted; at least `uploads.expiry_seconds`.",
+    ),
+];

@@ -1,0 +1,119 @@
+//! A circuit breaker: while a store fails, requests are refused at once instead of waiting for it one by one.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use longshore_domain::{Error, Result};
+use tokio::time::Instant;
+
+/// Failures in a row after which the store is left alone.
+const FAILURES: u32 = 5;
+/// How long it is left alone before one call may try again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Counts failures of a store in a row.
+#[derive(Default)]
+pub(super) struct Breaker(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    failures: u32,
+    closed_until: Option<Instant>,
+}
+
+impl Breaker {
+    /// Runs a call, or refuses it while the store is left alone.
+    pub(super) async fn run<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.admit()?;
+        self.watch(call).await
+    }
+
+    /// Runs a call whatever happened before, and learns from it.
+    pub(super) async fn watch<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let answer = call.await;
+        self.learn(matches!(answer, Err(Error::Unavailable(_))));
+        answer
+    }
+
+    fn admit(&self) -> Result<()> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match state.closed_until {
+            Some(until) if now < until => Err(Error::Unavailable(
+                "the object store failed repeatedly and is left alone for a moment".into(),
+            )),
+            // This one tries; the others wait for what it finds.
+            Some(_) => {
+                state.closed_until = Some(now + PAUSE);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn learn(&self, has_failed: bool) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !has_failed {
+            if state.closed_until.take().is_some() {
+                tracing::info!("the object store answers again");
+            }
+            state.failures = 0;
+            return;
+        }
+        state.failures = state.failures.saturating_add(1);
+        if state.failures >= FAILURES {
+            if state.closed_until.is_none() {
+                tracing::warn!(
+                    failures = state.failures,
+                    "the object store does not answer; requests that need it fail"
+                );
+            }
+            state.closed_until = Some(Instant::now() + PAUSE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn fails() -> Result<()> {
+        Err(Error::Unavailable("on purpose".into()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failing_store_is_left_alone_and_tried_again() {
+        let breaker = Breaker::default();
+        for _ in 0..FAILURES {
+            assert!(breaker.run(fails()).await.is_err());
+        }
+        let refused = breaker.run(async { panic!("the store is left alone") });
+        let refused: Result<()> = refused.await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))));
+        tokio::time::advance(PAUSE).await;
+        // The one that tries fails: left alone again.
+        assert!(breaker.run(fails()).await.is_err());
+        assert!(breaker.run(async { Ok(()) }).await.is_err());
+        tokio::time::advance(PAUSE).await;
+        breaker.run(async { Ok(()) }).await.unwrap();
+        breaker.run(async { Ok(()) }).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_the_stores_fault_does_not_count() {
+        let breaker = Breaker::default();
+        for _ in 0..3 * FAILURES {
+            let _: Result<()> = breaker.run(async { Err(Error::UploadUnknown) }).await;
+        }
+        breaker.run(async { Ok(()) }).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_forgets_the_failures_before_it() {
+        let breaker = Breaker::default();
+        for _ in 0..3 * FAILURES {
+            let _ = breaker.run(fails()).await;
+            breaker.run(async { Ok(()) }).await.unwrap();
+        }
+    }
+}
