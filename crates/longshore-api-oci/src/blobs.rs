@@ -18,15 +18,6 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
     if wire::is_known_to_client(headers, digest) {
         return Ok(describe(bare(StatusCode::NOT_MODIFIED), &blob));
     }
-    if let Some(redirects) = &context.redirects
-        && let Some(url) = redirects.url(&context.services, &context.client, &blob).await?
-    {
-        // The client repeats its `Range` there.
-        let mut response = describe(bare(StatusCode::TEMPORARY_REDIRECT), &blob);
-        response.headers_mut().insert(header::LOCATION, wire::value(&url));
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        return Ok(response);
-    }
     let size = blob.size_bytes;
     let (status, range) = match wanted_range(headers, digest, size) {
         Wanted::Whole => (StatusCode::OK, ByteRange { start: 0, end: size }),
@@ -37,6 +28,17 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
             return Ok(response);
         }
     };
+    // The store has entity tags of its own, which this condition does not mean.
+    let is_conditional = headers.contains_key(header::IF_RANGE);
+    if let Some(redirects) = context.redirects.as_ref().filter(|_| !is_conditional)
+        && let Some(url) = redirects.url(&context.services, &context.client, &blob).await?
+    {
+        // The client repeats its `Range` there.
+        let mut response = describe(bare(StatusCode::TEMPORARY_REDIRECT), &blob);
+        response.headers_mut().insert(header::LOCATION, wire::value(&url));
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return Ok(response);
+    }
     let length = range.end - range.start;
     let bytes = context.services.read_blob(&blob, range).await?;
     let mut response = describe(Response::new(body::stream(bytes, length)), &blob);

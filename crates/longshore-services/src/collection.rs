@@ -19,9 +19,6 @@ use std::time::Duration;
 use crate::leases::Job;
 use crate::{Services, later};
 
-/// After a store failed to delete an object, it is tried again then.
-const RETRY: Duration = Duration::from_secs(300);
-
 /// What collection looks like now.
 #[derive(Clone, Debug)]
 pub struct CollectionStatus {
@@ -238,8 +235,8 @@ impl Services {
         let now = self.clock.now();
         let tombstones = self
             .metadata
-            .write((now, later(now, RETRY)), |tx, (now, until)| {
-                // As many as an object store deletes with one request.
+            .write((now, later(now, self.settings.takeover)), |tx, (now, until)| {
+                // What is not deleted by then, because the store or this node failed, is tried again. As many as an object store deletes with one request.
                 Box::pin(tx.claim_tombstones(*now, *until, PageSize::MAX))
             })
             .await?;

@@ -64,8 +64,8 @@ impl Services {
     }
 
     async fn reconcile(&self, on_progress: Progress<'_>) -> Result<ReconciliationReport> {
-        let mut report = ReconciliationReport::default();
-        report.uploads_aborted = self.abort_stray_uploads().await?;
+        let uploads_aborted = self.abort_stray_uploads().await?;
+        let mut report = ReconciliationReport { uploads_aborted, ..ReconciliationReport::default() };
         self.quarantine_strays(&mut report, on_progress).await?;
         self.find_missing(&mut report, on_progress).await?;
         let (objects, bytes) = self.metadata.read((), |tx, ()| Box::pin(tx.count_quarantined())).await?;

@@ -93,6 +93,18 @@ pub fn postgres_options(url: &str) -> PostgresOptions {
 }
 
 impl SharedStores {
+    /// Environment variables for a `longshore` whose data is that of a temporary folder.
+    pub fn environment(&self, folder: &Path) -> Vec<(&'static str, String)> {
+        vec![
+            ("LONGSHORE_DATABASE_URL", self.database(folder)),
+            ("LONGSHORE_DATABASE_CONNECTIONS", "8".into()),
+            ("LONGSHORE_STORAGE_URL", self.storage(folder)),
+            ("LONGSHORE_STORAGE_ENDPOINT", self.s3_endpoint.clone()),
+            ("LONGSHORE_STORAGE_ACCESS_KEY_ID", self.s3_access_key_id.clone()),
+            ("LONGSHORE_STORAGE_SECRET_ACCESS_KEY", self.s3_secret_access_key.clone()),
+        ]
+    }
+
     /// How a test that owns a temporary folder uses the S3 server, with little memory, so that disk is used as well.
     pub fn object_options(&self, folder: &Path) -> ObjectOptions {
         ObjectOptions {

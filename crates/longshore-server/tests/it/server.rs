@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_domain::digest::{Algorithm, Digest};
+use longshore_testkit::stores::SharedStores;
 use serde_json::Value;
 use tempfile::TempDir;
 use ureq::Agent;
@@ -19,14 +20,18 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct Server {
     child: Child,
     /// Ends with the server.
-    _folder: Arc<TempDir>,
+    folder: Arc<TempDir>,
     data: PathBuf,
     /// `http://127.0.0.1:PORT`
     pub url: String,
     arguments: Vec<String>,
     file_limit: Option<u64>,
+    environment: Environment,
     agent: Agent,
 }
+
+/// Environment variables.
+type Environment = Vec<(&'static str, String)>;
 
 /// A response with its body.
 #[derive(Debug)]
@@ -58,7 +63,12 @@ pub fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_longshore"))
 }
 
-fn start(data: &Path, arguments: &[String], file_limit: Option<u64>) -> (Child, String) {
+fn start(
+    data: &Path,
+    arguments: &[String],
+    file_limit: Option<u64>,
+    environment: &Environment,
+) -> (Child, String) {
     let mut command = match file_limit {
         None => Command::new(binary()),
         Some(bytes) => {
@@ -70,12 +80,16 @@ fn start(data: &Path, arguments: &[String], file_limit: Option<u64>) -> (Child, 
             shell
         }
     };
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LONGSHORE_TEST_")) {
+        command.env_remove(name);
+    }
     let mut child = command
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(data)
         .args(arguments)
         .env("LONGSHORE_ADMIN_PASSWORD", PASSWORD)
         .env("LONGSHORE_LOG_LEVEL", "warn")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -108,6 +122,13 @@ impl Server {
         self.admin(&["org", "create", "acme", "--owner", "alice"]);
     }
 
+    /// Starts such a server on the embedded database and a folder, whatever the other tests run on.
+    pub fn embedded() -> Self {
+        let server = Self::started("data", &[], None, None);
+        server.create_accounts();
+        server
+    }
+
     /// Starts a server with its administrator only.
     pub fn bare(arguments: &[&str]) -> Self {
         Self::bare_at("data", arguments)
@@ -115,26 +136,56 @@ impl Server {
 
     /// Starts such a server with its data at a path below a temporary folder.
     pub fn bare_at(path: &str, arguments: &[&str]) -> Self {
-        Self::started(path, arguments, None)
+        Self::started(path, arguments, None, SharedStores::chosen())
     }
 
     /// Starts a server with its users, whose files cannot grow past a limit.
     pub fn limited_files(limit_bytes: u64) -> Self {
-        let server = Self::started("data", &[], Some(limit_bytes));
+        let server = Self::started("data", &[], Some(limit_bytes), None);
         server.create_accounts();
         server
     }
 
-    fn started(path: &str, arguments: &[&str], file_limit: Option<u64>) -> Self {
+    fn started(
+        path: &str,
+        arguments: &[&str],
+        file_limit: Option<u64>,
+        stores: Option<SharedStores>,
+    ) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let data = folder.path().join(path);
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-        let (child, url) = start(&data, &arguments, file_limit);
+        let environment = match stores {
+            None => Vec::new(),
+            Some(stores) => {
+                stores.new_database(folder.path());
+                stores.environment(folder.path())
+            }
+        };
+        Self::on(folder, data, arguments, file_limit, environment)
+    }
+
+    fn on(
+        folder: Arc<TempDir>,
+        data: PathBuf,
+        arguments: Vec<String>,
+        file_limit: Option<u64>,
+        environment: Environment,
+    ) -> Self {
+        let (child, url) = start(&data, &arguments, file_limit, &environment);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(120)));
-        Self { child, _folder: folder, data, url, arguments, file_limit, agent: config.build().into() }
+        let agent = config.build().into();
+        Self { child, folder, data, url, arguments, file_limit, environment, agent }
+    }
+
+    /// Starts another node on the same stores, with further environment variables.
+    pub fn another_node(&self, name: &str, environment: &[(&'static str, String)]) -> Self {
+        let environment = self.environment.iter().chain(environment).cloned().collect();
+        let data = self.folder.path().join(name);
+        Self::on(Arc::clone(&self.folder), data, self.arguments.clone(), None, environment)
     }
 
     pub fn data(&self) -> &Path {
@@ -170,7 +221,7 @@ impl Server {
 
     /// Starts the server again on the same data, on a new port.
     pub fn start_again(&mut self) {
-        let (child, url) = start(&self.data, &self.arguments, self.file_limit);
+        let (child, url) = start(&self.data, &self.arguments, self.file_limit, &self.environment);
         self.child = child;
         self.url = url;
     }
@@ -194,6 +245,7 @@ impl Server {
             .args(arguments)
             .args(["--json", "--data"])
             .arg(self.data())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -215,7 +267,31 @@ impl Server {
         self.try_send(method, path, user, headers, body).unwrap()
     }
 
+    /// Sends a request; a redirect is followed as clients do that, without their credential.
     pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        user: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        let answer = self.send_once(method, path, user, headers, body)?;
+        if answer.status != 307 {
+            return Ok(answer);
+        }
+        let location = answer.header("location").to_owned();
+        let followed = self.send_once(method, &location, "", headers, body)?;
+        // What the registry said of the blob stays true.
+        let mut headers = followed.headers.clone();
+        for name in ["docker-content-digest", "etag", "content-type"] {
+            headers.insert(name, answer.headers[name].clone());
+        }
+        Ok(Answer { headers, ..followed })
+    }
+
+    /// Sends a request and gives whatever comes back.
+    pub fn send_once(
         &self,
         method: &str,
         path: &str,
