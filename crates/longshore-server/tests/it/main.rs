@@ -4,6 +4,7 @@
 
 mod administration;
 mod clients;
+mod cluster;
 mod crash;
 mod oci;
 mod operation;

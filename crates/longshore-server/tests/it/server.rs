@@ -1,6 +1,7 @@
 //! A running `longshore` and a small HTTP client for it.
 
 use std::io::{BufRead, BufReader, Read};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -22,16 +23,29 @@ pub struct Server {
     /// Ends with the server.
     folder: Arc<TempDir>,
     data: PathBuf,
-    /// `http://127.0.0.1:PORT`
-    pub url: String,
+    client: Client,
     arguments: Vec<String>,
     file_limit: Option<u64>,
     environment: Environment,
+}
+
+impl Deref for Server {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// An HTTP client of a registry.
+pub struct Client {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
     agent: Agent,
 }
 
 /// Environment variables.
-type Environment = Vec<(&'static str, String)>;
+pub type Environment = Vec<(&'static str, String)>;
 
 /// A response with its body.
 #[derive(Debug)]
@@ -173,12 +187,8 @@ impl Server {
         environment: Environment,
     ) -> Self {
         let (child, url) = start(&data, &arguments, file_limit, &environment);
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(120)));
-        let agent = config.build().into();
-        Self { child, folder, data, url, arguments, file_limit, environment, agent }
+        let client = Client::new(url);
+        Self { child, folder, data, client, arguments, file_limit, environment }
     }
 
     /// Starts another node on the same stores, with further environment variables.
@@ -188,12 +198,20 @@ impl Server {
         Self::on(Arc::clone(&self.folder), data, self.arguments.clone(), None, environment)
     }
 
-    pub fn data(&self) -> &Path {
-        &self.data
+    /// Starts a node with data at a place of the caller's.
+    pub fn node_at(folder: &Path, name: &str, environment: Environment) -> Self {
+        let own = Arc::new(tempfile::tempdir().unwrap());
+        Self::on(own, folder.join(name), Vec::new(), None, environment)
     }
 
-    pub fn host(&self) -> &str {
-        self.url.trim_start_matches("http://")
+    /// The URL of the database that it uses.
+    pub fn database_url(&self) -> String {
+        let url = self.environment.iter().find(|(name, _)| *name == "LONGSHORE_DATABASE_URL");
+        url.map(|(_, url)| url.clone()).unwrap()
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Kills the server at once.
@@ -223,7 +241,7 @@ impl Server {
     pub fn start_again(&mut self) {
         let (child, url) = start(&self.data, &self.arguments, self.file_limit, &self.environment);
         self.child = child;
-        self.url = url;
+        self.client.url = url;
     }
 
     /// Runs an administration command and gives its JSON.
@@ -253,6 +271,21 @@ impl Server {
             .unwrap();
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
+    }
+}
+
+impl Client {
+    /// Makes a client of the registry at a URL.
+    pub fn new(url: String) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(120)));
+        Self { url, agent: config.build().into() }
+    }
+
+    pub fn host(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// Sends a request as a user (`user:secret`), with a bearer token (`Bearer …`), or as nobody (empty).
