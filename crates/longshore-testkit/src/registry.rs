@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::chance::{MockClock, SeededEntropy};
 use crate::faults::{FaultyBlobs, Fuse};
+use crate::proxy::Proxy;
 use crate::stores::{SharedStores, postgres_options};
 
 /// Password of every user that a test creates.
@@ -40,6 +41,7 @@ pub struct TestRegistry {
     entropy: Arc<SeededEntropy>,
     folder: Arc<TempDir>,
     settings: Settings,
+    stores: Option<SharedStores>,
 }
 
 async fn open(
@@ -47,8 +49,9 @@ async fn open(
     clock: &Arc<MockClock>,
     entropy: &Arc<SeededEntropy>,
     settings: &Settings,
+    stores: Option<&SharedStores>,
 ) -> (Arc<Services>, Arc<Fuse>, Arc<dyn BlobStore>) {
-    let metadata: Arc<dyn Metadata> = match SharedStores::chosen() {
+    let metadata: Arc<dyn Metadata> = match stores {
         None => {
             let options = SqliteOptions { path: folder.path().join("longshore.db") };
             Arc::new(SqliteMetadata::open(&options).unwrap())
@@ -58,7 +61,7 @@ async fn open(
             Arc::new(PostgresMetadata::open(&options).await.unwrap())
         }
     };
-    let store: Arc<dyn BlobStore> = match SharedStores::chosen() {
+    let store: Arc<dyn BlobStore> = match stores {
         None => Arc::new(FsBlobs::open(&FsOptions { root: folder.path().join("blobs") }).unwrap()),
         Some(stores) => {
             let options = stores.object_options(folder.path());
@@ -84,6 +87,20 @@ impl TestRegistry {
 
     /// Makes such a registry with changed settings.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::on(SharedStores::chosen(), change).await
+    }
+
+    /// Makes such a registry on PostgreSQL and S3, with proxies before both.
+    pub async fn behind(database: &Proxy, s3: &Proxy, stores: &SharedStores) -> Self {
+        let reached = SharedStores {
+            postgres: stores.postgres.replace(&stores.postgres_host(), &database.host()),
+            s3_endpoint: format!("http://{}", s3.host()),
+            ..stores.clone()
+        };
+        Self::on(Some(reached), |_| {}).await
+    }
+
+    async fn on(stores: Option<SharedStores>, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
             password_hashing: PasswordHashing { memory_kib: 64, passes: 1 },
             ..Settings::default()
@@ -92,10 +109,10 @@ impl TestRegistry {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = Arc::new(MockClock::default());
         let entropy = Arc::new(SeededEntropy::new(1));
-        if let Some(stores) = SharedStores::chosen() {
+        if let Some(stores) = &stores {
             stores.new_database(folder.path());
         }
-        let (services, fuse, store) = open(&folder, &clock, &entropy, &settings).await;
+        let (services, fuse, store) = open(&folder, &clock, &entropy, &settings, stores.as_ref()).await;
         services.prepare(Some(PASSWORD)).await.unwrap();
         for name in ["alice", "bob"] {
             services
@@ -107,7 +124,7 @@ impl TestRegistry {
             .create_organization(&Principal::Operator, &"acme".parse().unwrap(), &"alice".parse().unwrap())
             .await
             .unwrap();
-        Self { services, clock, fuse, store, entropy, folder, settings }
+        Self { services, clock, fuse, store, entropy, folder, settings, stores }
     }
 
     /// Closes the registry and opens it again, like a restart.
@@ -119,7 +136,8 @@ impl TestRegistry {
     /// Opens the registry again without closing it first, as after a crash of the process.
     /// What was promised is there; what waits in memory is lost.
     pub async fn reopen(&mut self) {
-        let (services, fuse, store) = open(&self.folder, &self.clock, &self.entropy, &self.settings).await;
+        let (services, fuse, store) =
+            open(&self.folder, &self.clock, &self.entropy, &self.settings, self.stores.as_ref()).await;
         services.prepare(None).await.unwrap();
         self.services = services;
         self.fuse = fuse;
@@ -129,6 +147,11 @@ impl TestRegistry {
     /// Signs a user in by password.
     pub async fn sign_in(&self, name: &str) -> Arc<Caller> {
         self.services.authenticate_basic(name, PASSWORD, None).await.unwrap()
+    }
+
+    /// Signs a user in by password, while something may fail.
+    pub async fn sign_in_again(&self, name: &str) -> Result<Arc<Caller>> {
+        self.services.authenticate_basic(name, PASSWORD, None).await
     }
 
     /// Pushes a blob in one request.
@@ -184,8 +207,9 @@ impl TestRegistry {
 
     /// Another node on the same stores, if a second one can use them.
     pub async fn other_node(&self) -> Option<Arc<Services>> {
-        SharedStores::chosen()?;
-        let (services, _, _) = open(&self.folder, &self.clock, &self.entropy, &self.settings).await;
+        self.stores.as_ref()?;
+        let (services, _, _) =
+            open(&self.folder, &self.clock, &self.entropy, &self.settings, self.stores.as_ref()).await;
         services.prepare(None).await.unwrap();
         Some(services)
     }

@@ -51,6 +51,11 @@ impl SharedStores {
         }
     }
 
+    /// Host and port of the database server.
+    pub fn postgres_host(&self) -> String {
+        self.postgres.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned()
+    }
+
     /// Makes a schema of its own for a test that owns a temporary folder, and gives the URL to use it.
     pub fn new_database(&self, folder: &Path) -> String {
         let name = name_of(folder);

@@ -440,8 +440,8 @@ fn readiness_tells_the_truth_and_recovers_without_a_restart() {
     let Some(stores) = SharedStores::chosen() else { return };
     let s3 = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
     let server = Server::new();
-    let database = Proxy::database(&postgres_host(&stores));
-    let url = server.database_url().replace(&postgres_host(&stores), &database.host());
+    let database = Proxy::database(&stores.postgres_host());
+    let url = server.database_url().replace(&stores.postgres_host(), &database.host());
     let node = server.another_node(
         "behind-proxies",
         &[("LONGSHORE_STORAGE_ENDPOINT", format!("http://{}", s3.host())), ("LONGSHORE_DATABASE_URL", url)],
@@ -465,10 +465,6 @@ fn readiness_tells_the_truth_and_recovers_without_a_restart() {
         node.wait_for("it is ready again", is_ready);
         node.push_blob(&user("alice"), "alice/app", b"during");
     }
-}
-
-fn postgres_host(stores: &SharedStores) -> String {
-    stores.postgres.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned()
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod collection;
 mod collection_property;
 mod manifests;
 mod permissions;
+mod store_faults;
 mod tokens;
 mod uploads;
