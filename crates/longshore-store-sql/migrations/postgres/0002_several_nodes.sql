@@ -23,6 +23,14 @@ CREATE TABLE stray_objects (
 CREATE INDEX stray_objects_found ON stray_objects (found_at);
 
 -- Whether a record names an object is asked by its key.
-CREATE INDEX uploads_storage_key ON uploads (storage_key);
+CREATE INDEX uploads_object ON uploads (storage_key);
 CREATE INDEX uploads_created ON uploads (created_at);
-CREATE INDEX tombstones_storage_key ON tombstones (storage_key);
+CREATE INDEX tombstones_object ON tombstones (storage_key);
+
+-- A tag that is moved a hundred thousand times has as much history, but one current interval.
+CREATE UNIQUE INDEX tag_history_current ON tag_history (repository_id, name) WHERE until_at IS NULL;
+-- A deleted repository is taken apart from its newest manifest on.
+CREATE INDEX manifests_repository ON manifests (repository_id, id);
+-- In the order in which they are listed.
+DROP INDEX tags_manifest;
+CREATE INDEX tags_manifest_name ON tags (manifest_id, name);

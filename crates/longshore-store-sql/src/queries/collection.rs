@@ -150,8 +150,8 @@ impl CollectionRecords for SqlTx<'_> {
     ) -> Result<Option<ManifestId>> {
         let looked_at = self
             .all(
-                "SELECT m.id, EXISTS (SELECT 1 FROM tags t WHERE t.manifest_id = m.id) FROM manifests m
-                 WHERE m.id > $1 AND m.deleted_at IS NULL ORDER BY m.id LIMIT $2",
+                "SELECT m.id, (SELECT count(*) FROM (SELECT 1 FROM tags t WHERE t.manifest_id = m.id LIMIT 1) AS tagged)
+                 FROM manifests m WHERE m.id > $1 AND m.deleted_at IS NULL ORDER BY m.id LIMIT $2",
                 values![after.0, size.get()],
                 |row| Ok((ManifestId(row.int(0)?), row.truth(1)?)),
             )

@@ -11,28 +11,32 @@ use longshore_testkit::stores::{SharedStores, postgres_options};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-struct Database {
+pub struct Database {
     folder: TempDir,
     stores: SharedStores,
 }
 
 fn database() -> Option<Database> {
-    let stores = SharedStores::find()?;
-    let folder = tempfile::tempdir().unwrap();
-    stores.new_database(folder.path());
-    Some(Database { folder, stores })
+    SharedStores::find().map(Database::new)
 }
 
 impl Database {
+    /// Makes a schema of its own.
+    pub fn new(stores: SharedStores) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        stores.new_database(folder.path());
+        Self { folder, stores }
+    }
+
     fn url(&self) -> String {
         self.stores.database(self.folder.path())
     }
 
-    async fn open(&self) -> Result<PostgresMetadata, Error> {
+    pub async fn open(&self) -> Result<PostgresMetadata, Error> {
         PostgresMetadata::open(&postgres_options(&self.url())).await
     }
 
-    async fn client(&self) -> Client {
+    pub async fn client(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
         client

@@ -1,0 +1,183 @@
+//! Query plans: whatever a request or a job asks, it costs the same in a registry of a thousand tags and of a million.
+//!
+//! Every statement is planned on tables that are large enough for the planners to care. A statement that reads a whole
+//! table that grows, or sorts what it reads, fails unless it is excepted here with its reason.
+
+use longshore_domain::ports::metadata::Metadata;
+use longshore_testkit::stores::SharedStores;
+use rusqlite::Connection;
+
+/// Beginnings of statements that may read a whole table.
+const MAY_SCAN: &[(&str, &str)] = &[
+    ("SELECT count(*) FROM accounts", "asked when an administrator is disabled or deleted, by hand"),
+    ("SELECT (SELECT count(*) FROM reviews", "asked by `longshore gc status`, by hand"),
+    ("SELECT count(*), CAST(coalesce(sum(size_bytes)", "asked by `longshore verify --store`, by hand"),
+];
+
+/// Beginnings of statements that may sort, or collect before they answer.
+const MAY_SORT: &[(&str, &str)] = &[
+    ("SELECT a.name, m.role", "the members of one organization, by name"),
+    ("SELECT a.name FROM organization_members", "the organizations of one user"),
+    ("SELECT kind, CAST(sum(amount)", "the usage of one namespace, folded every minute"),
+    ("SELECT kid, private_key", "a handful of keys"),
+    (
+        "SELECT id, namespace_id, name, visibility, created_at FROM repositories\n             WHERE deleted_at IS NULL AND name > $1 AND namespace_id IN",
+        "the namespaces of one user are few",
+    ),
+];
+
+fn is_excepted(sql: &str, exceptions: &[(&str, &str)]) -> bool {
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    exceptions.iter().any(|(beginning, _)| plain(sql).starts_with(&plain(beginning)))
+}
+
+/// Fills every table that grows. Both engines take the same text; `numbers` holds 1 to 30000.
+const FILL: &str = "
+INSERT INTO accounts (id, uuid, kind, name, created_at)
+    SELECT n, CAST('account-' || n AS BYTES), CASE WHEN n % 2 = 0 THEN 'user' ELSE 'organization' END, 'account' || n, 1
+    FROM numbers WHERE n <= 10000;
+INSERT INTO organization_members (organization_id, user_id, role, created_at)
+    SELECT (n * 2 - 1) % 10000 + (n / 5000) * 2 % 2, n * 2 % 10000 + 2, 'member', 1 FROM numbers WHERE n < 4999;
+INSERT INTO access_tokens (id, uuid, account_id, label, scope, secret_hash, created_at)
+    SELECT n, CAST('token-' || n AS BYTES), n % 10000 + 1, 'l', 'repo:read', CAST('secret-' || n AS BYTES), 1
+    FROM numbers WHERE n <= 20000;
+INSERT INTO refresh_tokens (secret_hash, account_id, access_token_id, credential_epoch, service, created_at)
+    SELECT CAST('refresh-' || n AS BYTES), n % 10000 + 1, n, 0, 's', 1 FROM numbers WHERE n <= 20000;
+INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
+    SELECT n, n % 10000 + 1, 'account' || (n % 10000 + 1) || '/r' || n, CASE WHEN n % 3 = 0 THEN 'public' ELSE 'private' END, 1
+    FROM numbers WHERE n <= 20000;
+INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at)
+    SELECT n, 'sha256:' || n, 1, 's3', CAST('key-' || n AS BYTES), 1 FROM numbers;
+INSERT INTO blob_links (repository_id, blob_id, lease_until)
+    SELECT n % 2000 + 1, n, 1 FROM numbers;
+INSERT INTO manifests (id, repository_id, digest, media_type, kind, artifact_type, subject_digest, size_bytes,
+        total_size_bytes, pushed_at, lease_until, annotations, content)
+    SELECT n, n % 20 + 1, 'sha256:m' || n, 't', 'image', 'a', 'sha256:m' || (n % 100), 1, 1, 1, 1, '{}', CAST('c' AS BYTES)
+    FROM numbers;
+INSERT INTO manifest_blobs (manifest_id, repository_id, blob_id) SELECT n, n % 2000 + 1, n FROM numbers;
+INSERT INTO manifest_children (parent_id, child_digest, position, child_id)
+    SELECT n, 'sha256:m' || (n + 1), 0, CASE WHEN n % 3 = 0 THEN NULL ELSE n + 1 END FROM numbers WHERE n < 30000;
+INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at)
+    SELECT n % 20 + 1, 'tag' || n, n, 1, 1 FROM numbers;
+INSERT INTO tag_history (id, repository_id, name, digest, from_at, until_at)
+    SELECT n, n % 2000 + 1, 'tag' || (n % 100), 'sha256:m' || n, n, CASE WHEN n > 29900 THEN NULL ELSE n + 1 END FROM numbers;
+INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at) SELECT n, 1, 1 FROM numbers;
+INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at) SELECT n % 20 + 1, 'tag' || n, 1, 1 FROM numbers;
+INSERT INTO uploads (id, repository, namespace_id, offset_bytes, algorithm, hash_state, storage_key, store_state, revision,
+        created_at, expires_at)
+    SELECT CAST('upload-' || n AS BYTES), 'r', 1, 0, 'sha256', CAST('' AS BYTES), CAST('u' || n AS BYTES), CAST('' AS BYTES), 0, n, n
+    FROM numbers WHERE n <= 20000;
+INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at)
+    SELECT CAST('t' || n AS BYTES), CAST('' AS BYTES), 1, n FROM numbers;
+INSERT INTO reviews (kind, scope_id, subject_id, due_at) SELECT 'link', n % 2000 + 1, n, n FROM numbers;
+INSERT INTO events (id, account_id, actor_name, action, subject, data, at)
+    SELECT n, n % 100 + 1, 'a', 'x', 's', '{}', 1 FROM numbers;
+INSERT INTO events_unnumbered (event_id) SELECT n FROM numbers WHERE n <= 20000;
+INSERT INTO event_numbers (account_id, number, event_id) SELECT n % 100 + 1, n, n FROM numbers WHERE n > 20000;
+INSERT INTO usage_changes (id, namespace_id, kind, amount, at) SELECT n, n % 1000 + 1, 'k', 1, 1 FROM numbers;
+INSERT INTO usage_totals (namespace_id, kind, amount) SELECT n, 'k', 1 FROM numbers WHERE n <= 10000;
+INSERT INTO sign_in_failures (subject, failures, began_at) SELECT 'account a' || n, 1, n FROM numbers;
+INSERT INTO stray_objects (storage_key, size_bytes, found_at) SELECT CAST('stray' || n AS BYTES), 1, n FROM numbers;
+";
+
+#[tokio::test]
+async fn sqlite_reads_no_table_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    super::open(&folder).unwrap().close().await;
+    let connection = Connection::open(folder.path().join("longshore.db")).unwrap();
+    connection.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF").unwrap();
+    let numbers = "CREATE TEMP TABLE numbers (n INTEGER PRIMARY KEY);
+        WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 30000)
+        INSERT INTO numbers SELECT n FROM counted;";
+    connection.execute_batch(numbers).unwrap();
+    connection.execute_batch(&FILL.replace("AS BYTES", "AS BLOB")).unwrap();
+    connection.execute_batch("DROP TABLE numbers").unwrap();
+    // A database is analyzed when its server stops; before that, the planner knows nothing.
+    let mut findings = lite_findings(&connection);
+    connection.execute_batch("ANALYZE").unwrap();
+    findings.extend(lite_findings(&connection));
+    assert!(findings.is_empty(), "{}", findings.join("\n\n"));
+}
+
+fn lite_findings(connection: &Connection) -> Vec<String> {
+    let mut findings = Vec::new();
+    for sql in super::statements() {
+        let mut plan =
+            connection.prepare(&format!("EXPLAIN QUERY PLAN {}", super::without_locks(&sql))).unwrap();
+        let parameters = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps =
+            plan.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        let scans = steps.iter().any(|step| {
+            // An index in the order that is wanted, until the limit, is no scan.
+            let of_rows = ["CONSTANT ROW", "SUBQUERY", "SCAN amounts"];
+            let is_scan = step.starts_with("SCAN ") && !of_rows.iter().any(|rows| step.contains(rows));
+            let is_in_order = sql.contains("ORDER BY")
+                && sql.contains("LIMIT")
+                && !steps.iter().any(|step| step.contains("TEMP B-TREE"));
+            is_scan && !is_in_order
+        });
+        let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
+        if (scans && !is_small(&sql) && !is_excepted(&sql, MAY_SCAN))
+            || (sorts && !is_excepted(&sql, MAY_SORT))
+        {
+            findings.push(format!("{sql}\n    {}", steps.join("\n    ")));
+        }
+    }
+    findings
+}
+
+/// Tables that do not grow with use.
+fn is_small(sql: &str) -> bool {
+    ["authority", "signing_keys", "leases", "settings", "collection_log"]
+        .iter()
+        .any(|table| ["FROM ", "UPDATE "].iter().any(|verb| sql.contains(&format!("{verb}{table}"))))
+}
+
+#[tokio::test]
+async fn postgres_reads_no_table_as_a_whole() {
+    let Some(stores) = SharedStores::find() else { return };
+    let database = super::postgres::Database::new(stores);
+    database.open().await.unwrap().close().await;
+    let client = database.client().await;
+    // Foreign keys are not the matter here.
+    client.batch_execute("SET session_replication_role = replica").await.unwrap();
+    client
+        .batch_execute("CREATE TEMP TABLE numbers AS SELECT generate_series(1, 30000)::BIGINT AS n")
+        .await
+        .unwrap();
+    client.batch_execute(&FILL.replace("AS BYTES", "AS BYTEA")).await.unwrap();
+    client
+        .batch_execute("DROP TABLE numbers; ANALYZE; SET random_page_cost = 1.1; SET plan_cache_mode = force_custom_plan")
+        .await
+        .unwrap();
+    let mut findings = Vec::new();
+    for (number, sql) in super::statements().iter().enumerate() {
+        client.batch_execute(&format!("PREPARE s{number} AS {sql}")).await.unwrap();
+        let statement = client.prepare(sql).await.unwrap();
+        let values = statement.params().iter().enumerate().map(|(at, kind)| {
+            let is_limit = sql.contains(&format!("LIMIT ${}", at + 1));
+            match kind.name() {
+                "int8" if is_limit => "100".to_owned(),
+                // A time in the midst of all times, or a number that is there.
+                "int8" if sql.contains("_at <") => "15000".to_owned(),
+                "int8" => "15".to_owned(),
+                "text" => "'account15000'".to_owned(),
+                _ => "'key-15000'".to_owned(),
+            }
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        let arguments = if values.is_empty() { values } else { format!("({values})") };
+        let rows = client.query(&format!("EXPLAIN EXECUTE s{number}{arguments}"), &[]).await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let scans = steps.iter().any(|step| step.contains("Seq Scan"));
+        let sorts = steps
+            .iter()
+            .any(|step| step.trim_start().trim_start_matches("->").trim_start().starts_with("Sort "));
+        if (scans && !is_small(sql) && !is_excepted(sql, MAY_SCAN)) || (sorts && !is_excepted(sql, MAY_SORT))
+        {
+            findings.push(format!("{sql}\n    {}", steps.join("\n    ")));
+        }
+    }
+    assert!(findings.is_empty(), "{}", findings.join("\n\n"));
+}
