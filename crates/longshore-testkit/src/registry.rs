@@ -7,8 +7,9 @@ use futures::{StreamExt, stream};
 use longshore_domain::credential::Principal;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::name::RepositoryName;
+use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::{BlobStore, ByteRange, Staged, StorageKey, Unneeded};
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{BlobId, Metadata};
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::Caller;
 use longshore_services::manifests::{Condition, ManifestPush, PushedManifest};
@@ -37,11 +38,20 @@ pub struct TestRegistry {
     pub fuse: Arc<Fuse>,
     /// The blob store, without faults.
     store: Arc<dyn BlobStore>,
+    metadata: Arc<dyn Metadata>,
     /// Goes on across restarts, as real chance does not repeat itself either.
     entropy: Arc<SeededEntropy>,
     folder: Arc<TempDir>,
     settings: Settings,
     stores: Option<SharedStores>,
+}
+
+/// A registry and what it stands on.
+struct Opened {
+    services: Arc<Services>,
+    metadata: Arc<dyn Metadata>,
+    fuse: Arc<Fuse>,
+    store: Arc<dyn BlobStore>,
 }
 
 async fn open(
@@ -50,7 +60,7 @@ async fn open(
     entropy: &Arc<SeededEntropy>,
     settings: &Settings,
     stores: Option<&SharedStores>,
-) -> (Arc<Services>, Arc<Fuse>, Arc<dyn BlobStore>) {
+) -> Opened {
     let metadata: Arc<dyn Metadata> = match stores {
         None => {
             let options = SqliteOptions { path: folder.path().join("longshore.db") };
@@ -71,12 +81,12 @@ async fn open(
     let blobs = FaultyBlobs::new(Arc::clone(&store));
     let fuse = blobs.fuse();
     let adapters = Adapters {
-        metadata,
+        metadata: Arc::clone(&metadata),
         blobs: Arc::new(blobs),
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,
     };
-    (Arc::new(Services::new(adapters, settings.clone())), fuse, store)
+    Opened { services: Arc::new(Services::new(adapters, settings.clone())), metadata, fuse, store }
 }
 
 impl TestRegistry {
@@ -112,7 +122,8 @@ impl TestRegistry {
         if let Some(stores) = &stores {
             stores.new_database(folder.path());
         }
-        let (services, fuse, store) = open(&folder, &clock, &entropy, &settings, stores.as_ref()).await;
+        let Opened { services, metadata, fuse, store } =
+            open(&folder, &clock, &entropy, &settings, stores.as_ref()).await;
         services.prepare(Some(PASSWORD)).await.unwrap();
         for name in ["alice", "bob"] {
             services
@@ -124,7 +135,7 @@ impl TestRegistry {
             .create_organization(&Principal::Operator, &"acme".parse().unwrap(), &"alice".parse().unwrap())
             .await
             .unwrap();
-        Self { services, clock, fuse, store, entropy, folder, settings, stores }
+        Self { services, clock, fuse, store, metadata, entropy, folder, settings, stores }
     }
 
     /// Closes the registry and opens it again, like a restart.
@@ -136,12 +147,13 @@ impl TestRegistry {
     /// Opens the registry again without closing it first, as after a crash of the process.
     /// What was promised is there; what waits in memory is lost.
     pub async fn reopen(&mut self) {
-        let (services, fuse, store) =
+        let Opened { services, metadata, fuse, store } =
             open(&self.folder, &self.clock, &self.entropy, &self.settings, self.stores.as_ref()).await;
         services.prepare(None).await.unwrap();
         self.services = services;
         self.fuse = fuse;
         self.store = store;
+        self.metadata = metadata;
     }
 
     /// Signs a user in by password.
@@ -205,10 +217,21 @@ impl TestRegistry {
         }
     }
 
+    /// Lets the only blob that has such a size lie in an object.
+    pub async fn adopt(&self, key: StorageKey) {
+        let blobs =
+            self.metadata.read((), |tx, ()| Box::pin(tx.list_blobs(BlobId(0), PageSize::MAX))).await.unwrap();
+        let (id, from) = (blobs[0].id, blobs[0].storage_key);
+        self.metadata
+            .write((id, from, key), |tx, (id, from, key)| Box::pin(tx.move_blob(*id, *from, "test", *key)))
+            .await
+            .unwrap();
+    }
+
     /// Another node on the same stores, if a second one can use them.
     pub async fn other_node(&self) -> Option<Arc<Services>> {
         self.stores.as_ref()?;
-        let (services, _, _) =
+        let Opened { services, .. } =
             open(&self.folder, &self.clock, &self.entropy, &self.settings, self.stores.as_ref()).await;
         services.prepare(None).await.unwrap();
         Some(services)

@@ -7,6 +7,7 @@ mod collection;
 mod collection_property;
 mod manifests;
 mod permissions;
+mod reconciliation;
 mod store_faults;
 mod tokens;
 mod uploads;
