@@ -14,17 +14,17 @@ use sha2::{Digest, Sha256};
 use crate::install;
 use crate::load::{Body, Connection, in_parallel};
 
-const MIB: usize = 1 << 20;
+pub const MIB: usize = 1 << 20;
 const PASSWORD: &str = "benchmark password";
 const MANIFEST_SECONDS: u32 = 8;
 const CONFIG: &[u8] = b"{}";
 
 /// A registry under measurement.
-struct Subject {
+pub struct Subject {
     name: &'static str,
     child: Child,
-    host: String,
-    authorization: Option<String>,
+    pub host: String,
+    pub authorization: Option<String>,
 }
 
 impl Drop for Subject {
@@ -35,8 +35,8 @@ impl Drop for Subject {
 }
 
 /// What was measured: amount per second, and server CPU per operation.
-struct Measured {
-    rate: f64,
+pub struct Measured {
+    pub rate: f64,
     cpu_ms: f64,
 }
 
@@ -50,7 +50,7 @@ impl Subject {
     }
 
     /// Memory in MiB: now, and at its peak.
-    fn memory(&self) -> Result<(f64, f64)> {
+    pub fn memory(&self) -> Result<(f64, f64)> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let value = |name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -60,7 +60,7 @@ impl Subject {
         Ok((value("VmRSS:"), value("VmHWM:")))
     }
 
-    fn connect(&self) -> Result<Connection> {
+    pub fn connect(&self) -> Result<Connection> {
         Connection::open(&self.host, self.authorization.as_deref())
     }
 
@@ -74,24 +74,39 @@ impl Subject {
     }
 }
 
+/// What is measured.
+pub struct Binaries {
+    pub folder: PathBuf,
+    pub longshore: PathBuf,
+    pub peer: PathBuf,
+}
+
+impl Binaries {
+    /// Builds and installs what is missing, and says what it is.
+    pub fn prepare(root: &Path) -> Result<Self> {
+        install::packages(&[("wrk", "wrk"), ("curl", "curl")])?;
+        let folder = root.join("target/bench");
+        let peer = install::peer_registry(&folder.join("peer-package"))?;
+        let status = Command::new("cargo")
+            .args(["build", "--release", "--bin", "longshore"])
+            .current_dir(root)
+            .status()?;
+        if !status.success() {
+            bail!("the release build failed");
+        }
+        let longshore = root.join("target/release/longshore");
+        println!("docker-registry: {}", first_line(&peer, &["--version"])?);
+        println!("longshore:       {}", first_line(&longshore, &["--version"])?);
+        Ok(Self { folder, longshore, peer })
+    }
+}
+
 /// Measures and prints.
 pub fn run(root: &Path) -> Result<()> {
-    install::packages(&[("wrk", "wrk"), ("curl", "curl")])?;
-    let folder = root.join("target/bench");
-    let peer_binary = install::peer_registry(&folder.join("peer-package"))?;
-    let status = Command::new("cargo")
-        .args(["build", "--release", "--bin", "longshore"])
-        .current_dir(root)
-        .status()?;
-    if !status.success() {
-        bail!("the release build failed");
-    }
-    let binary = root.join("target/release/longshore");
-    println!("docker-registry: {}", first_line(&peer_binary, &["--version"])?);
-    println!("longshore:       {}", first_line(&binary, &["--version"])?);
+    let Binaries { folder, longshore, peer } = Binaries::prepare(root)?;
     let start = |name| match name {
-        "longshore" => start_longshore(&binary, &fresh(&folder, "longshore-data")?),
-        _ => start_peer(&peer_binary, &fresh(&folder, "peer-data")?),
+        "longshore" => start_longshore(&longshore, &fresh(&folder, "longshore-data")?, &[], true),
+        _ => start_peer(&peer, &fresh(&folder, "peer-data")?, None),
     };
 
     let (ours, peers) = (start("longshore")?, start("docker-registry")?);
@@ -111,7 +126,7 @@ pub fn run(root: &Path) -> Result<()> {
         "\n{:<44} {:>14} {:>16} {:>8} {:>18}",
         "", "longshore", "docker-registry", "ratio", "server CPU each"
     );
-    row("manifest GET by tag, 32 connections [1/s]", 1.0, subjects, manifests)?;
+    row("manifest GET by tag, 32 connections [1/s]", 1.0, subjects, |subject| manifests(subject, 32))?;
     row("blob GET 64 MiB, 4 connections [MiB/s]", 64.0, subjects, |subject| {
         pull_blobs(subject, &blob_digest)
     })?;
@@ -123,19 +138,24 @@ pub fn run(root: &Path) -> Result<()> {
     for (name, idle) in ["longshore", "docker-registry"].into_iter().zip(idle) {
         let subject = start(name)?;
         let (before, _) = idle?;
-        let block = block(MIB, 7);
-        in_parallel(100, |number| {
-            let mut first = block.clone();
-            first[..8].copy_from_slice(&(number as u64).to_le_bytes());
-            let body = Body { block: &first, times: 100 };
-            subject.connect()?.push_blob("bench/memory", &digest(body), body)
-        })?;
+        push_in_parallel(&subject)?;
         let (_, peak) = subject.memory()?;
         println!(
             "{name:<16} memory: {before:.1} MiB idle, {peak:.1} MiB at the peak of 100 parallel pushes of 100 MiB"
         );
     }
     Ok(())
+}
+
+/// Pushes 100 different blobs of 100 MiB at the same time.
+pub fn push_in_parallel(subject: &Subject) -> Result<()> {
+    let block = block(MIB, 7);
+    in_parallel(100, |number| {
+        let mut first = block.clone();
+        first[..8].copy_from_slice(&(number as u64).to_le_bytes());
+        let body = Body { block: &first, times: 100 };
+        subject.connect()?.push_blob("bench/memory", &digest(body), body)
+    })
 }
 
 const NOTHING: Body<'static> = Body { block: b"", times: 0 };
@@ -153,7 +173,7 @@ fn row(
     Ok(())
 }
 
-fn fresh(folder: &Path, name: &str) -> Result<PathBuf> {
+pub fn fresh(folder: &Path, name: &str) -> Result<PathBuf> {
     let path = folder.join(name);
     let _ = std::fs::remove_dir_all(&path);
     std::fs::create_dir_all(&path)?;
@@ -165,10 +185,17 @@ fn first_line(program: &Path, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
-fn start_longshore(binary: &Path, data: &Path) -> Result<Subject> {
+/// Starts a node; the first one of a registry also gets the organization for the benchmark.
+pub fn start_longshore(
+    binary: &Path,
+    data: &Path,
+    environment: &[(String, String)],
+    is_first: bool,
+) -> Result<Subject> {
     let mut child = Command::new(binary)
         .args(["serve", "--listen", "127.0.0.1:0", "--set", "auth.token_ttl_seconds=3600", "--data"])
         .arg(data)
+        .envs(environment.iter().cloned())
         .env("LONGSHORE_ADMIN_PASSWORD", PASSWORD)
         .stdout(Stdio::piped())
         .stderr(std::fs::File::create(data.join("log"))?)
@@ -180,13 +207,8 @@ fn start_longshore(binary: &Path, data: &Path) -> Result<Subject> {
     });
     let host = host.context("longshore did not start; see target/bench/longshore-data/log")?;
     std::thread::spawn(move || lines.for_each(drop));
-    let status = Command::new(binary)
-        .args(["org", "create", "bench", "--owner", "admin", "--data"])
-        .arg(data)
-        .stdout(Stdio::null())
-        .status()?;
-    if !status.success() {
-        bail!("the organization for the benchmark could not be created");
+    if is_first {
+        administer(binary, data, environment, &["org", "create", "bench", "--owner", "admin"])?;
     }
     let scopes = ["app", "memory"].map(|name| format!("scope=repository:bench/{name}:pull,push")).join("&");
     let url = format!("http://{host}/token?{scopes}");
@@ -197,18 +219,47 @@ fn start_longshore(binary: &Path, data: &Path) -> Result<Subject> {
     Ok(Subject { name: "longshore", child, host, authorization: Some(authorization) })
 }
 
-fn start_peer(binary: &Path, data: &Path) -> Result<Subject> {
+/// Runs an administration command on a running node and gives what it printed.
+pub fn administer(
+    binary: &Path,
+    data: &Path,
+    environment: &[(String, String)],
+    arguments: &[&str],
+) -> Result<String> {
+    let output = Command::new(binary)
+        .args(arguments)
+        .args(["--json", "--data"])
+        .arg(data)
+        .envs(environment.iter().cloned())
+        .output()?;
+    if !output.status.success() {
+        bail!("{arguments:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Starts Debian's docker-registry on a folder, or on what a `storage` section says.
+pub fn start_peer(binary: &Path, data: &Path, storage: Option<&str>) -> Result<Subject> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let host = format!("127.0.0.1:{port}");
     let config = data.join("config.yml");
     let mut file = std::fs::File::create(&config)?;
     writeln!(
         file,
-        "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    rootdirectory: {}\n  cache:\n    blobdescriptor: inmemory\nhttp:\n  addr: {host}",
-        data.join("storage").display()
+        "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n{}\n  cache:\n    blobdescriptor: inmemory\nhttp:\n  addr: {host}",
+        storage.map_or_else(
+            || format!("  filesystem:\n    rootdirectory: {}", data.join("storage").display()),
+            str::to_owned
+        )
     )?;
-    let child =
-        Command::new(binary).arg("serve").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let child = Command::new(binary)
+        .arg("serve")
+        .arg(&config)
+        // Its S3 driver does not start with one.
+        .env_remove("AWS_CA_BUNDLE")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
     let subject = Subject { name: "docker-registry", child, host, authorization: None };
     for _ in 0..100 {
         if subject.connect().and_then(|mut connection| connection.send("GET", "/v2/", "", NOTHING)).is_ok() {
@@ -220,7 +271,7 @@ fn start_peer(binary: &Path, data: &Path) -> Result<Subject> {
 }
 
 /// Makes bytes that do not compress and differ by seed.
-fn block(bytes: usize, seed: u64) -> Vec<u8> {
+pub fn block(bytes: usize, seed: u64) -> Vec<u8> {
     let mut word = seed;
     let mut block = vec![0; bytes];
     for chunk in block.chunks_mut(8) {
@@ -230,7 +281,7 @@ fn block(bytes: usize, seed: u64) -> Vec<u8> {
     block
 }
 
-fn digest(body: Body<'_>) -> String {
+pub fn digest(body: Body<'_>) -> String {
     let mut hash = Sha256::new();
     for _ in 0..body.times {
         hash.update(body.block);
@@ -240,7 +291,7 @@ fn digest(body: Body<'_>) -> String {
 }
 
 /// Pushes the image whose manifest is pulled: about 1 KiB, as usual ones are.
-fn prepare(subject: &Subject) -> Result<()> {
+pub fn prepare(subject: &Subject) -> Result<()> {
     let mut connection = subject.connect()?;
     let mut descriptors = Vec::new();
     let layers: Vec<Vec<u8>> = (0..5).map(|seed| block(1000, 100 + seed)).collect();
@@ -272,13 +323,13 @@ fn prepare(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-fn manifests(subject: &Subject) -> Result<Measured> {
+pub fn manifests(subject: &Subject, connections: usize) -> Result<Measured> {
     let url = format!("http://{}/v2/bench/app/manifests/v1", subject.host);
     let cpu = subject.cpu()?;
     let mut command = Command::new("wrk");
     command.args([
         "-t1",
-        "-c32",
+        &format!("-c{connections}"),
         &format!("-d{MANIFEST_SECONDS}s"),
         "-H",
         "Accept: application/vnd.oci.image.manifest.v1+json",

@@ -1,6 +1,7 @@
 //! Automation of this repository: `cargo xtask <command>`.
 
 mod bench;
+mod bench_cluster;
 mod install;
 mod load;
 mod stores;
@@ -33,6 +34,8 @@ enum Task {
     Tidy,
     /// Measure against Debian's docker-registry, in one run on this machine
     Bench,
+    /// Measure one, two and three nodes on PostgreSQL and S3, and docker-registry on the same S3 server
+    BenchCluster,
     /// Kill the server during 200 concurrent pushes, many times
     Crash {
         /// How many times
@@ -68,6 +71,7 @@ fn main() -> Result<()> {
         }
         Task::Tidy => tidy::check(&root()),
         Task::Bench => bench::run(&root()),
+        Task::BenchCluster => bench_cluster::run(&root()),
         Task::Crash { rounds } => cargo(
             &["test", "--package", "longshore-server", "--test", "it", "crash::"],
             &[("LONGSHORE_CRASH_ROUNDS", &rounds.to_string())],
