@@ -36,6 +36,8 @@ enum Task {
     Bench,
     /// Measure one, two and three nodes on PostgreSQL and S3, and docker-registry on the same S3 server
     BenchCluster,
+    /// Measure 1,000,000 tags and 10,000,000 blob links beside a thousandth of that, on SQLite and on PostgreSQL
+    BenchScale,
     /// Kill the server during 200 concurrent pushes, many times
     Crash {
         /// How many times
@@ -72,6 +74,7 @@ fn main() -> Result<()> {
         Task::Tidy => tidy::check(&root()),
         Task::Bench => bench::run(&root()),
         Task::BenchCluster => bench_cluster::run(&root()),
+        Task::BenchScale => bench_scale(),
         Task::Crash { rounds } => cargo(
             &["test", "--package", "longshore-server", "--test", "it", "crash::"],
             &[("LONGSHORE_CRASH_ROUNDS", &rounds.to_string())],
@@ -95,6 +98,16 @@ fn test() -> Result<()> {
         &["test", "--no-fail-fast", "--package=longshore-services", "--package=longshore-server"],
         &environment,
     )
+}
+
+fn bench_scale() -> Result<()> {
+    let bench = &["bench", "--package=longshore-services", "--bench=scale"];
+    cargo(bench, &[])?;
+    let stores = Stores::start(&root())?;
+    let mut environment: Vec<(&str, &str)> =
+        stores.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    environment.push(("LONGSHORE_TEST_STORES", "shared"));
+    cargo(bench, &environment)
 }
 
 /// Licences and duplicate dependencies, where the tool is installed (it takes minutes to build).

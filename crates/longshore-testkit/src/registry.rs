@@ -1,5 +1,6 @@
 //! A registry in a temporary folder, on real stores, with a clock that is moved by hand.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -226,6 +227,11 @@ impl TestRegistry {
             .write((id, from, key), |tx, (id, from, key)| Box::pin(tx.move_blob(*id, *from, "test", *key)))
             .await
             .unwrap();
+    }
+
+    /// The folder that the registry's data is named after, or lies in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Another node on the same stores, if a second one can use them.

@@ -1,0 +1,195 @@
+//! What a registry of 1,000,000 tags and 10,000,000 blob links costs beside one of a thousandth of that, in one run.
+//!
+//! `cargo xtask bench-scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use longshore_domain::digest::Digest;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::ManifestId;
+use longshore_services::authentication::Caller;
+use longshore_testkit::images::image;
+use longshore_testkit::registry::{TestRegistry, name};
+use longshore_testkit::stores::SharedStores;
+
+const TAGS: u64 = 1_000_000;
+/// Repositories that share all blobs.
+const SHARING: u64 = 10;
+const REFERRERS: u64 = 10_000;
+const REPOSITORY: &str = "acme/big";
+/// Numbers of records that the measurement makes begin here, those of the filling below.
+const FIRST: u64 = 1_000_000_000;
+
+/// Fills a registry whose repository `acme/big` exists. `HEX(n)` and `KEY(n)` stand for what each engine calls them.
+const FILL: &str = "
+INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
+    SELECT FIRST + n, a.id, 'acme/shared' || n, 'private', 1 FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= 10;
+INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at)
+    SELECT FIRST + n, 'sha256:' || HEX(n), 1, 'test', KEY(n), 1 FROM numbers;
+INSERT INTO blob_links (repository_id, blob_id, lease_until)
+    SELECT FIRST + r.n, FIRST + b.n, 9000000000000000 FROM numbers r CROSS JOIN numbers b WHERE r.n <= 10;
+INSERT INTO manifests (id, repository_id, digest, media_type, kind, artifact_type, subject_digest, size_bytes,
+        total_size_bytes, pushed_at, lease_until, annotations, content)
+    SELECT FIRST + n, r.id, 'sha256:' || HEX(n), 'application/vnd.oci.image.manifest.v1+json', 'image', NULL,
+        CASE WHEN n > 1 AND n <= REFERRERS THEN 'sha256:' || HEX(1) END, 1000, 1, 1, 9000000000000000, '{}', CONTENT
+    FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= MANIFESTS;
+INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at)
+    SELECT r.id, 'tag' || n, FIRST + 1 + n % MANIFESTS, 1, 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO tag_history (repository_id, name, digest, from_at)
+    SELECT r.id, 'tag' || n, 'sha256:' || HEX(1), 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
+";
+
+fn filling(tags: u64) -> String {
+    FILL.replace("FIRST", &FIRST.to_string())
+        .replace("REFERRERS", &(REFERRERS * tags / TAGS).max(10).to_string())
+        .replace("MANIFESTS", &(tags / 10).to_string())
+}
+
+fn fill_sqlite(folder: &Path, tags: u64) {
+    let connection = rusqlite::Connection::open(folder.join("longshore.db")).unwrap();
+    let settings =
+        "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -1000000; BEGIN;";
+    connection.execute_batch(settings).unwrap();
+    let numbers = format!(
+        "CREATE TEMP TABLE numbers (n INTEGER PRIMARY KEY);
+         WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {tags})
+         INSERT INTO numbers SELECT n FROM counted;"
+    );
+    connection.execute_batch(&numbers).unwrap();
+    let sql = filling(tags)
+        .replace("HEX(n)", "printf('%064x', n)")
+        .replace("HEX(1)", "printf('%064x', 1)")
+        .replace("KEY(n)", "unhex(printf('%032x', n))")
+        .replace("CONTENT", "zeroblob(1000)");
+    connection.execute_batch(&sql).unwrap();
+    connection.execute_batch("COMMIT; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
+}
+
+async fn fill_postgres(url: &str, tags: u64) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let begin = format!(
+        "SET session_replication_role = replica; SET work_mem = '256MB'; SET maintenance_work_mem = '1GB';
+         CREATE TEMP TABLE numbers AS SELECT generate_series(1, {tags})::BIGINT AS n; ANALYZE numbers"
+    );
+    client.batch_execute(&begin).await.unwrap();
+    let sql = filling(tags)
+        .replace("HEX(n)", "lpad(to_hex(n), 64, '0')")
+        .replace("HEX(1)", "lpad('1', 64, '0')")
+        .replace("KEY(n)", "decode(lpad(to_hex(n), 32, '0'), 'hex')")
+        .replace("CONTENT", "decode(repeat('00', 1000), 'hex')");
+    client.batch_execute(&sql).await.unwrap();
+    client.batch_execute("VACUUM ANALYZE").await.unwrap();
+}
+
+/// What one thing takes: median and 99th of 100.
+struct Took {
+    p50: Duration,
+    p99: Duration,
+}
+
+async fn measure(times: u64, mut work: impl AsyncFnMut(u64)) -> Took {
+    let mut all = Vec::new();
+    for number in 0..times {
+        let began_at = Instant::now();
+        work(number).await;
+        all.push(began_at.elapsed());
+    }
+    all.sort();
+    Took { p50: all[all.len() / 2], p99: all[all.len() * 99 / 100] }
+}
+
+struct Measured {
+    rows: Vec<(&'static str, Took)>,
+}
+
+async fn run(tags: u64) -> Measured {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let config = registry.push_blob(&alice, REPOSITORY, b"{}").await.unwrap();
+    assert_eq!(config, longshore_testkit::images::digest_of(b"{}"));
+    let began_at = Instant::now();
+    match SharedStores::chosen() {
+        None => fill_sqlite(registry.folder(), tags),
+        Some(stores) => fill_postgres(&stores.database(registry.folder()), tags).await,
+    }
+    eprintln!("{tags} tags and {} links were made in {:.1?}", tags * SHARING, began_at.elapsed());
+    let repository = name(REPOSITORY);
+    let services = &registry.services;
+    let caller: &Caller = &alice;
+    // The same walk through the tags in each registry, in no order.
+    let some = |number: u64| number.wrapping_mul(7_919_777) % tags + 1;
+    let page = PageSize::clamped(100).unwrap();
+    let subject: Digest = format!("sha256:{:064x}", 1).parse().unwrap();
+    let referrers = (REFERRERS * tags / TAGS).max(10);
+    let last_tag = format!("tag{}", "9".repeat(5));
+    let rows = vec![
+        (
+            "tag look-up",
+            measure(20_000, async |number| {
+                let reference = format!("tag{}", some(number)).parse().unwrap();
+                services.check_manifest(caller, &repository, &reference).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "first page of 100 tags",
+            measure(2000, async |_| {
+                services.list_tags(caller, &repository, None, page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "last page of tags",
+            measure(2000, async |_| {
+                services.list_tags(caller, &repository, Some(&last_tag), page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "push commit of a tagged manifest",
+            measure(2000, async |number| {
+                let manifest = image(b"{}", &[])
+                    .replace("\"layers\"", &format!("\"annotations\":{{\"n\":\"{number}\"}},\"layers\""));
+                let tag = format!("tag{}", some(number));
+                registry.push_manifest(caller, REPOSITORY, &tag, &manifest).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "first page of 100 referrers",
+            measure(500, async |_| {
+                let after = ManifestId(0);
+                services.list_referrers(caller, &repository, &subject, None, after, page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "last page of referrers",
+            measure(500, async |_| {
+                let after = ManifestId(i64::try_from(FIRST + referrers - 5).unwrap());
+                services.list_referrers(caller, &repository, &subject, None, after, page).await.unwrap();
+            })
+            .await,
+        ),
+    ];
+    services.close().await;
+    Measured { rows }
+}
+
+#[tokio::main]
+async fn main() {
+    let tags = std::env::var("LONGSHORE_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(TAGS);
+    let engine = if SharedStores::chosen().is_some() { "PostgreSQL" } else { "SQLite" };
+    let small = run((tags / 1000).max(1000)).await;
+    let large = run(tags).await;
+    println!("\n{engine}: {tags} tags, {} blob links; beside a thousandth of that", tags * SHARING);
+    println!("{:<36} {:>10} {:>10} {:>12} {:>8}", "", "p50", "p99", "p99 small", "ratio");
+    for ((what, took), (_, small)) in large.rows.iter().zip(&small.rows) {
+        let ratio = took.p99.as_secs_f64() / small.p99.as_secs_f64();
+        println!("{what:<36} {:>10.1?} {:>10.1?} {:>12.1?} {ratio:>7.2}x", took.p50, took.p99, small.p99);
+    }
+}
