@@ -44,7 +44,7 @@ INSERT INTO tag_history (repository_id, name, digest, from_at)
 
 fn filling(tags: u64) -> String {
     FILL.replace("FIRST", &FIRST.to_string())
-        .replace("REFERRERS", &(REFERRERS * tags / TAGS).max(10).to_string())
+        .replace("REFERRERS", &(REFERRERS * tags / TAGS).max(100).to_string())
         .replace("MANIFESTS", &(tags / 10).to_string())
 }
 
@@ -124,7 +124,7 @@ async fn run(tags: u64) -> Measured {
     let some = |number: u64| number.wrapping_mul(7_919_777) % tags + 1;
     let page = PageSize::clamped(100).unwrap();
     let subject: Digest = format!("sha256:{:064x}", 1).parse().unwrap();
-    let referrers = (REFERRERS * tags / TAGS).max(10);
+    let referrers = (REFERRERS * tags / TAGS).max(100);
     let last_tag = format!("tag{}", "9".repeat(5));
     let rows = vec![
         (
