@@ -264,18 +264,14 @@ fn an_artifact_with_its_referrer() {
     assert_same(&signed.0, &back.0);
 }
 
-#[test]
-fn a_layer_of_one_gibibyte() {
-    let server = Server::new();
-    let bench = Bench::new();
-    log_in(&bench, &server, "alice");
-    let layout = Layout::new(bench.path("large"));
+/// Writes a layer that does not compress, and gives its descriptor.
+fn large_layer(bench: &Bench, mebibytes: u64, seed: u64) -> String {
     let staged = bench.path("large/blobs/sha256/staged");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&staged).unwrap());
     let mut hasher = Hasher::new(Algorithm::Sha256);
-    let mut word = 1_u64;
+    let mut word = seed;
     let mut block = vec![0_u8; 1 << 20];
-    for _ in 0..1024 {
+    for _ in 0..mebibytes {
         for chunk in block.chunks_mut(8) {
             word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             chunk.copy_from_slice(&word.to_le_bytes());
@@ -286,14 +282,21 @@ fn a_layer_of_one_gibibyte() {
     file.flush().unwrap();
     let digest = hasher.finish();
     std::fs::rename(staged, bench.path("large/blobs/sha256").join(hex(&digest))).unwrap();
+    let media_type = "application/vnd.oci.image.layer.v1.tar";
+    format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{}}}"#, mebibytes << 20)
+}
+
+#[test]
+fn an_image_of_two_gibibytes() {
+    let server = Server::new();
+    let bench = Bench::new();
+    log_in(&bench, &server, "alice");
+    let layout = Layout::new(bench.path("large"));
+    let layers = [(1024, 1), (1100, 2)].map(|(mebibytes, seed)| large_layer(&bench, mebibytes, seed));
     layout.blob(CONFIG);
     let placeholder = image(CONFIG, &[b"placeholder"]);
     let layer = descriptor("application/vnd.oci.image.layer.v1.tar", b"placeholder");
-    let real = format!(
-        r#"{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{digest}","size":{}}}"#,
-        1_u64 << 30
-    );
-    layout.finish(&placeholder.replace(&layer, &real));
+    layout.finish(&placeholder.replace(&layer, &layers.join(",")));
     let remote = format!("docker://{}/acme/large:1", server.host());
     bench.skopeo_copy(&layout.reference(), &remote);
     let back = Layout::new(bench.path("back"));
