@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use longshore_domain::Result;
 use longshore_domain::credential::Principal;
 use longshore_domain::name::Namespace;
+use longshore_domain::{Error, Result};
 
 use crate::Services;
 use crate::leases::Job;
@@ -16,6 +16,8 @@ pub const ADMINISTRATOR: &str = "admin";
 const PASSWORD_ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
 const PASSWORD_CHARACTERS: usize = 20;
 
+/// The setting that holds the id of the blob store.
+const BLOB_STORE: &str = "blob-store";
 /// How often a node looks whether another one has set the registry up.
 const SET_UP_POLL: Duration = Duration::from_millis(100);
 
@@ -33,8 +35,10 @@ impl Services {
     /// Loads the signing keys and, on the first start, creates the administrator and `library`.
     ///
     /// # Errors
-    /// `Invalid` when the given password is too short; those of the metadata store.
+    /// `Invalid` when the given password is too short; `Conflict` when the database belongs to another blob store; those
+    /// of the stores.
     pub async fn prepare(&self, administrator_password: Option<&str>) -> Result<Prepared> {
+        self.check_store_identity().await?;
         self.load_signing_keys().await?;
         // Several nodes may start at once; one of them sets the registry up.
         loop {
@@ -46,6 +50,26 @@ impl Services {
             }
             tokio::time::sleep(SET_UP_POLL).await;
         }
+    }
+
+    /// Checks that the blob store is the one that the database's blobs lie in: a node with another one would answer
+    /// for pushes that the others cannot serve.
+    async fn check_store_identity(&self) -> Result<()> {
+        let id = self.blobs.identify(self.new_uuid()).await?.to_string();
+        self.metadata
+            .write(id, |tx, id| {
+                Box::pin(async move {
+                    tx.hold_authority().await?;
+                    match tx.find_setting(BLOB_STORE).await? {
+                        None => tx.put_setting(BLOB_STORE, id).await,
+                        Some(known) if known == *id => Ok(()),
+                        Some(known) => Err(Error::Conflict(format!(
+                            "the database's blobs lie in another store than the configured one (their store has the id {known}, this one {id}); mend storage.url or data, or, if you moved the blobs here, copy `identity` from the old store as well"
+                        ))),
+                    }
+                })
+            })
+            .await
     }
 
     async fn is_prepared(&self) -> Result<bool> {

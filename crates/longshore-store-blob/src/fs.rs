@@ -6,7 +6,7 @@
 //! that the final `fdatasync` has little left to do.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSliceMut, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -24,6 +24,7 @@ use longshore_domain::ports::blobs::{
 };
 use longshore_domain::{Error, Result};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::layout;
 
@@ -182,6 +183,27 @@ impl BlobStore for FsBlobs {
 
     async fn abort_strays(&self, _before: Timestamp) -> Result<u64> {
         Ok(0)
+    }
+
+    async fn identify(&self, fresh: Uuid) -> Result<Uuid> {
+        let (root, path) = (self.root.clone(), layout::identity(&self.root));
+        blocking(move || match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => {
+                file.write_all(fresh.to_string().as_bytes())
+                    .and_then(|()| file.sync_all())
+                    .map_err(io_error)?;
+                sync_folder(&root)?;
+                Ok(fresh)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let text = std::fs::read_to_string(&path).map_err(io_error)?;
+                text.trim().parse().map_err(|_| {
+                    Error::internal(format!("{} should hold an id; delete it if it is empty", path.display()))
+                })
+            }
+            Err(error) => Err(io_error(error)),
+        })
+        .await
     }
 
     async fn check(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 //! ```text
 //! <root>/                      a folder, or <bucket>/<prefix>/blobs/
 //!   ab/<storage key>           one file or object each, in one of 256 folders
+//!   identity                   the store's id; in a bucket beside blobs/
 //! <bucket>/<prefix>/probe      what readiness checks write
 //! ```
 //!
@@ -45,6 +46,16 @@ pub(crate) fn objects_path(prefix: &str) -> ObjectPath {
 /// Gives the path of an object in a bucket.
 pub(crate) fn object_path(prefix: &str, key: StorageKey) -> ObjectPath {
     in_bucket(prefix, &format!("blobs/{:02x}/{key}", key.0.as_bytes()[15]))
+}
+
+/// Gives the path of the file with the store's id.
+pub(crate) fn identity(root: &Path) -> PathBuf {
+    root.join("identity")
+}
+
+/// Gives the path of the object with the store's id.
+pub(crate) fn identity_path(prefix: &str) -> ObjectPath {
+    in_bucket(prefix, "identity")
 }
 
 /// Gives the path of what readiness checks write into a bucket.

@@ -169,6 +169,14 @@ pub async fn keeps_empty_objects(store: &dyn BlobStore) {
     assert_eq!(read(store, &object, 0, 0).await.unwrap(), b"");
 }
 
+/// A store keeps the first id that it is given.
+pub async fn has_an_identity(store: &dyn BlobStore) {
+    let [first, second] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+    assert_eq!(store.identify(first).await.unwrap(), first);
+    assert_eq!(store.identify(second).await.unwrap(), first);
+    assert!(listed(store).await.is_empty(), "it is no object");
+}
+
 /// The store says that it can be written to.
 pub async fn is_ready(store: &dyn BlobStore) {
     store.check().await.unwrap();

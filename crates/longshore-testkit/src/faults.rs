@@ -12,6 +12,7 @@ use longshore_domain::ports::blobs::{
     Unneeded,
 };
 use longshore_domain::{Error, Result};
+use uuid::Uuid;
 
 /// Counts down to the call that fails. Shared by a store and its writers.
 #[derive(Default)]
@@ -87,6 +88,10 @@ impl BlobStore for FaultyBlobs {
     async fn abort_strays(&self, before: Timestamp) -> Result<u64> {
         self.fuse.pass()?;
         self.inner.abort_strays(before).await
+    }
+    async fn identify(&self, fresh: Uuid) -> Result<Uuid> {
+        self.fuse.pass()?;
+        self.inner.identify(fresh).await
     }
     async fn check(&self) -> Result<()> {
         self.fuse.pass()?;

@@ -170,6 +170,26 @@ fn nodes_that_start_at_the_same_time_set_the_registry_up_once() {
 }
 
 #[test]
+fn a_node_with_another_store_than_the_others_does_not_start() {
+    let Some(stores) = SharedStores::chosen() else { return };
+    let server = Server::new();
+    let elsewhere = format!("{}-elsewhere", stores.storage(server.data().parent().unwrap()));
+    let refused = std::process::Command::new(crate::server::binary())
+        .args(["serve", "--listen", "127.0.0.1:0", "--storage", &elsewhere, "--data"])
+        .arg(server.data().with_file_name("other"))
+        .env("LONGSHORE_DATABASE_URL", server.database_url())
+        .env("LONGSHORE_STORAGE_ENDPOINT", &stores.s3_endpoint)
+        .env("LONGSHORE_STORAGE_ACCESS_KEY_ID", &stores.s3_access_key_id)
+        .env("LONGSHORE_STORAGE_SECRET_ACCESS_KEY", &stores.s3_secret_access_key)
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("another store"), "{said}");
+    assert!(!said.contains(&stores.s3_secret_access_key), "{said}");
+}
+
+#[test]
 fn chunks_of_one_upload_go_to_different_nodes() {
     let Some(cluster) = Cluster::start(&["--set", "storage.part_bytes=5242880"]) else { return };
     let (client, who) = (&cluster.client, user("alice"));

@@ -35,6 +35,7 @@ use object_store::{
     PutOptions, PutPayload, RetryConfig,
 };
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use self::breaker::Breaker;
 use self::credentials::CredentialFile;
@@ -673,6 +674,22 @@ impl BlobStore for ObjectBlobs {
                 Some(next) => after = next,
                 None => return Ok(aborted),
             }
+        }
+    }
+
+    async fn identify(&self, fresh: Uuid) -> Result<Uuid> {
+        let client = &self.client;
+        let path = layout::identity_path(&client.prefix);
+        let put = client.objects.put_opts(&path, fresh.to_string().into(), PutOptions::from(PutMode::Create));
+        match put.await {
+            Ok(_) => Ok(fresh),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                let text = client.objects.get(&path).await.map_err(store_error)?;
+                let text = text.bytes().await.map_err(store_error)?;
+                let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+                id.ok_or_else(|| Error::internal(format!("the object {path} should hold an id")))
+            }
+            Err(error) => Err(store_error(error)),
         }
     }
 

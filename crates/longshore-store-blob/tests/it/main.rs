@@ -39,6 +39,7 @@ clauses!(
     gives_up_unfinished_objects,
     lists_what_is_there,
     keeps_empty_objects,
+    has_an_identity,
     is_ready,
 );
 
