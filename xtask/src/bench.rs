@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: Longshore against Debian's docker-registry, in one run on this machine.
+//! `cargo xtask bench --only machine`: Longshore against Debian's docker-registry, in one run on this machine.
 //!
 //! Longshore serves a private repository to a bearer token, with durable writes; the peer has no authentication.
 

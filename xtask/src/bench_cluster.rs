@@ -1,4 +1,4 @@
-//! `cargo xtask bench-cluster`: one, two and three nodes on PostgreSQL and S3, and docker-registry on the same S3 server, in
+//! `cargo xtask bench --only cluster`: one, two and three nodes on PostgreSQL and S3, and docker-registry on the same S3 server, in
 //! one run on this machine. All of them, the stores and the load share its cores.
 
 use std::path::Path;

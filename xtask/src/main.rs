@@ -32,12 +32,12 @@ enum Task {
     Stores,
     /// Check the rules that no compiler checks
     Tidy,
-    /// Measure against Debian's docker-registry, in one run on this machine
-    Bench,
-    /// Measure one, two and three nodes on PostgreSQL and S3, and docker-registry on the same S3 server
-    BenchCluster,
-    /// Measure 1,000,000 tags and 10,000,000 blob links beside a thousandth of that, on SQLite and on PostgreSQL
-    BenchScale,
+    /// Measure, and print ratios to a peer in the same run on this machine
+    Bench {
+        /// Only this; without it, all
+        #[arg(long, value_enum)]
+        only: Option<Bench>,
+    },
     /// Kill the server during 200 concurrent pushes, many times
     Crash {
         /// How many times
@@ -50,6 +50,16 @@ enum Task {
         #[arg(long, default_value_t = 2000)]
         cases: u32,
     },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Bench {
+    /// SQLite and a folder, against Debian's docker-registry
+    Machine,
+    /// One, two and three nodes on PostgreSQL and S3, against docker-registry on the same S3 server
+    Cluster,
+    /// 1,000,000 tags and 10,000,000 blob links against a thousandth of that, on SQLite and on PostgreSQL
+    Scale,
 }
 
 fn main() -> Result<()> {
@@ -72,9 +82,19 @@ fn main() -> Result<()> {
             Ok(())
         }
         Task::Tidy => tidy::check(&root()),
-        Task::Bench => bench::run(&root()),
-        Task::BenchCluster => bench_cluster::run(&root()),
-        Task::BenchScale => bench_scale(),
+        Task::Bench { only } => {
+            let is_wanted = |bench| only.is_none_or(|only| only == bench);
+            if is_wanted(Bench::Machine) {
+                bench::run(&root())?;
+            }
+            if is_wanted(Bench::Cluster) {
+                bench_cluster::run(&root())?;
+            }
+            if is_wanted(Bench::Scale) {
+                bench_scale()?;
+            }
+            Ok(())
+        }
         Task::Crash { rounds } => cargo(
             &["test", "--package", "longshore-server", "--test", "it", "crash::"],
             &[("LONGSHORE_CRASH_ROUNDS", &rounds.to_string())],

@@ -1,6 +1,6 @@
 //! What a registry of 1,000,000 tags and 10,000,000 blob links costs beside one of a thousandth of that, in one run.
 //!
-//! `cargo xtask bench-scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller.
+//! `cargo xtask bench --only scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 

@@ -76,12 +76,10 @@ fn parameters_are_numbered_in_the_order_of_first_use() {
     }
 }
 
-#[tokio::test]
-async fn a_failing_unit_of_work_undoes_only_itself() {
-    let folder = tempfile::tempdir().unwrap();
-    let metadata: Arc<dyn Metadata> = Arc::new(open(&folder).unwrap());
+/// Runs units of work side by side, of which a third fails and a third panics: each changes all or nothing.
+async fn fail_and_panic(metadata: Arc<dyn Metadata>, count: u32) {
     let mut units = Vec::new();
-    for number in 0..200_u32 {
+    for number in 0..count {
         let metadata = Arc::clone(&metadata);
         units.push(tokio::spawn(async move {
             metadata
@@ -101,11 +99,17 @@ async fn a_failing_unit_of_work_undoes_only_itself() {
     for (number, unit) in units.into_iter().enumerate() {
         assert_eq!(unit.await.unwrap().is_ok(), number % 3 == 2);
     }
-    for number in 0..200_u32 {
+    for number in 0..count {
         let key = format!("n{number}");
         let found = metadata.look_up(key, |tx, key| Box::pin(tx.find_setting(key))).await.unwrap();
         assert_eq!(found.is_some(), number % 3 == 2);
     }
+}
+
+#[tokio::test]
+async fn a_failing_unit_of_work_undoes_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    fail_and_panic(Arc::new(open(&folder).unwrap()), 200).await;
 }
 
 #[tokio::test]
@@ -120,6 +124,45 @@ async fn what_was_answered_is_there_after_reopening() {
     let found = metadata.look_up((), |tx, ()| Box::pin(tx.find_setting("a"))).await.unwrap();
     assert_eq!(found.as_deref(), Some("1"));
     assert_eq!(metadata.check_integrity().await.unwrap(), Vec::<String>::new());
+}
+
+/// The first release's schema, with its first account and a tag.
+fn first_release(path: &std::path::Path) {
+    use longshore_domain::digest::{Algorithm, Digest};
+    let sql = include_str!("../../migrations/sqlite/0001_initial.sql");
+    let connection = Connection::open(path).unwrap();
+    let migrations = "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT";
+    connection.execute_batch(migrations).unwrap();
+    connection.execute_batch(sql).unwrap();
+    let checksum = Digest::of(Algorithm::Sha256, sql.as_bytes()).to_string();
+    connection.execute("INSERT INTO migrations VALUES (1, '0001_initial', ?1)", [checksum]).unwrap();
+    let data = "INSERT INTO accounts (id, uuid, kind, name, created_at) VALUES (1, x'00', 'user', 'alice', 1);
+        INSERT INTO repositories (id, namespace_id, name, visibility, created_at) VALUES (1, 1, 'alice/app', 'private', 1);
+        INSERT INTO tag_history (repository_id, name, digest, from_at, until_at) VALUES (1, 'v1', 'd1', 1, 2), (1, 'v1', 'd2', 2, NULL);";
+    connection.execute_batch(data).unwrap();
+}
+
+fn schema(path: &std::path::Path) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let objects = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'
+                   AND name <> 'migrations' ORDER BY 1";
+    let mut statement = connection.prepare(objects).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn the_first_release_is_brought_to_the_newest_schema() {
+    let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = |folder: &tempfile::TempDir| folder.path().join("longshore.db");
+    first_release(&path(&old));
+    for folder in [&old, &new] {
+        open(folder).unwrap().close().await;
+    }
+    assert_eq!(schema(&path(&old)), schema(&path(&new)));
+    let connection = Connection::open(path(&old)).unwrap();
+    let kept =
+        "SELECT count(*) FROM accounts JOIN repositories ON namespace_id = accounts.id JOIN tag_history";
+    assert_eq!(connection.query_row(kept, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
 }
 
 #[tokio::test]

@@ -89,33 +89,7 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
 #[tokio::test]
 async fn a_unit_of_work_that_fails_or_panics_changes_nothing() {
     let Some(database) = database() else { return };
-    let metadata: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
-    let mut units = Vec::new();
-    for number in 0..60_u32 {
-        let metadata = Arc::clone(&metadata);
-        units.push(tokio::spawn(async move {
-            metadata
-                .write(number, |tx, number| {
-                    Box::pin(async move {
-                        tx.put_setting(&format!("n{number}"), "x").await?;
-                        match number % 3 {
-                            0 => Err(Error::Conflict("on purpose".into())),
-                            1 => panic!("on purpose"),
-                            _ => Ok(()),
-                        }
-                    })
-                })
-                .await
-        }));
-    }
-    for (number, unit) in units.into_iter().enumerate() {
-        assert_eq!(unit.await.unwrap().is_ok(), number % 3 == 2);
-    }
-    for number in 0..60_u32 {
-        let key = format!("n{number}");
-        let found = metadata.look_up(key, |tx, key| Box::pin(tx.find_setting(key))).await.unwrap();
-        assert_eq!(found.is_some(), number % 3 == 2);
-    }
+    super::fail_and_panic(Arc::new(database.open().await.unwrap()), 60).await;
 }
 
 #[tokio::test]
@@ -194,6 +168,24 @@ async fn many_migrate_at_the_same_time() {
     for metadata in opened {
         metadata.unwrap().close().await;
     }
+}
+
+#[tokio::test]
+async fn nodes_of_an_old_and_a_new_version_work_side_by_side_if_the_new_one_says_so() {
+    let Some(database) = database() else { return };
+    let running: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
+    let client = database.client().await;
+    // A node of a newer version has migrated, in a way that this version works with.
+    let newer =
+        "ALTER TABLE settings ADD COLUMN colour TEXT; INSERT INTO migrations VALUES (9999, 'newer', 'x', 1)";
+    client.batch_execute(newer).await.unwrap();
+    running.write((), |tx, ()| Box::pin(tx.put_setting("a", "1"))).await.unwrap();
+    let started: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
+    let found = started.look_up((), |tx, ()| Box::pin(tx.find_setting("a"))).await.unwrap();
+    assert_eq!(found.as_deref(), Some("1"));
+    // And in one that it does not work with.
+    client.batch_execute("UPDATE migrations SET works_with = 9999 WHERE number = 9999").await.unwrap();
+    assert!(matches!(database.open().await, Err(Error::Conflict(_))));
 }
 
 #[tokio::test]
