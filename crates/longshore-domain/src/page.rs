@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 pub const PAGE_LIMIT: u32 = 1000;
 
 /// How many entries a page may have: 1 to 1000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PageSize(u32);
 
 impl PageSize {

@@ -381,7 +381,11 @@ impl Services {
             }
         };
         let (account, hash) = found.map_or((None, None), |(account, hash)| (Some(account), hash));
-        let matches = self.passwords.verify(password, hash).await?;
+        // Kept until the outcome is written down, so that others count it.
+        let turn = self.passwords.turn().await?;
+        // Again: others that came at the same time may have failed meanwhile.
+        self.check_throttle(user, address, now).await?;
+        let matches = self.passwords.verify(&turn, password, hash).await?;
         match account.filter(|account| matches && account.is_active) {
             Some(account) => {
                 self.record_success(user, address).await?;

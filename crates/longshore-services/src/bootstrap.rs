@@ -53,23 +53,29 @@ impl Services {
     }
 
     /// Checks that the blob store is the one that the database's blobs lie in: a node with another one would answer
-    /// for pushes that the others cannot serve.
+    /// for pushes that the others cannot serve, and would take the blobs of another registry for garbage.
     async fn check_store_identity(&self) -> Result<()> {
-        let id = self.blobs.identify(self.new_uuid()).await?.to_string();
-        self.metadata
-            .write(id, |tx, id| {
+        let known = self
+            .metadata
+            .write(self.new_uuid(), |tx, fresh| {
                 Box::pin(async move {
                     tx.hold_authority().await?;
-                    match tx.find_setting(BLOB_STORE).await? {
-                        None => tx.put_setting(BLOB_STORE, id).await,
-                        Some(known) if known == *id => Ok(()),
-                        Some(known) => Err(Error::Conflict(format!(
-                            "the database's blobs lie in another store than the configured one (their store has the id {known}, this one {id}); mend storage.url or data, or, if you moved the blobs here, copy `identity` from the old store as well"
-                        ))),
+                    if let Some(known) = tx.find_setting(BLOB_STORE).await? {
+                        return known.parse().map_err(Error::internal);
                     }
+                    tx.put_setting(BLOB_STORE, &fresh.to_string()).await?;
+                    Ok(*fresh)
                 })
             })
-            .await
+            .await?;
+        // In this order, so that a start that is cut off goes on with the same id.
+        let found = self.blobs.identify(known).await?;
+        if found == known {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "the blob store belongs to another registry: it has the id {found}, and this database's blobs lie in a store with the id {known}; mend storage.url, data or database.url. A new registry needs an empty bucket, prefix or folder; after moving the blobs of this one, copy `identity` from the old store as well"
+        )))
     }
 
     async fn is_prepared(&self) -> Result<bool> {

@@ -19,6 +19,9 @@ use std::time::Duration;
 use crate::leases::Job;
 use crate::{Services, later};
 
+/// Manifests of a deleted repository that one transaction removes.
+const REPOSITORY_STEP: u64 = 50;
+
 /// What collection looks like now.
 #[derive(Clone, Debug)]
 pub struct CollectionStatus {
@@ -166,9 +169,11 @@ impl Services {
         loop {
             let before = counts.clone();
             let mut worked = self.expire_uploads(counts).await?;
-            worked |= self.review_due(counts).await?;
+            // What is ready to be deleted is deleted also when reviews fail.
+            let reviewed = self.review_due(counts).await;
             worked |= self.end_quarantine().await?;
             worked |= self.bury(counts).await?;
+            worked |= reviewed?;
             if !worked {
                 return Ok(());
             }
@@ -214,15 +219,21 @@ impl Services {
                 Box::pin(async move {
                     let mut done = CollectionCounts::default();
                     let due = tx.claim_due_reviews(*now, *size).await?;
+                    let mut reviewed = 0;
                     for review in &due {
+                        reviewed += 1;
                         tx.hold_reviewed(*review).await?;
                         let verdict = judge(tx, *review, policy, *now, *size, &mut done, event).await?;
                         match verdict {
                             Some(at) => tx.postpone_review(*review, at).await?,
                             None => tx.delete_review(*review).await?,
                         }
+                        // Taking a part of a repository away is much work; the rest stays due.
+                        if matches!(review, Review::Repository(_)) {
+                            break;
+                        }
                     }
-                    Ok((due.len(), done))
+                    Ok((reviewed, done))
                 })
             })
             .await?;
@@ -327,7 +338,10 @@ async fn judge(
             Some(deleted_at) if later(deleted_at, policy.undo) > now => {
                 Ok(Some(later(deleted_at, policy.undo)))
             }
-            Some(_) => Ok((!tx.purge_repository(id, size, now).await?).then_some(now)),
+            Some(_) => {
+                let size = size.min(PageSize::clamped(REPOSITORY_STEP)?);
+                Ok((!tx.purge_repository(id, size, now).await?).then_some(now))
+            }
         },
         Review::Manifest(id) => {
             let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(None) };

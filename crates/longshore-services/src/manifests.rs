@@ -324,8 +324,14 @@ impl Services {
                             break;
                         }
                         for tag in tags {
-                            tx.delete_tag(repository.id, &tag, event.actor_id, event.at).await?;
-                            tx.record_event(&tag_event(event, EventAction::TagDeleted, &tag, digest)).await?;
+                            // A push may have moved it away since it was listed.
+                            let deleted = tx
+                                .delete_tag(repository.id, &tag, Some(head.id), event.actor_id, event.at)
+                                .await?;
+                            if deleted.is_some() {
+                                tx.record_event(&tag_event(event, EventAction::TagDeleted, &tag, digest))
+                                    .await?;
+                            }
                         }
                     }
                     tx.delete_manifest(head.id, event.at).await?;

@@ -1,5 +1,6 @@
 //! Passwords: argon2id, off the scheduler's threads, a few at a time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
@@ -7,21 +8,30 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use longshore_domain::clock::Entropy;
 use longshore_domain::credential::{PASSWORD_MINIMUM_CHARACTERS, SECRET_LIMIT_BYTES};
 use longshore_domain::{Error, Result};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::settings::PasswordHashing;
+
+/// Password checks that wait for their turn; more are refused.
+const WAITING_LIMIT: usize = 256;
 
 /// Makes and checks password hashes.
 pub(crate) struct Passwords {
     cost: PasswordHashing,
     slots: Semaphore,
+    waiting: AtomicUsize,
     /// Checked when there is no account, so that the answer takes as long as with one.
     decoy: Arc<OnceLock<String>>,
 }
 
 impl Passwords {
     pub(crate) fn new(cost: PasswordHashing, parallel: usize) -> Self {
-        Self { cost, slots: Semaphore::new(parallel.max(1)), decoy: Arc::default() }
+        Self {
+            cost,
+            slots: Semaphore::new(parallel.max(1)),
+            waiting: AtomicUsize::new(0),
+            decoy: Arc::default(),
+        }
     }
 
     fn hasher(cost: PasswordHashing) -> Result<Argon2<'static>> {
@@ -46,14 +56,32 @@ impl Passwords {
             .map_err(Error::internal)?
     }
 
-    /// Checks a password; with no stored hash, works as long and says no.
-    pub(crate) async fn verify(&self, password: &str, stored: Option<String>) -> Result<bool> {
+    /// Waits for a turn to check a password.
+    ///
+    /// # Errors
+    /// `Throttled` when many wait already.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>> {
+        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let turn = match waiting < WAITING_LIMIT {
+            true => self.slots.acquire().await.map_err(Error::internal),
+            false => Err(Error::Throttled { retry_after_seconds: 1 }),
+        };
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        turn
+    }
+
+    /// Checks a password, in a turn; with no stored hash, works as long and says no.
+    pub(crate) async fn verify(
+        &self,
+        _turn: &SemaphorePermit<'_>,
+        password: &str,
+        stored: Option<String>,
+    ) -> Result<bool> {
         if password.len() > SECRET_LIMIT_BYTES {
             return Ok(false);
         }
         let exists = stored.is_some();
         let cost = self.cost;
-        let _slot = self.slots.acquire().await.map_err(Error::internal)?;
         let decoy = Arc::clone(&self.decoy);
         let password = password.to_owned();
         let matches = tokio::task::spawn_blocking(move || -> Result<bool> {

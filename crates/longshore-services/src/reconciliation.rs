@@ -4,6 +4,8 @@
 //! missing or has another size is reported. The registry never needs this to be right; it is for what crashes between
 //! two stores leave behind, and for the day after somebody has touched a bucket by hand.
 
+use std::time::Duration;
+
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use longshore_domain::credential::Principal;
@@ -19,6 +21,8 @@ use crate::leases::Job;
 const LOOKED_UP_AT_ONCE: usize = 1000;
 /// Blobs whose objects are asked for at the same time.
 const ASKED_AT_ONCE: usize = 32;
+/// How far the store's clock may be from the registry's.
+const CLOCKS: Duration = Duration::from_secs(3600);
 /// Most findings that a report holds; more are counted only.
 const FINDINGS_LIMIT: usize = 1000;
 
@@ -91,6 +95,8 @@ impl Services {
     async fn abort_stray_uploads(&self) -> Result<u64> {
         let oldest = self.metadata.look_up((), |tx, ()| Box::pin(tx.find_oldest_upload())).await?;
         let before = self.strays_before();
+        // The store tells seconds, and by its own clock.
+        let oldest = oldest.map(|oldest| oldest.checked_sub(CLOCKS).unwrap_or(Timestamp::MIN));
         self.blobs.abort_strays(oldest.map_or(before, |oldest| oldest.min(before))).await
     }
 

@@ -74,7 +74,7 @@ impl Services {
                         reference: Reference::Tag(tag.clone()),
                     };
                     let (manifest, digest) = tx
-                        .delete_tag(repository.id, tag, event.actor_id, event.at)
+                        .delete_tag(repository.id, tag, None, event.actor_id, event.at)
                         .await?
                         .ok_or_else(unknown)?;
                     tx.enqueue_review(Review::Manifest(manifest), *review_at).await?;

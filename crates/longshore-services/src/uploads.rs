@@ -374,8 +374,13 @@ impl Services {
         self.metadata
             .write(input, |tx, (upload, digest, damaged, store, event, lease_until, spent)| {
                 Box::pin(async move {
-                    if tx.take_upload(upload.id).await?.is_none() {
-                        return Err(Error::UploadUnknown);
+                    // Whoever has begun a multipart upload at this key since, on another node, must not be able to
+                    // complete it after the blob lies there.
+                    if !tx.end_upload(upload.id, upload.revision).await? {
+                        return Err(match tx.find_upload(upload.id).await? {
+                            None => Error::UploadUnknown,
+                            Some(_) => overtaken(),
+                        });
                     }
                     bury(tx, spent, event.at).await?;
                     let repository =
@@ -426,9 +431,7 @@ impl Services {
             })
             .await?;
         if !is_saved {
-            return Err(Error::Conflict(
-                "another request has worked on this upload; ask for its status".into(),
-            ));
+            return Err(overtaken());
         }
         upload.revision += 1;
         Ok(())
@@ -523,6 +526,10 @@ impl Services {
         }
         Ok(())
     }
+}
+
+fn overtaken() -> Error {
+    Error::Conflict("another request has worked on this upload; ask for its status".into())
 }
 
 /// Puts what the store says into the upload, and gives what is not needed any more once that is saved.

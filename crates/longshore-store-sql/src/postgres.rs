@@ -103,11 +103,13 @@ impl PostgresMetadata {
             check_server(&client).await?;
             crate::migrations::migrate_postgres(&mut client).await?;
         }
-        let epoch = Epoch::new(read_epoch(&pool).await?);
+        // Of its own, so that it does not queue behind requests when these have all connections.
+        let watching = self::pool(&PostgresOptions { connections: 1, ..options.clone() })?;
+        let epoch = Epoch::new(read_epoch(&watching).await?);
         let unit_timeout = options.statement_timeout * 2;
         let shared = Arc::new(Shared { pool, epoch, unit_timeout, retries: AtomicU64::new(0) });
         let stop = CancellationToken::new();
-        tokio::spawn(watch_epoch(Arc::clone(&shared), stop.clone()));
+        tokio::spawn(watch_epoch(Arc::clone(&shared), watching, stop.clone()));
         Ok(Self { shared, stop })
     }
 }
@@ -162,7 +164,7 @@ async fn read_epoch(pool: &Pool) -> Result<u64> {
     u64::try_from(epoch).map_err(Error::internal)
 }
 
-async fn watch_epoch(shared: Arc<Shared>, stop: CancellationToken) {
+async fn watch_epoch(shared: Arc<Shared>, pool: Pool, stop: CancellationToken) {
     let mut failing = false;
     loop {
         tokio::select! {
@@ -170,7 +172,7 @@ async fn watch_epoch(shared: Arc<Shared>, stop: CancellationToken) {
             () = tokio::time::sleep(EPOCH_INTERVAL) => {}
         }
         let began_at = shared.epoch.clock();
-        match tokio::time::timeout(EPOCH_STALE, read_epoch(&shared.pool)).await {
+        match tokio::time::timeout(EPOCH_STALE, read_epoch(&pool)).await {
             Ok(Ok(epoch)) => {
                 shared.epoch.advance(epoch);
                 shared.epoch.read_at.store(began_at, Ordering::Release);
@@ -620,6 +622,11 @@ pub(crate) fn driver_error(error: tokio_postgres::Error) -> Error {
     let Some(code) = error.code() else { return Error::Unavailable(chain(&error).into()) };
     match code.code().get(..2) {
         // Insufficient resources.
+        // Data exceptions: a zero byte in a text, which only a client's words can have.
+        Some("22") => Error::Invalid {
+            field: "request",
+            reason: "holds a character that cannot be stored, or a number that is too large".into(),
+        },
         Some("53") if *code == SqlState::DISK_FULL => Error::StorageFull(chain(&error).into()),
         // Connection, resources, operator intervention, rolled back, lock timeout, read-only standby.
         Some("08" | "53" | "57" | "40" | "55" | "25") => Error::Unavailable(chain(&error).into()),

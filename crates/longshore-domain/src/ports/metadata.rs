@@ -644,11 +644,13 @@ pub trait TagRecords {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Option<(ManifestId, Digest)>>;
-    /// Deletes a tag and ends its history; returns what it pointed at.
+    /// Deletes a tag and ends its history, if it exists and points at `from`, where that is given; returns what it
+    /// pointed at.
     async fn delete_tag(
         &mut self,
         repository: RepositoryId,
         tag: &Tag,
+        from: Option<ManifestId>,
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Option<(ManifestId, Digest)>>;
@@ -692,6 +694,8 @@ pub trait UploadRecords {
     async fn save_upload(&mut self, upload: &Upload) -> Result<bool>;
     /// Deletes an upload's record, leaving its bytes to the caller; `None` when it was gone.
     async fn take_upload(&mut self, id: UploadId) -> Result<Option<Upload>>;
+    /// Deletes an upload's record if its revision is still `revision`; false otherwise.
+    async fn end_upload(&mut self, id: UploadId, revision: i64) -> Result<bool>;
     /// Lists uploads that expired, at most `size`.
     async fn list_expired_uploads(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Upload>>;
     /// Deletes the records of uploads that expired, at most `size`, leaving their bytes to the caller.

@@ -178,13 +178,13 @@ impl Storage {
         };
         Ok(Some(ObjectOptions {
             url: self.url.clone(),
-            endpoint: given(&self.endpoint),
+            endpoint: self.endpoint(),
             public_endpoint: given(&self.public_endpoint),
             region: given(&self.region),
             path_style: match self.path_style.as_str() {
                 "true" => true,
                 "false" => false,
-                _ => !self.endpoint.is_empty(),
+                _ => self.endpoint().is_some(),
             },
             credentials,
             encryption,
@@ -197,6 +197,14 @@ impl Storage {
             spool,
             patience: Patience::default(),
         }))
+    }
+
+    /// The S3 server: as configured, else as the AWS tools would take it from the environment.
+    fn endpoint(&self) -> Option<String> {
+        let variable = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
+        given(&self.endpoint)
+            .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
+            .or_else(|| variable("AWS_ENDPOINT_URL"))
     }
 
     /// How long a signed URL works; `None` when clients get blobs through the registry.

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
+use longshore_domain::ports::blobs::BlobStore;
+use longshore_testkit::chance::SeededEntropy;
 use longshore_testkit::images::{digest_of, image};
 use longshore_testkit::proxy::{Fault, Proxy};
 use longshore_testkit::stores::SharedStores;
@@ -173,11 +175,27 @@ fn nodes_that_start_at_the_same_time_set_the_registry_up_once() {
 fn a_node_with_another_store_than_the_others_does_not_start() {
     let Some(stores) = SharedStores::chosen() else { return };
     let server = Server::new();
-    let elsewhere = format!("{}-elsewhere", stores.storage(server.data().parent().unwrap()));
+    let here = stores.storage(server.data().parent().unwrap());
+    let elsewhere = format!("{here}-elsewhere");
+    // Another registry's store, or another database with this one's store.
+    let neighbour = tempfile::tempdir().unwrap();
+    let other_database = stores.new_database(neighbour.path());
+    for (database, storage) in [(&server.database_url(), &elsewhere), (&other_database, &here)] {
+        is_refused(&stores, &server, database, storage);
+    }
+}
+
+fn is_refused(stores: &SharedStores, server: &Server, database: &str, storage: &str) {
+    // The store elsewhere belongs to somebody.
+    let mut owned = stores.object_options(server.data());
+    owned.url = storage.to_owned();
+    let store = longshore_store_blob::ObjectBlobs::open(&owned, Arc::new(SeededEntropy::new(3))).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(store.identify(uuid::Uuid::from_u128(77))).unwrap();
     let refused = std::process::Command::new(crate::server::binary())
-        .args(["serve", "--listen", "127.0.0.1:0", "--storage", &elsewhere, "--data"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--storage", storage, "--data"])
         .arg(server.data().with_file_name("other"))
-        .env("LONGSHORE_DATABASE_URL", server.database_url())
+        .env("LONGSHORE_DATABASE_URL", database)
         .env("LONGSHORE_STORAGE_ENDPOINT", &stores.s3_endpoint)
         .env("LONGSHORE_STORAGE_ACCESS_KEY_ID", &stores.s3_access_key_id)
         .env("LONGSHORE_STORAGE_SECRET_ACCESS_KEY", &stores.s3_secret_access_key)
@@ -185,7 +203,7 @@ fn a_node_with_another_store_than_the_others_does_not_start() {
         .unwrap();
     assert_eq!(refused.status.code(), Some(1));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("another store"), "{said}");
+    assert!(said.contains("belongs to another registry"), "{said}");
     assert!(!said.contains(&stores.s3_secret_access_key), "{said}");
 }
 

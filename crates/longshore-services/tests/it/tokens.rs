@@ -219,3 +219,24 @@ async fn abuse_19_sign_in_is_throttled_and_says_nothing_about_accounts() {
     registry.clock.advance(Duration::from_secs(900));
     assert!(registry.services.authenticate_basic("bob", PASSWORD, address).await.is_ok());
 }
+
+#[tokio::test]
+async fn abuse_19_guesses_that_come_at_the_same_time_are_throttled_as_well() {
+    let registry = TestRegistry::new().await;
+    let address = Some([192, 0, 2, 7].into());
+    let guesses = (0..100).map(|number| {
+        let services = std::sync::Arc::clone(&registry.services);
+        tokio::spawn(async move {
+            services.authenticate_basic("bob", &format!("guess number {number}"), address).await
+        })
+    });
+    let mut tried = 0;
+    for guess in guesses.collect::<Vec<_>>() {
+        match guess.await.unwrap().unwrap_err() {
+            Error::Unauthenticated(_) => tried += 1,
+            error => assert!(matches!(error, Error::Throttled { .. }), "{error}"),
+        }
+    }
+    // The limit is ten; two are checked at a time.
+    assert!((10..=12).contains(&tried), "{tried}");
+}

@@ -1,12 +1,14 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::{StreamExt, stream};
 use longshore_domain::Error;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::error::Unauthenticated;
 use longshore_services::authentication::{Caller, UploadCaller};
 use longshore_services::uploads::Chunk;
 use longshore_testkit::registry::{TestRegistry, broken_chunk, chunk, name};
-use std::sync::Arc;
 
 fn by(caller: &Arc<Caller>) -> UploadCaller {
     UploadCaller { caller: Arc::clone(caller), validity: None }
@@ -162,8 +164,7 @@ async fn a_later_request_takes_an_upload_over_from_one_that_hangs() {
         use futures::StreamExt;
         let (services, alice, app, id) =
             (Arc::clone(&registry.services), Arc::clone(&alice), app.clone(), upload.id);
-        let body = futures::stream::iter([Ok(bytes::Bytes::from_static(b"hello"))])
-            .chain(futures::stream::pending());
+        let body = stream::iter([Ok(Bytes::from_static(b"hello"))]).chain(stream::pending());
         let hanging = Chunk { start: Some(0), length: None, body: Box::pin(body) };
         tokio::spawn(async move { services.append_to_upload(&by(&alice), &app, id, hanging).await })
     };
@@ -278,4 +279,56 @@ async fn a_damaged_blob_is_replaced_when_it_is_pushed_again() {
     registry.push_blob(&alice, "alice/app", b"precious").await.unwrap();
     assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"precious");
     assert_eq!(registry.services.verify(&operator, &|_| {}).await.unwrap().findings_total, 0);
+}
+
+#[tokio::test]
+async fn of_two_nodes_that_finish_one_upload_only_one_answers_for_it() {
+    let registry = TestRegistry::new().await;
+    let Some(other) = registry.other_node().await else { return };
+    let app = name("alice/app");
+    let caller = registry.sign_in("alice").await;
+    let upload = registry.services.begin_upload(&caller, &app, Algorithm::Sha256).await.unwrap();
+    // The small one has read the upload's record, and its body comes late.
+    let small = b"small, and slow".to_vec();
+    let (release_small, small_body) = late_chunk(Vec::new(), small.clone());
+    let digest_of = |content: &[u8]| Digest::of(Algorithm::Sha256, content);
+    let (small_by, small_digest, small_app) = (by(&caller), digest_of(&small), app.clone());
+    let finishing_small = tokio::spawn(async move {
+        other.finish_upload(&small_by, &small_app, upload.id, &small_digest, small_body).await
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    // The large one begins a multipart upload at the same key.
+    let large: Vec<u8> = (0..7_000_000_u32).map(|i| (i % 253) as u8).collect();
+    let (release_large, large_body) = late_chunk(large[..6_500_000].to_vec(), large[6_500_000..].to_vec());
+    let (large_by, large_digest, large_app) = (by(&caller), digest_of(&large), app.clone());
+    let services = Arc::clone(&registry.services);
+    let finishing_large = tokio::spawn(async move {
+        services.finish_upload(&large_by, &large_app, upload.id, &large_digest, large_body).await
+    });
+    for _ in 0..500 {
+        if registry.services.get_upload(&by(&caller), &app, upload.id).await.unwrap().revision > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    release_small.send(()).unwrap();
+    let small_outcome = finishing_small.await.unwrap();
+    release_large.send(()).unwrap();
+    let large_outcome = finishing_large.await.unwrap();
+    assert!(matches!(small_outcome, Err(Error::Conflict(_))), "{small_outcome:?}");
+    large_outcome.unwrap();
+    assert!(registry.read_blob(&caller, "alice/app", &large_digest).await.unwrap() == large);
+    assert!(registry.read_blob(&caller, "alice/app", &small_digest).await.is_err());
+}
+
+/// A body whose second half comes when it is released.
+fn late_chunk(first: Vec<u8>, second: Vec<u8>) -> (tokio::sync::oneshot::Sender<()>, Chunk) {
+    let (release, released) = tokio::sync::oneshot::channel();
+    let pieces: Vec<longshore_domain::Result<Bytes>> =
+        first.chunks(50_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    let late = stream::once(async move {
+        let _ = released.await;
+        Ok(Bytes::from(second))
+    });
+    (release, Chunk { start: None, length: None, body: Box::pin(stream::iter(pieces).chain(late)) })
 }

@@ -24,7 +24,7 @@ use longshore_domain::ports::blobs::{
     BlobStore, BlobWriter, ByteRange, ByteStream, Listed, Listing, Staged, StorageKey, Unneeded,
 };
 use longshore_domain::{Error, Result};
-use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, S3ConditionalPut};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::multipart::{MultipartStore, PartId};
@@ -32,7 +32,7 @@ use object_store::path::Path;
 use object_store::signer::{Method, Signer};
 use object_store::{
     BackoffConfig, Certificate, ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, PutPayload, RetryConfig,
+    PutOptions, PutPayload, RetryConfig, StaticCredentialProvider,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -282,9 +282,7 @@ impl Stores {
         let region = region.unwrap_or_else(|| DEFAULT_REGION.into());
         let mut http = reqwest::Client::builder()
             .connect_timeout(options.patience.connect)
-            .read_timeout(options.patience.request)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy();
+            .redirect(reqwest::redirect::Policy::none());
         if let Some(path) = &options.authorities {
             for certificate in reqwest::Certificate::from_pem_bundle(&read_authorities(path)?)
                 .map_err(|_| unusable_authorities(path))?
@@ -327,12 +325,19 @@ fn s3_client(options: &ObjectOptions, bucket: &str, endpoint: Option<&str>) -> R
         builder = builder.with_region(region);
     }
     if let Some(endpoint) = endpoint {
-        builder = builder.with_endpoint(virtual_endpoint(endpoint, bucket, options.path_style));
+        // By both names, as the second one could come from the environment and beats the first.
+        let endpoint = virtual_endpoint(endpoint, bucket, options.path_style);
+        builder =
+            builder.with_endpoint(endpoint.clone()).with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
     }
     builder = match &options.credentials {
         Credentials::Environment => builder,
         Credentials::File(path) => builder.with_credentials(Arc::new(CredentialFile::new(path.clone()))),
-        Credentials::Keys { id, secret } => builder.with_access_key_id(id).with_secret_access_key(secret),
+        Credentials::Keys { id, secret } => {
+            // Without the session token that the environment may have for other keys.
+            let credential = AwsCredential { key_id: id.clone(), secret_key: secret.clone(), token: None };
+            builder.with_credentials(Arc::new(StaticCredentialProvider::new(credential)))
+        }
     };
     builder = match &options.encryption {
         Encryption::AsTheBucket => builder,
@@ -342,7 +347,7 @@ fn s3_client(options: &ObjectOptions, bucket: &str, endpoint: Option<&str>) -> R
     builder.build().map_err(unusable)
 }
 
-fn encryption_key(name: &str) -> Result<object_store::aws::AmazonS3ConfigKey> {
+fn encryption_key(name: &str) -> Result<AmazonS3ConfigKey> {
     name.parse().map_err(|error: object_store::Error| Error::internal(error))
 }
 
@@ -431,8 +436,33 @@ fn store_error(error: object_store::Error) -> Error {
         | object_store::Error::NotSupported { .. }
         | object_store::Error::NotImplemented { .. } => Error::internal(error),
         error if is_full(&error.to_string()) => Error::StorageFull(Box::new(error)),
+        error if is_refusal(&error) => Error::Unavailable(Box::new(Refused(error.to_string()))),
         error => Error::Unavailable(Box::new(error)),
     }
+}
+
+/// The store answers, but not as it should: wrong credentials, a policy that lacks an action, a missing bucket.
+/// Clients may come again, and the store need not be left alone.
+#[derive(Debug)]
+struct Refused(String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+fn is_refusal(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    let is_passing = ["status code: 408", "status code: 429"].iter().any(|code| text.contains(code));
+    matches!(
+        error,
+        object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. }
+            | object_store::Error::Precondition { .. }
+    ) || (text.contains("status code: 4") && !is_passing)
 }
 
 /// Tells whether a store's error says that it has no room. There is no standard code for that.
@@ -658,15 +688,19 @@ impl BlobStore for ObjectBlobs {
 
     async fn abort_strays(&self, before: Timestamp) -> Result<u64> {
         let Some(direct) = &self.client.direct else { return Ok(0) };
-        let prefix = layout::objects_path(&self.client.prefix);
+        // With a slash: what somebody else keeps beside it is not ours.
+        let prefix = format!("{}/", layout::objects_path(&self.client.prefix));
         let mut aborted = 0;
         let mut after = Marker::default();
         loop {
-            let page = direct.list_uploads(prefix.as_ref(), &after).await?;
+            let page = direct.list_uploads(&prefix, &after).await?;
             let is_stray =
                 |upload: &&s3::UnfinishedUpload| upload.begun_at().is_some_and(|begun_at| begun_at < before);
             for upload in page.uploads.iter().filter(is_stray) {
-                let path = Path::parse(&upload.key).map_err(Error::internal)?;
+                let Ok(path) = Path::parse(&upload.key) else { continue };
+                if path.filename().and_then(layout::key_of).is_none() {
+                    continue;
+                }
                 self.client.abort(&path, &upload.upload_id).await?;
                 aborted += 1;
             }

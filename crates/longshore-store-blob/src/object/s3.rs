@@ -236,7 +236,8 @@ fn refusal(status: StatusCode, problem: String) -> Error {
         StatusCode::INSUFFICIENT_STORAGE => Error::StorageFull(problem.into()),
         _ if super::is_full(&problem) => Error::StorageFull(problem.into()),
         // Wrong or expired credentials and missing buckets are for the operator to mend; clients may come again.
-        _ => Error::Unavailable(problem.into()),
+        _ if is_passing(status) => Error::Unavailable(problem.into()),
+        _ => Error::Unavailable(Box::new(super::Refused(problem))),
     }
 }
 

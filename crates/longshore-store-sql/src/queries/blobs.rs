@@ -10,6 +10,7 @@ use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, Hold, LinkedB
 use longshore_domain::repository::{Repository, RepositoryId};
 
 use super::repositories::repository;
+use super::{COLLISIONS, collided};
 use crate::tx::{Row, SqlTx, values};
 
 fn linked_blob(row: &Row<'_>) -> Result<LinkedBlob> {
@@ -105,23 +106,31 @@ impl BlobRecords for SqlTx<'_> {
         blob: BlobId,
         lease_until: Timestamp,
     ) -> Result<bool> {
-        let added = self
-            .execute(
-                "INSERT INTO blob_links (repository_id, blob_id, lease_until) VALUES ($1, $2, $3)
-                 ON CONFLICT (repository_id, blob_id) DO NOTHING",
-                values![repository.0, blob.0, lease_until],
-            )
-            .await?;
-        if added == 0 {
-            self.execute(
-                "UPDATE blob_links SET hidden_at = NULL,
-                     lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
-                 WHERE repository_id = $2 AND blob_id = $3",
-                values![lease_until, repository.0, blob.0],
-            )
-            .await?;
+        for _ in 0..COLLISIONS {
+            let added = self
+                .execute(
+                    "INSERT INTO blob_links (repository_id, blob_id, lease_until) VALUES ($1, $2, $3)
+                     ON CONFLICT (repository_id, blob_id) DO NOTHING",
+                    values![repository.0, blob.0, lease_until],
+                )
+                .await?;
+            if added > 0 {
+                return Ok(true);
+            }
+            let renewed = self
+                .execute(
+                    "UPDATE blob_links SET hidden_at = NULL,
+                         lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
+                     WHERE repository_id = $2 AND blob_id = $3",
+                    values![lease_until, repository.0, blob.0],
+                )
+                .await?;
+            if renewed > 0 {
+                return Ok(false);
+            }
+            // It was there for the first statement, and collected before the second.
         }
-        Ok(added > 0)
+        Err(collided("a blob's link"))
     }
 
     async fn extend_link_lease(

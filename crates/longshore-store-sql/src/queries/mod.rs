@@ -18,3 +18,10 @@ use longshore_domain::page::PageSize;
 fn overfull(size: PageSize) -> u32 {
     size.get() + 1
 }
+
+/// Most times that a row may come and go between two statements before a unit of work gives up.
+const COLLISIONS: u32 = 5;
+
+fn collided(what: &str) -> longshore_domain::Error {
+    longshore_domain::Error::Unavailable(format!("{what} was made and removed by others all the time").into())
+}

@@ -10,7 +10,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ManifestId, TagInterval, TagRecords};
 use longshore_domain::repository::RepositoryId;
 
-use super::overfull;
+use super::{COLLISIONS, collided, overfull};
 use crate::tx::{Row, SqlTx, values};
 
 fn target(row: &Row<'_>) -> Result<(ManifestId, Digest)> {
@@ -65,7 +65,11 @@ impl TagRecords for SqlTx<'_> {
     ) -> Result<Option<(ManifestId, Digest)>> {
         let by_id = by.map(|id| id.0);
         let mut previous = self.hold_tag(repository, tag).await?;
-        if previous.is_none() {
+        let mut is_there = previous.is_some();
+        for _ in 0..COLLISIONS {
+            if is_there {
+                break;
+            }
             let created = self
                 .execute(
                     "INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at, updated_by)
@@ -74,9 +78,13 @@ impl TagRecords for SqlTx<'_> {
                 )
                 .await?;
             if created == 0 {
-                // Somebody else created it meanwhile.
+                // Somebody else created it meanwhile, and perhaps deleted it again.
                 previous = self.hold_tag(repository, tag).await?;
             }
+            is_there = created > 0 || previous.is_some();
+        }
+        if !is_there {
+            return Err(collided("a tag"));
         }
         if previous.is_some() {
             self.execute(
@@ -100,10 +108,12 @@ impl TagRecords for SqlTx<'_> {
         &mut self,
         repository: RepositoryId,
         tag: &Tag,
+        from: Option<ManifestId>,
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Option<(ManifestId, Digest)>> {
-        let previous = self.hold_tag(repository, tag).await?;
+        let found = self.hold_tag(repository, tag).await?;
+        let previous = found.filter(|(manifest, _)| from.is_none_or(|from| from == *manifest));
         if previous.is_some() {
             self.execute(
                 "DELETE FROM tags WHERE repository_id = $1 AND name = $2",

@@ -96,6 +96,13 @@ impl UploadRecords for SqlTx<'_> {
         .await
     }
 
+    async fn end_upload(&mut self, id: UploadId, revision: i64) -> Result<bool> {
+        let ended = self
+            .execute("DELETE FROM uploads WHERE id = $1 AND revision = $2", values![id.0, revision])
+            .await?;
+        Ok(ended > 0)
+    }
+
     async fn list_expired_uploads(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Upload>> {
         self.all(
             "SELECT id, repository, namespace_id, started_by, offset_bytes, algorithm, hash_state,

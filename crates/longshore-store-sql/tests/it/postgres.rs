@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use longshore_domain::Error;
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::name::Tag;
+use longshore_domain::ports::metadata::{BlobId, ManifestId, Metadata};
+use longshore_domain::repository::RepositoryId;
 use longshore_store_sql::{PostgresMetadata, PostgresOptions};
 use longshore_testkit::stores::{SharedStores, postgres_options};
 use tempfile::TempDir;
@@ -139,6 +141,107 @@ async fn a_change_of_authority_is_seen_by_other_nodes_and_at_once_by_its_own() {
         }
     });
     waited.await.expect("the other node knows within five seconds");
+}
+
+/// An account, a repository, a blob with a link, and a tag at the first of two manifests.
+const CONTENT: &str = "
+    INSERT INTO accounts (id, uuid, kind, name, created_at) VALUES (1, '\\x00', 'user', 'alice', 1);
+    INSERT INTO repositories (id, namespace_id, name, visibility, created_at) VALUES (1, 1, 'alice/app', 'private', 1);
+    INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at) VALUES (1, 'd', 1, 's', '\\x00', 1);
+    INSERT INTO blob_links (repository_id, blob_id, lease_until) VALUES (1, 1, 1);
+    INSERT INTO manifests (id, repository_id, digest, media_type, kind, size_bytes, total_size_bytes, pushed_at,
+        lease_until, annotations, content)
+        SELECT n, 1, 'sha256:' || lpad(n::text, 64, '0'), 't', 'image', 1, 1, 1, 1, '{}', '' FROM generate_series(1, 2) n;
+    INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at) VALUES (1, 'v1', 1, 1, 1);
+    INSERT INTO tag_history (repository_id, name, digest, from_at) VALUES (1, 'v1', 'd', 1)";
+
+/// Lets another transaction run its statements while a unit of work waits for it, then commit.
+async fn collide<T: Send + 'static>(
+    database: &Database,
+    statements: &str,
+    last: &str,
+    unit: impl AsyncFnOnce(Arc<dyn Metadata>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let metadata: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
+    let (client, watcher) = (database.client().await, database.client().await);
+    client.batch_execute(CONTENT).await.unwrap();
+    client.batch_execute(&format!("BEGIN; {statements}")).await.unwrap();
+    let ending = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
+                     WHERE NOT l.granted AND pg_backend_pid() <> a.pid AND a.datname = current_database()
+                     AND $1 = ANY (pg_blocking_pids(a.pid))";
+        let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+        for _ in 0..500 {
+            if watcher.query_one(waits, &[&pid]).await.unwrap().get::<_, i64>(0) > 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        client.batch_execute(&format!("{last}; COMMIT")).await.unwrap();
+    };
+    tokio::join!(unit(metadata), ending).0
+}
+
+#[tokio::test]
+async fn a_link_that_is_renewed_while_it_is_collected_is_there_afterwards() {
+    let Some(database) = database() else { return };
+    let hold = "SELECT 1 FROM blob_links WHERE repository_id = 1 AND blob_id = 1 FOR UPDATE";
+    let collect = "DELETE FROM blob_links WHERE repository_id = 1 AND blob_id = 1";
+    let made = collide(&database, hold, collect, async |metadata| {
+        let lease = jiff::Timestamp::from_second(9).unwrap();
+        metadata
+            .write(lease, |tx, lease| Box::pin(tx.put_blob_link(RepositoryId(1), BlobId(1), *lease)))
+            .await
+    });
+    assert!(made.await.unwrap(), "it is made anew");
+    let links = "SELECT count(*) FROM blob_links WHERE lease_until = 9000000";
+    assert_eq!(database.client().await.query_one(links, &[]).await.unwrap().get::<_, i64>(0), 1);
+}
+
+#[tokio::test]
+async fn a_tag_that_a_push_moves_away_is_not_deleted_with_the_manifest() {
+    let Some(database) = database() else { return };
+    let push = "UPDATE tags SET manifest_id = 2 WHERE repository_id = 1 AND name = 'v1'";
+    let deleted = collide(&database, push, "SELECT 1", async |metadata| {
+        metadata
+            .write("v1".parse::<Tag>().unwrap(), |tx, tag| {
+                let at = jiff::Timestamp::UNIX_EPOCH;
+                Box::pin(tx.delete_tag(RepositoryId(1), tag, Some(ManifestId(1)), None, at))
+            })
+            .await
+    });
+    assert!(deleted.await.unwrap().is_none());
+    let tags = "SELECT manifest_id FROM tags WHERE name = 'v1'";
+    assert_eq!(database.client().await.query_one(tags, &[]).await.unwrap().get::<_, i64>(0), 2);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_deleted_while_it_is_set_is_there_afterwards() {
+    let Some(database) = database() else { return };
+    let delete = "DELETE FROM tags WHERE repository_id = 1 AND name = 'v1';
+                  UPDATE tag_history SET until_at = 2 WHERE repository_id = 1";
+    let set = collide(&database, delete, "SELECT 1", async |metadata| {
+        metadata
+            .write("v1".parse::<Tag>().unwrap(), |tx, tag| {
+                Box::pin(async move {
+                    let digest = format!("sha256:{:0>64}", 2).parse()?;
+                    let at = jiff::Timestamp::UNIX_EPOCH;
+                    tx.set_tag(RepositoryId(1), tag, ManifestId(2), &digest, None, at).await
+                })
+            })
+            .await
+    });
+    set.await.unwrap();
+    let tags = "SELECT manifest_id FROM tags WHERE name = 'v1'";
+    assert_eq!(database.client().await.query_one(tags, &[]).await.unwrap().get::<_, i64>(0), 2);
+}
+
+#[tokio::test]
+async fn a_zero_byte_is_the_clients_fault() {
+    let Some(database) = database() else { return };
+    let metadata: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
+    let answer = metadata.look_up((), |tx, ()| Box::pin(tx.find_setting("\0"))).await;
+    assert!(matches!(answer, Err(Error::Invalid { .. })), "{answer:?}");
 }
 
 #[tokio::test]
