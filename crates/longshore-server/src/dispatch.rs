@@ -8,6 +8,7 @@ use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
 use longshore_api_common::{Response, observe};
 use longshore_api_oci::Oci;
+use longshore_domain::Error;
 use longshore_services::Services;
 use tokio::sync::Mutex;
 
@@ -15,6 +16,9 @@ use crate::http_server::Exposition;
 
 /// How long the answer of `/readyz` is kept, so that asking often costs nothing.
 const READY_KEPT: Duration = Duration::from_secs(1);
+
+/// A store that does not answer in this time is not ready.
+const READY_LIMIT: Duration = Duration::from_secs(5);
 
 /// All that answers requests.
 pub struct Dispatch {
@@ -65,7 +69,9 @@ impl Dispatch {
         let is_ready = match *kept {
             Some((at, is_ready)) if at.elapsed() < READY_KEPT => is_ready,
             _ => {
-                let checked = self.services.check_ready().await;
+                let checked = tokio::time::timeout(READY_LIMIT, self.services.check_ready()).await;
+                let checked = checked
+                    .unwrap_or_else(|_| Err(Error::Unavailable("a store took too long to answer".into())));
                 if let Err(error) = &checked {
                     observe::log_fault(&client, error);
                 }

@@ -486,6 +486,11 @@ fn readiness_tells_the_truth_and_recovers_without_a_restart() {
     );
     let is_ready = || node.get("/readyz", "").status == 200;
     node.wait_for("it is ready", is_ready);
+    // A store that hangs is not waited for.
+    s3.set_outage(Some(Fault::Slow(Duration::from_secs(12))));
+    node.wait_for("it says that it is not ready", || !is_ready());
+    s3.set_outage(None);
+    node.wait_for("it is ready again", is_ready);
     for (proxy, fault) in [(&s3, Fault::Status(503)), (&s3, Fault::Refused), (&database, Fault::Refused)] {
         proxy.set_outage(Some(fault));
         node.wait_for("it says that it is not ready", || !is_ready());
