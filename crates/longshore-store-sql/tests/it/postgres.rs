@@ -237,6 +237,25 @@ async fn a_tag_that_is_deleted_while_it_is_set_is_there_afterwards() {
 }
 
 #[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended() {
+    let Some(database) = database() else { return };
+    let options = PostgresOptions {
+        statement_timeout: std::time::Duration::from_secs(1),
+        ..postgres_options(&database.url())
+    };
+    let metadata: Arc<dyn Metadata> = Arc::new(PostgresMetadata::open(&options).await.unwrap());
+    let client = database.client().await;
+    metadata.write((), |tx, ()| Box::pin(tx.put_setting("a", "1"))).await.unwrap();
+    client.batch_execute("BEGIN; UPDATE settings SET value = '2'").await.unwrap();
+    let began_at = std::time::Instant::now();
+    let answer = metadata.write((), |tx, ()| Box::pin(tx.put_setting("a", "3"))).await;
+    assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+    assert!(began_at.elapsed() < std::time::Duration::from_secs(8), "{:?}", began_at.elapsed());
+    client.batch_execute("ROLLBACK").await.unwrap();
+    metadata.write((), |tx, ()| Box::pin(tx.put_setting("a", "3"))).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_zero_byte_is_the_clients_fault() {
     let Some(database) = database() else { return };
     let metadata: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
