@@ -31,7 +31,7 @@ impl Breaker {
     /// Runs a call whatever happened before, and learns from it.
     pub(super) async fn watch<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         let answer = call.await;
-        let is_outage = |source: &longshore_domain::error::Source| !source.is::<super::Refused>();
+        let is_outage = |source: &longshore_domain::error::Source| !source.is::<super::client::Refused>();
         self.learn(matches!(&answer, Err(Error::Unavailable(source)) if is_outage(source)));
         answer
     }

@@ -13,7 +13,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::Patience;
+use super::options::Patience;
 use super::part::Part;
 
 /// Bytes that a request must move in a second at least, beside the time that every request has.
@@ -139,7 +139,7 @@ impl Direct {
         headers: HeaderMap,
         digest: Option<&[u8; 32]>,
     ) -> Result<HeaderMap> {
-        let credential = self.credentials.get_credential().await.map_err(super::store_error)?;
+        let credential = self.credentials.get_credential().await.map_err(super::client::store_error)?;
         let mut request = HttpRequest::new(HttpRequestBody::empty());
         *request.method_mut() = method;
         *request.uri_mut() =
@@ -148,7 +148,7 @@ impl Direct {
         AwsAuthorizer::new(&credential, "s3", &self.region)
             .with_sign_payload(digest.is_some())
             .try_authorize(&mut request, digest.map(<[u8; 32]>::as_slice))
-            .map_err(super::store_error)?;
+            .map_err(super::client::store_error)?;
         Ok(std::mem::take(request.headers_mut()))
     }
 
@@ -234,10 +234,10 @@ fn is_passing(status: StatusCode) -> bool {
 fn refusal(status: StatusCode, problem: String) -> Error {
     match status {
         StatusCode::INSUFFICIENT_STORAGE => Error::StorageFull(problem.into()),
-        _ if super::is_full(&problem) => Error::StorageFull(problem.into()),
+        _ if super::client::is_full(&problem) => Error::StorageFull(problem.into()),
         // Wrong or expired credentials and missing buckets are for the operator to mend; clients may come again.
         _ if is_passing(status) => Error::Unavailable(problem.into()),
-        _ => Error::Unavailable(Box::new(super::Refused(problem))),
+        _ => Error::Unavailable(Box::new(super::client::Refused(problem))),
     }
 }
 
@@ -271,15 +271,15 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The headers that ask for server-side encryption.
-pub(super) fn encryption_headers(encryption: &super::Encryption) -> Result<HeaderMap> {
+pub(super) fn encryption_headers(encryption: &super::options::Encryption) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     let name = HeaderName::from_static("x-amz-server-side-encryption");
     match encryption {
-        super::Encryption::AsTheBucket => {}
-        super::Encryption::StoreKey => {
+        super::options::Encryption::AsTheBucket => {}
+        super::options::Encryption::StoreKey => {
             headers.insert(name, HeaderValue::from_static("AES256"));
         }
-        super::Encryption::Kms { key } => {
+        super::options::Encryption::Kms { key } => {
             headers.insert(name, HeaderValue::from_static("aws:kms"));
             let key = HeaderValue::from_str(key).map_err(|_| Error::Invalid {
                 field: "storage.kms_key",

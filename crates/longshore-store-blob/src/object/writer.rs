@@ -15,7 +15,7 @@ use longshore_domain::ports::blobs::{
 use longshore_domain::{Error, Result};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Client;
+use super::client::Client;
 use super::part::Part;
 use super::s3::Stored;
 use super::state::{State, Tail, length_of};
