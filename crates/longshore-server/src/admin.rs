@@ -135,6 +135,12 @@ async fn send(writer: &mut tokio::net::unix::OwnedWriteHalf, reply: &Reply) -> s
 /// Runs a request: by the server that uses the data folder, or here if none does.
 pub fn call(config: &Config, request: Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
     if config.database.is_embedded() && !config.data.join("longshore.db").exists() {
+        if config.data.join("admin.sock").exists() {
+            bail!(
+                "a node runs in {}, but its database is elsewhere: give this command the same configuration (--config, or --database and --storage)",
+                config.data.display()
+            );
+        }
         bail!(
             "there is no registry in {}; start one with `longshore serve`, or name its folder with --data or its database with --database",
             config.data.display()

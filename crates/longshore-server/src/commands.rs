@@ -354,7 +354,11 @@ fn run_server(sources: &Sources) -> Result<ExitCode> {
 fn run_config(command: &ConfigCommand, sources: &Sources) -> Result<ExitCode> {
     match command {
         ConfigCommand::Check => {
-            Config::load(sources)?;
+            let config = Config::load(sources)?;
+            // What can be read from files as well.
+            config.database.postgres()?;
+            config.storage.objects(PathBuf::new())?;
+            config.administrator_password()?;
             println!("the configuration is valid");
         }
         ConfigCommand::Print => print!("{}", Config::load(sources)?.print()?),

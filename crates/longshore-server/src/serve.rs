@@ -162,7 +162,7 @@ fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepar
     println!("  listens   {scheme}://{shown}");
     println!("  data      {}", data.display());
     if !config.database.is_embedded() {
-        println!("  database  PostgreSQL");
+        println!("  database  {}", config.database.shown());
     }
     if let Some(url) = config.storage.shown() {
         println!("  storage   {url}");

@@ -28,7 +28,9 @@ pub async fn services(config: &Config, folder: &DataFolder) -> Result<Arc<Servic
 async fn metadata(config: &Config, folder: &DataFolder) -> Result<Arc<dyn Metadata>> {
     if let Some(options) = config.database.postgres()? {
         let metadata = PostgresMetadata::open(&options).await.map_err(with_cause);
-        return Ok(Arc::new(metadata.context("cannot open the database that database.url names")?));
+        return Ok(Arc::new(metadata.with_context(|| {
+            format!("cannot open the database {} (database.url)", config.database.shown())
+        })?));
     }
     let metadata = SqliteMetadata::open(&SqliteOptions { path: folder.database() })
         .map_err(with_cause)

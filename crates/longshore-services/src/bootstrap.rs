@@ -18,6 +18,8 @@ const PASSWORD_CHARACTERS: usize = 20;
 
 /// The setting that holds the id of the blob store.
 const BLOB_STORE: &str = "blob-store";
+/// Before the id, until the store has it.
+const CHOSEN: &str = "chosen ";
 /// How often a node looks whether another one has set the registry up.
 const SET_UP_POLL: Duration = Duration::from_millis(100);
 
@@ -61,21 +63,37 @@ impl Services {
                 Box::pin(async move {
                     tx.hold_authority().await?;
                     if let Some(known) = tx.find_setting(BLOB_STORE).await? {
-                        return known.parse().map_err(Error::internal);
+                        return Ok(known);
                     }
-                    tx.put_setting(BLOB_STORE, &fresh.to_string()).await?;
-                    Ok(*fresh)
+                    let chosen = format!("{CHOSEN}{fresh}");
+                    tx.put_setting(BLOB_STORE, &chosen).await?;
+                    Ok(chosen)
                 })
             })
             .await?;
-        // In this order, so that a start that is cut off goes on with the same id.
-        let found = self.blobs.identify(known).await?;
-        if found == known {
-            return Ok(());
+        // The store gets its id once, at the first start; one that was cut off goes on with the same id.
+        let (known, found) = match known.strip_prefix(CHOSEN) {
+            None => (known, self.blobs.find_identity().await?),
+            Some(chosen) => {
+                let found = self.blobs.ensure_identity(chosen.parse().map_err(Error::internal)?).await?;
+                if found.to_string() == chosen {
+                    let settle = |id: String| {
+                        self.metadata.write(id, |tx, id| Box::pin(tx.put_setting(BLOB_STORE, id)))
+                    };
+                    settle(chosen.to_owned()).await?;
+                }
+                (chosen.to_owned(), Some(found))
+            }
+        };
+        match found {
+            Some(found) if found.to_string() == known => Ok(()),
+            Some(found) => Err(Error::Conflict(format!(
+                "the blob store belongs to another registry: it has the id {found}, and this database's blobs lie in a store with the id {known}; mend storage.url, data or database.url. A new registry needs an empty bucket, prefix or folder; after moving the blobs of this one, copy `identity` from the old store as well"
+            ))),
+            None => Err(Error::Conflict(format!(
+                "the blob store is not the one that this database's blobs lie in: it has no id, and should have {known}; mend storage.url or data, or mount what is missing. After moving the blobs, copy `identity` from the old store as well"
+            ))),
         }
-        Err(Error::Conflict(format!(
-            "the blob store belongs to another registry: it has the id {found}, and this database's blobs lie in a store with the id {known}; mend storage.url, data or database.url. A new registry needs an empty bucket, prefix or folder; after moving the blobs of this one, copy `identity` from the old store as well"
-        )))
     }
 
     async fn is_prepared(&self) -> Result<bool> {

@@ -185,23 +185,28 @@ impl BlobStore for FsBlobs {
         Ok(0)
     }
 
-    async fn identify(&self, fresh: Uuid) -> Result<Uuid> {
-        let (root, path) = (self.root.clone(), layout::identity(&self.root));
-        blocking(move || match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                file.write_all(fresh.to_string().as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .map_err(io_error)?;
-                sync_folder(&root)?;
-                Ok(fresh)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let text = std::fs::read_to_string(&path).map_err(io_error)?;
-                text.trim().parse().map_err(|_| {
-                    Error::internal(format!("{} should hold an id; delete it if it is empty", path.display()))
-                })
-            }
+    async fn find_identity(&self) -> Result<Option<Uuid>> {
+        let path = layout::identity(&self.root);
+        blocking(move || match std::fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().map(Some).map_err(|_| {
+                Error::internal(format!("{} should hold an id; delete it if it is empty", path.display()))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io_error(error)),
+        })
+        .await
+    }
+
+    async fn ensure_identity(&self, fresh: Uuid) -> Result<Uuid> {
+        if let Some(id) = self.find_identity().await? {
+            return Ok(id);
+        }
+        let (root, path) = (self.root.clone(), layout::identity(&self.root));
+        blocking(move || {
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(io_error)?;
+            file.write_all(fresh.to_string().as_bytes()).and_then(|()| file.sync_all()).map_err(io_error)?;
+            sync_folder(&root)?;
+            Ok(fresh)
         })
         .await
     }

@@ -132,7 +132,7 @@ pub(crate) fn migrate_sqlite(connection: &mut Connection) -> Result<()> {
 pub(crate) async fn migrate_postgres(client: &mut Object) -> Result<()> {
     let transaction = client.transaction().await.map_err(postgres::driver_error)?;
     let begin = format!(
-        "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({POSTGRES_LOCK});
+        "SET LOCAL client_min_messages = warning; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({POSTGRES_LOCK});
          CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT COLLATE \"C\" NOT NULL,
              checksum TEXT COLLATE \"C\" NOT NULL, works_with BIGINT NOT NULL)"
     );

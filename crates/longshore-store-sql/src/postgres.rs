@@ -284,7 +284,9 @@ fn tls(options: &PostgresOptions) -> Result<ClientConfig> {
 
 async fn connection(pool: &Pool) -> Result<Object> {
     pool.get().await.map_err(|error| {
-        Error::Unavailable(format!("no connection to the database: {}", chain(&error)).into())
+        let cause = chain(&error);
+        let cause = cause.trim_start_matches("Error occurred while creating a new object: ");
+        Error::Unavailable(format!("no connection to the database: {cause}").into())
     })
 }
 

@@ -172,8 +172,10 @@ pub async fn keeps_empty_objects(store: &dyn BlobStore) {
 /// A store keeps the first id that it is given.
 pub async fn has_an_identity(store: &dyn BlobStore) {
     let [first, second] = [Uuid::from_u128(1), Uuid::from_u128(2)];
-    assert_eq!(store.identify(first).await.unwrap(), first);
-    assert_eq!(store.identify(second).await.unwrap(), first);
+    assert_eq!(store.find_identity().await.unwrap(), None);
+    assert_eq!(store.ensure_identity(first).await.unwrap(), first);
+    assert_eq!(store.ensure_identity(second).await.unwrap(), first);
+    assert_eq!(store.find_identity().await.unwrap(), Some(first));
     assert!(listed(store).await.is_empty(), "it is no object");
 }
 

@@ -89,9 +89,13 @@ impl BlobStore for FaultyBlobs {
         self.fuse.pass()?;
         self.inner.abort_strays(before).await
     }
-    async fn identify(&self, fresh: Uuid) -> Result<Uuid> {
+    async fn find_identity(&self) -> Result<Option<Uuid>> {
         self.fuse.pass()?;
-        self.inner.identify(fresh).await
+        self.inner.find_identity().await
+    }
+    async fn ensure_identity(&self, fresh: Uuid) -> Result<Uuid> {
+        self.fuse.pass()?;
+        self.inner.ensure_identity(fresh).await
     }
     async fn check(&self) -> Result<()> {
         self.fuse.pass()?;

@@ -145,9 +145,12 @@ pub trait BlobStore: Send + Sync {
     /// those. Stores whose unfinished objects are listed have nothing to do.
     async fn abort_strays(&self, before: Timestamp) -> Result<u64>;
 
-    /// Gives the id that lies in the store; one that has none gets `fresh`. It stays with the objects when they are
-    /// copied elsewhere as a whole.
-    async fn identify(&self, fresh: Uuid) -> Result<Uuid>;
+    /// Gives the id that lies in the store, if there is one. It stays with the objects when they are copied elsewhere
+    /// as a whole.
+    async fn find_identity(&self) -> Result<Option<Uuid>>;
+
+    /// Gives a store its id, unless it has one; the one that it has then.
+    async fn ensure_identity(&self, fresh: Uuid) -> Result<Uuid>;
 
     /// Checks that the store can be written to.
     async fn check(&self) -> Result<()>;

@@ -377,7 +377,7 @@ async fn collect(
         ("untagged manifests deleted", "manifests_collected"),
         ("deleted manifests removed", "manifests_purged"),
         ("blob links removed", "links_removed"),
-        ("blobs deleted", "blobs_deleted"),
+        ("objects deleted", "blobs_deleted"),
         ("bytes freed", "freed_bytes"),
     ];
     let mut outcome = Outcome::object(lines, counts_json(&counts));
@@ -412,7 +412,7 @@ async fn collection_status(services: &Services) -> Result<Outcome> {
         ("reviews later", "reviews_waiting"),
         ("objects to delete", "objects_to_delete"),
         ("uploads in progress", "uploads_in_progress"),
-        ("blobs deleted so far", "blobs_deleted"),
+        ("objects deleted so far", "blobs_deleted"),
         ("bytes freed so far", "freed_bytes"),
         ("last collected", "last_at"),
     ];

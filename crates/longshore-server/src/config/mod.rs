@@ -156,8 +156,7 @@ impl Config {
         if let Some(path) = &sources.file {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
-            let file: Table =
-                text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
+            let file: Table = text.parse().map_err(|error| not_toml(path, &text, &error))?;
             merge_file(&mut table, file, path)?;
         }
         for setting in SETTINGS {
@@ -342,6 +341,12 @@ impl Config {
         }
         Ok(toml::to_string_pretty(&table)?)
     }
+}
+
+/// Says where a file is no TOML, without the line, which may hold a secret.
+fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+    anyhow!("{} is not valid TOML: line {line}: {}", path.display(), error.message())
 }
 
 /// Reads a list of networks.
@@ -541,6 +546,10 @@ mod tests {
 
     #[test]
     fn secrets_are_masked() {
+        for broken in ["[storage]\nsecret_access_key = hunter2", "[storage]\nsecret_access_key = \"hunter2"] {
+            let message = format!("{:#}", load(broken, &[], &[]).unwrap_err());
+            assert!(message.contains("line 2") && !message.contains("hunter2"), "{message}");
+        }
         let config = load("", &[("LONGSHORE_ADMIN_PASSWORD", "hunter2hunter2")], &[]).unwrap();
         assert!(config.print().unwrap().contains("********"));
         assert!(!config.print().unwrap().contains("hunter2"));

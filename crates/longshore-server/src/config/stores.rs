@@ -54,6 +54,18 @@ impl Database {
         self.url.is_empty()
     }
 
+    /// Where metadata is kept, for people: without password and parameters.
+    pub fn shown(&self) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("postgres", &self.url));
+        let rest = rest.split('?').next().unwrap_or_default();
+        match rest.rsplit_once('@') {
+            Some((user, place)) => {
+                format!("{scheme}://{}@{place}", user.split(':').next().unwrap_or_default())
+            }
+            None => format!("{scheme}://{rest}"),
+        }
+    }
+
     /// How PostgreSQL is reached; `None` for the embedded database.
     pub fn postgres(&self) -> Result<Option<PostgresOptions>> {
         if self.is_embedded() {
@@ -116,7 +128,7 @@ impl Storage {
                 .is_some_and(|text| longshore_api_common::origin::is_authority(text.trim_end_matches('/')));
             if !url.is_empty() && !is_good {
                 bail!(
-                    "{key}: {url:?} must be http:// or https:// with a host and perhaps a port, and no path"
+                    "{key}: must be http:// or https:// with a host and perhaps a port, without user and path"
                 );
             }
         }

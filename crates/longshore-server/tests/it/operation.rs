@@ -279,6 +279,22 @@ fn a_damaged_database_is_refused_at_start() {
 }
 
 #[test]
+fn a_blob_folder_that_is_missing_is_noticed() {
+    let mut server = Server::embedded();
+    server.push_blob(&user("alice"), "alice/app", b"x");
+    assert!(server.stop().success());
+    let (blobs, gone) = (server.data().join("blobs"), server.data().join("gone"));
+    std::fs::rename(&blobs, &gone).unwrap();
+    let refused = run(&["serve", "--listen", "127.0.0.1:0", "--data", server.data().to_str().unwrap()], &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("mount what is missing"), "{}", text(&refused.stderr));
+    std::fs::remove_dir_all(&blobs).unwrap();
+    std::fs::rename(gone, blobs).unwrap();
+    server.start_again();
+    server.get(&format!("/v2/alice/app/blobs/{}", digest_of("x")), &user("alice")).expect(200);
+}
+
+#[test]
 fn damaged_blobs_are_reported_and_never_served_as_whole() {
     let server = Server::embedded();
     let alice = user("alice");

@@ -184,17 +184,28 @@ impl BlobStore for ObjectBlobs {
         }
     }
 
-    async fn identify(&self, fresh: Uuid) -> Result<Uuid> {
+    async fn find_identity(&self) -> Result<Option<Uuid>> {
+        let client = &self.client;
+        let path = layout::identity_path(&client.prefix);
+        let found = match client.objects.get(&path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(store_error(error)),
+        };
+        let text = found.bytes().await.map_err(store_error)?;
+        let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+        id.map(Some).ok_or_else(|| Error::internal(format!("the object {path} should hold an id")))
+    }
+
+    async fn ensure_identity(&self, fresh: Uuid) -> Result<Uuid> {
         let client = &self.client;
         let path = layout::identity_path(&client.prefix);
         let put = client.objects.put_opts(&path, fresh.to_string().into(), PutOptions::from(PutMode::Create));
         match put.await {
             Ok(_) => Ok(fresh),
             Err(object_store::Error::AlreadyExists { .. }) => {
-                let text = client.objects.get(&path).await.map_err(store_error)?;
-                let text = text.bytes().await.map_err(store_error)?;
-                let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-                id.ok_or_else(|| Error::internal(format!("the object {path} should hold an id")))
+                let found = self.find_identity().await?;
+                found.ok_or_else(|| Error::internal("the store's id was removed just now"))
             }
             Err(error) => Err(store_error(error)),
         }
