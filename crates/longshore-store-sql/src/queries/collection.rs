@@ -259,10 +259,13 @@ impl CollectionRecords for SqlTx<'_> {
             values![repository.0, blob.0],
         )
         .await?;
-        let size_bytes =
-            self.one("SELECT size_bytes FROM blobs WHERE id = $1", values![blob.0], |row| row.int(0)).await?;
-        let namespace = self.namespace_of(repository).await?;
-        self.add_usage(namespace, UsageKind::LinkedBytes, -size_bytes, at).await?;
+        self.execute(
+            "INSERT INTO usage_changes (namespace_id, kind, amount, at)
+             SELECT r.namespace_id, $1, -b.size_bytes, $2 FROM repositories r CROSS JOIN blobs b
+             WHERE r.id = $3 AND b.id = $4",
+            values![UsageKind::LinkedBytes.as_str(), at, repository.0, blob.0],
+        )
+        .await?;
         self.enqueue_review(Review::Blob(blob), at).await
     }
 
