@@ -182,10 +182,29 @@ impl Error {
         Self::Internal(source.into())
     }
 
+    /// Gives the cause, for the log; without one, what the client is told.
+    pub fn cause(&self) -> String {
+        self.source().map_or_else(|| self.to_string(), ToString::to_string)
+    }
+
     /// Tells whether the fault is the registry's own, to be logged with its cause.
     pub fn is_fault(&self) -> bool {
         matches!(self, Self::StorageFull(_) | Self::Unavailable(_) | Self::Internal(_))
     }
+}
+
+/// Gives an error with its causes in one line, for the log. Some errors repeat their causes themselves.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        next = error.source();
+    }
+    text
 }
 
 /// Why a caller is not signed in.

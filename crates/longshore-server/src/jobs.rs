@@ -65,7 +65,7 @@ fn every<F>(
                 () = tokio::time::sleep(period) => {}
             }
             if let Err(error) = job(Arc::clone(&services)).await {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                let cause = error.cause();
                 tracing::error!(job = name, error = %error, cause, "a job failed; it is tried again next time");
             }
         }

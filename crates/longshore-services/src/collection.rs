@@ -88,19 +88,19 @@ impl Services {
     /// # Errors
     /// Those of the stores; what was done stays done.
     pub async fn collect_garbage(&self) -> Result<CollectionCounts> {
-        let mut counts = CollectionCounts::default();
-        if !self.take_lease(Job::CollectGarbage).await? {
-            return Ok(counts);
-        }
-        let collected = self.collect_all(&mut counts).await;
-        if counts.is_something() {
-            let input = (counts.clone(), self.clock.now());
-            self.metadata
-                .write(input, |tx, (counts, now)| Box::pin(tx.add_collection_counts(counts, *now)))
-                .await?;
-        }
-        let released = self.release_lease(Job::CollectGarbage).await;
-        collected.and(released).map(|()| counts)
+        let work = async {
+            let mut counts = CollectionCounts::default();
+            let collected = self.collect_all(&mut counts).await;
+            // What was done counts, also when the rest failed.
+            if counts.is_something() {
+                let input = (counts.clone(), self.clock.now());
+                self.metadata
+                    .write(input, |tx, (counts, now)| Box::pin(tx.add_collection_counts(counts, *now)))
+                    .await?;
+            }
+            collected.map(|()| counts)
+        };
+        Ok(self.alone(Job::CollectGarbage, work).await?.unwrap_or_default())
     }
 
     /// Runs a collection now, or counts what one would do. `on_progress` is told the counts so far.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use longshore_domain::error::chain;
 use longshore_domain::ports::metadata::{Metadata, Work};
 use longshore_domain::{Error, Result};
 use rustls::pki_types::CertificateDer;
@@ -180,15 +181,11 @@ async fn watch_epoch(shared: Arc<Shared>, pool: Pool, stop: CancellationToken) {
             }
             Ok(Err(error)) if !failing => {
                 failing = true;
-                tracing::warn!(cause = cause(&error), "the database does not answer; nothing is remembered");
+                tracing::warn!(cause = error.cause(), "the database does not answer; nothing is remembered");
             }
             Ok(Err(_)) | Err(_) => {}
         }
     }
-}
-
-fn cause(error: &Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn invalid(reason: String) -> Error {
@@ -290,20 +287,6 @@ async fn connection(pool: &Pool) -> Result<Object> {
     })
 }
 
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let cause = error.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-        next = error.source();
-    }
-    text
-}
-
 async fn check_server(client: &Object) -> Result<()> {
     let setting = async |name: &str| -> Result<String> {
         let row = client.query_one(&format!("SHOW {name}"), &[]).await.map_err(driver_error)?;
@@ -378,7 +361,7 @@ impl Shared {
                     if number >= attempts || began_at.elapsed() > RETRY_TIME {
                         return Err(error);
                     }
-                    tracing::debug!(number, cause = cause(&error), "a unit of work is tried again");
+                    tracing::debug!(number, cause = error.cause(), "a unit of work is tried again");
                     self.pause(number).await;
                     number += 1;
                 }

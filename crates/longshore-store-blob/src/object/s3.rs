@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::error::chain;
 use longshore_domain::{Error, Result};
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::{HttpRequest, HttpRequestBody};
@@ -119,7 +120,7 @@ impl Direct {
         digest: Option<&[u8; 32]>,
     ) -> Result<Response, String> {
         let mut headers =
-            self.signed(Method::PUT, url, headers, digest).await.map_err(|error| cause(&error))?;
+            self.signed(Method::PUT, url, headers, digest).await.map_err(|error| error.cause())?;
         headers.insert(CONTENT_LENGTH, HeaderValue::from(content.length()));
         let timeout =
             self.patience.request + Duration::from_secs(content.length() / SLOWEST_BYTES_PER_SECOND);
@@ -253,21 +254,6 @@ async fn error_text(response: Response) -> String {
     }
     text.truncate(ERROR_LIMIT_BYTES);
     String::from_utf8_lossy(&text).into_owned()
-}
-
-fn cause(error: &Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text = format!("{text}: {error}");
-        next = error.source();
-    }
-    text
 }
 
 /// The headers that ask for server-side encryption.
