@@ -6,13 +6,14 @@
 
 use jiff::Timestamp;
 use longshore_domain::credential::Principal;
-use longshore_domain::event::EventAction;
+use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::policy::UntaggedManifests;
+use longshore_domain::policy::{CollectionPolicy, UntaggedManifests};
 use longshore_domain::ports::blobs::Unneeded;
 use longshore_domain::ports::metadata::{
-    Backlog, CollectionCounts, LinkReview, ManifestId, ManifestReview, Review, Tx,
+    Backlog, BlobId, CollectionCounts, LinkReview, ManifestId, ManifestReview, Review, Tx,
 };
+use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 use std::time::Duration;
 
@@ -209,31 +210,16 @@ impl Services {
     }
 
     async fn review_due(&self, counts: &mut CollectionCounts) -> Result<bool> {
-        let policy = self.settings.collection;
-        let now = self.clock.now();
-        // A template of the event for each manifest that the policy deletes.
+        // The event's template: each manifest that the policy deletes gets one of its own.
         let event = self.event(&Principal::Operator, None, EventAction::ManifestCollected, "", []);
+        let round = Round { policy: self.settings.collection, now: self.clock.now(), event };
         let (reviewed, done) = self
             .metadata
-            .write((policy, now, self.batch()?, event), |tx, (policy, now, size, event)| {
+            .write((round, self.batch()?), |tx, (round, size)| {
                 Box::pin(async move {
-                    let mut done = CollectionCounts::default();
-                    let due = tx.claim_due_reviews(*now, *size).await?;
-                    let mut reviewed = 0;
-                    for review in &due {
-                        reviewed += 1;
-                        tx.hold_reviewed(*review).await?;
-                        let verdict = judge(tx, *review, policy, *now, *size, &mut done, event).await?;
-                        match verdict {
-                            Some(at) => tx.postpone_review(*review, at).await?,
-                            None => tx.delete_review(*review).await?,
-                        }
-                        // Taking a part of a repository away is much work; the rest stays due.
-                        if matches!(review, Review::Repository(_)) {
-                            break;
-                        }
-                    }
-                    Ok((reviewed, done))
+                    let due = tx.take_due_reviews(round.now, *size).await?;
+                    let done = round.settle(tx, &due, *size).await?;
+                    Ok((due.len(), done))
                 })
             })
             .await?;
@@ -302,11 +288,12 @@ impl Services {
                                 }
                             }
                             Review::Link(repository, blob) => {
-                                let review = tx.find_link_review(repository, blob).await?;
-                                if review.is_some_and(|review| {
-                                    judge_link(&review, policy.undo, *now) == Verdict::Purge
-                                }) {
-                                    counts.links_removed += 1;
+                                for review in tx.find_link_reviews(&[(repository, blob)]).await? {
+                                    if review.is_some_and(|review| {
+                                        judge_link(&review, policy.undo, *now) == Verdict::Purge
+                                    }) {
+                                        counts.links_removed += 1;
+                                    }
                                 }
                             }
                             Review::Repository(_) | Review::Blob(_) => {}
@@ -322,64 +309,105 @@ impl Services {
     }
 }
 
-/// Decides one review and carries the decision out; returns when to look again, if at all.
-async fn judge(
-    tx: &mut dyn Tx,
-    review: Review,
-    policy: &longshore_domain::policy::CollectionPolicy,
+/// What all reviews of one transaction are judged by.
+struct Round {
+    policy: CollectionPolicy,
     now: Timestamp,
-    size: PageSize,
-    done: &mut CollectionCounts,
-    event: &longshore_domain::event::NewEvent,
-) -> Result<Option<Timestamp>> {
-    match review {
-        Review::Repository(id) => match tx.find_repository_deletion(id).await? {
-            None => Ok(None),
-            Some(deleted_at) if later(deleted_at, policy.undo) > now => {
-                Ok(Some(later(deleted_at, policy.undo)))
-            }
-            Some(_) => {
-                let size = size.min(PageSize::clamped(REPOSITORY_STEP)?);
-                Ok((!tx.purge_repository(id, size, now).await?).then_some(now))
-            }
-        },
-        Review::Manifest(id) => {
-            let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(None) };
-            match judge_manifest(&manifest, policy.undo, policy.untagged, now) {
-                Verdict::Keep => Ok(None),
-                Verdict::WaitUntil(at) => Ok(Some(at)),
-                Verdict::Delete => {
-                    tx.delete_manifest(id, now).await?;
-                    done.manifests_collected += 1;
-                    let mut event = event.clone();
-                    event.subject = format!("repository {}", manifest.repository.0);
-                    event.data.insert("digest", manifest.digest.to_string());
-                    tx.record_event(&event).await?;
-                    Ok(Some(later(now, policy.undo)))
-                }
-                Verdict::Purge => {
-                    tx.purge_manifest(id, now).await?;
-                    done.manifests_purged += 1;
-                    Ok(None)
-                }
+    event: NewEvent,
+}
+
+impl Round {
+    /// Decides reviews that were taken out of the queue and carries the decisions out.
+    async fn settle(&self, tx: &mut dyn Tx, due: &[Review], size: PageSize) -> Result<CollectionCounts> {
+        let mut done = CollectionCounts::default();
+        let (mut repositories, mut manifests, mut links, mut blobs) = (vec![], vec![], vec![], vec![]);
+        for review in due {
+            match *review {
+                Review::Repository(id) => repositories.push(id),
+                Review::Manifest(id) => manifests.push(id),
+                Review::Link(repository, blob) => links.push((repository, blob)),
+                Review::Blob(id) => blobs.push(id),
             }
         }
-        Review::Link(repository, blob) => {
-            let Some(link) = tx.find_link_review(repository, blob).await? else { return Ok(None) };
-            match judge_link(&link, policy.undo, now) {
-                Verdict::Keep => Ok(None),
-                Verdict::WaitUntil(at) => Ok(Some(at)),
-                Verdict::Delete | Verdict::Purge => {
-                    tx.purge_link(repository, blob, now).await?;
-                    done.links_removed += 1;
-                    Ok(None)
-                }
+        // In one order everywhere, so that two transactions do not wait for each other.
+        manifests.sort_unstable();
+        links.sort_unstable();
+        blobs.sort_unstable();
+        for id in manifests {
+            self.settle_manifest(tx, id, &mut done).await?;
+        }
+        self.settle_links(tx, &links, &mut done).await?;
+        tx.bury_blobs(&blobs, self.now).await?;
+        // Taking a part of a repository away is much work: one at a time.
+        if let Some(id) = repositories.pop() {
+            self.settle_repository(tx, id, size).await?;
+        }
+        for id in repositories {
+            tx.enqueue_review(Review::Repository(id), self.now).await?;
+        }
+        Ok(done)
+    }
+
+    async fn settle_repository(&self, tx: &mut dyn Tx, id: RepositoryId, size: PageSize) -> Result<()> {
+        let Some(deleted_at) = tx.find_repository_deletion(id).await? else { return Ok(()) };
+        let restorable_until = later(deleted_at, self.policy.undo);
+        if restorable_until > self.now {
+            return tx.enqueue_review(Review::Repository(id), restorable_until).await;
+        }
+        let size = size.min(PageSize::clamped(REPOSITORY_STEP)?);
+        match tx.purge_repository(id, size, self.now).await? {
+            true => Ok(()),
+            false => tx.enqueue_review(Review::Repository(id), self.now).await,
+        }
+    }
+
+    async fn settle_manifest(
+        &self,
+        tx: &mut dyn Tx,
+        id: ManifestId,
+        done: &mut CollectionCounts,
+    ) -> Result<()> {
+        tx.hold_reviewed_manifest(id).await?;
+        let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(()) };
+        match judge_manifest(&manifest, self.policy.undo, self.policy.untagged, self.now) {
+            Verdict::Keep => Ok(()),
+            Verdict::WaitUntil(at) => tx.enqueue_review(Review::Manifest(id), at).await,
+            Verdict::Delete => {
+                tx.delete_manifest(id, self.now).await?;
+                done.manifests_collected += 1;
+                let mut event = self.event.clone();
+                event.subject = format!("repository {}", manifest.repository.0);
+                event.data.insert("digest", manifest.digest.to_string());
+                tx.record_event(&event).await?;
+                tx.enqueue_review(Review::Manifest(id), later(self.now, self.policy.undo)).await
+            }
+            Verdict::Purge => {
+                done.manifests_purged += 1;
+                tx.purge_manifest(id, self.now).await
             }
         }
-        Review::Blob(id) => {
-            tx.bury_blob(id, now).await?;
-            Ok(None)
+    }
+
+    async fn settle_links(
+        &self,
+        tx: &mut dyn Tx,
+        links: &[(RepositoryId, BlobId)],
+        done: &mut CollectionCounts,
+    ) -> Result<()> {
+        tx.hold_links(links).await?;
+        let mut unneeded = Vec::new();
+        for (link, state) in links.iter().zip(tx.find_link_reviews(links).await?) {
+            match state.map(|state| judge_link(&state, self.policy.undo, self.now)) {
+                None | Some(Verdict::Keep) => {}
+                Some(Verdict::WaitUntil(at)) => {
+                    tx.enqueue_review(Review::Link(link.0, link.1), at).await?;
+                }
+                Some(Verdict::Delete | Verdict::Purge) => unneeded.push(*link),
+            }
         }
+        tx.purge_links(&unneeded, self.now).await?;
+        done.links_removed += unneeded.len() as u64;
+        Ok(())
     }
 }
 
@@ -426,7 +454,7 @@ mod tests {
 
     fn manifest() -> ManifestReview {
         ManifestReview {
-            repository: longshore_domain::repository::RepositoryId(1),
+            repository: RepositoryId(1),
             digest: longshore_domain::digest::Digest::of(longshore_domain::digest::Algorithm::Sha256, b""),
             deleted_at: None,
             lease_until: at(50),

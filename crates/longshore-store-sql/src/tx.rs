@@ -91,6 +91,12 @@ macro_rules! values {
 }
 pub(crate) use values;
 
+/// Makes one of the sets of values of a statement that runs once for each.
+macro_rules! row {
+    ($($value:expr),* $(,)?) => { vec![$($crate::tx::Value::from($value)),*] };
+}
+pub(crate) use row;
+
 /// A row that a statement gave.
 pub(crate) enum Row<'r> {
     Lite(&'r rusqlite::Row<'r>),
@@ -219,19 +225,19 @@ impl<'c> SqlTx<'c> {
         }
     }
 
-    /// Runs a statement that always gives one row once for each set of values, without waiting for an answer before the
-    /// next is sent, and maps the rows in order.
-    pub(crate) async fn one_each<T>(
+    /// Runs a statement once for each set of values, without waiting for an answer before the next is sent, and maps
+    /// the first row that each gives, in order.
+    pub(crate) async fn first_each<T>(
         &mut self,
         sql: &'static str,
         rows: &[Vec<Value>],
         map: fn(&Row<'_>) -> Result<T>,
-    ) -> Result<Vec<T>> {
+    ) -> Result<Vec<Option<T>>> {
         let mut answers = Vec::with_capacity(rows.len());
         match &mut self.engine {
             Engine::Lite(connection) => {
                 for values in rows {
-                    answers.extend(sqlite::query(connection, sql, values, map, 1)?);
+                    answers.push(sqlite::query(connection, sql, values, map, 1)?.pop());
                 }
             }
             Engine::Pg { client, failure } => {
@@ -239,15 +245,23 @@ impl<'c> SqlTx<'c> {
                     let sent = batch.iter().map(|values| postgres::query(client, sql, values));
                     let sent = futures::future::try_join_all(sent).await;
                     for found in sent.map_err(|error| failed(error, failure))? {
-                        answers.extend(found.first().map(|row| map(&Row::Pg(row))).transpose()?);
+                        answers.push(found.first().map(|row| map(&Row::Pg(row))).transpose()?);
                     }
                 }
             }
         }
-        match answers.len() == rows.len() {
-            true => Ok(answers),
-            false => Err(Error::internal(format!("not always a row from: {sql}"))),
-        }
+        Ok(answers)
+    }
+
+    /// Like [`Self::first_each`], of a statement that always gives a row.
+    pub(crate) async fn one_each<T>(
+        &mut self,
+        sql: &'static str,
+        rows: &[Vec<Value>],
+        map: fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let found: Option<Vec<T>> = self.first_each(sql, rows, map).await?.into_iter().collect();
+        found.ok_or_else(|| Error::internal(format!("not always a row from: {sql}")))
     }
 
     /// Runs a statement and maps all its rows.

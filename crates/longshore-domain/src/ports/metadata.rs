@@ -782,14 +782,8 @@ pub trait CollectionRecords {
     async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()>;
     /// Lists reviews that are due, at most `size`.
     async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
-    /// Takes reviews that are due, at most `size`, for this unit of work alone.
-    async fn claim_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
-    /// Keeps others from changing or newly needing what is under review.
-    async fn hold_reviewed(&mut self, review: Review) -> Result<()>;
-    /// Puts a review off.
-    async fn postpone_review(&mut self, review: Review, at: Timestamp) -> Result<()>;
-    /// Ends a review.
-    async fn delete_review(&mut self, review: Review) -> Result<()>;
+    /// Takes reviews that are due out of the queue, at most `size`. What is not settled must be asked for again.
+    async fn take_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
     /// Asks for a review, now, of manifests that have no tag; numbers after `after`, at most `size`. Returns the last number looked at.
     async fn enqueue_untagged_manifests(
         &mut self,
@@ -797,20 +791,23 @@ pub trait CollectionRecords {
         size: PageSize,
         at: Timestamp,
     ) -> Result<Option<ManifestId>>;
+    /// Keeps others from changing or newly needing a manifest.
+    async fn hold_reviewed_manifest(&mut self, id: ManifestId) -> Result<()>;
     /// Loads what a manifest's review decides on.
     async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>>;
     /// Removes a manifest's record and asks for reviews of its blobs' links, its children and its referrers.
     async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()>;
-    /// Loads what a link's review decides on.
-    async fn find_link_review(
+    /// Keeps others from changing or newly needing links.
+    async fn hold_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()>;
+    /// Loads what the reviews of links decide on, in order.
+    async fn find_link_reviews(
         &mut self,
-        repository: RepositoryId,
-        blob: BlobId,
-    ) -> Result<Option<LinkReview>>;
-    /// Removes a link and asks for a review of the blob.
-    async fn purge_link(&mut self, repository: RepositoryId, blob: BlobId, at: Timestamp) -> Result<()>;
-    /// Turns a blob without links into a tombstone; false when it has links or is gone.
-    async fn bury_blob(&mut self, id: BlobId, at: Timestamp) -> Result<bool>;
+        links: &[(RepositoryId, BlobId)],
+    ) -> Result<Vec<Option<LinkReview>>>;
+    /// Removes links and asks for reviews of their blobs.
+    async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()>;
+    /// Turns those of the blobs that have no links into tombstones.
+    async fn bury_blobs(&mut self, ids: &[BlobId], at: Timestamp) -> Result<()>;
     /// Takes a deleted repository apart, at most `size` records of each kind; true when nothing of it is left.
     async fn purge_repository(&mut self, id: RepositoryId, size: PageSize, at: Timestamp) -> Result<bool>;
     /// Says when a deleted repository was deleted; `None` when it is not deleted or gone.

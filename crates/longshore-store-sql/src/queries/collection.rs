@@ -13,7 +13,10 @@ use longshore_domain::ports::metadata::{
 use longshore_domain::repository::RepositoryId;
 use uuid::Uuid;
 
-use crate::tx::{Row, SqlTx, Value, values};
+use crate::tx::{Row, SqlTx, Value, row, values};
+
+const CREATE_TOMBSTONE: &str =
+    "INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at) VALUES ($1, $2, $3, $4)";
 
 /// The stored form of a review: kind, scope, subject.
 fn key(review: Review) -> (&'static str, i64, i64) {
@@ -23,6 +26,10 @@ fn key(review: Review) -> (&'static str, i64, i64) {
         Review::Link(repository, blob) => ("link", repository.0, blob.0),
         Review::Blob(id) => ("blob", 0, id.0),
     }
+}
+
+fn keys(links: &[(RepositoryId, BlobId)]) -> Vec<Vec<Value>> {
+    links.iter().map(|(repository, blob)| row![repository.0, blob.0]).collect()
 }
 
 fn review(row: &Row<'_>) -> Result<Review> {
@@ -58,6 +65,27 @@ fn tombstone(row: &Row<'_>) -> Result<Tombstone> {
 }
 
 impl SqlTx<'_> {
+    async fn enqueue_reviews(
+        &mut self,
+        reviews: impl IntoIterator<Item = Review> + Send,
+        at: Timestamp,
+    ) -> Result<()> {
+        let rows: Vec<_> = reviews
+            .into_iter()
+            .map(|review| {
+                let (kind, scope, subject) = key(review);
+                row![kind, scope, subject, at]
+            })
+            .collect();
+        self.execute_each(
+            "INSERT INTO reviews (kind, scope_id, subject_id, due_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (kind, scope_id, subject_id) DO UPDATE SET due_at = excluded.due_at
+             WHERE reviews.due_at > excluded.due_at",
+            &rows,
+        )
+        .await
+    }
+
     async fn namespace_of(&mut self, repository: RepositoryId) -> Result<AccountId> {
         self.one("SELECT namespace_id FROM repositories WHERE id = $1", values![repository.0], |row| {
             row.int(0)
@@ -70,15 +98,7 @@ impl SqlTx<'_> {
 #[async_trait]
 impl CollectionRecords for SqlTx<'_> {
     async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()> {
-        let (kind, scope, subject) = key(review);
-        self.execute(
-            "INSERT INTO reviews (kind, scope_id, subject_id, due_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (kind, scope_id, subject_id) DO UPDATE SET due_at = excluded.due_at
-             WHERE reviews.due_at > excluded.due_at",
-            values![kind, scope, subject, at],
-        )
-        .await
-        .map(|_| ())
+        self.enqueue_reviews([review], at).await
     }
 
     async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>> {
@@ -90,56 +110,16 @@ impl CollectionRecords for SqlTx<'_> {
         .await
     }
 
-    async fn claim_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>> {
+    async fn take_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>> {
         self.all(
-            "SELECT kind, scope_id, subject_id FROM reviews WHERE due_at <= $1 ORDER BY due_at LIMIT $2
-             FOR UPDATE SKIP LOCKED",
+            "DELETE FROM reviews WHERE (kind, scope_id, subject_id) IN (
+                 SELECT kind, scope_id, subject_id FROM reviews WHERE due_at <= $1 ORDER BY due_at LIMIT $2
+                 FOR UPDATE SKIP LOCKED)
+             RETURNING kind, scope_id, subject_id",
             values![now, size.get()],
             review,
         )
         .await
-    }
-
-    async fn hold_reviewed(&mut self, review: Review) -> Result<()> {
-        match review {
-            Review::Manifest(id) => {
-                self.first("SELECT id FROM manifests WHERE id = $1 FOR UPDATE", values![id.0], |row| {
-                    row.int(0)
-                })
-                .await?;
-            }
-            Review::Link(repository, blob) => {
-                self.first(
-                    "SELECT blob_id FROM blob_links WHERE repository_id = $1 AND blob_id = $2 FOR UPDATE",
-                    values![repository.0, blob.0],
-                    |row| row.int(0),
-                )
-                .await?;
-            }
-            // Foreign keys keep what refers to them.
-            Review::Repository(_) | Review::Blob(_) => {}
-        }
-        Ok(())
-    }
-
-    async fn postpone_review(&mut self, review: Review, at: Timestamp) -> Result<()> {
-        let (kind, scope, subject) = key(review);
-        self.execute(
-            "UPDATE reviews SET due_at = $1 WHERE kind = $2 AND scope_id = $3 AND subject_id = $4",
-            values![at, kind, scope, subject],
-        )
-        .await
-        .map(|_| ())
-    }
-
-    async fn delete_review(&mut self, review: Review) -> Result<()> {
-        let (kind, scope, subject) = key(review);
-        self.execute(
-            "DELETE FROM reviews WHERE kind = $1 AND scope_id = $2 AND subject_id = $3",
-            values![kind, scope, subject],
-        )
-        .await
-        .map(|_| ())
     }
 
     async fn enqueue_untagged_manifests(
@@ -156,12 +136,14 @@ impl CollectionRecords for SqlTx<'_> {
                 |row| Ok((ManifestId(row.int(0)?), row.truth(1)?)),
             )
             .await?;
-        for (id, is_tagged) in &looked_at {
-            if !is_tagged {
-                self.enqueue_review(Review::Manifest(*id), at).await?;
-            }
-        }
+        let untagged = looked_at.iter().filter(|(_, is_tagged)| !is_tagged);
+        self.enqueue_reviews(untagged.map(|(id, _)| Review::Manifest(*id)), at).await?;
         Ok(looked_at.last().map(|(id, _)| *id))
+    }
+
+    async fn hold_reviewed_manifest(&mut self, id: ManifestId) -> Result<()> {
+        let held = "SELECT id FROM manifests WHERE id = $1 FOR UPDATE";
+        self.first(held, values![id.0], |row| row.int(0)).await.map(|_| ())
     }
 
     async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>> {
@@ -206,9 +188,7 @@ impl CollectionRecords for SqlTx<'_> {
                 |row| Ok(BlobId(row.int(0)?)),
             )
             .await?;
-        for blob in blobs {
-            self.enqueue_review(Review::Link(repository, blob), at).await?;
-        }
+        self.enqueue_reviews(blobs.into_iter().map(|blob| Review::Link(repository, blob)), at).await?;
         let children = self
             .all(
                 "DELETE FROM manifest_children WHERE parent_id = $1 RETURNING child_id",
@@ -216,9 +196,8 @@ impl CollectionRecords for SqlTx<'_> {
                 |row| row.optional_int(0),
             )
             .await?;
-        for child in children.into_iter().flatten() {
-            self.enqueue_review(Review::Manifest(ManifestId(child)), at).await?;
-        }
+        let children = children.into_iter().flatten();
+        self.enqueue_reviews(children.map(|child| Review::Manifest(ManifestId(child))), at).await?;
         self.execute(
             "INSERT INTO reviews (kind, scope_id, subject_id, due_at)
              SELECT 'manifest', 0, r.id, $1 FROM manifests r
@@ -232,16 +211,25 @@ impl CollectionRecords for SqlTx<'_> {
         self.add_usage(namespace, UsageKind::ManifestBytes, -size_bytes, at).await
     }
 
-    async fn find_link_review(
+    async fn hold_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()> {
+        self.first_each(
+            "SELECT blob_id FROM blob_links WHERE repository_id = $1 AND blob_id = $2 FOR UPDATE",
+            &keys(links),
+            |row| row.int(0),
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_link_reviews(
         &mut self,
-        repository: RepositoryId,
-        blob: BlobId,
-    ) -> Result<Option<LinkReview>> {
-        self.first(
+        links: &[(RepositoryId, BlobId)],
+    ) -> Result<Vec<Option<LinkReview>>> {
+        self.first_each(
             "SELECT l.hidden_at, l.lease_until, EXISTS (SELECT 1 FROM manifest_blobs e
                  WHERE e.repository_id = l.repository_id AND e.blob_id = l.blob_id)
              FROM blob_links l WHERE l.repository_id = $1 AND l.blob_id = $2",
-            values![repository.0, blob.0],
+            &keys(links),
             |row| {
                 Ok(LinkReview {
                     hidden_at: row.optional_time(0)?,
@@ -253,35 +241,39 @@ impl CollectionRecords for SqlTx<'_> {
         .await
     }
 
-    async fn purge_link(&mut self, repository: RepositoryId, blob: BlobId, at: Timestamp) -> Result<()> {
-        self.execute(
-            "DELETE FROM blob_links WHERE repository_id = $1 AND blob_id = $2",
-            values![repository.0, blob.0],
-        )
-        .await?;
-        self.execute(
+    async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()> {
+        self.execute_each("DELETE FROM blob_links WHERE repository_id = $1 AND blob_id = $2", &keys(links))
+            .await?;
+        let changes: Vec<_> = links
+            .iter()
+            .map(|(repository, blob)| row![UsageKind::LinkedBytes.as_str(), at, repository.0, blob.0])
+            .collect();
+        self.execute_each(
             "INSERT INTO usage_changes (namespace_id, kind, amount, at)
              SELECT r.namespace_id, $1, -b.size_bytes, $2 FROM repositories r CROSS JOIN blobs b
              WHERE r.id = $3 AND b.id = $4",
-            values![UsageKind::LinkedBytes.as_str(), at, repository.0, blob.0],
+            &changes,
         )
         .await?;
-        self.enqueue_review(Review::Blob(blob), at).await
+        self.enqueue_reviews(links.iter().map(|(_, blob)| Review::Blob(*blob)), at).await
     }
 
-    async fn bury_blob(&mut self, id: BlobId, at: Timestamp) -> Result<bool> {
+    async fn bury_blobs(&mut self, ids: &[BlobId], at: Timestamp) -> Result<()> {
+        let rows: Vec<_> = ids.iter().map(|id| row![id.0]).collect();
         let buried = self
-            .first(
+            .first_each(
                 "DELETE FROM blobs WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.blob_id = blobs.id)
                  RETURNING storage_key, size_bytes",
-                values![id.0],
+                &rows,
                 |row| Ok((StorageKey(row.uuid(0)?), row.size(1)?)),
             )
             .await?;
-        match buried {
-            Some((key, size_bytes)) => self.create_tombstone(key, &[], size_bytes, at).await.map(|()| true),
-            None => Ok(false),
-        }
+        let tombstones: Vec<_> = buried
+            .into_iter()
+            .flatten()
+            .map(|(key, size_bytes)| row![key.0, b"".as_slice(), size_bytes, at])
+            .collect();
+        self.execute_each(CREATE_TOMBSTONE, &tombstones).await
     }
 
     async fn purge_repository(&mut self, id: RepositoryId, size: PageSize, at: Timestamp) -> Result<bool> {
@@ -316,14 +308,12 @@ impl CollectionRecords for SqlTx<'_> {
         }
         let links = self
             .all(
-                "SELECT blob_id FROM blob_links WHERE repository_id = $1 LIMIT $2",
+                "SELECT repository_id, blob_id FROM blob_links WHERE repository_id = $1 LIMIT $2",
                 values![id.0, size.get()],
-                |row| Ok(BlobId(row.int(0)?)),
+                |row| Ok((RepositoryId(row.int(0)?), BlobId(row.int(1)?))),
             )
             .await?;
-        for blob in &links {
-            self.purge_link(id, *blob, at).await?;
-        }
+        self.purge_links(&links, at).await?;
         if !links.is_empty() {
             return Ok(false);
         }
@@ -356,12 +346,7 @@ impl CollectionRecords for SqlTx<'_> {
         size_bytes: u64,
         at: Timestamp,
     ) -> Result<()> {
-        self.execute(
-            "INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at) VALUES ($1, $2, $3, $4)",
-            values![key.0, store_state, size_bytes, at],
-        )
-        .await
-        .map(|_| ())
+        self.execute(CREATE_TOMBSTONE, values![key.0, store_state, size_bytes, at]).await.map(|_| ())
     }
 
     async fn list_tombstones(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Tombstone>> {
@@ -390,7 +375,7 @@ impl CollectionRecords for SqlTx<'_> {
     }
 
     async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<()> {
-        let rows: Vec<Vec<Value>> = ids.iter().map(|id| vec![Value::from(*id)]).collect();
+        let rows: Vec<Vec<Value>> = ids.iter().map(|id| row![*id]).collect();
         self.execute_each("DELETE FROM tombstones WHERE id = $1", &rows).await
     }
 

@@ -7,12 +7,12 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::ports::metadata::StrayRecords;
 
-use crate::tx::{SqlTx, Value, values};
+use crate::tx::{SqlTx, Value, row, values};
 
 #[async_trait]
 impl StrayRecords for SqlTx<'_> {
     async fn are_objects_known(&mut self, keys: &[StorageKey]) -> Result<Vec<bool>> {
-        let rows: Vec<Vec<Value>> = keys.iter().map(|key| vec![Value::from(key.0)]).collect();
+        let rows: Vec<Vec<Value>> = keys.iter().map(|key| row![key.0]).collect();
         self.one_each(
             "SELECT EXISTS (SELECT 1 FROM blobs WHERE storage_key = $1)
                  OR EXISTS (SELECT 1 FROM uploads WHERE storage_key = $1)
