@@ -1,0 +1,98 @@
+//! Users, organizations, their members, and settings of the registry itself.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::account::{Account, AccountId, AccountKind, Member, OrganizationRole};
+use crate::error::Result;
+use crate::name::Namespace;
+use crate::page::PageSize;
+
+/// An account to be created.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// Public id.
+    pub uuid: Uuid,
+    /// User or organization.
+    pub kind: AccountKind,
+    /// Name.
+    pub name: Namespace,
+    /// Password hash (PHC string); `None` for organizations.
+    pub password_hash: Option<String>,
+    /// Operator of the whole registry.
+    pub is_administrator: bool,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Users, organizations and their members.
+#[async_trait]
+pub trait AccountRecords {
+    /// Waits until no other unit of work changes accounts or members, and keeps others waiting: for decisions
+    /// over several of them, such as who is the last owner.
+    async fn hold_authority(&mut self) -> Result<()>;
+    /// Keeps others from creating repositories in an account's namespace.
+    async fn hold_account(&mut self, id: AccountId) -> Result<()>;
+    /// Creates an account.
+    ///
+    /// # Errors
+    /// `Exists` when the name is taken, also by a deleted account.
+    async fn create_account(&mut self, account: &NewAccount) -> Result<AccountId>;
+    /// Finds an account that is not deleted.
+    async fn find_account(&mut self, id: AccountId) -> Result<Option<Account>>;
+    /// Finds an account that is not deleted, by name.
+    async fn find_account_by_name(&mut self, name: &Namespace) -> Result<Option<Account>>;
+    /// Gives a user's password hash.
+    async fn find_password_hash(&mut self, id: AccountId) -> Result<Option<String>>;
+    /// Lists accounts of a kind by name, strictly after `after`; one more than `size` when more follow.
+    async fn list_accounts(
+        &mut self,
+        kind: AccountKind,
+        after: Option<&Namespace>,
+        size: PageSize,
+    ) -> Result<Vec<Account>>;
+    /// Switches an account on or off.
+    async fn set_account_active(&mut self, id: AccountId, is_active: bool) -> Result<()>;
+    /// Makes a user an administrator or ends that.
+    async fn set_administrator(&mut self, id: AccountId, is_administrator: bool) -> Result<()>;
+    /// Changes a user's password and voids all bearer and refresh tokens issued before.
+    async fn set_password_hash(&mut self, id: AccountId, password_hash: &str) -> Result<()>;
+    /// Deletes an account; its name stays taken.
+    async fn delete_account(&mut self, id: AccountId, at: Timestamp) -> Result<()>;
+    /// Counts administrators that are active.
+    async fn count_active_administrators(&mut self) -> Result<i64>;
+    /// Finds a user's role in an organization.
+    async fn find_role(
+        &mut self,
+        organization: AccountId,
+        user: AccountId,
+    ) -> Result<Option<OrganizationRole>>;
+    /// Adds a member or changes the role.
+    async fn put_member(
+        &mut self,
+        organization: AccountId,
+        user: AccountId,
+        role: OrganizationRole,
+        at: Timestamp,
+    ) -> Result<()>;
+    /// Removes a member; false when there was none.
+    async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool>;
+    /// Lists members by name, strictly after `after`; one more than `size` when more follow.
+    async fn list_members(
+        &mut self,
+        organization: AccountId,
+        after: Option<&Namespace>,
+        size: PageSize,
+    ) -> Result<Vec<Member>>;
+    /// Counts the owners of an organization.
+    async fn count_owners(&mut self, organization: AccountId) -> Result<i64>;
+    /// Finds an organization of which the user is the only owner.
+    async fn find_organization_owned_only_by(&mut self, user: AccountId) -> Result<Option<Namespace>>;
+    /// Says that who may do what has changed: see [`Metadata::authority_epoch`].
+    async fn advance_authority_epoch(&mut self) -> Result<()>;
+    /// Gives a named value of the registry itself.
+    async fn find_setting(&mut self, name: &str) -> Result<Option<String>>;
+    /// Sets a named value of the registry itself.
+    async fn put_setting(&mut self, name: &str, value: &str) -> Result<()>;
+}

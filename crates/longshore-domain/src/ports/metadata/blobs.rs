@@ -1,0 +1,98 @@
+//! Blobs and their links to repositories.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::page::PageSize;
+use crate::ports::blobs::StorageKey;
+use crate::ports::metadata::{Hold, Viewer};
+use crate::repository::{Repository, RepositoryId};
+
+/// Number of a blob in the metadata store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlobId(pub i64);
+
+/// A stored blob.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    /// Number in the metadata store.
+    pub id: BlobId,
+    /// Digest.
+    pub digest: Digest,
+    /// Size.
+    pub size_bytes: u64,
+    /// Where its bytes lie.
+    pub storage_key: StorageKey,
+}
+
+/// A blob as a repository sees it.
+#[derive(Clone, Debug)]
+pub struct LinkedBlob {
+    /// The blob.
+    pub blob: Blob,
+    /// Until when the link stays even if no manifest needs it.
+    pub lease_until: Timestamp,
+}
+
+/// Blobs, and the links through which repositories see them.
+#[async_trait]
+pub trait BlobRecords {
+    /// Finds a blob by digest, whoever may see it. For the registry's own use only.
+    async fn find_blob(&mut self, digest: &Digest) -> Result<Option<Blob>>;
+    /// Creates a blob.
+    async fn create_blob(
+        &mut self,
+        digest: &Digest,
+        size_bytes: u64,
+        store: &str,
+        key: StorageKey,
+        at: Timestamp,
+    ) -> Result<BlobId>;
+    /// Lets a blob's bytes lie elsewhere; false when they no longer lay at `from`.
+    async fn move_blob(&mut self, id: BlobId, from: StorageKey, store: &str, to: StorageKey) -> Result<bool>;
+    /// Finds a blob that the repository sees.
+    async fn find_linked_blob(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Option<LinkedBlob>>;
+    /// Finds a blob that the repository sees, and holds the link.
+    async fn hold_linked_blob(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+        hold: Hold,
+    ) -> Result<Option<LinkedBlob>>;
+    /// Lets the repository see a blob until `lease_until` at least; true when it did not see it before.
+    async fn put_blob_link(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+        lease_until: Timestamp,
+    ) -> Result<bool>;
+    /// Extends the lease of a link; false when the link is gone.
+    async fn extend_link_lease(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+        until: Timestamp,
+    ) -> Result<bool>;
+    /// Hides a blob from the repository; it is unlinked later.
+    async fn hide_blob_link(&mut self, repository: RepositoryId, blob: BlobId, at: Timestamp) -> Result<()>;
+    /// Finds a manifest in the repository, not deleted, that needs the blob.
+    async fn find_manifest_with_blob(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+    ) -> Result<Option<Digest>>;
+    /// Finds a repository that has a blob and that the viewer may see.
+    async fn find_repository_with_blob(
+        &mut self,
+        viewer: Viewer,
+        digest: &Digest,
+    ) -> Result<Option<Repository>>;
+    /// Lists all blobs by number, strictly after `after`, at most `size`.
+    async fn list_blobs(&mut self, after: BlobId, size: PageSize) -> Result<Vec<Blob>>;
+}

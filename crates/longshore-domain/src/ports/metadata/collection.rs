@@ -1,0 +1,172 @@
+//! Garbage collection: reviews, tombstones, leases of jobs.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::page::PageSize;
+use crate::ports::blobs::StorageKey;
+use crate::ports::metadata::{BlobId, ManifestId};
+use crate::repository::RepositoryId;
+
+/// Something to be reviewed by garbage collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Review {
+    /// A repository that was deleted.
+    Repository(RepositoryId),
+    /// A manifest.
+    Manifest(ManifestId),
+    /// A blob's link to a repository.
+    Link(RepositoryId, BlobId),
+    /// A blob.
+    Blob(BlobId),
+}
+
+/// State of a manifest that a review decides on.
+#[derive(Clone, Debug)]
+pub struct ManifestReview {
+    /// Where it is.
+    pub repository: RepositoryId,
+    /// Its digest.
+    pub digest: Digest,
+    /// When it was deleted.
+    pub deleted_at: Option<Timestamp>,
+    /// Until when it stays even if nothing needs it.
+    pub lease_until: Timestamp,
+    /// True when a tag points at it.
+    pub is_tagged: bool,
+    /// True when an index lists it, also a deleted one that can be restored.
+    pub has_parent: bool,
+    /// True when it refers to a manifest that is present.
+    pub has_present_subject: bool,
+}
+
+/// State of a link that a review decides on.
+#[derive(Clone, Debug)]
+pub struct LinkReview {
+    /// When it was hidden.
+    pub hidden_at: Option<Timestamp>,
+    /// Until when it stays even if nothing needs it.
+    pub lease_until: Timestamp,
+    /// True when a manifest needs it, also a deleted one that can be restored.
+    pub is_referenced: bool,
+}
+
+/// An object to be deleted from its store.
+#[derive(Clone, Debug)]
+pub struct Tombstone {
+    /// Number in the metadata store.
+    pub id: i64,
+    /// The object.
+    pub storage_key: StorageKey,
+    /// What the store needs to delete an unfinished object.
+    pub store_state: Vec<u8>,
+    /// Its size, as far as known.
+    pub size_bytes: u64,
+}
+
+/// A run of garbage collection, as reported.
+#[derive(Clone, Debug, Default)]
+pub struct CollectionCounts {
+    /// Uploads given up.
+    pub uploads_expired: u64,
+    /// Manifests deleted by policy.
+    pub manifests_collected: u64,
+    /// Deleted manifests whose undo window had ended.
+    pub manifests_purged: u64,
+    /// Links removed.
+    pub links_removed: u64,
+    /// Blobs whose bytes were deleted.
+    pub blobs_deleted: u64,
+    /// Bytes freed.
+    pub freed_bytes: u64,
+}
+
+/// Garbage collection: review queue, tombstones, leases of jobs.
+#[async_trait]
+pub trait CollectionRecords {
+    /// Asks for a review at or after a time; an earlier one that is asked for already stays.
+    async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()>;
+    /// Lists reviews that are due, at most `size`.
+    async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
+    /// Takes reviews that are due out of the queue, at most `size`. What is not settled must be asked for again.
+    async fn take_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
+    /// Asks for a review, now, of manifests that have no tag; numbers after `after`, at most `size`. Returns the last number looked at.
+    async fn enqueue_untagged_manifests(
+        &mut self,
+        after: ManifestId,
+        size: PageSize,
+        at: Timestamp,
+    ) -> Result<Option<ManifestId>>;
+    /// Keeps others from changing or newly needing a manifest.
+    async fn hold_reviewed_manifest(&mut self, id: ManifestId) -> Result<()>;
+    /// Loads what a manifest's review decides on.
+    async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>>;
+    /// Removes a manifest's record and asks for reviews of its blobs' links, its children and its referrers.
+    async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()>;
+    /// Keeps others from changing or newly needing links.
+    async fn hold_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()>;
+    /// Loads what the reviews of links decide on, in order.
+    async fn find_link_reviews(
+        &mut self,
+        links: &[(RepositoryId, BlobId)],
+    ) -> Result<Vec<Option<LinkReview>>>;
+    /// Removes links and asks for reviews of their blobs.
+    async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()>;
+    /// Turns those of the blobs that have no links into tombstones.
+    async fn bury_blobs(&mut self, ids: &[BlobId], at: Timestamp) -> Result<()>;
+    /// Takes a deleted repository apart, at most `size` records of each kind; true when nothing of it is left.
+    async fn purge_repository(&mut self, id: RepositoryId, size: PageSize, at: Timestamp) -> Result<bool>;
+    /// Says when a deleted repository was deleted; `None` when it is not deleted or gone.
+    async fn find_repository_deletion(&mut self, id: RepositoryId) -> Result<Option<Timestamp>>;
+    /// Creates a tombstone for an object that nothing needs.
+    async fn create_tombstone(
+        &mut self,
+        key: StorageKey,
+        store_state: &[u8],
+        size_bytes: u64,
+        at: Timestamp,
+    ) -> Result<()>;
+    /// Lists tombstones that are due, oldest first, at most `size`.
+    async fn list_tombstones(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Tombstone>>;
+    /// Takes tombstones that are due, oldest first, at most `size`; nobody else gets them before `until`.
+    async fn claim_tombstones(
+        &mut self,
+        now: Timestamp,
+        until: Timestamp,
+        size: PageSize,
+    ) -> Result<Vec<Tombstone>>;
+    /// Removes tombstones after their objects were deleted.
+    async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<()>;
+    /// Takes or renews a job's lease; false when another holder has it.
+    async fn take_lease(
+        &mut self,
+        name: &str,
+        holder: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool>;
+    /// Gives a job's lease back.
+    async fn release_lease(&mut self, name: &str, holder: Uuid) -> Result<()>;
+    /// Counts what waits: reviews, tombstones, uploads.
+    async fn count_collectable(&mut self, now: Timestamp) -> Result<Backlog>;
+    /// Adds to the totals of collection.
+    async fn add_collection_counts(&mut self, counts: &CollectionCounts, at: Timestamp) -> Result<()>;
+    /// Gives the totals of collection and when it last did something.
+    async fn collection_totals(&mut self) -> Result<(CollectionCounts, Option<Timestamp>)>;
+}
+
+/// What waits for garbage collection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Backlog {
+    /// Reviews that are due.
+    pub reviews_due: u64,
+    /// Reviews in the future.
+    pub reviews_waiting: u64,
+    /// Objects to be deleted.
+    pub tombstones: u64,
+    /// Uploads in progress.
+    pub uploads: u64,
+}

@@ -1,0 +1,58 @@
+//! Audit events and usage.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::account::AccountId;
+use crate::error::Result;
+use crate::event::{Event, NewEvent};
+use crate::page::PageSize;
+
+/// Audit events and usage.
+#[async_trait]
+pub trait EventRecords {
+    /// Appends an event.
+    async fn record_event(&mut self, event: &NewEvent) -> Result<()>;
+    /// Lists an account's events (or with `None` all), newest first, strictly before `before`; one more than `size` when more follow.
+    async fn list_events(
+        &mut self,
+        account: Option<AccountId>,
+        before: Option<i64>,
+        size: PageSize,
+    ) -> Result<Vec<Event>>;
+    /// Numbers events without gaps per account, at most `size`; returns how many.
+    async fn number_events(&mut self, size: PageSize) -> Result<u64>;
+    /// Appends a change of a namespace's usage.
+    async fn add_usage(
+        &mut self,
+        namespace: AccountId,
+        kind: UsageKind,
+        amount: i64,
+        at: Timestamp,
+    ) -> Result<()>;
+    /// Folds usage changes into totals, at most `size`; returns how many.
+    async fn fold_usage(&mut self, size: PageSize) -> Result<u64>;
+    /// Gives a namespace's usage by kind, folded or not.
+    async fn usage_of(&mut self, namespace: AccountId) -> Result<BTreeMap<String, i64>>;
+}
+
+/// What usage counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageKind {
+    /// Bytes of blobs linked into repositories of the namespace (a blob counts once per repository).
+    LinkedBytes,
+    /// Bytes of manifests.
+    ManifestBytes,
+}
+
+impl UsageKind {
+    /// Gives the stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LinkedBytes => "linked_bytes",
+            Self::ManifestBytes => "manifest_bytes",
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The metadata port: records of accounts, repositories, manifests, tags, blobs and uploads.
+//!
+//! The metadata store is the only truth about what exists and what is referenced.
+//! A use case runs as one unit of work in one transaction: see [`Metadata`] and its `write`.
+
+mod accounts;
+mod blobs;
+mod collection;
+mod events;
+mod manifests;
+mod repositories;
+mod sign_ins;
+mod strays;
+mod tags;
+mod tokens;
+mod uploads;
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::error::{Error, Result};
+
+pub use accounts::{AccountRecords, NewAccount};
+pub use blobs::{Blob, BlobId, BlobRecords, LinkedBlob};
+pub use collection::{
+    Backlog, CollectionCounts, CollectionRecords, LinkReview, ManifestReview, Review, Tombstone,
+};
+pub use events::{EventRecords, UsageKind};
+pub use manifests::{
+    ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
+};
+pub use repositories::{RepositoryRecords, Viewer};
+pub use sign_ins::{SignInFailures, SignInRecords};
+pub use strays::StrayRecords;
+pub use tags::{TagInterval, TagRecords};
+pub use tokens::{NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords};
+pub use uploads::UploadRecords;
+
+/// A future that a unit of work returns.
+pub type WorkFuture<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
+
+/// The untyped form of a unit of work, as adapters run it.
+pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> WorkFuture<'t, Box<dyn Any + Send>> + Send + Sync>;
+
+/// A unit of work over some input. It may run more than once, so it changes nothing but the transaction.
+pub type WorkFn<I, T> = for<'t> fn(&'t mut dyn Tx, &'t I) -> WorkFuture<'t, T>;
+
+/// Runs units of work against the metadata store.
+#[async_trait]
+pub trait Metadata: Send + Sync {
+    /// Runs work in one durable transaction. When the answer is `Ok`, the changes survive power loss.
+    async fn run_write(&self, work: Work) -> Result<Box<dyn Any + Send>>;
+
+    /// Runs look-ups by index on the caller's thread; each statement sees the newest state.
+    async fn run_look_up(&self, work: Work) -> Result<Box<dyn Any + Send>>;
+
+    /// Runs reads that may be long on a thread of their own, on one snapshot.
+    async fn run_read(&self, work: Work) -> Result<Box<dyn Any + Send>>;
+
+    /// Counts the changes to who may do what (accounts, members, tokens, visibility, deletion of
+    /// repositories). An answer derived from permissions may be kept as long as this stays the same.
+    fn authority_epoch(&self) -> u64;
+
+    /// Checks that the store answers.
+    async fn check(&self) -> Result<()>;
+
+    /// Checks the store's own structure and returns what is wrong with it, line by line.
+    async fn check_integrity(&self) -> Result<Vec<String>>;
+
+    /// Ends the store's work; later calls fail with `Unavailable`.
+    async fn close(&self);
+}
+
+fn untyped<I, T>(input: I, work: WorkFn<I, T>) -> Work
+where
+    I: Send + Sync + 'static,
+    T: Send + 'static,
+{
+    let input = Arc::new(input);
+    Arc::new(move |tx| {
+        let input = Arc::clone(&input);
+        Box::pin(async move {
+            let answer = work(tx, &input).await?;
+            Ok(Box::new(answer) as Box<dyn Any + Send>)
+        })
+    })
+}
+
+fn typed<T: 'static>(answer: Box<dyn Any + Send>) -> Result<T> {
+    answer
+        .downcast()
+        .map(|answer| *answer)
+        .map_err(|_| Error::internal("a unit of work answered with another type"))
+}
+
+impl dyn Metadata {
+    /// Runs `work` over `input` in one durable transaction.
+    pub async fn write<I, T>(&self, input: I, work: WorkFn<I, T>) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        typed(self.run_write(untyped(input, work)).await?)
+    }
+
+    /// Runs look-ups by index; see [`Metadata::run_look_up`].
+    pub async fn look_up<I, T>(&self, input: I, work: WorkFn<I, T>) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        typed(self.run_look_up(untyped(input, work)).await?)
+    }
+
+    /// Runs longer reads on one snapshot; see [`Metadata::run_read`].
+    pub async fn read<I, T>(&self, input: I, work: WorkFn<I, T>) -> Result<T>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        typed(self.run_read(untyped(input, work)).await?)
+    }
+}
+
+/// One transaction: all records.
+pub trait Tx:
+    AccountRecords
+    + TokenRecords
+    + RepositoryRecords
+    + BlobRecords
+    + ManifestRecords
+    + TagRecords
+    + UploadRecords
+    + CollectionRecords
+    + EventRecords
+    + SignInRecords
+    + StrayRecords
+    + Send
+{
+}
+
+/// How a unit of work keeps what it decides on from being changed by others until it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Others may rely on it too, nobody may take it away: for what refers to it.
+    Shared,
+    /// Others wait: for taking it away.
+    Exclusive,
+}

@@ -1,0 +1,29 @@
+//! Failed sign-ins.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::error::Result;
+use crate::page::PageSize;
+
+/// Failed sign-ins of one account, address, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInFailures {
+    /// How many, in this window.
+    pub failures: i64,
+    /// When the window began.
+    pub began_at: Timestamp,
+}
+
+/// Failed sign-ins, counted over all nodes.
+#[async_trait]
+pub trait SignInRecords {
+    /// Finds the failures of a subject, in whatever window they were.
+    async fn find_sign_in_failures(&mut self, subject: &str) -> Result<Option<SignInFailures>>;
+    /// Counts a failure. A window that began at or before `ended` is over: the next one begins now.
+    async fn add_sign_in_failure(&mut self, subject: &str, now: Timestamp, ended: Timestamp) -> Result<()>;
+    /// Forgets the failures of a subject.
+    async fn delete_sign_in_failures(&mut self, subject: &str) -> Result<()>;
+    /// Forgets windows that began at or before `ended`, at most `size`; returns how many.
+    async fn delete_ended_sign_in_failures(&mut self, ended: Timestamp, size: PageSize) -> Result<u64>;
+}

@@ -1,0 +1,109 @@
+//! Access tokens, refresh tokens and signing keys.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::account::AccountId;
+use crate::credential::{AccessToken, AccessTokenId, Scope, SecretHash};
+use crate::error::Result;
+use crate::page::PageSize;
+
+/// An access token to be created.
+#[derive(Clone, Debug)]
+pub struct NewAccessToken {
+    /// Public id.
+    pub uuid: Uuid,
+    /// Whose authority it carries.
+    pub account_id: AccountId,
+    /// Label.
+    pub label: String,
+    /// Cap.
+    pub scope: Scope,
+    /// Hash of the secret.
+    pub secret_hash: SecretHash,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// A refresh token of the token service.
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    /// Hash of the secret.
+    pub secret_hash: SecretHash,
+    /// Who signed in.
+    pub account_id: AccountId,
+    /// The access token used to sign in, if any; the refresh token dies with it.
+    pub access_token_id: Option<AccessTokenId>,
+    /// The account's credential epoch then.
+    pub credential_epoch: i64,
+    /// The service it was issued for.
+    pub service: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// A key that signs bearer tokens.
+#[derive(Clone)]
+pub struct SigningKeyRecord {
+    /// Key id, the JWT header's `kid`.
+    pub kid: String,
+    /// PKCS #8 document.
+    pub private_key: Vec<u8>,
+    /// When it was created; the newest key signs.
+    pub created_at: Timestamp,
+    /// When its signatures stop being accepted; `None` while it signs.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for SigningKeyRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SigningKeyRecord").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// Access tokens, refresh tokens and signing keys.
+#[async_trait]
+pub trait TokenRecords {
+    /// Creates an access token.
+    async fn create_access_token(&mut self, token: &NewAccessToken) -> Result<AccessTokenId>;
+    /// Finds an access token by its secret.
+    async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>>;
+    /// Finds an access token by number.
+    async fn find_access_token(&mut self, id: AccessTokenId) -> Result<Option<AccessToken>>;
+    /// Finds an account's access token by public id.
+    async fn find_access_token_by_uuid(
+        &mut self,
+        account: AccountId,
+        uuid: Uuid,
+    ) -> Result<Option<AccessToken>>;
+    /// Lists an account's access tokens by id, strictly after `after`; one more than `size` when more follow.
+    async fn list_access_tokens(
+        &mut self,
+        account: AccountId,
+        after: Option<Uuid>,
+        size: PageSize,
+    ) -> Result<Vec<AccessToken>>;
+    /// Switches an access token on or off.
+    async fn set_access_token_active(&mut self, id: AccessTokenId, is_active: bool) -> Result<()>;
+    /// Deletes an access token and the refresh tokens made with it.
+    async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()>;
+    /// Records the use of an access token.
+    async fn record_access_token_use(&mut self, id: AccessTokenId, at: Timestamp) -> Result<()>;
+    /// Creates a refresh token.
+    async fn create_refresh_token(&mut self, token: &RefreshToken) -> Result<()>;
+    /// Finds a refresh token by its secret.
+    async fn find_refresh_token(&mut self, hash: &SecretHash) -> Result<Option<RefreshToken>>;
+    /// Deletes all refresh tokens of an account.
+    async fn delete_refresh_tokens(&mut self, account: AccountId) -> Result<()>;
+    /// Lists the signing keys, newest first.
+    async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>>;
+    /// Creates a signing key; it signs from now on.
+    async fn create_signing_key(&mut self, key: &SigningKeyRecord) -> Result<()>;
+    /// Ends signing with all keys but `kid`; their signatures are accepted until `expires_at`.
+    async fn retire_signing_keys_except(&mut self, kid: &str, expires_at: Timestamp) -> Result<()>;
+    /// Deletes keys that expired.
+    async fn delete_expired_signing_keys(&mut self, now: Timestamp) -> Result<()>;
+}
