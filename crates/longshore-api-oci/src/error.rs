@@ -28,6 +28,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::DigestMismatch { .. } | Error::DigestInvalid { .. } => {
             (StatusCode::BAD_REQUEST, "DIGEST_INVALID")
         }
+        Error::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "UNSUPPORTED"),
         Error::SizeMismatch { .. } => (StatusCode::BAD_REQUEST, "SIZE_INVALID"),
         Error::NameInvalid { .. } | Error::NameReserved(_) => (StatusCode::BAD_REQUEST, "NAME_INVALID"),
         Error::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, "MANIFEST_INVALID"),
@@ -126,7 +127,7 @@ fn challenge_header(context: &Context, scope: Option<&str>, reason: Unauthentica
     match reason {
         Unauthenticated::InsufficientScope => text.push_str(",error=\"insufficient_scope\""),
         Unauthenticated::InvalidToken => text.push_str(",error=\"invalid_token\""),
-        Unauthenticated::Missing | Unauthenticated::WrongCredential => {}
+        Unauthenticated::Missing | Unauthenticated::WrongCredential | Unauthenticated::AccessTokenNeeded => {}
     }
     wire::value(&text)
 }

@@ -18,6 +18,8 @@ pub const PASSWORD_MINIMUM_CHARACTERS: usize = 10;
 pub const SECRET_LIMIT_BYTES: usize = 4096;
 /// Longest label of an access token, in characters.
 pub const TOKEN_LABEL_LIMIT_CHARACTERS: usize = 100;
+/// Most access tokens that one account may have.
+pub const ACCESS_TOKENS_LIMIT: u64 = 1000;
 
 /// Number of an access token in the metadata store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,6 +81,8 @@ pub struct Secret(String);
 impl Secret {
     /// Prefix of access tokens.
     pub const ACCESS_TOKEN_PREFIX: &str = "lsp_";
+    /// Prefix of what stands for a right password until the second factor has come.
+    pub const CHALLENGE_PREFIX: &str = "lsc_";
     /// Prefix of refresh tokens of the token service.
     pub const REFRESH_TOKEN_PREFIX: &str = "lsr_";
 
@@ -147,8 +151,19 @@ pub struct AccessToken {
     pub expires_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Where it was created.
+    pub origin: TokenOrigin,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
+}
+
+/// From where an access token was created; both empty for the operator at the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenOrigin {
+    /// Address of the client.
+    pub address: String,
+    /// What the client calls itself.
+    pub agent: String,
 }
 
 impl AccessToken {

@@ -153,6 +153,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The body is larger than any request of this kind.
+    #[error("the body of this request may have at most {limit_bytes} bytes")]
+    BodyTooLarge {
+        /// The limit.
+        limit_bytes: u64,
+    },
     /// The state of things does not allow this now.
     #[error("{0}")]
     Conflict(String),
@@ -216,6 +222,11 @@ pub enum Unauthenticated {
     /// The credential is wrong, or its account is gone or inactive; which one stays untold.
     #[error("the user name or the password or token is wrong, or the account is not active")]
     WrongCredential,
+    /// The password is right, but the account has a second factor, which this way of signing in cannot ask for.
+    #[error(
+        "this account has a second factor, so its password does not work here; use an access token in its place"
+    )]
+    AccessTokenNeeded,
     /// The bearer token is malformed, forged, expired or revoked.
     #[error("the bearer token is not valid, or no longer")]
     InvalidToken,

@@ -18,6 +18,7 @@ pub mod permission;
 pub mod policy;
 pub mod ports;
 pub mod repository;
+pub mod second_factor;
 pub mod upload;
 
 pub use error::{Error, Result};

@@ -138,6 +138,8 @@ enum UserCommand {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Remove the second factor of a user who has lost it
+    ResetSecondFactor { name: String },
     /// Delete a user; the name stays taken
     Delete { name: String },
 }
@@ -399,6 +401,7 @@ fn user_request(command: UserCommand) -> Result<Request> {
         UserCommand::Password { name, password_stdin } => {
             Request::UserPassword { name, password: read_password(password_stdin)? }
         }
+        UserCommand::ResetSecondFactor { name } => Request::UserResetSecondFactor { name },
         UserCommand::Delete { name } => Request::UserDelete { name },
     })
 }

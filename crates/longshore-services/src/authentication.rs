@@ -33,7 +33,7 @@ const BASIC_TTL: Duration = Duration::from_secs(300);
 /// Access tokens' last use is recorded to this precision.
 const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 /// Longest bearer token that is looked at.
-const BEARER_LIMIT_BYTES: usize = 32 << 10;
+pub(crate) const BEARER_LIMIT_BYTES: usize = 32 << 10;
 
 /// Who calls, and what the credential covers at most.
 #[derive(Debug)]
@@ -154,6 +154,33 @@ pub(crate) struct Claims {
     pub cep: i64,
 }
 
+impl Claims {
+    /// Gives the session that genuine claims stand for.
+    pub(crate) fn session(&self, grants: Grants) -> Result<BearerSession> {
+        let invalid = || refused(Unauthenticated::InvalidToken);
+        let time = |seconds| Timestamp::from_second(seconds).map_err(|_| invalid());
+        let principal = match self.uid {
+            None => Principal::Anonymous,
+            Some(uid) => {
+                let scope: Option<Scope> =
+                    self.scp.as_deref().map(str::parse).transpose().map_err(|_| invalid())?;
+                Principal::Account(AccountPrincipal {
+                    account_id: AccountId(uid),
+                    name: self.sub.parse().map_err(|_| invalid())?,
+                    credential_epoch: self.cep,
+                    access_token: self.tid.map(AccessTokenId).zip(scope),
+                })
+            }
+        };
+        Ok(BearerSession {
+            caller: Arc::new(Caller { principal, grants }),
+            issued_at: time(self.iat)?,
+            not_before: time(self.nbf)?,
+            expires_at: time(self.exp)?,
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AccessClaim {
     #[serde(rename = "type")]
@@ -169,11 +196,27 @@ pub(crate) struct Sessions {
     basic: Cache<[u8; 32], Arc<BasicSession>>,
 }
 
-struct BearerSession {
+pub(crate) struct BearerSession {
     caller: Arc<Caller>,
     issued_at: Timestamp,
     not_before: Timestamp,
     expires_at: Timestamp,
+}
+
+/// What a signed token is for; one for the one is none for the other.
+#[derive(Clone, Copy)]
+enum TokenUse {
+    Registry,
+    Management,
+}
+
+impl TokenUse {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Management => "management",
+        }
+    }
 }
 
 struct BasicSession {
@@ -209,7 +252,20 @@ impl Services {
     /// # Errors
     /// `Unauthenticated` when it is not genuine, not yet valid, or expired.
     pub async fn authenticate_bearer(&self, token: &str) -> Result<Arc<Caller>> {
-        let session = self.bearer_session(token).await?;
+        let session = self.bearer_session(token, TokenUse::Registry).await?;
+        self.caller_of(&session)
+    }
+
+    /// Verifies a session token of the management dialects, which the registry itself does not take.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is not genuine, not yet valid, or expired.
+    pub async fn authenticate_session(&self, token: &str) -> Result<Arc<Caller>> {
+        let session = self.bearer_session(token, TokenUse::Management).await?;
+        self.caller_of(&session)
+    }
+
+    fn caller_of(&self, session: &BearerSession) -> Result<Arc<Caller>> {
         if session.expires_at <= self.clock.now() {
             return Err(refused(Unauthenticated::InvalidToken));
         }
@@ -222,17 +278,24 @@ impl Services {
     /// # Errors
     /// `Unauthenticated` when it is not genuine or not yet valid.
     pub async fn authenticate_bearer_for_upload(&self, token: &str) -> Result<UploadCaller> {
-        let session = self.bearer_session(token).await?;
+        let session = self.bearer_session(token, TokenUse::Registry).await?;
         let validity = Some((session.issued_at, session.expires_at));
         Ok(UploadCaller { caller: Arc::clone(&session.caller), validity })
     }
 
-    async fn bearer_session(&self, token: &str) -> Result<Arc<BearerSession>> {
-        let key = self.sessions.key(&[token]);
+    async fn bearer_session(&self, token: &str, wanted: TokenUse) -> Result<Arc<BearerSession>> {
+        if token.len() > BEARER_LIMIT_BYTES {
+            return Err(refused(Unauthenticated::InvalidToken));
+        }
+        let key = self.sessions.key(&[wanted.name(), token]);
         let session = match self.sessions.bearer.get(&key) {
             Some(session) => session,
             None => {
-                let session = Arc::new(self.verify_bearer(token).await?);
+                let session = match wanted {
+                    TokenUse::Registry => self.verify_bearer(token).await?,
+                    TokenUse::Management => self.verify_session(token).await?,
+                };
+                let session = Arc::new(session);
                 self.sessions.bearer.insert(key, Arc::clone(&session));
                 session
             }
@@ -245,14 +308,11 @@ impl Services {
 
     async fn verify_bearer(&self, token: &str) -> Result<BearerSession> {
         let invalid = || refused(Unauthenticated::InvalidToken);
-        if token.len() > BEARER_LIMIT_BYTES {
-            return Err(invalid());
-        }
-        let claims: Claims = self.verify_signature(token).await?.ok_or_else(invalid)?;
-        let time = |seconds| Timestamp::from_second(seconds).map_err(|_| invalid());
+        let service = &self.settings.service;
+        let claims: Claims = self.verify_signature(token, service).await?.ok_or_else(invalid)?;
         let mut catalog = false;
         let mut repositories = Vec::new();
-        for access in claims.access {
+        for access in &claims.access {
             let has = |action: &str| access.actions.iter().any(|a| a == action || a == "*");
             match access.kind.as_str() {
                 "repository" => {
@@ -268,25 +328,7 @@ impl Services {
                 _ => {}
             }
         }
-        let principal = match claims.uid {
-            None => Principal::Anonymous,
-            Some(uid) => {
-                let scope: Option<Scope> =
-                    claims.scp.as_deref().map(str::parse).transpose().map_err(|_| invalid())?;
-                Principal::Account(AccountPrincipal {
-                    account_id: AccountId(uid),
-                    name: claims.sub.parse().map_err(|_| invalid())?,
-                    credential_epoch: claims.cep,
-                    access_token: claims.tid.map(AccessTokenId).zip(scope),
-                })
-            }
-        };
-        Ok(BearerSession {
-            caller: Arc::new(Caller { principal, grants: Grants::Listed { repositories, catalog } }),
-            issued_at: time(claims.iat)?,
-            not_before: time(claims.nbf)?,
-            expires_at: time(claims.exp)?,
-        })
+        claims.session(Grants::Listed { repositories, catalog })
     }
 
     /// Checks a user name and a password or access token. The token may also stand in both places.
@@ -315,7 +357,11 @@ impl Services {
         let principal = if secret.starts_with(Secret::ACCESS_TOKEN_PREFIX) {
             self.check_access_token(user, secret, now).await?.ok_or_else(wrong)?
         } else {
-            self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?
+            let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
+            if self.has_second_factor(account.id).await? {
+                return Err(refused(Unauthenticated::AccessTokenNeeded));
+            }
+            principal_of(&account, None)
         };
         let caller =
             Arc::new(Caller { principal: Principal::Account(principal), grants: Grants::Everything });
@@ -324,7 +370,8 @@ impl Services {
         Ok(caller)
     }
 
-    async fn check_access_token(
+    /// Finds out who an access token stands for, if it still does; the user name must be its owner's, or the token itself.
+    pub(crate) async fn check_access_token(
         &self,
         user: &str,
         secret: &str,
@@ -358,13 +405,14 @@ impl Services {
             .await
     }
 
-    async fn check_password(
+    /// Checks a password, throttled; it may not be all that the account needs to sign in.
+    pub(crate) async fn check_password(
         &self,
         user: &str,
         password: &str,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Option<AccountPrincipal>> {
+    ) -> Result<Option<Account>> {
         self.check_throttle(user, address, now).await?;
         let found = match user.parse::<Namespace>() {
             Err(_) => None,
@@ -389,7 +437,7 @@ impl Services {
         match account.filter(|account| matches && account.is_active) {
             Some(account) => {
                 self.record_success(user, address).await?;
-                Ok(Some(principal_of(&account, None)))
+                Ok(Some(account))
             }
             None => {
                 self.record_failure(user, address, now).await?;

@@ -61,7 +61,7 @@ impl Services {
         Ok(Page::from_overfull(events, size))
     }
 
-    /// Numbers events, folds usage changes that wait, and forgets old failures, unless another node is doing that.
+    /// Numbers events, folds usage changes that wait, and forgets what has expired of sign-ins, unless another node is doing that.
     /// For the server's own schedule.
     ///
     /// # Errors
@@ -70,7 +70,22 @@ impl Services {
         let work = async {
             while self.metadata.write((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await? > 0 {}
             while self.metadata.write((), |tx, ()| Box::pin(tx.fold_usage(PageSize::MAX))).await? > 0 {}
-            self.forget_failures().await
+            self.forget_failures().await?;
+            let now = self.clock.now();
+            let oldest = now.checked_sub(self.settings.refresh_ttl).unwrap_or(jiff::Timestamp::MIN);
+            while self
+                .metadata
+                .write(oldest, |tx, oldest| Box::pin(tx.delete_old_refresh_tokens(*oldest, PageSize::MAX)))
+                .await?
+                > 0
+            {}
+            while self
+                .metadata
+                .write(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX)))
+                .await?
+                > 0
+            {}
+            Ok(())
         };
         self.alone(Job::FoldRecords, work).await.map(|_| ())
     }

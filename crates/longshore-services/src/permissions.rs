@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use longshore_domain::account::{AccountId, AccountKind};
-use longshore_domain::credential::{AccessTokenId, AccountPrincipal, Principal};
+use longshore_domain::account::{Account, AccountId, AccountKind};
+use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::permission::{Action, Facts, Level, Subject, level};
@@ -66,6 +66,26 @@ impl Decisions {
     }
 }
 
+/// Loads the account that acts and the access token that it came with, as they are now; `None` when the credential is
+/// void.
+pub(crate) async fn valid_account(
+    tx: &mut dyn Tx,
+    principal: &AccountPrincipal,
+    now: Timestamp,
+) -> Result<Option<(Account, Option<AccessToken>)>> {
+    let Some(record) = tx.find_account(principal.account_id).await? else { return Ok(None) };
+    if !record.is_active || record.credential_epoch != principal.credential_epoch {
+        return Ok(None);
+    }
+    let Some((id, _)) = principal.access_token else { return Ok(Some((record, None))) };
+    match tx.find_access_token(id).await? {
+        Some(token) if token.account_id == record.id && token.is_usable(now) => {
+            Ok(Some((record, Some(token))))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Loads the facts about an account that acts, as they are now; `None` when its credential is void.
 async fn subject_of(
     tx: &mut dyn Tx,
@@ -73,21 +93,9 @@ async fn subject_of(
     namespace_id: Option<AccountId>,
     now: Timestamp,
 ) -> Result<Option<(Subject, Option<Timestamp>)>> {
-    let Some(record) = tx.find_account(account.account_id).await? else { return Ok(None) };
-    if !record.is_active || record.credential_epoch != account.credential_epoch {
-        return Ok(None);
-    }
-    let mut not_after = None;
-    let mut token_scope = None;
-    if let Some((id, _)) = account.access_token {
-        match tx.find_access_token(id).await? {
-            Some(token) if token.account_id == record.id && token.is_usable(now) => {
-                not_after = token.expires_at;
-                token_scope = Some(token.scope);
-            }
-            _ => return Ok(None),
-        }
-    }
+    let Some((record, token)) = valid_account(tx, account, now).await? else { return Ok(None) };
+    let not_after = token.as_ref().and_then(|token| token.expires_at);
+    let token_scope = token.map(|token| token.scope);
     let role = match namespace_id {
         Some(namespace) if namespace != record.id => tx.find_role(namespace, record.id).await?,
         _ => None,

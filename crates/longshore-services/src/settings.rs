@@ -35,6 +35,10 @@ pub struct Settings {
     pub issuer: String,
     /// How long a bearer token works; at least 60 seconds.
     pub bearer_ttl: Duration,
+    /// How long a sign-in to the management dialects works.
+    pub session_ttl: Duration,
+    /// How long a refresh token works.
+    pub refresh_ttl: Duration,
     /// After which a new signing key takes over.
     pub signing_key_rotation: Duration,
     /// Whether public repositories can be pulled without signing in.
@@ -71,6 +75,8 @@ impl Default for Settings {
             service: "longshore".into(),
             issuer: "longshore".into(),
             bearer_ttl: Duration::from_secs(300),
+            session_ttl: Duration::from_secs(24 * 3600),
+            refresh_ttl: Duration::from_secs(180 * 24 * 3600),
             signing_key_rotation: Duration::from_secs(30 * 24 * 3600),
             anonymous_pull: true,
             password_hashing: PasswordHashing { memory_kib: 19_456, passes: 2 },

@@ -211,9 +211,13 @@ impl Services {
     }
 
     /// Verifies a bearer token's signature, audience and issuer.
-    pub(crate) async fn verify_signature<C: DeserializeOwned>(&self, token: &str) -> Result<Option<C>> {
+    pub(crate) async fn verify_signature<C: DeserializeOwned>(
+        &self,
+        token: &str,
+        audience: &str,
+    ) -> Result<Option<C>> {
         let now = self.clock.now();
-        let verify = || self.keys.verify(token, &self.settings.service, &self.settings.issuer, now);
+        let verify = || self.keys.verify(token, audience, &self.settings.issuer, now);
         match verify() {
             Verdict::Genuine(claims) => Ok(Some(claims)),
             Verdict::Refused => Ok(None),

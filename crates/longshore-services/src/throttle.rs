@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::{Services, later};
 
 /// Whose failures are counted, and the most of them in one window.
-type Counted = (String, u32);
+pub(crate) type Counted = (String, u32);
 
 /// Addresses that one customer can change at will count as one: an IPv6 network of 64 bits.
 fn network(address: IpAddr) -> IpAddr {
@@ -66,7 +66,12 @@ impl Services {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<()> {
-        let input = (self.counted(user, address), self.settings.sign_in.window, now);
+        self.check_subjects(self.counted(user, address), now).await
+    }
+
+    /// Checks that none of these has reached its limit.
+    pub(crate) async fn check_subjects(&self, counted: Vec<Counted>, now: Timestamp) -> Result<()> {
+        let input = (counted, self.settings.sign_in.window, now);
         self.metadata
             .look_up(input, |tx, (counted, window, now)| {
                 Box::pin(async move {
@@ -92,8 +97,13 @@ impl Services {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<()> {
+        self.record_failures(self.counted(user, address), now).await
+    }
+
+    /// Counts a failure of each of these.
+    pub(crate) async fn record_failures(&self, counted: Vec<Counted>, now: Timestamp) -> Result<()> {
         self.metadata
-            .write((self.counted(user, address), now, self.ended(now)), |tx, (counted, now, ended)| {
+            .write((counted, now, self.ended(now)), |tx, (counted, now, ended)| {
                 Box::pin(async move {
                     for (subject, _) in counted {
                         tx.add_sign_in_failure(subject, *now, *ended).await?;

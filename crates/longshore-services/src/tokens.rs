@@ -158,7 +158,7 @@ impl Services {
         Ok(IssuedToken { token, expires_in_seconds: ttl, issued_at, scope, refresh_token })
     }
 
-    async fn issue_refresh_token(&self, account: &AccountPrincipal) -> Result<Secret> {
+    pub(crate) async fn issue_refresh_token(&self, account: &AccountPrincipal) -> Result<Secret> {
         let secret = Secret::generate(Secret::REFRESH_TOKEN_PREFIX, &*self.entropy);
         let record = RefreshToken {
             secret_hash: secret.hash(),
@@ -178,10 +178,11 @@ impl Services {
     /// `Unauthenticated` when it is unknown, or its account or access token no longer works.
     pub async fn authenticate_refresh_token(&self, secret: &str) -> Result<Caller> {
         let wrong = || Error::Unauthenticated(Unauthenticated::WrongCredential);
-        let input = (SecretHash::of(secret), self.settings.service.clone(), self.clock.now());
+        let oldest = self.clock.now().checked_sub(self.settings.refresh_ttl).unwrap_or(Timestamp::MIN);
+        let input = (SecretHash::of(secret), self.settings.service.clone(), self.clock.now(), oldest);
         let principal = self
             .metadata
-            .look_up(input, |tx, (hash, service, now)| {
+            .look_up(input, |tx, (hash, service, now, oldest)| {
                 Box::pin(async move {
                     let Some(refresh) = tx.find_refresh_token(hash).await? else { return Ok(None) };
                     let Some(account) = tx.find_account(refresh.account_id).await? else { return Ok(None) };
@@ -194,7 +195,8 @@ impl Services {
                     };
                     let works = account.is_active
                         && account.credential_epoch == refresh.credential_epoch
-                        && refresh.service == *service;
+                        && refresh.service == *service
+                        && refresh.created_at > *oldest;
                     Ok(works.then(|| principal_of(&account, access_token)))
                 })
             })

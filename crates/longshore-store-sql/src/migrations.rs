@@ -31,8 +31,11 @@ macro_rules! migration {
 }
 
 /// All steps, oldest first.
-const MIGRATIONS: &[Migration] =
-    &[migration!("0001_initial", works_with 1), migration!("0002_several_nodes", works_with 1)];
+const MIGRATIONS: &[Migration] = &[
+    migration!("0001_initial", works_with 1),
+    migration!("0002_several_nodes", works_with 1),
+    migration!("0003_sign_in", works_with 1),
+];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.
 const POSTGRES_LOCK: i64 = 0x6c6f_6e67_7368_6f72;

@@ -14,6 +14,7 @@ pub enum Request {
     UserMakeAdministrator { name: String },
     UserRevokeAdministrator { name: String },
     UserPassword { name: String, password: Option<String> },
+    UserResetSecondFactor { name: String },
     UserDelete { name: String },
     OrgCreate { name: String, owner: String },
     OrgList,

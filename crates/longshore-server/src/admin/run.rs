@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole};
-use longshore_domain::credential::{AccessToken, Principal};
+use longshore_domain::credential::{AccessToken, Principal, TokenOrigin};
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::{Page, PageSize};
+use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::repository::{Repository, Visibility};
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
+use longshore_services::access_tokens::WantedToken;
 use longshore_services::accounts::UserChange;
 use longshore_services::authentication::Caller;
 use longshore_services::collection::CollectionMode;
@@ -57,6 +59,10 @@ pub async fn run(
                 .await
         }
         Request::UserPassword { name, password } => set_password(services, &name, password).await,
+        Request::UserResetSecondFactor { name } => {
+            services.reset_second_factor(&OPERATOR, &name.parse()?).await?;
+            Ok(done(format!("{name} signs in with the password alone again"), &name))
+        }
         Request::UserDelete { name } => {
             services.delete_user(&OPERATOR, &name.parse()?).await?;
             Ok(done(format!("user {name} is deleted; the name stays taken"), &name))
@@ -299,8 +305,8 @@ async fn create_token(
 ) -> Result<Outcome> {
     let day = std::time::Duration::from_secs(86_400);
     let expires_at = expires_in_days.map(|days| services.now() + day * days);
-    let (token, secret) =
-        services.create_access_token(&OPERATOR, &owner.parse()?, label, scope.parse()?, expires_at).await?;
+    let wanted = WantedToken { label, scope: scope.parse()?, expires_at, origin: TokenOrigin::default() };
+    let (token, secret) = services.create_access_token(&OPERATOR, &owner.parse()?, wanted).await?;
     let mut json = token_json(&token);
     json["token"] = Value::String(secret.expose().to_owned());
     let text = format!(
@@ -330,7 +336,8 @@ async fn list_tokens(services: &Services, owner: &Namespace) -> Result<Outcome> 
 }
 
 async fn switch_token(services: &Services, owner: &str, id: &str, is_active: bool) -> Result<Outcome> {
-    services.set_access_token_active(&OPERATOR, &owner.parse()?, token_id(id)?, is_active).await?;
+    let change = AccessTokenChange { is_active: Some(is_active), ..AccessTokenChange::default() };
+    services.change_access_token(&OPERATOR, &owner.parse()?, token_id(id)?, change).await?;
     Ok(done(format!("token {id} {}", if is_active { "works again" } else { "no longer works" }), id))
 }
 

@@ -83,6 +83,8 @@ pub struct Log {
 pub struct Auth {
     service: String,
     token_ttl_seconds: u64,
+    session_ttl_seconds: u64,
+    refresh_ttl_days: u64,
     key_rotation_days: u64,
     anonymous_pull: bool,
     failures_per_account_and_address: u32,
@@ -270,6 +272,12 @@ impl Config {
         if !(60..=3600).contains(&auth.token_ttl_seconds) {
             bail!("auth.token_ttl_seconds: must be 60 to 3600");
         }
+        if !(60..=30 * 86_400).contains(&auth.session_ttl_seconds) {
+            bail!("auth.session_ttl_seconds: must be 60 to 2592000");
+        }
+        if auth.refresh_ttl_days == 0 {
+            bail!("auth.refresh_ttl_days: must be 1 or more");
+        }
         if limits.manifest_bytes < 4 << 20 || limits.manifest_bytes > 64 << 20 {
             bail!("limits.manifest_bytes: must be 4 MiB (4194304) to 64 MiB (67108864)");
         }
@@ -293,6 +301,8 @@ impl Config {
             service: auth.service.clone(),
             issuer: defaults.issuer,
             bearer_ttl: seconds(auth.token_ttl_seconds),
+            session_ttl: seconds(auth.session_ttl_seconds),
+            refresh_ttl: seconds(auth.refresh_ttl_days.saturating_mul(86_400)),
             signing_key_rotation: seconds(auth.key_rotation_days.saturating_mul(86_400)),
             anonymous_pull: auth.anonymous_pull,
             password_hashing: PasswordHashing { ..defaults.password_hashing },

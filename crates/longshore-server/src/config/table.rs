@@ -229,6 +229,13 @@ pub const SETTINGS: &[Setting] = &[
         "Name of the registry in the token protocol; the audience of its tokens.",
     ),
     setting("auth.token_ttl_seconds", Kind::Number, "300", "How long a bearer token works, 60 to 3600."),
+    setting(
+        "auth.session_ttl_seconds",
+        Kind::Number,
+        "86400",
+        "How long a sign-in to the management APIs works, 60 to 2592000.",
+    ),
+    setting("auth.refresh_ttl_days", Kind::Number, "180", "How long a refresh token works."),
     setting("auth.key_rotation_days", Kind::Number, "30", "After how long a new signing key takes over."),
     setting(
         "auth.anonymous_pull",

@@ -8,6 +8,7 @@ mod collection_property;
 mod manifests;
 mod permissions;
 mod reconciliation;
+mod sign_in;
 mod store_faults;
 mod tokens;
 mod uploads;

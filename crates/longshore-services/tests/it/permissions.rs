@@ -3,13 +3,19 @@ use longshore_domain::account::OrganizationRole;
 use longshore_domain::credential::{Principal, Scope};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::repository::Visibility;
+use longshore_services::access_tokens::WantedToken;
 use longshore_services::accounts::UserChange;
 use longshore_services::authentication::Caller;
 use longshore_testkit::images::digest_of;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
 
 const OPERATOR: Principal = Principal::Operator;
+
+fn switch(is_active: bool) -> AccessTokenChange {
+    AccessTokenChange { is_active: Some(is_active), ..AccessTokenChange::default() }
+}
 
 #[tokio::test]
 async fn abuse_06_a_private_blob_cannot_be_reached_through_another_repository() {
@@ -71,23 +77,26 @@ async fn access_tokens_are_capped_and_die_at_once() {
     let services = &registry.services;
     let owner = "alice".parse().unwrap();
     let (token, secret) =
-        services.create_access_token(&OPERATOR, &owner, "ci", Scope::Read, None).await.unwrap();
+        services.create_access_token(&OPERATOR, &owner, WantedToken::new("ci", Scope::Read)).await.unwrap();
     let sign_in = async || services.authenticate_basic("alice", secret.expose(), None).await;
     let by_token = sign_in().await.unwrap();
     let app = name("alice/app");
     assert!(services.get_blob(&by_token, &app, &digest_of("x")).await.is_ok());
     assert!(matches!(registry.push_blob(&by_token, "alice/app", b"y").await, Err(Error::Denied(_))));
     assert!(services.authenticate_basic("bob", secret.expose(), None).await.is_err(), "it is not bob's");
-    services.set_access_token_active(&OPERATOR, &owner, token.uuid, false).await.unwrap();
+    services.change_access_token(&OPERATOR, &owner, token.uuid, switch(false)).await.unwrap();
     assert!(sign_in().await.is_err());
     let void = services.get_blob(&by_token, &app, &digest_of("x")).await;
     assert!(matches!(void, Err(Error::Unauthenticated(Unauthenticated::InvalidToken))));
-    services.set_access_token_active(&OPERATOR, &owner, token.uuid, true).await.unwrap();
+    services.change_access_token(&OPERATOR, &owner, token.uuid, switch(true)).await.unwrap();
     assert!(sign_in().await.is_ok());
     services.delete_access_token(&OPERATOR, &owner, token.uuid).await.unwrap();
     assert!(sign_in().await.is_err());
-    let public_only =
-        services.create_access_token(&OPERATOR, &owner, "p", Scope::PublicRead, None).await.unwrap().1;
+    let public_only = services
+        .create_access_token(&OPERATOR, &owner, WantedToken::new("p", Scope::PublicRead))
+        .await
+        .unwrap()
+        .1;
     let public_only = services.authenticate_basic("alice", public_only.expose(), None).await.unwrap();
     assert!(services.get_blob(&public_only, &app, &digest_of("x")).await.is_err());
     assert!(services.list_repositories(&public_only, None, PageSize::MAX).await.unwrap().items.is_empty());
@@ -99,8 +108,14 @@ async fn an_access_token_expires() {
     let services = &registry.services;
     let owner = "alice".parse().unwrap();
     let expires_at = services.now() + std::time::Duration::from_secs(100);
-    let (_, secret) =
-        services.create_access_token(&OPERATOR, &owner, "ci", Scope::Write, Some(expires_at)).await.unwrap();
+    let (_, secret) = services
+        .create_access_token(
+            &OPERATOR,
+            &owner,
+            WantedToken { expires_at: Some(expires_at), ..WantedToken::new("ci", Scope::Write) },
+        )
+        .await
+        .unwrap();
     let caller = services.authenticate_basic("alice", secret.expose(), None).await.unwrap();
     registry.push_blob(&caller, "alice/app", b"x").await.unwrap();
     assert!(services.get_blob(&caller, &name("alice/app"), &digest_of("x")).await.is_ok());

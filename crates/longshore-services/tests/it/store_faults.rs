@@ -8,6 +8,7 @@ use std::time::Duration;
 use longshore_domain::credential::{Principal, Scope};
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::{Error, Result};
+use longshore_services::access_tokens::WantedToken;
 use longshore_services::authentication::{Caller, UploadCaller};
 use longshore_testkit::images::image;
 use longshore_testkit::proxy::{Fault, Proxy};
@@ -113,7 +114,7 @@ async fn run(
         }
         Operation::SignIn => services.authenticate_basic("bob", PASSWORD, None).await.map(|_| ()),
         Operation::CreateToken => services
-            .create_access_token(&Principal::Operator, &"alice".parse()?, tag, Scope::Read, None)
+            .create_access_token(&Principal::Operator, &"alice".parse()?, WantedToken::new(tag, Scope::Read))
             .await
             .map(|_| ()),
         Operation::Collect => {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use longshore_domain::credential::{Principal, Scope};
 use longshore_domain::{Error, error::Unauthenticated};
+use longshore_services::access_tokens::WantedToken;
 use longshore_services::accounts::UserChange;
 use longshore_services::authentication::Caller;
 use longshore_services::tokens::{Refresh, RequestedScope};
@@ -168,8 +169,10 @@ async fn refresh_tokens_give_tokens_until_they_are_revoked() {
     assert!(services.authenticate_refresh_token(refresh.expose()).await.is_err());
     // One made with an access token keeps its cap, and dies with it.
     let owner = "alice".parse().unwrap();
-    let (token, secret) =
-        services.create_access_token(&Principal::Operator, &owner, "ci", Scope::Read, None).await.unwrap();
+    let (token, secret) = services
+        .create_access_token(&Principal::Operator, &owner, WantedToken::new("ci", Scope::Read))
+        .await
+        .unwrap();
     let caller = services.authenticate_basic("alice", secret.expose(), None).await.unwrap();
     let refresh = services.issue_token(&caller, &[], Refresh::Issue).await.unwrap().refresh_token.unwrap();
     let caller = services.authenticate_refresh_token(refresh.expose()).await.unwrap();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, AccountKind, Member, OrganizationRole};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{AccountRecords, NewAccount};
+use longshore_domain::ports::metadata::{AccountRecords, NewAccount, SecondFactorRecords};
 use longshore_domain::{Error, Result};
 
 use super::overfull;
@@ -128,6 +128,15 @@ impl AccountRecords for SqlTx<'_> {
         self.advance_authority_epoch().await
     }
 
+    async fn advance_credential_epoch(&mut self, id: AccountId) -> Result<()> {
+        self.execute(
+            "UPDATE accounts SET credential_epoch = credential_epoch + 1 WHERE id = $1",
+            values![id.0],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
     async fn delete_account(&mut self, id: AccountId, at: Timestamp) -> Result<()> {
         self.execute(
             "UPDATE accounts SET deleted_at = $1, is_active = 0, password_hash = NULL WHERE id = $2",
@@ -136,6 +145,7 @@ impl AccountRecords for SqlTx<'_> {
         .await?;
         self.execute("DELETE FROM organization_members WHERE user_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM organization_members WHERE organization_id = $1", values![id.0]).await?;
+        self.delete_second_factor(id).await?;
         self.execute("DELETE FROM refresh_tokens WHERE account_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM access_tokens WHERE account_id = $1", values![id.0]).await?;
         self.advance_authority_epoch().await

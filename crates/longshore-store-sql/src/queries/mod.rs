@@ -6,6 +6,7 @@ mod collection;
 mod events;
 mod manifests;
 mod repositories;
+mod second_factors;
 mod sign_ins;
 mod strays;
 mod tags;

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::account::AccountId;
-use longshore_domain::credential::{AccessToken, AccessTokenId, SecretHash};
+use longshore_domain::credential::{AccessToken, AccessTokenId, SecretHash, TokenOrigin};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    AccountRecords, NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords,
+    AccessTokenChange, AccessTokenCounts, AccountRecords, NewAccessToken, RefreshToken, SigningKeyRecord,
+    TokenRecords,
 };
 use uuid::Uuid;
 
@@ -25,6 +26,7 @@ fn access_token(row: &Row<'_>) -> Result<AccessToken> {
         expires_at: row.optional_time(6)?,
         created_at: row.time(7)?,
         last_used_at: row.optional_time(8)?,
+        origin: TokenOrigin { address: row.text(9)?, agent: row.text(10)? },
     })
 }
 
@@ -32,8 +34,9 @@ fn access_token(row: &Row<'_>) -> Result<AccessToken> {
 impl TokenRecords for SqlTx<'_> {
     async fn create_access_token(&mut self, token: &NewAccessToken) -> Result<AccessTokenId> {
         self.one(
-            "INSERT INTO access_tokens (uuid, account_id, label, scope, secret_hash, expires_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+            "INSERT INTO access_tokens (uuid, account_id, label, scope, secret_hash, expires_at, created_at,
+                 creator_address, creator_agent)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
             values![
                 token.uuid,
                 token.account_id.0,
@@ -41,7 +44,9 @@ impl TokenRecords for SqlTx<'_> {
                 token.scope.as_str(),
                 token.secret_hash.0.as_slice(),
                 token.expires_at,
-                token.created_at
+                token.created_at,
+                token.origin.address.as_str(),
+                token.origin.agent.as_str()
             ],
             |row| row.int(0),
         )
@@ -51,7 +56,8 @@ impl TokenRecords for SqlTx<'_> {
 
     async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>> {
         self.first(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
+                 creator_address, creator_agent
              FROM access_tokens WHERE secret_hash = $1",
             values![hash.0.as_slice()],
             access_token,
@@ -61,7 +67,8 @@ impl TokenRecords for SqlTx<'_> {
 
     async fn find_access_token(&mut self, id: AccessTokenId) -> Result<Option<AccessToken>> {
         self.first(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
+                 creator_address, creator_agent
              FROM access_tokens WHERE id = $1",
             values![id.0],
             access_token,
@@ -75,7 +82,8 @@ impl TokenRecords for SqlTx<'_> {
         uuid: Uuid,
     ) -> Result<Option<AccessToken>> {
         self.first(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
+                 creator_address, creator_agent
              FROM access_tokens WHERE account_id = $1 AND uuid = $2",
             values![account.0, uuid],
             access_token,
@@ -90,7 +98,8 @@ impl TokenRecords for SqlTx<'_> {
         size: PageSize,
     ) -> Result<Vec<AccessToken>> {
         self.all(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
+                 creator_address, creator_agent
              FROM access_tokens WHERE account_id = $1 AND uuid > $2 ORDER BY uuid LIMIT $3",
             values![account.0, after.unwrap_or(Uuid::nil()), overfull(size)],
             access_token,
@@ -98,9 +107,37 @@ impl TokenRecords for SqlTx<'_> {
         .await
     }
 
-    async fn set_access_token_active(&mut self, id: AccessTokenId, is_active: bool) -> Result<()> {
-        self.execute("UPDATE access_tokens SET is_active = $1 WHERE id = $2", values![is_active, id.0])
-            .await?;
+    async fn list_access_tokens_at(
+        &mut self,
+        account: AccountId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<AccessToken>> {
+        self.all(
+            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
+                 creator_address, creator_agent
+             FROM access_tokens WHERE account_id = $1 ORDER BY uuid LIMIT $2 OFFSET $3",
+            values![account.0, size.get(), offset],
+            access_token,
+        )
+        .await
+    }
+
+    async fn count_access_tokens(&mut self, account: AccountId) -> Result<AccessTokenCounts> {
+        self.one(
+            "SELECT count(*), CAST(coalesce(sum(is_active), 0) AS BIGINT) FROM access_tokens WHERE account_id = $1",
+            values![account.0],
+            |row| Ok(AccessTokenCounts { all: row.size(0)?, active: row.size(1)? }),
+        )
+        .await
+    }
+
+    async fn change_access_token(&mut self, id: AccessTokenId, change: &AccessTokenChange) -> Result<()> {
+        self.execute(
+            "UPDATE access_tokens SET label = coalesce($1, label), is_active = coalesce($2, is_active) WHERE id = $3",
+            values![change.label.as_deref(), change.is_active, id.0],
+        )
+        .await?;
         self.advance_authority_epoch().await
     }
 
@@ -153,6 +190,17 @@ impl TokenRecords for SqlTx<'_> {
             },
         )
         .await
+    }
+
+    async fn delete_old_refresh_tokens(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {
+        let deleted = self
+            .execute(
+                "DELETE FROM refresh_tokens WHERE secret_hash IN (
+                     SELECT secret_hash FROM refresh_tokens WHERE created_at <= $1 ORDER BY created_at LIMIT $2)",
+                values![before, size.get()],
+            )
+            .await?;
+        Ok(deleted as u64)
     }
 
     async fn delete_refresh_tokens(&mut self, account: AccountId) -> Result<()> {

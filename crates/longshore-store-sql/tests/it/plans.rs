@@ -43,6 +43,11 @@ INSERT INTO access_tokens (id, uuid, account_id, label, scope, secret_hash, crea
     FROM numbers WHERE n <= 20000;
 INSERT INTO refresh_tokens (secret_hash, account_id, access_token_id, credential_epoch, service, created_at)
     SELECT CAST('refresh-' || n AS BYTES), n % 10000 + 1, n, 0, 's', 1 FROM numbers WHERE n <= 20000;
+INSERT INTO second_factors (user_id, secret, used_step, created_at)
+    SELECT n, CAST('f' AS BYTES), 0, 1 FROM numbers WHERE n <= 10000;
+INSERT INTO recovery_codes (user_id, code_hash) SELECT n % 10000 + 1, CAST('c' || n AS BYTES) FROM numbers;
+INSERT INTO sign_in_challenges (secret_hash, user_id, credential_epoch, failures, expires_at)
+    SELECT CAST('s' || n AS BYTES), n % 10000 + 1, 0, 0, n FROM numbers;
 INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
     SELECT n, n % 10000 + 1, 'account' || (n % 10000 + 1) || '/r' || n, CASE WHEN n % 3 = 0 THEN 'public' ELSE 'private' END, 1
     FROM numbers WHERE n <= 20000;

@@ -89,6 +89,8 @@ pub trait AccountRecords {
     async fn count_owners(&mut self, organization: AccountId) -> Result<i64>;
     /// Finds an organization of which the user is the only owner.
     async fn find_organization_owned_only_by(&mut self, user: AccountId) -> Result<Option<Namespace>>;
+    /// Voids all bearer tokens and sessions of an account that were issued before.
+    async fn advance_credential_epoch(&mut self, id: AccountId) -> Result<()>;
     /// Says that who may do what has changed: see [`Metadata::authority_epoch`].
     async fn advance_authority_epoch(&mut self) -> Result<()>;
     /// Gives a named value of the registry itself.

@@ -9,6 +9,7 @@ mod collection;
 mod events;
 mod manifests;
 mod repositories;
+mod second_factors;
 mod sign_ins;
 mod strays;
 mod tags;
@@ -34,10 +35,13 @@ pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
 pub use repositories::{RepositoryRecords, Viewer};
+pub use second_factors::{SecondFactor, SecondFactorRecords, SignInChallenge};
 pub use sign_ins::{SignInFailures, SignInRecords};
 pub use strays::StrayRecords;
 pub use tags::{TagInterval, TagRecords};
-pub use tokens::{NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords};
+pub use tokens::{
+    AccessTokenChange, AccessTokenCounts, NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords,
+};
 pub use uploads::UploadRecords;
 
 /// A future that a unit of work returns.
@@ -137,6 +141,7 @@ pub trait Tx:
     + UploadRecords
     + CollectionRecords
     + EventRecords
+    + SecondFactorRecords
     + SignInRecords
     + StrayRecords
     + Send

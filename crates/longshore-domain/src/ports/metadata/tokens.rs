@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::account::AccountId;
-use crate::credential::{AccessToken, AccessTokenId, Scope, SecretHash};
+use crate::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenOrigin};
 use crate::error::Result;
 use crate::page::PageSize;
 
@@ -26,6 +26,26 @@ pub struct NewAccessToken {
     pub expires_at: Option<Timestamp>,
     /// When.
     pub created_at: Timestamp,
+    /// Where.
+    pub origin: TokenOrigin,
+}
+
+/// What an owner changes about an access token; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct AccessTokenChange {
+    /// Label.
+    pub label: Option<String>,
+    /// On or off.
+    pub is_active: Option<bool>,
+}
+
+/// How many access tokens an account has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessTokenCounts {
+    /// All.
+    pub all: u64,
+    /// Those that are switched on.
+    pub active: u64,
 }
 
 /// A refresh token of the token service.
@@ -86,8 +106,17 @@ pub trait TokenRecords {
         after: Option<Uuid>,
         size: PageSize,
     ) -> Result<Vec<AccessToken>>;
-    /// Switches an access token on or off.
-    async fn set_access_token_active(&mut self, id: AccessTokenId, is_active: bool) -> Result<()>;
+    /// Lists an account's access tokens by id, leaving out the first `offset`, at most `size`.
+    async fn list_access_tokens_at(
+        &mut self,
+        account: AccountId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<AccessToken>>;
+    /// Counts an account's access tokens.
+    async fn count_access_tokens(&mut self, account: AccountId) -> Result<AccessTokenCounts>;
+    /// Changes an access token's label, or switches it on or off.
+    async fn change_access_token(&mut self, id: AccessTokenId, change: &AccessTokenChange) -> Result<()>;
     /// Deletes an access token and the refresh tokens made with it.
     async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()>;
     /// Records the use of an access token.
@@ -96,6 +125,8 @@ pub trait TokenRecords {
     async fn create_refresh_token(&mut self, token: &RefreshToken) -> Result<()>;
     /// Finds a refresh token by its secret.
     async fn find_refresh_token(&mut self, hash: &SecretHash) -> Result<Option<RefreshToken>>;
+    /// Deletes refresh tokens that were created at or before `before`, at most `size`; returns how many.
+    async fn delete_old_refresh_tokens(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
     /// Deletes all refresh tokens of an account.
     async fn delete_refresh_tokens(&mut self, account: AccountId) -> Result<()>;
     /// Lists the signing keys, newest first.

@@ -1,0 +1,257 @@
+//! The second factor of an account: set-up, recovery codes, removal, and checking codes.
+
+use jiff::Timestamp;
+use longshore_domain::account::Account;
+use longshore_domain::credential::{Principal, SecretHash};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::event::EventAction;
+use longshore_domain::name::Namespace;
+use longshore_domain::second_factor::{Code, TotpSecret, generate_recovery_codes};
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+use crate::accounts::get_user;
+use crate::authentication::{Caller, Grants, principal_of};
+
+/// What the owner of an account sees of its second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecondFactorStatus {
+    /// Since when it is asked for; `None` when it is not.
+    pub confirmed_at: Option<Timestamp>,
+    /// Recovery codes that were not used yet.
+    pub recovery_codes: u64,
+}
+
+/// A second factor that was begun.
+#[derive(Debug)]
+pub struct Enrolment {
+    /// Shared with the authenticator.
+    pub secret: TotpSecret,
+    /// The same as authenticators read it from a QR code.
+    pub otpauth_url: String,
+}
+
+/// A second factor that was confirmed.
+#[derive(Debug)]
+pub struct Confirmation {
+    /// Shown once.
+    pub recovery_codes: Vec<String>,
+    /// The owner, to be signed in again: all that was signed in before is void.
+    pub caller: Caller,
+}
+
+fn hashes(codes: &[String]) -> Result<Vec<SecretHash>> {
+    let hash = |code: &String| match Code::parse(code)? {
+        Code::Recovery(hash) => Ok(hash),
+        Code::OneTimePassword(_) => Err(Error::internal("a new recovery code is none")),
+    };
+    codes.iter().map(hash).collect()
+}
+
+fn throttled(user: &Account) -> String {
+    format!("second factor of {}", user.name)
+}
+
+impl Services {
+    /// Shows the second factor of the account that acts.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied` for access tokens.
+    pub async fn second_factor_status(&self, principal: &Principal) -> Result<SecondFactorStatus> {
+        let user = self.acting_owner(principal).await?;
+        let found = self.metadata.look_up(user.id, |tx, id| Box::pin(tx.find_second_factor(*id))).await?;
+        Ok(SecondFactorStatus {
+            confirmed_at: found.as_ref().and_then(|factor| factor.confirmed_at),
+            recovery_codes: found.map_or(0, |factor| factor.recovery_codes),
+        })
+    }
+
+    /// Begins to set up a second factor; beginning again replaces what was begun. Until it is confirmed, signing in
+    /// stays as it was.
+    ///
+    /// # Errors
+    /// `Unauthenticated` also for a wrong password; `Denied` for access tokens; `Conflict` when there is one already; `Throttled`.
+    pub async fn enrol_second_factor(
+        &self,
+        principal: &Principal,
+        password: &str,
+        address: Option<std::net::IpAddr>,
+    ) -> Result<Enrolment> {
+        let user = self.acting_owner(principal).await?;
+        self.check_own_password(&user, password, address).await?;
+        if self.has_second_factor(user.id).await? {
+            return Err(Error::Conflict(
+                "the account has a second factor already; disable it before you set up another".into(),
+            ));
+        }
+        let secret = TotpSecret::generate(&*self.entropy);
+        let otpauth_url = secret.otpauth_url(&self.settings.service, &user.name)?;
+        self.metadata
+            .write((user.id, secret.clone(), self.clock.now()), |tx, (id, secret, now)| {
+                Box::pin(tx.put_second_factor(*id, secret, *now))
+            })
+            .await?;
+        Ok(Enrolment { secret, otpauth_url })
+    }
+
+    /// Confirms a second factor with a code of the authenticator. From now on it is asked for, and everything that was
+    /// signed in by password before is void.
+    ///
+    /// # Errors
+    /// `Unauthenticated` also for a wrong code; `Denied` for access tokens; `Conflict` when none was begun; `Throttled`.
+    pub async fn confirm_second_factor(&self, principal: &Principal, code: &str) -> Result<Confirmation> {
+        let user = self.acting_owner(principal).await?;
+        if self.has_second_factor(user.id).await? {
+            return Err(Error::Conflict("the account has a second factor already".into()));
+        }
+        let code = Code::parse(code)?;
+        self.check_code(&user, &code).await?;
+        let recovery_codes = generate_recovery_codes(&*self.entropy);
+        let event =
+            self.event(principal, Some(user.id), EventAction::SecondFactorEnabled, user.name.as_str(), []);
+        let input = (user.id, hashes(&recovery_codes)?, event);
+        let account = self
+            .metadata
+            .write(input, |tx, (id, codes, event)| {
+                Box::pin(async move {
+                    tx.confirm_second_factor(*id, event.at).await?;
+                    tx.put_recovery_codes(*id, codes).await?;
+                    tx.record_event(event).await?;
+                    tx.find_account(*id).await?.ok_or_else(|| Error::internal("the account is gone"))
+                })
+            })
+            .await?;
+        let principal = Principal::Account(principal_of(&account, None));
+        Ok(Confirmation { recovery_codes, caller: Caller { principal, grants: Grants::Everything } })
+    }
+
+    /// Makes new recovery codes in the place of the old ones.
+    ///
+    /// # Errors
+    /// `Unauthenticated` also for a wrong password or code; `Denied` for access tokens; `Conflict` without a second factor; `Throttled`.
+    pub async fn renew_recovery_codes(
+        &self,
+        principal: &Principal,
+        password: &str,
+        code: &str,
+        address: Option<std::net::IpAddr>,
+    ) -> Result<Vec<String>> {
+        let user = self.prove_both_factors(principal, password, code, address).await?;
+        let codes = generate_recovery_codes(&*self.entropy);
+        let event =
+            self.event(principal, Some(user.id), EventAction::RecoveryCodesRenewed, user.name.as_str(), []);
+        self.metadata
+            .write((user.id, hashes(&codes)?, event), |tx, (id, codes, event)| {
+                Box::pin(async move {
+                    tx.put_recovery_codes(*id, codes).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await?;
+        Ok(codes)
+    }
+
+    /// Removes the second factor of the account that acts.
+    ///
+    /// # Errors
+    /// As [`Services::renew_recovery_codes`].
+    pub async fn disable_second_factor(
+        &self,
+        principal: &Principal,
+        password: &str,
+        code: &str,
+        address: Option<std::net::IpAddr>,
+    ) -> Result<()> {
+        let user = self.prove_both_factors(principal, password, code, address).await?;
+        self.remove_second_factor(principal, &user.name).await
+    }
+
+    /// Removes the second factor of a user who has lost it.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `UserUnknown`; `Conflict` when there is none.
+    pub async fn reset_second_factor(&self, principal: &Principal, user: &Namespace) -> Result<()> {
+        self.require_operator(principal)?;
+        self.remove_second_factor(principal, user).await
+    }
+
+    async fn remove_second_factor(&self, principal: &Principal, user: &Namespace) -> Result<()> {
+        let event = self.event(principal, None, EventAction::SecondFactorDisabled, user.as_str(), []);
+        self.metadata
+            .write((user.clone(), event), |tx, (user, event)| {
+                Box::pin(async move {
+                    let user = get_user(tx, user).await?;
+                    if !tx.delete_second_factor(user.id).await? {
+                        return Err(Error::Conflict(format!("{} has no second factor", user.name)));
+                    }
+                    let mut event = event.clone();
+                    event.account_id = Some(user.id);
+                    tx.record_event(&event).await
+                })
+            })
+            .await
+    }
+
+    /// Checks password and code of the account that acts, for changes to its second factor.
+    async fn prove_both_factors(
+        &self,
+        principal: &Principal,
+        password: &str,
+        code: &str,
+        address: Option<std::net::IpAddr>,
+    ) -> Result<Account> {
+        let user = self.acting_owner(principal).await?;
+        if !self.has_second_factor(user.id).await? {
+            return Err(Error::Conflict("the account has no second factor".into()));
+        }
+        self.check_own_password(&user, password, address).await?;
+        self.check_code(&user, &Code::parse(code)?).await?;
+        Ok(user)
+    }
+
+    async fn check_own_password(
+        &self,
+        user: &Account,
+        password: &str,
+        address: Option<std::net::IpAddr>,
+    ) -> Result<()> {
+        match self.check_password(user.name.as_str(), password, address, self.clock.now()).await? {
+            Some(_) => Ok(()),
+            None => Err(Error::Unauthenticated(Unauthenticated::WrongCredential)),
+        }
+    }
+
+    /// Checks a code of a user and uses it up; wrong ones are counted over all ways to give them.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Throttled` after too many wrong ones.
+    pub(crate) async fn check_code(&self, user: &Account, code: &Code) -> Result<()> {
+        let now = self.clock.now();
+        let subject = throttled(user);
+        let limit = self.settings.sign_in.per_account_and_address;
+        // Counted first and forgotten when it was right, so that codes tried at the same time all count.
+        self.check_subjects(vec![(subject.clone(), limit)], now).await?;
+        self.record_failures(vec![(subject.clone(), limit)], now).await?;
+        let is_right = self
+            .metadata
+            .write((user.id, code.clone(), now), |tx, (user, code, now)| {
+                Box::pin(async move {
+                    match code {
+                        Code::Recovery(hash) => tx.use_recovery_code(*user, hash).await,
+                        Code::OneTimePassword(code) => {
+                            let Some(factor) = tx.find_second_factor(*user).await? else { return Ok(false) };
+                            match factor.secret.matching_step(code, *now)? {
+                                Some(step) => tx.use_step(*user, step).await,
+                                None => Ok(false),
+                            }
+                        }
+                    }
+                })
+            })
+            .await?;
+        if !is_right {
+            return Err(Error::Unauthenticated(Unauthenticated::WrongCredential));
+        }
+        self.metadata.write(subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject))).await
+    }
+}

@@ -1,0 +1,237 @@
+//! Signing in to the management dialects: a password with its second factor, or an access token, for a session token.
+//!
+//! Docker Hub API, "Authentication": `login`, `2fa-login`, `auth/token`.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use longshore_domain::account::{Account, AccountId};
+use longshore_domain::credential::{AccountPrincipal, Principal, SECRET_LIMIT_BYTES, Secret, SecretHash};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::ports::metadata::SignInChallenge;
+use longshore_domain::second_factor::Code;
+use longshore_domain::{Error, Result};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::authentication::{BearerSession, Caller, Claims, Grants, principal_of};
+use crate::{Services, later};
+
+/// How long the second factor is awaited after the password.
+const CHALLENGE_TTL: Duration = Duration::from_secs(300);
+/// Wrong codes after which the password must be given again.
+const CHALLENGE_FAILURES: i64 = 5;
+
+/// What came of a sign-in.
+#[derive(Debug)]
+pub enum SignIn {
+    /// It is done; the caller gets a session.
+    Done(Caller),
+    /// The password is right, and the second factor must follow with this.
+    SecondFactorNeeded(Secret),
+}
+
+/// Claims of a session token: ours, and those that a dialect's clients look for.
+#[derive(Serialize)]
+struct SessionClaims {
+    #[serde(flatten)]
+    own: Claims,
+    #[serde(flatten)]
+    public: Map<String, Value>,
+}
+
+fn wrong() -> Error {
+    Error::Unauthenticated(Unauthenticated::WrongCredential)
+}
+
+fn caller_of(principal: AccountPrincipal) -> Caller {
+    Caller { principal: Principal::Account(principal), grants: Grants::Everything }
+}
+
+impl Services {
+    /// Signs in with a password, an access token or a refresh token.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, the same for every reason; `Throttled` after too many failures.
+    pub async fn sign_in(&self, user: &str, secret: &str, address: Option<IpAddr>) -> Result<SignIn> {
+        if user.len() > SECRET_LIMIT_BYTES || secret.len() > SECRET_LIMIT_BYTES {
+            return Err(wrong());
+        }
+        if secret.starts_with(Secret::REFRESH_TOKEN_PREFIX) {
+            let caller = self.authenticate_refresh_token(secret).await?;
+            return match caller.principal.account().is_some_and(|account| account.name.as_str() == user) {
+                true => Ok(SignIn::Done(caller)),
+                false => Err(wrong()),
+            };
+        }
+        let now = self.clock.now();
+        if secret.starts_with(Secret::ACCESS_TOKEN_PREFIX) {
+            let principal = self.check_access_token(user, secret, now).await?;
+            return principal.map(|principal| SignIn::Done(caller_of(principal))).ok_or_else(wrong);
+        }
+        let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
+        if !self.has_second_factor(account.id).await? {
+            return Ok(SignIn::Done(caller_of(principal_of(&account, None))));
+        }
+        self.challenge(&account).await.map(SignIn::SecondFactorNeeded)
+    }
+
+    async fn challenge(&self, account: &Account) -> Result<Secret> {
+        let secret = Secret::generate(Secret::CHALLENGE_PREFIX, &*self.entropy);
+        let challenge = SignInChallenge {
+            secret_hash: secret.hash(),
+            user_id: account.id,
+            credential_epoch: account.credential_epoch,
+            failures: 0,
+            expires_at: later(self.clock.now(), CHALLENGE_TTL),
+        };
+        self.metadata.write(challenge, |tx, challenge| Box::pin(tx.create_challenge(challenge))).await?;
+        Ok(secret)
+    }
+
+    /// Completes a sign-in with the code of an authenticator, or a recovery code. What stood for the password works
+    /// once, and not after several wrong codes.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, the same for every reason; `Throttled` after too many wrong codes of the user.
+    pub async fn complete_sign_in(&self, challenge: &str, code: &str) -> Result<Caller> {
+        let hash = SecretHash::of(challenge);
+        let code = Code::parse(code).map_err(|_| wrong())?;
+        let now = self.clock.now();
+        let user = self
+            .metadata
+            .write((hash, now), |tx, (hash, now)| {
+                Box::pin(async move {
+                    let found = tx.hold_challenge(hash).await?;
+                    let awaited =
+                        found.filter(|found| *now < found.expires_at && found.failures < CHALLENGE_FAILURES);
+                    let Some(challenge) = awaited else { return Ok(None) };
+                    let account = tx.find_account(challenge.user_id).await?;
+                    // Counted before the code is looked at: what goes wrong from here on counts as wrong.
+                    tx.add_challenge_failure(hash).await?;
+                    Ok(account.filter(|account| {
+                        account.is_active && account.credential_epoch == challenge.credential_epoch
+                    }))
+                })
+            })
+            .await?;
+        let account = user.ok_or_else(wrong)?;
+        self.check_code(&account, &code).await?;
+        self.metadata.write(hash, |tx, hash| Box::pin(tx.delete_challenge(hash))).await?;
+        Ok(caller_of(principal_of(&account, None)))
+    }
+
+    /// Signs a session token that works for `ttl`, with claims that a dialect's clients look for.
+    ///
+    /// # Errors
+    /// `Internal` when there is no signing key.
+    pub fn issue_session(
+        &self,
+        caller: &Caller,
+        ttl: Duration,
+        public: Map<String, Value>,
+    ) -> Result<String> {
+        let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let now = self.clock.now().as_second();
+        let own = Claims {
+            iss: self.settings.issuer.clone(),
+            sub: account.name.to_string(),
+            aud: self.session_audience(),
+            exp: now + i64::try_from(ttl.as_secs()).unwrap_or(i64::from(u32::MAX)),
+            nbf: now,
+            iat: now,
+            jti: self.new_uuid().to_string(),
+            access: Vec::new(),
+            uid: Some(account.account_id.0),
+            tid: account.access_token.map(|(id, _)| id.0),
+            scp: account.access_token.map(|(_, scope)| scope.to_string()),
+            cep: account.credential_epoch,
+        };
+        self.keys.sign(&SessionClaims { own, public })
+    }
+
+    /// Gives the audience of session tokens. It is not that of the registry's bearer tokens.
+    fn session_audience(&self) -> String {
+        format!("{} management", self.settings.service)
+    }
+
+    pub(crate) async fn verify_session(&self, token: &str) -> Result<BearerSession> {
+        let claims: Option<Claims> = self.verify_signature(token, &self.session_audience()).await?;
+        claims
+            .filter(|claims| claims.uid.is_some())
+            .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?
+            .session(Grants::Everything)
+    }
+
+    /// Issues a refresh token for who signed in.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn issue_session_refresh_token(&self, caller: &Caller) -> Result<Option<Secret>> {
+        match caller.principal.account() {
+            None => Ok(None),
+            Some(account) => self.issue_refresh_token(account).await.map(Some),
+        }
+    }
+
+    /// Gives the account that acts, as it is now, signed in by itself and not by an access token: for changes of its
+    /// own affairs.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when nobody signed in or the credential has become void; `Denied` for an access token.
+    pub(crate) async fn acting_owner(&self, principal: &Principal) -> Result<Account> {
+        let account = match principal {
+            Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
+            Principal::Operator => {
+                return Err(Error::Denied("the operator has no account of its own".into()));
+            }
+            Principal::Account(account) => account,
+        };
+        let found = self.acting_account(account).await?;
+        match account.access_token {
+            None => Ok(found),
+            Some(_) => Err(Error::Denied(
+                "an access token cannot do this; sign in with the password of the account".into(),
+            )),
+        }
+    }
+
+    /// Gives the account that acts, as it is now, however it signed in.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void.
+    pub(crate) async fn acting_account(&self, principal: &AccountPrincipal) -> Result<Account> {
+        let account = self
+            .metadata
+            .look_up((principal.clone(), self.clock.now()), |tx, (principal, now)| {
+                Box::pin(crate::permissions::valid_account(tx, principal, *now))
+            })
+            .await?;
+        account.map(|(account, _)| account).ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))
+    }
+
+    /// Gives the account whose affairs a principal may change: the operator those of all, an account its own.
+    ///
+    /// # Errors
+    /// As [`Services::acting_owner`]; `UserUnknown` for accounts of others.
+    pub(crate) async fn authorize_owner(
+        &self,
+        principal: &Principal,
+        owner: &longshore_domain::name::Namespace,
+    ) -> Result<Account> {
+        if *principal == Principal::Operator {
+            return self.find_account(owner).await;
+        }
+        let account = self.acting_owner(principal).await?;
+        match account.name == *owner {
+            true => Ok(account),
+            false => Err(Error::UserUnknown(owner.to_string())),
+        }
+    }
+
+    /// Tells whether an account has a confirmed second factor.
+    pub(crate) async fn has_second_factor(&self, user: AccountId) -> Result<bool> {
+        let found = self.metadata.look_up(user, |tx, user| Box::pin(tx.find_second_factor(*user))).await?;
+        Ok(found.is_some_and(|factor| factor.confirmed_at.is_some()))
+    }
+}
