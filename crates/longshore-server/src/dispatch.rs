@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
 use longshore_api_common::{Response, observe};
+use longshore_api_hub::Hub;
 use longshore_api_oci::Oci;
 use longshore_domain::Error;
 use longshore_services::Services;
@@ -24,6 +25,7 @@ const READY_LIMIT: Duration = Duration::from_secs(5);
 pub struct Dispatch {
     services: Arc<Services>,
     oci: Oci,
+    hub: Hub,
     metrics: Arc<Exposition>,
     /// Whether `/metrics` has a listener of its own.
     metrics_elsewhere: bool,
@@ -31,13 +33,22 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    pub fn new(services: Arc<Services>, oci: Oci, metrics: Arc<Exposition>, metrics_elsewhere: bool) -> Self {
-        Self { services, oci, metrics, metrics_elsewhere, ready: Mutex::new(None) }
+    pub fn new(
+        services: Arc<Services>,
+        oci: Oci,
+        hub: Hub,
+        metrics: Arc<Exposition>,
+        metrics_elsewhere: bool,
+    ) -> Self {
+        Self { services, oci, hub, metrics, metrics_elsewhere, ready: Mutex::new(None) }
     }
 
     /// Answers a request whose client has been described.
     pub async fn answer(&self, request: Request<RequestBody>) -> Response {
         let path = request.uri().path();
+        if is_hub(path) {
+            return self.hub.handle(request).await;
+        }
         if path == "/v2" || path.starts_with("/v2/") {
             return self.oci.handle(request).await;
         }
@@ -50,6 +61,7 @@ impl Dispatch {
                 StatusCode::OK,
                 "This is a Longshore container registry. Clients talk to it below /v2/.\n",
             ),
+            "/api/openapi/hub.json" if is_read => self.hub.document(),
             "/healthz" if is_read => text(StatusCode::OK, "ok\n"),
             "/readyz" if is_read => self.ready(Client::of(request.extensions()).clone()).await,
             "/metrics" if is_read && self.may_read_metrics(&request) => self.metrics.render(),
@@ -87,6 +99,12 @@ impl Dispatch {
             ),
         }
     }
+}
+
+/// Tells whether a path is one of the Docker Hub dialect.
+fn is_hub(path: &str) -> bool {
+    let first = path.strip_prefix("/v2/").and_then(|rest| rest.split('/').next());
+    first.is_some_and(|first| longshore_api_hub::SEGMENTS.contains(&first))
 }
 
 /// Makes a response of plain text.

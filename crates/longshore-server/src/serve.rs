@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use longshore_api_common::metrics::Metrics;
+use longshore_api_hub::Hub;
 use longshore_api_oci::{Oci, Redirects};
 use longshore_domain::clock::Entropy;
 use longshore_services::bootstrap::{ADMINISTRATOR, Prepared};
@@ -72,6 +73,7 @@ pub async fn serve(config: Config) -> Result<()> {
         dispatch: Dispatch::new(
             Arc::clone(&services),
             oci,
+            Hub::new(Arc::clone(&services), &metrics)?,
             Arc::clone(&exposition),
             metrics_address.is_some(),
         ),

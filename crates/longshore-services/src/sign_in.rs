@@ -196,6 +196,17 @@ impl Services {
         }
     }
 
+    /// Gives the account that acts, as it is now.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when nobody signed in or the credential has become void.
+    pub async fn get_own_account(&self, principal: &Principal) -> Result<Account> {
+        match principal.account() {
+            None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
+            Some(account) => self.acting_account(account).await,
+        }
+    }
+
     /// Gives the account that acts, as it is now, however it signed in.
     ///
     /// # Errors

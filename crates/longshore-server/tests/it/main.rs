@@ -6,6 +6,7 @@ mod administration;
 mod clients;
 mod cluster;
 mod crash;
+mod hub;
 mod oci;
 mod operation;
 mod refusals;

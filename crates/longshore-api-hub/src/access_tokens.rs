@@ -1,0 +1,192 @@
+//! Access tokens of users. Docker Hub API, "Personal access tokens"; `api_tokens` is what older clients call them.
+
+use http::StatusCode;
+use jiff::Timestamp;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_domain::credential::{AccessToken, Principal, Scope, TokenOrigin};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::Namespace;
+use longshore_domain::ports::metadata::AccessTokenChange;
+use longshore_domain::{Error, Result};
+use longshore_services::access_tokens::WantedToken;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::context::Context;
+use crate::{bare, wire};
+
+/// Most scopes that a request may name.
+const SCOPES_LIMIT: usize = 16;
+
+/// `createAccessTokenRequest`.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct CreateRequest {
+    /// What you call it, 1 to 100 characters.
+    token_label: String,
+    /// `repo:admin`, `repo:write`, `repo:read` or `repo:public_read`; each includes the ones after it.
+    scopes: Option<Vec<String>>,
+    /// When it stops working (RFC 3339); without it, never.
+    expires_at: Option<String>,
+}
+
+/// `patchAccessTokenRequest`; what is absent or an empty label stays as it is.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct PatchRequest {
+    token_label: Option<String>,
+    is_active: Option<bool>,
+}
+
+/// `accessToken`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AccessTokenDocument {
+    uuid: String,
+    client_id: &'static str,
+    creator_ip: String,
+    creator_ua: String,
+    created_at: String,
+    last_used: Option<String>,
+    generated_by: &'static str,
+    is_active: bool,
+    /// The secret when it was created, else empty.
+    token: String,
+    token_label: String,
+    scopes: Vec<&'static str>,
+    expires_at: Option<String>,
+}
+
+/// `getAccessTokensResponse`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AccessTokenPage {
+    count: u64,
+    next: Option<String>,
+    previous: Option<String>,
+    /// Those that are switched on, over all pages.
+    active_count: u64,
+    results: Vec<AccessTokenDocument>,
+}
+
+fn document(token: &AccessToken, secret: String) -> AccessTokenDocument {
+    AccessTokenDocument {
+        uuid: token.uuid.to_string(),
+        client_id: "HUB",
+        creator_ip: token.origin.address.clone(),
+        creator_ua: token.origin.agent.clone(),
+        created_at: wire::time(token.created_at),
+        last_used: token.last_used_at.map(wire::time),
+        generated_by: "manual",
+        is_active: token.is_active,
+        token: secret,
+        token_label: token.label.clone(),
+        scopes: vec![token.scope.as_str()],
+        expires_at: token.expires_at.map(wire::time),
+    }
+}
+
+/// Gives who calls and its name: access tokens are always those of the caller.
+async fn owner(context: &Context) -> Result<(Principal, Namespace)> {
+    let caller = context.caller().await?;
+    match &caller.principal {
+        Principal::Account(account) => Ok((caller.principal.clone(), account.name.clone())),
+        Principal::Anonymous | Principal::Operator => Err(Error::Unauthenticated(Unauthenticated::Missing)),
+    }
+}
+
+fn uuid(context: &Context) -> Result<Uuid> {
+    let text = context.parameter("uuid");
+    text.parse().map_err(|_| Error::TokenUnknown(text.chars().take(64).collect()))
+}
+
+/// Gives the highest of some scopes, which includes the others.
+fn highest(scopes: &[String]) -> Result<Scope> {
+    let invalid = |reason: String| Error::Invalid { field: "scopes", reason };
+    if scopes.len() > SCOPES_LIMIT {
+        return Err(invalid(format!("must be at most {SCOPES_LIMIT}")));
+    }
+    let parsed: Result<Vec<Scope>> = scopes.iter().map(|scope| scope.parse()).collect();
+    let highest = parsed
+        .map_err(|_| invalid("each must be repo:admin, repo:write, repo:read or repo:public_read".into()))?;
+    highest.into_iter().max().ok_or_else(|| invalid("name at least one".into()))
+}
+
+fn expiry(text: Option<&str>) -> Result<Option<Timestamp>> {
+    let invalid = |_| Error::Invalid {
+        field: "expires_at",
+        reason: "must be a time such as 2030-01-31T12:00:00Z".into(),
+    };
+    text.filter(|text| !text.is_empty()).map(|text| text.parse().map_err(invalid)).transpose()
+}
+
+async fn create(context: &Context, request: CreateRequest, scope: Scope) -> Result<Response> {
+    let (principal, owner) = owner(context).await?;
+    let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
+    let wanted = WantedToken {
+        label: &request.token_label,
+        scope,
+        expires_at: expiry(request.expires_at.as_deref())?,
+        origin,
+    };
+    let (token, secret) = context.services.create_access_token(&principal, &owner, wanted).await?;
+    Ok(wire::json(StatusCode::CREATED, &document(&token, secret.expose().to_owned())))
+}
+
+/// `POST /v2/access-tokens`.
+pub(crate) async fn post_access_tokens(context: &Context, body: RequestBody) -> Result<Response> {
+    owner(context).await?;
+    let request: CreateRequest = context.json(body).await?;
+    let scope = highest(request.scopes.as_deref().unwrap_or_default())?;
+    create(context, request, scope).await
+}
+
+/// `POST /v2/api_tokens`.
+pub(crate) async fn post_api_tokens(context: &Context, body: RequestBody) -> Result<Response> {
+    owner(context).await?;
+    let request: CreateRequest = context.json(body).await?;
+    let scope = request.scopes.as_deref().map_or(Ok(Scope::Admin), highest)?;
+    create(context, request, scope).await
+}
+
+/// `GET /v2/access-tokens`.
+pub(crate) async fn get_access_tokens(context: &Context, _: RequestBody) -> Result<Response> {
+    let (principal, owner) = owner(context).await?;
+    let wanted = context.page()?;
+    let (tokens, counts) =
+        context.services.list_access_tokens_at(&principal, &owner, wanted.offset(), wanted.size).await?;
+    let (next, previous) = wire::links(context, wanted, counts.all);
+    let page = AccessTokenPage {
+        count: counts.all,
+        next,
+        previous,
+        active_count: counts.active,
+        results: tokens.iter().map(|token| document(token, String::new())).collect(),
+    };
+    Ok(wire::json(StatusCode::OK, &page))
+}
+
+/// `PATCH /v2/access-tokens/{uuid}`.
+pub(crate) async fn patch_access_tokens_uuid(context: &Context, body: RequestBody) -> Result<Response> {
+    let (principal, owner) = owner(context).await?;
+    let uuid = uuid(context)?;
+    let request: PatchRequest = context.json(body).await?;
+    let change = AccessTokenChange {
+        label: request.token_label.filter(|label| !label.is_empty()),
+        is_active: request.is_active,
+    };
+    let token = context.services.change_access_token(&principal, &owner, uuid, change).await?;
+    Ok(wire::json(StatusCode::OK, &document(&token, String::new())))
+}
+
+/// `GET /v2/access-tokens/{uuid}`.
+pub(crate) async fn get_access_tokens_uuid(context: &Context, _: RequestBody) -> Result<Response> {
+    let (principal, owner) = owner(context).await?;
+    let token = context.services.get_access_token(&principal, &owner, uuid(context)?).await?;
+    Ok(wire::json(StatusCode::OK, &document(&token, String::new())))
+}
+
+/// `DELETE /v2/access-tokens/{uuid}`.
+pub(crate) async fn delete_access_tokens_uuid(context: &Context, _: RequestBody) -> Result<Response> {
+    let (principal, owner) = owner(context).await?;
+    context.services.delete_access_token(&principal, &owner, uuid(context)?).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,22 @@
+//! This dialect's credentials: session tokens, as `Bearer` or, as older scripts write it, `JWT`.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, header};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::{Error, Result};
+use longshore_services::Services;
+use longshore_services::authentication::Caller;
+
+/// Finds out who calls; that the account and credential are still good is asked with every operation.
+pub(crate) async fn caller(services: &Services, headers: &HeaderMap) -> Result<Arc<Caller>> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Ok(Arc::new(Caller::anonymous()));
+    };
+    let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+    let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;
+    if !["bearer", "jwt"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(invalid());
+    }
+    services.authenticate_session(token.trim()).await
+}

@@ -1,0 +1,164 @@
+//! The Docker Hub dialect.
+//!
+//! Sources: the Docker Hub API document (sign-in, access tokens, audit logs, organization settings, tags), its older
+//! part on images, and the routes that Hub clients use. What is done and what is left out: `docs/api/hub.md`.
+//! [`routes`] is the table of all operations; each group of them has a file. Nothing is decided here: every handler
+//! calls one operation of `longshore-services` and renders its answer.
+
+mod access_tokens;
+mod auth;
+mod authentication;
+mod context;
+mod error;
+mod openapi;
+pub mod routes;
+mod second_factor;
+mod users;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use longshore_api_common::body::{self, RequestBody};
+use longshore_api_common::client::Client;
+use longshore_api_common::metrics::{Metrics, OperationMetrics};
+use longshore_api_common::{Response, observe};
+use longshore_services::Services;
+
+use crate::context::Context;
+use crate::routes::{ROUTES, Route};
+
+/// First path segments after `/v2/` that are this dialect's. No account can be named so.
+pub const SEGMENTS: &[&str] = &[
+    "access-tokens",
+    "api_tokens",
+    "auditlogs",
+    "auth",
+    "invites",
+    "namespaces",
+    "orgs",
+    "repositories",
+    "search",
+    "user",
+    "users",
+];
+
+/// The dialect.
+pub struct Hub {
+    services: Arc<Services>,
+    router: matchit::Router<Vec<usize>>,
+    metrics: Vec<OperationMetrics>,
+    unknown: OperationMetrics,
+    document: String,
+}
+
+/// What a path and method name.
+enum Found {
+    Route(usize, Vec<(String, String)>),
+    MethodNotAllowed(String),
+    Nothing,
+}
+
+impl Hub {
+    /// Makes the dialect.
+    ///
+    /// # Errors
+    /// `Internal` when two rows of the table have the same path in different words.
+    pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+        let mut by_path: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (number, route) in ROUTES.iter().enumerate() {
+            by_path.entry(route.path).or_default().push(number);
+        }
+        let mut router = matchit::Router::new();
+        for (path, numbers) in by_path {
+            router.insert(path, numbers).map_err(longshore_domain::Error::internal)?;
+        }
+        Ok(Self {
+            services,
+            router,
+            metrics: ROUTES.iter().map(|route| metrics.operation("hub", route.operation)).collect(),
+            unknown: metrics.operation("hub", "unknown"),
+            document: openapi::document(ROUTES).to_string(),
+        })
+    }
+
+    /// Gives the OpenAPI document of this dialect.
+    pub fn document(&self) -> Response {
+        let mut response = Response::new(body::full(self.document.clone()));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
+    /// Answers a request to one of this dialect's paths.
+    pub async fn handle(&self, request: Request<RequestBody>) -> Response {
+        let began_at = Instant::now();
+        let (parts, body) = request.into_parts();
+        let client = Client::of(&parts.extensions).clone();
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let (metrics, operation, mut response) = match self.find(&method, &path) {
+            Found::Route(number, parameters) => {
+                let route = &ROUTES[number];
+                let response = self.answer(route, client.clone(), parts, parameters, body).await;
+                (&self.metrics[number], route.operation, response)
+            }
+            Found::MethodNotAllowed(allow) => {
+                (&self.unknown, "unknown", error::method_not_allowed(&method, &allow))
+            }
+            Found::Nothing => (&self.unknown, "unknown", error::not_found()),
+        };
+        if method == Method::HEAD {
+            *response.body_mut() = body::empty();
+        }
+        let headers = response.headers_mut();
+        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        let duration = began_at.elapsed();
+        metrics.record(response.status(), duration);
+        observe::log_request("hub", operation, &client, &method, &path, response.status(), duration);
+        response
+    }
+
+    /// Finds the operation of a path; a trailing slash changes nothing, and is never answered with a redirect, on which
+    /// clients would lose their credentials or their method.
+    fn find(&self, method: &Method, path: &str) -> Found {
+        let plain = path.strip_suffix('/').unwrap_or(path);
+        let Ok(found) = self.router.at(plain) else { return Found::Nothing };
+        let wanted =
+            |method: &Method| found.value.iter().copied().find(|number| ROUTES[*number].method == *method);
+        let head = || (*method == Method::HEAD).then(|| wanted(&Method::GET)).flatten();
+        let Some(number) = wanted(method).or_else(head) else {
+            let methods = found.value.iter().map(|number| ROUTES[*number].method.as_str());
+            return Found::MethodNotAllowed(methods.collect::<Vec<_>>().join(", "));
+        };
+        let mut parameters = Vec::new();
+        for (name, value) in found.params.iter() {
+            match percent_encoding::percent_decode_str(value).decode_utf8() {
+                Ok(value) => parameters.push((name.to_owned(), value.into_owned())),
+                Err(_) => return Found::Nothing,
+            }
+        }
+        Found::Route(number, parameters)
+    }
+
+    async fn answer(
+        &self,
+        route: &'static Route,
+        client: Client,
+        parts: http::request::Parts,
+        parameters: Vec<(String, String)>,
+        body: RequestBody,
+    ) -> Response {
+        let context = Context::new(Arc::clone(&self.services), route, client, parts, parameters);
+        let answer = (route.handler)(&context, body).await;
+        answer.unwrap_or_else(|error| error::render(&error, &context))
+    }
+}
+
+/// Makes a response without a body.
+pub(crate) fn bare(status: StatusCode) -> Response {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,187 @@
+//! THE TABLE: every operation, with its name in logs and metrics, its path, what it needs, and what takes it.
+//!
+//! The tests hold the table against `docs/api/hub.md` and against what the server really refuses.
+
+use futures::future::BoxFuture;
+use http::Method;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_domain::Result;
+
+use crate::context::Context;
+pub use crate::error::ErrorShape;
+use crate::openapi::Describe;
+use crate::{access_tokens, authentication, second_factor, users};
+
+/// What takes an operation.
+pub(crate) type Handler = for<'c> fn(&'c Context, RequestBody) -> BoxFuture<'c, Result<Response>>;
+
+/// What a caller needs for an operation; what it may do there, the operation itself decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: the request itself holds the credential.
+    Nothing,
+    /// Nothing for what is public.
+    Nobody,
+    /// A signed-in account, by password or access token.
+    Account,
+    /// An account that signed in by itself, not by an access token.
+    Password,
+}
+
+/// A row of the table.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path, with its parameters in braces.
+    pub path: &'static str,
+    /// Name of the operation.
+    pub operation: &'static str,
+    /// Group of the operation, as the API's reference has it.
+    pub group: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// What a caller needs.
+    pub needs: Needs,
+    /// Shape of its errors.
+    pub errors: ErrorShape,
+    pub(crate) describe: fn(&mut Describe<'_>),
+    pub(crate) handler: Handler,
+}
+
+/// Makes a row.
+macro_rules! route {
+    ($method:ident $path:literal $operation:ident in $group:literal, $needs:ident, $errors:ident, $summary:literal,
+     |$describe:ident| $description:expr, $handler:path) => {
+        Route {
+            method: Method::$method,
+            path: $path,
+            operation: stringify!($operation),
+            group: $group,
+            summary: $summary,
+            needs: Needs::$needs,
+            errors: ErrorShape::$errors,
+            describe: |$describe| {
+                $description;
+            },
+            handler: |context, body| Box::pin($handler(context, body)),
+        }
+    };
+}
+
+/// All operations, in the order of the API's reference.
+pub const ROUTES: &[Route] = &[
+    route!(POST "/v2/users/login" post_users_login in "authentication", Nothing, Plain,
+        "Signs in with a password or an access token.",
+        |d| d.query("refresh_token", "boolean", "Whether to give a refresh token too.")
+            .takes::<authentication::LoginRequest>()
+            .gives::<authentication::SignedIn>(200, "Signed in.")
+            .gives::<authentication::Refused>(401, "Refused, or the second factor must follow."),
+        authentication::post_users_login),
+    route!(POST "/v2/users/2fa-login" post_users_2fa_login in "authentication", Nothing, Plain,
+        "Completes a sign-in with the second factor.",
+        |d| d.query("refresh_token", "boolean", "Whether to give a refresh token too.")
+            .takes::<authentication::SecondFactorRequest>()
+            .gives::<authentication::SignedIn>(200, "Signed in.")
+            .gives::<authentication::Refused>(401, "Refused."),
+        authentication::post_users_2fa_login),
+    route!(POST "/v2/auth/token" auth_create_access_token in "authentication", Nothing, Rich,
+        "Exchanges a password or an access token for a session token of ten minutes.",
+        |d| d.takes::<authentication::TokenRequest>()
+            .gives::<authentication::TokenResponse>(200, "Signed in."),
+        authentication::auth_create_access_token),
+    route!(POST "/v2/access-tokens" post_access_tokens in "access-tokens", Password, Plain,
+        "Creates an access token; its secret is shown this once.",
+        |d| d.takes::<access_tokens::CreateRequest>()
+            .gives::<access_tokens::AccessTokenDocument>(201, "Created."),
+        access_tokens::post_access_tokens),
+    route!(GET "/v2/access-tokens" get_access_tokens in "access-tokens", Password, Plain,
+        "Lists your access tokens.",
+        |d| d.page().gives::<access_tokens::AccessTokenPage>(200, "A page."),
+        access_tokens::get_access_tokens),
+    route!(PATCH "/v2/access-tokens/{uuid}" patch_access_tokens_uuid in "access-tokens", Password, Plain,
+        "Changes the label of an access token, or switches it on or off.",
+        |d| d.takes::<access_tokens::PatchRequest>()
+            .gives::<access_tokens::AccessTokenDocument>(200, "Changed."),
+        access_tokens::patch_access_tokens_uuid),
+    route!(GET "/v2/access-tokens/{uuid}" get_access_tokens_uuid in "access-tokens", Password, Plain,
+        "Gives an access token, without its secret.",
+        |d| d.gives::<access_tokens::AccessTokenDocument>(200, "The access token."),
+        access_tokens::get_access_tokens_uuid),
+    route!(DELETE "/v2/access-tokens/{uuid}" delete_access_tokens_uuid in "access-tokens", Password, Plain,
+        "Deletes an access token for good.",
+        |d| d.gives_nothing(204, "Deleted."),
+        access_tokens::delete_access_tokens_uuid),
+    route!(POST "/v2/api_tokens" post_api_tokens in "access-tokens", Password, Plain,
+        "Creates an access token, as older clients do: without scopes it is for everything.",
+        |d| d.takes::<access_tokens::CreateRequest>()
+            .gives::<access_tokens::AccessTokenDocument>(201, "Created."),
+        access_tokens::post_api_tokens),
+    route!(GET "/v2/api_tokens" get_api_tokens in "access-tokens", Password, Plain,
+        "Lists your access tokens, for older clients.",
+        |d| d.page().gives::<access_tokens::AccessTokenPage>(200, "A page."),
+        access_tokens::get_access_tokens),
+    route!(PATCH "/v2/api_tokens/{uuid}" patch_api_tokens_uuid in "access-tokens", Password, Plain,
+        "Changes an access token, for older clients.",
+        |d| d.takes::<access_tokens::PatchRequest>()
+            .gives::<access_tokens::AccessTokenDocument>(200, "Changed."),
+        access_tokens::patch_access_tokens_uuid),
+    route!(GET "/v2/api_tokens/{uuid}" get_api_tokens_uuid in "access-tokens", Password, Plain,
+        "Gives an access token, for older clients.",
+        |d| d.gives::<access_tokens::AccessTokenDocument>(200, "The access token."),
+        access_tokens::get_access_tokens_uuid),
+    route!(DELETE "/v2/api_tokens/{uuid}" delete_api_tokens_uuid in "access-tokens", Password, Plain,
+        "Deletes an access token, for older clients.",
+        |d| d.gives_nothing(204, "Deleted."),
+        access_tokens::delete_access_tokens_uuid),
+    route!(GET "/v2/user" get_user in "users", Account, Plain,
+        "Tells who is signed in.",
+        |d| d.gives::<users::UserDocument>(200, "The account."),
+        users::get_user),
+    route!(GET "/v2/user/2fa" get_second_factor in "second-factor", Password, Plain,
+        "Tells whether the account has a second factor.",
+        |d| d.gives::<second_factor::StatusDocument>(200, "The state."),
+        second_factor::get_second_factor),
+    route!(POST "/v2/user/2fa/enrol" enrol_second_factor in "second-factor", Password, Plain,
+        "Begins to set a second factor up.",
+        |d| d.takes::<second_factor::PasswordRequest>()
+            .gives::<second_factor::EnrolmentDocument>(200, "To be put into an authenticator."),
+        second_factor::enrol_second_factor),
+    route!(POST "/v2/user/2fa/confirm" confirm_second_factor in "second-factor", Password, Plain,
+        "Confirms a second factor; everything that was signed in before must sign in again.",
+        |d| d.takes::<second_factor::CodeRequest>()
+            .gives::<second_factor::ConfirmationDocument>(200, "Recovery codes, and a new session."),
+        second_factor::confirm_second_factor),
+    route!(POST "/v2/user/2fa/recovery-codes" renew_recovery_codes in "second-factor", Password, Plain,
+        "Makes new recovery codes in the place of the old ones.",
+        |d| d.takes::<second_factor::BothRequest>()
+            .gives::<second_factor::RecoveryDocument>(200, "The new codes."),
+        second_factor::renew_recovery_codes),
+    route!(POST "/v2/user/2fa/disable" disable_second_factor in "second-factor", Password, Plain,
+        "Removes the second factor.",
+        |d| d.takes::<second_factor::BothRequest>().gives_nothing(204, "Removed."),
+        second_factor::disable_second_factor),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::ROUTES;
+
+    #[test]
+    fn each_operation_has_a_name_and_a_place_of_its_own() {
+        let names: HashSet<&str> = ROUTES.iter().map(|route| route.operation).collect();
+        let places: HashSet<_> = ROUTES.iter().map(|route| (route.method.as_str(), route.path)).collect();
+        assert_eq!((names.len(), places.len()), (ROUTES.len(), ROUTES.len()));
+    }
+
+    #[test]
+    fn the_documentation_has_a_line_for_every_operation() {
+        let table = include_str!("../../../docs/api/hub.md");
+        for route in ROUTES {
+            let line = format!("| `{}` | `{}` | `{}` | done |", route.operation, route.method, route.path);
+            assert!(table.contains(&line), "docs/api/hub.md lacks: {line}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Shapes that several groups share: JSON bodies, times, the envelope of a page.
+
+use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use longshore_api_common::{Response, body};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::context::{Context, WantedPage};
+
+/// Makes a JSON response.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(body::full(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Writes a time as the Hub does: RFC 3339 with microseconds, UTC.
+pub(crate) fn time(at: Timestamp) -> String {
+    format!("{at:.6}")
+}
+
+/// One page of a list, with links to its neighbours.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Page<T> {
+    /// Number of entries on all pages.
+    pub count: u64,
+    /// Link to the next page.
+    pub next: Option<String>,
+    /// Link to the previous page.
+    pub previous: Option<String>,
+    /// The entries.
+    pub results: Vec<T>,
+}
+
+/// Gives the links to the next and the previous page.
+pub(crate) fn links(context: &Context, wanted: WantedPage, count: u64) -> (Option<String>, Option<String>) {
+    let last = count.div_ceil(u64::from(wanted.size.get())).max(1);
+    let next = (wanted.number < last).then(|| context.page_link(wanted.number + 1));
+    let previous = (wanted.number > 1).then(|| context.page_link((wanted.number - 1).min(last)));
+    (next, previous)
+}
+
+impl<T> Page<T> {
+    pub(crate) fn new(context: &Context, wanted: WantedPage, count: u64, results: Vec<T>) -> Self {
+        let (next, previous) = links(context, wanted, count);
+        Self { count, next, previous, results }
+    }
+}

@@ -1,0 +1,36 @@
+//! The Docker Hub dialect.
+
+mod access_tokens;
+mod authentication;
+mod refusals;
+
+use serde_json::{Value, json};
+
+use crate::server::{Answer, Client, PASSWORD};
+
+/// Sends a JSON request.
+pub fn send(client: &Client, method: &str, path: &str, who: &str, body: &Value) -> Answer {
+    let bytes = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
+    client.send(method, path, who, &[("content-type", "application/json")], &bytes)
+}
+
+/// Signs in and gives the credential of further requests.
+#[track_caller]
+pub fn session(client: &Client, user: &str, secret: &str) -> String {
+    let body = json!({ "username": user, "password": secret });
+    let answer = send(client, "POST", "/v2/users/login", "", &body).expect(200);
+    format!("Bearer {}", answer.json()["token"].as_str().unwrap())
+}
+
+/// Signs in with the password that tests use.
+#[track_caller]
+pub fn sign_in(client: &Client, user: &str) -> String {
+    session(client, user, PASSWORD)
+}
+
+/// Creates an access token and gives its document.
+#[track_caller]
+pub fn access_token(client: &Client, who: &str, scope: &str) -> Value {
+    let body = json!({ "token_label": scope, "scopes": [scope] });
+    send(client, "POST", "/v2/access-tokens", who, &body).expect(201).json()
+}

@@ -1,0 +1,93 @@
+//! Default deny: walks the table of operations, so that one without a refusal cannot be added.
+
+use longshore_api_hub::routes::{Needs, ROUTES, Route};
+use serde_json::{Value, json};
+
+use super::{access_token, send, session, sign_in};
+use crate::server::{PASSWORD, Server};
+
+/// How an operation is asked for, on things of `alice`, and what `bob` gets, who has nothing to do with them.
+struct Sample {
+    path: String,
+    body: Value,
+    /// `None` where it is on the caller's own things only.
+    foreign: Option<u16>,
+}
+
+fn sample(route: &Route, uuid: &str) -> Option<Sample> {
+    let path = route.path.replace("{uuid}", uuid);
+    let of_their_own = |body: Value| Some(Sample { path: path.clone(), body, foreign: None });
+    let of_alice = |body: Value, foreign| Some(Sample { path: path.clone(), body, foreign: Some(foreign) });
+    match route.operation {
+        "post_access_tokens" | "post_api_tokens" => {
+            of_their_own(json!({ "token_label": "x", "scopes": ["repo:read"] }))
+        }
+        "get_access_tokens" | "get_api_tokens" | "get_user" | "get_second_factor" => {
+            of_their_own(Value::Null)
+        }
+        "patch_access_tokens_uuid" | "patch_api_tokens_uuid" => of_alice(json!({ "is_active": false }), 404),
+        "get_access_tokens_uuid" | "get_api_tokens_uuid" => of_alice(Value::Null, 404),
+        "delete_access_tokens_uuid" | "delete_api_tokens_uuid" => of_alice(Value::Null, 404),
+        "enrol_second_factor" => of_their_own(json!({ "password": "wrong" })),
+        "confirm_second_factor" => of_their_own(json!({ "code": "000000" })),
+        "renew_recovery_codes" | "disable_second_factor" => {
+            of_their_own(json!({ "password": PASSWORD, "code": "000000" }))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
+    let server = Server::new();
+    let (alice, bob) = (sign_in(&server, "alice"), sign_in(&server, "bob"));
+    let kept = access_token(&server, &alice, "repo:admin");
+    let uuid = kept["uuid"].as_str().unwrap();
+    let powerless = access_token(&server, &alice, "repo:public_read");
+    let powerless = session(&server, "alice", powerless["token"].as_str().unwrap());
+    let by_token = session(&server, "alice", kept["token"].as_str().unwrap());
+    let forged = format!("{}x", alice);
+    for route in ROUTES.iter().filter(|route| route.needs != Needs::Nothing) {
+        let Some(sample) = sample(route, uuid) else { panic!("{} needs a sample here", route.operation) };
+        let ask = |who: &str| send(&server, route.method.as_str(), &sample.path, who, &sample.body).status;
+        for nobody in ["", "Bearer x", "Bearer a.b.c", &forged] {
+            assert_eq!(ask(nobody), 401, "{} as {nobody:?}", route.operation);
+        }
+        if route.needs == Needs::Password {
+            for token in [&powerless, &by_token] {
+                assert_eq!(ask(token), 403, "{} by an access token", route.operation);
+            }
+        }
+        if let Some(foreign) = sample.foreign {
+            assert_eq!(ask(&bob), foreign, "{} as bob", route.operation);
+        }
+    }
+    // Nothing was changed by all that.
+    let after = server.get(&format!("/v2/access-tokens/{uuid}"), &alice).expect(200).json();
+    assert_eq!((&after["is_active"], &after["token_label"]), (&json!(true), &json!("repo:admin")));
+    assert_eq!(server.get("/v2/access-tokens", &alice).json()["count"], 2);
+    assert_eq!(server.get("/v2/access-tokens", &bob).json()["count"], 0);
+}
+
+#[test]
+fn the_served_document_has_every_operation() {
+    let server = Server::bare(&[]);
+    let document = server.get("/api/openapi/hub.json", "").expect(200).json();
+    assert_eq!(document["openapi"], "3.0.3");
+    for route in ROUTES {
+        let operation = &document["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
+        assert_eq!(operation["operationId"], route.operation);
+        let named = operation["parameters"].as_array().unwrap();
+        for part in route.path.split('/').filter(|part| part.starts_with('{')) {
+            assert!(
+                named.iter().any(|parameter| format!("{{{}}}", parameter["name"].as_str().unwrap()) == part)
+            );
+        }
+    }
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    }
+}
