@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
+use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
@@ -62,6 +63,23 @@ impl Context {
     /// Finds out who calls.
     pub(crate) async fn caller(&self) -> Result<Arc<Caller>> {
         auth::caller(&self.services, &self.parts.headers).await
+    }
+
+    /// Finds out who calls, who must be somebody whose credential is good now.
+    pub(crate) async fn signed_in(&self) -> Result<Arc<Caller>> {
+        let caller = self.caller().await?;
+        self.services.get_own_account(&caller.principal).await?;
+        Ok(caller)
+    }
+
+    /// Gives the repository that the path names.
+    pub(crate) fn repository(&self) -> Result<RepositoryName> {
+        self.repository_named(self.parameter("repository"))
+    }
+
+    /// Gives a repository of the namespace that the path names.
+    pub(crate) fn repository_named(&self, rest: &str) -> Result<RepositoryName> {
+        format!("{}/{rest}", self.parameter("namespace")).parse()
     }
 
     /// Gives a parameter of the path, decoded.

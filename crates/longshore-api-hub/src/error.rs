@@ -4,9 +4,11 @@
 use http::{HeaderValue, Method, StatusCode, header};
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
+use longshore_domain::error::Unauthenticated;
 use serde_json::{Map, Value, json};
 
 use crate::context::Context;
+use crate::routes::Needs;
 use crate::wire;
 
 /// The shape of an operation's error bodies.
@@ -31,13 +33,15 @@ fn status(error: &Error) -> StatusCode {
         | Error::ManifestUnknown { .. }
         | Error::BlobUnknown { .. }
         | Error::UploadUnknown
-        | Error::TokenUnknown(_) => StatusCode::NOT_FOUND,
-        Error::TagInvalid(_)
-        | Error::UploadInvalid(_)
-        | Error::DigestMismatch { .. }
-        | Error::DigestInvalid { .. }
-        | Error::SizeMismatch { .. }
+        | Error::TokenUnknown(_)
+        | Error::PageUnknown(_)
+        // What cannot be a name is not there.
         | Error::NameInvalid { .. }
+        | Error::TagInvalid(_)
+        | Error::DigestInvalid { .. } => StatusCode::NOT_FOUND,
+        Error::UploadInvalid(_)
+        | Error::DigestMismatch { .. }
+        | Error::SizeMismatch { .. }
         | Error::NameReserved(_)
         | Error::ManifestInvalid(_)
         | Error::ManifestReferencesUnknown(_)
@@ -114,7 +118,11 @@ fn document(error: &Error, status: StatusCode, context: &Context) -> Value {
 
 /// Makes the response to an error, and logs it if the fault is the registry's.
 pub(crate) fn render(error: &Error, context: &Context) -> Response {
-    let status = status(error);
+    let status = match (error, context.route.needs) {
+        // What everybody may ask for and is not public is not there for who has not signed in.
+        (Error::Unauthenticated(Unauthenticated::Missing), Needs::Nobody) => StatusCode::NOT_FOUND,
+        _ => status(error),
+    };
     let mut response = wire::json(status, &document(error, status, context));
     let headers = response.headers_mut();
     match error {
@@ -128,7 +136,7 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
         Error::Unavailable(_) => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
-        Error::Unauthenticated(_) => {
+        Error::Unauthenticated(_) if status == StatusCode::UNAUTHORIZED => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         _ => {}

@@ -10,9 +10,11 @@ mod auth;
 mod authentication;
 mod context;
 mod error;
+mod images;
 mod openapi;
 pub mod routes;
 mod second_factor;
+mod tags;
 mod users;
 mod wire;
 

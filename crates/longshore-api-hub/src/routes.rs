@@ -11,7 +11,8 @@ use longshore_domain::Result;
 use crate::context::Context;
 pub use crate::error::ErrorShape;
 use crate::openapi::Describe;
-use crate::{access_tokens, authentication, second_factor, users};
+use crate::wire::Page;
+use crate::{access_tokens, authentication, images, second_factor, tags, users};
 
 /// What takes an operation.
 pub(crate) type Handler = for<'c> fn(&'c Context, RequestBody) -> BoxFuture<'c, Result<Response>>;
@@ -134,6 +135,72 @@ pub const ROUTES: &[Route] = &[
         "Deletes an access token, for older clients.",
         |d| d.gives_nothing(204, "Deleted."),
         access_tokens::delete_access_tokens_uuid),
+    route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/images" get_namespaces_repositories_images
+        in "images", Account, Images,
+        "Lists the images of a repository with their activity and tags.",
+        |d| d.page()
+            .query("status", "string", "`active` or `inactive`.")
+            .query("currently_tagged", "boolean", "Only images with, or only those without a current tag.")
+            .query("ordering", "string", "`-last_activity` (the default), `last_activity`, `digest` or `-digest`.")
+            .query("active_from", "string", "Since when an image must have been active; a month ago when absent.")
+            .gives::<Page<images::ImageDocument>>(200, "A page."),
+        images::get_namespaces_repositories_images),
+    route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/images-summary"
+        get_namespaces_repositories_images_summary in "images", Account, Images,
+        "Counts the images of a repository by their activity.",
+        |d| d.query("active_from", "string", "Since when an image must have been active; a month ago when absent.")
+            .gives::<images::SummaryDocument>(200, "The counts."),
+        images::get_namespaces_repositories_images_summary),
+    route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/images/{digest}/tags"
+        get_namespaces_repositories_images_tags in "images", Account, Images,
+        "Lists the tags that an image has or had.",
+        |d| d.page().gives::<Page<images::ImageTagDocument>>(200, "A page."),
+        images::get_namespaces_repositories_images_tags),
+    route!(POST "/v2/namespaces/{namespace}/delete-images" post_namespaces_delete_images in "images", Account, Images,
+        "Deletes images of one repository, all or none.",
+        |d| d.takes::<images::DeleteRequest>()
+            .gives::<images::DeletedDocument>(200, "Deleted, or with `dry_run` what would be.")
+            .gives::<images::RefusedDocument>(400, "Nothing was deleted; `errinfo.details` tells why."),
+        images::post_namespaces_delete_images),
+    route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/tags" list_repository_tags
+        in "repositories", Nobody, Rich,
+        "Lists the tags of a repository.",
+        |d| d.page()
+            .query("ordering", "string", "`last_updated` (newest first, the default), `-last_updated`, `name` or `-name`.")
+            .gives::<Page<tags::TagDocument>>(200, "A page."),
+        tags::list_repository_tags),
+    route!(HEAD "/v2/namespaces/{namespace}/repositories/{repository}/tags" check_repository_tags
+        in "repositories", Nobody, Rich,
+        "Tells whether a repository has tags.",
+        |d| d.gives_nothing(200, "It has."),
+        tags::check_repository_tags),
+    route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/tags/{tag}" get_repository_tag
+        in "repositories", Nobody, Rich,
+        "Gives a tag with the images behind it.",
+        |d| d.gives::<tags::TagDocument>(200, "The tag."),
+        tags::get_repository_tag),
+    route!(HEAD "/v2/namespaces/{namespace}/repositories/{repository}/tags/{tag}" check_repository_tag
+        in "repositories", Nobody, Rich,
+        "Tells whether a tag exists.",
+        |d| d.gives_nothing(200, "It does."),
+        tags::get_repository_tag),
+    route!(GET "/v2/repositories/{namespace}/{repository}/tags" list_repository_tags_legacy
+        in "repositories", Nobody, Rich,
+        "Lists the tags of a repository, for older clients.",
+        |d| d.page()
+            .query("ordering", "string", "`last_updated` (newest first, the default), `-last_updated`, `name` or `-name`.")
+            .gives::<Page<tags::TagDocument>>(200, "A page."),
+        tags::list_repository_tags),
+    route!(GET "/v2/repositories/{namespace}/{repository}/tags/{tag}" get_repository_tag_legacy
+        in "repositories", Nobody, Rich,
+        "Gives a tag, for older clients.",
+        |d| d.gives::<tags::TagDocument>(200, "The tag."),
+        tags::get_repository_tag),
+    route!(DELETE "/v2/repositories/{namespace}/{repository}/tags/{tag}" delete_repository_tag
+        in "repositories", Account, Rich,
+        "Deletes a tag; its image stays.",
+        |d| d.gives_nothing(204, "Deleted."),
+        tags::delete_repository_tag),
     route!(GET "/v2/user" get_user in "users", Account, Plain,
         "Tells who is signed in.",
         |d| d.gives::<users::UserDocument>(200, "The account."),

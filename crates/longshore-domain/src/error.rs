@@ -142,6 +142,9 @@ pub enum Error {
     /// There is no such access token.
     #[error("there is no access token {0:?}")]
     TokenUnknown(String),
+    /// The list ends before this page.
+    #[error("the list has no page {0}; it ends before")]
+    PageUnknown(u64),
     /// Something of that name exists already.
     #[error("{0} already exists")]
     Exists(String),

@@ -11,6 +11,7 @@ pub mod descriptor;
 pub mod digest;
 pub mod error;
 pub mod event;
+pub mod image;
 pub mod manifest;
 pub mod name;
 pub mod page;

@@ -70,6 +70,12 @@ impl Services {
         let work = async {
             while self.metadata.write((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await? > 0 {}
             while self.metadata.write((), |tx, ()| Box::pin(tx.fold_usage(PageSize::MAX))).await? > 0 {}
+            while self
+                .metadata
+                .write((), |tx, ()| Box::pin(tx.fold_repository_changes(PageSize::MAX)))
+                .await?
+                > 0
+            {}
             self.forget_failures().await?;
             let now = self.clock.now();
             let oldest = now.checked_sub(self.settings.refresh_ttl).unwrap_or(jiff::Timestamp::MIN);

@@ -11,6 +11,7 @@ pub mod blobs;
 pub mod bootstrap;
 pub mod collection;
 pub mod events;
+pub mod images;
 mod leases;
 pub mod manifests;
 pub mod organizations;

@@ -318,29 +318,40 @@ impl Services {
                     if let Some(referenced_by) = tx.find_index_with_child(head.id).await? {
                         return Err(Error::InUse { digest: *digest, referenced_by });
                     }
-                    loop {
-                        let tags = tx.list_tags_of(head.id, PageSize::MAX).await?;
-                        if tags.is_empty() {
-                            break;
-                        }
-                        for tag in tags {
-                            // A push may have moved it away since it was listed.
-                            let deleted = tx
-                                .delete_tag(repository.id, &tag, Some(head.id), event.actor_id, event.at)
-                                .await?;
-                            if deleted.is_some() {
-                                tx.record_event(&tag_event(event, EventAction::TagDeleted, &tag, digest))
-                                    .await?;
-                            }
-                        }
-                    }
-                    tx.delete_manifest(head.id, event.at).await?;
-                    tx.enqueue_review(Review::Manifest(head.id), *review_at).await?;
-                    tx.record_event(event).await
+                    remove_manifest(tx, repository.id, &head, event, *review_at).await.map(|_| ())
                 })
             })
             .await
     }
+}
+
+/// Deletes a manifest that is held and the tags that point at it, with their events; returns how many tags.
+pub(crate) async fn remove_manifest(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    head: &ManifestHead,
+    event: &NewEvent,
+    review_at: jiff::Timestamp,
+) -> Result<u64> {
+    let mut removed = 0;
+    loop {
+        let tags = tx.list_tags_of(head.id, PageSize::MAX).await?;
+        if tags.is_empty() {
+            break;
+        }
+        for tag in tags {
+            // A push may have moved it away since it was listed.
+            let deleted = tx.delete_tag(repository, &tag, Some(head.id), event.actor_id, event.at).await?;
+            if deleted.is_some() {
+                removed += 1;
+                tx.record_event(&tag_event(event, EventAction::TagDeleted, &tag, &head.digest)).await?;
+            }
+        }
+    }
+    tx.delete_manifest(head.id, event.at).await?;
+    tx.enqueue_review(Review::Manifest(head.id), review_at).await?;
+    tx.record_event(event).await?;
+    Ok(removed)
 }
 
 /// A push that has been checked as far as that is possible without the transaction.

@@ -35,6 +35,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0001_initial", works_with 1),
     migration!("0002_several_nodes", works_with 1),
     migration!("0003_sign_in", works_with 1),
+    // Programs before it would not keep the counts and images that it adds.
+    migration!("0004_images", works_with 4),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -5,6 +5,7 @@
 mod accounts;
 mod collection;
 mod collection_property;
+mod images;
 mod manifests;
 mod permissions;
 mod reconciliation;

@@ -1,5 +1,7 @@
 //! Manifests, what they reference, and how often they are pulled.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::digest::Digest;
@@ -113,7 +115,12 @@ impl ManifestRecords for SqlTx<'_> {
                 values![manifest.pushed_at, manifest.lease_until, id.0],
             )
             .await?;
-            return Ok(if was_deleted { ManifestPut::Restored(id) } else { ManifestPut::Existing(id) });
+            self.put_image(id, manifest).await?;
+            if !was_deleted {
+                return Ok(ManifestPut::Existing(id));
+            }
+            self.change_counts(manifest.repository, 0, 1, 0).await?;
+            return Ok(ManifestPut::Restored(id));
         }
         let platform = manifest.platform.as_ref();
         let id = self
@@ -143,7 +150,10 @@ impl ManifestRecords for SqlTx<'_> {
                 |row| row.int(0),
             )
             .await?;
-        Ok(ManifestPut::Created(ManifestId(id)))
+        let id = ManifestId(id);
+        self.put_image(id, manifest).await?;
+        self.change_counts(manifest.repository, 0, 1, 0).await?;
+        Ok(ManifestPut::Created(id))
     }
 
     async fn add_manifest_blob(
@@ -230,8 +240,8 @@ impl ManifestRecords for SqlTx<'_> {
             "UPDATE manifests SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
             values![at, id.0],
         )
-        .await
-        .map(|_| ())
+        .await?;
+        self.delete_image(id).await
     }
 
     async fn list_referrers(
@@ -285,6 +295,7 @@ impl ManifestRecords for SqlTx<'_> {
     }
 
     async fn record_pulls(&mut self, pulls: &[PullCount]) -> Result<()> {
+        let mut repositories: BTreeMap<RepositoryId, i64> = BTreeMap::new();
         for pull in pulls {
             // The manifest or repository may have been collected since the pull.
             self.execute(
@@ -295,16 +306,23 @@ impl ManifestRecords for SqlTx<'_> {
                 values![pull.count, pull.last_at, pull.manifest.0],
             )
             .await?;
+            self.record_image_pull(pull.manifest, pull.last_at).await?;
+            *repositories.entry(pull.repository).or_default() += pull.count;
             if let Some(tag) = &pull.tag {
                 self.execute(
                     "INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at)
                      SELECT id, $1, $2, $3 FROM repositories WHERE id = $4
                      ON CONFLICT (repository_id, name) DO UPDATE SET
-                         pulls = tag_pulls.pulls + excluded.pulls, last_pulled_at = excluded.last_pulled_at",
+                         pulls = tag_pulls.pulls + excluded.pulls,
+                         last_pulled_at = CASE WHEN tag_pulls.last_pulled_at <= excluded.last_pulled_at - 3600000000
+                             THEN excluded.last_pulled_at ELSE tag_pulls.last_pulled_at END",
                     values![tag.as_str(), pull.count, pull.last_at, pull.repository.0],
                 )
                 .await?;
             }
+        }
+        for (repository, count) in repositories {
+            self.change_counts(repository, 0, 0, count).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod accounts;
 mod blobs;
 mod collection;
 mod events;
+mod images;
 mod manifests;
 mod repositories;
 mod second_factors;

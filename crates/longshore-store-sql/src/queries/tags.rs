@@ -86,6 +86,21 @@ impl TagRecords for SqlTx<'_> {
         if !is_there {
             return Err(collided("a tag"));
         }
+        match &previous {
+            None => {
+                self.change_image_tags(manifest, 1).await?;
+                self.change_counts(repository, 1, 0, 0).await?;
+            }
+            Some((id, _)) if *id != manifest => {
+                // In one order everywhere.
+                let mut changes = [(*id, -1), (manifest, 1)];
+                changes.sort_unstable();
+                for (id, by) in changes {
+                    self.change_image_tags(id, by).await?;
+                }
+            }
+            Some(_) => {}
+        }
         if previous.is_some() {
             self.execute(
                 "UPDATE tags SET manifest_id = $1, updated_at = $2, updated_by = $3 WHERE repository_id = $4 AND name = $5",
@@ -114,7 +129,9 @@ impl TagRecords for SqlTx<'_> {
     ) -> Result<Option<(ManifestId, Digest)>> {
         let found = self.hold_tag(repository, tag).await?;
         let previous = found.filter(|(manifest, _)| from.is_none_or(|from| from == *manifest));
-        if previous.is_some() {
+        if let Some((manifest, _)) = &previous {
+            self.change_image_tags(*manifest, -1).await?;
+            self.change_counts(repository, -1, 0, 0).await?;
             self.execute(
                 "DELETE FROM tags WHERE repository_id = $1 AND name = $2",
                 values![repository.0, tag.as_str()],

@@ -20,6 +20,7 @@ const MAY_SORT: &[(&str, &str)] = &[
     ("SELECT a.name FROM organization_members", "the organizations of one user"),
     ("SELECT kind, CAST(sum(amount)", "the usage of one namespace, folded every minute"),
     ("SELECT kid, private_key", "a handful of keys"),
+    ("SELECT m.id, m.digest, m.media_type", "the children of one index, which fit into a manifest"),
     (
         "SELECT id, namespace_id, name, visibility, created_at FROM repositories\n             WHERE deleted_at IS NULL AND name > $1 AND namespace_id IN",
         "the namespaces of one user are few",
@@ -59,6 +60,10 @@ INSERT INTO manifests (id, repository_id, digest, media_type, kind, artifact_typ
         total_size_bytes, pushed_at, lease_until, annotations, content)
     SELECT n, n % 20 + 1, 'sha256:m' || n, 't', 'image', 'a', 'sha256:m' || (n % 100), 1, 1, 1, 1, '{}', CAST('c' AS BYTES)
     FROM numbers;
+INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at)
+    SELECT n, n % 20 + 1, 'sha256:m' || n, n % 2, n, n FROM numbers;
+INSERT INTO repository_totals (repository_id, tags, images, pulls) SELECT n, 1, 1, 1 FROM numbers WHERE n <= 20000;
+INSERT INTO repository_changes (repository_id, tags, images, pulls) SELECT n % 20000 + 1, 1, 1, 1 FROM numbers;
 INSERT INTO manifest_blobs (manifest_id, repository_id, blob_id) SELECT n, n % 2000 + 1, n FROM numbers;
 INSERT INTO manifest_children (parent_id, child_digest, position, child_id)
     SELECT n, 'sha256:m' || (n + 1), 0, CASE WHEN n % 3 = 0 THEN NULL ELSE n + 1 END FROM numbers WHERE n < 30000;

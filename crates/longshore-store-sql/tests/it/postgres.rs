@@ -78,7 +78,7 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
     let lite = rusqlite::Connection::open(folder.path().join("longshore.db")).unwrap();
     let mut there = BTreeSet::new();
     let columns = "SELECT m.name || '.' || c.name || ' ' || iif(c.\"notnull\" OR c.pk, 'false', 'true')
-                   FROM sqlite_master m JOIN pragma_table_info(m.name) c
+                   FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c
                    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'
                    UNION SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'";
     let mut statement = lite.prepare(columns).unwrap();

@@ -7,6 +7,7 @@ mod accounts;
 mod blobs;
 mod collection;
 mod events;
+mod images;
 mod manifests;
 mod repositories;
 mod second_factors;
@@ -31,6 +32,7 @@ pub use collection::{
     Backlog, CollectionCounts, CollectionRecords, LinkReview, ManifestReview, Review, Tombstone,
 };
 pub use events::{EventRecords, UsageKind};
+pub use images::{ImageRecords, RepositoryCounts};
 pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
@@ -137,6 +139,7 @@ pub trait Tx:
     + RepositoryRecords
     + BlobRecords
     + ManifestRecords
+    + ImageRecords
     + TagRecords
     + UploadRecords
     + CollectionRecords

@@ -2,7 +2,9 @@
 
 mod access_tokens;
 mod authentication;
+mod images;
 mod refusals;
+mod tags;
 
 use serde_json::{Value, json};
 

@@ -1,10 +1,11 @@
 //! Default deny: walks the table of operations, so that one without a refusal cannot be added.
 
 use longshore_api_hub::routes::{Needs, ROUTES, Route};
+use longshore_testkit::images::{digest_of, image};
 use serde_json::{Value, json};
 
 use super::{access_token, send, session, sign_in};
-use crate::server::{PASSWORD, Server};
+use crate::server::{PASSWORD, Server, user};
 
 /// How an operation is asked for, on things of `alice`, and what `bob` gets, who has nothing to do with them.
 struct Sample {
@@ -15,7 +16,14 @@ struct Sample {
 }
 
 fn sample(route: &Route, uuid: &str) -> Option<Sample> {
-    let path = route.path.replace("{uuid}", uuid);
+    let digest = digest_of(image(b"{}", &[])).to_string();
+    let path = route
+        .path
+        .replace("{uuid}", uuid)
+        .replace("{namespace}", "alice")
+        .replace("{repository}", "secret")
+        .replace("{digest}", &digest)
+        .replace("{tag}", "v1");
     let of_their_own = |body: Value| Some(Sample { path: path.clone(), body, foreign: None });
     let of_alice = |body: Value, foreign| Some(Sample { path: path.clone(), body, foreign: Some(foreign) });
     match route.operation {
@@ -33,14 +41,35 @@ fn sample(route: &Route, uuid: &str) -> Option<Sample> {
         "renew_recovery_codes" | "disable_second_factor" => {
             of_their_own(json!({ "password": PASSWORD, "code": "000000" }))
         }
+        "get_namespaces_repositories_images"
+        | "get_namespaces_repositories_images_summary"
+        | "get_namespaces_repositories_images_tags"
+        | "list_repository_tags"
+        | "check_repository_tags"
+        | "get_repository_tag"
+        | "check_repository_tag"
+        | "list_repository_tags_legacy"
+        | "get_repository_tag_legacy"
+        | "delete_repository_tag" => of_alice(Value::Null, 404),
+        // Each image is answered as not found.
+        "post_namespaces_delete_images" => of_alice(
+            json!({ "active_from": "2099-01-01T00:00:00Z", "manifests": [{ "repository": "secret", "digest": digest }] }),
+            400,
+        ),
         _ => None,
     }
+}
+
+fn changes(route: &Route) -> bool {
+    !["GET", "HEAD"].contains(&route.method.as_str())
 }
 
 #[test]
 fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
     let server = Server::new();
     let (alice, bob) = (sign_in(&server, "alice"), sign_in(&server, "bob"));
+    server.push_blob(&user("alice"), "alice/secret", b"{}");
+    server.push_manifest(&user("alice"), "alice/secret", "v1", &image(b"{}", &[])).expect(201);
     let kept = access_token(&server, &alice, "repo:admin");
     let uuid = kept["uuid"].as_str().unwrap();
     let powerless = access_token(&server, &alice, "repo:public_read");
@@ -51,7 +80,17 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
         let Some(sample) = sample(route, uuid) else { panic!("{} needs a sample here", route.operation) };
         let ask = |who: &str| send(&server, route.method.as_str(), &sample.path, who, &sample.body).status;
         for nobody in ["", "Bearer x", "Bearer a.b.c", &forged] {
-            assert_eq!(ask(nobody), 401, "{} as {nobody:?}", route.operation);
+            // What is public is for everybody; the rest is not there for whoever has not signed in.
+            let expected = if route.needs == Needs::Nobody && nobody.is_empty() { 404 } else { 401 };
+            assert_eq!(ask(nobody), expected, "{} as {nobody:?}", route.operation);
+        }
+        if changes(route) && route.needs == Needs::Account {
+            let refused = ask(&powerless);
+            assert!(
+                (400..405).contains(&refused),
+                "{} by a token for public reading: {refused}",
+                route.operation
+            );
         }
         if route.needs == Needs::Password {
             for token in [&powerless, &by_token] {
@@ -63,6 +102,7 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
         }
     }
     // Nothing was changed by all that.
+    server.get("/v2/alice/secret/manifests/v1", &user("alice")).expect(200);
     let after = server.get(&format!("/v2/access-tokens/{uuid}"), &alice).expect(200).json();
     assert_eq!((&after["is_active"], &after["token_label"]), (&json!(true), &json!("repo:admin")));
     assert_eq!(server.get("/v2/access-tokens", &alice).json()["count"], 2);

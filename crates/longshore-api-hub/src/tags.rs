@@ -1,0 +1,191 @@
+//! Tags of repositories. Docker Hub API, "Repositories": `ListRepositoryTags`, `CheckRepositoryTags`,
+//! `GetRepositoryTag`, `CheckRepositoryTag`; and the older paths that clients use.
+
+use http::StatusCode;
+use jiff::Timestamp;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_domain::image::{ManifestDetails, TagDetails, TagOrder, status};
+use longshore_domain::name::Tag;
+use longshore_domain::repository::RepositoryId;
+use longshore_domain::{Error, Result};
+use longshore_services::images::a_month_before;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::bare;
+use crate::context::Context;
+use crate::images::status_name;
+use crate::wire::{self, Page};
+
+/// What the Hub calls a kind of content, by a part of its artifact type.
+const CONTENT_TYPES: &[(&str, &str)] = &[
+    ("vnd.cncf.helm.", "helm"),
+    ("vnd.docker.plugin.", "plugin"),
+    ("vnd.docker.volume.", "volume"),
+    ("vnd.wasm.", "wasm"),
+    ("vnd.module.wasm.", "wasm"),
+    ("vnd.docker.compose.", "compose"),
+    ("vnd.docker.ai.model.", "model"),
+    ("vnd.cncf.model.", "model"),
+    ("vnd.oci.image.config.", "image"),
+    ("vnd.docker.container.image.", "image"),
+];
+
+/// `tag`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TagDocument {
+    creator: i64,
+    id: u64,
+    images: Vec<ImageDocument>,
+    last_updated: Option<String>,
+    last_updater: i64,
+    last_updater_username: String,
+    name: String,
+    repository: i64,
+    /// Config and layers of all images behind the tag, as stored.
+    full_size: u64,
+    v2: bool,
+    /// `active` when it was pushed or pulled in the last month, else `inactive`.
+    status: &'static str,
+    /// The same, under the name that clients read.
+    tag_status: &'static str,
+    tag_last_pulled: Option<String>,
+    tag_last_pushed: Option<String>,
+    media_type: String,
+    /// image, plugin, helm, volume, wasm, compose, model or unrecognized.
+    content_type: &'static str,
+    digest: String,
+}
+
+/// `image` of a tag.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ImageDocument {
+    architecture: String,
+    features: &'static str,
+    variant: Option<String>,
+    digest: String,
+    os: String,
+    os_features: &'static str,
+    os_version: Option<String>,
+    size: u64,
+    status: &'static str,
+    last_pulled: Option<String>,
+    last_pushed: Option<String>,
+}
+
+/// Gives a number for a tag: tags have none of their own, and clients want one that stays the same.
+fn number(repository: RepositoryId, tag: &Tag) -> u64 {
+    let hash = Sha256::digest(format!("{} {tag}", repository.0));
+    // JavaScript knows whole numbers up to 53 bits.
+    hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte)) >> 11
+}
+
+fn content_type(manifest: &ManifestDetails) -> &'static str {
+    match &manifest.artifact_type {
+        None => "image",
+        Some(kind) => CONTENT_TYPES
+            .iter()
+            .find(|(part, _)| kind.contains(part))
+            .map_or("unrecognized", |(_, name)| name),
+    }
+}
+
+fn image_document(image: &ManifestDetails, active_from: Timestamp) -> ImageDocument {
+    let unknown = || "unknown".to_owned();
+    let platform = image.platform.as_ref();
+    ImageDocument {
+        architecture: platform.map_or_else(unknown, |platform| platform.architecture.clone()),
+        features: "",
+        variant: platform.map(|platform| platform.variant.clone()).filter(|variant| !variant.is_empty()),
+        digest: image.digest.to_string(),
+        os: platform.map_or_else(unknown, |platform| platform.os.clone()),
+        os_features: "",
+        os_version: None,
+        size: image.total_size_bytes,
+        status: status_name(status(image.pushed_at, image.pulled_at, active_from)),
+        last_pulled: image.pulled_at.map(wire::time),
+        last_pushed: Some(wire::time(image.pushed_at)),
+    }
+}
+
+fn document(repository: RepositoryId, tag: &TagDetails, active_from: Timestamp) -> TagDocument {
+    let (updater, username) = tag.updated_by.clone().unwrap_or_default();
+    let status = status_name(status(tag.updated_at, tag.pulled_at, active_from));
+    TagDocument {
+        creator: updater,
+        id: number(repository, &tag.tag),
+        images: tag.images.iter().map(|image| image_document(image, active_from)).collect(),
+        last_updated: Some(wire::time(tag.updated_at)),
+        last_updater: updater,
+        last_updater_username: username,
+        name: tag.tag.to_string(),
+        repository: repository.0,
+        full_size: tag.images.iter().map(|image| image.total_size_bytes).sum(),
+        v2: true,
+        status,
+        tag_status: status,
+        tag_last_pulled: tag.pulled_at.map(wire::time),
+        tag_last_pushed: Some(wire::time(tag.updated_at)),
+        media_type: tag.manifest.media_type.clone(),
+        content_type: content_type(&tag.manifest),
+        digest: tag.manifest.digest.to_string(),
+    }
+}
+
+fn order(context: &Context) -> Result<TagOrder> {
+    match context.query("ordering").as_deref() {
+        // As the Hub does it: without a sign, the newest first.
+        None | Some("last_updated") => Ok(TagOrder::Newest),
+        Some("-last_updated") => Ok(TagOrder::Oldest),
+        Some("name") => Ok(TagOrder::Name),
+        Some("-name") => Ok(TagOrder::NameDescending),
+        Some(_) => Err(Error::Invalid {
+            field: "ordering",
+            reason: "must be last_updated, -last_updated, name or -name".into(),
+        }),
+    }
+}
+
+/// `GET …/tags`.
+pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let (wanted, order) = (context.page()?, order(context)?);
+    let (id, tags, count) =
+        context.services.list_tag_details(&caller, &name, order, wanted.offset(), wanted.size).await?;
+    if tags.is_empty() && wanted.number > 1 {
+        return Err(Error::PageUnknown(wanted.number));
+    }
+    let active_from = a_month_before(context.services.now());
+    let results = tags.iter().map(|tag| document(id, tag, active_from)).collect();
+    Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
+}
+
+/// `HEAD …/tags`: whether the repository has any.
+pub(crate) async fn check_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let one = longshore_domain::page::PageSize::clamped(1)?;
+    let (_, tags, _) = context.services.list_tag_details(&caller, &name, TagOrder::Name, 0, one).await?;
+    Ok(bare(if tags.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK }))
+}
+
+/// `GET …/tags/{tag}` and its `HEAD`.
+pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let tag: Tag = context.parsed("tag")?;
+    let (id, details) = context.services.get_tag_details(&caller, &name, &tag).await?;
+    let active_from = a_month_before(context.services.now());
+    Ok(wire::json(StatusCode::OK, &document(id, &details, active_from)))
+}
+
+/// `DELETE /v2/repositories/{namespace}/{repository}/tags/{tag}`.
+pub(crate) async fn delete_repository_tag(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let name = context.repository()?;
+    context.services.delete_tag(&caller, &name, &context.parsed("tag")?).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,313 @@
+//! Images: manifests as lists show them, with their activity and tags, and the rule of safe deletion.
+//!
+//! Docker Hub API, "Images": a manifest of any kind in a repository, tagged or not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::descriptor::Platform;
+use crate::digest::Digest;
+use crate::name::Tag;
+
+/// Most images that one request deletes.
+pub const DELETION_LIMIT: usize = 1000;
+/// Most current tags that an image may have to be deleted together with them.
+pub const DELETED_TAGS_LIMIT: usize = 999;
+
+/// Whether an image was pushed or pulled since a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageStatus {
+    /// It was.
+    Active,
+    /// It was not.
+    Inactive,
+}
+
+/// An image in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Digest.
+    pub digest: Digest,
+    /// When it was last pushed.
+    pub pushed_at: Timestamp,
+    /// When it was last pulled, to the hour.
+    pub pulled_at: Option<Timestamp>,
+    /// Tags that point at it now, and that did, by name; a list may leave out some.
+    pub tags: Vec<ImageTag>,
+}
+
+/// A tag that an image has or had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageTag {
+    /// The tag.
+    pub tag: Tag,
+    /// True while it points at the image.
+    pub is_current: bool,
+}
+
+/// Gives the status of something with these activities.
+pub fn status(pushed_at: Timestamp, pulled_at: Option<Timestamp>, active_from: Timestamp) -> ImageStatus {
+    match pushed_at >= active_from || pulled_at.is_some_and(|at| at >= active_from) {
+        true => ImageStatus::Active,
+        false => ImageStatus::Inactive,
+    }
+}
+
+/// How a list of images is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageOrder {
+    /// The one that was idle longest first.
+    LastActivity,
+    /// The one that was active last first.
+    LastActivityDescending,
+    /// By digest.
+    Digest,
+    /// By digest, backwards.
+    DigestDescending,
+}
+
+/// Which images a list shows.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageFilter {
+    /// Since when an image must have been active to count as such.
+    pub active_from: Timestamp,
+    /// Only those of one status.
+    pub status: Option<ImageStatus>,
+    /// Only those with, or only those without a current tag.
+    pub is_tagged: Option<bool>,
+}
+
+/// A tag in a list.
+#[derive(Clone, Debug)]
+pub struct TagDetails {
+    /// The tag.
+    pub tag: Tag,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last pushed.
+    pub updated_at: Timestamp,
+    /// Who pushed it last: number and name of an account.
+    pub updated_by: Option<(i64, String)>,
+    /// When it was last pulled, to the hour.
+    pub pulled_at: Option<Timestamp>,
+    /// The manifest that it points at.
+    pub manifest: ManifestDetails,
+    /// The images behind it: those of an index, or the manifest itself.
+    pub images: Vec<ManifestDetails>,
+}
+
+/// A manifest as lists of tags show it.
+#[derive(Clone, Debug)]
+pub struct ManifestDetails {
+    /// Number in the metadata store.
+    pub id: i64,
+    /// Digest.
+    pub digest: Digest,
+    /// Media type.
+    pub media_type: String,
+    /// Artifact type, also derived from the config.
+    pub artifact_type: Option<String>,
+    /// True for an index.
+    pub is_index: bool,
+    /// Platform, if known.
+    pub platform: Option<Platform>,
+    /// Config and layers as stored, or the children of an index.
+    pub total_size_bytes: u64,
+    /// When it was last pushed.
+    pub pushed_at: Timestamp,
+    /// When it was last pulled, to the hour.
+    pub pulled_at: Option<Timestamp>,
+}
+
+/// How a list of tags is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagOrder {
+    /// The one that was pushed last first.
+    Newest,
+    /// The one that was pushed first first.
+    Oldest,
+    /// By name.
+    Name,
+    /// By name, backwards.
+    NameDescending,
+}
+
+/// What deletion depends on, as loaded from the metadata store.
+#[derive(Clone, Debug)]
+pub struct DeletionFacts {
+    /// True when an index that is not deleted lists it.
+    pub is_child: bool,
+    /// When it was last pushed.
+    pub pushed_at: Timestamp,
+    /// When it was last pulled.
+    pub pulled_at: Option<Timestamp>,
+    /// The tags that point at it; one more than [`DELETED_TAGS_LIMIT`] when there are more than that.
+    pub current_tags: Vec<Tag>,
+}
+
+/// Why an image cannot be deleted, whatever is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionError {
+    /// There is no such image, or the caller may not see it.
+    NotFound,
+    /// The caller may not delete it.
+    Unauthorized,
+    /// An index lists it.
+    ChildManifest,
+}
+
+/// Why an image should perhaps not be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WarningKind {
+    /// It was pushed or pulled lately.
+    IsActive,
+    /// Tags point at it.
+    CurrentTag,
+}
+
+/// A warning about one image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletionWarning {
+    /// Digest of the image, as it was given.
+    pub digest: String,
+    /// Why.
+    pub kind: WarningKind,
+    /// Its current tags, for [`WarningKind::CurrentTag`].
+    pub tags: Vec<Tag>,
+}
+
+/// A warning that whoever deletes has seen.
+#[derive(Clone, Debug)]
+pub struct IgnoredWarning {
+    /// Digest of the image, as it was given.
+    pub digest: String,
+    /// What it warned of.
+    pub kind: WarningKind,
+    /// The tags that it listed.
+    pub tags: BTreeSet<String>,
+}
+
+/// Decides whether images may be deleted. Nothing may when there is an error or a warning that is not ignored.
+///
+/// A warning of current tags is ignored by an entry that lists all of them: a tag that came meanwhile warns again.
+pub fn check_deletion(
+    images: &BTreeMap<String, Result<DeletionFacts, DeletionError>>,
+    active_from: Timestamp,
+    ignored: &[IgnoredWarning],
+) -> (Vec<(String, DeletionError)>, Vec<DeletionWarning>) {
+    let mut errors = Vec::new();
+    let mut warnings = Vec::new();
+    for (digest, facts) in images {
+        let facts = match facts {
+            Err(error) => {
+                errors.push((digest.clone(), *error));
+                continue;
+            }
+            Ok(facts) if facts.is_child => {
+                errors.push((digest.clone(), DeletionError::ChildManifest));
+                continue;
+            }
+            Ok(facts) => facts,
+        };
+        let of_it = |kind| ignored.iter().filter(move |entry| entry.digest == *digest && entry.kind == kind);
+        let is_active = status(facts.pushed_at, facts.pulled_at, active_from) == ImageStatus::Active;
+        if is_active && of_it(WarningKind::IsActive).next().is_none() {
+            warnings.push(DeletionWarning {
+                digest: digest.clone(),
+                kind: WarningKind::IsActive,
+                tags: Vec::new(),
+            });
+        }
+        let tags = &facts.current_tags;
+        let all_are_listed =
+            |entry: &IgnoredWarning| tags.iter().all(|tag| entry.tags.contains(tag.as_str()));
+        let is_too_much = tags.len() > DELETED_TAGS_LIMIT;
+        if !tags.is_empty() && (is_too_much || !of_it(WarningKind::CurrentTag).any(all_are_listed)) {
+            warnings.push(DeletionWarning {
+                digest: digest.clone(),
+                kind: WarningKind::CurrentTag,
+                tags: tags.iter().take(DELETED_TAGS_LIMIT).cloned().collect(),
+            });
+        }
+    }
+    (errors, warnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn facts(tags: &[&str]) -> DeletionFacts {
+        DeletionFacts {
+            is_child: false,
+            pushed_at: at(10),
+            pulled_at: None,
+            current_tags: tags.iter().map(|tag| tag.parse().unwrap()).collect(),
+        }
+    }
+
+    fn check(facts: DeletionFacts, ignored: &[IgnoredWarning]) -> Vec<WarningKind> {
+        let images = [("a".to_owned(), Ok(facts))].into();
+        let (errors, warnings) = check_deletion(&images, at(20), ignored);
+        assert!(errors.is_empty());
+        warnings.into_iter().map(|warning| warning.kind).collect()
+    }
+
+    fn ignore(kind: WarningKind, tags: &[&str]) -> IgnoredWarning {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        IgnoredWarning { digest: "a".to_owned(), kind, tags }
+    }
+
+    #[test]
+    fn active_is_what_was_pushed_or_pulled_since() {
+        assert_eq!(status(at(10), None, at(10)), ImageStatus::Active);
+        assert_eq!(status(at(9), None, at(10)), ImageStatus::Inactive);
+        assert_eq!(status(at(9), Some(at(10)), at(10)), ImageStatus::Active);
+        assert_eq!(status(at(9), Some(at(9)), at(10)), ImageStatus::Inactive);
+    }
+
+    #[test]
+    fn warnings_are_ignored_by_equal_entries_only() {
+        use WarningKind::{CurrentTag, IsActive};
+        assert_eq!(check(facts(&[]), &[]), []);
+        let active = || DeletionFacts { pulled_at: Some(at(30)), ..facts(&["a", "b"]) };
+        assert_eq!(check(active(), &[]), [IsActive, CurrentTag]);
+        assert_eq!(check(active(), &[ignore(IsActive, &[])]), [CurrentTag]);
+        assert_eq!(check(active(), &[ignore(CurrentTag, &["a", "b"])]), [IsActive]);
+        assert_eq!(check(facts(&["a", "b"]), &[ignore(CurrentTag, &[])]), [CurrentTag]);
+        assert_eq!(
+            check(facts(&["a", "b"]), &[ignore(CurrentTag, &["a"]), ignore(CurrentTag, &["b"])]),
+            [CurrentTag]
+        );
+        assert_eq!(check(facts(&["a", "b"]), &[ignore(CurrentTag, &["c", "b", "a"])]), []);
+        let other = IgnoredWarning { digest: "b".to_owned(), ..ignore(CurrentTag, &["a"]) };
+        assert_eq!(check(facts(&["a"]), &[other]), [CurrentTag]);
+    }
+
+    #[test]
+    fn too_many_tags_cannot_be_ignored() {
+        let names: Vec<String> = (0..=DELETED_TAGS_LIMIT).map(|number| format!("t{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let ignored = [ignore(WarningKind::CurrentTag, &names)];
+        assert_eq!(check(facts(&names), &ignored), [WarningKind::CurrentTag]);
+        assert_eq!(check(facts(&names[1..]), &ignored), []);
+    }
+
+    #[test]
+    fn errors_come_before_warnings() {
+        let images = [
+            ("a".to_owned(), Ok(DeletionFacts { is_child: true, pushed_at: at(30), ..facts(&["x"]) })),
+            ("b".to_owned(), Err(DeletionError::NotFound)),
+        ];
+        let (errors, warnings) = check_deletion(&images.into(), at(20), &[]);
+        let expected =
+            [("a".to_owned(), DeletionError::ChildManifest), ("b".to_owned(), DeletionError::NotFound)];
+        assert_eq!(errors, expected);
+        assert!(warnings.is_empty());
+    }
+}

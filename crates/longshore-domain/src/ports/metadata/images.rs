@@ -1,0 +1,75 @@
+//! Images and tags as lists show them, and the counts of repositories.
+
+use async_trait::async_trait;
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::image::{Image, ImageFilter, ImageOrder, ImageTag, TagDetails, TagOrder};
+use crate::name::Tag;
+use crate::page::PageSize;
+use crate::ports::metadata::ManifestId;
+use crate::repository::RepositoryId;
+
+/// What a repository holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryCounts {
+    /// Tags.
+    pub tags: u64,
+    /// Images.
+    pub images: u64,
+    /// Pulls of its images, ever.
+    pub pulls: u64,
+}
+
+/// Lists of images and tags.
+#[async_trait]
+pub trait ImageRecords {
+    /// Lists images, leaving out the first `offset`, at most `size`, without their tags.
+    async fn list_images(
+        &mut self,
+        repository: RepositoryId,
+        filter: &ImageFilter,
+        order: ImageOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<(ManifestId, Image)>>;
+    /// Counts the images of a filter.
+    async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64>;
+    /// Finds an image, without its tags.
+    async fn find_image(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Option<(ManifestId, Image)>>;
+    /// Lists the tags that an image has or had by name, leaving out the first `offset`, at most `size`.
+    async fn list_image_tags(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<ImageTag>>;
+    /// Counts the tags that an image has or had.
+    async fn count_image_tags(&mut self, repository: RepositoryId, digest: &Digest) -> Result<u64>;
+    /// Lists tags with what they point at, leaving out the first `offset`, at most `size`; of an index at most `images`
+    /// images.
+    async fn list_tag_details(
+        &mut self,
+        repository: RepositoryId,
+        order: TagOrder,
+        offset: u64,
+        size: PageSize,
+        images: PageSize,
+    ) -> Result<Vec<TagDetails>>;
+    /// Finds a tag with what it points at.
+    async fn find_tag_details(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        images: PageSize,
+    ) -> Result<Option<TagDetails>>;
+    /// Gives the counts of a repository.
+    async fn repository_counts(&mut self, repository: RepositoryId) -> Result<RepositoryCounts>;
+    /// Folds changes of counts into totals, at most `size`; returns how many.
+    async fn fold_repository_changes(&mut self, size: PageSize) -> Result<u64>;
+}

@@ -1,0 +1,117 @@
+use longshore_testkit::images::{artifact, digest_of, image, index};
+use serde_json::{Value, json};
+
+use super::{send, sign_in};
+use crate::server::{Server, user};
+
+const TAGS: &str = "/v2/namespaces/alice/repositories/app/tags";
+
+fn pushed() -> Server {
+    let server = Server::new();
+    let config = br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#;
+    server.push_blob(&user("alice"), "alice/app", config);
+    server.push_blob(&user("alice"), "alice/app", b"layer");
+    server.push_blob(&user("alice"), "alice/app", b"{}");
+    let arm = image(config, &[b"layer"]);
+    server.push_manifest(&user("alice"), "alice/app", "arm", &arm).expect(201);
+    server.push_manifest(&user("alice"), "alice/app", "multi", &index(&[&arm])).expect(201);
+    let note = artifact(&arm, "application/vnd.cncf.helm.config.v1+json", "x");
+    server.push_manifest(&user("alice"), "alice/app", "note", &note).expect(201);
+    server
+}
+
+#[test]
+fn a_tag_shows_what_clients_read() {
+    let server = pushed();
+    let alice = sign_in(&server, "alice");
+    let tag = server.get(&format!("{TAGS}/multi"), &alice).expect(200).json();
+    let arm = &tag["images"][0];
+    assert_eq!(
+        *arm,
+        json!({ "architecture": "arm64", "features": "", "variant": "v8", "digest": arm["digest"], "os": "linux",
+            "os_features": "", "os_version": null, "size": 57, "status": "active", "last_pulled": null,
+            "last_pushed": arm["last_pushed"] })
+    );
+    assert_eq!((&tag["name"], &tag["full_size"], &tag["v2"]), (&json!("multi"), &json!(57), &json!(true)));
+    assert_eq!((&tag["tag_status"], &tag["status"]), (&json!("active"), &json!("active")));
+    assert_eq!((&tag["last_updater_username"], &tag["content_type"]), (&json!("alice"), &json!("image")));
+    assert_eq!(tag["media_type"], "application/vnd.oci.image.index.v1+json");
+    for number in ["id", "creator", "last_updater", "repository"] {
+        assert!(tag[number].as_u64().is_some_and(|number| number < 1 << 53), "{number}: {tag}");
+    }
+    for time in ["last_updated", "tag_last_pushed"] {
+        assert!(tag[time].as_str().unwrap().ends_with('Z'));
+    }
+    assert_eq!(server.get(&format!("{TAGS}/note"), &alice).json()["content_type"], "helm");
+    assert_eq!(
+        server.get(&format!("{TAGS}/arm"), &alice).json()["id"],
+        server.get(&format!("{TAGS}/arm/"), &alice).json()["id"]
+    );
+    let legacy = server.get("/v2/repositories/alice/app/tags/multi/", &alice).expect(200).json();
+    assert_eq!(legacy["digest"], tag["digest"]);
+}
+
+#[test]
+fn tags_are_listed_sorted_and_paged() {
+    let server = pushed();
+    let alice = sign_in(&server, "alice");
+    let names = |path: &str| -> Vec<String> {
+        let page = server.get(path, &alice).expect(200).json();
+        assert_eq!(page["count"], 3);
+        page["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tag| tag["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(TAGS), ["note", "multi", "arm"]);
+    assert_eq!(
+        names("/v2/repositories/alice/app/tags/?page_size=100&ordering=-last_updated"),
+        ["arm", "multi", "note"]
+    );
+    assert_eq!(names(&format!("{TAGS}?ordering=name&page_size=2")), ["arm", "multi"]);
+    assert_eq!(names(&format!("{TAGS}?ordering=-name&page=2&page_size=2")), ["arm"]);
+    server.get(&format!("{TAGS}?page=3&page_size=2"), &alice).expect(404);
+    server.get(&format!("{TAGS}?ordering=size"), &alice).expect(400);
+    assert_eq!(send(&server, "HEAD", TAGS, &alice, &Value::Null).expect(200).body, b"");
+    server.admin(&["repo", "create", "alice/empty"]);
+    assert_eq!(
+        server.get("/v2/namespaces/alice/repositories/empty/tags", &alice).expect(200).json()["count"],
+        0
+    );
+    send(&server, "HEAD", "/v2/namespaces/alice/repositories/empty/tags", &alice, &Value::Null).expect(404);
+    send(&server, "HEAD", &format!("{TAGS}/arm"), &alice, &Value::Null).expect(200);
+    for missing in ["none", "-bad", "%2e%2e", "a%00"] {
+        send(&server, "HEAD", &format!("{TAGS}/{missing}"), &alice, &Value::Null).expect(404);
+        server.get(&format!("{TAGS}/{missing}"), &alice).expect(404);
+    }
+}
+
+#[test]
+fn tags_of_public_repositories_are_for_everybody_and_others_are_not_there() {
+    let server = pushed();
+    let bob = sign_in(&server, "bob");
+    for who in ["", &bob] {
+        for path in [TAGS.to_owned(), format!("{TAGS}/arm"), TAGS.replace("app", "none")] {
+            let hidden = server.get(&path, who).expect(404).json();
+            assert!(hidden["detail"].is_string() && hidden["errinfo"].is_object(), "{hidden}");
+        }
+    }
+    server.admin(&["repo", "set-visibility", "alice/app", "public"]);
+    for who in ["", &bob] {
+        server.get(TAGS, who).expect(200);
+        server.get(&format!("{TAGS}/arm"), who).expect(200);
+    }
+}
+
+#[test]
+fn deleting_a_tag_keeps_its_image() {
+    let server = pushed();
+    let alice = sign_in(&server, "alice");
+    send(&server, "DELETE", "/v2/repositories/alice/app/tags/note/", &alice, &Value::Null).expect(204);
+    send(&server, "DELETE", "/v2/repositories/alice/app/tags/note/", &alice, &Value::Null).expect(404);
+    let config = br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#;
+    let note = artifact(&image(config, &[b"layer"]), "application/vnd.cncf.helm.config.v1+json", "x");
+    server.get(&format!("/v2/alice/app/manifests/{}", digest_of(&note)), &user("alice")).expect(200);
+}

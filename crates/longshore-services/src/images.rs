@@ -1,0 +1,328 @@
+//! Images and tags with their activity, and safe deletion.
+//!
+//! Docker Hub API, "Images" and "Repositories / tags".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use longshore_domain::digest::Digest;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::image::{
+    DELETED_TAGS_LIMIT, DELETION_LIMIT, DeletionError, DeletionFacts, DeletionWarning, IgnoredWarning, Image,
+    ImageFilter, ImageOrder, ImageStatus, ImageTag, TagDetails, TagOrder, check_deletion,
+};
+use longshore_domain::name::{Reference, RepositoryName, Tag};
+use longshore_domain::page::PageSize;
+use longshore_domain::permission::{Action, Level};
+use longshore_domain::ports::metadata::{Hold, ManifestHead, Tx};
+use longshore_domain::repository::{Repository, RepositoryId};
+use longshore_domain::{Error, Result};
+
+use crate::authentication::Caller;
+use crate::manifests::remove_manifest;
+use crate::{Services, later};
+
+/// Tags that a list shows of each image; there is a list of the tags of one image for the others.
+const LISTED_TAGS: u64 = 100;
+/// Images that a list shows of each tag.
+const LISTED_IMAGES: u64 = 100;
+
+/// How many images were active since a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageSummary {
+    /// The time.
+    pub active_from: Timestamp,
+    /// Images pushed or pulled since.
+    pub active: u64,
+    /// The others.
+    pub inactive: u64,
+}
+
+/// Images to be deleted from one repository.
+#[derive(Clone, Debug)]
+pub struct DeletionRequest {
+    /// Their digests; one that is given twice counts once.
+    pub digests: BTreeSet<String>,
+    /// Since when an image must have been active to count as such; a month ago when not given.
+    pub active_from: Option<Timestamp>,
+    /// Warnings that were seen.
+    pub ignored: Vec<IgnoredWarning>,
+    /// Whether to delete.
+    pub mode: DeletionMode,
+}
+
+/// Whether a deletion deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionMode {
+    /// All or nothing.
+    Delete,
+    /// Only tells what would happen.
+    DryRun,
+}
+
+/// What came of a deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeletionOutcome {
+    /// All are deleted, or would be.
+    Deleted {
+        /// How many images.
+        manifests: u64,
+        /// How many tags with them.
+        tags: u64,
+    },
+    /// Nothing is deleted.
+    Refused {
+        /// What cannot be deleted.
+        errors: Vec<(String, DeletionError)>,
+        /// What should be looked at.
+        warnings: Vec<DeletionWarning>,
+    },
+}
+
+/// What a deletion works on.
+struct DeletionPlan {
+    repository: RepositoryId,
+    request: DeletionRequest,
+    active_from: Timestamp,
+    event: NewEvent,
+    review_at: Timestamp,
+}
+
+/// Gives the time a month earlier, since which images are active when nothing else is said.
+pub fn a_month_before(now: Timestamp) -> Timestamp {
+    let earlier = now.to_zoned(TimeZone::UTC).checked_sub(1.month());
+    earlier.map_or(Timestamp::MIN, |at| at.timestamp())
+}
+
+impl Services {
+    /// Lists images with the first of their tags, leaving out the first `offset`, and counts all of the filter.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling.
+    pub async fn list_images(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        filter: ImageFilter,
+        order: ImageOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<Image>, u64)> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        self.metadata
+            .read((repository.id, filter, order, offset, size), |tx, (id, filter, order, offset, size)| {
+                Box::pin(async move {
+                    let tags = PageSize::clamped(LISTED_TAGS)?;
+                    let mut images = Vec::new();
+                    for (_, mut image) in tx.list_images(*id, filter, *order, *offset, *size).await? {
+                        image.tags = tx.list_image_tags(*id, &image.digest, 0, tags).await?;
+                        images.push(image);
+                    }
+                    Ok((images, tx.count_images(*id, filter).await?))
+                })
+            })
+            .await
+    }
+
+    /// Counts images by their activity.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling.
+    pub async fn summarize_images(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        active_from: Timestamp,
+    ) -> Result<ImageSummary> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        self.metadata
+            .read((repository.id, active_from), |tx, (id, active_from)| {
+                Box::pin(async move {
+                    let of = |status| ImageFilter { active_from: *active_from, status, is_tagged: None };
+                    let active = tx.count_images(*id, &of(Some(ImageStatus::Active))).await?;
+                    let inactive = tx.count_images(*id, &of(Some(ImageStatus::Inactive))).await?;
+                    Ok(ImageSummary { active_from: *active_from, active, inactive })
+                })
+            })
+            .await
+    }
+
+    /// Lists the tags that an image has or had by name, leaving out the first `offset`, and counts all.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling; `ManifestUnknown`.
+    pub async fn list_image_tags(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        digest: &Digest,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<ImageTag>, u64)> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        self.metadata
+            .read((repository, *digest, offset, size), |tx, (repository, digest, offset, size)| {
+                Box::pin(async move {
+                    if tx.find_image(repository.id, digest).await?.is_none() {
+                        return Err(unknown(repository, Reference::Digest(*digest)));
+                    }
+                    let tags = tx.list_image_tags(repository.id, digest, *offset, *size).await?;
+                    Ok((tags, tx.count_image_tags(repository.id, digest).await?))
+                })
+            })
+            .await
+    }
+
+    /// Lists tags with what they point at, leaving out the first `offset`, and counts all.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling.
+    pub async fn list_tag_details(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        order: TagOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        self.metadata
+            .read((repository.id, order, offset, size), |tx, (id, order, offset, size)| {
+                Box::pin(async move {
+                    let images = PageSize::clamped(LISTED_IMAGES)?;
+                    let tags = tx.list_tag_details(*id, *order, *offset, *size, images).await?;
+                    Ok((*id, tags, tx.repository_counts(*id).await?.tags))
+                })
+            })
+            .await
+    }
+
+    /// Gives a tag with what it points at.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling; `ManifestUnknown`.
+    pub async fn get_tag_details(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<(RepositoryId, TagDetails)> {
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        self.metadata
+            .read((repository, tag.clone()), |tx, (repository, tag)| {
+                Box::pin(async move {
+                    let images = PageSize::clamped(LISTED_IMAGES)?;
+                    let found = tx.find_tag_details(repository.id, tag, images).await?;
+                    let found = found.ok_or_else(|| unknown(repository, Reference::Tag(tag.clone())))?;
+                    Ok((repository.id, found))
+                })
+            })
+            .await
+    }
+
+    /// Deletes images with their current tags, all or none: none when one of them cannot be deleted, or when there is a
+    /// warning that was not seen.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody; `Invalid` for too many images. What is wrong with an image is in the outcome.
+    pub async fn delete_images(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        request: DeletionRequest,
+    ) -> Result<DeletionOutcome> {
+        self.get_own_account(&caller.principal).await?;
+        if request.digests.len() > DELETION_LIMIT {
+            return Err(Error::Invalid {
+                field: "manifests",
+                reason: format!("at most {DELETION_LIMIT} images are deleted at once"),
+            });
+        }
+        let access = self.access(&caller.principal, name).await?;
+        let covered = caller.grants.cover(name, Action::Delete) && access.level.allows(Action::Delete);
+        let repository = match (access.repository, access.level) {
+            (None, _) | (Some(_), Level::None) => return Ok(refused(&request, DeletionError::NotFound)),
+            (Some(_), _) if !covered => return Ok(refused(&request, DeletionError::Unauthorized)),
+            (Some(repository), _) => repository,
+        };
+        // What was pulled from this node up to now counts.
+        self.record_pulls().await?;
+        let event = self.event(
+            &caller.principal,
+            Some(repository.namespace_id),
+            EventAction::ManifestDeleted,
+            name.as_str(),
+            [],
+        );
+        let plan = DeletionPlan {
+            repository: repository.id,
+            active_from: request.active_from.unwrap_or_else(|| a_month_before(event.at)),
+            request,
+            review_at: later(event.at, self.settings.collection.undo),
+            event,
+        };
+        self.metadata.write(plan, |tx, plan| Box::pin(delete_all(tx, plan))).await
+    }
+}
+
+fn unknown(repository: &Repository, reference: Reference) -> Error {
+    Error::ManifestUnknown { repository: repository.name.clone(), reference }
+}
+
+fn refused(request: &DeletionRequest, error: DeletionError) -> DeletionOutcome {
+    let errors = request.digests.iter().map(|digest| (digest.clone(), error)).collect();
+    DeletionOutcome::Refused { errors, warnings: Vec::new() }
+}
+
+/// Decides on all images, and deletes them if all may be deleted.
+async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutcome> {
+    let mut heads = Vec::new();
+    let mut facts = BTreeMap::new();
+    for text in &plan.request.digests {
+        let found = match text.parse() {
+            Ok(digest) => find_facts(tx, plan.repository, &digest).await?,
+            // What is no digest is no image.
+            Err(_) => None,
+        };
+        let known = found.map(|(head, known)| {
+            heads.push(head);
+            known
+        });
+        facts.insert(text.clone(), known.ok_or(DeletionError::NotFound));
+    }
+    let (errors, warnings) = check_deletion(&facts, plan.active_from, &plan.request.ignored);
+    if !errors.is_empty() || !warnings.is_empty() {
+        return Ok(DeletionOutcome::Refused { errors, warnings });
+    }
+    let manifests = heads.len() as u64;
+    if plan.request.mode == DeletionMode::DryRun {
+        let tags = facts.values().flatten().map(|facts| facts.current_tags.len() as u64).sum();
+        return Ok(DeletionOutcome::Deleted { manifests, tags });
+    }
+    let mut tags = 0;
+    for head in &heads {
+        let mut event = plan.event.clone();
+        event.data.insert("digest", head.digest.to_string());
+        tags += remove_manifest(tx, plan.repository, head, &event, plan.review_at).await?;
+    }
+    Ok(DeletionOutcome::Deleted { manifests, tags })
+}
+
+/// Holds an image and loads what its deletion depends on.
+async fn find_facts(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<Option<(ManifestHead, DeletionFacts)>> {
+    let Some(head) = tx.hold_manifest(repository, digest, Hold::Exclusive).await? else { return Ok(None) };
+    let Some((_, image)) = tx.find_image(repository, digest).await? else { return Ok(None) };
+    let one_too_many = PageSize::clamped(DELETED_TAGS_LIMIT as u64 + 1)?;
+    let facts = DeletionFacts {
+        is_child: tx.find_index_with_child(head.id).await?.is_some(),
+        pushed_at: image.pushed_at,
+        pulled_at: image.pulled_at,
+        current_tags: tx.list_tags_of(head.id, one_too_many).await?,
+    };
+    Ok(Some((head, facts)))
+}

@@ -1,0 +1,387 @@
+//! Images and tags as lists show them, and the counts of repositories.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::descriptor::Platform;
+use longshore_domain::digest::Digest;
+use longshore_domain::image::{
+    Image, ImageFilter, ImageOrder, ImageStatus, ImageTag, ManifestDetails, TagDetails, TagOrder,
+};
+use longshore_domain::name::Tag;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{ImageRecords, ManifestId, NewManifest, RepositoryCounts};
+use longshore_domain::repository::RepositoryId;
+use longshore_domain::{Error, Result};
+
+use crate::tx::{Row, SqlTx, Value, row, values};
+
+/// Pulls are remembered to this precision.
+const PULL_PRECISION_MICROSECONDS: i64 = 3_600_000_000;
+
+fn image(row: &Row<'_>) -> Result<(ManifestId, Image)> {
+    let image = Image {
+        digest: row.parsed(1)?,
+        pushed_at: row.time(2)?,
+        pulled_at: row.optional_time(3)?,
+        tags: Vec::new(),
+    };
+    Ok((ManifestId(row.int(0)?), image))
+}
+
+/// Reads a manifest from ten columns on.
+fn details(row: &Row<'_>, from: usize) -> Result<ManifestDetails> {
+    let platform = match (row.optional_text(from + 5)?, row.optional_text(from + 6)?) {
+        (Some(os), Some(architecture)) => {
+            Some(Platform { os, architecture, variant: row.optional_text(from + 7)?.unwrap_or_default() })
+        }
+        _ => None,
+    };
+    Ok(ManifestDetails {
+        id: row.int(from)?,
+        digest: row.parsed(from + 1)?,
+        media_type: row.text(from + 2)?,
+        artifact_type: row.optional_text(from + 3)?,
+        is_index: row.text(from + 4)? == "index",
+        platform,
+        total_size_bytes: row.size(from + 8)?,
+        pushed_at: row.time(from + 9)?,
+        pulled_at: row.optional_time(from + 10)?,
+    })
+}
+
+fn tag(row: &Row<'_>) -> Result<TagDetails> {
+    let by = row.optional_int(3)?.map(|id| Ok::<_, Error>((id, row.optional_text(4)?.unwrap_or_default())));
+    Ok(TagDetails {
+        tag: row.parsed(0)?,
+        created_at: row.time(1)?,
+        updated_at: row.time(2)?,
+        updated_by: by.transpose()?,
+        pulled_at: row.optional_time(5)?,
+        manifest: details(row, 6)?,
+        images: Vec::new(),
+    })
+}
+
+/// Gives the times between which the activity of the filter's images lies, the second one excluded.
+fn range(filter: &ImageFilter) -> (Value, Value) {
+    let from = filter.active_from.as_microsecond();
+    match filter.status {
+        None => (Value::Int(i64::MIN), Value::Int(i64::MAX)),
+        Some(ImageStatus::Active) => (Value::Int(from), Value::Int(i64::MAX)),
+        Some(ImageStatus::Inactive) => (Value::Int(i64::MIN), Value::Int(from)),
+    }
+}
+
+impl SqlTx<'_> {
+    /// Writes down a change of a repository's counts, which is added to its totals later.
+    pub(super) async fn change_counts(
+        &mut self,
+        repository: RepositoryId,
+        tags: i64,
+        images: i64,
+        pulls: i64,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO repository_changes (repository_id, tags, images, pulls) VALUES ($1, $2, $3, $4)",
+            values![repository.0, tags, images, pulls],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Makes the image of a manifest that was pushed, or that was restored by a push.
+    pub(super) async fn put_image(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()> {
+        self.execute(
+            "INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at) VALUES ($1, $2, $3, 0, $4, $4)
+             ON CONFLICT (manifest_id) DO UPDATE SET pushed_at = excluded.pushed_at,
+                 active_at = CASE WHEN images.active_at < excluded.active_at THEN excluded.active_at ELSE images.active_at END",
+            values![id.0, manifest.repository.0, &manifest.digest, manifest.pushed_at],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    pub(super) async fn delete_image(&mut self, id: ManifestId) -> Result<()> {
+        let repository = self
+            .first(
+                "DELETE FROM images WHERE manifest_id = $1 RETURNING repository_id",
+                values![id.0],
+                |row| row.int(0),
+            )
+            .await?;
+        match repository {
+            Some(repository) => self.change_counts(RepositoryId(repository), 0, -1, 0).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a tag more or less that points at an image.
+    pub(super) async fn change_image_tags(&mut self, id: ManifestId, by: i64) -> Result<()> {
+        self.execute("UPDATE images SET tags = tags + $1 WHERE manifest_id = $2", values![by, id.0])
+            .await
+            .map(|_| ())
+    }
+
+    /// Remembers when an image was pulled, once an hour.
+    pub(super) async fn record_image_pull(&mut self, id: ManifestId, at: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE images SET pulled_at = $1, active_at = CASE WHEN active_at < $1 THEN $1 ELSE active_at END
+             WHERE manifest_id = $2 AND (pulled_at IS NULL OR pulled_at <= $3)",
+            values![at, id.0, at.as_microsecond() - PULL_PRECISION_MICROSECONDS],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Adds the images behind tags.
+    async fn add_images(&mut self, mut tags: Vec<TagDetails>, limit: PageSize) -> Result<Vec<TagDetails>> {
+        for tag in &mut tags {
+            tag.images = match tag.manifest.is_index {
+                false => vec![tag.manifest.clone()],
+                true => {
+                    self.all(
+                        "SELECT m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
+                             m.platform_variant, m.total_size_bytes, m.pushed_at, i.pulled_at
+                         FROM manifest_children c JOIN manifests m ON m.id = c.child_id
+                             LEFT JOIN images i ON i.manifest_id = m.id
+                         WHERE c.parent_id = $1 AND m.deleted_at IS NULL ORDER BY c.position LIMIT $2",
+                        values![tag.manifest.id, limit.get()],
+                        |row| details(row, 0),
+                    )
+                    .await?
+                }
+            };
+        }
+        Ok(tags)
+    }
+}
+
+#[async_trait]
+impl ImageRecords for SqlTx<'_> {
+    async fn list_images(
+        &mut self,
+        repository: RepositoryId,
+        filter: &ImageFilter,
+        order: ImageOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<(ManifestId, Image)>> {
+        let (from, until) = range(filter);
+        // A sign before a column keeps SQLite from the index of activities where the one of digests is in order.
+        let Some(is_tagged) = filter.is_tagged else {
+            let sql = match order {
+                ImageOrder::LastActivity => {
+                    "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                     WHERE repository_id = $1 AND active_at >= $2 AND active_at < $3
+                     ORDER BY active_at, digest LIMIT $4 OFFSET $5"
+                }
+                ImageOrder::LastActivityDescending => {
+                    "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                     WHERE repository_id = $1 AND active_at >= $2 AND active_at < $3
+                     ORDER BY active_at DESC, digest DESC LIMIT $4 OFFSET $5"
+                }
+                ImageOrder::Digest => {
+                    "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                     WHERE repository_id = $1 AND +active_at >= $2 AND +active_at < $3
+                     ORDER BY digest LIMIT $4 OFFSET $5"
+                }
+                ImageOrder::DigestDescending => {
+                    "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                     WHERE repository_id = $1 AND +active_at >= $2 AND +active_at < $3
+                     ORDER BY digest DESC LIMIT $4 OFFSET $5"
+                }
+            };
+            let values = &[Value::Int(repository.0), from, until, size.get().into(), offset.into()];
+            return self.all(sql, values, image).await;
+        };
+        let sql = match order {
+            ImageOrder::LastActivity => {
+                "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                 WHERE repository_id = $1 AND is_tagged = $2 AND active_at >= $3 AND active_at < $4
+                 ORDER BY active_at, digest LIMIT $5 OFFSET $6"
+            }
+            ImageOrder::LastActivityDescending => {
+                "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                 WHERE repository_id = $1 AND is_tagged = $2 AND active_at >= $3 AND active_at < $4
+                 ORDER BY active_at DESC, digest DESC LIMIT $5 OFFSET $6"
+            }
+            ImageOrder::Digest => {
+                "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                 WHERE repository_id = $1 AND is_tagged = $2 AND +active_at >= $3 AND +active_at < $4
+                 ORDER BY digest LIMIT $5 OFFSET $6"
+            }
+            ImageOrder::DigestDescending => {
+                "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                 WHERE repository_id = $1 AND is_tagged = $2 AND +active_at >= $3 AND +active_at < $4
+                 ORDER BY digest DESC LIMIT $5 OFFSET $6"
+            }
+        };
+        let values =
+            &[Value::Int(repository.0), is_tagged.into(), from, until, size.get().into(), offset.into()];
+        self.all(sql, values, image).await
+    }
+
+    async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64> {
+        if filter.status.is_none() && filter.is_tagged.is_none() {
+            return Ok(self.repository_counts(repository).await?.images);
+        }
+        let (from, until) = range(filter);
+        match filter.is_tagged {
+            None => {
+                self.one(
+                    "SELECT count(*) FROM images WHERE repository_id = $1 AND active_at >= $2 AND active_at < $3",
+                    &[Value::Int(repository.0), from, until],
+                    |row| row.size(0),
+                )
+                .await
+            }
+            Some(is_tagged) => {
+                self.one(
+                    "SELECT count(*) FROM images
+                     WHERE repository_id = $1 AND is_tagged = $2 AND active_at >= $3 AND active_at < $4",
+                    &[Value::Int(repository.0), is_tagged.into(), from, until],
+                    |row| row.size(0),
+                )
+                .await
+            }
+        }
+    }
+
+    async fn find_image(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<Option<(ManifestId, Image)>> {
+        self.first(
+            "SELECT manifest_id, digest, pushed_at, pulled_at FROM images WHERE repository_id = $1 AND digest = $2",
+            values![repository.0, digest],
+            image,
+        )
+        .await
+    }
+
+    async fn list_image_tags(
+        &mut self,
+        repository: RepositoryId,
+        digest: &Digest,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<ImageTag>> {
+        self.all(
+            "SELECT h.name, CASE WHEN EXISTS (
+                 SELECT 1 FROM tag_history c WHERE c.repository_id = $1 AND c.name = h.name AND c.until_at IS NULL
+                     AND c.digest = $2) THEN 1 ELSE 0 END
+             FROM (SELECT DISTINCT name FROM tag_history WHERE repository_id = $1 AND digest = $2
+                   ORDER BY name LIMIT $3 OFFSET $4) AS h
+             ORDER BY h.name",
+            values![repository.0, digest, size.get(), offset],
+            |row| Ok(ImageTag { tag: row.parsed(0)?, is_current: row.truth(1)? }),
+        )
+        .await
+    }
+
+    async fn count_image_tags(&mut self, repository: RepositoryId, digest: &Digest) -> Result<u64> {
+        self.one(
+            "SELECT count(DISTINCT name) FROM tag_history WHERE repository_id = $1 AND digest = $2",
+            values![repository.0, digest],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn list_tag_details(
+        &mut self,
+        repository: RepositoryId,
+        order: TagOrder,
+        offset: u64,
+        size: PageSize,
+        images: PageSize,
+    ) -> Result<Vec<TagDetails>> {
+        // The page is found in an index first, then joined.
+        let sql = match order {
+            TagOrder::Newest => {
+                "SELECT name FROM tags WHERE repository_id = $1 ORDER BY updated_at DESC, name DESC LIMIT $2 OFFSET $3"
+            }
+            TagOrder::Oldest => {
+                "SELECT name FROM tags WHERE repository_id = $1 ORDER BY updated_at, name LIMIT $2 OFFSET $3"
+            }
+            TagOrder::Name => {
+                "SELECT name FROM tags WHERE repository_id = $1 ORDER BY name LIMIT $2 OFFSET $3"
+            }
+            TagOrder::NameDescending => {
+                "SELECT name FROM tags WHERE repository_id = $1 ORDER BY name DESC LIMIT $2 OFFSET $3"
+            }
+        };
+        let names = self.all(sql, values![repository.0, size.get(), offset], |row| row.text(0)).await?;
+        let keys: Vec<_> = names.into_iter().map(|name| row![repository.0, name]).collect();
+        let tags = self.first_each(TAG, &keys, tag).await?.into_iter().flatten().collect();
+        self.add_images(tags, images).await
+    }
+
+    async fn find_tag_details(
+        &mut self,
+        repository: RepositoryId,
+        name: &Tag,
+        images: PageSize,
+    ) -> Result<Option<TagDetails>> {
+        let found = self.first(TAG, values![repository.0, name.as_str()], tag).await?;
+        let mut tags = self.add_images(found.into_iter().collect(), images).await?;
+        Ok(tags.pop())
+    }
+
+    async fn repository_counts(&mut self, repository: RepositoryId) -> Result<RepositoryCounts> {
+        self.one(
+            "SELECT CAST(coalesce(sum(tags), 0) AS BIGINT), CAST(coalesce(sum(images), 0) AS BIGINT),
+                 CAST(coalesce(sum(pulls), 0) AS BIGINT) FROM (
+                 SELECT tags, images, pulls FROM repository_totals WHERE repository_id = $1
+                 UNION ALL SELECT tags, images, pulls FROM repository_changes WHERE repository_id = $1) AS amounts",
+            values![repository.0],
+            |row| Ok(RepositoryCounts { tags: row.size(0)?, images: row.size(1)?, pulls: row.size(2)? }),
+        )
+        .await
+    }
+
+    async fn fold_repository_changes(&mut self, size: PageSize) -> Result<u64> {
+        let changes = self
+            .all(
+                "DELETE FROM repository_changes WHERE id IN (
+                     SELECT id FROM repository_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
+                 RETURNING repository_id, tags, images, pulls",
+                values![size.get()],
+                |row| Ok((row.int(0)?, [row.int(1)?, row.int(2)?, row.int(3)?])),
+            )
+            .await?;
+        let mut sums: BTreeMap<i64, [i64; 3]> = BTreeMap::new();
+        for (repository, amounts) in &changes {
+            let sum = sums.entry(*repository).or_default();
+            for (sum, amount) in sum.iter_mut().zip(amounts) {
+                *sum += amount;
+            }
+        }
+        let rows: Vec<_> = sums
+            .into_iter()
+            .map(|(repository, [tags, images, pulls])| row![tags, images, pulls, repository])
+            .collect();
+        // The repository may have been collected meanwhile.
+        self.execute_each(
+            "INSERT INTO repository_totals (repository_id, tags, images, pulls)
+             SELECT id, $1, $2, $3 FROM repositories WHERE id = $4
+             ON CONFLICT (repository_id) DO UPDATE SET tags = repository_totals.tags + excluded.tags,
+                 images = repository_totals.images + excluded.images, pulls = repository_totals.pulls + excluded.pulls",
+            &rows,
+        )
+        .await?;
+        Ok(changes.len() as u64)
+    }
+}
+
+const TAG: &str = "SELECT t.name, t.created_at, t.updated_at, t.updated_by, a.name, p.last_pulled_at,
+         m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
+         m.platform_variant, m.total_size_bytes, m.pushed_at, i.pulled_at
+     FROM tags t JOIN manifests m ON m.id = t.manifest_id
+         LEFT JOIN images i ON i.manifest_id = m.id
+         LEFT JOIN accounts a ON a.id = t.updated_by
+         LEFT JOIN tag_pulls p ON p.repository_id = t.repository_id AND p.name = t.name
+     WHERE t.repository_id = $1 AND t.name = $2";
