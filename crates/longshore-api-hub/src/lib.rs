@@ -6,6 +6,7 @@
 //! calls one operation of `longshore-services` and renders its answer.
 
 mod access_tokens;
+mod audit_logs;
 mod auth;
 mod authentication;
 mod context;

@@ -12,7 +12,7 @@ use crate::context::Context;
 pub use crate::error::ErrorShape;
 use crate::openapi::Describe;
 use crate::wire::Page;
-use crate::{access_tokens, authentication, images, second_factor, tags, users};
+use crate::{access_tokens, audit_logs, authentication, images, second_factor, tags, users};
 
 /// What takes an operation.
 pub(crate) type Handler = for<'c> fn(&'c Context, RequestBody) -> BoxFuture<'c, Result<Response>>;
@@ -201,6 +201,20 @@ pub const ROUTES: &[Route] = &[
         "Deletes a tag; its image stays.",
         |d| d.gives_nothing(204, "Deleted."),
         tags::delete_repository_tag),
+    route!(GET "/v2/auditlogs/{account}" audit_logs_list_audit_logs in "audit-logs", Account, Rpc,
+        "Lists the audit log of an account, newest first.",
+        |d| d.page()
+            .query("action", "string", "Only one action, such as `repo.tag.push`.")
+            .query("name", "string", "Only what was done to a repository, organization or user of this name.")
+            .query("actor", "string", "Only what was done by this user.")
+            .query("from", "string", "Only at or after this time.")
+            .query("to", "string", "Only at or before this time.")
+            .gives::<audit_logs::LogsDocument>(200, "A page; an empty one is behind the last."),
+        audit_logs::audit_logs_list_audit_logs),
+    route!(GET "/v2/auditlogs/{account}/actions" audit_logs_list_audit_actions in "audit-logs", Account, Rpc,
+        "Lists the actions that audit logs know.",
+        |d| d.gives::<audit_logs::ActionsDocument>(200, "The actions, by group."),
+        audit_logs::audit_logs_list_audit_actions),
     route!(GET "/v2/user" get_user in "users", Account, Plain,
         "Tells who is signed in.",
         |d| d.gives::<users::UserDocument>(200, "The account."),

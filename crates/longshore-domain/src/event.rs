@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 
-/// What was done. Names are neutral; a dialect may render its own.
+/// What was done. The stored names are those of Docker Hub where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant's text says what it is")]
 pub enum EventAction {
@@ -47,6 +47,44 @@ pub enum EventAction {
 }
 
 impl EventAction {
+    /// All.
+    pub const ALL: &[Self] = &[
+        Self::UserCreated,
+        Self::UserEnabled,
+        Self::UserDisabled,
+        Self::UserDeleted,
+        Self::UserPasswordChanged,
+        Self::UserMadeAdministrator,
+        Self::SecondFactorEnabled,
+        Self::SecondFactorDisabled,
+        Self::RecoveryCodesRenewed,
+        Self::UserAdministratorRevoked,
+        Self::OrganizationCreated,
+        Self::OrganizationEnabled,
+        Self::OrganizationDisabled,
+        Self::OrganizationDeleted,
+        Self::MemberAdded,
+        Self::MemberRoleChanged,
+        Self::MemberRemoved,
+        Self::AccessTokenCreated,
+        Self::AccessTokenChanged,
+        Self::AccessTokenEnabled,
+        Self::AccessTokenDisabled,
+        Self::AccessTokenDeleted,
+        Self::SigningKeyRotated,
+        Self::RepositoryCreated,
+        Self::RepositoryVisibilityChanged,
+        Self::RepositoryDeleted,
+        Self::BlobPushed,
+        Self::BlobMounted,
+        Self::BlobDeleted,
+        Self::ManifestPushed,
+        Self::ManifestDeleted,
+        Self::ManifestCollected,
+        Self::TagPushed,
+        Self::TagDeleted,
+    ];
+
     /// Gives the stored form, `noun.verb`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -65,7 +103,7 @@ impl EventAction {
             Self::OrganizationDisabled => "org.disable",
             Self::OrganizationDeleted => "org.delete",
             Self::MemberAdded => "org.member.add",
-            Self::MemberRoleChanged => "org.member.change_role",
+            Self::MemberRoleChanged => "org.member.role.change",
             Self::MemberRemoved => "org.member.remove",
             Self::AccessTokenCreated => "access_token.create",
             Self::AccessTokenChanged => "access_token.update",
@@ -74,7 +112,7 @@ impl EventAction {
             Self::AccessTokenDeleted => "access_token.delete",
             Self::SigningKeyRotated => "signing_key.rotate",
             Self::RepositoryCreated => "repo.create",
-            Self::RepositoryVisibilityChanged => "repo.change_visibility",
+            Self::RepositoryVisibilityChanged => "repo.change_privacy",
             Self::RepositoryDeleted => "repo.delete",
             Self::BlobPushed => "repo.blob.push",
             Self::BlobMounted => "repo.blob.mount",
@@ -105,6 +143,21 @@ pub struct NewEvent {
     pub data: BTreeMap<&'static str, String>,
     /// When.
     pub at: Timestamp,
+}
+
+/// Which events of an account a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Only one action, `noun.verb`.
+    pub action: Option<String>,
+    /// Only those done to something of this name, of a repository without its namespace.
+    pub subject: Option<String>,
+    /// Only those done by an account of this name.
+    pub actor: Option<String>,
+    /// Only those at or after a time.
+    pub from: Option<Timestamp>,
+    /// Only those at or before a time.
+    pub until: Option<Timestamp>,
 }
 
 /// An event as read back.

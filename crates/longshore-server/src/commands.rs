@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -257,6 +257,15 @@ enum AuditCommand {
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
+    /// Write all events to standard output, oldest first, as lines of JSON
+    Export {
+        /// Only those of this user or organization
+        #[arg(long)]
+        account: Option<String>,
+        /// Only those with a higher number than this: the id of the last one that you have
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+    },
 }
 
 #[derive(Subcommand)]
@@ -303,6 +312,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Key(KeyCommand::Rotate) => Request::KeyRotate,
         Command::Gc(GcCommand::Run { dry_run }) => Request::GcRun { dry_run },
         Command::Gc(GcCommand::Status) => Request::GcStatus,
+        Command::Audit(AuditCommand::Export { account, after }) => {
+            return export_audit(&Config::load(&sources)?, account, after);
+        }
         Command::Audit(AuditCommand::List { account, limit }) => Request::AuditList { account, limit },
         Command::Verify { store } => Request::Verify { store },
     };
@@ -332,6 +344,26 @@ fn administer(config: &Config, request: Request, as_json: bool) -> Result<ExitCo
         false => println!("{}", outcome.text),
     }
     Ok(if outcome.found_problems { ExitCode::from(FOUND_PROBLEMS) } else { ExitCode::SUCCESS })
+}
+
+/// Writes the audit log page by page, so that it may be as long as it likes.
+fn export_audit(config: &Config, account: Option<String>, mut after: i64) -> Result<ExitCode> {
+    let mut output = std::io::stdout().lock();
+    loop {
+        let request = Request::AuditExport { account: account.clone(), after };
+        let outcome = admin::call(config, request, &|_| {})?;
+        let Some(events) = outcome.json.as_array().filter(|events| !events.is_empty()) else {
+            return Ok(ExitCode::SUCCESS);
+        };
+        for event in events {
+            match writeln!(output, "{event}") {
+                // Whoever reads has had enough.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+                written => written?,
+            }
+            after = event["id"].as_i64().unwrap_or(i64::MAX);
+        }
+    }
 }
 
 fn run_server(sources: &Sources) -> Result<ExitCode> {

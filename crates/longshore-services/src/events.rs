@@ -1,8 +1,9 @@
 //! Audit events: making, listing and numbering them.
 
-use longshore_domain::account::AccountId;
-use longshore_domain::credential::Principal;
-use longshore_domain::event::{Event, EventAction, NewEvent};
+use longshore_domain::account::{Account, AccountId, OrganizationRole};
+use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::event::{Event, EventAction, EventFilter, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::{Error, Result};
@@ -61,6 +62,88 @@ impl Services {
         Ok(Page::from_overfull(events, size))
     }
 
+    /// Lists an account's audit log, newest first, leaving out the first `offset`.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_audit`].
+    pub async fn list_account_events(
+        &self,
+        principal: &Principal,
+        account: &Namespace,
+        filter: EventFilter,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<Event>> {
+        let account = self.authorize_audit(principal, account).await?;
+        self.metadata
+            .read((account.id, filter, offset, size), |tx, (id, filter, offset, size)| {
+                Box::pin(tx.list_account_events(*id, filter, *offset, *size))
+            })
+            .await
+    }
+
+    /// Gives an account whose audit log a principal may read: its own, that of an organization that it owns, and the
+    /// operator and administrators all.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `OrganizationUnknown` when there is no such account or it may not be known; `Denied` for
+    /// members who are not owners, and for access tokens of a lower scope than `repo:admin`.
+    pub async fn authorize_audit(&self, principal: &Principal, account: &Namespace) -> Result<Account> {
+        let acting = match principal {
+            Principal::Operator => return self.find_account(account).await,
+            Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
+            Principal::Account(acting) => acting,
+        };
+        let own = self.acting_account(acting).await?;
+        let found = self
+            .metadata
+            .look_up((account.clone(), own.id), |tx, (name, own)| {
+                Box::pin(async move {
+                    let Some(account) = tx.find_account_by_name(name).await? else { return Ok(None) };
+                    let role = tx.find_role(account.id, *own).await?;
+                    Ok(Some((account, role)))
+                })
+            })
+            .await?;
+        let unknown = || Error::OrganizationUnknown(account.to_string());
+        let (account, role) = found.ok_or_else(unknown)?;
+        if account.id != own.id && role.is_none() && !own.is_administrator {
+            return Err(unknown());
+        }
+        if acting.access_token.is_some_and(|(_, scope)| scope < Scope::Admin) {
+            return Err(Error::Denied(
+                "reading an audit log with an access token needs the scope repo:admin".into(),
+            ));
+        }
+        match account.id == own.id || own.is_administrator || role == Some(OrganizationRole::Owner) {
+            true => Ok(account),
+            false => Err(Error::Denied(format!("only an owner of {} may read its audit log", account.name))),
+        }
+    }
+
+    /// Lists the audit log in the order of recording, strictly after `after`: for export.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `UserUnknown` when there is no such account.
+    pub async fn list_events_after(
+        &self,
+        principal: &Principal,
+        account: Option<&Namespace>,
+        after: i64,
+        size: PageSize,
+    ) -> Result<Vec<Event>> {
+        self.require_operator(principal)?;
+        let account = match account {
+            None => None,
+            Some(name) => Some(self.find_account(name).await?.id),
+        };
+        self.metadata
+            .read((account, after, size), |tx, (account, after, size)| {
+                Box::pin(tx.list_events_after(*account, *after, *size))
+            })
+            .await
+    }
+
     /// Numbers events, folds usage changes that wait, and forgets what has expired of sign-ins, unless another node is doing that.
     /// For the server's own schedule.
     ///
@@ -79,6 +162,15 @@ impl Services {
             self.forget_failures().await?;
             let now = self.clock.now();
             let oldest = now.checked_sub(self.settings.refresh_ttl).unwrap_or(jiff::Timestamp::MIN);
+            if let Some(kept) = self.settings.audit_retention {
+                let before = now.checked_sub(kept).unwrap_or(jiff::Timestamp::MIN);
+                while self
+                    .metadata
+                    .write(before, |tx, before| Box::pin(tx.delete_old_events(*before, PageSize::MAX)))
+                    .await?
+                    > 0
+                {}
+            }
             while self
                 .metadata
                 .write(oldest, |tx, oldest| Box::pin(tx.delete_old_refresh_tokens(*oldest, PageSize::MAX)))

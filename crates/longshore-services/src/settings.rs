@@ -39,6 +39,8 @@ pub struct Settings {
     pub session_ttl: Duration,
     /// How long a refresh token works.
     pub refresh_ttl: Duration,
+    /// How long audit events are kept; `None` for ever.
+    pub audit_retention: Option<Duration>,
     /// After which a new signing key takes over.
     pub signing_key_rotation: Duration,
     /// Whether public repositories can be pulled without signing in.
@@ -77,6 +79,7 @@ impl Default for Settings {
             bearer_ttl: Duration::from_secs(300),
             session_ttl: Duration::from_secs(24 * 3600),
             refresh_ttl: Duration::from_secs(180 * 24 * 3600),
+            audit_retention: None,
             signing_key_rotation: Duration::from_secs(30 * 24 * 3600),
             anonymous_pull: true,
             password_hashing: PasswordHashing { memory_kib: 19_456, passes: 2 },

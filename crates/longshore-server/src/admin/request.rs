@@ -39,5 +39,6 @@ pub enum Request {
     GcRun { dry_run: bool },
     GcStatus,
     AuditList { account: Option<String>, limit: u32 },
+    AuditExport { account: Option<String>, after: i64 },
     Verify { store: bool },
 }

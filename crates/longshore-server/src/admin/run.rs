@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole};
 use longshore_domain::credential::{AccessToken, Principal, TokenOrigin};
+use longshore_domain::event::Event;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::AccessTokenChange;
@@ -147,6 +148,12 @@ pub async fn run(
         Request::GcRun { dry_run } => collect(services, dry_run, on_progress).await,
         Request::GcStatus => collection_status(services).await,
         Request::AuditList { account, limit } => list_events(services, account, limit).await,
+        Request::AuditExport { account, after } => {
+            let account: Option<Namespace> = account.as_deref().map(str::parse).transpose()?;
+            let events =
+                services.list_events_after(&OPERATOR, account.as_ref(), after, PageSize::MAX).await?;
+            Ok(Outcome::said(String::new(), events.iter().map(event_json).collect()))
+        }
         Request::Verify { store: false } => verify(services, on_progress).await,
         Request::Verify { store: true } => reconcile(services, on_progress).await,
     }
@@ -426,24 +433,22 @@ async fn collection_status(services: &Services) -> Result<Outcome> {
     Ok(Outcome::object(lines, json))
 }
 
+fn event_json(event: &Event) -> Value {
+    json!({
+        "id": event.id,
+        "at": time(event.at),
+        "actor": event.actor_name,
+        "action": event.action,
+        "subject": event.subject,
+        "data": event.data,
+    })
+}
+
 async fn list_events(services: &Services, account: Option<String>, limit: u32) -> Result<Outcome> {
     let account: Option<Namespace> = account.as_deref().map(str::parse).transpose()?;
     let size = PageSize::clamped(u64::from(limit))?;
     let page = services.list_events(&OPERATOR, account.as_ref(), None, size).await?;
-    let rows = page
-        .items
-        .iter()
-        .map(|event| {
-            json!({
-                "id": event.id,
-                "at": time(event.at),
-                "actor": event.actor_name,
-                "action": event.action,
-                "subject": event.subject,
-                "data": event.data,
-            })
-        })
-        .collect();
+    let rows = page.items.iter().map(event_json).collect();
     Ok(Outcome::table(
         &[("AT", "at"), ("WHO", "actor"), ("ACTION", "action"), ("WHAT", "subject"), ("DETAILS", "data")],
         rows,

@@ -39,6 +39,7 @@ pub struct Config {
     pub metrics: MetricsSection,
     pub log: Log,
     pub auth: Auth,
+    pub audit: Audit,
     pub limits: Limits,
     pub uploads: Uploads,
     pub manifests: Manifests,
@@ -91,6 +92,12 @@ pub struct Auth {
     failures_per_address: u32,
     failures_per_account: u32,
     failure_window_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    retention_days: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -303,6 +310,10 @@ impl Config {
             bearer_ttl: seconds(auth.token_ttl_seconds),
             session_ttl: seconds(auth.session_ttl_seconds),
             refresh_ttl: seconds(auth.refresh_ttl_days.saturating_mul(86_400)),
+            audit_retention: match self.audit.retention_days {
+                0 => None,
+                days => Some(seconds(days.saturating_mul(86_400))),
+            },
             signing_key_rotation: seconds(auth.key_rotation_days.saturating_mul(86_400)),
             anonymous_pull: auth.anonymous_pull,
             password_hashing: PasswordHashing { ..defaults.password_hashing },

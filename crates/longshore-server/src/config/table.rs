@@ -262,6 +262,7 @@ pub const SETTINGS: &[Setting] = &[
         "Failed sign-ins of one account from all addresses. Access tokens keep working.",
     ),
     setting("auth.failure_window_seconds", Kind::Number, "900", "The window."),
+    setting("audit.retention_days", Kind::Number, "0", "How long audit events are kept; 0 for ever."),
     setting("limits.manifest_bytes", Kind::Number, "4194304", "Largest manifest, at least 4 MiB."),
     setting("limits.blob_bytes", Kind::Number, "5497558138880", "Largest blob."),
     setting(

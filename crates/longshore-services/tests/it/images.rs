@@ -361,7 +361,7 @@ async fn check(case: Case) {
         }
     }
     wait_until(at(0));
-    let text = |n: usize| digests.get(n).cloned().unwrap_or_else(|| digest_of(&n.to_string()).to_string());
+    let text = |n: usize| digests.get(n).cloned().unwrap_or_else(|| digest_of(n.to_string()).to_string());
     let ignored: Vec<IgnoredWarning> = case
         .ignored
         .iter()

@@ -5,6 +5,7 @@
 mod accounts;
 mod collection;
 mod collection_property;
+mod events;
 mod images;
 mod manifests;
 mod permissions;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
-use longshore_domain::event::{Event, NewEvent};
+use longshore_domain::event::{Event, EventFilter, NewEvent};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{EventRecords, UsageKind};
 use longshore_domain::{Error, Result};
 
 use super::overfull;
-use crate::tx::{Row, SqlTx, values};
+use crate::tx::{Row, SqlTx, Value, row, values};
 
 fn event(row: &Row<'_>) -> Result<Event> {
     Ok(Event {
@@ -76,6 +76,94 @@ impl EventRecords for SqlTx<'_> {
                 .await
             }
         }
+    }
+
+    async fn list_account_events(
+        &mut self,
+        account: AccountId,
+        filter: &EventFilter,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<Event>> {
+        let EventFilter { action, subject, actor, from, until } = filter;
+        let mut values = vec![
+            Value::Int(account.0),
+            from.unwrap_or(Timestamp::MIN).into(),
+            until.unwrap_or(Timestamp::MAX).into(),
+        ];
+        // The index of what is named most exactly; the rest is looked at row by row.
+        let sql = match (subject, actor, action) {
+            (Some(subject), _, _) => {
+                values.extend([subject.as_str().into(), actor.as_deref().into(), action.as_deref().into()]);
+                "SELECT id, actor_name, action, subject, data, at FROM events
+                 WHERE account_id = $1 AND at >= $2 AND at <= $3 AND short_subject = $4
+                     AND (CAST($5 AS TEXT) IS NULL OR actor_name || '' = $5)
+                     AND (CAST($6 AS TEXT) IS NULL OR action || '' = $6)
+                 ORDER BY at DESC, id DESC LIMIT $7 OFFSET $8"
+            }
+            (None, Some(actor), _) => {
+                values.extend([actor.as_str().into(), action.as_deref().into()]);
+                "SELECT id, actor_name, action, subject, data, at FROM events
+                 WHERE account_id = $1 AND at >= $2 AND at <= $3 AND actor_name = $4
+                     AND (CAST($5 AS TEXT) IS NULL OR action || '' = $5)
+                 ORDER BY at DESC, id DESC LIMIT $6 OFFSET $7"
+            }
+            (None, None, Some(action)) => {
+                values.push(action.as_str().into());
+                "SELECT id, actor_name, action, subject, data, at FROM events
+                 WHERE account_id = $1 AND at >= $2 AND at <= $3 AND action = $4
+                 ORDER BY at DESC, id DESC LIMIT $5 OFFSET $6"
+            }
+            (None, None, None) => {
+                "SELECT id, actor_name, action, subject, data, at FROM events
+                 WHERE account_id = $1 AND at >= $2 AND at <= $3
+                 ORDER BY at DESC, id DESC LIMIT $4 OFFSET $5"
+            }
+        };
+        values.extend([size.get().into(), offset.into()]);
+        self.all(sql, &values, event).await
+    }
+
+    async fn list_events_after(
+        &mut self,
+        account: Option<AccountId>,
+        after: i64,
+        size: PageSize,
+    ) -> Result<Vec<Event>> {
+        match account {
+            Some(account) => {
+                self.all(
+                    "SELECT id, actor_name, action, subject, data, at FROM events
+                     WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+                    values![account.0, after, size.get()],
+                    event,
+                )
+                .await
+            }
+            None => {
+                self.all(
+                    "SELECT id, actor_name, action, subject, data, at FROM events WHERE id > $1 ORDER BY id LIMIT $2",
+                    values![after, size.get()],
+                    event,
+                )
+                .await
+            }
+        }
+    }
+
+    async fn delete_old_events(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {
+        let old = self
+            .all(
+                "SELECT id FROM events WHERE at < $1 ORDER BY at, id LIMIT $2",
+                values![before, size.get()],
+                |row| row.int(0),
+            )
+            .await?;
+        let rows: Vec<_> = old.iter().map(|id| row![*id]).collect();
+        self.execute_each("DELETE FROM event_numbers WHERE event_id = $1", &rows).await?;
+        self.execute_each("DELETE FROM events_unnumbered WHERE event_id = $1", &rows).await?;
+        self.execute_each("DELETE FROM events WHERE id = $1", &rows).await?;
+        Ok(old.len() as u64)
     }
 
     async fn number_events(&mut self, size: PageSize) -> Result<u64> {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::error::Result;
-use crate::event::{Event, NewEvent};
+use crate::event::{Event, EventFilter, NewEvent};
 use crate::page::PageSize;
 
 /// Audit events and usage.
@@ -22,6 +22,24 @@ pub trait EventRecords {
         before: Option<i64>,
         size: PageSize,
     ) -> Result<Vec<Event>>;
+    /// Lists an account's events of a filter, newest first, leaving out the first `offset`, at most `size`.
+    async fn list_account_events(
+        &mut self,
+        account: AccountId,
+        filter: &EventFilter,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<Event>>;
+    /// Lists events of an account (or with `None` all) in the order of their recording, strictly after `after`, at most
+    /// `size`.
+    async fn list_events_after(
+        &mut self,
+        account: Option<AccountId>,
+        after: i64,
+        size: PageSize,
+    ) -> Result<Vec<Event>>;
+    /// Forgets events before a time, oldest first, at most `size`; returns how many.
+    async fn delete_old_events(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
     /// Numbers events without gaps per account, at most `size`; returns how many.
     async fn number_events(&mut self, size: PageSize) -> Result<u64>;
     /// Appends a change of a namespace's usage.

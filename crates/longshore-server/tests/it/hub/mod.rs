@@ -1,6 +1,7 @@
 //! The Docker Hub dialect.
 
 mod access_tokens;
+mod audit_logs;
 mod authentication;
 mod images;
 mod refusals;

@@ -23,6 +23,7 @@ fn sample(route: &Route, uuid: &str) -> Option<Sample> {
         .replace("{namespace}", "alice")
         .replace("{repository}", "secret")
         .replace("{digest}", &digest)
+        .replace("{account}", "alice")
         .replace("{tag}", "v1");
     let of_their_own = |body: Value| Some(Sample { path: path.clone(), body, foreign: None });
     let of_alice = |body: Value, foreign| Some(Sample { path: path.clone(), body, foreign: Some(foreign) });
@@ -41,7 +42,9 @@ fn sample(route: &Route, uuid: &str) -> Option<Sample> {
         "renew_recovery_codes" | "disable_second_factor" => {
             of_their_own(json!({ "password": PASSWORD, "code": "000000" }))
         }
-        "get_namespaces_repositories_images"
+        "audit_logs_list_audit_logs"
+        | "audit_logs_list_audit_actions"
+        | "get_namespaces_repositories_images"
         | "get_namespaces_repositories_images_summary"
         | "get_namespaces_repositories_images_tags"
         | "list_repository_tags"

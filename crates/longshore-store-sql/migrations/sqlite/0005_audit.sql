@@ -1,0 +1,13 @@
+-- The audit log, filtered and sorted by time.
+
+-- What an event is filtered by: the name without the account's, which is the first part of a repository's.
+ALTER TABLE events ADD COLUMN short_subject TEXT NOT NULL GENERATED ALWAYS AS (
+    CASE WHEN instr(subject, '/') > 0 THEN substr(subject, instr(subject, '/') + 1) ELSE subject END) VIRTUAL;
+UPDATE events SET action = 'org.member.role.change' WHERE action = 'org.member.change_role';
+UPDATE events SET action = 'repo.change_privacy' WHERE action = 'repo.change_visibility';
+CREATE INDEX events_account_at ON events (account_id, at, id);
+CREATE INDEX events_account_action ON events (account_id, action, at, id);
+CREATE INDEX events_account_subject ON events (account_id, short_subject, at, id);
+CREATE INDEX events_account_actor ON events (account_id, actor_name, at, id);
+-- Old events are forgotten.
+CREATE INDEX events_at ON events (at, id);
