@@ -22,6 +22,7 @@ const SHORT_DIGEST: usize = 13;
 /// Groups of actions with their labels.
 const GROUPS: &[(&str, &str)] = &[
     ("access_token", "Access token"),
+    ("billing", "Billing"),
     ("org", "Organization"),
     ("repo", "Repository"),
     ("signing_key", "Signing key"),
@@ -35,6 +36,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("access_token.disable", "Access Token Disabled", "access token disable"),
     ("access_token.enable", "Access Token Enabled", "access token enable"),
     ("access_token.update", "Access Token Updated", "access token update"),
+    ("billing.plan.change", "Plan Changed", "plan change"),
     ("org.create", "Organization Created", "organization create"),
     ("org.delete", "Organization Deleted", "organization delete"),
     ("org.disable", "Organization Disabled", "organization disable"),
@@ -42,6 +44,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("org.member.add", "Organization Member Added", "org member add"),
     ("org.member.remove", "Organization Member Removed", "org member remove"),
     ("org.member.role.change", "Organization Member Role Changed", "org member role change"),
+    ("org.settings.update", "Organization Settings Updated", "organization settings update"),
     ("repo.blob.delete", "Blob Deleted", "blob delete"),
     ("repo.blob.mount", "Blob Mounted", "blob mount"),
     ("repo.blob.push", "Blob Pushed", "blob push"),
@@ -55,6 +58,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("repo.tag.push", "Tag Pushed", "image tag push"),
     ("signing_key.rotate", "Signing Key Rotated", "signing key rotation"),
     ("user.change_password", "Password Changed", "password change"),
+    ("user.change_verified_publisher", "Verified Publisher Changed", "verified publisher change"),
     ("user.create", "User Created", "user create"),
     ("user.delete", "User Deleted", "user delete"),
     ("user.disable", "User Disabled", "user disable"),

@@ -13,6 +13,7 @@ mod context;
 mod error;
 mod images;
 mod openapi;
+mod org_settings;
 pub mod routes;
 mod second_factor;
 mod tags;

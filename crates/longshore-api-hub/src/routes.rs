@@ -12,7 +12,7 @@ use crate::context::Context;
 pub use crate::error::ErrorShape;
 use crate::openapi::Describe;
 use crate::wire::Page;
-use crate::{access_tokens, audit_logs, authentication, images, second_factor, tags, users};
+use crate::{access_tokens, audit_logs, authentication, images, org_settings, second_factor, tags, users};
 
 /// What takes an operation.
 pub(crate) type Handler = for<'c> fn(&'c Context, RequestBody) -> BoxFuture<'c, Result<Response>>;
@@ -215,6 +215,15 @@ pub const ROUTES: &[Route] = &[
         "Lists the actions that audit logs know.",
         |d| d.gives::<audit_logs::ActionsDocument>(200, "The actions, by group."),
         audit_logs::audit_logs_list_audit_actions),
+    route!(GET "/v2/orgs/{name}/settings" get_orgs_name_settings in "org-settings", Password, Plain,
+        "Tells which images an organization lets its members pull.",
+        |d| d.gives::<org_settings::OrgSettingsDocument>(200, "The settings."),
+        org_settings::get_orgs_name_settings),
+    route!(PUT "/v2/orgs/{name}/settings" put_orgs_name_settings in "org-settings", Password, Plain,
+        "Decides which images an organization lets its members pull.",
+        |d| d.takes::<org_settings::OrgSettingsDocument>()
+            .gives::<org_settings::OrgSettingsDocument>(200, "The settings."),
+        org_settings::put_orgs_name_settings),
     route!(GET "/v2/user" get_user in "users", Account, Plain,
         "Tells who is signed in.",
         |d| d.gives::<users::UserDocument>(200, "The account."),

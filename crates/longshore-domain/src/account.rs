@@ -43,6 +43,94 @@ impl FromStr for AccountKind {
     }
 }
 
+/// What an account has subscribed to. On a server of one's own, everybody has the largest plan until the operator
+/// decides otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Plan {
+    /// For one person, without management of images.
+    Personal,
+    /// For one person.
+    Pro,
+    /// For an organization.
+    Team,
+    /// Everything.
+    #[default]
+    Business,
+}
+
+/// What not every plan has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Activity of images, and their safe deletion.
+    ImageManagement,
+    /// The audit log of an organization.
+    AuditLog,
+    /// Restriction of the images that members use.
+    ImageRestriction,
+}
+
+impl Feature {
+    fn needs(self) -> Plan {
+        match self {
+            Self::ImageManagement => Plan::Pro,
+            Self::AuditLog => Plan::Team,
+            Self::ImageRestriction => Plan::Business,
+        }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Self::ImageManagement => "managing images",
+            Self::AuditLog => "the audit log",
+            Self::ImageRestriction => "restricting images",
+        }
+    }
+}
+
+impl Plan {
+    /// Gives the stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Personal => "personal",
+            Self::Pro => "pro",
+            Self::Team => "team",
+            Self::Business => "business",
+        }
+    }
+
+    /// Checks that the plan has a feature.
+    ///
+    /// # Errors
+    /// `Denied`.
+    pub fn check(self, feature: Feature) -> Result<()> {
+        match self >= feature.needs() {
+            true => Ok(()),
+            false => Err(Error::Denied(format!(
+                "{} needs the plan {} or a larger one, this account has {}; the operator of the registry can change that",
+                feature.describe(),
+                feature.needs().as_str(),
+                self.as_str()
+            ))),
+        }
+    }
+}
+
+impl FromStr for Plan {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "personal" => Ok(Self::Personal),
+            "pro" => Ok(Self::Pro),
+            "team" => Ok(Self::Team),
+            "business" => Ok(Self::Business),
+            _ => Err(Error::Invalid {
+                field: "plan",
+                reason: "must be personal, pro, team or business".into(),
+            }),
+        }
+    }
+}
+
 /// An account. Its name is a namespace for repositories.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -58,6 +146,10 @@ pub struct Account {
     pub is_active: bool,
     /// True for operators of the whole registry.
     pub is_administrator: bool,
+    /// True when its images count as those of a verified publisher.
+    pub is_verified_publisher: bool,
+    /// What it has subscribed to.
+    pub plan: Plan,
     /// Counts changes of the password and "sign out everywhere": tokens of an older count are void.
     pub credential_epoch: i64,
     /// When it was created.

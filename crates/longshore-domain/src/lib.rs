@@ -14,6 +14,7 @@ pub mod event;
 pub mod image;
 pub mod manifest;
 pub mod name;
+pub mod organization;
 pub mod page;
 pub mod permission;
 pub mod policy;

@@ -9,7 +9,9 @@ use crate::repository::Visibility;
 /// What someone wants to do with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Read manifests, blobs, tags and referrers.
+    /// See what is there: images, tags, their history and activity.
+    View,
+    /// Read manifests and blobs, through the registry.
     Pull,
     /// Upload and mount blobs, put manifests, set tags; creates the repository.
     Push,
@@ -23,7 +25,7 @@ impl Action {
     /// Gives the action's name in token scopes.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Pull => "pull",
+            Self::View | Self::Pull => "pull",
             Self::Push => "push",
             Self::Delete => "delete",
             Self::Administer => "*",
@@ -32,7 +34,7 @@ impl Action {
 
     fn needs(self) -> Level {
         match self {
-            Self::Pull => Level::Read,
+            Self::View | Self::Pull => Level::Read,
             Self::Push => Level::Write,
             Self::Delete | Self::Administer => Level::Admin,
         }

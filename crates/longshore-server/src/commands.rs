@@ -140,6 +140,12 @@ enum UserCommand {
     },
     /// Remove the second factor of a user who has lost it
     ResetSecondFactor { name: String },
+    /// Set the plan: personal, pro, team or business
+    SetPlan { name: String, plan: String },
+    /// Let the user's images count as those of a verified publisher
+    GrantVerifiedPublisher { name: String },
+    /// End that
+    RevokeVerifiedPublisher { name: String },
     /// Delete a user; the name stays taken
     Delete { name: String },
 }
@@ -171,6 +177,12 @@ enum OrgCommand {
     Enable { name: String },
     /// Switch an organization off: its tokens fail and its repositories are for administrators only
     Disable { name: String },
+    /// Set the plan: personal, pro, team or business
+    SetPlan { name: String, plan: String },
+    /// Let the organization's images count as those of a verified publisher
+    GrantVerifiedPublisher { name: String },
+    /// End that
+    RevokeVerifiedPublisher { name: String },
     /// Delete an organization without repositories; the name stays taken
     Delete { name: String },
 }
@@ -434,6 +446,13 @@ fn user_request(command: UserCommand) -> Result<Request> {
             Request::UserPassword { name, password: read_password(password_stdin)? }
         }
         UserCommand::ResetSecondFactor { name } => Request::UserResetSecondFactor { name },
+        UserCommand::SetPlan { name, plan } => Request::AccountSetPlan { name, plan },
+        UserCommand::GrantVerifiedPublisher { name } => {
+            Request::AccountSetVerifiedPublisher { name, verified: true }
+        }
+        UserCommand::RevokeVerifiedPublisher { name } => {
+            Request::AccountSetVerifiedPublisher { name, verified: false }
+        }
         UserCommand::Delete { name } => Request::UserDelete { name },
     })
 }
@@ -447,6 +466,13 @@ fn org_request(command: OrgCommand) -> Request {
         OrgCommand::RemoveMember { name, user } => Request::OrgRemoveMember { name, user },
         OrgCommand::Enable { name } => Request::OrgSetActive { name, active: true },
         OrgCommand::Disable { name } => Request::OrgSetActive { name, active: false },
+        OrgCommand::SetPlan { name, plan } => Request::AccountSetPlan { name, plan },
+        OrgCommand::GrantVerifiedPublisher { name } => {
+            Request::AccountSetVerifiedPublisher { name, verified: true }
+        }
+        OrgCommand::RevokeVerifiedPublisher { name } => {
+            Request::AccountSetVerifiedPublisher { name, verified: false }
+        }
         OrgCommand::Delete { name } => Request::OrgDelete { name },
     }
 }

@@ -1,6 +1,6 @@
 //! Users.
 
-use longshore_domain::account::{Account, AccountKind};
+use longshore_domain::account::{Account, AccountKind, Plan};
 use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
@@ -153,6 +153,50 @@ impl Services {
                         }
                     }
                     tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await
+                })
+            })
+            .await
+    }
+
+    /// Changes what an account has subscribed to.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `UserUnknown`.
+    pub async fn set_plan(&self, principal: &Principal, name: &Namespace, plan: Plan) -> Result<()> {
+        self.require_operator(principal)?;
+        let account = self.find_account(name).await?;
+        let data = [("plan", plan.as_str().to_owned())];
+        let event = self.event(principal, Some(account.id), EventAction::PlanChanged, name.as_str(), data);
+        self.metadata
+            .write((account.id, plan, event), |tx, (id, plan, event)| {
+                Box::pin(async move {
+                    tx.set_plan(*id, *plan).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Says whether the images of an account count as those of a verified publisher.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `UserUnknown`.
+    pub async fn set_verified_publisher(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        is_verified_publisher: bool,
+    ) -> Result<()> {
+        self.require_operator(principal)?;
+        let account = self.find_account(name).await?;
+        let data = [("verified_publisher", is_verified_publisher.to_string())];
+        let action = EventAction::VerifiedPublisherChanged;
+        let event = self.event(principal, Some(account.id), action, name.as_str(), data);
+        self.metadata
+            .write((account.id, is_verified_publisher, event), |tx, (id, is_verified_publisher, event)| {
+                Box::pin(async move {
+                    tx.set_verified_publisher(*id, *is_verified_publisher).await?;
+                    tx.record_event(event).await
                 })
             })
             .await

@@ -103,7 +103,7 @@ pub struct Grant {
 impl Grant {
     fn covers(&self, action: Action) -> bool {
         match action {
-            Action::Pull => self.pull,
+            Action::View | Action::Pull => self.pull,
             Action::Push => self.push,
             Action::Delete => self.delete,
             // Changing the repository itself is not part of the registry protocol.

@@ -143,7 +143,7 @@ impl Services {
         let source = match from {
             Some(from) => {
                 let access = self.access(&caller.principal, from).await?;
-                access.repository.filter(|_| access.level.allows(Action::Pull))
+                access.allows(Action::Pull).then_some(access.repository).flatten()
             }
             None => {
                 let input = (self.viewer(&caller.principal).await?, *digest);
@@ -153,7 +153,7 @@ impl Services {
                 match found.await? {
                     Some(found) => {
                         let access = self.access(&caller.principal, &found.name).await?;
-                        access.repository.filter(|_| access.level.allows(Action::Pull))
+                        access.allows(Action::Pull).then_some(access.repository).flatten()
                     }
                     None => None,
                 }

@@ -1,6 +1,6 @@
 //! Audit events: making, listing and numbering them.
 
-use longshore_domain::account::{Account, AccountId, OrganizationRole};
+use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
 use longshore_domain::credential::{Principal, Scope};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{Event, EventAction, EventFilter, NewEvent};
@@ -116,6 +116,9 @@ impl Services {
             ));
         }
         match account.id == own.id || own.is_administrator || role == Some(OrganizationRole::Owner) {
+            true if account.kind == AccountKind::Organization => {
+                account.plan.check(Feature::AuditLog).map(|()| account)
+            }
             true => Ok(account),
             false => Err(Error::Denied(format!("only an owner of {} may read its audit log", account.name))),
         }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use longshore_domain::account::{AccountId, Feature};
 use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::image::{
@@ -99,7 +100,7 @@ impl Services {
     /// Lists images with the first of their tags, leaving out the first `offset`, and counts all of the filter.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for pulling.
+    /// As [`Services::authorize_existing`] for viewing; `Denied` when the plan does not have it.
     pub async fn list_images(
         &self,
         caller: &Caller,
@@ -109,7 +110,8 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<Image>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository.id, filter, order, offset, size), |tx, (id, filter, order, offset, size)| {
                 Box::pin(async move {
@@ -128,14 +130,15 @@ impl Services {
     /// Counts images by their activity.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for pulling.
+    /// As [`Services::authorize_existing`] for viewing; `Denied` when the plan does not have it.
     pub async fn summarize_images(
         &self,
         caller: &Caller,
         name: &RepositoryName,
         active_from: Timestamp,
     ) -> Result<ImageSummary> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository.id, active_from), |tx, (id, active_from)| {
                 Box::pin(async move {
@@ -151,7 +154,7 @@ impl Services {
     /// Lists the tags that an image has or had by name, leaving out the first `offset`, and counts all.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for pulling; `ManifestUnknown`.
+    /// As [`Services::authorize_existing`] for viewing; `ManifestUnknown`; `Denied` when the plan does not have it.
     pub async fn list_image_tags(
         &self,
         caller: &Caller,
@@ -160,7 +163,8 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ImageTag>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository, *digest, offset, size), |tx, (repository, digest, offset, size)| {
                 Box::pin(async move {
@@ -177,7 +181,7 @@ impl Services {
     /// Lists tags with what they point at, leaving out the first `offset`, and counts all.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for pulling.
+    /// As [`Services::authorize_existing`] for viewing.
     pub async fn list_tag_details(
         &self,
         caller: &Caller,
@@ -186,7 +190,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let repository = self.authorize_existing(caller, name, Action::View).await?;
         self.metadata
             .read((repository.id, order, offset, size), |tx, (id, order, offset, size)| {
                 Box::pin(async move {
@@ -201,14 +205,14 @@ impl Services {
     /// Gives a tag with what it points at.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for pulling; `ManifestUnknown`.
+    /// As [`Services::authorize_existing`] for viewing; `ManifestUnknown`.
     pub async fn get_tag_details(
         &self,
         caller: &Caller,
         name: &RepositoryName,
         tag: &Tag,
     ) -> Result<(RepositoryId, TagDetails)> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let repository = self.authorize_existing(caller, name, Action::View).await?;
         self.metadata
             .read((repository, tag.clone()), |tx, (repository, tag)| {
                 Box::pin(async move {
@@ -221,11 +225,18 @@ impl Services {
             .await
     }
 
+    /// Checks that the plan of a namespace has a feature.
+    async fn check_feature(&self, namespace: AccountId, feature: Feature) -> Result<()> {
+        let account =
+            self.metadata.look_up(namespace, |tx, namespace| Box::pin(tx.find_account(*namespace))).await?;
+        account.map_or(Ok(()), |account| account.plan.check(feature))
+    }
+
     /// Deletes images with their current tags, all or none: none when one of them cannot be deleted, or when there is a
     /// warning that was not seen.
     ///
     /// # Errors
-    /// `Unauthenticated` for nobody; `Invalid` for too many images. What is wrong with an image is in the outcome.
+    /// `Unauthenticated` for nobody; `Invalid` for too many images; `Denied` when the plan does not have it. What is wrong with an image is in the outcome.
     pub async fn delete_images(
         &self,
         caller: &Caller,
@@ -246,6 +257,7 @@ impl Services {
             (Some(_), _) if !covered => return Ok(refused(&request, DeletionError::Unauthorized)),
             (Some(repository), _) => repository,
         };
+        self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         // What was pulled from this node up to now counts.
         self.record_pulls().await?;
         let event = self.event(

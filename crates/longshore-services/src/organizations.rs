@@ -1,9 +1,10 @@
 //! Organizations and their members.
 
-use longshore_domain::account::{Account, AccountKind, Member, OrganizationRole};
+use longshore_domain::account::{Account, AccountKind, Feature, Member, OrganizationRole};
 use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
+use longshore_domain::organization::ImageRestriction;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{NewAccount, Tx};
 use longshore_domain::{Error, Result};
@@ -79,6 +80,87 @@ impl Services {
                     tx.put_member(id, user.id, OrganizationRole::Owner, account.created_at).await?;
                     tx.record_event(&NewEvent { account_id: Some(id), ..event.clone() }).await?;
                     tx.find_account(id).await?.ok_or_else(|| Error::internal("the new account is not there"))
+                })
+            })
+            .await
+    }
+
+    /// Gives an organization to whoever has at least a role in it, or is an administrator, signed in by itself and not by
+    /// an access token.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `OrganizationUnknown` when there is none or it may not be known; `Denied` for a lower role and
+    /// for access tokens.
+    pub(crate) async fn authorize_organization(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        needed: OrganizationRole,
+    ) -> Result<Account> {
+        if *principal == Principal::Operator {
+            return self
+                .metadata
+                .look_up(name.clone(), |tx, name| Box::pin(get_organization(tx, name)))
+                .await;
+        }
+        let own = self.get_own_account(principal).await?;
+        let (organization, role) = self
+            .metadata
+            .look_up((name.clone(), own.id), |tx, (name, own)| {
+                Box::pin(async move {
+                    let organization = get_organization(tx, name).await?;
+                    let role = tx.find_role(organization.id, *own).await?;
+                    Ok((organization, role))
+                })
+            })
+            .await?;
+        if role.is_none() && !own.is_administrator {
+            return Err(Error::OrganizationUnknown(name.to_string()));
+        }
+        self.acting_owner(principal).await?;
+        match own.is_administrator || role >= Some(needed) {
+            true => Ok(organization),
+            false => Err(Error::Denied(format!("only an {needed} of {name} may do this"))),
+        }
+    }
+
+    /// Tells which images an organization lets its members pull.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for members.
+    pub async fn get_image_restriction(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+    ) -> Result<ImageRestriction> {
+        let organization = self.authorize_organization(principal, name, OrganizationRole::Member).await?;
+        self.metadata.look_up(organization.id, |tx, id| Box::pin(tx.find_image_restriction(*id))).await
+    }
+
+    /// Decides which images an organization lets its members pull. It has effect at once, on all nodes within seconds.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for owners; `Denied` when the plan does not have it.
+    pub async fn put_image_restriction(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        restriction: ImageRestriction,
+    ) -> Result<()> {
+        let organization = self.authorize_organization(principal, name, OrganizationRole::Owner).await?;
+        organization.plan.check(Feature::ImageRestriction)?;
+        let data = [
+            ("restricted_images", restriction.is_enabled.to_string()),
+            ("allow_official_images", restriction.allows_official_images.to_string()),
+            ("allow_verified_publishers", restriction.allows_verified_publishers.to_string()),
+        ];
+        let action = EventAction::OrganizationSettingsUpdated;
+        let event = self.event(principal, Some(organization.id), action, name.as_str(), data);
+        self.metadata
+            .write((organization.id, restriction, event), |tx, (id, restriction, event)| {
+                Box::pin(async move {
+                    tx.put_image_restriction(*id, *restriction).await?;
+                    tx.record_event(event).await
                 })
             })
             .await

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, AccountKind};
 use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal};
 use longshore_domain::error::Unauthenticated;
-use longshore_domain::name::RepositoryName;
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::organization::{PulledNamespace, refusing};
 use longshore_domain::permission::{Action, Facts, Level, Subject, level};
 use longshore_domain::ports::metadata::{Tx, Viewer};
 use longshore_domain::repository::Repository;
@@ -48,8 +49,17 @@ pub struct Access {
     pub namespace_id: Option<AccountId>,
     /// How much.
     pub level: Level,
+    /// An organization of the caller's that does not let its members pull from here.
+    pub refused_by: Option<Namespace>,
     /// When an access token among the facts expires.
     not_after: Option<Timestamp>,
+}
+
+impl Access {
+    /// Tells whether the action is allowed.
+    pub fn allows(&self, action: Action) -> bool {
+        self.level.allows(action) && (action != Action::Pull || self.refused_by.is_none())
+    }
 }
 
 struct Decision {
@@ -148,7 +158,7 @@ impl Services {
                     let namespace_is_disabled = namespace.as_ref().is_some_and(|account| {
                         account.kind == AccountKind::Organization && !account.is_active
                     });
-                    let namespace_id = namespace.map(|account| account.id);
+                    let namespace_id = namespace.as_ref().map(|account| account.id);
                     let (subject, not_after) = match principal {
                         Principal::Anonymous => (Subject::Anonymous, None),
                         Principal::Operator => (Subject::Operator, None),
@@ -166,7 +176,20 @@ impl Services {
                         }),
                         None => Level::None,
                     };
-                    Ok(Access { repository: repository.map(Arc::new), namespace_id, level, not_after })
+                    let refused_by = match (principal, &namespace, subject) {
+                        (Principal::Account(account), Some(namespace), Subject::Account { role, .. }) => {
+                            let organizations = tx.list_restricting_organizations(account.account_id).await?;
+                            let pulled = PulledNamespace {
+                                name: &namespace.name,
+                                is_verified_publisher: namespace.is_verified_publisher,
+                                is_of_own_organization: role.is_some(),
+                            };
+                            refusing(pulled, &organizations).map(|refusing| refusing.name.clone())
+                        }
+                        _ => None,
+                    };
+                    let repository = repository.map(Arc::new);
+                    Ok(Access { repository, namespace_id, level, refused_by, not_after })
                 })
             })
             .await
@@ -189,6 +212,12 @@ impl Services {
                 _ if access.level == Level::None => Error::RepositoryUnknown(name.clone()),
                 _ => Error::Denied(format!("you may pull from {name}, but not {}", what(action))),
             });
+        }
+        if let (Action::Pull, Some(organization)) = (action, &access.refused_by) {
+            return Err(Error::Denied(format!(
+                "the organization {organization} does not let its members pull from {}; ask one of its owners",
+                name.namespace_str()
+            )));
         }
         if !caller.grants.cover(name, action) {
             return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
@@ -258,6 +287,7 @@ impl Services {
 
 fn what(action: Action) -> &'static str {
     match action {
+        Action::View => "look at it",
         Action::Pull => "pull from it",
         Action::Push => "push to it",
         Action::Delete => "delete from it",

@@ -44,7 +44,7 @@ impl Services {
         tag: &Tag,
         size: PageSize,
     ) -> Result<Vec<TagInterval>> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let repository = self.authorize_existing(caller, name, Action::View).await?;
         self.metadata
             .read((repository.id, tag.clone(), size), |tx, (id, tag, size)| {
                 Box::pin(tx.list_tag_history(*id, tag, *size))

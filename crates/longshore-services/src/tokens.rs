@@ -103,12 +103,12 @@ impl Services {
         for scope in scopes {
             match scope {
                 RequestedScope::Repository(wanted) => {
-                    let level = self.access(principal, &wanted.repository).await?.level;
+                    let allowed = self.access(principal, &wanted.repository).await?;
                     let granted = Grant {
                         repository: wanted.repository.clone(),
-                        pull: wanted.pull && level.allows(Action::Pull),
-                        push: wanted.push && level.allows(Action::Push),
-                        delete: wanted.delete && level.allows(Action::Delete),
+                        pull: wanted.pull && allowed.allows(Action::Pull),
+                        push: wanted.push && allowed.allows(Action::Push),
+                        delete: wanted.delete && allowed.allows(Action::Delete),
                     };
                     if granted.pull || granted.push || granted.delete {
                         access.push(AccessClaim {

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = &[
     // Programs before it would not keep the counts and images that it adds.
     migration!("0004_images", works_with 4),
     migration!("0005_audit", works_with 4),
+    migration!("0006_organizations", works_with 4),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -17,6 +17,8 @@ pub enum Request {
     UserResetSecondFactor { name: String },
     UserDelete { name: String },
     OrgCreate { name: String, owner: String },
+    AccountSetPlan { name: String, plan: String },
+    AccountSetVerifiedPublisher { name: String, verified: bool },
     OrgList,
     OrgShow { name: String },
     OrgSetMember { name: String, user: String, role: String },

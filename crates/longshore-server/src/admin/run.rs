@@ -75,6 +75,15 @@ pub async fn run(
                 account_json(&account),
             ))
         }
+        Request::AccountSetPlan { name, plan } => {
+            services.set_plan(&OPERATOR, &name.parse()?, plan.parse()?).await?;
+            Ok(done(format!("{name} now has the plan {plan}"), &name))
+        }
+        Request::AccountSetVerifiedPublisher { name, verified } => {
+            services.set_verified_publisher(&OPERATOR, &name.parse()?, verified).await?;
+            let what = if verified { "now counts as" } else { "no longer counts as" };
+            Ok(done(format!("{name} {what} a verified publisher"), &name))
+        }
         Request::OrgList => list_accounts(services, AccountKind::Organization).await,
         Request::OrgShow { name } => show_organization(services, &name.parse()?).await,
         Request::OrgSetMember { name, user, role } => {
@@ -228,6 +237,8 @@ fn account_json(account: &Account) -> Value {
         "kind": account.kind.as_str(),
         "active": account.is_active,
         "administrator": account.is_administrator,
+        "plan": account.plan.as_str(),
+        "verified_publisher": account.is_verified_publisher,
         "created_at": time(account.created_at),
     })
 }

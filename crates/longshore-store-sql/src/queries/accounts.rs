@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use longshore_domain::account::{Account, AccountId, AccountKind, Member, OrganizationRole};
+use longshore_domain::account::{Account, AccountId, AccountKind, Member, OrganizationRole, Plan};
 use longshore_domain::name::Namespace;
+use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{AccountRecords, NewAccount, SecondFactorRecords};
 use longshore_domain::{Error, Result};
@@ -21,6 +22,16 @@ fn account(row: &Row<'_>) -> Result<Account> {
         is_administrator: row.truth(5)?,
         credential_epoch: row.int(6)?,
         created_at: row.time(7)?,
+        is_verified_publisher: row.truth(8)?,
+        plan: row.parsed(9)?,
+    })
+}
+
+fn restriction(row: &Row<'_>, from: usize) -> Result<ImageRestriction> {
+    Ok(ImageRestriction {
+        is_enabled: row.truth(from)?,
+        allows_official_images: row.truth(from + 1)?,
+        allows_verified_publishers: row.truth(from + 2)?,
     })
 }
 
@@ -61,7 +72,8 @@ impl AccountRecords for SqlTx<'_> {
 
     async fn find_account(&mut self, id: AccountId) -> Result<Option<Account>> {
         self.first(
-            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at
+            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
+                 is_verified_publisher, plan
              FROM accounts WHERE id = $1 AND deleted_at IS NULL",
             values![id.0],
             account,
@@ -71,7 +83,8 @@ impl AccountRecords for SqlTx<'_> {
 
     async fn find_account_by_name(&mut self, name: &Namespace) -> Result<Option<Account>> {
         self.first(
-            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at
+            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
+                 is_verified_publisher, plan
              FROM accounts WHERE name = $1 AND deleted_at IS NULL",
             values![name.as_str()],
             account,
@@ -97,7 +110,8 @@ impl AccountRecords for SqlTx<'_> {
         size: PageSize,
     ) -> Result<Vec<Account>> {
         self.all(
-            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at
+            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
+                 is_verified_publisher, plan
              FROM accounts WHERE kind = $1 AND name > $2 AND deleted_at IS NULL ORDER BY name LIMIT $3",
             values![kind.as_str(), after.map_or("", Namespace::as_str), overfull(size)],
             account,
@@ -117,6 +131,69 @@ impl AccountRecords for SqlTx<'_> {
         )
         .await?;
         self.advance_authority_epoch().await
+    }
+
+    async fn set_plan(&mut self, id: AccountId, plan: Plan) -> Result<()> {
+        self.execute("UPDATE accounts SET plan = $1 WHERE id = $2", values![plan.as_str(), id.0]).await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn set_verified_publisher(&mut self, id: AccountId, is_verified_publisher: bool) -> Result<()> {
+        self.execute(
+            "UPDATE accounts SET is_verified_publisher = $1 WHERE id = $2",
+            values![is_verified_publisher, id.0],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn find_image_restriction(&mut self, organization: AccountId) -> Result<ImageRestriction> {
+        let found = self
+            .first(
+                "SELECT restricts_images, allows_official_images, allows_verified_publishers FROM organization_settings
+                 WHERE organization_id = $1",
+                values![organization.0],
+                |row| restriction(row, 0),
+            )
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn put_image_restriction(
+        &mut self,
+        organization: AccountId,
+        restriction: ImageRestriction,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO organization_settings (organization_id, restricts_images, allows_official_images, allows_verified_publishers)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT (organization_id) DO UPDATE SET restricts_images = excluded.restricts_images,
+                 allows_official_images = excluded.allows_official_images,
+                 allows_verified_publishers = excluded.allows_verified_publishers",
+            values![
+                organization.0,
+                restriction.is_enabled,
+                restriction.allows_official_images,
+                restriction.allows_verified_publishers
+            ],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn list_restricting_organizations(
+        &mut self,
+        user: AccountId,
+    ) -> Result<Vec<RestrictingOrganization>> {
+        self.all(
+            "SELECT o.name, s.restricts_images, s.allows_official_images, s.allows_verified_publishers
+             FROM organization_members m JOIN organization_settings s ON s.organization_id = m.organization_id
+                 JOIN accounts o ON o.id = m.organization_id
+             WHERE m.user_id = $1 AND s.restricts_images = 1 AND o.is_active = 1 AND o.plan = 'business'",
+            values![user.0],
+            |row| Ok(RestrictingOrganization { name: row.parsed(0)?, restriction: restriction(row, 1)? }),
+        )
+        .await
     }
 
     async fn set_password_hash(&mut self, id: AccountId, password_hash: &str) -> Result<()> {

@@ -39,6 +39,8 @@ INSERT INTO accounts (id, uuid, kind, name, created_at)
     FROM numbers WHERE n <= 10000;
 INSERT INTO organization_members (organization_id, user_id, role, created_at)
     SELECT (n * 2 - 1) % 10000 + (n / 5000) * 2 % 2, n * 2 % 10000 + 2, 'member', 1 FROM numbers WHERE n < 4999;
+INSERT INTO organization_settings (organization_id, restricts_images, allows_official_images, allows_verified_publishers)
+    SELECT n, n % 2, 0, 0 FROM numbers WHERE n <= 10000;
 INSERT INTO access_tokens (id, uuid, account_id, label, scope, secret_hash, created_at)
     SELECT n, CAST('token-' || n AS BYTES), n % 10000 + 1, 'l', 'repo:read', CAST('secret-' || n AS BYTES), 1
     FROM numbers WHERE n <= 20000;

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::account::{Account, AccountId, AccountKind, Member, OrganizationRole};
+use crate::account::{Account, AccountId, AccountKind, Member, OrganizationRole, Plan};
 use crate::error::Result;
 use crate::name::Namespace;
+use crate::organization::{ImageRestriction, RestrictingOrganization};
 use crate::page::PageSize;
 
 /// An account to be created.
@@ -56,6 +57,23 @@ pub trait AccountRecords {
     async fn set_account_active(&mut self, id: AccountId, is_active: bool) -> Result<()>;
     /// Makes a user an administrator or ends that.
     async fn set_administrator(&mut self, id: AccountId, is_administrator: bool) -> Result<()>;
+    /// Changes what an account has subscribed to.
+    async fn set_plan(&mut self, id: AccountId, plan: Plan) -> Result<()>;
+    /// Says whether an account's images count as those of a verified publisher.
+    async fn set_verified_publisher(&mut self, id: AccountId, is_verified_publisher: bool) -> Result<()>;
+    /// Gives what an organization restricts.
+    async fn find_image_restriction(&mut self, organization: AccountId) -> Result<ImageRestriction>;
+    /// Sets what an organization restricts.
+    async fn put_image_restriction(
+        &mut self,
+        organization: AccountId,
+        restriction: ImageRestriction,
+    ) -> Result<()>;
+    /// Lists the organizations of a user that restrict images.
+    async fn list_restricting_organizations(
+        &mut self,
+        user: AccountId,
+    ) -> Result<Vec<RestrictingOrganization>>;
     /// Changes a user's password and voids all bearer and refresh tokens issued before.
     async fn set_password_hash(&mut self, id: AccountId, password_hash: &str) -> Result<()>;
     /// Deletes an account; its name stays taken.

@@ -4,6 +4,7 @@ mod access_tokens;
 mod audit_logs;
 mod authentication;
 mod images;
+mod org_settings;
 mod refusals;
 mod tags;
 

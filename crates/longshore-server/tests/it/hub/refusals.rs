@@ -24,7 +24,8 @@ fn sample(route: &Route, uuid: &str) -> Option<Sample> {
         .replace("{repository}", "secret")
         .replace("{digest}", &digest)
         .replace("{account}", "alice")
-        .replace("{tag}", "v1");
+        .replace("{tag}", "v1")
+        .replace("{name}", "acme");
     let of_their_own = |body: Value| Some(Sample { path: path.clone(), body, foreign: None });
     let of_alice = |body: Value, foreign| Some(Sample { path: path.clone(), body, foreign: Some(foreign) });
     match route.operation {
@@ -54,6 +55,12 @@ fn sample(route: &Route, uuid: &str) -> Option<Sample> {
         | "list_repository_tags_legacy"
         | "get_repository_tag_legacy"
         | "delete_repository_tag" => of_alice(Value::Null, 404),
+        "get_orgs_name_settings" => of_alice(Value::Null, 404),
+        "put_orgs_name_settings" => of_alice(
+            json!({ "restricted_images":
+                { "enabled": true, "allow_official_images": false, "allow_verified_publishers": false } }),
+            404,
+        ),
         // Each image is answered as not found.
         "post_namespaces_delete_images" => of_alice(
             json!({ "active_from": "2099-01-01T00:00:00Z", "manifests": [{ "repository": "secret", "digest": digest }] }),
