@@ -35,6 +35,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::UploadUnknown
         | Error::TokenUnknown(_)
         | Error::PageUnknown(_)
+        | Error::TeamUnknown(_)
         // What cannot be a name is not there.
         | Error::NameInvalid { .. }
         | Error::TagInvalid(_)

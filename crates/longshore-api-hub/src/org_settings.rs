@@ -44,14 +44,14 @@ impl From<ImageRestriction> for OrgSettingsDocument {
 pub(crate) async fn get_orgs_name_settings(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let restriction =
-        context.services.get_image_restriction(&caller.principal, &context.parsed("name")?).await?;
+        context.services.get_image_restriction(&caller.principal, &context.parsed("org_name")?).await?;
     Ok(wire::json(StatusCode::OK, &OrgSettingsDocument::from(restriction)))
 }
 
 /// `PUT /v2/orgs/{name}/settings`.
 pub(crate) async fn put_orgs_name_settings(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
-    let name = context.parsed("name")?;
+    let name = context.parsed("org_name")?;
     let wanted: OrgSettingsDocument = context.json(body).await?;
     let restriction = ImageRestriction {
         is_enabled: wanted.restricted_images.enabled,

@@ -42,7 +42,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         }
         Error::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
-        Error::PageUnknown(_) => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
+        Error::PageUnknown(_) | Error::TeamUnknown(_) => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
         Error::TokenUnknown(_) => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),
         Error::Exists(_) => (StatusCode::CONFLICT, "DENIED"),
         Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),

@@ -139,6 +139,9 @@ pub enum Error {
     /// There is no such organization.
     #[error("there is no organization {0:?}")]
     OrganizationUnknown(String),
+    /// The organization has no such team.
+    #[error("there is no team {0:?}")]
+    TeamUnknown(String),
     /// There is no such access token.
     #[error("there is no access token {0:?}")]
     TokenUnknown(String),

@@ -1,6 +1,149 @@
-//! What organizations decide: which images their members may use.
+//! Teams, and what organizations decide: which images their members may use, and what members see without a team.
 
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::account::{Account, OrganizationRole};
+use crate::error::{Error, Result};
 use crate::name::Namespace;
+use crate::permission::Level;
+
+/// Longest name of a team in bytes.
+pub const TEAM_NAME_LIMIT_BYTES: usize = 63;
+/// Longest description of a team in characters.
+pub const TEAM_DESCRIPTION_LIMIT_CHARACTERS: usize = 1000;
+/// Most teams that one organization may have.
+pub const TEAMS_LIMIT: u64 = 10_000;
+/// On the Hub a team of this name holds the owners; here they have a role.
+const RESERVED_TEAM: &str = "owners";
+
+/// Number of a team in the metadata store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TeamId(pub i64);
+
+/// Name of a team in its organization: 1 to 63 lower-case letters, digits, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TeamName(String);
+
+impl TeamName {
+    /// Gives the name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Checks that a new team may take this name.
+    ///
+    /// # Errors
+    /// `NameReserved` for `owners`.
+    pub fn check_available(&self) -> Result<()> {
+        match self.0 == RESERVED_TEAM {
+            true => Err(Error::NameReserved(self.0.clone())),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for TeamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for TeamName {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+        match (1..=TEAM_NAME_LIMIT_BYTES).contains(&text.len()) && text.bytes().all(allowed) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Error::Invalid {
+                field: "name",
+                reason: "the name of a team has 1 to 63 lower-case letters, digits, _ and -".into(),
+            }),
+        }
+    }
+}
+
+/// A team.
+#[derive(Clone, Debug)]
+pub struct Team {
+    /// Number in the metadata store, which clients use too.
+    pub id: TeamId,
+    /// Public id.
+    pub uuid: Uuid,
+    /// Name.
+    pub name: TeamName,
+    /// What it is for.
+    pub description: String,
+    /// How many members it has.
+    pub member_count: u64,
+}
+
+/// What a team may do in a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TeamPermission {
+    /// Pull.
+    Read,
+    /// Pull and push.
+    Write,
+    /// Everything.
+    Admin,
+}
+
+impl TeamPermission {
+    /// Gives the stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Gives how much it allows.
+    pub fn level(self) -> Level {
+        match self {
+            Self::Read => Level::Read,
+            Self::Write => Level::Write,
+            Self::Admin => Level::Admin,
+        }
+    }
+}
+
+impl FromStr for TeamPermission {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "read" => Ok(Self::Read),
+            "write" => Ok(Self::Write),
+            "admin" => Ok(Self::Admin),
+            _ => Err(Error::Invalid { field: "permission", reason: "must be read, write or admin".into() }),
+        }
+    }
+}
+
+/// A member of an organization, with the account.
+#[derive(Clone, Debug)]
+pub struct OrganizationMember {
+    /// The user.
+    pub account: Account,
+    /// The role.
+    pub role: OrganizationRole,
+    /// When the membership began.
+    pub joined_at: jiff::Timestamp,
+    /// Names of the teams in the organization that the user belongs to, at most a hundred.
+    pub teams: Vec<TeamName>,
+}
+
+/// Which members a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct MemberFilter {
+    /// Only those whose name begins with this.
+    pub name_prefix: Option<String>,
+    /// Only those of a role.
+    pub role: Option<OrganizationRole>,
+}
 
 /// Which images the members of an organization may pull. Its own are always among them.
 ///

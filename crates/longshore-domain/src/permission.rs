@@ -95,6 +95,10 @@ pub enum Subject {
         owns_namespace: bool,
         /// The account's role in the organization that the namespace is.
         role: Option<OrganizationRole>,
+        /// The most that a team of the account's may do in the repository.
+        team: Level,
+        /// Whether members of the organization pull from all its repositories.
+        members_pull: bool,
         /// The scope of the access token that it came with, if any.
         token_scope: Option<Scope>,
     },
@@ -112,10 +116,11 @@ pub fn level(facts: Facts) -> Level {
         }
         Subject::Anonymous if is_public && facts.anonymous_pull => Level::Read,
         Subject::Anonymous => Level::None,
-        Subject::Account { is_administrator, owns_namespace, role, token_scope } => {
+        Subject::Account { is_administrator, owns_namespace, role, team, members_pull, token_scope } => {
             let by_role = match role {
                 Some(OrganizationRole::Owner | OrganizationRole::Editor) => Level::Admin,
-                Some(OrganizationRole::Member) => Level::Read,
+                Some(OrganizationRole::Member) if members_pull => team.max(Level::Read),
+                Some(OrganizationRole::Member) => team,
                 None => Level::None,
             };
             let own = if is_administrator || owns_namespace { Level::Admin } else { by_role };
@@ -137,7 +142,14 @@ mod tests {
     use super::*;
 
     fn account(owns_namespace: bool, role: Option<OrganizationRole>, token_scope: Option<Scope>) -> Subject {
-        Subject::Account { is_administrator: false, owns_namespace, role, token_scope }
+        Subject::Account {
+            is_administrator: false,
+            owns_namespace,
+            role,
+            team: Level::None,
+            members_pull: true,
+            token_scope,
+        }
     }
 
     fn decide(subject: Subject, visibility: Option<Visibility>) -> Level {
@@ -190,6 +202,32 @@ mod tests {
             assert_eq!(decide(account(false, Some(role), None), Some(Visibility::Private)), expected);
         }
         assert_eq!(decide(account(true, None, None), None), Level::Admin);
+    }
+
+    #[test]
+    fn teams_add_to_what_members_may_do() {
+        let member = |role, team, members_pull| Subject::Account {
+            is_administrator: false,
+            owns_namespace: false,
+            role,
+            team,
+            members_pull,
+            token_scope: None,
+        };
+        let member_of = Some(OrganizationRole::Member);
+        for (team, all_pull, only_teams) in [
+            (Level::None, Level::Read, Level::None),
+            (Level::Read, Level::Read, Level::Read),
+            (Level::Write, Level::Write, Level::Write),
+            (Level::Admin, Level::Admin, Level::Admin),
+        ] {
+            let private = Some(Visibility::Private);
+            assert_eq!(decide(member(member_of, team, true), private), all_pull);
+            assert_eq!(decide(member(member_of, team, false), private), only_teams);
+            // Who has left the organization has left its teams.
+            assert_eq!(decide(member(None, team, true), private), Level::None);
+        }
+        assert_eq!(decide(member(member_of, Level::None, false), Some(Visibility::Public)), Level::Read);
     }
 
     #[test]

@@ -183,6 +183,13 @@ enum OrgCommand {
     GrantVerifiedPublisher { name: String },
     /// End that
     RevokeVerifiedPublisher { name: String },
+    /// Decide what members pull without a team: all repositories, or none
+    SetMembersPull {
+        name: String,
+        /// What they pull
+        #[arg(value_parser = ["all", "none"])]
+        what: String,
+    },
     /// Delete an organization without repositories; the name stays taken
     Delete { name: String },
 }
@@ -466,6 +473,7 @@ fn org_request(command: OrgCommand) -> Request {
         OrgCommand::RemoveMember { name, user } => Request::OrgRemoveMember { name, user },
         OrgCommand::Enable { name } => Request::OrgSetActive { name, active: true },
         OrgCommand::Disable { name } => Request::OrgSetActive { name, active: false },
+        OrgCommand::SetMembersPull { name, what } => Request::OrgSetMembersPull { name, all: what == "all" },
         OrgCommand::SetPlan { name, plan } => Request::AccountSetPlan { name, plan },
         OrgCommand::GrantVerifiedPublisher { name } => {
             Request::AccountSetVerifiedPublisher { name, verified: true }

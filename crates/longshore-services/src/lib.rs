@@ -25,6 +25,7 @@ pub mod settings;
 pub mod sign_in;
 pub mod signing;
 pub mod tags;
+pub mod teams;
 pub mod throttle;
 pub mod tokens;
 pub mod uploads;

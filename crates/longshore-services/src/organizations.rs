@@ -4,7 +4,7 @@ use longshore_domain::account::{Account, AccountKind, Feature, Member, Organizat
 use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::ImageRestriction;
+use longshore_domain::organization::{ImageRestriction, MemberFilter, OrganizationMember};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{NewAccount, Tx};
 use longshore_domain::{Error, Result};
@@ -244,17 +244,133 @@ impl Services {
             .await
     }
 
-    /// Removes a member.
+    /// Gives a member another role.
     ///
     /// # Errors
-    /// `Denied` to everybody but the operator; `OrganizationUnknown`; `UserUnknown` when no such member; `Conflict` when the last owner would go.
+    /// As [`Services::authorize_organization`] for owners; `UserUnknown` for who is no member; `Conflict` when the last
+    /// owner would go.
+    pub async fn change_member_role(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        user: &Namespace,
+        role: OrganizationRole,
+    ) -> Result<OrganizationMember> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+        let data = [("role", role.to_string())];
+        let event =
+            self.event(principal, Some(organization.id), EventAction::MemberRoleChanged, user.as_str(), data);
+        self.metadata
+            .write((organization, user.clone(), role, event), |tx, (organization, user, role, event)| {
+                Box::pin(async move {
+                    tx.hold_authority().await?;
+                    let unknown = || Error::UserUnknown(format!("{user} in {}", organization.name));
+                    let account = get_user(tx, user).await?;
+                    let before = tx.find_role(organization.id, account.id).await?.ok_or_else(unknown)?;
+                    if before != *role {
+                        check_keeps_owner(tx, organization, Some(before)).await?;
+                        tx.put_member(organization.id, account.id, *role, event.at).await?;
+                        tx.record_event(event).await?;
+                    }
+                    let filter = MemberFilter { name_prefix: Some(user.to_string()), role: None };
+                    let one = PageSize::clamped(1)?;
+                    let found = tx.list_organization_members(organization.id, &filter, 0, one).await?;
+                    found.into_iter().next().ok_or_else(unknown)
+                })
+            })
+            .await
+    }
+
+    /// Lists members with their teams by name, leaving out the first `offset`, and counts all of the filter.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for members.
+    pub async fn list_organization_members(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        filter: MemberFilter,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<OrganizationMember>, u64)> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Member).await?;
+        self.metadata
+            .read((organization.id, filter, offset, size), |tx, (id, filter, offset, size)| {
+                Box::pin(async move {
+                    let members = tx.list_organization_members(*id, filter, *offset, *size).await?;
+                    Ok((members, tx.count_organization_members(*id, filter).await?))
+                })
+            })
+            .await
+    }
+
+    /// Lists the organizations of the account that acts with its role there, by name, leaving out the first `offset`, and
+    /// counts all.
+    ///
+    /// # Errors
+    /// `Unauthenticated`.
+    pub async fn list_own_organizations(
+        &self,
+        principal: &Principal,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<(Account, OrganizationRole)>, u64)> {
+        let own = self.get_own_account(principal).await?;
+        self.metadata
+            .read((own.id, offset, size), |tx, (id, offset, size)| {
+                Box::pin(async move {
+                    let organizations = tx.list_organizations_of(*id, *offset, *size).await?;
+                    Ok((organizations, tx.count_organizations_of(*id).await?))
+                })
+            })
+            .await
+    }
+
+    /// Gives an organization to its members.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for members.
+    pub async fn get_own_organization(&self, principal: &Principal, name: &Namespace) -> Result<Account> {
+        self.authorize_organization(principal, name, OrganizationRole::Member).await
+    }
+
+    /// Decides whether members pull from all repositories of an organization, or only from those of their teams.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for owners.
+    pub async fn set_members_pull(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        members_pull: bool,
+    ) -> Result<()> {
+        let organization = self.authorize_organization(principal, name, OrganizationRole::Owner).await?;
+        let data = [("members_pull", members_pull.to_string())];
+        let action = EventAction::OrganizationSettingsUpdated;
+        let event = self.event(principal, Some(organization.id), action, name.as_str(), data);
+        self.metadata
+            .write((organization.id, members_pull, event), |tx, (id, members_pull, event)| {
+                Box::pin(async move {
+                    tx.put_members_pull(*id, *members_pull).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Removes a member, also from all teams.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for owners; `UserUnknown` when no such member; `Conflict` when the last owner would go.
     pub async fn delete_member(
         &self,
         principal: &Principal,
         organization: &Namespace,
         user: &Namespace,
     ) -> Result<()> {
-        self.require_operator(principal)?;
+        self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
         let event = self.event(principal, None, EventAction::MemberRemoved, user.as_str(), []);
         self.metadata
             .write((organization.clone(), user.clone(), event), |tx, (organization, user, event)| {

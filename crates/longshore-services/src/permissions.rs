@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use longshore_domain::account::{Account, AccountId, AccountKind};
+use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
 use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
-use longshore_domain::organization::{PulledNamespace, refusing};
+use longshore_domain::organization::{PulledNamespace, TeamPermission, refusing};
 use longshore_domain::permission::{Action, Facts, Level, Subject, level};
 use longshore_domain::ports::metadata::{Tx, Viewer};
-use longshore_domain::repository::Repository;
+use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
@@ -101,6 +101,7 @@ async fn subject_of(
     tx: &mut dyn Tx,
     account: &AccountPrincipal,
     namespace_id: Option<AccountId>,
+    repository: Option<RepositoryId>,
     now: Timestamp,
 ) -> Result<Option<(Subject, Option<Timestamp>)>> {
     let Some((record, token)) = valid_account(tx, account, now).await? else { return Ok(None) };
@@ -110,10 +111,21 @@ async fn subject_of(
         Some(namespace) if namespace != record.id => tx.find_role(namespace, record.id).await?,
         _ => None,
     };
+    let (mut team, mut members_pull) = (Level::None, true);
+    // The other roles may do everything anyway.
+    if let (Some(OrganizationRole::Member), Some(organization)) = (role, namespace_id) {
+        members_pull = tx.find_members_pull(organization).await?;
+        if let Some(repository) = repository {
+            let permissions = tx.list_team_permissions(repository, record.id).await?;
+            team = permissions.into_iter().map(TeamPermission::level).max().unwrap_or(Level::None);
+        }
+    }
     let subject = Subject::Account {
         is_administrator: record.is_administrator,
         owns_namespace: namespace_id == Some(record.id),
         role,
+        team,
+        members_pull,
         token_scope,
     };
     Ok(Some((subject, not_after)))
@@ -159,12 +171,15 @@ impl Services {
                         account.kind == AccountKind::Organization && !account.is_active
                     });
                     let namespace_id = namespace.as_ref().map(|account| account.id);
+                    let repository_id = repository.as_ref().map(|repository| repository.id);
                     let (subject, not_after) = match principal {
                         Principal::Anonymous => (Subject::Anonymous, None),
                         Principal::Operator => (Subject::Operator, None),
-                        Principal::Account(account) => subject_of(tx, account, namespace_id, *now)
-                            .await?
-                            .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?,
+                        Principal::Account(account) => {
+                            subject_of(tx, account, namespace_id, repository_id, *now)
+                                .await?
+                                .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?
+                        }
                     };
                     let visibility = repository.as_ref().map(|repository| repository.visibility);
                     let level = match namespace_id {
@@ -252,7 +267,7 @@ impl Services {
         let subject = self
             .metadata
             .look_up((account.clone(), self.clock.now()), |tx, (account, now)| {
-                Box::pin(subject_of(tx, account, None, *now))
+                Box::pin(subject_of(tx, account, None, None, *now))
             })
             .await?;
         let Some((Subject::Account { is_administrator, token_scope, .. }, _)) = subject else {

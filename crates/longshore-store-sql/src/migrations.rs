@@ -39,6 +39,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0004_images", works_with 4),
     migration!("0005_audit", works_with 4),
     migration!("0006_organizations", works_with 4),
+    // Programs before it would not know what teams may do.
+    migration!("0007_teams", works_with 7),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -23,6 +23,7 @@ pub enum Request {
     OrgShow { name: String },
     OrgSetMember { name: String, user: String, role: String },
     OrgRemoveMember { name: String, user: String },
+    OrgSetMembersPull { name: String, all: bool },
     OrgSetActive { name: String, active: bool },
     OrgDelete { name: String },
     TokenCreate { owner: String, label: String, scope: String, expires_in_days: Option<u32> },

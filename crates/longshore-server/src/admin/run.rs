@@ -95,6 +95,11 @@ pub async fn run(
             services.delete_member(&OPERATOR, &name.parse()?, &user.parse()?).await?;
             Ok(done(format!("{user} is no longer in {name}"), &name))
         }
+        Request::OrgSetMembersPull { name, all } => {
+            services.set_members_pull(&OPERATOR, &name.parse()?, all).await?;
+            let what = if all { "all repositories" } else { "the repositories of their teams only" };
+            Ok(done(format!("members of {name} now pull from {what}"), &name))
+        }
         Request::OrgSetActive { name, active } => {
             services.set_organization_active(&OPERATOR, &name.parse()?, active).await?;
             let what = if active {

@@ -83,7 +83,6 @@ async fn administration_is_for_the_operator() {
             s.get_organization(p, &acme).await.err(),
             s.list_members(p, &acme, None, PageSize::MAX).await.err(),
             s.put_member(p, &acme, &alice, OrganizationRole::Member).await.err(),
-            s.delete_member(p, &acme, &alice).await.err(),
             s.delete_organization(p, &acme).await.err(),
             s.reset_second_factor(p, &alice).await.err(),
             s.rotate_signing_key(p).await.err(),

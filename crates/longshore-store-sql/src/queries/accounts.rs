@@ -6,13 +6,13 @@ use longshore_domain::account::{Account, AccountId, AccountKind, Member, Organiz
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{AccountRecords, NewAccount, SecondFactorRecords};
+use longshore_domain::ports::metadata::{AccountRecords, NewAccount, SecondFactorRecords, TeamRecords};
 use longshore_domain::{Error, Result};
 
 use super::overfull;
 use crate::tx::{Row, SqlTx, values};
 
-fn account(row: &Row<'_>) -> Result<Account> {
+pub(super) fn account(row: &Row<'_>) -> Result<Account> {
     Ok(Account {
         id: AccountId(row.int(0)?),
         uuid: row.uuid(1)?,
@@ -220,6 +220,8 @@ impl AccountRecords for SqlTx<'_> {
             values![at, id.0],
         )
         .await?;
+        self.execute("DELETE FROM team_members WHERE user_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM teams WHERE organization_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM organization_members WHERE user_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM organization_members WHERE organization_id = $1", values![id.0]).await?;
         self.delete_second_factor(id).await?;
@@ -268,6 +270,7 @@ impl AccountRecords for SqlTx<'_> {
     }
 
     async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool> {
+        self.delete_team_memberships(organization, user).await?;
         let removed = self
             .execute(
                 "DELETE FROM organization_members WHERE organization_id = $1 AND user_id = $2",

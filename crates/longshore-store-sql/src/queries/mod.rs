@@ -11,6 +11,7 @@ mod second_factors;
 mod sign_ins;
 mod strays;
 mod tags;
+mod teams;
 mod tokens;
 mod uploads;
 

@@ -95,13 +95,27 @@ impl RepositoryRecords for SqlTx<'_> {
                 .all(
                     "SELECT id, namespace_id, name, visibility, created_at FROM repositories
                      WHERE deleted_at IS NULL AND name > $1 AND namespace_id IN (
-                         SELECT $2 UNION SELECT organization_id FROM organization_members WHERE user_id = $2)
+                         SELECT $2 UNION SELECT m.organization_id FROM organization_members m
+                             LEFT JOIN organization_settings s ON s.organization_id = m.organization_id
+                         WHERE m.user_id = $2 AND (m.role <> 'member' OR coalesce(s.members_pull, 1) = 1))
                      ORDER BY name LIMIT $3",
                     values![after, account.0, overfull(size)],
                     repository,
                 )
                 .await?;
             found.extend(own);
+            let of_teams = self
+                .all(
+                    "SELECT id, namespace_id, name, visibility, created_at FROM repositories
+                     WHERE deleted_at IS NULL AND name > $1 AND id IN (
+                         SELECT p.repository_id FROM team_members t JOIN team_permissions p ON p.team_id = t.team_id
+                         WHERE t.user_id = $2)
+                     ORDER BY name LIMIT $3",
+                    values![after, account.0, overfull(size)],
+                    repository,
+                )
+                .await?;
+            found.extend(of_teams);
             found.sort_by(|a, b| a.name.cmp(&b.name));
             found.dedup_by_key(|repository| repository.id);
             found.truncate(overfull(size) as usize);

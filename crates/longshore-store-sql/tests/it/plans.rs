@@ -17,6 +17,20 @@ const MAY_SCAN: &[(&str, &str)] = &[
 /// Beginnings of statements that may sort, or collect before they answer.
 const MAY_SORT: &[(&str, &str)] = &[
     ("SELECT a.name, m.role", "the members of one organization, by name"),
+    (
+        "SELECT a.id, a.uuid",
+        "the members of one organization or team, or the organizations of one user, by name",
+    ),
+    (
+        "SELECT t.id, t.uuid, t.name, t.description, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id)\n                     FROM team_members o",
+        "the teams of one user",
+    ),
+    ("SELECT t.name FROM team_members", "the teams of one user"),
+    ("SELECT DISTINCT p.permission", "what the teams of one user may do in one repository"),
+    (
+        "SELECT id, namespace_id, name, visibility, created_at FROM repositories\n                     WHERE deleted_at IS NULL AND name > $1 AND id IN",
+        "the repositories of one user's teams",
+    ),
     ("SELECT a.name FROM organization_members", "the organizations of one user"),
     ("SELECT kind, CAST(sum(amount)", "the usage of one namespace, folded every minute"),
     ("SELECT kid, private_key", "a handful of keys"),
@@ -54,6 +68,10 @@ INSERT INTO sign_in_challenges (secret_hash, user_id, credential_epoch, failures
 INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
     SELECT n, n % 10000 + 1, 'account' || (n % 10000 + 1) || '/r' || n, CASE WHEN n % 3 = 0 THEN 'public' ELSE 'private' END, 1
     FROM numbers WHERE n <= 20000;
+INSERT INTO teams (id, uuid, organization_id, name, description, created_at)
+    SELECT n, CAST('team-' || n AS BYTES), n % 5000 * 2 + 1, 'team' || n, '', 1 FROM numbers WHERE n <= 20000;
+INSERT INTO team_members (team_id, user_id, created_at) SELECT n, n % 5000 * 2, 1 FROM numbers WHERE n <= 20000;
+INSERT INTO team_permissions (team_id, repository_id, permission) SELECT n % 20000 + 1, n % 20000 + 1, 'read' FROM numbers WHERE n <= 20000;
 INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at)
     SELECT n, 'sha256:' || n, 1, 's3', CAST('key-' || n AS BYTES), 1 FROM numbers;
 INSERT INTO blob_links (repository_id, blob_id, lease_until)

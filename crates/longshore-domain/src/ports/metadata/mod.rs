@@ -14,6 +14,7 @@ mod second_factors;
 mod sign_ins;
 mod strays;
 mod tags;
+mod teams;
 mod tokens;
 mod uploads;
 
@@ -41,6 +42,7 @@ pub use second_factors::{SecondFactor, SecondFactorRecords, SignInChallenge};
 pub use sign_ins::{SignInFailures, SignInRecords};
 pub use strays::StrayRecords;
 pub use tags::{TagInterval, TagRecords};
+pub use teams::{NewTeam, TeamChange, TeamRecords};
 pub use tokens::{
     AccessTokenChange, AccessTokenCounts, NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords,
 };
@@ -141,6 +143,7 @@ pub trait Tx:
     + ManifestRecords
     + ImageRecords
     + TagRecords
+    + TeamRecords
     + UploadRecords
     + CollectionRecords
     + EventRecords

@@ -3,6 +3,7 @@
 mod access_tokens;
 mod audit_logs;
 mod authentication;
+mod groups;
 mod images;
 mod org_settings;
 mod refusals;

@@ -25,7 +25,9 @@ fn sample(route: &Route, uuid: &str) -> Option<Sample> {
         .replace("{digest}", &digest)
         .replace("{account}", "alice")
         .replace("{tag}", "v1")
-        .replace("{name}", "acme");
+        .replace("{org_name}", "acme")
+        .replace("{group_name}", "dev")
+        .replace("{username}", "carol");
     let of_their_own = |body: Value| Some(Sample { path: path.clone(), body, foreign: None });
     let of_alice = |body: Value, foreign| Some(Sample { path: path.clone(), body, foreign: Some(foreign) });
     match route.operation {
@@ -61,6 +63,21 @@ fn sample(route: &Route, uuid: &str) -> Option<Sample> {
                 { "enabled": true, "allow_official_images": false, "allow_verified_publishers": false } }),
             404,
         ),
+        "get_user_orgs" => of_their_own(Value::Null),
+        "get_org"
+        | "get_orgs_members"
+        | "export_orgs_members"
+        | "delete_orgs_member"
+        | "get_orgs_groups"
+        | "get_orgs_group"
+        | "delete_orgs_group"
+        | "get_orgs_group_members"
+        | "delete_orgs_group_member" => of_alice(Value::Null, 404),
+        "put_orgs_member" => of_alice(json!({ "role": "owner" }), 404),
+        "post_orgs_groups" => of_alice(json!({ "name": "ops", "description": "" }), 404),
+        "put_orgs_group" | "patch_orgs_group" => of_alice(json!({ "name": "mine", "description": "" }), 404),
+        "post_orgs_group_members" => of_alice(json!({ "member": "bob" }), 404),
+        "create_repository_group" => of_alice(json!({ "group_id": 1, "permission": "admin" }), 404),
         // Each image is answered as not found.
         "post_namespaces_delete_images" => of_alice(
             json!({ "active_from": "2099-01-01T00:00:00Z", "manifests": [{ "repository": "secret", "digest": digest }] }),
@@ -80,6 +97,12 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
     let (alice, bob) = (sign_in(&server, "alice"), sign_in(&server, "bob"));
     server.push_blob(&user("alice"), "alice/secret", b"{}");
     server.push_manifest(&user("alice"), "alice/secret", "v1", &image(b"{}", &[])).expect(201);
+    server.admin_with_input(&["user", "create", "carol", "--password-stdin"], PASSWORD);
+    server.admin(&["org", "set-member", "acme", "carol", "--role", "member"]);
+    send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "dev" })).expect(201);
+    send(&server, "POST", "/v2/orgs/acme/groups/dev/members", &alice, &json!({ "member": "carol" }))
+        .expect(200);
+    let carol = sign_in(&server, "carol");
     let kept = access_token(&server, &alice, "repo:admin");
     let uuid = kept["uuid"].as_str().unwrap();
     let powerless = access_token(&server, &alice, "repo:public_read");
@@ -107,11 +130,18 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
                 assert_eq!(ask(token), 403, "{} by an access token", route.operation);
             }
         }
+        // A member changes nothing in the organization.
+        if changes(route) && route.path.starts_with("/v2/orgs/") {
+            assert_eq!(ask(&carol), 403, "{} as a member", route.operation);
+        }
         if let Some(foreign) = sample.foreign {
             assert_eq!(ask(&bob), foreign, "{} as bob", route.operation);
         }
     }
     // Nothing was changed by all that.
+    let dev = server.get("/v2/orgs/acme/groups", &alice).expect(200).json();
+    assert_eq!((&dev["count"], &dev["results"][0]["member_count"]), (&json!(1), &json!(1)));
+    assert_eq!(server.get("/v2/orgs/acme/members?role=owner", &alice).json()["count"], 1);
     server.get("/v2/alice/secret/manifests/v1", &user("alice")).expect(200);
     let after = server.get(&format!("/v2/access-tokens/{uuid}"), &alice).expect(200).json();
     assert_eq!((&after["is_active"], &after["token_label"]), (&json!(true), &json!("repo:admin")));

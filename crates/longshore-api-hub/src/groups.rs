@@ -1,0 +1,221 @@
+//! Teams, which the Hub calls groups. Docker Hub API, "Groups (Teams)", and `CreateRepositoryGroup` of "Repositories".
+
+use http::StatusCode;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_domain::Result;
+use longshore_domain::name::Namespace;
+use longshore_domain::organization::{Team, TeamId, TeamName};
+use longshore_domain::ports::metadata::TeamChange;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::bare;
+use crate::context::Context;
+use crate::orgs::prefix;
+use crate::users::{self, UserDocument};
+use crate::wire::{self, Page};
+
+/// `org_group`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct GroupDocument {
+    id: i64,
+    uuid: String,
+    name: String,
+    description: String,
+    member_count: u64,
+}
+
+/// A new group, or the whole new state of one.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct GroupRequest {
+    name: String,
+    #[serde(default)]
+    description: String,
+}
+
+/// What changes about a group.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct GroupPatch {
+    name: Option<String>,
+    description: Option<String>,
+}
+
+/// A member to be added.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct MemberRequest {
+    /// Name of the user.
+    member: String,
+}
+
+/// `RepositoryGroupCreationRequest`.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct PermissionRequest {
+    group_id: i64,
+    /// read, write or admin.
+    permission: String,
+}
+
+/// `RepositoryGroup`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PermissionDocument {
+    group_name: String,
+    permission: String,
+    group_id: i64,
+}
+
+fn document(team: &Team) -> GroupDocument {
+    GroupDocument {
+        id: team.id.0,
+        uuid: team.uuid.to_string(),
+        name: team.name.to_string(),
+        description: team.description.clone(),
+        member_count: team.member_count,
+    }
+}
+
+fn organization(context: &Context) -> Result<Namespace> {
+    context.parsed("org_name")
+}
+
+/// Gives the team that the path names; what cannot be a name is no team.
+fn team_name(context: &Context) -> Result<TeamName> {
+    let text = context.parameter("group_name");
+    text.parse().map_err(|_| longshore_domain::Error::TeamUnknown(text.chars().take(64).collect()))
+}
+
+/// `GET /v2/orgs/{org_name}/groups`.
+pub(crate) async fn get_orgs_groups(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let wanted = context.page()?;
+    let of_member: Option<Namespace> = context.query("username").map(|name| name.parse()).transpose()?;
+    let (teams, count) = context
+        .services
+        .list_teams(
+            &caller.principal,
+            &organization(context)?,
+            of_member.as_ref(),
+            &prefix(context),
+            wanted.offset(),
+            wanted.size,
+        )
+        .await?;
+    let results = teams.iter().map(document).collect();
+    Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
+}
+
+/// `POST /v2/orgs/{org_name}/groups`.
+pub(crate) async fn post_orgs_groups(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let organization = organization(context)?;
+    let request: GroupRequest = context.json(body).await?;
+    let name = request.name.parse()?;
+    let team =
+        context.services.create_team(&caller.principal, &organization, &name, &request.description).await?;
+    Ok(wire::json(StatusCode::CREATED, &document(&team)))
+}
+
+/// `GET /v2/orgs/{org_name}/groups/{group_name}`.
+pub(crate) async fn get_orgs_group(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let team =
+        context.services.get_team(&caller.principal, &organization(context)?, &team_name(context)?).await?;
+    Ok(wire::json(StatusCode::OK, &document(&team)))
+}
+
+async fn change(context: &Context, change: TeamChange) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let team = context
+        .services
+        .change_team(&caller.principal, &organization(context)?, &team_name(context)?, change)
+        .await?;
+    Ok(wire::json(StatusCode::OK, &document(&team)))
+}
+
+/// `PUT /v2/orgs/{org_name}/groups/{group_name}`.
+pub(crate) async fn put_orgs_group(context: &Context, body: RequestBody) -> Result<Response> {
+    context.signed_in().await?;
+    let request: GroupRequest = context.json(body).await?;
+    let whole = TeamChange { name: Some(request.name.parse()?), description: Some(request.description) };
+    change(context, whole).await
+}
+
+/// `PATCH /v2/orgs/{org_name}/groups/{group_name}`.
+pub(crate) async fn patch_orgs_group(context: &Context, body: RequestBody) -> Result<Response> {
+    context.signed_in().await?;
+    let request: GroupPatch = context.json(body).await?;
+    let name = request.name.map(|name| name.parse()).transpose()?;
+    change(context, TeamChange { name, description: request.description }).await
+}
+
+/// `DELETE /v2/orgs/{org_name}/groups/{group_name}`.
+pub(crate) async fn delete_orgs_group(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    context.services.delete_team(&caller.principal, &organization(context)?, &team_name(context)?).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `GET /v2/orgs/{org_name}/groups/{group_name}/members`. hub-tool 0.4 asks with a trailing slash and no page, and reads
+/// a bare list; everybody else gets a page.
+pub(crate) async fn get_orgs_group_members(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let is_bare = context.parts.uri.path().ends_with('/')
+        && context.query("page").is_none()
+        && context.query("page_size").is_none();
+    let wanted = context.page_of(if is_bare { 100 } else { 10 })?;
+    let (members, count) = context
+        .services
+        .list_team_members(
+            &caller.principal,
+            &organization(context)?,
+            &team_name(context)?,
+            &prefix(context),
+            wanted.offset(),
+            wanted.size,
+        )
+        .await?;
+    let results: Vec<UserDocument> = members.iter().map(users::document).collect();
+    Ok(match is_bare {
+        true => wire::json(StatusCode::OK, &results),
+        false => wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)),
+    })
+}
+
+/// `POST /v2/orgs/{org_name}/groups/{group_name}/members`.
+pub(crate) async fn post_orgs_group_members(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let request: MemberRequest = context.json(body).await?;
+    let user = request.member.parse()?;
+    context
+        .services
+        .add_team_member(&caller.principal, &organization(context)?, &team_name(context)?, &user)
+        .await?;
+    Ok(bare(StatusCode::OK))
+}
+
+/// `DELETE /v2/orgs/{org_name}/groups/{group_name}/members/{username}`.
+pub(crate) async fn delete_orgs_group_member(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let user = context.parsed("username")?;
+    context
+        .services
+        .delete_team_member(&caller.principal, &organization(context)?, &team_name(context)?, &user)
+        .await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `POST /v2/repositories/{namespace}/{repository}/groups`.
+pub(crate) async fn create_repository_group(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let name = context.repository()?;
+    let request: PermissionRequest = context.json(body).await?;
+    let permission = request.permission.parse()?;
+    let team =
+        context.services.set_team_permission(&caller, &name, TeamId(request.group_id), permission).await?;
+    let document = PermissionDocument {
+        group_name: team.name.to_string(),
+        permission: request.permission,
+        group_id: team.id.0,
+    };
+    Ok(wire::json(StatusCode::OK, &document))
+}

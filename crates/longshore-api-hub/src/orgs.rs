@@ -1,0 +1,230 @@
+//! Organizations and their members. Docker Hub API, "Orgs"; and the routes that Hub clients use for the own organizations.
+
+use http::{HeaderValue, StatusCode, header};
+use longshore_api_common::Response;
+use longshore_api_common::body::{self, RequestBody};
+use longshore_domain::account::{Account, OrganizationRole};
+use longshore_domain::organization::{MemberFilter, OrganizationMember, TeamName};
+use longshore_domain::page::PageSize;
+use longshore_domain::{Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::bare;
+use crate::context::Context;
+use crate::users::{self, UserDocument};
+use crate::wire::{self, Page};
+
+/// Most members that an export has; whoever has more takes the pages of the list.
+const EXPORT_LIMIT: u64 = 10_000;
+
+/// An organization as its members see it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct OrgDocument {
+    id: String,
+    uuid: String,
+    orgname: String,
+    full_name: String,
+    location: String,
+    company: String,
+    profile_url: String,
+    gravatar_email: String,
+    gravatar_url: String,
+    date_joined: String,
+    is_active: bool,
+    badge: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    plan_name: &'static str,
+    parent_name: &'static str,
+    /// The role of who asks, in a list of the own organizations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_role: Option<&'static str>,
+}
+
+/// `org_member`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MemberDocument {
+    #[serde(flatten)]
+    user: UserDocument,
+    email: String,
+    /// Owner, Editor or Member.
+    role: &'static str,
+    /// Names of teams.
+    groups: Vec<String>,
+    is_guest: bool,
+}
+
+/// A new role.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct RoleRequest {
+    /// owner, editor or member.
+    role: String,
+}
+
+fn document(account: &Account, role: Option<OrganizationRole>) -> OrgDocument {
+    OrgDocument {
+        id: account.uuid.simple().to_string(),
+        uuid: account.uuid.to_string(),
+        orgname: account.name.to_string(),
+        full_name: account.name.to_string(),
+        location: String::new(),
+        company: String::new(),
+        profile_url: String::new(),
+        gravatar_email: String::new(),
+        gravatar_url: String::new(),
+        date_joined: wire::time(account.created_at),
+        is_active: account.is_active,
+        badge: if account.is_verified_publisher { "verified_publisher" } else { "" },
+        kind: "Org",
+        plan_name: account.plan.as_str(),
+        parent_name: "",
+        user_role: role.map(role_name),
+    }
+}
+
+fn role_name(role: OrganizationRole) -> &'static str {
+    match role {
+        OrganizationRole::Owner => "Owner",
+        OrganizationRole::Editor => "Editor",
+        OrganizationRole::Member => "Member",
+    }
+}
+
+fn member_document(member: &OrganizationMember) -> MemberDocument {
+    MemberDocument {
+        user: users::document(&member.account),
+        email: String::new(),
+        role: role_name(member.role),
+        groups: member.teams.iter().map(TeamName::to_string).collect(),
+        is_guest: false,
+    }
+}
+
+/// Gives the beginning of names that a search is for.
+pub(crate) fn prefix(context: &Context) -> String {
+    context.query("search").map(|text| text.trim().to_lowercase()).unwrap_or_default()
+}
+
+/// `GET /v2/user/orgs`.
+pub(crate) async fn get_user_orgs(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let wanted = context.page()?;
+    let (organizations, count) =
+        context.services.list_own_organizations(&caller.principal, wanted.offset(), wanted.size).await?;
+    let results = organizations.iter().map(|(account, role)| document(account, Some(*role))).collect();
+    Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
+}
+
+/// `GET /v2/orgs/{org_name}`.
+pub(crate) async fn get_org(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let account =
+        context.services.get_own_organization(&caller.principal, &context.parsed("org_name")?).await?;
+    Ok(wire::json(StatusCode::OK, &document(&account, None)))
+}
+
+/// `GET /v2/orgs/{org_name}/members`.
+pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let wanted = context.page()?;
+    let role = context.query("role").map(|role| role.to_lowercase().parse()).transpose()?;
+    // Nobody is only invited: whoever is not a member is not listed.
+    let nobody = match context.query("type").as_deref() {
+        None | Some("all" | "member") => false,
+        Some("invitee") => true,
+        Some(_) => {
+            return Err(Error::Invalid { field: "type", reason: "must be all, member or invitee".into() });
+        }
+    };
+    let filter = MemberFilter { name_prefix: Some(prefix(context)), role };
+    let (members, count) = context
+        .services
+        .list_organization_members(
+            &caller.principal,
+            &context.parsed("org_name")?,
+            filter,
+            wanted.offset(),
+            wanted.size,
+        )
+        .await?;
+    let (members, count) = if nobody { (Vec::new(), 0) } else { (members, count) };
+    let results = members.iter().map(member_document).collect();
+    Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
+}
+
+/// Writes a field of a CSV document (RFC 4180). One that a spreadsheet would take for a formula is made text.
+fn csv_field(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    match text.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+/// `GET /v2/orgs/{org_name}/members/export`.
+pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let organization = context.parsed("org_name")?;
+    let mut lines = vec!["Name,Username,Email,Type,Permission,Teams,Date Joined".to_owned()];
+    let mut offset = 0;
+    loop {
+        let (members, count) = context
+            .services
+            .list_organization_members(
+                &caller.principal,
+                &organization,
+                MemberFilter::default(),
+                offset,
+                PageSize::MAX,
+            )
+            .await?;
+        if count > EXPORT_LIMIT {
+            return Err(Error::Invalid {
+                field: "org_name",
+                reason: format!(
+                    "the organization has more than {EXPORT_LIMIT} members; list them page by page"
+                ),
+            });
+        }
+        if members.is_empty() {
+            break;
+        }
+        offset += members.len() as u64;
+        for member in members {
+            let name = member.account.name.to_string();
+            let teams = member.teams.iter().map(TeamName::as_str).collect::<Vec<_>>().join(", ");
+            let fields =
+                ["", &name, "", "User", role_name(member.role), &teams, &wire::time(member.joined_at)];
+            lines.push(fields.map(csv_field).join(","));
+        }
+    }
+    let mut response = Response::new(body::full(format!("{}\r\n", lines.join("\r\n"))));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    let file =
+        format!("attachment;filename=\"{organization}-members-{}.csv\"", context.services.now().as_second());
+    if let Ok(file) = HeaderValue::from_str(&file) {
+        headers.insert(header::CONTENT_DISPOSITION, file);
+    }
+    Ok(response)
+}
+
+/// `PUT /v2/orgs/{org_name}/members/{username}`.
+pub(crate) async fn put_orgs_member(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
+    let request: RoleRequest = context.json(body).await?;
+    let role = request.role.parse()?;
+    let member = context.services.change_member_role(&caller.principal, &organization, &user, role).await?;
+    Ok(wire::json(StatusCode::OK, &member_document(&member)))
+}
+
+/// `DELETE /v2/orgs/{org_name}/members/{username}`.
+pub(crate) async fn delete_orgs_member(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
+    context.services.delete_member(&caller.principal, &organization, &user).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}

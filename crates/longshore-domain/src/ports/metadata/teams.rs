@@ -1,0 +1,126 @@
+//! Teams, their members and permissions, and lists of members.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::account::{Account, AccountId, OrganizationRole};
+use crate::error::Result;
+use crate::organization::{MemberFilter, OrganizationMember, Team, TeamId, TeamName, TeamPermission};
+use crate::page::PageSize;
+use crate::repository::RepositoryId;
+
+/// A team to be created.
+#[derive(Clone, Debug)]
+pub struct NewTeam {
+    /// Public id.
+    pub uuid: Uuid,
+    /// Name.
+    pub name: TeamName,
+    /// What it is for.
+    pub description: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// What changes about a team; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct TeamChange {
+    /// Name.
+    pub name: Option<TeamName>,
+    /// Description.
+    pub description: Option<String>,
+}
+
+/// Teams.
+#[async_trait]
+pub trait TeamRecords {
+    /// Creates a team.
+    ///
+    /// # Errors
+    /// `Exists` when the organization has one of this name.
+    async fn create_team(&mut self, organization: AccountId, team: &NewTeam) -> Result<TeamId>;
+    /// Finds a team by name.
+    async fn find_team(&mut self, organization: AccountId, name: &TeamName) -> Result<Option<Team>>;
+    /// Finds a team by number.
+    async fn find_team_by_id(&mut self, organization: AccountId, id: TeamId) -> Result<Option<Team>>;
+    /// Lists an organization's teams by name, those of one member or all, leaving out the first `offset`, at most `size`.
+    async fn list_teams(
+        &mut self,
+        organization: AccountId,
+        of_member: Option<AccountId>,
+        name_prefix: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<Team>>;
+    /// Counts what [`TeamRecords::list_teams`] lists.
+    async fn count_teams(
+        &mut self,
+        organization: AccountId,
+        of_member: Option<AccountId>,
+        name_prefix: &str,
+    ) -> Result<u64>;
+    /// Changes a team.
+    ///
+    /// # Errors
+    /// `Exists` when the organization has another one of this name.
+    async fn change_team(&mut self, organization: AccountId, id: TeamId, change: &TeamChange) -> Result<()>;
+    /// Deletes a team with its permissions.
+    async fn delete_team(&mut self, id: TeamId) -> Result<()>;
+    /// Adds a user to a team; false when it was there.
+    async fn add_team_member(&mut self, team: TeamId, user: AccountId, at: Timestamp) -> Result<bool>;
+    /// Removes a user from a team; false when it was not there.
+    async fn delete_team_member(&mut self, team: TeamId, user: AccountId) -> Result<bool>;
+    /// Removes a user from all teams of an organization.
+    async fn delete_team_memberships(&mut self, organization: AccountId, user: AccountId) -> Result<()>;
+    /// Lists the members of a team by name, leaving out the first `offset`, at most `size`.
+    async fn list_team_members(
+        &mut self,
+        team: TeamId,
+        name_prefix: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<Account>>;
+    /// Counts what [`TeamRecords::list_team_members`] lists.
+    async fn count_team_members(&mut self, team: TeamId, name_prefix: &str) -> Result<u64>;
+    /// Sets what a team may do in a repository.
+    async fn put_team_permission(
+        &mut self,
+        team: TeamId,
+        repository: RepositoryId,
+        permission: TeamPermission,
+    ) -> Result<()>;
+    /// Lists what the teams of a user may do in a repository.
+    async fn list_team_permissions(
+        &mut self,
+        repository: RepositoryId,
+        user: AccountId,
+    ) -> Result<Vec<TeamPermission>>;
+    /// Tells whether members of an organization pull from all its repositories.
+    async fn find_members_pull(&mut self, organization: AccountId) -> Result<bool>;
+    /// Decides whether members of an organization pull from all its repositories.
+    async fn put_members_pull(&mut self, organization: AccountId, members_pull: bool) -> Result<()>;
+    /// Lists the members of an organization by name, leaving out the first `offset`, at most `size`.
+    async fn list_organization_members(
+        &mut self,
+        organization: AccountId,
+        filter: &MemberFilter,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<OrganizationMember>>;
+    /// Counts the members of an organization.
+    async fn count_organization_members(
+        &mut self,
+        organization: AccountId,
+        filter: &MemberFilter,
+    ) -> Result<u64>;
+    /// Lists the organizations of a user by name with the role there, leaving out the first `offset`, at most `size`.
+    async fn list_organizations_of(
+        &mut self,
+        user: AccountId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<(Account, OrganizationRole)>>;
+    /// Counts the organizations of a user.
+    async fn count_organizations_of(&mut self, user: AccountId) -> Result<u64>;
+}

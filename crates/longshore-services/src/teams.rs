@@ -1,0 +1,320 @@
+//! Teams of organizations: their members, and what they may do in repositories.
+
+use longshore_domain::account::{Account, OrganizationRole};
+use longshore_domain::credential::Principal;
+use longshore_domain::event::EventAction;
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::organization::{
+    TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName, TeamPermission,
+};
+use longshore_domain::page::PageSize;
+use longshore_domain::permission::Action;
+use longshore_domain::ports::metadata::{NewTeam, TeamChange, Tx};
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+use crate::accounts::get_user;
+use crate::authentication::Caller;
+
+async fn get_team(tx: &mut dyn Tx, organization: &Account, name: &TeamName) -> Result<Team> {
+    let found = tx.find_team(organization.id, name).await?;
+    found.ok_or_else(|| Error::TeamUnknown(format!("{}/{name}", organization.name)))
+}
+
+fn checked_description(description: &str) -> Result<()> {
+    match description.chars().count() <= TEAM_DESCRIPTION_LIMIT_CHARACTERS {
+        true => Ok(()),
+        false => Err(Error::Invalid {
+            field: "description",
+            reason: format!("may have at most {TEAM_DESCRIPTION_LIMIT_CHARACTERS} characters"),
+        }),
+    }
+}
+
+impl Services {
+    /// Lists the teams of an organization by name, leaving out the first `offset`, and counts all: those of one member, or
+    /// whose name begins with something.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for members; `UserUnknown`.
+    pub async fn list_teams(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        of_member: Option<&Namespace>,
+        name_prefix: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<Team>, u64)> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Member).await?;
+        let input = (organization.id, of_member.cloned(), name_prefix.to_owned(), offset, size);
+        self.metadata
+            .read(input, |tx, (id, of_member, prefix, offset, size)| {
+                Box::pin(async move {
+                    let member = match of_member {
+                        None => None,
+                        Some(name) => Some(get_user(tx, name).await?.id),
+                    };
+                    let teams = tx.list_teams(*id, member, prefix, *offset, *size).await?;
+                    Ok((teams, tx.count_teams(*id, member, prefix).await?))
+                })
+            })
+            .await
+    }
+
+    /// Gives a team.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for members; `TeamUnknown`.
+    pub async fn get_team(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        name: &TeamName,
+    ) -> Result<Team> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Member).await?;
+        self.metadata
+            .look_up((organization, name.clone()), |tx, (organization, name)| {
+                Box::pin(get_team(tx, organization, name))
+            })
+            .await
+    }
+
+    /// Creates a team.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for owners; `NameReserved`, `Exists`; `Invalid` for the description;
+    /// `Conflict` when there are too many.
+    pub async fn create_team(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        name: &TeamName,
+        description: &str,
+    ) -> Result<Team> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+        name.check_available()?;
+        checked_description(description)?;
+        let team = NewTeam {
+            uuid: self.new_uuid(),
+            name: name.clone(),
+            description: description.to_owned(),
+            created_at: self.clock.now(),
+        };
+        let event = self.event(principal, Some(organization.id), EventAction::TeamCreated, name.as_str(), []);
+        self.metadata
+            .write((organization, team, event), |tx, (organization, team, event)| {
+                Box::pin(async move {
+                    // Held, so that creations at the same time are counted.
+                    tx.hold_account(organization.id).await?;
+                    if tx.count_teams(organization.id, None, "").await? >= TEAMS_LIMIT {
+                        return Err(Error::Conflict(format!(
+                            "an organization may have at most {TEAMS_LIMIT} teams"
+                        )));
+                    }
+                    tx.create_team(organization.id, team).await?;
+                    tx.record_event(event).await?;
+                    get_team(tx, organization, &team.name).await
+                })
+            })
+            .await
+    }
+
+    /// Changes a team's name or description.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for owners; `TeamUnknown`; `NameReserved`, `Exists`; `Invalid` for the
+    /// description.
+    pub async fn change_team(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        name: &TeamName,
+        change: TeamChange,
+    ) -> Result<Team> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+        if let Some(new) = &change.name {
+            new.check_available()?;
+        }
+        checked_description(change.description.as_deref().unwrap_or_default())?;
+        let new = change.name.as_ref().unwrap_or(name).to_string();
+        let data = [("name", new)];
+        let event =
+            self.event(principal, Some(organization.id), EventAction::TeamUpdated, name.as_str(), data);
+        self.metadata
+            .write((organization, name.clone(), change, event), |tx, (organization, name, change, event)| {
+                Box::pin(async move {
+                    tx.hold_account(organization.id).await?;
+                    let team = get_team(tx, organization, name).await?;
+                    tx.change_team(organization.id, team.id, change).await?;
+                    tx.record_event(event).await?;
+                    get_team(tx, organization, change.name.as_ref().unwrap_or(name)).await
+                })
+            })
+            .await
+    }
+
+    /// Deletes a team; what its members could do by it they can no longer.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for owners; `TeamUnknown`.
+    pub async fn delete_team(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        name: &TeamName,
+    ) -> Result<()> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+        let event = self.event(principal, Some(organization.id), EventAction::TeamDeleted, name.as_str(), []);
+        self.metadata
+            .write((organization, name.clone(), event), |tx, (organization, name, event)| {
+                Box::pin(async move {
+                    let team = get_team(tx, organization, name).await?;
+                    tx.delete_team(team.id).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Lists the members of a team by name, leaving out the first `offset`, and counts all whose name begins with
+    /// something.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for members; `TeamUnknown`.
+    pub async fn list_team_members(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        name: &TeamName,
+        name_prefix: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<Account>, u64)> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Member).await?;
+        let input = (organization, name.clone(), name_prefix.to_owned(), offset, size);
+        self.metadata
+            .read(input, |tx, (organization, name, prefix, offset, size)| {
+                Box::pin(async move {
+                    let team = get_team(tx, organization, name).await?;
+                    let members = tx.list_team_members(team.id, prefix, *offset, *size).await?;
+                    Ok((members, tx.count_team_members(team.id, prefix).await?))
+                })
+            })
+            .await
+    }
+
+    /// Adds a member of the organization to a team; adding again changes nothing.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for owners; `TeamUnknown`; `UserUnknown` for who is no member.
+    pub async fn add_team_member(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        name: &TeamName,
+        user: &Namespace,
+    ) -> Result<()> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+        let data = [("team", name.to_string())];
+        let event =
+            self.event(principal, Some(organization.id), EventAction::TeamMemberAdded, user.as_str(), data);
+        self.metadata
+            .write(
+                (organization, name.clone(), user.clone(), event),
+                |tx, (organization, name, user, event)| {
+                    Box::pin(async move {
+                        tx.hold_authority().await?;
+                        let team = get_team(tx, organization, name).await?;
+                        let user = get_user(tx, user).await?;
+                        if tx.find_role(organization.id, user.id).await?.is_none() {
+                            return Err(Error::UserUnknown(format!(
+                                "{} in {}",
+                                user.name, organization.name
+                            )));
+                        }
+                        match tx.add_team_member(team.id, user.id, event.at).await? {
+                            true => tx.record_event(event).await,
+                            false => Ok(()),
+                        }
+                    })
+                },
+            )
+            .await
+    }
+
+    /// Removes a user from a team.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for owners; `TeamUnknown`; `UserUnknown` for who is not in it.
+    pub async fn delete_team_member(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        name: &TeamName,
+        user: &Namespace,
+    ) -> Result<()> {
+        let organization =
+            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+        let data = [("team", name.to_string())];
+        let event =
+            self.event(principal, Some(organization.id), EventAction::TeamMemberRemoved, user.as_str(), data);
+        self.metadata
+            .write(
+                (organization, name.clone(), user.clone(), event),
+                |tx, (organization, name, user, event)| {
+                    Box::pin(async move {
+                        let team = get_team(tx, organization, name).await?;
+                        let user = get_user(tx, user).await?;
+                        if !tx.delete_team_member(team.id, user.id).await? {
+                            return Err(Error::UserUnknown(format!("{} in {name}", user.name)));
+                        }
+                        tx.record_event(event).await
+                    })
+                },
+            )
+            .await
+    }
+
+    /// Sets what a team of the namespace's organization may do in a repository, and gives the team.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for administering; `TeamUnknown`.
+    pub async fn set_team_permission(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        team: TeamId,
+        permission: TeamPermission,
+    ) -> Result<Team> {
+        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let data = [("permission", permission.as_str().to_owned())];
+        let event = self.event(
+            &caller.principal,
+            Some(repository.namespace_id),
+            EventAction::TeamPermissionChanged,
+            name.as_str(),
+            data,
+        );
+        self.metadata
+            .write((repository, team, permission, event), |tx, (repository, team, permission, event)| {
+                Box::pin(async move {
+                    let found = tx.find_team_by_id(repository.namespace_id, *team).await?;
+                    let team = found.ok_or_else(|| Error::TeamUnknown(team.0.to_string()))?;
+                    tx.put_team_permission(team.id, repository.id, *permission).await?;
+                    let mut event = event.clone();
+                    event.data.insert("team", team.name.to_string());
+                    tx.record_event(&event).await?;
+                    Ok(team)
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,360 @@
+//! Teams, their members and permissions, and lists of members.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::account::{Account, AccountId, OrganizationRole};
+use longshore_domain::organization::{
+    MemberFilter, OrganizationMember, Team, TeamId, TeamName, TeamPermission,
+};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{AccountRecords, NewTeam, TeamChange, TeamRecords};
+use longshore_domain::repository::RepositoryId;
+use longshore_domain::{Error, Result};
+
+use super::accounts::account;
+use crate::tx::{Row, SqlTx, values};
+
+/// Teams that a list shows of each member.
+const LISTED_TEAMS: u32 = 100;
+
+fn team(row: &Row<'_>) -> Result<Team> {
+    Ok(Team {
+        id: TeamId(row.int(0)?),
+        uuid: row.uuid(1)?,
+        name: row.parsed(2)?,
+        description: row.text(3)?,
+        member_count: row.size(4)?,
+    })
+}
+
+/// Gives the first text behind all that begin with a prefix. Names are ASCII; this is behind it.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
+}
+
+#[async_trait]
+impl TeamRecords for SqlTx<'_> {
+    async fn create_team(&mut self, organization: AccountId, team: &NewTeam) -> Result<TeamId> {
+        let id = self
+            .first(
+                "INSERT INTO teams (uuid, organization_id, name, description, created_at) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (organization_id, name) DO NOTHING RETURNING id",
+                values![
+                    team.uuid,
+                    organization.0,
+                    team.name.as_str(),
+                    team.description.as_str(),
+                    team.created_at
+                ],
+                |row| row.int(0),
+            )
+            .await?;
+        id.map(TeamId).ok_or_else(|| Error::Exists(format!("the team {}", team.name)))
+    }
+
+    async fn find_team(&mut self, organization: AccountId, name: &TeamName) -> Result<Option<Team>> {
+        self.first(
+            "SELECT t.id, t.uuid, t.name, t.description, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id)
+             FROM teams t WHERE t.organization_id = $1 AND t.name = $2",
+            values![organization.0, name.as_str()],
+            team,
+        )
+        .await
+    }
+
+    async fn find_team_by_id(&mut self, organization: AccountId, id: TeamId) -> Result<Option<Team>> {
+        self.first(
+            "SELECT t.id, t.uuid, t.name, t.description, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id)
+             FROM teams t WHERE t.id = $1 AND t.organization_id = $2",
+            values![id.0, organization.0],
+            team,
+        )
+        .await
+    }
+
+    async fn list_teams(
+        &mut self,
+        organization: AccountId,
+        of_member: Option<AccountId>,
+        name_prefix: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<Team>> {
+        match of_member {
+            None => {
+                self.all(
+                    "SELECT t.id, t.uuid, t.name, t.description, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id)
+                     FROM teams t WHERE t.organization_id = $1 AND t.name >= $2 AND t.name < $3
+                     ORDER BY t.name LIMIT $4 OFFSET $5",
+                    values![organization.0, name_prefix, end_of(name_prefix), size.get(), offset],
+                    team,
+                )
+                .await
+            }
+            Some(user) => {
+                self.all(
+                    "SELECT t.id, t.uuid, t.name, t.description, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id)
+                     FROM team_members o JOIN teams t ON t.id = o.team_id
+                     WHERE o.user_id = $1 AND t.organization_id = $2 AND t.name >= $3 AND t.name < $4
+                     ORDER BY t.name LIMIT $5 OFFSET $6",
+                    values![user.0, organization.0, name_prefix, end_of(name_prefix), size.get(), offset],
+                    team,
+                )
+                .await
+            }
+        }
+    }
+
+    async fn count_teams(
+        &mut self,
+        organization: AccountId,
+        of_member: Option<AccountId>,
+        name_prefix: &str,
+    ) -> Result<u64> {
+        match of_member {
+            None => {
+                self.one(
+                    "SELECT count(*) FROM teams WHERE organization_id = $1 AND name >= $2 AND name < $3",
+                    values![organization.0, name_prefix, end_of(name_prefix)],
+                    |row| row.size(0),
+                )
+                .await
+            }
+            Some(user) => {
+                self.one(
+                    "SELECT count(*) FROM team_members o JOIN teams t ON t.id = o.team_id
+                     WHERE o.user_id = $1 AND t.organization_id = $2 AND t.name >= $3 AND t.name < $4",
+                    values![user.0, organization.0, name_prefix, end_of(name_prefix)],
+                    |row| row.size(0),
+                )
+                .await
+            }
+        }
+    }
+
+    async fn change_team(&mut self, organization: AccountId, id: TeamId, change: &TeamChange) -> Result<()> {
+        if let Some(name) = &change.name
+            && let Some(other) = self.find_team(organization, name).await?
+            && other.id != id
+        {
+            return Err(Error::Exists(format!("the team {name}")));
+        }
+        self.execute(
+            "UPDATE teams SET name = coalesce($1, name), description = coalesce($2, description) WHERE id = $3",
+            values![change.name.as_ref().map(TeamName::as_str), change.description.as_deref(), id.0],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn delete_team(&mut self, id: TeamId) -> Result<()> {
+        self.execute("DELETE FROM teams WHERE id = $1", values![id.0]).await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn add_team_member(&mut self, team: TeamId, user: AccountId, at: Timestamp) -> Result<bool> {
+        let added = self
+            .execute(
+                "INSERT INTO team_members (team_id, user_id, created_at) VALUES ($1, $2, $3)
+                 ON CONFLICT (team_id, user_id) DO NOTHING",
+                values![team.0, user.0, at],
+            )
+            .await?;
+        self.advance_authority_epoch().await?;
+        Ok(added > 0)
+    }
+
+    async fn delete_team_member(&mut self, team: TeamId, user: AccountId) -> Result<bool> {
+        let removed = self
+            .execute("DELETE FROM team_members WHERE team_id = $1 AND user_id = $2", values![team.0, user.0])
+            .await?;
+        self.advance_authority_epoch().await?;
+        Ok(removed > 0)
+    }
+
+    async fn delete_team_memberships(&mut self, organization: AccountId, user: AccountId) -> Result<()> {
+        self.execute(
+            "DELETE FROM team_members WHERE user_id = $1 AND team_id IN (
+                 SELECT t.id FROM teams t WHERE t.id = team_id AND t.organization_id = $2)",
+            values![user.0, organization.0],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn list_team_members(
+        &mut self,
+        team: TeamId,
+        name_prefix: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<Account>> {
+        self.all(
+            "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
+                 a.is_verified_publisher, a.plan
+             FROM team_members m JOIN accounts a ON a.id = m.user_id
+             WHERE m.team_id = $1 AND a.name >= $2 AND a.name < $3 ORDER BY a.name LIMIT $4 OFFSET $5",
+            values![team.0, name_prefix, end_of(name_prefix), size.get(), offset],
+            account,
+        )
+        .await
+    }
+
+    async fn count_team_members(&mut self, team: TeamId, name_prefix: &str) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM team_members m JOIN accounts a ON a.id = m.user_id
+             WHERE m.team_id = $1 AND a.name >= $2 AND a.name < $3",
+            values![team.0, name_prefix, end_of(name_prefix)],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn put_team_permission(
+        &mut self,
+        team: TeamId,
+        repository: RepositoryId,
+        permission: TeamPermission,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO team_permissions (team_id, repository_id, permission) VALUES ($1, $2, $3)
+             ON CONFLICT (team_id, repository_id) DO UPDATE SET permission = excluded.permission",
+            values![team.0, repository.0, permission.as_str()],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn list_team_permissions(
+        &mut self,
+        repository: RepositoryId,
+        user: AccountId,
+    ) -> Result<Vec<TeamPermission>> {
+        self.all(
+            "SELECT DISTINCT p.permission FROM team_permissions p JOIN team_members m ON m.team_id = p.team_id
+             WHERE p.repository_id = $1 AND m.user_id = $2",
+            values![repository.0, user.0],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn find_members_pull(&mut self, organization: AccountId) -> Result<bool> {
+        let found = self
+            .first(
+                "SELECT members_pull FROM organization_settings WHERE organization_id = $1",
+                values![organization.0],
+                |row| row.truth(0),
+            )
+            .await?;
+        Ok(found.unwrap_or(true))
+    }
+
+    async fn put_members_pull(&mut self, organization: AccountId, members_pull: bool) -> Result<()> {
+        self.execute(
+            "INSERT INTO organization_settings (organization_id, restricts_images, allows_official_images,
+                 allows_verified_publishers, members_pull) VALUES ($1, 0, 0, 0, $2)
+             ON CONFLICT (organization_id) DO UPDATE SET members_pull = excluded.members_pull",
+            values![organization.0, members_pull],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn list_organization_members(
+        &mut self,
+        organization: AccountId,
+        filter: &MemberFilter,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<OrganizationMember>> {
+        let prefix = filter.name_prefix.clone().unwrap_or_default();
+        let mut members = self
+            .all(
+                "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
+                 a.is_verified_publisher, a.plan,
+                     m.role, m.created_at
+                 FROM organization_members m JOIN accounts a ON a.id = m.user_id
+                 WHERE m.organization_id = $1 AND a.name >= $2 AND a.name < $3
+                     AND (CAST($4 AS TEXT) IS NULL OR m.role = $4)
+                 ORDER BY a.name LIMIT $5 OFFSET $6",
+                values![
+                    organization.0,
+                    prefix.as_str(),
+                    end_of(&prefix),
+                    filter.role.map(OrganizationRole::as_str),
+                    size.get(),
+                    offset
+                ],
+                |row| {
+                    Ok(OrganizationMember {
+                        account: account(row)?,
+                        role: row.parsed(10)?,
+                        joined_at: row.time(11)?,
+                        teams: Vec::new(),
+                    })
+                },
+            )
+            .await?;
+        for member in &mut members {
+            member.teams = self
+                .all(
+                    "SELECT t.name FROM team_members m JOIN teams t ON t.id = m.team_id
+                     WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY t.name LIMIT $3",
+                    values![member.account.id.0, organization.0, LISTED_TEAMS],
+                    |row| row.parsed(0),
+                )
+                .await?;
+        }
+        Ok(members)
+    }
+
+    async fn count_organization_members(
+        &mut self,
+        organization: AccountId,
+        filter: &MemberFilter,
+    ) -> Result<u64> {
+        let prefix = filter.name_prefix.clone().unwrap_or_default();
+        self.one(
+            "SELECT count(*) FROM organization_members m JOIN accounts a ON a.id = m.user_id
+             WHERE m.organization_id = $1 AND a.name >= $2 AND a.name < $3
+                 AND (CAST($4 AS TEXT) IS NULL OR m.role = $4)",
+            values![
+                organization.0,
+                prefix.as_str(),
+                end_of(&prefix),
+                filter.role.map(OrganizationRole::as_str)
+            ],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn list_organizations_of(
+        &mut self,
+        user: AccountId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<(Account, OrganizationRole)>> {
+        self.all(
+            "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
+                 a.is_verified_publisher, a.plan,
+                 m.role
+             FROM organization_members m JOIN accounts a ON a.id = m.organization_id
+             WHERE m.user_id = $1 AND a.deleted_at IS NULL ORDER BY a.name LIMIT $2 OFFSET $3",
+            values![user.0, size.get(), offset],
+            |row| Ok((account(row)?, row.parsed(10)?)),
+        )
+        .await
+    }
+
+    async fn count_organizations_of(&mut self, user: AccountId) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM organization_members m JOIN accounts a ON a.id = m.organization_id
+             WHERE m.user_id = $1 AND a.deleted_at IS NULL",
+            values![user.0],
+            |row| row.size(0),
+        )
+        .await
+    }
+}
