@@ -16,6 +16,7 @@ mod images;
 mod openapi;
 mod org_settings;
 mod orgs;
+mod repositories;
 pub mod routes;
 mod second_factor;
 mod tags;

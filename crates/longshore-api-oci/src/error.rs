@@ -40,7 +40,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::Unauthenticated(_) | Error::MountSourceNotCovered(_) => {
             (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
         }
-        Error::Denied(_) => (StatusCode::FORBIDDEN, "DENIED"),
+        Error::Denied(_) | Error::TagImmutable(_) => (StatusCode::FORBIDDEN, "DENIED"),
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
         Error::PageUnknown(_) | Error::TeamUnknown(_) => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
         Error::TokenUnknown(_) => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),

@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 
 use crate::digest::Digest;
-use crate::name::{Reference, RepositoryName};
+use crate::name::{Reference, RepositoryName, Tag};
 
 /// Result of an operation on the registry.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -89,6 +89,11 @@ pub enum Error {
         "{0:?} is not a valid tag: a tag has 1 to 128 letters, digits and _ . - and begins with none of . -"
     )]
     TagInvalid(String),
+    /// The repository's rules keep the tag where it is.
+    #[error(
+        "the tag {0} is immutable in this repository: it can be neither moved nor deleted; use another tag"
+    )]
+    TagImmutable(Tag),
     /// The name cannot be taken by an account.
     #[error("the name {0:?} is reserved; choose another")]
     NameReserved(String),

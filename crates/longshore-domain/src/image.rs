@@ -138,6 +138,8 @@ pub enum TagOrder {
 pub struct DeletionFacts {
     /// True when an index that is not deleted lists it.
     pub is_child: bool,
+    /// True when one of its tags cannot be deleted.
+    pub has_immutable_tag: bool,
     /// When it was last pushed.
     pub pushed_at: Timestamp,
     /// When it was last pulled.
@@ -151,7 +153,7 @@ pub struct DeletionFacts {
 pub enum DeletionError {
     /// There is no such image, or the caller may not see it.
     NotFound,
-    /// The caller may not delete it.
+    /// The caller may not delete it, or nobody may, as one of its tags is immutable.
     Unauthorized,
     /// An index lists it.
     ChildManifest,
@@ -208,6 +210,10 @@ pub fn check_deletion(
                 errors.push((digest.clone(), DeletionError::ChildManifest));
                 continue;
             }
+            Ok(facts) if facts.has_immutable_tag => {
+                errors.push((digest.clone(), DeletionError::Unauthorized));
+                continue;
+            }
             Ok(facts) => facts,
         };
         let of_it = |kind| ignored.iter().filter(move |entry| entry.digest == *digest && entry.kind == kind);
@@ -245,6 +251,7 @@ mod tests {
     fn facts(tags: &[&str]) -> DeletionFacts {
         DeletionFacts {
             is_child: false,
+            has_immutable_tag: false,
             pushed_at: at(10),
             pulled_at: None,
             current_tags: tags.iter().map(|tag| tag.parse().unwrap()).collect(),

@@ -12,6 +12,7 @@ pub mod digest;
 pub mod error;
 pub mod event;
 pub mod image;
+pub mod immutability;
 pub mod manifest;
 pub mod name;
 pub mod organization;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::error::{Error, Result};
+use crate::immutability::ImmutableTags;
 use crate::name::RepositoryName;
 
 /// Number of a repository in the metadata store. It is never used again, so a repository that is deleted
@@ -41,6 +42,85 @@ impl FromStr for Visibility {
             _ => Err(Error::Invalid { field: "visibility", reason: "must be private or public".into() }),
         }
     }
+}
+
+/// Longest description in characters.
+pub const DESCRIPTION_LIMIT_CHARACTERS: usize = 100;
+/// Longest full description in bytes.
+pub const FULL_DESCRIPTION_LIMIT_BYTES: usize = 25_000;
+
+/// A repository with what lists and pages show of it.
+#[derive(Clone, Debug)]
+pub struct RepositoryDetails {
+    /// The repository.
+    pub repository: Repository,
+    /// What it is for, in a line.
+    pub description: String,
+    /// What it is for, in Markdown.
+    pub full_description: String,
+    /// Which tags never move.
+    pub immutable_tags: ImmutableTags,
+    /// Pulls of its images, ever.
+    pub pulls: u64,
+    /// The last push, or its creation.
+    pub updated_at: Timestamp,
+}
+
+/// What changes about a repository; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct RepositoryChange {
+    /// Description, at most 100 characters.
+    pub description: Option<String>,
+    /// Full description, at most 25,000 bytes.
+    pub full_description: Option<String>,
+    /// Who may see it.
+    pub visibility: Option<Visibility>,
+}
+
+impl RepositoryChange {
+    /// Checks the lengths.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn check(&self) -> Result<()> {
+        let short = self.description.as_deref().unwrap_or_default();
+        if short.chars().count() > DESCRIPTION_LIMIT_CHARACTERS {
+            return Err(Error::Invalid {
+                field: "description",
+                reason: format!("may have at most {DESCRIPTION_LIMIT_CHARACTERS} characters"),
+            });
+        }
+        if self.full_description.as_deref().unwrap_or_default().len() > FULL_DESCRIPTION_LIMIT_BYTES {
+            return Err(Error::Invalid {
+                field: "full_description",
+                reason: format!("may have at most {FULL_DESCRIPTION_LIMIT_BYTES} bytes"),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// How a list of repositories is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum RepositoryOrder {
+    Name,
+    NameDescending,
+    Updated,
+    UpdatedDescending,
+    Pulls,
+    PullsDescending,
+}
+
+/// What somebody may see of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamespaceView {
+    /// All its repositories.
+    All,
+    /// Those that are public, and those of the teams of a user.
+    OfTeams(AccountId),
+    /// Those that are public.
+    Public,
 }
 
 /// A named collection of manifests, blobs and tags.

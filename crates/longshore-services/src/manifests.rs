@@ -333,6 +333,7 @@ pub(crate) async fn remove_manifest(
     event: &NewEvent,
     review_at: jiff::Timestamp,
 ) -> Result<u64> {
+    let immutable = tx.find_immutable_tags(repository).await?;
     let mut removed = 0;
     loop {
         let tags = tx.list_tags_of(head.id, PageSize::MAX).await?;
@@ -340,6 +341,7 @@ pub(crate) async fn remove_manifest(
             break;
         }
         for tag in tags {
+            immutable.check(&tag)?;
             // A push may have moved it away since it was listed.
             let deleted = tx.delete_tag(repository, &tag, Some(head.id), event.actor_id, event.at).await?;
             if deleted.is_some() {
@@ -431,6 +433,7 @@ async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
         if let Some((previous, _)) = previous
             && previous != id
         {
+            tx.find_immutable_tags(repository.id).await?.check(tag)?;
             tx.enqueue_review(Review::Manifest(previous), plan.lease_until).await?;
         }
         tx.record_event(&tag_event(event, EventAction::TagPushed, tag, &manifest.digest)).await?;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
-use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal};
+use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal, Scope};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{PulledNamespace, TeamPermission, refusing};
 use longshore_domain::permission::{Action, Facts, Level, Subject, level};
 use longshore_domain::ports::metadata::{Tx, Viewer};
-use longshore_domain::repository::{Repository, RepositoryId};
+use longshore_domain::repository::{NamespaceView, Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
@@ -274,10 +274,62 @@ impl Services {
             return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
         };
         Ok(match token_scope {
-            Some(longshore_domain::credential::Scope::PublicRead) => Viewer::Public,
+            Some(Scope::PublicRead) => Viewer::Public,
             _ if is_administrator => Viewer::All,
             _ => Viewer::Account(account.account_id),
         })
+    }
+
+    /// Finds out what a principal may see of a namespace.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void; `OrganizationUnknown` when there is no such namespace.
+    pub(crate) async fn view_of(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+    ) -> Result<(AccountId, NamespaceView)> {
+        let input = (principal.clone(), name.clone(), self.clock.now(), self.settings.anonymous_pull);
+        self.metadata
+            .look_up(input, |tx, (principal, name, now, anonymous_pull)| {
+                Box::pin(async move {
+                    let unknown = || Error::OrganizationUnknown(name.to_string());
+                    let namespace = tx.find_account_by_name(name).await?.ok_or_else(unknown)?;
+                    let is_disabled = namespace.kind == AccountKind::Organization && !namespace.is_active;
+                    let account = match principal {
+                        Principal::Operator => return Ok((namespace.id, NamespaceView::All)),
+                        Principal::Anonymous if is_disabled || !anonymous_pull => return Err(unknown()),
+                        Principal::Anonymous => return Ok((namespace.id, NamespaceView::Public)),
+                        Principal::Account(account) => account,
+                    };
+                    let (subject, _) = subject_of(tx, account, Some(namespace.id), None, *now)
+                        .await?
+                        .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?;
+                    let Subject::Account {
+                        is_administrator,
+                        owns_namespace,
+                        role,
+                        members_pull,
+                        token_scope,
+                        ..
+                    } = subject
+                    else {
+                        return Err(unknown());
+                    };
+                    let view = match role {
+                        _ if is_disabled && !is_administrator => return Err(unknown()),
+                        _ if token_scope == Some(Scope::PublicRead) => NamespaceView::Public,
+                        _ if is_administrator || owns_namespace => NamespaceView::All,
+                        None => NamespaceView::Public,
+                        Some(OrganizationRole::Member) if !members_pull => {
+                            NamespaceView::OfTeams(account.account_id)
+                        }
+                        Some(_) => NamespaceView::All,
+                    };
+                    Ok((namespace.id, view))
+                })
+            })
+            .await
     }
 
     /// Checks that a principal's credential is good now.

@@ -2,15 +2,22 @@
 
 use longshore_domain::account::AccountId;
 use longshore_domain::event::{EventAction, NewEvent};
-use longshore_domain::name::RepositoryName;
+use longshore_domain::immutability::{ImmutableTags, parse_rule};
+use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::permission::Action;
+use longshore_domain::permission::{Action, Level};
 use longshore_domain::ports::metadata::Tx;
-use longshore_domain::repository::{Repository, Visibility};
+use longshore_domain::repository::{
+    Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
+};
 use longshore_domain::{Error, Result};
 
 use crate::Services;
 use crate::authentication::Caller;
+
+/// Pages of tags that a rule is tried on, and tags that it may find.
+const MATCHED_PAGES: usize = 10;
+const MATCHED_TAGS: usize = 100;
 
 /// Finds a repository, or creates it private with its event.
 pub(crate) async fn ensure_repository(
@@ -117,6 +124,150 @@ impl Services {
             })
             .await?;
         Ok(Page::from_overfull(repositories, size))
+    }
+
+    /// Gives a repository with its details, and how much the caller may do in it.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for viewing.
+    pub async fn get_repository_details(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+    ) -> Result<(RepositoryDetails, Level)> {
+        let access = self.authorize(caller, name, Action::View).await?;
+        let level = access.level;
+        let unknown = || Error::RepositoryUnknown(name.clone());
+        let repository = access.repository.ok_or_else(unknown)?;
+        let details =
+            self.metadata.read(repository.id, |tx, id| Box::pin(tx.find_repository_details(*id))).await?;
+        details.map(|details| (details, level)).ok_or_else(unknown)
+    }
+
+    /// Lists the repositories of a namespace that the caller may see and whose name holds a text, leaving out the first
+    /// `offset`, and counts all.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void; `OrganizationUnknown` when there is no such namespace.
+    pub async fn list_namespace_repositories(
+        &self,
+        caller: &Caller,
+        namespace: &Namespace,
+        name_part: &str,
+        order: RepositoryOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<RepositoryDetails>, u64)> {
+        let (namespace, view) = self.view_of(&caller.principal, namespace).await?;
+        let input = (namespace, view, name_part.to_owned(), order, offset, size);
+        self.metadata
+            .read(input, |tx, (namespace, view, part, order, offset, size)| {
+                Box::pin(async move {
+                    let page = tx
+                        .list_namespace_repositories(*namespace, *view, part, *order, *offset, *size)
+                        .await?;
+                    Ok((page, tx.count_namespace_repositories(*namespace, *view, part).await?))
+                })
+            })
+            .await
+    }
+
+    /// Changes a repository's descriptions and who may see it.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for administering; `Invalid` for what is too long.
+    pub async fn change_repository(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        change: RepositoryChange,
+    ) -> Result<()> {
+        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        change.check()?;
+        let by = |action, data: Option<(&'static str, String)>| {
+            let mut event =
+                self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), []);
+            event.data.extend(data);
+            event
+        };
+        let mut events = Vec::new();
+        if let Some(visibility) = change.visibility.filter(|visibility| *visibility != repository.visibility)
+        {
+            let data = ("visibility", visibility.as_str().to_owned());
+            events.push(by(EventAction::RepositoryVisibilityChanged, Some(data)));
+        }
+        if change.description.is_some() || change.full_description.is_some() {
+            events.push(by(EventAction::RepositoryUpdated, None));
+        }
+        self.metadata
+            .write((repository.id, change, events), |tx, (id, change, events)| {
+                Box::pin(async move {
+                    tx.change_repository(*id, change).await?;
+                    for event in events {
+                        tx.record_event(event).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Decides which tags of a repository never move.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for administering.
+    pub async fn put_immutable_tags(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        tags: ImmutableTags,
+    ) -> Result<()> {
+        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let data = [
+            ("immutable_tags", tags.is_enabled().to_string()),
+            ("immutable_tags_rules", tags.rules().join(" ")),
+        ];
+        let event = self.event(
+            &caller.principal,
+            Some(repository.namespace_id),
+            EventAction::ImmutableTagsUpdated,
+            name.as_str(),
+            data,
+        );
+        self.metadata
+            .write((repository.id, tags, event), |tx, (id, tags, event)| {
+                Box::pin(async move {
+                    tx.put_immutable_tags(*id, tags).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Lists the tags that a rule matches, the first hundred of the first ten thousand by name.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for administering; `Invalid` for the rule.
+    pub async fn match_tags(&self, caller: &Caller, name: &RepositoryName, rule: &str) -> Result<Vec<Tag>> {
+        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let rule = parse_rule(rule)?;
+        let mut matching = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..MATCHED_PAGES {
+            let input = (repository.id, after.take());
+            let tags = self
+                .metadata
+                .read(input, |tx, (id, after)| Box::pin(tx.list_tags(*id, after.as_deref(), PageSize::MAX)))
+                .await?;
+            let page = Page::from_overfull(tags, PageSize::MAX);
+            after = page.items.last().map(Tag::to_string);
+            matching.extend(page.items.into_iter().filter(|tag| rule.is_match(tag.as_str())));
+            if !page.has_more || matching.len() >= MATCHED_TAGS {
+                break;
+            }
+        }
+        matching.truncate(MATCHED_TAGS);
+        Ok(matching)
     }
 
     /// Changes who may see a repository.

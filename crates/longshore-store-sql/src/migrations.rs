@@ -41,6 +41,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0006_organizations", works_with 4),
     // Programs before it would not know what teams may do.
     migration!("0007_teams", works_with 7),
+    // Programs before it would move tags that never move.
+    migration!("0008_repositories", works_with 8),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -91,6 +91,21 @@ impl SqlTx<'_> {
         .map(|_| ())
     }
 
+    /// Writes down that a manifest was pushed, which is one image more when it is new.
+    pub(super) async fn count_push(
+        &mut self,
+        repository: RepositoryId,
+        images: i64,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO repository_changes (repository_id, tags, images, pulls, pushed_at) VALUES ($1, 0, $2, 0, $3)",
+            values![repository.0, images, at],
+        )
+        .await
+        .map(|_| ())
+    }
+
     /// Makes the image of a manifest that was pushed, or that was restored by a push.
     pub(super) async fn put_image(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()> {
         self.execute(
@@ -348,28 +363,29 @@ impl ImageRecords for SqlTx<'_> {
             .all(
                 "DELETE FROM repository_changes WHERE id IN (
                      SELECT id FROM repository_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
-                 RETURNING repository_id, tags, images, pulls",
+                 RETURNING repository_id, tags, images, pulls, pushed_at",
                 values![size.get()],
-                |row| Ok((row.int(0)?, [row.int(1)?, row.int(2)?, row.int(3)?])),
+                |row| Ok((row.int(0)?, [row.int(1)?, row.int(2)?, row.int(3)?], row.int(4)?)),
             )
             .await?;
-        let mut sums: BTreeMap<i64, [i64; 3]> = BTreeMap::new();
-        for (repository, amounts) in &changes {
-            let sum = sums.entry(*repository).or_default();
+        let mut sums: BTreeMap<i64, ([i64; 3], i64)> = BTreeMap::new();
+        for (repository, amounts, pushed_at) in &changes {
+            let (sum, newest) = sums.entry(*repository).or_default();
+            *newest = (*newest).max(*pushed_at);
             for (sum, amount) in sum.iter_mut().zip(amounts) {
                 *sum += amount;
             }
         }
         let rows: Vec<_> = sums
             .into_iter()
-            .map(|(repository, [tags, images, pulls])| row![tags, images, pulls, repository])
+            .map(|(repository, ([tags, images, pulls], newest))| {
+                row![tags, images, pulls, newest, repository]
+            })
             .collect();
         // The repository may have been collected meanwhile.
         self.execute_each(
-            "INSERT INTO repository_totals (repository_id, tags, images, pulls)
-             SELECT id, $1, $2, $3 FROM repositories WHERE id = $4
-             ON CONFLICT (repository_id) DO UPDATE SET tags = repository_totals.tags + excluded.tags,
-                 images = repository_totals.images + excluded.images, pulls = repository_totals.pulls + excluded.pulls",
+            "UPDATE repository_totals SET tags = tags + $1, images = images + $2, pulls = pulls + $3,
+                 updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at END WHERE repository_id = $5",
             &rows,
         )
         .await?;

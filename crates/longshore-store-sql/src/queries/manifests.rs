@@ -116,11 +116,8 @@ impl ManifestRecords for SqlTx<'_> {
             )
             .await?;
             self.put_image(id, manifest).await?;
-            if !was_deleted {
-                return Ok(ManifestPut::Existing(id));
-            }
-            self.change_counts(manifest.repository, 0, 1, 0).await?;
-            return Ok(ManifestPut::Restored(id));
+            self.count_push(manifest.repository, i64::from(was_deleted), manifest.pushed_at).await?;
+            return Ok(if was_deleted { ManifestPut::Restored(id) } else { ManifestPut::Existing(id) });
         }
         let platform = manifest.platform.as_ref();
         let id = self
@@ -152,7 +149,7 @@ impl ManifestRecords for SqlTx<'_> {
             .await?;
         let id = ManifestId(id);
         self.put_image(id, manifest).await?;
-        self.change_counts(manifest.repository, 0, 1, 0).await?;
+        self.count_push(manifest.repository, 1, manifest.pushed_at).await?;
         Ok(ManifestPut::Created(id))
     }
 

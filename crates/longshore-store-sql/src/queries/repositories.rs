@@ -3,12 +3,15 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
+use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
     AccountRecords, CollectionRecords, RepositoryRecords, Review, Viewer,
 };
-use longshore_domain::repository::{Repository, RepositoryId, Visibility};
+use longshore_domain::repository::{
+    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility,
+};
 use longshore_domain::{Error, Result};
 
 use super::overfull;
@@ -22,6 +25,44 @@ pub(super) fn repository(row: &Row<'_>) -> Result<Repository> {
         visibility: row.parsed(3)?,
         created_at: row.time(4)?,
     })
+}
+
+fn immutable_tags(row: &Row<'_>, from: usize) -> Result<ImmutableTags> {
+    let rules: Vec<String> = serde_json::from_str(&row.text(from + 1)?).map_err(Error::internal)?;
+    ImmutableTags::new(row.truth(from)?, &rules)
+}
+
+fn details(row: &Row<'_>) -> Result<RepositoryDetails> {
+    Ok(RepositoryDetails {
+        repository: repository(row)?,
+        description: row.text(5)?,
+        full_description: row.text(6)?,
+        immutable_tags: immutable_tags(row, 7)?,
+        pulls: row.size(9)?,
+        updated_at: row.time(10)?,
+    })
+}
+
+/// Gives the pattern of names that hold a text after their namespace.
+fn pattern(part: &str) -> String {
+    let mut pattern = String::from("%/%");
+    for letter in part.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Gives whether all is seen, and whose teams' repositories are, besides what is public.
+fn seen(view: NamespaceView) -> (bool, i64) {
+    match view {
+        NamespaceView::All => (true, 0),
+        NamespaceView::OfTeams(user) => (false, user.0),
+        NamespaceView::Public => (false, 0),
+    }
 }
 
 #[async_trait]
@@ -62,7 +103,14 @@ impl RepositoryRecords for SqlTx<'_> {
                 repository,
             )
             .await?;
-        created.ok_or_else(|| Error::Exists(format!("the repository {name}")))
+        let created = created.ok_or_else(|| Error::Exists(format!("the repository {name}")))?;
+        self.execute(
+            "INSERT INTO repository_totals (repository_id, namespace_id, tags, images, pulls, updated_at)
+             VALUES ($1, $2, 0, 0, 0, $3)",
+            values![created.id.0, namespace.0, at],
+        )
+        .await?;
+        Ok(created)
     }
 
     async fn list_repositories(
@@ -121,6 +169,155 @@ impl RepositoryRecords for SqlTx<'_> {
             found.truncate(overfull(size) as usize);
         }
         Ok(found)
+    }
+
+    async fn list_namespace_repositories(
+        &mut self,
+        namespace: AccountId,
+        view: NamespaceView,
+        name_part: &str,
+        order: RepositoryOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<RepositoryDetails>> {
+        let sql = match order {
+            RepositoryOrder::Name => {
+                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
+                     FROM repositories r JOIN repository_totals t ON t.repository_id = r.id
+                     WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
+                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
+                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
+                             WHERE m.user_id = $4))
+                     ORDER BY r.name LIMIT $5 OFFSET $6"
+            }
+            RepositoryOrder::NameDescending => {
+                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
+                     FROM repositories r JOIN repository_totals t ON t.repository_id = r.id
+                     WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
+                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
+                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
+                             WHERE m.user_id = $4))
+                     ORDER BY r.name DESC LIMIT $5 OFFSET $6"
+            }
+            RepositoryOrder::Updated => {
+                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
+                     FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
+                     WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
+                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
+                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
+                             WHERE m.user_id = $4))
+                     ORDER BY t.updated_at, t.repository_id LIMIT $5 OFFSET $6"
+            }
+            RepositoryOrder::UpdatedDescending => {
+                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
+                     FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
+                     WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
+                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
+                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
+                             WHERE m.user_id = $4))
+                     ORDER BY t.updated_at DESC, t.repository_id DESC LIMIT $5 OFFSET $6"
+            }
+            RepositoryOrder::Pulls => {
+                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
+                     FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
+                     WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
+                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
+                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
+                             WHERE m.user_id = $4))
+                     ORDER BY t.pulls, t.repository_id LIMIT $5 OFFSET $6"
+            }
+            RepositoryOrder::PullsDescending => {
+                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
+                     FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
+                     WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
+                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
+                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
+                             WHERE m.user_id = $4))
+                     ORDER BY t.pulls DESC, t.repository_id DESC LIMIT $5 OFFSET $6"
+            }
+        };
+        let (sees_all, of_teams) = seen(view);
+        let values = values![namespace.0, pattern(name_part), sees_all, of_teams, size.get(), offset];
+        self.all(sql, values, details).await
+    }
+
+    async fn count_namespace_repositories(
+        &mut self,
+        namespace: AccountId,
+        view: NamespaceView,
+        name_part: &str,
+    ) -> Result<u64> {
+        let (sees_all, of_teams) = seen(view);
+        self.one(
+            "SELECT count(*) FROM repositories r
+             WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
+                 AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
+                     SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
+                     WHERE m.user_id = $4))",
+            values![namespace.0, pattern(name_part), sees_all, of_teams],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>> {
+        self.first(
+            "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                 r.has_immutable_tags, r.immutable_tag_rules,
+                 t.pulls + (SELECT CAST(coalesce(sum(c.pulls), 0) AS BIGINT) FROM repository_changes c WHERE c.repository_id = r.id),
+                 (SELECT max(n.at) FROM (SELECT t.updated_at AS at
+                     UNION ALL SELECT c.pushed_at FROM repository_changes c WHERE c.repository_id = r.id) AS n)
+             FROM repositories r JOIN repository_totals t ON t.repository_id = r.id
+             WHERE r.id = $1 AND r.deleted_at IS NULL",
+            values![id.0],
+            details,
+        )
+        .await
+    }
+
+    async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()> {
+        self.execute(
+            "UPDATE repositories SET description = coalesce($1, description),
+                 full_description = coalesce($2, full_description), visibility = coalesce($3, visibility) WHERE id = $4",
+            values![
+                change.description.as_deref(),
+                change.full_description.as_deref(),
+                change.visibility.map(Visibility::as_str),
+                id.0
+            ],
+        )
+        .await?;
+        match change.visibility {
+            Some(_) => self.advance_authority_epoch().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags> {
+        let found = self
+            .first(
+                "SELECT has_immutable_tags, immutable_tag_rules FROM repositories WHERE id = $1",
+                values![id.0],
+                |row| immutable_tags(row, 0),
+            )
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()> {
+        let rules = serde_json::to_string(&tags.rules()).map_err(Error::internal)?;
+        self.execute(
+            "UPDATE repositories SET has_immutable_tags = $1, immutable_tag_rules = $2 WHERE id = $3",
+            values![tags.is_enabled(), rules, id.0],
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn set_visibility(&mut self, id: RepositoryId, visibility: Visibility) -> Result<()> {

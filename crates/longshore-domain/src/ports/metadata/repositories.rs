@@ -5,9 +5,12 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::error::Result;
+use crate::immutability::ImmutableTags;
 use crate::name::RepositoryName;
 use crate::page::PageSize;
-use crate::repository::{Repository, RepositoryId, Visibility};
+use crate::repository::{
+    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility,
+};
 
 /// Whose repositories a list or search may show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,32 @@ pub trait RepositoryRecords {
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Vec<Repository>>;
+    /// Lists the repositories of a namespace that may be seen and whose name holds a text, leaving out the first `offset`, at
+    /// most `size`.
+    async fn list_namespace_repositories(
+        &mut self,
+        namespace: AccountId,
+        view: NamespaceView,
+        name_part: &str,
+        order: RepositoryOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<RepositoryDetails>>;
+    /// Counts what [`RepositoryRecords::list_namespace_repositories`] lists.
+    async fn count_namespace_repositories(
+        &mut self,
+        namespace: AccountId,
+        view: NamespaceView,
+        name_part: &str,
+    ) -> Result<u64>;
+    /// Finds a repository that is not deleted, with its details.
+    async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>>;
+    /// Changes a repository's descriptions and who may see it.
+    async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()>;
+    /// Tells which tags of a repository never move.
+    async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags>;
+    /// Decides which tags of a repository never move.
+    async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()>;
     /// Changes who may see a repository.
     async fn set_visibility(&mut self, id: RepositoryId, visibility: Visibility) -> Result<()>;
     /// Deletes a repository: invisible at once, collected later.

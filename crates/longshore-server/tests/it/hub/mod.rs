@@ -7,6 +7,7 @@ mod groups;
 mod images;
 mod org_settings;
 mod refusals;
+mod repositories;
 mod tags;
 
 use serde_json::{Value, json};

@@ -1,0 +1,98 @@
+//! Tags that never move: the rules of a repository.
+
+use regex_lite::Regex;
+
+use crate::error::{Error, Result};
+use crate::name::Tag;
+
+/// Most rules of one repository.
+pub const RULES_LIMIT: usize = 20;
+/// Longest rule in bytes.
+pub const RULE_LIMIT_BYTES: usize = 200;
+
+/// Which tags of a repository cannot be moved or deleted once they are there.
+///
+/// Docker Hub API, "Repositories", `immutable_tags_settings`.
+#[derive(Clone, Debug, Default)]
+pub struct ImmutableTags {
+    is_enabled: bool,
+    rules: Vec<Regex>,
+}
+
+/// Reads a rule: a regular expression, matched in linear time, anywhere in the tag unless it says otherwise.
+///
+/// # Errors
+/// `Invalid`.
+pub fn parse_rule(text: &str) -> Result<Regex> {
+    let invalid = |reason: String| Error::Invalid { field: "immutable_tags_rules", reason };
+    if text.is_empty() || text.len() > RULE_LIMIT_BYTES {
+        return Err(invalid(format!("a rule has 1 to {RULE_LIMIT_BYTES} bytes")));
+    }
+    Regex::new(text).map_err(|error| invalid(format!("{text:?} is no regular expression: {error}")))
+}
+
+impl ImmutableTags {
+    /// Makes the rules of a repository.
+    ///
+    /// # Errors
+    /// `Invalid` for too many rules, or one that is none.
+    pub fn new(is_enabled: bool, rules: &[String]) -> Result<Self> {
+        if rules.len() > RULES_LIMIT {
+            return Err(Error::Invalid {
+                field: "immutable_tags_rules",
+                reason: format!("there may be at most {RULES_LIMIT} rules"),
+            });
+        }
+        let rules = rules.iter().map(|rule| parse_rule(rule)).collect::<Result<_>>()?;
+        Ok(Self { is_enabled, rules })
+    }
+
+    /// Tells whether any tag is immutable.
+    pub fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+
+    /// Gives the rules as they were written; none means all tags.
+    pub fn rules(&self) -> Vec<String> {
+        self.rules.iter().map(|rule| rule.as_str().to_owned()).collect()
+    }
+
+    /// Tells whether a tag cannot be moved or deleted.
+    pub fn cover(&self, tag: &Tag) -> bool {
+        self.is_enabled
+            && (self.rules.is_empty() || self.rules.iter().any(|rule| rule.is_match(tag.as_str())))
+    }
+
+    /// Checks that a tag may be moved or deleted.
+    ///
+    /// # Errors
+    /// `TagImmutable`.
+    pub fn check(&self, tag: &Tag) -> Result<()> {
+        match self.cover(tag) {
+            true => Err(Error::TagImmutable(tag.clone())),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_cover_what_they_match() {
+        let rules = |is_enabled, rules: &[&str]| {
+            let rules: Vec<String> = rules.iter().map(|rule| (*rule).to_owned()).collect();
+            ImmutableTags::new(is_enabled, &rules)
+        };
+        let covers = |tags: &ImmutableTags, tag: &str| tags.cover(&tag.parse().unwrap());
+        let versions = rules(true, &["^v\\d+\\.\\d+$", "lts"]).unwrap();
+        for (tag, expected) in [("v1.0", true), ("v1.0-rc", false), ("x-lts-y", true), ("latest", false)] {
+            assert_eq!(covers(&versions, tag), expected, "{tag}");
+        }
+        assert!(covers(&rules(true, &[]).unwrap(), "latest"), "no rule means all");
+        assert!(!covers(&rules(false, &[".*"]).unwrap(), "latest"));
+        assert!(rules(true, &["("]).is_err() && rules(true, &[""]).is_err());
+        assert!(rules(true, &["x".repeat(201).as_str()]).is_err() && rules(true, &["x"; 21]).is_err());
+    }
+}

@@ -1,0 +1,168 @@
+use longshore_testkit::images::{digest_of, image};
+use serde_json::{Value, json};
+
+use super::{send, sign_in};
+use crate::server::{PASSWORD, Server, user};
+
+const ALICE: &str = "/v2/namespaces/alice/repositories";
+
+fn push(server: &Server, tag: &str, config: &str) -> u16 {
+    server.push_blob(&user("alice"), "alice/app", config.as_bytes());
+    server.push_manifest(&user("alice"), "alice/app", tag, &image(config.as_bytes(), &[])).status
+}
+
+#[test]
+fn a_repository_is_created_shown_changed_and_deleted() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    let body = json!({ "name": "app", "namespace": "alice", "registry": "docker.io", "is_private": true,
+        "description": "An app", "full_description": "# An app" });
+    let created = send(&server, "POST", ALICE, &alice, &body).expect(201).json();
+    let expected = json!({ "name": "app", "namespace": "alice", "repository_type": "image", "status": 1,
+        "status_description": "active", "description": "An app", "is_private": true, "star_count": 0, "pull_count": 0,
+        "last_updated": created["last_updated"], "last_modified": created["last_modified"],
+        "date_registered": created["date_registered"], "affiliation": "", "media_types": [], "content_types": [],
+        "categories": [], "user": "alice", "is_automated": false, "collaborator_count": 0, "hub_user": null,
+        "has_starred": false, "full_description": "# An app",
+        "permissions": { "read": true, "write": true, "admin": true },
+        "immutable_tags_settings": { "enabled": false, "rules": [] }, "source": null });
+    assert_eq!(created, expected);
+    let app = format!("{ALICE}/app");
+    assert_eq!(server.get(&app, &alice).expect(200).json(), expected);
+    assert_eq!(server.get("/v2/repositories/alice/app/", &alice).expect(200).json(), expected);
+    send(&server, "HEAD", &app, &alice, &Value::Null).expect(200);
+    server.get(&app, &sign_in(&server, "bob")).expect(404);
+    let again = send(&server, "POST", ALICE, &alice, &body).expect(400).json();
+    assert!(again["fields"]["name"][0].as_str().unwrap().contains("exists"), "{again}");
+    let patched = send(&server, "PATCH", &app, &alice, &json!({ "is_private": false, "description": "" }));
+    let patched = patched.expect(200).json();
+    assert_eq!((&patched["is_private"], &patched["description"]), (&json!(false), &json!("")));
+    assert_eq!(patched["full_description"], "# An app");
+    let public = server.get(&app, "").expect(200).json();
+    assert_eq!(public["permissions"], json!({ "read": true, "write": false, "admin": false }));
+    let privacy = "/v2/repositories/alice/app/privacy/";
+    send(&server, "POST", privacy, &alice, &json!({ "is_private": true })).expect(200);
+    server.get(&app, "").expect(404);
+    send(&server, "DELETE", "/v2/repositories/alice/app/", &alice, &Value::Null).expect(202);
+    server.get(&app, &alice).expect(404);
+    for bad in [
+        json!({}),
+        json!({ "name": "x" }),
+        json!({ "name": "App" }),
+        json!({ "name": "a/../b" }),
+        json!({ "name": "new", "namespace": "acme" }),
+        json!({ "name": "new", "description": "x".repeat(101) }),
+        json!({ "name": "new", "full_description": "x".repeat(25_001) }),
+    ] {
+        send(&server, "POST", ALICE, &alice, &bad).expect(400);
+    }
+    server.get(&format!("{ALICE}/new"), &alice).expect(404);
+    send(&server, "POST", "/v2/repositories/", &alice, &json!({ "name": "old", "namespace": "acme" }))
+        .expect(201);
+    send(&server, "POST", "/v2/repositories/", &alice, &json!({ "name": "old" })).expect(400);
+    send(&server, "POST", "/v2/repositories/bob/", &alice, &json!({ "name": "mine" })).expect(403);
+    send(&server, "POST", "/v2/repositories/nobody/", &alice, &json!({ "name": "mine" })).expect(404);
+}
+
+#[test]
+fn namespaces_list_what_may_be_seen() {
+    let server = Server::new();
+    server.admin_with_input(&["user", "create", "carol", "--password-stdin"], PASSWORD);
+    let [alice, bob, carol, admin] = ["alice", "bob", "carol", "admin"].map(|name| sign_in(&server, name));
+    for (name, is_private) in [("zoo", false), ("app", true), ("tool", true)] {
+        let body = json!({ "name": name, "is_private": is_private });
+        send(&server, "POST", "/v2/repositories/acme", &alice, &body).expect(201);
+    }
+    server.push_blob(&user("alice"), "acme/app", b"{}");
+    server.push_manifest(&user("alice"), "acme/app", "v1", &image(b"{}", &[])).expect(201);
+    server.admin(&["org", "set-member", "acme", "carol", "--role", "member"]);
+    let names = |who: &str, query: &str| -> Vec<String> {
+        let page = server.get(&format!("/v2/namespaces/acme/repositories?{query}"), who).expect(200).json();
+        let results = page["results"].as_array().unwrap();
+        assert_eq!(page["count"], results.len());
+        results.iter().map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for who in [&alice, &carol, &admin] {
+        assert_eq!(names(who, ""), ["app", "tool", "zoo"]);
+    }
+    for who in ["", &bob] {
+        assert_eq!(names(who, ""), ["zoo"]);
+    }
+    server.admin(&["org", "set-members-pull", "acme", "none"]);
+    assert_eq!(names(&carol, ""), ["zoo"]);
+    let dev = send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "dev" })).json();
+    send(&server, "POST", "/v2/orgs/acme/groups/dev/members", &alice, &json!({ "member": "carol" }))
+        .expect(200);
+    let permission = json!({ "group_id": dev["id"], "permission": "read" });
+    send(&server, "POST", "/v2/repositories/acme/tool/groups", &alice, &permission).expect(200);
+    assert_eq!(names(&carol, ""), ["tool", "zoo"]);
+    assert_eq!(names(&alice, "ordering=-name"), ["zoo", "tool", "app"]);
+    assert_eq!(names(&alice, "name=OO"), ["tool", "zoo"]);
+    assert_eq!(names(&alice, "name=%25"), [""; 0], "a per cent sign is no wildcard");
+    assert_eq!(names(&alice, "name=acme"), [""; 0], "the namespace is not part of the name");
+    for order in ["last_updated", "-last_updated", "pull_count", "-pull_count"] {
+        assert_eq!(names(&alice, &format!("ordering={order}")).len(), 3);
+    }
+    server.get("/v2/namespaces/acme/repositories?ordering=size", &alice).expect(400);
+    server.get("/v2/namespaces/acme/repositories?page=2", &alice).expect(404);
+    server.get("/v2/namespaces/nobody/repositories", &alice).expect(404);
+    let first = server.get("/v2/repositories/acme/?page_size=1", &alice).expect(200).json();
+    assert_eq!((&first["count"], &first["results"][0]["name"]), (&json!(3), &json!("app")));
+    assert!(first["next"].is_string());
+}
+
+#[test]
+fn abuse_14_immutable_tags_cannot_be_moved_or_deleted() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    assert_eq!(push(&server, "v1.0", "{\"n\":1}"), 201);
+    assert_eq!(push(&server, "latest", "{\"n\":1}"), 201);
+    let settings = format!("{ALICE}/app/immutabletags");
+    let verified = send(&server, "POST", &format!("{settings}/verify"), &alice, &json!({ "regex": "^v\\d" }));
+    assert_eq!(verified.expect(200).json(), json!({ "tags": ["v1.0"] }));
+    let rules = json!({ "immutable_tags": true, "immutable_tags_rules": ["^v\\d+"] });
+    let set = send(&server, "PATCH", &settings, &alice, &rules).expect(200).json();
+    assert_eq!(set["immutable_tags_settings"], json!({ "enabled": true, "rules": ["^v\\d+"] }));
+    assert_eq!(push(&server, "v1.0", "{\"n\":1}"), 201, "the same again is no move");
+    assert_eq!(push(&server, "latest", "{\"n\":2}"), 201);
+    assert_eq!(push(&server, "v2.0", "{\"n\":2}"), 201, "new ones may come");
+    assert_eq!(push(&server, "v1.0", "{\"n\":2}"), 403);
+    let digest = digest_of(image(b"{\"n\":1}", &[])).to_string();
+    let manifest = format!("/v2/alice/app/manifests/{digest}");
+    for path in ["/v2/alice/app/manifests/v1.0", &manifest] {
+        let refused = server.send("DELETE", path, &user("alice"), &[], b"").expect(403).json();
+        assert!(refused["errors"][0]["message"].as_str().unwrap().contains("immutable"), "{refused}");
+    }
+    send(&server, "DELETE", "/v2/repositories/alice/app/tags/v1.0", &alice, &Value::Null).expect(403);
+    let deletion = json!({ "manifests": [{ "repository": "app", "digest": digest }], "ignore_warnings": [
+        { "repository": "app", "digest": digest, "warning": "is_active" },
+        { "repository": "app", "digest": digest, "warning": "current_tag", "tags": ["v1.0"] }] });
+    let refused =
+        send(&server, "POST", "/v2/namespaces/alice/delete-images", &alice, &deletion).expect(400).json();
+    assert_eq!(refused["errinfo"]["details"]["errors"][0]["error"], "unauthorized");
+    // Several tags in one push: none of them moves.
+    let moved = image(b"{\"n\":2}", &[]);
+    let several = format!("/v2/alice/app/manifests/{}?tag=free&tag=v1.0", digest_of(&moved));
+    let headers = [("content-type", "application/vnd.oci.image.manifest.v1+json")];
+    server.send("PUT", &several, &user("alice"), &headers, moved.as_bytes()).expect(403);
+    server.get("/v2/alice/app/manifests/free", &user("alice")).expect(404);
+    assert_eq!(
+        server.get("/v2/alice/app/manifests/v1.0", &user("alice")).header("docker-content-digest"),
+        digest
+    );
+    for bad in [
+        json!({ "immutable_tags": true }),
+        json!({ "immutable_tags": true, "immutable_tags_rules": ["("] }),
+        json!({ "immutable_tags": true, "immutable_tags_rules": [""] }),
+        json!({ "immutable_tags": true, "immutable_tags_rules": vec!["x"; 21] }),
+    ] {
+        send(&server, "PATCH", &settings, &alice, &bad).expect(400);
+    }
+    send(&server, "POST", &format!("{settings}/verify"), &alice, &json!({ "regex": "(" })).expect(400);
+    let all = json!({ "immutable_tags": true, "immutable_tags_rules": [] });
+    send(&server, "PATCH", &settings, &alice, &all).expect(200);
+    assert_eq!(push(&server, "latest", "{\"n\":1}"), 403);
+    let off = json!({ "immutable_tags": false, "immutable_tags_rules": [] });
+    send(&server, "PATCH", &settings, &alice, &off).expect(200);
+    assert_eq!(push(&server, "v1.0", "{\"n\":2}"), 201);
+}
