@@ -13,6 +13,7 @@ mod context;
 mod error;
 mod groups;
 mod images;
+mod limits;
 mod openapi;
 mod org_settings;
 mod orgs;
@@ -158,8 +159,16 @@ impl Hub {
         body: RequestBody,
     ) -> Response {
         let context = Context::new(Arc::clone(&self.services), route, client, parts, parameters);
-        let answer = (route.handler)(&context, body).await;
-        answer.unwrap_or_else(|error| error::render(&error, &context))
+        let allowance = limits::count(&context).await;
+        let answer = match allowance {
+            Some(allowance) if allowance.is_exceeded => Err(limits::exceeded(&context, allowance)),
+            _ => (route.handler)(&context, body).await,
+        };
+        let mut response = answer.unwrap_or_else(|error| error::render(&error, &context));
+        if let Some(allowance) = allowance {
+            limits::show(&mut response, allowance);
+        }
+        response
     }
 }
 

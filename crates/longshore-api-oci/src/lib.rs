@@ -8,6 +8,7 @@ mod auth;
 mod blobs;
 mod catalog;
 mod error;
+mod limits;
 mod manifests;
 pub mod operation;
 mod redirects;

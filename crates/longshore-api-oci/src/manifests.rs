@@ -11,7 +11,7 @@ use longshore_services::manifests::{Condition, ManifestPush};
 
 use crate::operation::Name;
 use crate::wire::{self, Query};
-use crate::{Context, auth, bare};
+use crate::{Context, auth, bare, limits};
 
 /// Shown to those who push a media type that newer clients no longer read.
 const ARTIFACT_WARNING: &str = "299 - \"the artifact manifest media type was withdrawn from the OCI specification; push an image manifest with artifactType\"";
@@ -19,6 +19,7 @@ const ARTIFACT_WARNING: &str = "299 - \"the artifact manifest media type was wit
 /// end-3: pulls a manifest, byte for byte as it was pushed.
 pub(crate) async fn get_manifest(context: &Context, name: &Name, reference: &Reference) -> Result<Response> {
     let caller = auth::caller(context).await?;
+    limits::check(context, &caller).await?;
     let manifest = context.services.pull_manifest(&caller, &name.repository, reference).await?;
     if wire::is_known_to_client(&context.parts.headers, &manifest.digest) {
         return Ok(describe(bare(StatusCode::NOT_MODIFIED), &manifest.digest, &manifest.media_type));
@@ -27,6 +28,7 @@ pub(crate) async fn get_manifest(context: &Context, name: &Name, reference: &Ref
     let mut response =
         describe(Response::new(body::full(manifest.content)), &manifest.digest, &manifest.media_type);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    limits::show(context, &caller, 1, &mut response).await;
     Ok(response)
 }
 
@@ -39,6 +41,7 @@ pub(crate) async fn head_manifest(context: &Context, name: &Name, reference: &Re
     }
     let mut response = describe(bare(StatusCode::OK), &head.digest, &head.media_type);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(head.size_bytes));
+    limits::show(context, &caller, 0, &mut response).await;
     Ok(response)
 }
 

@@ -163,6 +163,7 @@ impl Services {
                 > 0
             {}
             self.forget_failures().await?;
+            self.forget_rates().await?;
             let now = self.clock.now();
             let oldest = now.checked_sub(self.settings.refresh_ttl).unwrap_or(jiff::Timestamp::MIN);
             if let Some(kept) = self.settings.audit_retention {

@@ -17,6 +17,7 @@ pub mod manifests;
 pub mod organizations;
 pub mod passwords;
 pub mod permissions;
+pub mod rates;
 pub mod reconciliation;
 pub mod referrers;
 pub mod repositories;
@@ -67,6 +68,7 @@ pub struct Services {
     manifests: manifests::Contents,
     uploads: uploads::Running,
     pulls: activity::Pulls,
+    counters: rates::Counters,
 }
 
 impl Services {
@@ -85,6 +87,7 @@ impl Services {
             manifests: manifests::Contents::new(settings.manifest_cache_bytes),
             uploads: uploads::Running::default(),
             pulls: activity::Pulls::default(),
+            counters: rates::Counters::new(),
             metadata,
             blobs,
             clock,

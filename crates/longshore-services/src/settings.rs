@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use crate::rates::{Rate, Rates};
 use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const SIX_HOURS: Duration = Duration::from_secs(6 * 3600);
 
 /// Cost of a password hash.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +53,8 @@ pub struct Settings {
     pub password_hashing: PasswordHashing,
     /// Password checks that may run at once; more wait.
     pub parallel_password_checks: usize,
+    /// Limits of requests and pulls.
+    pub rates: Rates,
     /// Limits of failed sign-ins.
     pub sign_in: SignInLimits,
     /// Largest manifest in bytes.
@@ -89,6 +95,12 @@ impl Default for Settings {
                 per_address: 100,
                 per_account: 300,
                 window: Duration::from_secs(900),
+            },
+            rates: Rates {
+                requests_per_account: Rate { limit: 1200, window: MINUTE },
+                requests_per_address: Rate { limit: 6000, window: MINUTE },
+                pulls_per_account: Rate { limit: 0, window: SIX_HOURS },
+                pulls_per_address: Rate { limit: 0, window: SIX_HOURS },
             },
             manifest_limit_bytes: 4 << 20,
             blob_limit_bytes: 5 << 40,

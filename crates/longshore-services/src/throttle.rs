@@ -17,7 +17,7 @@ use crate::{Services, later};
 pub(crate) type Counted = (String, u32);
 
 /// Addresses that one customer can change at will count as one: an IPv6 network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

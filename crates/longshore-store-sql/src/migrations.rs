@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0007_teams", works_with 7),
     // Programs before it would move tags that never move.
     migration!("0008_repositories", works_with 8),
+    migration!("0009_rates", works_with 8),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use ipnet::IpNet;
 use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
 use longshore_services::Settings;
+use longshore_services::rates::{Rate, Rates};
 use longshore_services::settings::{PasswordHashing, SignInLimits};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -108,6 +109,11 @@ pub struct Limits {
     upload_memory_bytes: usize,
     manifest_cache_bytes: u64,
     body_idle_seconds: u64,
+    requests_per_account: u64,
+    requests_per_address: u64,
+    pulls_per_account: u64,
+    pulls_per_address: u64,
+    pull_window_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -297,6 +303,9 @@ impl Config {
         if gc.quarantine_seconds < self.uploads.expiry_seconds {
             bail!("gc.quarantine_seconds: must be uploads.expiry_seconds or more");
         }
+        if !(60..=30 * 86_400).contains(&limits.pull_window_seconds) {
+            bail!("limits.pull_window_seconds: must be 60 to 2592000");
+        }
         if limits.body_idle_seconds == 0 || self.uploads.expiry_seconds == 0 || auth.key_rotation_days == 0 {
             bail!(
                 "limits.body_idle_seconds, uploads.expiry_seconds and auth.key_rotation_days: must be 1 or more"
@@ -318,6 +327,16 @@ impl Config {
             anonymous_pull: auth.anonymous_pull,
             password_hashing: PasswordHashing { ..defaults.password_hashing },
             parallel_password_checks: defaults.parallel_password_checks,
+            rates: {
+                let requests = |limit| Rate { limit, window: seconds(60) };
+                let pulls = |limit| Rate { limit, window: seconds(limits.pull_window_seconds) };
+                Rates {
+                    requests_per_account: requests(limits.requests_per_account),
+                    requests_per_address: requests(limits.requests_per_address),
+                    pulls_per_account: pulls(limits.pulls_per_account),
+                    pulls_per_address: pulls(limits.pulls_per_address),
+                }
+            },
             sign_in: SignInLimits {
                 per_account_and_address: auth.failures_per_account_and_address,
                 per_address: auth.failures_per_address,

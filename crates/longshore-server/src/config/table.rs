@@ -263,6 +263,31 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("auth.failure_window_seconds", Kind::Number, "900", "The window."),
     setting("audit.retention_days", Kind::Number, "0", "How long audit events are kept; 0 for ever."),
+    setting(
+        "limits.requests_per_account",
+        Kind::Number,
+        "1200",
+        "Requests a minute to management APIs by one account; 0 for no limit.",
+    ),
+    setting(
+        "limits.requests_per_address",
+        Kind::Number,
+        "6000",
+        "Requests a minute to management APIs from one address (IPv6: network of 64 bits); 0 for no limit.",
+    ),
+    setting(
+        "limits.pulls_per_account",
+        Kind::Number,
+        "0",
+        "Pulls of manifests by one account in a window; 0 for no limit.",
+    ),
+    setting(
+        "limits.pulls_per_address",
+        Kind::Number,
+        "0",
+        "Pulls of manifests from one address in a window, without signing in; 0 for no limit.",
+    ),
+    setting("limits.pull_window_seconds", Kind::Number, "21600", "The window in which pulls are counted."),
     setting("limits.manifest_bytes", Kind::Number, "4194304", "Largest manifest, at least 4 MiB."),
     setting("limits.blob_bytes", Kind::Number, "5497558138880", "Largest blob."),
     setting(

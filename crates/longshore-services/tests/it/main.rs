@@ -9,6 +9,7 @@ mod events;
 mod images;
 mod manifests;
 mod permissions;
+mod rates;
 mod reconciliation;
 mod sign_in;
 mod store_faults;

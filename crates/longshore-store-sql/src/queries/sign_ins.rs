@@ -47,4 +47,32 @@ impl SignInRecords for SqlTx<'_> {
             .await?;
         Ok(deleted as u64)
     }
+
+    async fn add_rate_count(
+        &mut self,
+        subject: &str,
+        began_at: Timestamp,
+        ends_at: Timestamp,
+        count: u64,
+    ) -> Result<u64> {
+        self.one(
+            "INSERT INTO rate_counts (subject, began_at, ends_at, count) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (subject, began_at) DO UPDATE SET count = rate_counts.count + excluded.count
+             RETURNING count",
+            values![subject, began_at, ends_at, count],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn delete_ended_rate_counts(&mut self, now: Timestamp, size: PageSize) -> Result<u64> {
+        let deleted = self
+            .execute(
+                "DELETE FROM rate_counts WHERE (subject, began_at) IN (
+                     SELECT subject, began_at FROM rate_counts WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)",
+                values![now, size.get()],
+            )
+            .await?;
+        Ok(deleted as u64)
+    }
 }

@@ -108,6 +108,7 @@ INSERT INTO event_numbers (account_id, number, event_id) SELECT n % 100 + 1, n, 
 INSERT INTO usage_changes (id, namespace_id, kind, amount, at) SELECT n, n % 1000 + 1, 'k', 1, 1 FROM numbers;
 INSERT INTO usage_totals (namespace_id, kind, amount) SELECT n, 'k', 1 FROM numbers WHERE n <= 10000;
 INSERT INTO sign_in_failures (subject, failures, began_at) SELECT 'account a' || n, 1, n FROM numbers;
+INSERT INTO rate_counts (subject, began_at, ends_at, count) SELECT 's' || n, n, n, 1 FROM numbers;
 INSERT INTO stray_objects (storage_key, size_bytes, found_at) SELECT CAST('stray' || n AS BYTES), 1, n FROM numbers;
 ";
 

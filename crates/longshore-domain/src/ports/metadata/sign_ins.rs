@@ -1,4 +1,4 @@
-//! Failed sign-ins.
+//! Failed sign-ins, and what is counted for rate limits.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -26,4 +26,14 @@ pub trait SignInRecords {
     async fn delete_sign_in_failures(&mut self, subject: &str) -> Result<()>;
     /// Forgets windows that began at or before `ended`, at most `size`; returns how many.
     async fn delete_ended_sign_in_failures(&mut self, ended: Timestamp, size: PageSize) -> Result<u64>;
+    /// Adds to what was counted of a subject in a window, and gives what all nodes have counted.
+    async fn add_rate_count(
+        &mut self,
+        subject: &str,
+        began_at: Timestamp,
+        ends_at: Timestamp,
+        count: u64,
+    ) -> Result<u64>;
+    /// Forgets counts whose window is over, at most `size`; returns how many.
+    async fn delete_ended_rate_counts(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
 }

@@ -5,6 +5,7 @@ mod audit_logs;
 mod authentication;
 mod groups;
 mod images;
+mod limits;
 mod org_settings;
 mod refusals;
 mod repositories;

@@ -1,0 +1,30 @@
+//! Rate limits as the Hub shows them: `X-RateLimit-Limit` a minute, `-Remaining`, and `-Reset` as unix time.
+
+use http::HeaderValue;
+use longshore_api_common::Response;
+use longshore_domain::Error;
+use longshore_domain::credential::Principal;
+use longshore_services::rates::Allowance;
+
+use crate::context::Context;
+
+/// Counts a request; who sends a credential that is not good counts as nobody.
+pub(crate) async fn count(context: &Context) -> Option<Allowance> {
+    let caller = context.caller().await;
+    let principal = caller.as_ref().map_or(&Principal::Anonymous, |caller| &caller.principal);
+    context.services.count_request(principal, context.client.address).await
+}
+
+/// Makes the refusal of what is too much.
+pub(crate) fn exceeded(context: &Context, allowance: Allowance) -> Error {
+    let seconds = allowance.ends_at.as_second() - context.services.now().as_second();
+    Error::Throttled { retry_after_seconds: u64::try_from(seconds).unwrap_or_default().max(1) }
+}
+
+/// Tells what is left.
+pub(crate) fn show(response: &mut Response, allowance: Allowance) {
+    let headers = response.headers_mut();
+    headers.insert("x-ratelimit-limit", HeaderValue::from(allowance.rate.limit));
+    headers.insert("x-ratelimit-remaining", HeaderValue::from(allowance.remaining));
+    headers.insert("x-ratelimit-reset", HeaderValue::from(allowance.ends_at.as_second()));
+}

@@ -1,0 +1,86 @@
+use longshore_testkit::images::image;
+use serde_json::json;
+
+use super::{send, sign_in};
+use crate::server::{Answer, PASSWORD, Server, user};
+
+fn number(answer: &Answer, name: &str) -> i64 {
+    answer.header(name).parse().unwrap_or_else(|_| panic!("{name}: {:?}", answer.headers))
+}
+
+#[test]
+fn requests_are_limited_per_account_and_told_in_headers() {
+    let server = Server::with(&["--set", "limits.requests_per_account=5"]);
+    let (alice, bob) = (sign_in(&server, "alice"), sign_in(&server, "bob"));
+    let mut left = Vec::new();
+    let refused = loop {
+        let answer = server.get("/v2/user", &alice);
+        if answer.status != 200 {
+            break answer.expect(429);
+        }
+        assert_eq!(number(&answer, "x-ratelimit-limit"), 5);
+        left.push(number(&answer, "x-ratelimit-remaining"));
+        assert!(left.len() <= 10, "a window may end once meanwhile: {left:?}");
+    };
+    assert_eq!(left.last(), Some(&0));
+    let body = refused.json();
+    assert_eq!((&body["error"], body["detail"].is_string()), (&json!(false), true));
+    let reset = number(&refused, "x-ratelimit-reset");
+    assert_eq!(number(&refused, "x-retry-after"), reset);
+    assert!((1..=60).contains(&number(&refused, "retry-after")));
+    server.get("/v2/user", &bob).expect(200);
+    server.get("/v2/", &user("alice")).expect(200);
+}
+
+#[test]
+fn abuse_34_requests_are_limited_per_address_whoever_asks() {
+    let server = Server::with(&[
+        "--set",
+        "limits.requests_per_address=6",
+        "--set",
+        "limits.requests_per_account=1000",
+    ]);
+    let wrong = json!({ "username": "alice", "password": "wrong" });
+    let statuses: Vec<u16> =
+        (0..14).map(|_| send(&server, "POST", "/v2/users/login", "", &wrong).status).collect();
+    assert!(statuses.contains(&401) && statuses.contains(&429), "{statuses:?}");
+    let body = json!({ "username": "alice", "password": PASSWORD });
+    send(&server, "POST", "/v2/users/login", "", &body).expect(429);
+}
+
+#[test]
+fn limits_that_are_switched_off_show_nothing() {
+    let server =
+        Server::with(&["--set", "limits.requests_per_address=0", "--set", "limits.requests_per_account=0"]);
+    let alice = sign_in(&server, "alice");
+    assert_eq!(server.get("/v2/user", &alice).expect(200).header("x-ratelimit-limit"), "");
+}
+
+#[test]
+fn pulls_are_limited_where_that_is_configured() {
+    let server =
+        Server::with(&["--set", "limits.pulls_per_account=3", "--set", "limits.pulls_per_address=2"]);
+    server.push_blob(&user("alice"), "alice/app", b"{}");
+    server.push_manifest(&user("alice"), "alice/app", "v1", &image(b"{}", &[])).expect(201);
+    server.admin(&["repo", "set-visibility", "alice/app", "public"]);
+    let path = "/v2/alice/app/manifests/v1";
+    let anonymous = server.token("", &["repository:alice/app:pull"]);
+    for (who, limit) in [(user("alice"), 3), (anonymous, 2)] {
+        for pulled in 1..=limit {
+            let answer = server.get(path, &who).expect(200);
+            assert_eq!(answer.header("ratelimit-limit"), format!("{limit};w=21600"));
+            assert_eq!(answer.header("ratelimit-remaining"), format!("{};w=21600", limit - pulled));
+            assert_ne!(answer.header("docker-ratelimit-source"), "");
+        }
+        let refused = server.get(path, &who).expect(429);
+        assert_eq!(refused.code(), "TOOMANYREQUESTS");
+        assert!(number(&refused, "retry-after") > 0);
+        // Asking whether there is something new counts nothing and stays possible.
+        let head = server.send("HEAD", path, &who, &[], b"").expect(200);
+        assert_eq!(head.header("ratelimit-remaining"), "0;w=21600");
+    }
+    let plain = Server::new();
+    plain.push_blob(&user("alice"), "alice/app", b"{}");
+    plain.push_manifest(&user("alice"), "alice/app", "v1", &image(b"{}", &[])).expect(201);
+    assert_eq!(plain.get(path, &user("alice")).expect(200).header("ratelimit-limit"), "");
+}
