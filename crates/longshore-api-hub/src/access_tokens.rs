@@ -24,12 +24,20 @@ const SCOPES_LIMIT: usize = 16;
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct CreateRequest {
     /// What you call it, 1 to 100 characters.
+    #[schemars(length(min = 1, max = 100))]
     token_label: String,
     /// `repo:admin`, `repo:write`, `repo:read` or `repo:public_read`; each includes the ones after it.
+    #[schemars(with = "Vec<ScopeName>")]
     scopes: Option<Vec<String>>,
     /// When it stops working (RFC 3339); without it, never.
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Option<String>,
 }
+
+/// What an access token may do at most, for the document.
+#[derive(JsonSchema)]
+#[schemars(extend("enum" = ["repo:admin", "repo:write", "repo:read", "repo:public_read"]))]
+struct ScopeName(#[expect(dead_code, reason = "only its schema is used")] String);
 
 /// `patchAccessTokenRequest`; what is absent or an empty label stays as it is.
 #[derive(Deserialize, JsonSchema)]

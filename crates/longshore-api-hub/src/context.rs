@@ -23,7 +23,7 @@ const DEFAULT_PAGE_SIZE: u64 = 10;
 /// Most entries of a page; who asks for more gets these (Docker Hub API, `page_size`).
 const PAGE_SIZE_LIMIT: u64 = 100;
 /// Largest number of a page.
-const PAGE_LIMIT: u64 = 1_000_000_000;
+pub(crate) const PAGE_LIMIT: u64 = 1_000_000_000;
 
 /// A request and what it is answered with.
 pub(crate) struct Context {

@@ -29,15 +29,19 @@ pub(crate) struct GroupDocument {
 /// A new group, or the whole new state of one.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct GroupRequest {
+    #[schemars(regex(pattern = "^[a-z0-9_-]{1,63}$"))]
     name: String,
     #[serde(default)]
+    #[schemars(length(max = 1000))]
     description: String,
 }
 
 /// What changes about a group.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct GroupPatch {
+    #[schemars(regex(pattern = "^[a-z0-9_-]{1,63}$"))]
     name: Option<String>,
+    #[schemars(length(max = 1000))]
     description: Option<String>,
 }
 
@@ -52,7 +56,7 @@ pub(crate) struct MemberRequest {
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct PermissionRequest {
     group_id: i64,
-    /// read, write or admin.
+    #[schemars(extend("enum" = ["read", "write", "admin"]))]
     permission: String,
 }
 

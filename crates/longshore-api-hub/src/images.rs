@@ -65,8 +65,10 @@ pub(crate) struct DeleteRequest {
     #[serde(default)]
     dry_run: bool,
     /// Since when an image must have been pushed or pulled to count as active; a month ago when absent.
+    #[schemars(extend("format" = "date-time"))]
     active_from: Option<String>,
     /// What to delete, all in one repository.
+    #[schemars(length(min = 1, max = 1000))]
     manifests: Vec<ManifestEntry>,
     /// Warnings that you have seen, as they were answered.
     #[serde(default)]

@@ -4,6 +4,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::context::PAGE_LIMIT;
 use crate::error::ErrorShape;
 use crate::routes::{Needs, Route};
 
@@ -16,20 +17,36 @@ pub(crate) struct Describe<'g> {
 }
 
 impl Describe<'_> {
-    /// Adds a parameter of the query. `kind` is a JSON Schema type.
-    pub(crate) fn query(&mut self, name: &str, kind: &str, text: &str) -> &mut Self {
+    fn parameter(&mut self, name: &str, text: &str, schema: Value) -> &mut Self {
         self.parameters.push(json!({
-            "name": name, "in": "query", "required": false, "description": text, "schema": { "type": kind },
+            "name": name, "in": "query", "required": false, "description": text, "schema": schema,
         }));
         self
     }
 
+    /// Adds a parameter of the query. `kind` is a JSON Schema type.
+    pub(crate) fn query(&mut self, name: &str, kind: &str, text: &str) -> &mut Self {
+        self.parameter(name, text, json!({ "type": kind }))
+    }
+
+    /// Adds a parameter of the query that is one of some words.
+    pub(crate) fn choice(&mut self, name: &str, words: &[&str], text: &str) -> &mut Self {
+        self.parameter(name, text, json!({ "type": "string", "enum": words }))
+    }
+
+    /// Adds a parameter of the query that is a time.
+    pub(crate) fn time(&mut self, name: &str, text: &str) -> &mut Self {
+        self.parameter(name, text, json!({ "type": "string", "format": "date-time" }))
+    }
+
     /// Adds the parameters of lists.
     pub(crate) fn page(&mut self) -> &mut Self {
-        self.query("page", "integer", "Number of the page, from 1.").query(
+        let number = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": 1 });
+        let size = json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
+        self.parameter("page", "Number of the page, from 1.", number).parameter(
             "page_size",
-            "integer",
-            "Entries of a page, at most 100.",
+            "Entries of a page; more than 100 are 100.",
+            size,
         )
     }
 

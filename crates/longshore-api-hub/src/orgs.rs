@@ -58,7 +58,7 @@ pub(crate) struct MemberDocument {
 /// A new role.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct RoleRequest {
-    /// owner, editor or member.
+    #[schemars(extend("enum" = ["owner", "editor", "member"]))]
     role: String,
 }
 

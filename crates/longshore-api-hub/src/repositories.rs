@@ -79,10 +79,13 @@ struct ImmutableTagsDocument {
 /// `repo_creation_request`.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct CreateRequest {
+    #[schemars(length(min = 2, max = 255), regex(pattern = "^[a-z0-9]+(?:[._-][a-z0-9]+)*$"))]
     name: String,
     /// May be left out where the path has it.
     namespace: Option<String>,
+    #[schemars(length(max = 100))]
     description: Option<String>,
+    #[schemars(length(max = 25_000))]
     full_description: Option<String>,
     #[serde(default)]
     is_private: bool,
@@ -91,7 +94,9 @@ pub(crate) struct CreateRequest {
 /// What changes about a repository.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct PatchRequest {
+    #[schemars(length(max = 100))]
     description: Option<String>,
+    #[schemars(length(max = 25_000))]
     full_description: Option<String>,
     is_private: Option<bool>,
 }
@@ -107,12 +112,14 @@ pub(crate) struct PrivacyRequest {
 pub(crate) struct ImmutableTagsRequest {
     immutable_tags: bool,
     /// Regular expressions; none means all tags.
+    #[schemars(length(max = 20), inner(length(min = 1, max = 200)))]
     immutable_tags_rules: Vec<String>,
 }
 
 /// `immutable_tags_verify_request`.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct VerifyRequest {
+    #[schemars(length(min = 1, max = 200))]
     regex: String,
 }
 

@@ -142,16 +142,16 @@ pub const ROUTES: &[Route] = &[
         in "images", Account, Images,
         "Lists the images of a repository with their activity and tags.",
         |d| d.page()
-            .query("status", "string", "`active` or `inactive`.")
+            .choice("status", &["active", "inactive"], "Only images of this status.")
             .query("currently_tagged", "boolean", "Only images with, or only those without a current tag.")
-            .query("ordering", "string", "`-last_activity` (the default), `last_activity`, `digest` or `-digest`.")
-            .query("active_from", "string", "Since when an image must have been active; a month ago when absent.")
+            .choice("ordering", &["last_activity", "-last_activity", "digest", "-digest"], "`-last_activity` when absent.")
+            .time("active_from", "Since when an image must have been active; a month ago when absent.")
             .gives::<Page<images::ImageDocument>>(200, "A page."),
         images::get_namespaces_repositories_images),
     route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/images-summary"
         get_namespaces_repositories_images_summary in "images", Account, Images,
         "Counts the images of a repository by their activity.",
-        |d| d.query("active_from", "string", "Since when an image must have been active; a month ago when absent.")
+        |d| d.time("active_from", "Since when an image must have been active; a month ago when absent.")
             .gives::<images::SummaryDocument>(200, "The counts."),
         images::get_namespaces_repositories_images_summary),
     route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/images/{digest}/tags"
@@ -167,7 +167,7 @@ pub const ROUTES: &[Route] = &[
         images::post_namespaces_delete_images),
     route!(GET "/v2/namespaces/{namespace}/repositories" list_namespace_repositories in "repositories", Nobody, Rich,
         "Lists the repositories of a namespace that you may see.",
-        |d| d.page().query("name", "string", "Only those whose name holds this.").query("ordering", "string", "`name` (the default), `last_updated` or `pull_count`; a `-` turns it round.").gives::<Page<repositories::EntryDocument>>(200, "A page."),
+        |d| d.page().query("name", "string", "Only those whose name holds this.").choice("ordering", &["name", "-name", "last_updated", "-last_updated", "pull_count", "-pull_count"], "`name` when absent.").gives::<Page<repositories::EntryDocument>>(200, "A page."),
         repositories::list_namespace_repositories),
     route!(POST "/v2/namespaces/{namespace}/repositories" create_repository in "repositories", Account, Rich,
         "Creates a repository.",
@@ -203,7 +203,7 @@ pub const ROUTES: &[Route] = &[
         repositories::create_repository),
     route!(GET "/v2/repositories/{namespace}" list_namespace_repositories_legacy in "repositories", Nobody, Rich,
         "Lists the repositories of a namespace, for older clients.",
-        |d| d.page().query("name", "string", "Only those whose name holds this.").query("ordering", "string", "`name` (the default), `last_updated` or `pull_count`; a `-` turns it round.").gives::<Page<repositories::EntryDocument>>(200, "A page."),
+        |d| d.page().query("name", "string", "Only those whose name holds this.").choice("ordering", &["name", "-name", "last_updated", "-last_updated", "pull_count", "-pull_count"], "`name` when absent.").gives::<Page<repositories::EntryDocument>>(200, "A page."),
         repositories::list_namespace_repositories),
     route!(POST "/v2/repositories/{namespace}" create_namespace_repository_legacy in "repositories", Account, Rich,
         "Creates a repository, for older clients.",
@@ -233,7 +233,7 @@ pub const ROUTES: &[Route] = &[
         in "repositories", Nobody, Rich,
         "Lists the tags of a repository.",
         |d| d.page()
-            .query("ordering", "string", "`last_updated` (newest first, the default), `-last_updated`, `name` or `-name`.")
+            .choice("ordering", &["last_updated", "-last_updated", "name", "-name"], "`last_updated`, the newest first, when absent.")
             .gives::<Page<tags::TagDocument>>(200, "A page."),
         tags::list_repository_tags),
     route!(HEAD "/v2/namespaces/{namespace}/repositories/{repository}/tags" check_repository_tags
@@ -255,7 +255,7 @@ pub const ROUTES: &[Route] = &[
         in "repositories", Nobody, Rich,
         "Lists the tags of a repository, for older clients.",
         |d| d.page()
-            .query("ordering", "string", "`last_updated` (newest first, the default), `-last_updated`, `name` or `-name`.")
+            .choice("ordering", &["last_updated", "-last_updated", "name", "-name"], "`last_updated`, the newest first, when absent.")
             .gives::<Page<tags::TagDocument>>(200, "A page."),
         tags::list_repository_tags),
     route!(GET "/v2/repositories/{namespace}/{repository}/tags/{tag}" get_repository_tag_legacy
@@ -274,8 +274,8 @@ pub const ROUTES: &[Route] = &[
             .query("action", "string", "Only one action, such as `repo.tag.push`.")
             .query("name", "string", "Only what was done to a repository, organization or user of this name.")
             .query("actor", "string", "Only what was done by this user.")
-            .query("from", "string", "Only at or after this time.")
-            .query("to", "string", "Only at or before this time.")
+            .time("from", "Only at or after this time.")
+            .time("to", "Only at or before this time.")
             .gives::<audit_logs::LogsDocument>(200, "A page; an empty one is behind the last."),
         audit_logs::audit_logs_list_audit_logs),
     route!(GET "/v2/auditlogs/{account}/actions" audit_logs_list_audit_actions in "audit-logs", Account, Rpc,
@@ -301,7 +301,7 @@ pub const ROUTES: &[Route] = &[
         orgs::get_org),
     route!(GET "/v2/orgs/{org_name}/members" get_orgs_members in "orgs", Password, Rich,
         "Lists the members of an organization.",
-        |d| d.page().query("search", "string", "Only those whose name begins with this.").query("role", "string", "`owner`, `editor` or `member`.").query("type", "string", "`all`, `member` or `invitee`.").gives::<Page<orgs::MemberDocument>>(200, "A page."),
+        |d| d.page().query("search", "string", "Only those whose name begins with this.").choice("role", &["owner", "editor", "member"], "Only those of this role.").choice("type", &["all", "member", "invitee"], "`all` when absent.").gives::<Page<orgs::MemberDocument>>(200, "A page."),
         orgs::get_orgs_members),
     route!(GET "/v2/orgs/{org_name}/members/export" export_orgs_members in "orgs", Password, Rich,
         "Gives the members of an organization as a CSV document.",

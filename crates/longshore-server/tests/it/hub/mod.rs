@@ -9,6 +9,7 @@ mod limits;
 mod org_settings;
 mod refusals;
 mod repositories;
+mod schemathesis;
 mod tags;
 
 use serde_json::{Value, json};
