@@ -11,6 +11,7 @@ mod auth;
 mod authentication;
 mod context;
 mod error;
+mod former;
 mod groups;
 mod images;
 mod limits;
@@ -39,7 +40,7 @@ use crate::context::Context;
 use crate::routes::{ROUTES, Route};
 
 /// First path segments after `/v2/` that are this dialect's. No account can be named so.
-pub const SEGMENTS: &[&str] = &[
+const SEGMENTS: &[&str] = &[
     "access-tokens",
     "api_tokens",
     "auditlogs",
@@ -52,6 +53,16 @@ pub const SEGMENTS: &[&str] = &[
     "user",
     "users",
 ];
+
+/// Beginnings of other paths that are this dialect's.
+const OTHER_PATHS: &[&str] = &["/api/billing/", "/v1/repositories/"];
+
+/// Tells whether a path is one of this dialect.
+pub fn owns(path: &str) -> bool {
+    let first = path.strip_prefix("/v2/").and_then(|rest| rest.split('/').next());
+    first.is_some_and(|first| SEGMENTS.contains(&first))
+        || OTHER_PATHS.iter().any(|beginning| path.starts_with(beginning))
+}
 
 /// The dialect.
 pub struct Hub {

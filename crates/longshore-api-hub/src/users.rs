@@ -3,13 +3,16 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::Result;
 use longshore_domain::account::{Account, AccountKind};
+use longshore_domain::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::wire;
+
+/// What clients take for no limit.
+const UNLIMITED: u32 = 9999;
 
 /// `user` of the current document.
 #[derive(Serialize, JsonSchema)]
@@ -48,6 +51,38 @@ pub(crate) fn document(account: &Account) -> UserDocument {
             AccountKind::Organization => "Org",
         },
     }
+}
+
+/// What an account has subscribed to, as hub-tool shows it.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PlanDocument {
+    name: &'static str,
+    legacy: bool,
+    seats: u32,
+    private_repos: u32,
+    teams: u32,
+    collaborators: u32,
+    parallel_builds: u32,
+    duration: &'static str,
+}
+
+/// `GET /api/billing/v4/accounts/{id}/hub-plan`.
+pub(crate) async fn get_hub_plan(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let text = context.parameter("id");
+    let id = text.parse().map_err(|_| Error::UserUnknown(text.chars().take(64).collect()))?;
+    let account = context.services.get_account_of(&caller.principal, id).await?;
+    let document = PlanDocument {
+        name: account.plan.as_str(),
+        legacy: false,
+        seats: UNLIMITED,
+        private_repos: UNLIMITED,
+        teams: UNLIMITED,
+        collaborators: UNLIMITED,
+        parallel_builds: 0,
+        duration: "month",
+    };
+    Ok(wire::json(StatusCode::OK, &document))
 }
 
 /// `GET /v2/user/`.

@@ -46,7 +46,7 @@ impl Dispatch {
     /// Answers a request whose client has been described.
     pub async fn answer(&self, request: Request<RequestBody>) -> Response {
         let path = request.uri().path();
-        if is_hub(path) {
+        if longshore_api_hub::owns(path) {
             return self.hub.handle(request).await;
         }
         if path == "/v2" || path.starts_with("/v2/") {
@@ -99,12 +99,6 @@ impl Dispatch {
             ),
         }
     }
-}
-
-/// Tells whether a path is one of the Docker Hub dialect.
-fn is_hub(path: &str) -> bool {
-    let first = path.strip_prefix("/v2/").and_then(|rest| rest.split('/').next());
-    first.is_some_and(|first| longshore_api_hub::SEGMENTS.contains(&first))
 }
 
 /// Makes a response of plain text.

@@ -8,6 +8,7 @@ use longshore_domain::organization::{ImageRestriction, MemberFilter, Organizatio
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{NewAccount, Tx};
 use longshore_domain::{Error, Result};
+use uuid::Uuid;
 
 use crate::Services;
 use crate::accounts::get_user;
@@ -122,6 +123,25 @@ impl Services {
             true => Ok(organization),
             false => Err(Error::Denied(format!("only an {needed} of {name} may do this"))),
         }
+    }
+
+    /// Gives an account by its public id: the caller's own, or an organization that it belongs to.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `UserUnknown` for all others.
+    pub async fn get_account_of(&self, principal: &Principal, uuid: Uuid) -> Result<Account> {
+        let own = self.get_own_account(principal).await?;
+        let found = self
+            .metadata
+            .look_up((uuid, own.id), |tx, (uuid, own)| {
+                Box::pin(async move {
+                    let Some(account) = tx.find_account_by_uuid(*uuid).await? else { return Ok(None) };
+                    let is_seen = account.id == *own || tx.find_role(account.id, *own).await?.is_some();
+                    Ok(is_seen.then_some(account))
+                })
+            })
+            .await?;
+        found.ok_or_else(|| Error::UserUnknown(uuid.to_string()))
     }
 
     /// Tells which images an organization lets its members pull.

@@ -8,6 +8,7 @@ use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{AccountRecords, NewAccount, SecondFactorRecords, TeamRecords};
 use longshore_domain::{Error, Result};
+use uuid::Uuid;
 
 use super::overfull;
 use crate::tx::{Row, SqlTx, values};
@@ -87,6 +88,17 @@ impl AccountRecords for SqlTx<'_> {
                  is_verified_publisher, plan
              FROM accounts WHERE name = $1 AND deleted_at IS NULL",
             values![name.as_str()],
+            account,
+        )
+        .await
+    }
+
+    async fn find_account_by_uuid(&mut self, uuid: Uuid) -> Result<Option<Account>> {
+        self.first(
+            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
+                 is_verified_publisher, plan
+             FROM accounts WHERE uuid = $1 AND deleted_at IS NULL",
+            values![uuid],
             account,
         )
         .await

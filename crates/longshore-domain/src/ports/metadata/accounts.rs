@@ -44,6 +44,8 @@ pub trait AccountRecords {
     async fn find_account(&mut self, id: AccountId) -> Result<Option<Account>>;
     /// Finds an account that is not deleted, by name.
     async fn find_account_by_name(&mut self, name: &Namespace) -> Result<Option<Account>>;
+    /// Finds an account that is not deleted, by public id.
+    async fn find_account_by_uuid(&mut self, uuid: Uuid) -> Result<Option<Account>>;
     /// Gives a user's password hash.
     async fn find_password_hash(&mut self, id: AccountId) -> Result<Option<String>>;
     /// Lists accounts of a kind by name, strictly after `after`; one more than `size` when more follow.

@@ -66,6 +66,22 @@ fn a_sign_in_gives_a_token_that_hub_clients_can_read() {
 }
 
 #[test]
+fn the_plan_is_shown_and_the_first_api_is_gone() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    let plan = |id: &Value| format!("/api/billing/v4/accounts/{}/hub-plan", id.as_str().unwrap());
+    let own = server.get("/v2/user", &alice).expect(200).json();
+    assert_eq!(server.get(&plan(&own["id"]), &alice).expect(200).json()["name"], "business");
+    let acme = server.get("/v2/orgs/acme", &alice).expect(200).json();
+    assert_eq!(server.get(&plan(&acme["uuid"]), &alice).expect(200).json()["name"], "business");
+    server.get(&plan(&acme["uuid"]), &sign_in(&server, "bob")).expect(404);
+    server.get("/api/billing/v4/accounts/x/hub-plan", &alice).expect(404);
+    for path in ["alpine/tags", "library/alpine/images", "library/alpine/tags/latest"] {
+        server.get(&format!("/v1/repositories/{path}"), "").expect(410);
+    }
+}
+
+#[test]
 fn refused_sign_ins_say_the_same_for_every_reason() {
     let server = Server::new();
     for body in [

@@ -15,11 +15,12 @@ struct Sample {
     foreign: Option<u16>,
 }
 
-fn sample(route: &Route, uuid: &str) -> Option<Sample> {
+fn sample(route: &Route, uuid: &str, alice: &str) -> Option<Sample> {
     let digest = digest_of(image(b"{}", &[])).to_string();
     let path = route
         .path
         .replace("{uuid}", uuid)
+        .replace("{id}", alice)
         .replace("{namespace}", "alice")
         .replace("{repository}", "secret")
         .replace("{digest}", &digest)
@@ -64,6 +65,7 @@ fn sample(route: &Route, uuid: &str) -> Option<Sample> {
             404,
         ),
         "get_user_orgs" => of_their_own(Value::Null),
+        "get_hub_plan" => of_alice(Value::Null, 404),
         "get_org"
         | "get_orgs_members"
         | "export_orgs_members"
@@ -127,9 +129,12 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
     let powerless = access_token(&server, &alice, "repo:public_read");
     let powerless = session(&server, "alice", powerless["token"].as_str().unwrap());
     let by_token = session(&server, "alice", kept["token"].as_str().unwrap());
+    let me = server.get("/v2/user", &alice).expect(200).json();
     let forged = format!("{}x", alice);
     for route in ROUTES.iter().filter(|route| route.needs != Needs::Nothing) {
-        let Some(sample) = sample(route, uuid) else { panic!("{} needs a sample here", route.operation) };
+        let Some(sample) = sample(route, uuid, me["uuid"].as_str().unwrap()) else {
+            panic!("{} needs a sample here", route.operation)
+        };
         let ask = |who: &str| send(&server, route.method.as_str(), &sample.path, who, &sample.body).status;
         for nobody in ["", "Bearer x", "Bearer a.b.c", &forged] {
             // What is public is for everybody; the rest is not there for whoever has not signed in.
