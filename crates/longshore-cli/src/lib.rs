@@ -1,6 +1,8 @@
 //! Client commands: they speak HTTP to any registry, this one or another.
 
+mod management;
 mod registry;
+mod second_factor;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -8,6 +10,7 @@ use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use crate::registry::Registry;
+use crate::second_factor::SecondFactorCommand;
 
 /// How to reach a registry.
 #[derive(Args)]
@@ -40,6 +43,9 @@ pub enum ClientCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Show, set up or remove the second factor of your account
+    #[command(subcommand)]
+    SecondFactor(SecondFactorCommand),
     /// Show a manifest
     Manifest {
         /// Repository with tag or digest, for example acme/app:latest
@@ -56,6 +62,7 @@ pub enum ClientCommand {
 /// What the registry answered, or why it could not be reached.
 pub fn run(command: ClientCommand, as_json: bool) -> Result<String> {
     match command {
+        ClientCommand::SecondFactor(command) => second_factor::run(command, as_json),
         ClientCommand::Repositories { connection } => {
             let registry = Registry::new(&connection)?;
             let names = registry.list("/v2/_catalog", "registry:catalog:*", "repositories")?;

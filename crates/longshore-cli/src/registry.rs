@@ -18,6 +18,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
 
+/// Makes an HTTP client that trusts what the machine trusts.
+pub(crate) fn agent() -> Agent {
+    let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
+    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+    config.tls_config(tls).build().into()
+}
+
 /// A registry as one user sees it.
 pub(crate) struct Registry {
     agent: Agent,
@@ -27,9 +34,6 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new(connection: &Connection) -> Result<Self> {
-        let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let config = config.tls_config(tls).build();
         let basic = match (&connection.username, &connection.password) {
             (Some(user), Some(secret)) => {
                 Some(format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))))
@@ -39,7 +43,7 @@ impl Registry {
                 "give both --username and --password (or LONGSHORE_USERNAME and LONGSHORE_PASSWORD), or neither"
             ),
         };
-        Ok(Self { agent: config.into(), url: connection.registry.trim_end_matches('/').to_owned(), basic })
+        Ok(Self { agent: agent(), url: connection.registry.trim_end_matches('/').to_owned(), basic })
     }
 
     /// Gets a JSON document.

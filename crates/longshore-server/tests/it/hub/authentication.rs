@@ -230,3 +230,67 @@ fn a_second_factor_is_set_up_used_and_reset_over_http() {
     let log = server.admin(&["audit", "list", "--account", "alice"]).to_string();
     assert!(log.contains("user.enable_second_factor") && log.contains("user.disable_second_factor"), "{log}");
 }
+
+/// Runs a client command, and answers its questions with codes that are made from what it said.
+fn client(
+    server: &Server,
+    arguments: &[&str],
+    answers: impl Fn(&str, usize) -> String,
+) -> (bool, Value, String) {
+    use std::io::{Read, Write};
+    let mut child = std::process::Command::new(crate::server::binary())
+        .args(["client", "second-factor"])
+        .args(arguments)
+        .args(["--json", "--registry", &server.url])
+        .env("LONGSHORE_USERNAME", "alice")
+        .env("LONGSHORE_PASSWORD", PASSWORD)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, mut errors) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
+    let mut said = String::new();
+    let mut asked = 0;
+    let mut byte = [0];
+    let mut bytes = Vec::new();
+    while errors.read(&mut byte).unwrap() == 1 {
+        bytes.push(byte[0]);
+        said = String::from_utf8_lossy(&bytes).into_owned();
+        if said.ends_with(": ") && (said.ends_with("code: ") || said.ends_with("recovery code: ")) {
+            writeln!(input, "{}", answers(&said, asked)).unwrap();
+            asked += 1;
+        }
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    (output.status.success(), serde_json::from_slice(&output.stdout).unwrap_or_default(), said)
+}
+
+#[test]
+fn the_owner_sets_a_second_factor_up_from_the_command_line() {
+    let server = Server::new();
+    let nothing = |_: &str, _| String::new();
+    let (ok, status, _) = client(&server, &["status"], nothing);
+    assert!(ok && status["enabled"] == false, "{status}");
+    let secret_in = |said: &str| {
+        let text = said.split("secret  ").nth(1).unwrap().split_whitespace().next().unwrap();
+        secret(text)
+    };
+    let (ok, wrong, said) = client(&server, &["enable"], |_, _| "12".into());
+    assert!(!ok, "{wrong} {said}");
+    let (ok, enabled, said) =
+        client(&server, &["enable"], |said, _| secret_in(said).code_at(time()).unwrap());
+    assert!(ok, "{said}");
+    assert!(said.contains('\u{2588}'), "a QR code is drawn: {said}");
+    let codes = enabled["recovery_codes"].as_array().unwrap().clone();
+    let code = |n: usize| codes[n].as_str().unwrap().to_owned();
+    let (ok, status, said) = client(&server, &["status"], |_, _| code(0));
+    assert!(ok && status["recovery_codes_left"] == 9, "{status} {said}");
+    let (ok, renewed, said) = client(&server, &["recovery-codes"], |_, asked| code(1 + asked));
+    assert!(ok, "{said}");
+    let code = |n: usize| renewed["recovery_codes"][n].as_str().unwrap().to_owned();
+    let (ok, _, said) = client(&server, &["disable"], |_, asked| code(asked));
+    assert!(ok, "{said}");
+    server.get("/v2/", &user("alice")).expect(200);
+}
