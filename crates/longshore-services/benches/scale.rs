@@ -7,7 +7,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use longshore_domain::digest::Digest;
+use longshore_domain::event::EventFilter;
+use longshore_domain::image::{ImageFilter, ImageOrder, TagOrder};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
 use longshore_services::authentication::Caller;
@@ -37,13 +40,22 @@ INSERT INTO manifests (id, repository_id, digest, media_type, kind, artifact_typ
         CASE WHEN n > 1 AND n <= REFERRERS THEN 'sha256:' || HEX(1) END, 1000, 1, 1, 9000000000000000, '{}', CONTENT
     FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= MANIFESTS;
 INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at)
-    SELECT r.id, 'tag' || n, FIRST + 1 + n % MANIFESTS, 1, 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
+    SELECT r.id, 'tag' || n, FIRST + 1 + n % MANIFESTS, 1, n FROM numbers JOIN repositories r ON r.name = 'acme/big';
 INSERT INTO tag_history (repository_id, name, digest, from_at)
     SELECT r.id, 'tag' || n, 'sha256:' || HEX(1), 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at)
+    SELECT FIRST + n, r.id, 'sha256:' || HEX(n), n % 2, 1, n
+    FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= MANIFESTS;
+UPDATE repository_totals SET tags = TAG_COUNT, images = MANIFESTS
+    WHERE repository_id = (SELECT r.id FROM repositories r WHERE r.name = 'acme/big');
+INSERT INTO events (account_id, actor_name, action, subject, data, at)
+    SELECT a.id, 'alice', CASE WHEN n % 2 = 0 THEN 'repo.tag.push' ELSE 'repo.manifest.push' END, 'acme/app' || (n % 10), '{}', n
+    FROM numbers JOIN accounts a ON a.name = 'acme';
 ";
 
 fn filling(tags: u64) -> String {
     FILL.replace("FIRST", &FIRST.to_string())
+        .replace("TAG_COUNT", &tags.to_string())
         .replace("REFERRERS", &(REFERRERS * tags / TAGS).max(100).to_string())
         .replace("MANIFESTS", &(tags / 10).to_string())
 }
@@ -126,6 +138,10 @@ async fn run(tags: u64) -> Measured {
     let subject: Digest = format!("sha256:{:064x}", 1).parse().unwrap();
     let referrers = (REFERRERS * tags / TAGS).max(100);
     let last_tag = format!("tag{}", "9".repeat(5));
+    let acme = "acme".parse().unwrap();
+    let log = async |filter: EventFilter| {
+        services.list_account_events(&caller.principal, &acme, filter, 0, page).await.unwrap();
+    };
     let rows = vec![
         (
             "tag look-up",
@@ -172,6 +188,40 @@ async fn run(tags: u64) -> Measured {
             measure(500, async |_| {
                 let after = ManifestId(i64::try_from(FIRST + referrers - 5).unwrap());
                 services.list_referrers(caller, &repository, &subject, None, after, page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "Hub: first page of 100 tags",
+            measure(300, async |_| {
+                services.list_tag_details(caller, &repository, TagOrder::Newest, 0, page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "Hub: first page of 100 images",
+            measure(300, async |_| {
+                let filter =
+                    ImageFilter { active_from: Timestamp::UNIX_EPOCH, status: None, is_tagged: None };
+                let order = ImageOrder::LastActivityDescending;
+                services.list_images(caller, &repository, filter, order, 0, page).await.unwrap();
+            })
+            .await,
+        ),
+        ("audit log: first page of 100", measure(300, async |_| log(EventFilter::default()).await).await),
+        (
+            "audit log: of one action",
+            measure(300, async |_| {
+                let action = Some("repo.tag.push".to_owned());
+                log(EventFilter { action, ..EventFilter::default() }).await;
+            })
+            .await,
+        ),
+        (
+            "audit log: of one repository",
+            measure(300, async |_| {
+                let subject = Some("app7".to_owned());
+                log(EventFilter { subject, ..EventFilter::default() }).await;
             })
             .await,
         ),
