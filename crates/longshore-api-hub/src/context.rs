@@ -97,6 +97,14 @@ impl Context {
         form_urlencoded::parse(self.parts.uri.query().unwrap_or_default().as_bytes())
     }
 
+    /// Checks that no value of the query has a NUL, which databases end texts at or refuse.
+    pub(crate) fn check_query(&self) -> Result<()> {
+        match self.pairs().any(|(_, value)| value.contains('\0')) {
+            true => Err(Error::Invalid { field: "query", reason: "a parameter has a NUL character".into() }),
+            false => Ok(()),
+        }
+    }
+
     /// Gives the first value of a parameter of the query; an empty one is none.
     pub(crate) fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         self.pairs()

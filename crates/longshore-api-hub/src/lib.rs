@@ -173,7 +173,10 @@ impl Hub {
         let allowance = limits::count(&context).await;
         let answer = match allowance {
             Some(allowance) if allowance.is_exceeded => Err(limits::exceeded(&context, allowance)),
-            _ => (route.handler)(&context, body).await,
+            _ => match context.check_query() {
+                Ok(()) => (route.handler)(&context, body).await,
+                Err(error) => Err(error),
+            },
         };
         let mut response = answer.unwrap_or_else(|error| error::render(&error, &context));
         if let Some(allowance) = allowance {

@@ -168,7 +168,7 @@ fn info(details: &RepositoryDetails, level: Level) -> InfoDocument {
         },
         immutable_tags_settings: ImmutableTagsDocument {
             enabled: details.immutable_tags.is_enabled(),
-            rules: details.immutable_tags.rules(),
+            rules: details.immutable_tags.rules().to_vec(),
         },
         source: None,
         entry,
@@ -248,17 +248,14 @@ pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> R
         full_description: request.full_description,
         visibility: None,
     };
-    change.check()?;
-    context.services.create_repository(&caller, &name, visibility(request.is_private)).await.map_err(
+    let is_private = visibility(request.is_private);
+    context.services.create_repository(&caller, &name, is_private, change).await.map_err(
         |error| match error {
             // The Hub answers 400.
             Error::Exists(what) => invalid("name", format!("{what} already exists")),
             other => other,
         },
     )?;
-    if change.description.is_some() || change.full_description.is_some() {
-        context.services.change_repository(&caller, &name, change).await?;
-    }
     shown(context, StatusCode::CREATED, &name).await
 }
 
@@ -305,7 +302,7 @@ pub(crate) async fn update_repository_immutable_tags(
     let caller = context.signed_in().await?;
     let name = context.repository()?;
     let request: ImmutableTagsRequest = context.json(body).await?;
-    let tags = ImmutableTags::new(request.immutable_tags, &request.immutable_tags_rules)?;
+    let tags = ImmutableTags::new(request.immutable_tags, request.immutable_tags_rules)?;
     context.services.put_immutable_tags(&caller, &name, tags).await?;
     shown(context, StatusCode::OK, &name).await
 }

@@ -351,7 +351,7 @@ pub const ROUTES: &[Route] = &[
         "Removes a user from a group.",
         |d| d.gives_nothing(204, "Removed."),
         groups::delete_orgs_group_member),
-    route!(POST "/v2/repositories/{namespace}/{repository}/groups" create_repository_group in "repositories", Account, Rich,
+    route!(POST "/v2/repositories/{namespace}/{repository}/groups" create_repository_group in "repositories", Password, Rich,
         "Sets what a group may do in a repository.",
         |d| d.takes::<groups::PermissionRequest>().gives::<groups::PermissionDocument>(200, "The permission."),
         groups::create_repository_group),

@@ -1,6 +1,6 @@
 //! Tags that never move: the rules of a repository.
 
-use regex_lite::Regex;
+use regex_lite::{Regex, RegexBuilder};
 
 use crate::error::{Error, Result};
 use crate::name::Tag;
@@ -10,25 +10,35 @@ pub const RULES_LIMIT: usize = 20;
 /// Longest rule in bytes.
 pub const RULE_LIMIT_BYTES: usize = 200;
 
+/// Largest compiled form of a rule in bytes: enough for what names of tags need, and little to keep and to run.
+const RULE_SIZE_LIMIT_BYTES: usize = 16 << 10;
+
 /// Which tags of a repository cannot be moved or deleted once they are there.
 ///
 /// Docker Hub API, "Repositories", `immutable_tags_settings`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImmutableTags {
     is_enabled: bool,
-    rules: Vec<Regex>,
+    rules: Vec<String>,
 }
+
+/// The rules of a repository, ready to be asked.
+#[derive(Debug)]
+pub struct TagRules(Option<Vec<Regex>>);
 
 /// Reads a rule: a regular expression, matched in linear time, anywhere in the tag unless it says otherwise.
 ///
 /// # Errors
-/// `Invalid`.
+/// `Invalid`, also for one that is too large when it is taken apart.
 pub fn parse_rule(text: &str) -> Result<Regex> {
     let invalid = |reason: String| Error::Invalid { field: "immutable_tags_rules", reason };
     if text.is_empty() || text.len() > RULE_LIMIT_BYTES {
         return Err(invalid(format!("a rule has 1 to {RULE_LIMIT_BYTES} bytes")));
     }
-    Regex::new(text).map_err(|error| invalid(format!("{text:?} is no regular expression: {error}")))
+    RegexBuilder::new(text)
+        .size_limit(RULE_SIZE_LIMIT_BYTES)
+        .build()
+        .map_err(|error| invalid(format!("{text:?} cannot be used: {error}")))
 }
 
 impl ImmutableTags {
@@ -36,15 +46,20 @@ impl ImmutableTags {
     ///
     /// # Errors
     /// `Invalid` for too many rules, or one that is none.
-    pub fn new(is_enabled: bool, rules: &[String]) -> Result<Self> {
+    pub fn new(is_enabled: bool, rules: Vec<String>) -> Result<Self> {
         if rules.len() > RULES_LIMIT {
             return Err(Error::Invalid {
                 field: "immutable_tags_rules",
                 reason: format!("there may be at most {RULES_LIMIT} rules"),
             });
         }
-        let rules = rules.iter().map(|rule| parse_rule(rule)).collect::<Result<_>>()?;
+        rules.iter().try_for_each(|rule| parse_rule(rule).map(|_| ()))?;
         Ok(Self { is_enabled, rules })
+    }
+
+    /// Takes rules that were checked before they were stored.
+    pub fn from_stored(is_enabled: bool, rules: Vec<String>) -> Self {
+        Self { is_enabled, rules }
     }
 
     /// Tells whether any tag is immutable.
@@ -53,14 +68,32 @@ impl ImmutableTags {
     }
 
     /// Gives the rules as they were written; none means all tags.
-    pub fn rules(&self) -> Vec<String> {
-        self.rules.iter().map(|rule| rule.as_str().to_owned()).collect()
+    pub fn rules(&self) -> &[String] {
+        &self.rules
     }
 
+    /// Makes the rules ready to be asked.
+    ///
+    /// # Errors
+    /// `Internal` when a stored rule is none.
+    pub fn compile(&self) -> Result<TagRules> {
+        let compiled = match self.is_enabled {
+            false => None,
+            true => {
+                let rules: Result<_> = self.rules.iter().map(|rule| parse_rule(rule)).collect();
+                Some(rules.map_err(|error| Error::internal(error.to_string()))?)
+            }
+        };
+        Ok(TagRules(compiled))
+    }
+}
+
+impl TagRules {
     /// Tells whether a tag cannot be moved or deleted.
     pub fn cover(&self, tag: &Tag) -> bool {
-        self.is_enabled
-            && (self.rules.is_empty() || self.rules.iter().any(|rule| rule.is_match(tag.as_str())))
+        let covers =
+            |rules: &Vec<Regex>| rules.is_empty() || rules.iter().any(|rule| rule.is_match(tag.as_str()));
+        self.0.as_ref().is_some_and(covers)
     }
 
     /// Checks that a tag may be moved or deleted.
@@ -83,9 +116,9 @@ mod tests {
     fn rules_cover_what_they_match() {
         let rules = |is_enabled, rules: &[&str]| {
             let rules: Vec<String> = rules.iter().map(|rule| (*rule).to_owned()).collect();
-            ImmutableTags::new(is_enabled, &rules)
+            ImmutableTags::new(is_enabled, rules)
         };
-        let covers = |tags: &ImmutableTags, tag: &str| tags.cover(&tag.parse().unwrap());
+        let covers = |tags: &ImmutableTags, tag: &str| tags.compile().unwrap().cover(&tag.parse().unwrap());
         let versions = rules(true, &["^v\\d+\\.\\d+$", "lts"]).unwrap();
         for (tag, expected) in [("v1.0", true), ("v1.0-rc", false), ("x-lts-y", true), ("latest", false)] {
             assert_eq!(covers(&versions, tag), expected, "{tag}");
@@ -93,6 +126,10 @@ mod tests {
         assert!(covers(&rules(true, &[]).unwrap(), "latest"), "no rule means all");
         assert!(!covers(&rules(false, &[".*"]).unwrap(), "latest"));
         assert!(rules(true, &["("]).is_err() && rules(true, &[""]).is_err());
+        for large in ["(?:[a-z]{400}){400}", "(?:(?:a?){200}){200}z"] {
+            assert!(rules(true, &[large]).is_err(), "{large} would take much memory or time");
+        }
+        assert!(rules(true, &["^(?:v|release-)\\d{1,4}(?:\\.\\d{1,4}){0,3}(?:-[a-z0-9.]+)?$"]).is_ok());
         assert!(rules(true, &["x".repeat(201).as_str()]).is_err() && rules(true, &["x"; 21]).is_err());
     }
 }

@@ -37,7 +37,7 @@ impl Services {
     /// # Errors
     /// As [`Services::get_blob`].
     pub async fn check_blob(&self, caller: &Caller, name: &RepositoryName, digest: &Digest) -> Result<Blob> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let repository = self.authorize_asking(caller, name).await?;
         let unknown = || Error::BlobUnknown { repository: name.clone(), digest: *digest };
         let linked = self
             .metadata

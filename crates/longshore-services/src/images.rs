@@ -331,7 +331,7 @@ async fn find_facts(
     let Some((_, image)) = tx.find_image(repository, digest).await? else { return Ok(None) };
     let one_too_many = PageSize::clamped(DELETED_TAGS_LIMIT as u64 + 1)?;
     let current_tags = tx.list_tags_of(head.id, one_too_many).await?;
-    let immutable = tx.find_immutable_tags(repository).await?;
+    let immutable = tx.find_immutable_tags(repository).await?.compile()?;
     let facts = DeletionFacts {
         is_child: tx.find_index_with_child(head.id).await?.is_some(),
         has_immutable_tag: current_tags.iter().any(|tag| immutable.cover(tag)),

@@ -1,7 +1,5 @@
 //! Manifests: pulling, pushing, deleting.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures::StreamExt;
 use longshore_domain::account::AccountId;
@@ -122,7 +120,8 @@ impl Services {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<PulledManifest> {
-        let (repository, head) = self.find_manifest(caller, name, reference).await?;
+        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let head = self.find_manifest(&repository, reference).await?;
         let content = match self.manifests.0.get(&head.id) {
             Some(content) => content,
             None => {
@@ -143,21 +142,16 @@ impl Services {
         Ok(PulledManifest { digest: head.digest, media_type: head.media_type, content })
     }
 
-    async fn find_manifest(
-        &self,
-        caller: &Caller,
-        name: &RepositoryName,
-        reference: &Reference,
-    ) -> Result<(Arc<Repository>, ManifestHead)> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+    async fn find_manifest(&self, repository: &Repository, reference: &Reference) -> Result<ManifestHead> {
         let head = self
             .metadata
             .look_up((repository.id, reference.clone()), |tx, (id, reference)| {
                 Box::pin(tx.find_manifest(*id, reference))
             })
             .await?;
-        let unknown = || Error::ManifestUnknown { repository: name.clone(), reference: reference.clone() };
-        Ok((repository, head.ok_or_else(unknown)?))
+        let unknown =
+            || Error::ManifestUnknown { repository: repository.name.clone(), reference: reference.clone() };
+        head.ok_or_else(unknown)
     }
 
     /// Finds a manifest for somebody who asks whether it must be pushed: it then stays at least for half a
@@ -171,7 +165,8 @@ impl Services {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestHead> {
-        let (_, head) = self.find_manifest(caller, name, reference).await?;
+        let repository = self.authorize_asking(caller, name).await?;
+        let head = self.find_manifest(&repository, reference).await?;
         let lease = self.settings.collection.lease;
         let is_short = head.lease_until < later(self.clock.now(), lease / 2);
         if is_short && self.may_push(caller, name).await? {
@@ -333,7 +328,7 @@ pub(crate) async fn remove_manifest(
     event: &NewEvent,
     review_at: jiff::Timestamp,
 ) -> Result<u64> {
-    let immutable = tx.find_immutable_tags(repository).await?;
+    let immutable = tx.find_immutable_tags(repository).await?.compile()?;
     let mut removed = 0;
     loop {
         let tags = tx.list_tags_of(head.id, PageSize::MAX).await?;
@@ -424,6 +419,8 @@ async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
     }
     tx.record_event(event).await?;
     tx.enqueue_review(Review::Manifest(id), plan.lease_until).await?;
+    // Read when the first tag moves.
+    let mut immutable = None;
     for tag in &plan.tags {
         let previous = tx.set_tag(repository.id, tag, id, &manifest.digest, event.actor_id, event.at).await?;
         // Again, now that nobody else can move the tag.
@@ -433,7 +430,12 @@ async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
         if let Some((previous, _)) = previous
             && previous != id
         {
-            tx.find_immutable_tags(repository.id).await?.check(tag)?;
+            let rules = match immutable.take() {
+                Some(rules) => rules,
+                None => tx.find_immutable_tags(repository.id).await?.compile()?,
+            };
+            rules.check(tag)?;
+            immutable = Some(rules);
             tx.enqueue_review(Review::Manifest(previous), plan.lease_until).await?;
         }
         tx.record_event(&tag_event(event, EventAction::TagPushed, tag, &manifest.digest)).await?;

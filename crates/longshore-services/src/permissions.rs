@@ -254,6 +254,24 @@ impl Services {
         access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
     }
 
+    /// Checks that the caller may ask whether something is there: for pulling, or to find out what is left to be pushed,
+    /// also where the caller may push but an organization does not let its members pull.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling.
+    pub(crate) async fn authorize_asking(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+    ) -> Result<Arc<Repository>> {
+        let access = self.access(&caller.principal, name).await?;
+        let action = match access.refused_by.is_some() && access.level.allows(Action::Push) {
+            true => Action::Push,
+            false => Action::Pull,
+        };
+        self.authorize_existing(caller, name, action).await
+    }
+
     /// Finds out whose repositories lists may show to a principal.
     ///
     /// # Errors

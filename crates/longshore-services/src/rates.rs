@@ -186,9 +186,8 @@ impl Services {
             let is_due = now >= counter.known_until || untold >= (rate.limit / TOLD_PART).max(1);
             let telling = (is_due && !counter.is_telling).then(|| {
                 counter.is_telling = true;
-                counter.told += untold;
                 counter.known_until = later(now, KNOWN_FOR);
-                (untold, counter.told, counter.others)
+                (untold, counter.told + untold, counter.others)
             });
             // The place of this request among those of the window, as far as known.
             (counter.own + counter.others, telling)
@@ -201,6 +200,7 @@ impl Services {
                     counted += others.saturating_sub(known);
                     let mut counter = counter.lock().unwrap_or_else(PoisonError::into_inner);
                     if counter.began_at == began_at {
+                        counter.told = told;
                         counter.others = others.max(counter.others);
                     }
                 }

@@ -1,6 +1,7 @@
 //! Repositories.
 
 use longshore_domain::account::AccountId;
+use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::{ImmutableTags, parse_rule};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
@@ -8,7 +9,7 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::{Action, Level};
 use longshore_domain::ports::metadata::Tx;
 use longshore_domain::repository::{
-    Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
+    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
 };
 use longshore_domain::{Error, Result};
 
@@ -58,20 +59,27 @@ async fn create(
 }
 
 impl Services {
-    /// Creates an empty repository.
+    /// Creates an empty repository with its descriptions.
     ///
     /// # Errors
-    /// `Denied` when the caller may not push there; `OrganizationUnknown` when there is no such namespace; `Exists`.
+    /// `Denied` when the caller may not push there; to the operator, `OrganizationUnknown` when there is no such
+    /// namespace; `Exists`; `Invalid` for descriptions that are too long.
     pub async fn create_repository(
         &self,
         caller: &Caller,
         name: &RepositoryName,
         visibility: Visibility,
+        descriptions: RepositoryChange,
     ) -> Result<Repository> {
+        descriptions.check()?;
         let access = self.access(&caller.principal, name).await?;
-        let namespace_id =
-            access.namespace_id.ok_or_else(|| Error::OrganizationUnknown(name.namespace_str().to_owned()))?;
+        let unknown = || Error::OrganizationUnknown(name.namespace_str().to_owned());
+        if access.namespace_id.is_none() && caller.principal == Principal::Operator {
+            return Err(unknown());
+        }
+        // Whether there is such a namespace is not told to who may not push to it.
         self.authorize(caller, name, Action::Push).await?;
+        let namespace_id = access.namespace_id.ok_or_else(unknown)?;
         let by = self.event(
             &caller.principal,
             Some(namespace_id),
@@ -79,11 +87,16 @@ impl Services {
             name.as_str(),
             [],
         );
+        let descriptions = RepositoryChange { visibility: None, ..descriptions };
         self.metadata
             .write(
-                (namespace_id, name.clone(), visibility, by),
-                |tx, (namespace_id, name, visibility, by)| {
-                    Box::pin(create(tx, *namespace_id, name, *visibility, by))
+                (namespace_id, name.clone(), visibility, descriptions, by),
+                |tx, (namespace_id, name, visibility, descriptions, by)| {
+                    Box::pin(async move {
+                        let created = create(tx, *namespace_id, name, *visibility, by).await?;
+                        tx.change_repository(created.id, descriptions).await?;
+                        Ok(created)
+                    })
                 },
             )
             .await
@@ -148,7 +161,8 @@ impl Services {
     /// `offset`, and counts all.
     ///
     /// # Errors
-    /// `Unauthenticated` when the credential has become void; `OrganizationUnknown` when there is no such namespace.
+    /// `Unauthenticated` when the credential has become void; `OrganizationUnknown` when there is no such namespace, or
+    /// nothing of it may be seen.
     pub async fn list_namespace_repositories(
         &self,
         caller: &Caller,
@@ -158,18 +172,27 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<RepositoryDetails>, u64)> {
-        let (namespace, view) = self.view_of(&caller.principal, namespace).await?;
-        let input = (namespace, view, name_part.to_owned(), order, offset, size);
+        let (id, view) = self.view_of(&caller.principal, namespace).await?;
+        let input = (id, view, name_part.to_owned(), order, offset, size);
         self.metadata
             .read(input, |tx, (namespace, view, part, order, offset, size)| {
                 Box::pin(async move {
                     let page = tx
                         .list_namespace_repositories(*namespace, *view, part, *order, *offset, *size)
                         .await?;
-                    Ok((page, tx.count_namespace_repositories(*namespace, *view, part).await?))
+                    let count = tx.count_namespace_repositories(*namespace, *view, part).await?;
+                    // A namespace of which somebody may see nothing is not there for them.
+                    if count == 0
+                        && *view == NamespaceView::Public
+                        && tx.count_namespace_repositories(*namespace, *view, "").await? == 0
+                    {
+                        return Ok(None);
+                    }
+                    Ok(Some((page, count)))
                 })
             })
-            .await
+            .await?
+            .ok_or_else(|| Error::OrganizationUnknown(namespace.to_string()))
     }
 
     /// Changes a repository's descriptions and who may see it.
@@ -261,7 +284,11 @@ impl Services {
                 .await?;
             let page = Page::from_overfull(tags, PageSize::MAX);
             after = page.items.last().map(Tag::to_string);
-            matching.extend(page.items.into_iter().filter(|tag| rule.is_match(tag.as_str())));
+            let (items, trying) = (page.items, rule.clone());
+            let found = tokio::task::spawn_blocking(move || {
+                items.into_iter().filter(|tag| trying.is_match(tag.as_str())).collect::<Vec<_>>()
+            });
+            matching.extend(found.await.map_err(Error::internal)?);
             if !page.has_more || matching.len() >= MATCHED_TAGS {
                 break;
             }

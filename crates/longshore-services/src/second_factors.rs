@@ -1,17 +1,18 @@
 //! The second factor of an account: set-up, recovery codes, removal, and checking codes.
 
 use jiff::Timestamp;
-use longshore_domain::account::Account;
+use longshore_domain::account::{Account, AccountId};
 use longshore_domain::credential::{Principal, SecretHash};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
+use longshore_domain::ports::metadata::{SecondFactor, Tx};
 use longshore_domain::second_factor::{Code, TotpSecret, generate_recovery_codes};
 use longshore_domain::{Error, Result};
 
-use crate::Services;
 use crate::accounts::get_user;
 use crate::authentication::{Caller, Grants, principal_of};
+use crate::{Services, later};
 
 /// What the owner of an account sees of its second factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,18 +80,19 @@ impl Services {
     ) -> Result<Enrolment> {
         let user = self.acting_owner(principal).await?;
         self.check_own_password(&user, password, address).await?;
-        if self.has_second_factor(user.id).await? {
-            return Err(Error::Conflict(
-                "the account has a second factor already; disable it before you set up another".into(),
-            ));
-        }
         let secret = TotpSecret::generate(&*self.entropy);
         let otpauth_url = secret.otpauth_url(&self.settings.service, &user.name)?;
-        self.metadata
+        let begun = self
+            .metadata
             .write((user.id, secret.clone(), self.clock.now()), |tx, (id, secret, now)| {
                 Box::pin(tx.put_second_factor(*id, secret, *now))
             })
             .await?;
+        if !begun {
+            return Err(Error::Conflict(
+                "the account has a second factor already; disable it before you set up another".into(),
+            ));
+        }
         Ok(Enrolment { secret, otpauth_url })
     }
 
@@ -104,23 +106,29 @@ impl Services {
         if self.has_second_factor(user.id).await? {
             return Err(Error::Conflict("the account has a second factor already".into()));
         }
-        let code = Code::parse(code)?;
-        self.check_code(&user, &code).await?;
+        let Code::OneTimePassword(code) = Code::parse(code)? else { return Err(wrong()) };
+        self.count_code(&user).await?;
         let recovery_codes = generate_recovery_codes(&*self.entropy);
         let event =
             self.event(principal, Some(user.id), EventAction::SecondFactorEnabled, user.name.as_str(), []);
-        let input = (user.id, hashes(&recovery_codes)?, event);
+        let input = (user.id, code, hashes(&recovery_codes)?, event);
         let account = self
             .metadata
-            .write(input, |tx, (id, codes, event)| {
+            .write(input, |tx, (id, code, codes, event)| {
                 Box::pin(async move {
-                    tx.confirm_second_factor(*id, event.at).await?;
+                    let factor = use_one_time_password(tx, *id, code, event.at).await?.ok_or_else(wrong)?;
+                    if !tx.confirm_second_factor(*id, &factor.secret, event.at).await? {
+                        return Err(Error::Conflict(
+                            "the second factor was set up anew or confirmed meanwhile; begin again".into(),
+                        ));
+                    }
                     tx.put_recovery_codes(*id, codes).await?;
                     tx.record_event(event).await?;
                     tx.find_account(*id).await?.ok_or_else(|| Error::internal("the account is gone"))
                 })
             })
             .await?;
+        self.forget_codes(&user).await?;
         let principal = Principal::Account(principal_of(&account, None));
         Ok(Confirmation { recovery_codes, caller: Caller { principal, grants: Grants::Everything } })
     }
@@ -221,37 +229,84 @@ impl Services {
         }
     }
 
+    /// Counts a code that is tried, whatever comes of it; a right one makes up for it.
+    ///
+    /// # Errors
+    /// `Throttled` after too many.
+    async fn count_code(&self, user: &Account) -> Result<()> {
+        let now = self.clock.now();
+        let window = self.settings.sign_in.window;
+        let limit = i64::from(self.settings.sign_in.per_account_and_address);
+        let ended = now.checked_sub(window).unwrap_or(Timestamp::MIN);
+        self.metadata
+            .write(
+                (throttled(user), now, ended, window, limit),
+                |tx, (subject, now, ended, window, limit)| {
+                    Box::pin(async move {
+                        // Counted before it is looked at, in one unit: codes that are tried at the same time all count.
+                        tx.add_sign_in_failure(subject, *now, *ended).await?;
+                        let counted = tx.find_sign_in_failures(subject).await?;
+                        match counted.filter(|counted| counted.failures > *limit) {
+                            None => Ok(()),
+                            Some(counted) => {
+                                let seconds = later(counted.began_at, *window).as_second() - now.as_second();
+                                let retry_after_seconds = u64::try_from(seconds).unwrap_or_default().max(1);
+                                Err(Error::Throttled { retry_after_seconds })
+                            }
+                        }
+                    })
+                },
+            )
+            .await
+    }
+
+    async fn forget_codes(&self, user: &Account) -> Result<()> {
+        self.metadata
+            .write(throttled(user), |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)))
+            .await
+    }
+
     /// Checks a code of a user and uses it up; wrong ones are counted over all ways to give them.
     ///
     /// # Errors
     /// `Unauthenticated`; `Throttled` after too many wrong ones.
     pub(crate) async fn check_code(&self, user: &Account, code: &Code) -> Result<()> {
-        let now = self.clock.now();
-        let subject = throttled(user);
-        let limit = self.settings.sign_in.per_account_and_address;
-        // Counted first and forgotten when it was right, so that codes tried at the same time all count.
-        self.check_subjects(vec![(subject.clone(), limit)], now).await?;
-        self.record_failures(vec![(subject.clone(), limit)], now).await?;
+        self.count_code(user).await?;
+        let input = (user.id, code.clone(), self.clock.now());
         let is_right = self
             .metadata
-            .write((user.id, code.clone(), now), |tx, (user, code, now)| {
+            .write(input, |tx, (user, code, now)| {
                 Box::pin(async move {
                     match code {
                         Code::Recovery(hash) => tx.use_recovery_code(*user, hash).await,
                         Code::OneTimePassword(code) => {
-                            let Some(factor) = tx.find_second_factor(*user).await? else { return Ok(false) };
-                            match factor.secret.matching_step(code, *now)? {
-                                Some(step) => tx.use_step(*user, step).await,
-                                None => Ok(false),
-                            }
+                            Ok(use_one_time_password(tx, *user, code, *now).await?.is_some())
                         }
                     }
                 })
             })
             .await?;
-        if !is_right {
-            return Err(Error::Unauthenticated(Unauthenticated::WrongCredential));
+        match is_right {
+            true => self.forget_codes(user).await,
+            false => Err(wrong()),
         }
-        self.metadata.write(subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject))).await
+    }
+}
+
+fn wrong() -> Error {
+    Error::Unauthenticated(Unauthenticated::WrongCredential)
+}
+
+/// Uses a one-time password up; gives the second factor that it is of, or `None` when it is wrong or was used.
+async fn use_one_time_password(
+    tx: &mut dyn Tx,
+    user: AccountId,
+    code: &str,
+    now: Timestamp,
+) -> Result<Option<SecondFactor>> {
+    let Some(factor) = tx.find_second_factor(user).await? else { return Ok(None) };
+    match factor.secret.matching_step(code, now)? {
+        Some(step) if tx.use_step(user, step).await? => Ok(Some(factor)),
+        _ => Ok(None),
     }
 }

@@ -117,8 +117,11 @@ impl Services {
             .await?;
         let account = user.ok_or_else(wrong)?;
         self.check_code(&account, &code).await?;
-        self.metadata.write(hash, |tx, hash| Box::pin(tx.delete_challenge(hash))).await?;
-        Ok(caller_of(principal_of(&account, None)))
+        // Whoever takes it first has it, also of those that came with right codes at the same time.
+        match self.metadata.write(hash, |tx, hash| Box::pin(tx.delete_challenge(hash))).await? {
+            true => Ok(caller_of(principal_of(&account, None))),
+            false => Err(wrong()),
+        }
     }
 
     /// Signs a session token that works for `ttl`, with claims that a dialect's clients look for.

@@ -73,7 +73,7 @@ impl Services {
                         repository: repository.name.clone(),
                         reference: Reference::Tag(tag.clone()),
                     };
-                    tx.find_immutable_tags(repository.id).await?.check(tag)?;
+                    tx.find_immutable_tags(repository.id).await?.compile()?.check(tag)?;
                     let (manifest, digest) = tx
                         .delete_tag(repository.id, tag, None, event.actor_id, event.at)
                         .await?

@@ -286,7 +286,8 @@ impl Services {
     /// Sets what a team of the namespace's organization may do in a repository, and gives the team.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for administering; `TeamUnknown`.
+    /// As [`Services::authorize_existing`] for administering; `Denied` for access tokens, whose grants would outlive
+    /// them; `TeamUnknown`.
     pub async fn set_team_permission(
         &self,
         caller: &Caller,
@@ -294,6 +295,9 @@ impl Services {
         team: TeamId,
         permission: TeamPermission,
     ) -> Result<Team> {
+        if caller.principal != Principal::Operator {
+            self.acting_owner(&caller.principal).await?;
+        }
         let repository = self.authorize_existing(caller, name, Action::Administer).await?;
         let data = [("permission", permission.as_str().to_owned())];
         let event = self.event(

@@ -34,11 +34,13 @@ macro_rules! migration {
 const MIGRATIONS: &[Migration] = &[
     migration!("0001_initial", works_with 1),
     migration!("0002_several_nodes", works_with 1),
-    migration!("0003_sign_in", works_with 1),
+    // Programs before it would not ask for second factors.
+    migration!("0003_sign_in", works_with 3),
     // Programs before it would not keep the counts and images that it adds.
     migration!("0004_images", works_with 4),
     migration!("0005_audit", works_with 4),
-    migration!("0006_organizations", works_with 4),
+    // Programs before it would pull what an organization does not allow.
+    migration!("0006_organizations", works_with 6),
     // Programs before it would not know what teams may do.
     migration!("0007_teams", works_with 7),
     // Programs before it would move tags that never move.

@@ -7,7 +7,7 @@ use longshore_domain::event::Event;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::AccessTokenChange;
-use longshore_domain::repository::{Repository, Visibility};
+use longshore_domain::repository::{Repository, RepositoryChange, Visibility};
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::access_tokens::WantedToken;
@@ -128,8 +128,14 @@ pub async fn run(
             Ok(done(format!("token {id} is deleted and no longer works"), &id))
         }
         Request::RepoCreate { name, visibility } => {
-            let repository =
-                services.create_repository(&Caller::operator(), &name.parse()?, visibility.parse()?).await?;
+            let repository = services
+                .create_repository(
+                    &Caller::operator(),
+                    &name.parse()?,
+                    visibility.parse()?,
+                    RepositoryChange::default(),
+                )
+                .await?;
             Ok(Outcome::said(
                 format!("repository {} is created, {visibility}", repository.name),
                 repository_json(&repository),

@@ -36,3 +36,18 @@ async fn old_events_are_forgotten_when_that_is_configured() {
         assert!(actions.contains(&"repo.blob.push"));
     }
 }
+
+#[tokio::test]
+async fn the_newest_event_of_an_account_is_kept_so_that_numbers_go_on() {
+    let registry = TestRegistry::with(|settings| settings.audit_retention = Some(DAY)).await;
+    let services = &registry.services;
+    services.fold_records().await.unwrap();
+    registry.clock.advance(DAY * 10);
+    services.fold_records().await.unwrap();
+    let bob = "bob".parse().unwrap();
+    let events = services
+        .list_account_events(&Principal::Operator, &bob, EventFilter::default(), 0, PageSize::MAX)
+        .await
+        .unwrap();
+    assert_eq!(events.len(), 1);
+}

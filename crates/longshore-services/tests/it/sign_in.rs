@@ -263,6 +263,34 @@ async fn abuse_18_codes_tried_at_the_same_time_all_count() {
 }
 
 #[tokio::test]
+async fn abuse_18_one_challenge_makes_one_session_whatever_the_codes() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let (_, codes) = enrol(&registry, "alice").await;
+    let first = challenge(services.sign_in("alice", PASSWORD, None).await.unwrap());
+    let tries = codes.iter().take(4).map(|code| services.complete_sign_in(&first, code));
+    let succeeded = futures::future::join_all(tries).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(succeeded, 1);
+}
+
+#[tokio::test]
+async fn abuse_18_guesses_over_many_challenges_at_the_same_time_are_throttled() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let (secret, _) = enrol(&registry, "alice").await;
+    let right = secret.code_at(services.now()).unwrap();
+    let guess = if right == "000000" { "000001" } else { "000000" };
+    let mut challenges = Vec::new();
+    for _ in 0..10 {
+        challenges.push(challenge(services.sign_in("alice", PASSWORD, None).await.unwrap()));
+    }
+    let guesses =
+        challenges.iter().flat_map(|secret| (0..4).map(move |_| services.complete_sign_in(secret, guess)));
+    let looked_at = futures::future::join_all(guesses).await.iter().filter(|answer| is_wrong(answer)).count();
+    assert!(looked_at <= 10, "{looked_at} guesses were looked at");
+}
+
+#[tokio::test]
 async fn recovery_codes_work_once_and_are_replaced_as_a_whole() {
     let registry = TestRegistry::new().await;
     let services = &registry.services;

@@ -154,7 +154,12 @@ impl EventRecords for SqlTx<'_> {
     async fn delete_old_events(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {
         let old = self
             .all(
-                "SELECT id FROM events WHERE at < $1 ORDER BY at, id LIMIT $2",
+                "SELECT e.id FROM events e
+                 WHERE e.at < $1 AND coalesce(
+                     (SELECT n.number FROM event_numbers n WHERE n.event_id = e.id)
+                         < (SELECT max(l.number) FROM event_numbers l WHERE l.account_id = e.account_id),
+                     e.account_id IS NULL)
+                 ORDER BY e.at, e.id LIMIT $2",
                 values![before, size.get()],
                 |row| row.int(0),
             )

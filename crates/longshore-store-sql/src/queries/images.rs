@@ -109,10 +109,12 @@ impl SqlTx<'_> {
     /// Makes the image of a manifest that was pushed, or that was restored by a push.
     pub(super) async fn put_image(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()> {
         self.execute(
-            "INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at) VALUES ($1, $2, $3, 0, $4, $4)
+            "INSERT INTO images (repository_id, digest, tags, pushed_at, pulled_at, active_at, manifest_id)
+             SELECT $1, $2, 0, $3, p.last_pulled_at, CASE WHEN p.last_pulled_at > $3 THEN p.last_pulled_at ELSE $3 END, m.id
+             FROM manifests m LEFT JOIN manifest_pulls p ON p.manifest_id = m.id WHERE m.id = $4
              ON CONFLICT (manifest_id) DO UPDATE SET pushed_at = excluded.pushed_at,
                  active_at = CASE WHEN images.active_at < excluded.active_at THEN excluded.active_at ELSE images.active_at END",
-            values![id.0, manifest.repository.0, &manifest.digest, manifest.pushed_at],
+            values![manifest.repository.0, &manifest.digest, manifest.pushed_at, id.0],
         )
         .await
         .map(|_| ())
@@ -353,7 +355,11 @@ impl ImageRecords for SqlTx<'_> {
                  SELECT tags, images, pulls FROM repository_totals WHERE repository_id = $1
                  UNION ALL SELECT tags, images, pulls FROM repository_changes WHERE repository_id = $1) AS amounts",
             values![repository.0],
-            |row| Ok(RepositoryCounts { tags: row.size(0)?, images: row.size(1)?, pulls: row.size(2)? }),
+            |row| {
+                // What programs did that did not count yet may be taken away.
+                let count = |column| row.int(column).map(|count| u64::try_from(count).unwrap_or_default());
+                Ok(RepositoryCounts { tags: count(0)?, images: count(1)?, pulls: count(2)? })
+            },
         )
         .await
     }

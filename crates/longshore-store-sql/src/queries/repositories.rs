@@ -29,7 +29,7 @@ pub(super) fn repository(row: &Row<'_>) -> Result<Repository> {
 
 fn immutable_tags(row: &Row<'_>, from: usize) -> Result<ImmutableTags> {
     let rules: Vec<String> = serde_json::from_str(&row.text(from + 1)?).map_err(Error::internal)?;
-    ImmutableTags::new(row.truth(from)?, &rules)
+    Ok(ImmutableTags::from_stored(row.truth(from)?, rules))
 }
 
 fn details(row: &Row<'_>) -> Result<RepositoryDetails> {
@@ -183,8 +183,8 @@ impl RepositoryRecords for SqlTx<'_> {
         let sql = match order {
             RepositoryOrder::Name => {
                 "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
-                     FROM repositories r JOIN repository_totals t ON t.repository_id = r.id
+                         r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
+                     FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
                      WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                          AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
                              SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
@@ -193,8 +193,8 @@ impl RepositoryRecords for SqlTx<'_> {
             }
             RepositoryOrder::NameDescending => {
                 "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
-                     FROM repositories r JOIN repository_totals t ON t.repository_id = r.id
+                         r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
+                     FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
                      WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                          AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
                              SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
@@ -270,10 +270,10 @@ impl RepositoryRecords for SqlTx<'_> {
         self.first(
             "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
                  r.has_immutable_tags, r.immutable_tag_rules,
-                 t.pulls + (SELECT CAST(coalesce(sum(c.pulls), 0) AS BIGINT) FROM repository_changes c WHERE c.repository_id = r.id),
-                 (SELECT max(n.at) FROM (SELECT t.updated_at AS at
+                 coalesce(t.pulls, 0) + (SELECT CAST(coalesce(sum(c.pulls), 0) AS BIGINT) FROM repository_changes c WHERE c.repository_id = r.id),
+                 (SELECT max(n.at) FROM (SELECT coalesce(t.updated_at, r.created_at) AS at
                      UNION ALL SELECT c.pushed_at FROM repository_changes c WHERE c.repository_id = r.id) AS n)
-             FROM repositories r JOIN repository_totals t ON t.repository_id = r.id
+             FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
              WHERE r.id = $1 AND r.deleted_at IS NULL",
             values![id.0],
             details,
@@ -302,7 +302,7 @@ impl RepositoryRecords for SqlTx<'_> {
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags> {
         let found = self
             .first(
-                "SELECT has_immutable_tags, immutable_tag_rules FROM repositories WHERE id = $1",
+                "SELECT has_immutable_tags, immutable_tag_rules FROM repositories WHERE id = $1 FOR SHARE",
                 values![id.0],
                 |row| immutable_tags(row, 0),
             )
@@ -311,7 +311,7 @@ impl RepositoryRecords for SqlTx<'_> {
     }
 
     async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()> {
-        let rules = serde_json::to_string(&tags.rules()).map_err(Error::internal)?;
+        let rules = serde_json::to_string(tags.rules()).map_err(Error::internal)?;
         self.execute(
             "UPDATE repositories SET has_immutable_tags = $1, immutable_tag_rules = $2 WHERE id = $3",
             values![tags.is_enabled(), rules, id.0],

@@ -42,22 +42,38 @@ impl SecondFactorRecords for SqlTx<'_> {
         .await
     }
 
-    async fn put_second_factor(&mut self, user: AccountId, secret: &TotpSecret, at: Timestamp) -> Result<()> {
-        self.execute(
-            "INSERT INTO second_factors (user_id, secret, used_step, created_at) VALUES ($1, $2, 0, $3)
-             ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret, used_step = 0, created_at = excluded.created_at
-             WHERE second_factors.confirmed_at IS NULL",
-            values![user.0, secret.as_stored(), at],
-        )
-        .await
-        .map(|_| ())
+    async fn put_second_factor(
+        &mut self,
+        user: AccountId,
+        secret: &TotpSecret,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let begun = self
+            .execute(
+                "INSERT INTO second_factors (user_id, secret, used_step, created_at) VALUES ($1, $2, 0, $3)
+                 ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret, used_step = 0, created_at = excluded.created_at
+                 WHERE second_factors.confirmed_at IS NULL",
+                values![user.0, secret.as_stored(), at],
+            )
+            .await?;
+        Ok(begun > 0)
     }
 
-    async fn confirm_second_factor(&mut self, user: AccountId, at: Timestamp) -> Result<()> {
-        self.execute("UPDATE second_factors SET confirmed_at = $1 WHERE user_id = $2", values![at, user.0])
+    async fn confirm_second_factor(
+        &mut self,
+        user: AccountId,
+        secret: &TotpSecret,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let confirmed = self
+            .execute(
+                "UPDATE second_factors SET confirmed_at = $1 WHERE user_id = $2 AND secret = $3 AND confirmed_at IS NULL",
+                values![at, user.0, secret.as_stored()],
+            )
             .await?;
         self.delete_refresh_tokens(user).await?;
-        self.advance_credential_epoch(user).await
+        self.advance_credential_epoch(user).await?;
+        Ok(confirmed > 0)
     }
 
     async fn delete_second_factor(&mut self, user: AccountId) -> Result<bool> {
@@ -129,10 +145,11 @@ impl SecondFactorRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
-    async fn delete_challenge(&mut self, secret: &SecretHash) -> Result<()> {
-        self.execute("DELETE FROM sign_in_challenges WHERE secret_hash = $1", values![secret.0.as_slice()])
-            .await
-            .map(|_| ())
+    async fn delete_challenge(&mut self, secret: &SecretHash) -> Result<bool> {
+        let deleted = self
+            .execute("DELETE FROM sign_in_challenges WHERE secret_hash = $1", values![secret.0.as_slice()])
+            .await?;
+        Ok(deleted > 0)
     }
 
     async fn delete_expired_challenges(&mut self, now: Timestamp, size: PageSize) -> Result<u64> {

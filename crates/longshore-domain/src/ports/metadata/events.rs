@@ -38,7 +38,8 @@ pub trait EventRecords {
         after: i64,
         size: PageSize,
     ) -> Result<Vec<Event>>;
-    /// Forgets events before a time, oldest first, at most `size`; returns how many.
+    /// Forgets events before a time, oldest first, at most `size`; returns how many. The newest one of each account stays,
+    /// so that numbers go on from it.
     async fn delete_old_events(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
     /// Numbers events without gaps per account, at most `size`; returns how many.
     async fn number_events(&mut self, size: PageSize) -> Result<u64>;

@@ -69,7 +69,7 @@ pub trait RepositoryRecords {
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>>;
     /// Changes a repository's descriptions and who may see it.
     async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()>;
-    /// Tells which tags of a repository never move.
+    /// Tells which tags of a repository never move, and keeps others from changing that.
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags>;
     /// Decides which tags of a repository never move.
     async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()>;

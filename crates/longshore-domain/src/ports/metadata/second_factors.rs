@@ -40,10 +40,21 @@ pub struct SignInChallenge {
 pub trait SecondFactorRecords {
     /// Finds a user's second factor, confirmed or not.
     async fn find_second_factor(&mut self, user: AccountId) -> Result<Option<SecondFactor>>;
-    /// Begins the set-up of a second factor, in the place of one that was begun before.
-    async fn put_second_factor(&mut self, user: AccountId, secret: &TotpSecret, at: Timestamp) -> Result<()>;
-    /// Ends the set-up: from now on it is asked for, and what was signed in without it is void.
-    async fn confirm_second_factor(&mut self, user: AccountId, at: Timestamp) -> Result<()>;
+    /// Begins the set-up of a second factor, in the place of one that was begun before; false when there is a confirmed one.
+    async fn put_second_factor(
+        &mut self,
+        user: AccountId,
+        secret: &TotpSecret,
+        at: Timestamp,
+    ) -> Result<bool>;
+    /// Ends the set-up: from now on it is asked for, and what was signed in without it is void. False when the user has
+    /// another secret by now, or one that is confirmed.
+    async fn confirm_second_factor(
+        &mut self,
+        user: AccountId,
+        secret: &TotpSecret,
+        at: Timestamp,
+    ) -> Result<bool>;
     /// Deletes a user's second factor and recovery codes; false when there was none.
     async fn delete_second_factor(&mut self, user: AccountId) -> Result<bool>;
     /// Remembers that the code of a time step was used; false when it, or a later one, was used before.
@@ -58,8 +69,8 @@ pub trait SecondFactorRecords {
     async fn hold_challenge(&mut self, secret: &SecretHash) -> Result<Option<SignInChallenge>>;
     /// Counts a wrong code.
     async fn add_challenge_failure(&mut self, secret: &SecretHash) -> Result<()>;
-    /// Forgets a sign-in that waits.
-    async fn delete_challenge(&mut self, secret: &SecretHash) -> Result<()>;
+    /// Forgets a sign-in that waits; false when it was gone.
+    async fn delete_challenge(&mut self, secret: &SecretHash) -> Result<bool>;
     /// Forgets sign-ins that waited in vain, at most `size`; returns how many.
     async fn delete_expired_challenges(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
 }

@@ -30,6 +30,15 @@ fn requests_are_limited_per_account_and_told_in_headers() {
     assert!((1..=60).contains(&number(&refused, "retry-after")));
     server.get("/v2/user", &bob).expect(200);
     server.get("/v2/", &user("alice")).expect(200);
+    // A session that is void takes nothing from its account.
+    let server = Server::with(&["--set", "limits.requests_per_account=5"]);
+    let old = sign_in(&server, "alice");
+    server.admin_with_input(&["user", "password", "alice", "--password-stdin"], "another long password");
+    for _ in 0..10 {
+        server.get("/v2/user", &old).expect(401);
+    }
+    let new = super::session(&server, "alice", "another long password");
+    server.get("/v2/user", &new).expect(200);
 }
 
 #[test]

@@ -85,6 +85,15 @@ fn restricted_members_pull_what_is_allowed_and_are_told_why_not() {
     send(&server, "PUT", SETTINGS, &alice, &restricted(true, false, false)).expect(200);
     server.send("POST", &format!("{mount}vendor/tool"), &user("bob"), &[], b"").expect(202);
     server.send("POST", &format!("{mount}acme/app"), &user("bob"), &[], b"").expect(201);
+    // Clients ask what is there before they push.
+    let asked = server.token(&user("bob"), &["repository:bob/toy:pull,push"]);
+    for who in [user("bob"), asked] {
+        for path in [format!("/v2/bob/toy/blobs/{digest}"), "/v2/bob/toy/manifests/v1".to_owned()] {
+            assert_eq!(server.send("HEAD", &path, &who, &[], b"").status, 200, "{path}");
+            assert_eq!(server.get(&path, &who).status, 403, "{path}");
+        }
+    }
+    assert_eq!(server.send("HEAD", "/v2/vendor/tool/manifests/v1", &user("bob"), &[], b"").status, 403);
     // A smaller plan does not have it.
     server.admin(&["org", "set-plan", "acme", "team"]);
     assert_eq!(pulls("bob"), [true; 4]);

@@ -97,8 +97,7 @@ fn sample(route: &Route, uuid: &str, alice: &str) -> Option<Sample> {
         "create_repository" | "create_repository_legacy" | "create_namespace_repository_legacy" => {
             of_alice(json!({ "namespace": "alice", "name": "new" }), 403)
         }
-        // The namespace is known, what is in it is not; see below.
-        "list_namespace_repositories" | "list_namespace_repositories_legacy" => of_alice(Value::Null, 200),
+        "list_namespace_repositories" | "list_namespace_repositories_legacy" => of_alice(Value::Null, 404),
         // Each image is answered as not found.
         "post_namespaces_delete_images" => of_alice(
             json!({ "active_from": "2099-01-01T00:00:00Z", "manifests": [{ "repository": "secret", "digest": digest }] }),
@@ -138,10 +137,7 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
         let ask = |who: &str| send(&server, route.method.as_str(), &sample.path, who, &sample.body).status;
         for nobody in ["", "Bearer x", "Bearer a.b.c", &forged] {
             // What is public is for everybody; the rest is not there for whoever has not signed in.
-            let expected = match route.needs {
-                Needs::Nobody if nobody.is_empty() => sample.foreign.unwrap_or(404),
-                _ => 401,
-            };
+            let expected = if route.needs == Needs::Nobody && nobody.is_empty() { 404 } else { 401 };
             assert_eq!(ask(nobody), expected, "{} as {nobody:?}", route.operation);
         }
         if changes(route) && route.needs == Needs::Account {
@@ -164,10 +160,6 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
         if let Some(foreign) = sample.foreign {
             assert_eq!(ask(&bob), foreign, "{} as bob", route.operation);
         }
-    }
-    for who in ["", &bob] {
-        let listed = server.get("/v2/namespaces/alice/repositories", who).expect(200).json();
-        assert_eq!((&listed["count"], &listed["results"]), (&json!(0), &json!([])));
     }
     // Nothing was changed by all that.
     let dev = server.get("/v2/orgs/acme/groups", &alice).expect(200).json();

@@ -57,11 +57,17 @@ fn a_repository_is_created_shown_changed_and_deleted() {
         send(&server, "POST", ALICE, &alice, &bad).expect(400);
     }
     server.get(&format!("{ALICE}/new"), &alice).expect(404);
+    // What a token that may write creates has its description at once.
+    let token = super::access_token(&server, &alice, "repo:write");
+    let writer = super::session(&server, "alice", token["token"].as_str().unwrap());
+    let described = json!({ "name": "described", "description": "By a token" });
+    let described = send(&server, "POST", ALICE, &writer, &described).expect(201).json();
+    assert_eq!(described["description"], "By a token");
     send(&server, "POST", "/v2/repositories/", &alice, &json!({ "name": "old", "namespace": "acme" }))
         .expect(201);
     send(&server, "POST", "/v2/repositories/", &alice, &json!({ "name": "old" })).expect(400);
     send(&server, "POST", "/v2/repositories/bob/", &alice, &json!({ "name": "mine" })).expect(403);
-    send(&server, "POST", "/v2/repositories/nobody/", &alice, &json!({ "name": "mine" })).expect(404);
+    send(&server, "POST", "/v2/repositories/nobody/", &alice, &json!({ "name": "mine" })).expect(403);
 }
 
 #[test]
@@ -99,6 +105,10 @@ fn namespaces_list_what_may_be_seen() {
     assert_eq!(names(&alice, "ordering=-name"), ["zoo", "tool", "app"]);
     assert_eq!(names(&alice, "name=OO"), ["tool", "zoo"]);
     assert_eq!(names(&alice, "name=%25"), [""; 0], "a per cent sign is no wildcard");
+    server.get("/v2/namespaces/acme/repositories?name=app%00x", &alice).expect(400);
+    for hidden in ["alice", "nobody"] {
+        server.get(&format!("/v2/namespaces/{hidden}/repositories"), "").expect(404);
+    }
     assert_eq!(names(&alice, "name=acme"), [""; 0], "the namespace is not part of the name");
     for order in ["last_updated", "-last_updated", "pull_count", "-pull_count"] {
         assert_eq!(names(&alice, &format!("ordering={order}")).len(), 3);
@@ -154,6 +164,7 @@ fn abuse_14_immutable_tags_cannot_be_moved_or_deleted() {
         json!({ "immutable_tags": true }),
         json!({ "immutable_tags": true, "immutable_tags_rules": ["("] }),
         json!({ "immutable_tags": true, "immutable_tags_rules": [""] }),
+        json!({ "immutable_tags": true, "immutable_tags_rules": ["(?:[a-z]{400}){400}"] }),
         json!({ "immutable_tags": true, "immutable_tags_rules": vec!["x"; 21] }),
     ] {
         send(&server, "PATCH", &settings, &alice, &bad).expect(400);
