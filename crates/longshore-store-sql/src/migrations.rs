@@ -67,9 +67,14 @@ struct Pending {
     works_with: i64,
 }
 
+/// Gives the number of the newest schema that this program knows.
+pub(crate) fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// Compares what a database has with what this program knows.
 fn plan(applied: &[Applied], sql: fn(&Migration) -> &'static str) -> Result<Vec<Pending>> {
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = newest();
     if let Some(step) = applied.iter().find(|step| step.number > known && step.works_with > known) {
         return Err(Error::Conflict(format!(
             "the database has schema {}, this version of longshore works with schemas up to {known}; start the newer version that wrote it",

@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -88,6 +88,8 @@ struct Shared {
     /// Longest that a whole unit of work may take.
     unit_timeout: Duration,
     retries: AtomicU64,
+    /// A newer version has migrated the database in a way that this one does not work with.
+    is_outdated: AtomicBool,
 }
 
 impl PostgresMetadata {
@@ -106,9 +108,15 @@ impl PostgresMetadata {
         }
         // Of its own, so that it does not queue behind requests when these have all connections.
         let watching = self::pool(&PostgresOptions { connections: 1, ..options.clone() })?;
-        let epoch = Epoch::new(read_epoch(&watching).await?);
+        let epoch = Epoch::new(read_state(&watching).await?.epoch);
         let unit_timeout = options.statement_timeout * 2;
-        let shared = Arc::new(Shared { pool, epoch, unit_timeout, retries: AtomicU64::new(0) });
+        let shared = Arc::new(Shared {
+            pool,
+            epoch,
+            unit_timeout,
+            retries: AtomicU64::new(0),
+            is_outdated: AtomicBool::new(false),
+        });
         let stop = CancellationToken::new();
         tokio::spawn(watch_epoch(Arc::clone(&shared), watching, stop.clone()));
         Ok(Self { shared, stop })
@@ -158,11 +166,20 @@ impl Epoch {
     }
 }
 
-async fn read_epoch(pool: &Pool) -> Result<u64> {
+/// What a node watches.
+struct State {
+    epoch: u64,
+    /// The oldest schema whose program works with the database.
+    works_with: i64,
+}
+
+async fn read_state(pool: &Pool) -> Result<State> {
     let client = connection(pool).await?;
-    let row = client.query_one("SELECT epoch FROM authority", &[]).await.map_err(driver_error)?;
+    let sql = "SELECT epoch, (SELECT coalesce(max(works_with), 0) FROM migrations) FROM authority";
+    let row = client.query_one(sql, &[]).await.map_err(driver_error)?;
     let epoch: i64 = row.try_get(0).map_err(driver_error)?;
-    u64::try_from(epoch).map_err(Error::internal)
+    let works_with = row.try_get(1).map_err(driver_error)?;
+    Ok(State { epoch: u64::try_from(epoch).map_err(Error::internal)?, works_with })
 }
 
 async fn watch_epoch(shared: Arc<Shared>, pool: Pool, stop: CancellationToken) {
@@ -173,8 +190,14 @@ async fn watch_epoch(shared: Arc<Shared>, pool: Pool, stop: CancellationToken) {
             () = tokio::time::sleep(EPOCH_INTERVAL) => {}
         }
         let began_at = shared.epoch.clock();
-        match tokio::time::timeout(EPOCH_STALE, read_epoch(&pool)).await {
-            Ok(Ok(epoch)) => {
+        match tokio::time::timeout(EPOCH_STALE, read_state(&pool)).await {
+            Ok(Ok(State { epoch, works_with })) => {
+                let is_outdated = works_with > crate::migrations::newest();
+                if is_outdated && !shared.is_outdated.swap(true, Ordering::AcqRel) {
+                    tracing::error!(
+                        "a newer version has migrated the database in a way that this one does not work with; start this node with that version"
+                    );
+                }
                 shared.epoch.advance(epoch);
                 shared.epoch.read_at.store(began_at, Ordering::Release);
                 failing = false;
@@ -343,7 +366,16 @@ impl Attempt {
 }
 
 impl Shared {
+    /// Fails when this version must not work with the database any more.
+    fn check_version(&self) -> Result<()> {
+        match self.is_outdated.load(Ordering::Acquire) {
+            true => Err(Error::Unavailable("the database belongs to a newer version of longshore".into())),
+            false => Ok(()),
+        }
+    }
+
     async fn run(&self, mode: Mode, work: &Work) -> Answer {
+        self.check_version()?;
         let began_at = Instant::now();
         let mut number = 1;
         loop {
@@ -528,6 +560,7 @@ impl Metadata for PostgresMetadata {
     }
 
     async fn check(&self) -> Result<()> {
+        self.shared.check_version()?;
         // A standby or a full disk refuses this; the row is not changed.
         let check = async {
             let client = connection(&self.shared.pool).await?;

@@ -192,3 +192,62 @@ fn a_file_that_is_no_database_is_refused_with_its_reason() {
     let Err(Error::Internal(cause)) = open(&folder) else { panic!("it was opened") };
     assert!(cause.to_string().contains("damaged"), "{cause}");
 }
+
+/// A database of the schema of several nodes, with content, is brought to the newest one.
+#[tokio::test]
+async fn images_and_counts_are_made_from_what_an_older_database_has() {
+    let folder = tempfile::tempdir().unwrap();
+    open(&folder).unwrap().close().await;
+    let path = folder.path().join("longshore.db");
+    let newest = Connection::open(&path).unwrap();
+    // The two oldest steps alone, with the checksums that this version knows.
+    let older = Connection::open(folder.path().join("older.db")).unwrap();
+    older.execute_batch(include_str!("../../migrations/sqlite/0001_initial.sql")).unwrap();
+    older.execute_batch(include_str!("../../migrations/sqlite/0002_several_nodes.sql")).unwrap();
+    let steps: String = newest
+        .query_row("SELECT sql FROM sqlite_master WHERE name = 'migrations'", [], |row| row.get(0))
+        .unwrap();
+    older.execute_batch(&steps).unwrap();
+    let mut known = newest
+        .prepare("SELECT number, name, checksum, works_with FROM migrations WHERE number <= 2")
+        .unwrap();
+    let rows: Vec<(i64, String, String, i64)> = known
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    for (number, name, checksum, works_with) in rows {
+        let values = rusqlite::params![number, name, checksum, works_with];
+        older
+            .execute(
+                "INSERT INTO migrations (number, name, checksum, works_with) VALUES (?1, ?2, ?3, ?4)",
+                values,
+            )
+            .unwrap();
+    }
+    let content = "
+        INSERT INTO accounts (id, uuid, kind, name, created_at) VALUES (1, x'01', 'user', 'alice', 1);
+        INSERT INTO repositories (id, namespace_id, name, visibility, created_at) VALUES (7, 1, 'alice/app', 'private', 5);
+        INSERT INTO manifests (id, repository_id, digest, media_type, kind, size_bytes, total_size_bytes, pushed_at,
+            lease_until, annotations, content, deleted_at) VALUES
+            (1, 7, 'sha256:a', 't', 'image', 1, 1, 10, 0, '{}', x'00', NULL), (2, 7, 'sha256:b', 't', 'image', 1, 1, 20, 0, '{}', x'00', NULL),
+            (3, 7, 'sha256:c', 't', 'image', 1, 1, 30, 0, '{}', x'00', 99);
+        INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at) VALUES (1, 4, 50), (2, 3, 15);
+        INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at) VALUES (7, 'v1', 1, 1, 1), (7, 'v2', 1, 1, 1);
+        INSERT INTO events (account_id, actor_name, action, subject, data, at) VALUES (1, 'alice', 'repo.change_visibility', 'alice/app', '{}', 1);";
+    older.execute_batch(content).unwrap();
+    drop(known);
+    drop((newest, older));
+    std::fs::rename(folder.path().join("older.db"), &path).unwrap();
+    for rest in ["longshore.db-wal", "longshore.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(rest));
+    }
+    open(&folder).unwrap().close().await;
+    let migrated = Connection::open(&path).unwrap();
+    let text = |sql: &str| migrated.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    let images = "SELECT group_concat(manifest_id || ' ' || tags || ' ' || is_tagged || ' ' || active_at, ', ') FROM images";
+    assert_eq!(text(images), "1 2 1 50, 2 0 0 20");
+    let totals = "SELECT tags || ' ' || images || ' ' || pulls || ' ' || namespace_id || ' ' || updated_at FROM repository_totals";
+    assert_eq!(text(totals), "2 2 7 1 5");
+    assert_eq!(text("SELECT action || ' ' || short_subject FROM events"), "repo.change_privacy app");
+}

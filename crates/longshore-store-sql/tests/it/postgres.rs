@@ -308,6 +308,17 @@ async fn nodes_of_an_old_and_a_new_version_work_side_by_side_if_the_new_one_says
     // And in one that it does not work with.
     client.batch_execute("UPDATE migrations SET works_with = 9999 WHERE number = 9999").await.unwrap();
     assert!(matches!(database.open().await, Err(Error::Conflict(_))));
+    // Nodes that run already see it too, and stop serving before they do harm.
+    let began_at = std::time::Instant::now();
+    loop {
+        match running.write((), |tx, ()| Box::pin(tx.put_setting("a", "2"))).await {
+            Err(Error::Unavailable(_)) => break,
+            Err(error) => panic!("{error}"),
+            Ok(()) => assert!(began_at.elapsed() < std::time::Duration::from_secs(30), "it goes on writing"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(matches!(running.check().await, Err(Error::Unavailable(_))));
 }
 
 #[tokio::test]
