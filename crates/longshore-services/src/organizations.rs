@@ -90,7 +90,7 @@ impl Services {
     /// an access token.
     ///
     /// # Errors
-    /// `Unauthenticated`; `OrganizationUnknown` when there is none or it may not be known; `Denied` for a lower role and
+    /// `Unauthenticated`; `OrganizationUnknown` when there is none, or it is disabled or may not be known; `Denied` for a lower role and
     /// for access tokens.
     pub(crate) async fn authorize_organization(
         &self,
@@ -115,7 +115,8 @@ impl Services {
                 })
             })
             .await?;
-        if role.is_none() && !own.is_administrator {
+        let is_there = role.is_some() && organization.is_active;
+        if !is_there && !own.is_administrator {
             return Err(Error::OrganizationUnknown(name.to_string()));
         }
         self.acting_owner(principal).await?;

@@ -51,6 +51,10 @@ fn members_are_listed_exported_and_get_roles() {
         (&json!("acme"), &json!("Owner"))
     );
     assert_eq!(server.get("/v2/orgs/acme", &alice).expect(200).json()["orgname"], "acme");
+    server.admin(&["org", "disable", "acme"]);
+    server.get("/v2/orgs/acme", &alice).expect(404);
+    send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "late" })).expect(404);
+    server.admin(&["org", "enable", "acme"]);
     assert_eq!(server.get("/v2/user/orgs", &sign_in(&server, "bob")).expect(200).json()["count"], 0);
 }
 
