@@ -113,7 +113,8 @@ impl Context {
             .filter(|value| !value.is_empty())
     }
 
-    fn number(&self, name: &'static str, default: u64, limit: u64) -> Result<u64> {
+    /// Gives a number of the query.
+    pub(crate) fn number(&self, name: &'static str, default: u64, limit: u64) -> Result<u64> {
         let Some(text) = self.query(name) else { return Ok(default) };
         match text.parse::<u64>() {
             Ok(number) if (1..=limit).contains(&number) => Ok(number),

@@ -20,6 +20,7 @@ mod org_settings;
 mod orgs;
 mod repositories;
 pub mod routes;
+mod search;
 mod second_factor;
 mod tags;
 mod users;
@@ -55,7 +56,8 @@ const SEGMENTS: &[&str] = &[
 ];
 
 /// Beginnings of other paths that are this dialect's.
-const OTHER_PATHS: &[&str] = &["/api/billing/", "/v1/repositories/"];
+const OTHER_PATHS: &[&str] =
+    &["/api/billing/", "/api/search/", "/v1/_ping", "/v1/repositories/", "/v1/search"];
 
 /// Tells whether a path is one of this dialect.
 pub fn owns(path: &str) -> bool {

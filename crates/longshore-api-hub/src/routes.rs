@@ -14,7 +14,7 @@ use crate::openapi::Describe;
 use crate::wire::Page;
 use crate::{
     access_tokens, audit_logs, authentication, former, groups, images, org_settings, orgs, repositories,
-    second_factor, tags, users,
+    search, second_factor, tags, users,
 };
 
 /// What takes an operation.
@@ -355,6 +355,29 @@ pub const ROUTES: &[Route] = &[
         "Sets what a group may do in a repository.",
         |d| d.takes::<groups::PermissionRequest>().gives::<groups::PermissionDocument>(200, "The permission."),
         groups::create_repository_group),
+    route!(GET "/v2/search/repositories" search_repositories in "search", Nobody, Plain,
+        "Searches repositories by the beginning of a word of their names.",
+        |d| d.page().query("query", "string", "What the word begins with.")
+            .gives::<Page<search::RepositoryResult>>(200, "A page."),
+        search::search_repositories),
+    route!(GET "/api/search/v4" search_catalog in "search", Nobody, Plain,
+        "Searches repositories, for hub-mcp.",
+        |d| d.query("query", "string", "What a word of the name begins with.")
+            .query("from", "integer", "How many results to leave out.")
+            .query("size", "integer", "How many results, at most 100.")
+            .gives::<search::CatalogDocument>(200, "The results."),
+        search::search_catalog),
+    route!(GET "/v1/search" search_classic in "search", Nobody, Plain,
+        "Searches repositories, for `docker search`.",
+        |d| d.query("q", "string", "What a word of the name begins with.")
+            .query("n", "integer", "How many results, at most 100.")
+            .query("page", "integer", "Number of the page, from 1.")
+            .gives::<search::ClassicDocument>(200, "The results."),
+        search::search_classic),
+    route!(GET "/v1/_ping" ping_v1 in "search", Nothing, Plain,
+        "Answers `docker search`, which asks this first.",
+        |d| d.gives::<search::PingDocument>(200, "It is there."),
+        search::ping),
     route!(GET "/v1/repositories/{name}/images" get_v1_images in "former", Nothing, Plain,
         "Gone.",
         |d| d.gives::<former::GoneDocument>(410, "Where to go instead."),

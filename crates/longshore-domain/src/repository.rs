@@ -1,5 +1,6 @@
 //! Repositories.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -98,6 +99,20 @@ impl RepositoryChange {
         }
         Ok(())
     }
+}
+
+/// Most words that a repository is found by.
+const WORDS_LIMIT: usize = 32;
+
+/// Gives the words that a repository is found by: its namespace, the rest of its name, and the parts of that.
+pub fn words(name: &RepositoryName) -> BTreeSet<String> {
+    let parts = name.rest().split(['/', '.', '_', '-']).filter(|part| !part.is_empty());
+    [name.namespace_str(), name.rest()]
+        .into_iter()
+        .chain(parts)
+        .take(WORDS_LIMIT)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// How a list of repositories is sorted.

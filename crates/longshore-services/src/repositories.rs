@@ -7,7 +7,7 @@ use longshore_domain::immutability::{ImmutableTags, parse_rule};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::{Action, Level};
-use longshore_domain::ports::metadata::Tx;
+use longshore_domain::ports::metadata::{Tx, Viewer};
 use longshore_domain::repository::{
     NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
 };
@@ -16,6 +16,8 @@ use longshore_domain::{Error, Result};
 use crate::Services;
 use crate::authentication::Caller;
 
+/// Longest text that is searched for.
+const SEARCH_LIMIT_BYTES: usize = 255;
 /// Pages of tags that a rule is tried on, and tags that it may find.
 const MATCHED_PAGES: usize = 10;
 const MATCHED_TAGS: usize = 100;
@@ -124,7 +126,7 @@ impl Services {
             return Err(Error::Unauthenticated(longshore_domain::error::Unauthenticated::InsufficientScope));
         }
         let viewer = self.viewer(&caller.principal).await?;
-        if viewer == longshore_domain::ports::metadata::Viewer::Public
+        if viewer == Viewer::Public
             && !self.settings.anonymous_pull
             && caller.principal.account_id().is_none()
         {
@@ -193,6 +195,44 @@ impl Services {
             })
             .await?
             .ok_or_else(|| Error::OrganizationUnknown(namespace.to_string()))
+    }
+
+    /// Searches the repositories that the caller may see by the beginning of a word of their names, leaving out the first
+    /// `offset`, and counts them up to ten thousand.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void; `Invalid` for a text that is too long.
+    pub async fn search_repositories(
+        &self,
+        caller: &Caller,
+        text: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<RepositoryDetails>, u64)> {
+        let viewer = self.viewer(&caller.principal).await?;
+        let text = text.trim().to_lowercase();
+        if text.len() > SEARCH_LIMIT_BYTES {
+            return Err(Error::Invalid {
+                field: "query",
+                reason: format!("may have at most {SEARCH_LIMIT_BYTES} bytes"),
+            });
+        }
+        // `docker search` finds nothing for nothing.
+        if text.is_empty() || (viewer == Viewer::Public && !self.settings.anonymous_pull) {
+            return Ok((Vec::new(), 0));
+        }
+        // A full name is found by what follows its namespace.
+        let text = text.strip_prefix("library/").unwrap_or(&text).to_owned();
+        self.metadata
+            .read((viewer, text, offset, size), |tx, (viewer, text, offset, size)| {
+                Box::pin(async move {
+                    let mut found = tx.search_repositories(*viewer, text, *offset, *size).await?;
+                    let mut seen = std::collections::HashSet::new();
+                    found.retain(|details| seen.insert(details.repository.id));
+                    Ok((found, tx.count_search(*viewer, text).await?))
+                })
+            })
+            .await
     }
 
     /// Changes a repository's descriptions and who may see it.

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
     // Programs before it would move tags that never move.
     migration!("0008_repositories", works_with 8),
     migration!("0009_rates", works_with 8),
+    migration!("0010_search", works_with 8),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -22,6 +22,11 @@ fn overfull(size: PageSize) -> u32 {
     size.get() + 1
 }
 
+/// Gives the first text behind all that begin with a prefix. Names are ASCII; this is behind it.
+fn end_of(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
+}
+
 /// Most times that a row may come and go between two statements before a unit of work gives up.
 const COLLISIONS: u32 = 5;
 

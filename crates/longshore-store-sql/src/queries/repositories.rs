@@ -10,12 +10,13 @@ use longshore_domain::ports::metadata::{
     AccountRecords, CollectionRecords, RepositoryRecords, Review, Viewer,
 };
 use longshore_domain::repository::{
-    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility,
+    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder,
+    Visibility, words,
 };
 use longshore_domain::{Error, Result};
 
-use super::overfull;
-use crate::tx::{Row, SqlTx, values};
+use super::{end_of, overfull};
+use crate::tx::{Row, SqlTx, row, values};
 
 pub(super) fn repository(row: &Row<'_>) -> Result<Repository> {
     Ok(Repository {
@@ -54,6 +55,15 @@ fn pattern(part: &str) -> String {
     }
     pattern.push('%');
     pattern
+}
+
+/// Gives whether all is found, and for whom, besides what is public.
+fn searcher(viewer: Viewer) -> (bool, i64) {
+    match viewer {
+        Viewer::All => (true, 0),
+        Viewer::Account(account) => (false, account.0),
+        Viewer::Public => (false, 0),
+    }
 }
 
 /// Gives whether all is seen, and whose teams' repositories are, besides what is public.
@@ -110,6 +120,9 @@ impl RepositoryRecords for SqlTx<'_> {
             values![created.id.0, namespace.0, at],
         )
         .await?;
+        let rows: Vec<_> = words(name).into_iter().map(|word| row![word, created.id.0]).collect();
+        self.execute_each("INSERT INTO repository_words (word, repository_id) VALUES ($1, $2)", &rows)
+            .await?;
         Ok(created)
     }
 
@@ -261,6 +274,54 @@ impl RepositoryRecords for SqlTx<'_> {
                      SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
                      WHERE m.user_id = $4))",
             values![namespace.0, pattern(name_part), sees_all, of_teams],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn search_repositories(
+        &mut self,
+        viewer: Viewer,
+        beginning: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<RepositoryDetails>> {
+        let (sees_all, account) = searcher(viewer);
+        self.all(
+            "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                 r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
+             FROM repository_words w JOIN repositories r ON r.id = w.repository_id
+                 LEFT JOIN repository_totals t ON t.repository_id = r.id
+             WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL
+                 AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.namespace_id = $4 OR r.namespace_id IN (
+                         SELECT m.organization_id FROM organization_members m
+                             LEFT JOIN organization_settings s ON s.organization_id = m.organization_id
+                         WHERE m.user_id = $4 AND (m.role <> 'member' OR coalesce(s.members_pull, 1) = 1))
+                     OR r.id IN (
+                         SELECT p.repository_id FROM team_members e JOIN team_permissions p ON p.team_id = e.team_id
+                         WHERE e.user_id = $4))
+             ORDER BY w.word, w.repository_id LIMIT $5 OFFSET $6",
+            values![beginning, end_of(beginning), sees_all, account, size.get(), offset],
+            details,
+        )
+        .await
+    }
+
+    async fn count_search(&mut self, viewer: Viewer, beginning: &str) -> Result<u64> {
+        let (sees_all, account) = searcher(viewer);
+        self.one(
+            "SELECT count(*) FROM (
+                 SELECT 1 FROM repository_words w JOIN repositories r ON r.id = w.repository_id
+                 WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL
+                     AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.namespace_id = $4 OR r.namespace_id IN (
+                         SELECT m.organization_id FROM organization_members m
+                             LEFT JOIN organization_settings s ON s.organization_id = m.organization_id
+                         WHERE m.user_id = $4 AND (m.role <> 'member' OR coalesce(s.members_pull, 1) = 1))
+                     OR r.id IN (
+                         SELECT p.repository_id FROM team_members e JOIN team_permissions p ON p.team_id = e.team_id
+                         WHERE e.user_id = $4))
+                 ORDER BY w.word, w.repository_id LIMIT 10000) AS found",
+            values![beginning, end_of(beginning), sees_all, account],
             |row| row.size(0),
         )
         .await

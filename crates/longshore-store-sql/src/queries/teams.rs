@@ -12,6 +12,7 @@ use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
 use super::accounts::account;
+use super::end_of;
 use crate::tx::{Row, SqlTx, values};
 
 /// Teams that a list shows of each member.
@@ -25,11 +26,6 @@ fn team(row: &Row<'_>) -> Result<Team> {
         description: row.text(3)?,
         member_count: row.size(4)?,
     })
-}
-
-/// Gives the first text behind all that begin with a prefix. Names are ASCII; this is behind it.
-fn end_of(prefix: &str) -> String {
-    format!("{prefix}\u{10ffff}")
 }
 
 #[async_trait]

@@ -68,6 +68,7 @@ INSERT INTO sign_in_challenges (secret_hash, user_id, credential_epoch, failures
 INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
     SELECT n, n % 10000 + 1, 'account' || (n % 10000 + 1) || '/r' || n, CASE WHEN n % 3 = 0 THEN 'public' ELSE 'private' END, 1
     FROM numbers WHERE n <= 20000;
+INSERT INTO repository_words (word, repository_id) SELECT 'account' || n, n FROM numbers WHERE n <= 20000;
 INSERT INTO teams (id, uuid, organization_id, name, description, created_at)
     SELECT n, CAST('team-' || n AS BYTES), n % 5000 * 2 + 1, 'team' || n, '', 1 FROM numbers WHERE n <= 20000;
 INSERT INTO team_members (team_id, user_id, created_at) SELECT n, n % 5000 * 2, 1 FROM numbers WHERE n <= 20000;

@@ -65,6 +65,17 @@ pub trait RepositoryRecords {
         view: NamespaceView,
         name_part: &str,
     ) -> Result<u64>;
+    /// Searches the repositories that a viewer may see by the beginning of a word of their names, in the order of the words,
+    /// leaving out the first `offset`, at most `size`; one may come for each word that begins so.
+    async fn search_repositories(
+        &mut self,
+        viewer: Viewer,
+        beginning: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<RepositoryDetails>>;
+    /// Counts what [`RepositoryRecords::search_repositories`] finds, up to ten thousand.
+    async fn count_search(&mut self, viewer: Viewer, beginning: &str) -> Result<u64>;
     /// Finds a repository that is not deleted, with its details.
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>>;
     /// Changes a repository's descriptions and who may see it.

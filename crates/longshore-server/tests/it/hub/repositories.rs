@@ -177,3 +177,50 @@ fn abuse_14_immutable_tags_cannot_be_moved_or_deleted() {
     send(&server, "PATCH", &settings, &alice, &off).expect(200);
     assert_eq!(push(&server, "v1.0", "{\"n\":2}"), 201);
 }
+
+#[test]
+fn search_finds_words_of_what_may_be_seen() {
+    let server = Server::new();
+    let [alice, bob, admin] = ["alice", "bob", "admin"].map(|name| sign_in(&server, name));
+    let create = |who: &str, namespace: &str, name: &str, is_private: bool| {
+        let body = json!({ "name": name, "is_private": is_private, "description": "It is" });
+        send(&server, "POST", &format!("/v2/repositories/{namespace}"), who, &body).expect(201);
+    };
+    create(&alice, "acme", "web-server", false);
+    create(&alice, "acme", "server", true);
+    create(&bob, "bob", "deep/web_tool", false);
+    create(&admin, "library", "website", false);
+    let names = |path: &str, who: &str, key: &str| -> Vec<String> {
+        let page = server.get(path, who).expect(200).json();
+        let results = page["results"].as_array().unwrap();
+        results.iter().map(|result| result[key].as_str().unwrap().to_owned()).collect()
+    };
+    let found =
+        |text: &str, who: &str| names(&format!("/v2/search/repositories/?query={text}"), who, "repo_name");
+    assert_eq!(found("web", ""), ["acme/web-server", "bob/deep/web_tool", "website"]);
+    assert_eq!(found("SERVER", ""), ["acme/web-server"]);
+    assert_eq!(found("server", &alice), ["acme/web-server", "acme/server"]);
+    assert_eq!(found("server", &bob), ["acme/web-server"]);
+    assert_eq!(found("acme", &admin), ["acme/web-server", "acme/server"]);
+    for nothing in ["", "%25", "_", "erver", "library/none"] {
+        assert_eq!(found(nothing, &alice), [""; 0], "{nothing}");
+    }
+    assert_eq!(found("library/website", ""), ["website"]);
+    server.get(&format!("/v2/search/repositories?query={}", "x".repeat(256)), "").expect(400);
+    // `docker search` asks with what it signed in with.
+    server.get("/v1/_ping", "").expect(200);
+    let classic = server.get("/v1/search?q=web&n=2", "").expect(200).json();
+    assert_eq!(
+        (&classic["num_results"], &classic["num_pages"], &classic["query"]),
+        (&json!(4), &json!(2), &json!("web"))
+    );
+    assert_eq!(names("/v1/search?q=server", &user("alice"), "name").len(), 2);
+    server.get("/v1/search?q=web", "alice:wrong").expect(401);
+    server.get("/v1/search?q=web&n=0", "").expect(400);
+    let catalog =
+        server.get("/api/search/v4?custom_boosted_results=true&query=website", "").expect(200).json();
+    assert_eq!((&catalog["total"], &catalog["results"][0]["badge"]), (&json!(1), &json!("official")));
+    server.get("/api/search/v4?query=x&from=-1", "").expect(400);
+    send(&server, "DELETE", "/v2/repositories/acme/web-server", &alice, &Value::Null).expect(202);
+    assert_eq!(found("web", ""), ["bob/deep/web_tool", "website"]);
+}

@@ -1,0 +1,180 @@
+//! Search of repositories, in the three forms that clients ask for: `docker search` (`/v1/search`), the Hub's own pages
+//! (`/v2/search/repositories/`), and hub-mcp (`/api/search/v4`). The Hub documents none of them.
+
+use http::StatusCode;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::credentials::Credentials;
+use longshore_domain::name::LIBRARY;
+use longshore_domain::page::PageSize;
+use longshore_domain::repository::{RepositoryDetails, Visibility};
+use longshore_domain::{Error, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::wire::{self, Page};
+
+/// Entries of `docker search` when the client does not say.
+const DEFAULT_RESULTS: u64 = 25;
+
+/// Answer of `docker search`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ClassicDocument {
+    query: String,
+    num_results: u64,
+    num_pages: u64,
+    page: u64,
+    page_size: u32,
+    results: Vec<ClassicResult>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ClassicResult {
+    name: String,
+    description: String,
+    star_count: u64,
+    is_official: bool,
+    is_automated: bool,
+    is_trusted: bool,
+}
+
+/// An entry of the Hub's own search.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RepositoryResult {
+    repo_name: String,
+    repo_owner: String,
+    short_description: String,
+    star_count: u64,
+    pull_count: u64,
+    is_official: bool,
+    is_automated: bool,
+}
+
+/// Answer of `/api/search/v4`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct CatalogDocument {
+    total: u64,
+    results: Vec<CatalogResult>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct CatalogResult {
+    id: String,
+    name: String,
+    slug: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    short_description: String,
+    created_at: String,
+    updated_at: String,
+    star_count: u64,
+    pull_count: u64,
+    is_private: bool,
+    badge: &'static str,
+}
+
+/// Answer of `/v1/_ping`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PingDocument {
+    standalone: bool,
+}
+
+/// Gives a name as people type it: without `library/`.
+fn shown(details: &RepositoryDetails) -> String {
+    let name = &details.repository.name;
+    match is_official(details) {
+        true => name.rest().to_owned(),
+        false => name.to_string(),
+    }
+}
+
+fn is_official(details: &RepositoryDetails) -> bool {
+    details.repository.name.namespace_str() == LIBRARY
+}
+
+/// `GET /v1/_ping`: what `docker search` asks first.
+pub(crate) async fn ping(_: &Context, _: RequestBody) -> Result<Response> {
+    Ok(wire::json(StatusCode::OK, &PingDocument { standalone: true }))
+}
+
+/// `GET /v1/search`. Docker sends what it signed in to the registry with.
+pub(crate) async fn search_classic(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = match Credentials::of(&context.parts.headers) {
+        Ok(Credentials::Basic { user, secret }) => {
+            context.services.authenticate_basic(&user, &secret, Some(context.client.address)).await?
+        }
+        _ => context.caller().await?,
+    };
+    let number = context.number("page", 1, 1_000_000)?;
+    let size = PageSize::clamped(context.number("n", DEFAULT_RESULTS, 100)?)?;
+    let query = context.query("q").unwrap_or_default().into_owned();
+    let offset = (number - 1) * u64::from(size.get());
+    let (found, count) = context.services.search_repositories(&caller, &query, offset, size).await?;
+    let result = |details: &RepositoryDetails| ClassicResult {
+        name: shown(details),
+        description: details.description.clone(),
+        star_count: 0,
+        is_official: is_official(details),
+        is_automated: false,
+        is_trusted: false,
+    };
+    let document = ClassicDocument {
+        query,
+        num_results: count,
+        num_pages: count.div_ceil(u64::from(size.get())),
+        page: number,
+        page_size: size.get(),
+        results: found.iter().map(result).collect(),
+    };
+    Ok(wire::json(StatusCode::OK, &document))
+}
+
+/// `GET /v2/search/repositories`.
+pub(crate) async fn search_repositories(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let wanted = context.page()?;
+    let query = context.query("query").unwrap_or_default();
+    let (found, count) =
+        context.services.search_repositories(&caller, &query, wanted.offset(), wanted.size).await?;
+    let result = |details: &RepositoryDetails| RepositoryResult {
+        repo_name: shown(details),
+        repo_owner: String::new(),
+        short_description: details.description.clone(),
+        star_count: 0,
+        pull_count: details.pulls,
+        is_official: is_official(details),
+        is_automated: false,
+    };
+    let results = found.iter().map(result).collect();
+    Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
+}
+
+/// `GET /api/search/v4`.
+pub(crate) async fn search_catalog(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let offset = match context.query("from") {
+        None => 0,
+        Some(text) => text
+            .parse::<u32>()
+            .map(u64::from)
+            .map_err(|_| Error::Invalid { field: "from", reason: "must be a whole number from 0".into() })?,
+    };
+    let size = PageSize::clamped(context.number("size", DEFAULT_RESULTS, 100)?)?;
+    let query = context.query("query").unwrap_or_default();
+    let (found, total) = context.services.search_repositories(&caller, &query, offset, size).await?;
+    let result = |details: &RepositoryDetails| CatalogResult {
+        id: details.repository.name.to_string(),
+        name: shown(details),
+        slug: shown(details),
+        kind: "image",
+        short_description: details.description.clone(),
+        created_at: wire::time(details.repository.created_at),
+        updated_at: wire::time(details.updated_at),
+        star_count: 0,
+        pull_count: details.pulls,
+        is_private: details.repository.visibility == Visibility::Private,
+        badge: if is_official(details) { "official" } else { "none" },
+    };
+    Ok(wire::json(StatusCode::OK, &CatalogDocument { total, results: found.iter().map(result).collect() }))
+}
