@@ -174,7 +174,7 @@ impl Hub {
         let context = Context::new(Arc::clone(&self.services), route, client, parts, parameters);
         let allowance = limits::count(&context).await;
         let answer = match allowance {
-            Some(allowance) if allowance.is_exceeded => Err(limits::exceeded(&context, allowance)),
+            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.now())),
             _ => match context.check_query() {
                 Ok(()) => (route.handler)(&context, body).await,
                 Err(error) => Err(error),

@@ -2,7 +2,6 @@
 
 use http::HeaderValue;
 use longshore_api_common::Response;
-use longshore_domain::Error;
 use longshore_domain::credential::Principal;
 use longshore_services::rates::Allowance;
 
@@ -14,12 +13,6 @@ pub(crate) async fn count(context: &Context) -> Option<Allowance> {
     let caller = context.signed_in().await;
     let principal = caller.as_ref().map_or(&Principal::Anonymous, |caller| &caller.principal);
     context.services.count_request(principal, context.client.address).await
-}
-
-/// Makes the refusal of what is too much.
-pub(crate) fn exceeded(context: &Context, allowance: Allowance) -> Error {
-    let seconds = allowance.ends_at.as_second() - context.services.now().as_second();
-    Error::Throttled { retry_after_seconds: u64::try_from(seconds).unwrap_or_default().max(1) }
 }
 
 /// Tells what is left.

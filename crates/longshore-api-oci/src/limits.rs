@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 use longshore_api_common::Response;
-use longshore_domain::{Error, Result};
+use longshore_domain::Result;
 use longshore_services::authentication::Caller;
 use longshore_services::rates::{Allowance, Source};
 
@@ -20,11 +20,7 @@ const SOURCE: HeaderName = HeaderName::from_static("docker-ratelimit-source");
 pub(crate) async fn check(context: &Context, caller: &Caller) -> Result<()> {
     let left = context.services.count_pulls(&caller.principal, context.client.address, 0).await;
     match left {
-        Some((_, allowance)) if allowance.is_exceeded => {
-            let seconds = allowance.ends_at.as_second() - context.services.now().as_second();
-            let retry_after_seconds = u64::try_from(seconds).unwrap_or_default().max(1);
-            Err(Error::Throttled { retry_after_seconds })
-        }
+        Some((_, allowance)) if allowance.is_exceeded => Err(allowance.refusal(context.services.now())),
         _ => Ok(()),
     }
 }

@@ -8,8 +8,8 @@ use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::{Error, Result};
 
-use crate::Services;
 use crate::leases::Job;
+use crate::{Services, earlier};
 
 impl Services {
     /// Makes an event of now.
@@ -154,39 +154,21 @@ impl Services {
     /// Those of the metadata store.
     pub async fn fold_records(&self) -> Result<()> {
         let work = async {
-            while self.metadata.write((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await? > 0 {}
-            while self.metadata.write((), |tx, ()| Box::pin(tx.fold_usage(PageSize::MAX))).await? > 0 {}
-            while self
-                .metadata
-                .write((), |tx, ()| Box::pin(tx.fold_repository_changes(PageSize::MAX)))
-                .await?
-                > 0
-            {}
+            self.drain((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await?;
+            self.drain((), |tx, ()| Box::pin(tx.fold_usage(PageSize::MAX))).await?;
+            self.drain((), |tx, ()| Box::pin(tx.fold_repository_changes(PageSize::MAX))).await?;
             self.forget_failures().await?;
             self.forget_rates().await?;
             let now = self.clock.now();
-            let oldest = now.checked_sub(self.settings.refresh_ttl).unwrap_or(jiff::Timestamp::MIN);
             if let Some(kept) = self.settings.audit_retention {
-                let before = now.checked_sub(kept).unwrap_or(jiff::Timestamp::MIN);
-                while self
-                    .metadata
-                    .write(before, |tx, before| Box::pin(tx.delete_old_events(*before, PageSize::MAX)))
-                    .await?
-                    > 0
-                {}
+                let before = earlier(now, kept);
+                self.drain(before, |tx, before| Box::pin(tx.delete_old_events(*before, PageSize::MAX)))
+                    .await?;
             }
-            while self
-                .metadata
-                .write(oldest, |tx, oldest| Box::pin(tx.delete_old_refresh_tokens(*oldest, PageSize::MAX)))
-                .await?
-                > 0
-            {}
-            while self
-                .metadata
-                .write(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX)))
-                .await?
-                > 0
-            {}
+            let oldest = earlier(now, self.settings.refresh_ttl);
+            self.drain(oldest, |tx, oldest| Box::pin(tx.delete_old_refresh_tokens(*oldest, PageSize::MAX)))
+                .await?;
+            self.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await?;
             Ok(())
         };
         self.alone(Job::FoldRecords, work).await.map(|_| ())

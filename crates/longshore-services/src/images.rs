@@ -13,6 +13,7 @@ use longshore_domain::image::{
     DELETED_TAGS_LIMIT, DELETION_LIMIT, DeletionError, DeletionFacts, DeletionWarning, IgnoredWarning, Image,
     ImageFilter, ImageOrder, ImageStatus, ImageTag, TagDetails, TagOrder, check_deletion,
 };
+use longshore_domain::immutability::TagRules;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::{Action, Level};
@@ -117,7 +118,7 @@ impl Services {
                 Box::pin(async move {
                     let tags = PageSize::clamped(LISTED_TAGS)?;
                     let mut images = Vec::new();
-                    for (_, mut image) in tx.list_images(*id, filter, *order, *offset, *size).await? {
+                    for mut image in tx.list_images(*id, filter, *order, *offset, *size).await? {
                         image.tags = tx.list_image_tags(*id, &image.digest, 0, tags).await?;
                         images.push(image);
                     }
@@ -289,11 +290,12 @@ fn refused(request: &DeletionRequest, error: DeletionError) -> DeletionOutcome {
 
 /// Decides on all images, and deletes them if all may be deleted.
 async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutcome> {
+    let immutable = tx.find_immutable_tags(plan.repository).await?.compile()?;
     let mut heads = Vec::new();
     let mut facts = BTreeMap::new();
     for text in &plan.request.digests {
         let found = match text.parse() {
-            Ok(digest) => find_facts(tx, plan.repository, &digest).await?,
+            Ok(digest) => find_facts(tx, plan.repository, &digest, &immutable).await?,
             // What is no digest is no image.
             Err(_) => None,
         };
@@ -316,7 +318,7 @@ async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutc
     for head in &heads {
         let mut event = plan.event.clone();
         event.data.insert("digest", head.digest.to_string());
-        tags += remove_manifest(tx, plan.repository, head, &event, plan.review_at).await?;
+        tags += remove_manifest(tx, plan.repository, head, &immutable, &event, plan.review_at).await?;
     }
     Ok(DeletionOutcome::Deleted { manifests, tags })
 }
@@ -326,12 +328,12 @@ async fn find_facts(
     tx: &mut dyn Tx,
     repository: RepositoryId,
     digest: &Digest,
+    immutable: &TagRules,
 ) -> Result<Option<(ManifestHead, DeletionFacts)>> {
     let Some(head) = tx.hold_manifest(repository, digest, Hold::Exclusive).await? else { return Ok(None) };
-    let Some((_, image)) = tx.find_image(repository, digest).await? else { return Ok(None) };
+    let Some(image) = tx.find_image(repository, digest).await? else { return Ok(None) };
     let one_too_many = PageSize::clamped(DELETED_TAGS_LIMIT as u64 + 1)?;
     let current_tags = tx.list_tags_of(head.id, one_too_many).await?;
-    let immutable = tx.find_immutable_tags(repository).await?.compile()?;
     let facts = DeletionFacts {
         is_child: tx.find_index_with_child(head.id).await?.is_some(),
         has_immutable_tag: current_tags.iter().any(|tag| immutable.cover(tag)),

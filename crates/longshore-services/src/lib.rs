@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use longshore_domain::clock::{Clock, Entropy, new_uuid};
 use longshore_domain::ports::blobs::BlobStore;
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{Metadata, WorkFn};
 use uuid::Uuid;
 
 pub use settings::Settings;
@@ -123,6 +123,15 @@ impl Services {
         self.metadata.close().await;
     }
 
+    /// Does a unit of work again and again until it finds nothing more; it gives how much it did.
+    async fn drain<I>(&self, input: I, work: WorkFn<I, u64>) -> longshore_domain::Result<()>
+    where
+        I: Clone + Send + Sync + 'static,
+    {
+        while self.metadata.write(input.clone(), work).await? > 0 {}
+        Ok(())
+    }
+
     fn new_uuid(&self) -> Uuid {
         new_uuid(&*self.clock, &*self.entropy)
     }
@@ -131,4 +140,9 @@ impl Services {
 /// Adds a duration to a time; far futures become the last representable time.
 fn later(at: jiff::Timestamp, by: std::time::Duration) -> jiff::Timestamp {
     at.checked_add(by).unwrap_or(jiff::Timestamp::MAX)
+}
+
+/// Takes a duration from a time; far pasts become the first representable time.
+fn earlier(at: jiff::Timestamp, by: std::time::Duration) -> jiff::Timestamp {
+    at.checked_sub(by).unwrap_or(jiff::Timestamp::MIN)
 }

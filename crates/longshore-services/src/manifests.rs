@@ -6,6 +6,7 @@ use longshore_domain::account::AccountId;
 use longshore_domain::descriptor::{Descriptor, MediaType, Platform};
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, platform_of_config};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
@@ -313,7 +314,8 @@ impl Services {
                     if let Some(referenced_by) = tx.find_index_with_child(head.id).await? {
                         return Err(Error::InUse { digest: *digest, referenced_by });
                     }
-                    remove_manifest(tx, repository.id, &head, event, *review_at).await.map(|_| ())
+                    let immutable = tx.find_immutable_tags(repository.id).await?.compile()?;
+                    remove_manifest(tx, repository.id, &head, &immutable, event, *review_at).await.map(|_| ())
                 })
             })
             .await
@@ -325,10 +327,10 @@ pub(crate) async fn remove_manifest(
     tx: &mut dyn Tx,
     repository: RepositoryId,
     head: &ManifestHead,
+    immutable: &TagRules,
     event: &NewEvent,
     review_at: jiff::Timestamp,
 ) -> Result<u64> {
-    let immutable = tx.find_immutable_tags(repository).await?.compile()?;
     let mut removed = 0;
     loop {
         let tags = tx.list_tags_of(head.id, PageSize::MAX).await?;

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use longshore_domain::Result;
 use longshore_domain::credential::Principal;
 use longshore_domain::page::PageSize;
+use longshore_domain::{Error, Result};
 use quick_cache::sync::Cache;
 
-use crate::throttle::network;
+use crate::throttle::{network, throttled};
 use crate::{Services, later};
 
 /// Subjects that are counted in memory; what is pushed out of it counts from what the database knows.
@@ -56,6 +56,13 @@ pub struct Allowance {
     pub is_exceeded: bool,
     /// When the window ends.
     pub ends_at: Timestamp,
+}
+
+impl Allowance {
+    /// Refuses what is too much, until the window ends.
+    pub fn refusal(&self, now: Timestamp) -> Error {
+        throttled(self.ends_at, now)
+    }
 }
 
 /// Whose requests are counted.
@@ -231,13 +238,8 @@ impl Services {
 
     /// Forgets counts whose window is over.
     pub(crate) async fn forget_rates(&self) -> Result<()> {
-        let forget = async || {
-            self.metadata
-                .write(self.clock.now(), |tx, now| Box::pin(tx.delete_ended_rate_counts(*now, PageSize::MAX)))
-                .await
-        };
-        while forget().await? > 0 {}
-        Ok(())
+        let now = self.clock.now();
+        self.drain(now, |tx, now| Box::pin(tx.delete_ended_rate_counts(*now, PageSize::MAX))).await
     }
 }
 

@@ -14,8 +14,8 @@ use longshore_domain::ports::blobs::Listed;
 use longshore_domain::ports::metadata::{Blob, BlobId};
 use longshore_domain::{Error, Result};
 
-use crate::Services;
 use crate::leases::Job;
+use crate::{Services, earlier};
 
 /// Objects that are looked up together.
 const LOOKED_UP_AT_ONCE: usize = 1000;
@@ -79,8 +79,7 @@ impl Services {
 
     /// What is older than this, and not named by a record, is not needed: whatever makes an object records it sooner.
     fn strays_before(&self) -> Timestamp {
-        let now = self.clock.now();
-        now.checked_sub(self.settings.upload_expiry).unwrap_or(Timestamp::MIN)
+        earlier(self.clock.now(), self.settings.upload_expiry)
     }
 
     /// Gives up multipart uploads that no record can name, unless another node is at it. For the server's own schedule.
@@ -96,7 +95,7 @@ impl Services {
         let oldest = self.metadata.look_up((), |tx, ()| Box::pin(tx.find_oldest_upload())).await?;
         let before = self.strays_before();
         // The store tells seconds, and by its own clock.
-        let oldest = oldest.map(|oldest| oldest.checked_sub(CLOCKS).unwrap_or(Timestamp::MIN));
+        let oldest = oldest.map(|oldest| earlier(oldest, CLOCKS));
         self.blobs.abort_strays(oldest.map_or(before, |oldest| oldest.min(before))).await
     }
 
@@ -166,7 +165,7 @@ impl Services {
     /// Hands objects whose quarantine has ended to deletion, if they are still unknown; true when there were some.
     pub(crate) async fn end_quarantine(&self) -> Result<bool> {
         let now = self.clock.now();
-        let before = now.checked_sub(self.settings.collection.quarantine).unwrap_or(Timestamp::MIN);
+        let before = earlier(now, self.settings.collection.quarantine);
         self.metadata
             .write((before, now), |tx, (before, now)| {
                 Box::pin(async move {

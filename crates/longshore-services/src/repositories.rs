@@ -348,6 +348,7 @@ impl Services {
         visibility: Visibility,
     ) -> Result<()> {
         let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let change = RepositoryChange { visibility: Some(visibility), ..RepositoryChange::default() };
         let data = [("visibility", visibility.as_str().to_owned())];
         let event = self.event(
             &caller.principal,
@@ -357,9 +358,9 @@ impl Services {
             data,
         );
         self.metadata
-            .write((repository.id, visibility, event), |tx, (id, visibility, event)| {
+            .write((repository.id, change, event), |tx, (id, change, event)| {
                 Box::pin(async move {
-                    tx.set_visibility(*id, *visibility).await?;
+                    tx.change_repository(*id, change).await?;
                     tx.record_event(event).await
                 })
             })

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::credential::{Principal, SecretHash};
-use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::{SecondFactor, Tx};
@@ -12,6 +11,8 @@ use longshore_domain::{Error, Result};
 
 use crate::accounts::get_user;
 use crate::authentication::{Caller, Grants, principal_of};
+use crate::sign_in::wrong;
+use crate::throttle::throttled;
 use crate::{Services, later};
 
 /// What the owner of an account sees of its second factor.
@@ -49,7 +50,7 @@ fn hashes(codes: &[String]) -> Result<Vec<SecretHash>> {
     codes.iter().map(hash).collect()
 }
 
-fn throttled(user: &Account) -> String {
+fn subject(user: &Account) -> String {
     format!("second factor of {}", user.name)
 }
 
@@ -225,7 +226,7 @@ impl Services {
     ) -> Result<()> {
         match self.check_password(user.name.as_str(), password, address, self.clock.now()).await? {
             Some(_) => Ok(()),
-            None => Err(Error::Unauthenticated(Unauthenticated::WrongCredential)),
+            None => Err(wrong()),
         }
     }
 
@@ -237,33 +238,24 @@ impl Services {
         let now = self.clock.now();
         let window = self.settings.sign_in.window;
         let limit = i64::from(self.settings.sign_in.per_account_and_address);
-        let ended = now.checked_sub(window).unwrap_or(Timestamp::MIN);
+        let ended = self.ended(now);
         self.metadata
-            .write(
-                (throttled(user), now, ended, window, limit),
-                |tx, (subject, now, ended, window, limit)| {
-                    Box::pin(async move {
-                        // Counted before it is looked at, in one unit: codes that are tried at the same time all count.
-                        tx.add_sign_in_failure(subject, *now, *ended).await?;
-                        let counted = tx.find_sign_in_failures(subject).await?;
-                        match counted.filter(|counted| counted.failures > *limit) {
-                            None => Ok(()),
-                            Some(counted) => {
-                                let seconds = later(counted.began_at, *window).as_second() - now.as_second();
-                                let retry_after_seconds = u64::try_from(seconds).unwrap_or_default().max(1);
-                                Err(Error::Throttled { retry_after_seconds })
-                            }
-                        }
-                    })
-                },
-            )
+            .write((subject(user), now, ended, window, limit), |tx, (subject, now, ended, window, limit)| {
+                Box::pin(async move {
+                    // Counted before it is looked at, in one unit: codes that are tried at the same time all count.
+                    tx.add_sign_in_failure(subject, *now, *ended).await?;
+                    let counted = tx.find_sign_in_failures(subject).await?;
+                    match counted.filter(|counted| counted.failures > *limit) {
+                        None => Ok(()),
+                        Some(counted) => Err(throttled(later(counted.began_at, *window), *now)),
+                    }
+                })
+            })
             .await
     }
 
     async fn forget_codes(&self, user: &Account) -> Result<()> {
-        self.metadata
-            .write(throttled(user), |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)))
-            .await
+        self.metadata.write(subject(user), |tx, subject| Box::pin(tx.delete_sign_in_failures(subject))).await
     }
 
     /// Checks a code of a user and uses it up; wrong ones are counted over all ways to give them.
@@ -291,10 +283,6 @@ impl Services {
             false => Err(wrong()),
         }
     }
-}
-
-fn wrong() -> Error {
-    Error::Unauthenticated(Unauthenticated::WrongCredential)
 }
 
 /// Uses a one-time password up; gives the second factor that it is of, or `None` when it is wrong or was used.

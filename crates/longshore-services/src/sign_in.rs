@@ -40,7 +40,8 @@ struct SessionClaims {
     public: Map<String, Value>,
 }
 
-fn wrong() -> Error {
+/// Refuses a password or code, the same for every reason.
+pub(crate) fn wrong() -> Error {
     Error::Unauthenticated(Unauthenticated::WrongCredential)
 }
 
@@ -135,21 +136,7 @@ impl Services {
         public: Map<String, Value>,
     ) -> Result<String> {
         let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let now = self.clock.now().as_second();
-        let own = Claims {
-            iss: self.settings.issuer.clone(),
-            sub: account.name.to_string(),
-            aud: self.session_audience(),
-            exp: now + i64::try_from(ttl.as_secs()).unwrap_or(i64::from(u32::MAX)),
-            nbf: now,
-            iat: now,
-            jti: self.new_uuid().to_string(),
-            access: Vec::new(),
-            uid: Some(account.account_id.0),
-            tid: account.access_token.map(|(id, _)| id.0),
-            scp: account.access_token.map(|(_, scope)| scope.to_string()),
-            cep: account.credential_epoch,
-        };
+        let own = self.claims(Some(account), self.session_audience(), self.clock.now(), ttl.as_secs());
         self.keys.sign(&SessionClaims { own, public })
     }
 

@@ -11,10 +11,16 @@ use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use sha2::{Digest, Sha256};
 
-use crate::{Services, later};
+use crate::{Services, earlier, later};
 
 /// Whose failures are counted, and the most of them in one window.
 pub(crate) type Counted = (String, u32);
+
+/// Refuses what may be tried again when a window has ended.
+pub(crate) fn throttled(ends_at: Timestamp, now: Timestamp) -> Error {
+    let seconds = ends_at.as_second() - now.as_second();
+    Error::Throttled { retry_after_seconds: u64::try_from(seconds).unwrap_or_default().max(1) }
+}
 
 /// Addresses that one customer can change at will count as one: an IPv6 network of 64 bits.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
@@ -55,8 +61,8 @@ impl Services {
     }
 
     /// When windows began that are over now.
-    fn ended(&self, now: Timestamp) -> Timestamp {
-        now.checked_sub(self.settings.sign_in.window).unwrap_or(Timestamp::MIN)
+    pub(crate) fn ended(&self, now: Timestamp) -> Timestamp {
+        earlier(now, self.settings.sign_in.window)
     }
 
     /// Checks that a sign-in may be tried.
@@ -79,9 +85,7 @@ impl Services {
                         let Some(found) = tx.find_sign_in_failures(subject).await? else { continue };
                         let ends_at = later(found.began_at, *window);
                         if *now < ends_at && found.failures >= i64::from(*limit) {
-                            let seconds = ends_at.as_second().saturating_sub(now.as_second()).max(1);
-                            let retry_after_seconds = u64::try_from(seconds).unwrap_or(1);
-                            return Err(Error::Throttled { retry_after_seconds });
+                            return Err(throttled(ends_at, *now));
                         }
                     }
                     Ok(())
@@ -136,13 +140,7 @@ impl Services {
     /// Forgets failures whose window is over.
     pub(crate) async fn forget_failures(&self) -> Result<()> {
         let ended = self.ended(self.clock.now());
-        let forget = async || {
-            self.metadata
-                .write(ended, |tx, ended| Box::pin(tx.delete_ended_sign_in_failures(*ended, PageSize::MAX)))
-                .await
-        };
-        while forget().await? > 0 {}
-        Ok(())
+        self.drain(ended, |tx, ended| Box::pin(tx.delete_ended_sign_in_failures(*ended, PageSize::MAX))).await
     }
 }
 

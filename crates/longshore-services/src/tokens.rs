@@ -10,8 +10,8 @@ use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::RefreshToken;
 use longshore_domain::{Error, Result};
 
-use crate::Services;
 use crate::authentication::{AccessClaim, Caller, Claims, Grant, principal_of};
+use crate::{Services, earlier};
 
 /// Most scopes that one request may ask for.
 pub const SCOPES_LIMIT: usize = 100;
@@ -139,23 +139,35 @@ impl Services {
         };
         let issued_at = self.clock.now();
         let ttl = self.settings.bearer_ttl.as_secs().max(60);
-        let account = principal.account();
-        let claims = Claims {
+        let claims = self.claims(principal.account(), self.settings.service.clone(), issued_at, ttl);
+        let token = self.keys.sign(&Claims { access, ..claims })?;
+        Ok(IssuedToken { token, expires_in_seconds: ttl, issued_at, scope, refresh_token })
+    }
+
+    /// Makes the claims of a token that works for `ttl` seconds and gives access to nothing by itself.
+    pub(crate) fn claims(
+        &self,
+        account: Option<&AccountPrincipal>,
+        audience: String,
+        issued_at: Timestamp,
+        ttl: u64,
+    ) -> Claims {
+        let issued_at = issued_at.as_second();
+        let access_token = account.and_then(|account| account.access_token);
+        Claims {
             iss: self.settings.issuer.clone(),
             sub: account.map(|account| account.name.to_string()).unwrap_or_default(),
-            aud: self.settings.service.clone(),
-            exp: issued_at.as_second() + i64::try_from(ttl).unwrap_or(i64::from(u32::MAX)),
-            nbf: issued_at.as_second(),
-            iat: issued_at.as_second(),
+            aud: audience,
+            exp: issued_at + i64::try_from(ttl).unwrap_or(i64::from(u32::MAX)),
+            nbf: issued_at,
+            iat: issued_at,
             jti: self.new_uuid().to_string(),
-            access,
+            access: Vec::new(),
             uid: account.map(|account| account.account_id.0),
-            tid: account.and_then(|account| account.access_token).map(|(id, _)| id.0),
-            scp: account.and_then(|account| account.access_token).map(|(_, scope)| scope.to_string()),
+            tid: access_token.map(|(id, _)| id.0),
+            scp: access_token.map(|(_, scope)| scope.to_string()),
             cep: account.map(|account| account.credential_epoch).unwrap_or_default(),
-        };
-        let token = self.keys.sign(&claims)?;
-        Ok(IssuedToken { token, expires_in_seconds: ttl, issued_at, scope, refresh_token })
+        }
     }
 
     pub(crate) async fn issue_refresh_token(&self, account: &AccountPrincipal) -> Result<Secret> {
@@ -178,7 +190,7 @@ impl Services {
     /// `Unauthenticated` when it is unknown, or its account or access token no longer works.
     pub async fn authenticate_refresh_token(&self, secret: &str) -> Result<Caller> {
         let wrong = || Error::Unauthenticated(Unauthenticated::WrongCredential);
-        let oldest = self.clock.now().checked_sub(self.settings.refresh_ttl).unwrap_or(Timestamp::MIN);
+        let oldest = earlier(self.clock.now(), self.settings.refresh_ttl);
         let input = (SecretHash::of(secret), self.settings.service.clone(), self.clock.now(), oldest);
         let principal = self
             .metadata

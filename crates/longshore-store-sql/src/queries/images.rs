@@ -20,14 +20,13 @@ use crate::tx::{Row, SqlTx, Value, row, values};
 /// Pulls are remembered to this precision.
 const PULL_PRECISION_MICROSECONDS: i64 = 3_600_000_000;
 
-fn image(row: &Row<'_>) -> Result<(ManifestId, Image)> {
-    let image = Image {
-        digest: row.parsed(1)?,
-        pushed_at: row.time(2)?,
-        pulled_at: row.optional_time(3)?,
+fn image(row: &Row<'_>) -> Result<Image> {
+    Ok(Image {
+        digest: row.parsed(0)?,
+        pushed_at: row.time(1)?,
+        pulled_at: row.optional_time(2)?,
         tags: Vec::new(),
-    };
-    Ok((ManifestId(row.int(0)?), image))
+    })
 }
 
 /// Reads a manifest from ten columns on.
@@ -184,28 +183,28 @@ impl ImageRecords for SqlTx<'_> {
         order: ImageOrder,
         offset: u64,
         size: PageSize,
-    ) -> Result<Vec<(ManifestId, Image)>> {
+    ) -> Result<Vec<Image>> {
         let (from, until) = range(filter);
         // A sign before a column keeps SQLite from the index of activities where the one of digests is in order.
         let Some(is_tagged) = filter.is_tagged else {
             let sql = match order {
                 ImageOrder::LastActivity => {
-                    "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                    "SELECT digest, pushed_at, pulled_at FROM images
                      WHERE repository_id = $1 AND active_at >= $2 AND active_at < $3
                      ORDER BY active_at, digest LIMIT $4 OFFSET $5"
                 }
                 ImageOrder::LastActivityDescending => {
-                    "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                    "SELECT digest, pushed_at, pulled_at FROM images
                      WHERE repository_id = $1 AND active_at >= $2 AND active_at < $3
                      ORDER BY active_at DESC, digest DESC LIMIT $4 OFFSET $5"
                 }
                 ImageOrder::Digest => {
-                    "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                    "SELECT digest, pushed_at, pulled_at FROM images
                      WHERE repository_id = $1 AND +active_at >= $2 AND +active_at < $3
                      ORDER BY digest LIMIT $4 OFFSET $5"
                 }
                 ImageOrder::DigestDescending => {
-                    "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                    "SELECT digest, pushed_at, pulled_at FROM images
                      WHERE repository_id = $1 AND +active_at >= $2 AND +active_at < $3
                      ORDER BY digest DESC LIMIT $4 OFFSET $5"
                 }
@@ -215,22 +214,22 @@ impl ImageRecords for SqlTx<'_> {
         };
         let sql = match order {
             ImageOrder::LastActivity => {
-                "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                "SELECT digest, pushed_at, pulled_at FROM images
                  WHERE repository_id = $1 AND is_tagged = $2 AND active_at >= $3 AND active_at < $4
                  ORDER BY active_at, digest LIMIT $5 OFFSET $6"
             }
             ImageOrder::LastActivityDescending => {
-                "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                "SELECT digest, pushed_at, pulled_at FROM images
                  WHERE repository_id = $1 AND is_tagged = $2 AND active_at >= $3 AND active_at < $4
                  ORDER BY active_at DESC, digest DESC LIMIT $5 OFFSET $6"
             }
             ImageOrder::Digest => {
-                "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                "SELECT digest, pushed_at, pulled_at FROM images
                  WHERE repository_id = $1 AND is_tagged = $2 AND +active_at >= $3 AND +active_at < $4
                  ORDER BY digest LIMIT $5 OFFSET $6"
             }
             ImageOrder::DigestDescending => {
-                "SELECT manifest_id, digest, pushed_at, pulled_at FROM images
+                "SELECT digest, pushed_at, pulled_at FROM images
                  WHERE repository_id = $1 AND is_tagged = $2 AND +active_at >= $3 AND +active_at < $4
                  ORDER BY digest DESC LIMIT $5 OFFSET $6"
             }
@@ -266,13 +265,9 @@ impl ImageRecords for SqlTx<'_> {
         }
     }
 
-    async fn find_image(
-        &mut self,
-        repository: RepositoryId,
-        digest: &Digest,
-    ) -> Result<Option<(ManifestId, Image)>> {
+    async fn find_image(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<Image>> {
         self.first(
-            "SELECT manifest_id, digest, pushed_at, pulled_at FROM images WHERE repository_id = $1 AND digest = $2",
+            "SELECT digest, pushed_at, pulled_at FROM images WHERE repository_id = $1 AND digest = $2",
             values![repository.0, digest],
             image,
         )

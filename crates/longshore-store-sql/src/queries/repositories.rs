@@ -381,15 +381,6 @@ impl RepositoryRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
-    async fn set_visibility(&mut self, id: RepositoryId, visibility: Visibility) -> Result<()> {
-        self.execute(
-            "UPDATE repositories SET visibility = $1 WHERE id = $2",
-            values![visibility.as_str(), id.0],
-        )
-        .await?;
-        self.advance_authority_epoch().await
-    }
-
     async fn delete_repository(&mut self, id: RepositoryId, at: Timestamp) -> Result<()> {
         self.execute(
             "UPDATE repositories SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::image::{Image, ImageFilter, ImageOrder, ImageTag, TagDetails, TagOrder};
 use crate::name::Tag;
 use crate::page::PageSize;
-use crate::ports::metadata::ManifestId;
 use crate::repository::RepositoryId;
 
 /// What a repository holds.
@@ -32,15 +31,11 @@ pub trait ImageRecords {
         order: ImageOrder,
         offset: u64,
         size: PageSize,
-    ) -> Result<Vec<(ManifestId, Image)>>;
+    ) -> Result<Vec<Image>>;
     /// Counts the images of a filter.
     async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64>;
     /// Finds an image, without its tags.
-    async fn find_image(
-        &mut self,
-        repository: RepositoryId,
-        digest: &Digest,
-    ) -> Result<Option<(ManifestId, Image)>>;
+    async fn find_image(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<Image>>;
     /// Lists the tags that an image has or had by name, leaving out the first `offset`, at most `size`.
     async fn list_image_tags(
         &mut self,

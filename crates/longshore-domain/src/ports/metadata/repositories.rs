@@ -84,8 +84,6 @@ pub trait RepositoryRecords {
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags>;
     /// Decides which tags of a repository never move.
     async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()>;
-    /// Changes who may see a repository.
-    async fn set_visibility(&mut self, id: RepositoryId, visibility: Visibility) -> Result<()>;
     /// Deletes a repository: invisible at once, collected later.
     async fn delete_repository(&mut self, id: RepositoryId, at: Timestamp) -> Result<()>;
     /// Tells whether an account's namespace has repositories that are not deleted.
