@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub client: Client,
     pub parts: http::request::Parts,
     parameters: Vec<(String, String)>,
+    /// Who calls, once it is known that the credential is good.
+    signed_in: OnceLock<Arc<Caller>>,
 }
 
 /// Which page of a list a client wants.
@@ -57,7 +59,7 @@ impl Context {
         parts: http::request::Parts,
         parameters: Vec<(String, String)>,
     ) -> Self {
-        Self { services, route, client, parts, parameters }
+        Self { services, route, client, parts, parameters, signed_in: OnceLock::new() }
     }
 
     /// Finds out who calls.
@@ -65,11 +67,14 @@ impl Context {
         auth::caller(&self.services, &self.parts.headers).await
     }
 
-    /// Finds out who calls, who must be somebody whose credential is good now.
+    /// Finds out who calls, who must be somebody whose credential is good now. A request asks the database once.
     pub(crate) async fn signed_in(&self) -> Result<Arc<Caller>> {
+        if let Some(known) = self.signed_in.get() {
+            return Ok(Arc::clone(known));
+        }
         let caller = self.caller().await?;
         self.services.get_own_account(&caller.principal).await?;
-        Ok(caller)
+        Ok(Arc::clone(self.signed_in.get_or_init(|| caller)))
     }
 
     /// Gives the repository that the path names.
