@@ -4,7 +4,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::credential::{AccessToken, Principal, Scope, TokenOrigin};
+use longshore_domain::credential::{AccessToken, Principal, Scope, TokenCap, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::AccessTokenChange;
@@ -87,7 +87,7 @@ fn document(token: &AccessToken, secret: String) -> AccessTokenDocument {
         is_active: token.is_active,
         token: secret,
         token_label: token.label.clone(),
-        scopes: vec![token.scope.as_str()],
+        scopes: token.cap.scope().map(Scope::as_str).into_iter().collect(),
         expires_at: token.expires_at.map(wire::time),
     }
 }
@@ -101,8 +101,9 @@ async fn owner(context: &Context) -> Result<(Principal, Namespace)> {
     }
 }
 
-fn uuid(context: &Context) -> Result<Uuid> {
-    let text = context.parameter("uuid");
+/// Gives the id of an access token that the path names; what cannot be one is none.
+pub(crate) fn token_uuid(context: &Context, parameter: &str) -> Result<Uuid> {
+    let text = context.parameter(parameter);
     text.parse().map_err(|_| Error::TokenUnknown(text.chars().take(64).collect()))
 }
 
@@ -118,7 +119,7 @@ fn highest(scopes: &[String]) -> Result<Scope> {
     highest.into_iter().max().ok_or_else(|| invalid("name at least one".into()))
 }
 
-fn expiry(text: Option<&str>) -> Result<Option<Timestamp>> {
+pub(crate) fn expiry(text: Option<&str>) -> Result<Option<Timestamp>> {
     let invalid = |_| Error::Invalid {
         field: "expires_at",
         reason: "must be a time such as 2030-01-31T12:00:00Z".into(),
@@ -131,7 +132,8 @@ async fn create(context: &Context, request: CreateRequest, scope: Scope) -> Resu
     let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
     let wanted = WantedToken {
         label: &request.token_label,
-        scope,
+        description: "",
+        cap: TokenCap::Scope(scope),
         expires_at: expiry(request.expires_at.as_deref())?,
         origin,
     };
@@ -175,11 +177,12 @@ pub(crate) async fn get_access_tokens(context: &Context, _: RequestBody) -> Resu
 /// `PATCH /v2/access-tokens/{uuid}`.
 pub(crate) async fn patch_access_tokens_uuid(context: &Context, body: RequestBody) -> Result<Response> {
     let (principal, owner) = owner(context).await?;
-    let uuid = uuid(context)?;
+    let uuid = token_uuid(context, "uuid")?;
     let request: PatchRequest = context.json(body).await?;
     let change = AccessTokenChange {
         label: request.token_label.filter(|label| !label.is_empty()),
         is_active: request.is_active,
+        ..AccessTokenChange::default()
     };
     let token = context.services.change_access_token(&principal, &owner, uuid, change).await?;
     Ok(wire::json(StatusCode::OK, &document(&token, String::new())))
@@ -188,13 +191,13 @@ pub(crate) async fn patch_access_tokens_uuid(context: &Context, body: RequestBod
 /// `GET /v2/access-tokens/{uuid}`.
 pub(crate) async fn get_access_tokens_uuid(context: &Context, _: RequestBody) -> Result<Response> {
     let (principal, owner) = owner(context).await?;
-    let token = context.services.get_access_token(&principal, &owner, uuid(context)?).await?;
+    let token = context.services.get_access_token(&principal, &owner, token_uuid(context, "uuid")?).await?;
     Ok(wire::json(StatusCode::OK, &document(&token, String::new())))
 }
 
 /// `DELETE /v2/access-tokens/{uuid}`.
 pub(crate) async fn delete_access_tokens_uuid(context: &Context, _: RequestBody) -> Result<Response> {
     let (principal, owner) = owner(context).await?;
-    context.services.delete_access_token(&principal, &owner, uuid(context)?).await?;
+    context.services.delete_access_token(&principal, &owner, token_uuid(context, "uuid")?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -16,6 +16,7 @@ mod groups;
 mod images;
 mod limits;
 mod openapi;
+mod org_access_tokens;
 mod org_settings;
 mod orgs;
 mod repositories;

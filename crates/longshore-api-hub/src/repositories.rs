@@ -5,7 +5,7 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::{Namespace, RepositoryName};
-use longshore_domain::permission::Level;
+use longshore_domain::permission::{Action, Actions};
 use longshore_domain::repository::{RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility};
 use longshore_domain::{Error, Result};
 use schemars::JsonSchema;
@@ -152,7 +152,7 @@ fn entry(details: &RepositoryDetails) -> EntryDocument {
     }
 }
 
-fn info(details: &RepositoryDetails, level: Level) -> InfoDocument {
+fn info(details: &RepositoryDetails, allowed: Actions) -> InfoDocument {
     let entry = entry(details);
     InfoDocument {
         user: entry.namespace.clone(),
@@ -162,9 +162,9 @@ fn info(details: &RepositoryDetails, level: Level) -> InfoDocument {
         has_starred: false,
         full_description: details.full_description.clone(),
         permissions: Permissions {
-            read: level >= Level::Read,
-            write: level >= Level::Write,
-            admin: level >= Level::Admin,
+            read: allowed.contains(Action::View),
+            write: allowed.contains(Action::Push),
+            admin: allowed.contains(Action::Remove),
         },
         immutable_tags_settings: ImmutableTagsDocument {
             enabled: details.immutable_tags.is_enabled(),
@@ -177,8 +177,8 @@ fn info(details: &RepositoryDetails, level: Level) -> InfoDocument {
 
 async fn shown(context: &Context, status: StatusCode, name: &RepositoryName) -> Result<Response> {
     let caller = context.caller().await?;
-    let (details, level) = context.services.get_repository_details(&caller, name).await?;
-    Ok(wire::json(status, &info(&details, level)))
+    let (details, allowed) = context.services.get_repository_details(&caller, name).await?;
+    Ok(wire::json(status, &info(&details, allowed)))
 }
 
 fn visibility(is_private: bool) -> Visibility {

@@ -13,8 +13,8 @@ pub use crate::error::ErrorShape;
 use crate::openapi::Describe;
 use crate::wire::Page;
 use crate::{
-    access_tokens, audit_logs, authentication, former, groups, images, org_settings, orgs, repositories,
-    search, second_factor, tags, users,
+    access_tokens, audit_logs, authentication, former, groups, images, org_access_tokens, org_settings, orgs,
+    repositories, search, second_factor, tags, users,
 };
 
 /// What takes an operation.
@@ -29,7 +29,8 @@ pub enum Needs {
     Nobody,
     /// A signed-in account, by password or access token.
     Account,
-    /// An account that signed in by itself, not by an access token.
+    /// An account that signed in by itself, not by an access token; for what is about an organization, also one of its
+    /// own access tokens that includes it.
     Password,
 }
 
@@ -291,6 +292,31 @@ pub const ROUTES: &[Route] = &[
         |d| d.takes::<org_settings::OrgSettingsDocument>()
             .gives::<org_settings::OrgSettingsDocument>(200, "The settings."),
         org_settings::put_orgs_name_settings),
+    route!(POST "/v2/orgs/{org_name}/access-tokens" post_orgs_access_tokens in "org-access-tokens", Password, Plain,
+        "Creates an access token of an organization; its secret is shown this once.",
+        |d| d.takes::<org_access_tokens::CreateRequest>()
+            .gives::<org_access_tokens::CreatedToken>(201, "Created."),
+        org_access_tokens::post_orgs_access_tokens),
+    route!(GET "/v2/orgs/{org_name}/access-tokens" get_orgs_access_tokens in "org-access-tokens", Password, Plain,
+        "Lists the access tokens of an organization.",
+        |d| d.page().gives::<org_access_tokens::TokenPage>(200, "A page."),
+        org_access_tokens::get_orgs_access_tokens),
+    route!(GET "/v2/orgs/{org_name}/access-tokens/{access_token_id}" get_orgs_access_token
+        in "org-access-tokens", Password, Plain,
+        "Gives an access token of an organization, without its secret.",
+        |d| d.gives::<org_access_tokens::TokenDetails>(200, "The access token."),
+        org_access_tokens::get_orgs_access_token),
+    route!(PATCH "/v2/orgs/{org_name}/access-tokens/{access_token_id}" patch_orgs_access_token
+        in "org-access-tokens", Password, Plain,
+        "Changes an access token of an organization, or switches it on or off.",
+        |d| d.takes::<org_access_tokens::PatchRequest>()
+            .gives::<org_access_tokens::TokenDetails>(200, "Changed."),
+        org_access_tokens::patch_orgs_access_token),
+    route!(DELETE "/v2/orgs/{org_name}/access-tokens/{access_token_id}" delete_orgs_access_token
+        in "org-access-tokens", Password, Plain,
+        "Deletes an access token of an organization for good.",
+        |d| d.gives_nothing(204, "Deleted."),
+        org_access_tokens::delete_orgs_access_token),
     route!(GET "/v2/user/orgs" get_user_orgs in "orgs", Account, Rich,
         "Lists the organizations that you belong to.",
         |d| d.page().gives::<Page<orgs::OrgDocument>>(200, "A page."),
@@ -351,7 +377,7 @@ pub const ROUTES: &[Route] = &[
         "Removes a user from a group.",
         |d| d.gives_nothing(204, "Removed."),
         groups::delete_orgs_group_member),
-    route!(POST "/v2/repositories/{namespace}/{repository}/groups" create_repository_group in "repositories", Password, Rich,
+    route!(POST "/v2/repositories/{namespace}/{repository}/groups" create_repository_group in "repositories", Account, Rich,
         "Sets what a group may do in a repository.",
         |d| d.takes::<groups::PermissionRequest>().gives::<groups::PermissionDocument>(200, "The permission."),
         groups::create_repository_group),

@@ -67,13 +67,15 @@ pub enum Feature {
     AuditLog,
     /// Restriction of the images that members use.
     ImageRestriction,
+    /// Access tokens of an organization.
+    OrganizationTokens,
 }
 
 impl Feature {
     fn needs(self) -> Plan {
         match self {
             Self::ImageManagement => Plan::Pro,
-            Self::AuditLog => Plan::Team,
+            Self::AuditLog | Self::OrganizationTokens => Plan::Team,
             Self::ImageRestriction => Plan::Business,
         }
     }
@@ -83,6 +85,7 @@ impl Feature {
             Self::ImageManagement => "managing images",
             Self::AuditLog => "the audit log",
             Self::ImageRestriction => "restricting images",
+            Self::OrganizationTokens => "having access tokens of the organization",
         }
     }
 }

@@ -10,7 +10,10 @@ use uuid::Uuid;
 use crate::account::AccountId;
 use crate::clock::Entropy;
 use crate::error::{Error, Result};
-use crate::name::Namespace;
+use crate::name::{Namespace, RepositoryName};
+use crate::permission::Cap;
+use crate::repository::Visibility;
+use crate::token_resource::TokenResources;
 
 /// Shortest password that a user may have, in characters.
 pub const PASSWORD_MINIMUM_CHARACTERS: usize = 10;
@@ -79,8 +82,10 @@ impl FromStr for Scope {
 pub struct Secret(String);
 
 impl Secret {
-    /// Prefix of access tokens.
+    /// Prefix of access tokens of users.
     pub const ACCESS_TOKEN_PREFIX: &str = "lsp_";
+    /// Prefix of access tokens of organizations, with resources.
+    pub const ORGANIZATION_TOKEN_PREFIX: &str = "lso_";
     /// Prefix of what stands for a right password until the second factor has come.
     pub const CHALLENGE_PREFIX: &str = "lsc_";
     /// Prefix of refresh tokens of the token service.
@@ -132,6 +137,63 @@ impl fmt::Debug for SecretHash {
     }
 }
 
+/// Tells whether a presented secret is an access token by its form.
+pub fn is_access_token(secret: &str) -> bool {
+    [Secret::ACCESS_TOKEN_PREFIX, Secret::ORGANIZATION_TOKEN_PREFIX]
+        .iter()
+        .any(|prefix| secret.starts_with(prefix))
+}
+
+/// What an access token may do at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenCap {
+    /// The same in all repositories of its account.
+    Scope(Scope),
+    /// What it lists; of organizations only.
+    Resources(TokenResources),
+}
+
+impl TokenCap {
+    /// Gives the scope, if it is one.
+    pub fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Scope(scope) => Some(*scope),
+            Self::Resources(_) => None,
+        }
+    }
+
+    /// Gives what it leaves of what its account may do in a repository.
+    pub fn cap(&self, name: &RepositoryName, visibility: Option<Visibility>) -> Cap {
+        match self {
+            Self::Scope(scope) => Cap::Scope(*scope),
+            Self::Resources(resources) => Cap::Actions(resources.actions(name, visibility)),
+        }
+    }
+
+    /// Tells whether lists show what is not public.
+    pub fn lists_private(&self) -> bool {
+        match self {
+            Self::Scope(scope) => *scope > Scope::PublicRead,
+            Self::Resources(resources) => resources.lists_repositories(),
+        }
+    }
+}
+
+impl fmt::Display for TokenCap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scope(scope) => scope.fmt(f),
+            Self::Resources(resources) => {
+                for (number, resource) in resources.as_slice().iter().enumerate() {
+                    let separator = if number == 0 { "" } else { "; " };
+                    write!(f, "{separator}{}: {}", resource.path(), resource.scope_names().join(", "))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
 /// An access token of a user or an organization, without its secret.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
@@ -143,8 +205,12 @@ pub struct AccessToken {
     pub account_id: AccountId,
     /// What its owner calls it.
     pub label: String,
+    /// What it is for; empty for users.
+    pub description: String,
+    /// Name of who created it, as it was then; empty when it was not written down.
+    pub created_by: String,
     /// What it may do at most.
-    pub scope: Scope,
+    pub cap: TokenCap,
     /// False while its owner has it switched off.
     pub is_active: bool,
     /// When it stops working; `None` for never.
@@ -193,8 +259,8 @@ pub struct AccountPrincipal {
     pub name: Namespace,
     /// Its count of credential changes when it signed in.
     pub credential_epoch: i64,
-    /// The access token that it signed in with, if any.
-    pub access_token: Option<(AccessTokenId, Scope)>,
+    /// The access token that it signed in with, if any; what that may do is looked up when something is done.
+    pub access_token: Option<AccessTokenId>,
 }
 
 impl Principal {

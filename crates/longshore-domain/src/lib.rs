@@ -22,6 +22,7 @@ pub mod policy;
 pub mod ports;
 pub mod repository;
 pub mod second_factor;
+pub mod token_resource;
 pub mod upload;
 
 pub use error::{Error, Result};

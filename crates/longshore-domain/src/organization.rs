@@ -1,4 +1,5 @@
-//! Teams, and what organizations decide: which images their members may use, and what members see without a team.
+//! Teams, what may be done with an organization and by whom, and what organizations decide: which images their members
+//! may use, and what members see without a team.
 
 use std::fmt;
 use std::str::FromStr;
@@ -119,6 +120,49 @@ impl FromStr for TeamPermission {
             "write" => Ok(Self::Write),
             "admin" => Ok(Self::Admin),
             _ => Err(Error::Invalid { field: "permission", reason: "must be read, write or admin".into() }),
+        }
+    }
+}
+
+/// What someone wants to do with an organization itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrganizationAction {
+    /// See what it is.
+    View,
+    /// See its members.
+    ViewMembers,
+    /// Change roles of members and remove them.
+    ManageMembers,
+    /// See who is invited.
+    ViewInvites,
+    /// Invite, and call invites back.
+    ManageInvites,
+    /// See its teams and their members.
+    ViewTeams,
+    /// Create, change and delete teams, and decide who is in them.
+    ManageTeams,
+    /// See its settings.
+    ViewSettings,
+    /// Change its settings and its profile.
+    ManageSettings,
+    /// See, create, change and delete its access tokens.
+    ManageTokens,
+    /// Read its audit log.
+    ReadAuditLog,
+}
+
+impl OrganizationAction {
+    /// Gives the lowest role that may do it.
+    pub fn needs(self) -> OrganizationRole {
+        match self {
+            Self::View | Self::ViewMembers | Self::ViewTeams | Self::ViewSettings => OrganizationRole::Member,
+            Self::ManageMembers
+            | Self::ViewInvites
+            | Self::ManageInvites
+            | Self::ManageTeams
+            | Self::ManageSettings
+            | Self::ManageTokens
+            | Self::ReadAuditLog => OrganizationRole::Owner,
         }
     }
 }

@@ -1,4 +1,6 @@
 //! The one authorization rule: from facts to what a principal may do in a repository. Default deny.
+//!
+//! What it may do with an organization itself is in [`crate::organization`].
 
 use std::fmt;
 
@@ -9,34 +11,61 @@ use crate::repository::Visibility;
 /// What someone wants to do with a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// See what is there: images, tags, their history and activity.
+    /// See the repository itself: its descriptions and settings.
     View,
+    /// See what is there: tags, images, their history and activity.
+    ViewTags,
     /// Read manifests and blobs, through the registry.
     Pull,
     /// Upload and mount blobs, put manifests, set tags; creates the repository.
     Push,
-    /// Delete tags, manifests and blobs.
+    /// Create the repository.
+    Create,
+    /// Delete images and blobs.
     Delete,
-    /// Change the repository itself: visibility, deletion, restoration.
-    Administer,
+    /// Delete tags.
+    DeleteTag,
+    /// Change the descriptions and the visibility.
+    Edit,
+    /// Decide which tags never move.
+    SetImmutability,
+    /// Decide what teams may do.
+    AssignTeam,
+    /// Delete the repository.
+    Remove,
 }
 
 impl Action {
+    /// All.
+    pub const ALL: &[Self] = &[
+        Self::View,
+        Self::ViewTags,
+        Self::Pull,
+        Self::Push,
+        Self::Create,
+        Self::Delete,
+        Self::DeleteTag,
+        Self::Edit,
+        Self::SetImmutability,
+        Self::AssignTeam,
+        Self::Remove,
+    ];
+
     /// Gives the action's name in token scopes.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::View | Self::Pull => "pull",
-            Self::Push => "push",
-            Self::Delete => "delete",
-            Self::Administer => "*",
+            Self::View | Self::ViewTags | Self::Pull => "pull",
+            Self::Push | Self::Create => "push",
+            Self::Delete | Self::DeleteTag => "delete",
+            Self::Edit | Self::SetImmutability | Self::AssignTeam | Self::Remove => "*",
         }
     }
 
     fn needs(self) -> Level {
         match self {
-            Self::View | Self::Pull => Level::Read,
-            Self::Push => Level::Write,
-            Self::Delete | Self::Administer => Level::Admin,
+            Self::View | Self::ViewTags | Self::Pull => Level::Read,
+            Self::Push | Self::Create => Level::Write,
+            _ => Level::Admin,
         }
     }
 }
@@ -44,6 +73,43 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// A set of actions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Actions(u16);
+
+impl Actions {
+    /// No action.
+    pub const NONE: Self = Self(0);
+
+    /// Tells whether the action is among them.
+    pub fn contains(self, action: Action) -> bool {
+        self.0 & (1 << action as u16) != 0
+    }
+
+    /// Tells whether there is none.
+    pub fn is_empty(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// Gives those that are in one of both.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Gives those that are in both.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl FromIterator<Action> for Actions {
+    fn from_iter<T: IntoIterator<Item = Action>>(actions: T) -> Self {
+        Self(actions.into_iter().fold(0, |set, action| set | (1 << action as u16)))
     }
 }
 
@@ -61,10 +127,21 @@ pub enum Level {
 }
 
 impl Level {
-    /// Tells whether this level includes the action.
-    pub fn allows(self, action: Action) -> bool {
-        self >= action.needs()
+    /// Gives the actions that the level includes.
+    pub fn actions(self) -> Actions {
+        Action::ALL.iter().copied().filter(|action| self >= action.needs()).collect()
     }
+}
+
+/// What an access token leaves of what its account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cap {
+    /// All: there is no access token.
+    None,
+    /// What a scope includes, but for what would outlive the token.
+    Scope(Scope),
+    /// What an organization's access token says about the repository.
+    Actions(Actions),
 }
 
 /// What the decision depends on, as loaded from the metadata store.
@@ -99,24 +176,24 @@ pub enum Subject {
         team: Level,
         /// Whether members of the organization pull from all its repositories.
         members_pull: bool,
-        /// The scope of the access token that it came with, if any.
-        token_scope: Option<Scope>,
+        /// What the access token that it came with leaves of this.
+        cap: Cap,
     },
 }
 
-/// Decides how much the subject may do. Everything not granted here is denied.
-pub fn level(facts: Facts) -> Level {
+/// Decides what the subject may do. Everything not granted here is denied.
+pub fn allowed(facts: Facts) -> Actions {
     let is_public = facts.visibility == Some(Visibility::Public);
     match facts.subject {
-        Subject::Operator => Level::Admin,
+        Subject::Operator => Level::Admin.actions(),
         Subject::Anonymous | Subject::Account { is_administrator: false, .. }
             if facts.namespace_is_disabled =>
         {
-            Level::None
+            Actions::NONE
         }
-        Subject::Anonymous if is_public && facts.anonymous_pull => Level::Read,
-        Subject::Anonymous => Level::None,
-        Subject::Account { is_administrator, owns_namespace, role, team, members_pull, token_scope } => {
+        Subject::Anonymous if is_public && facts.anonymous_pull => Level::Read.actions(),
+        Subject::Anonymous => Actions::NONE,
+        Subject::Account { is_administrator, owns_namespace, role, team, members_pull, cap } => {
             let by_role = match role {
                 Some(OrganizationRole::Owner | OrganizationRole::Editor) => Level::Admin,
                 Some(OrganizationRole::Member) if members_pull => team.max(Level::Read),
@@ -125,14 +202,18 @@ pub fn level(facts: Facts) -> Level {
             };
             let own = if is_administrator || owns_namespace { Level::Admin } else { by_role };
             let everybody = if is_public { Level::Read } else { Level::None };
-            let granted = own.max(everybody);
-            let cap = match token_scope {
-                None | Some(Scope::Admin) => Level::Admin,
-                Some(Scope::Write) => Level::Write,
-                Some(Scope::Read) => Level::Read,
-                Some(Scope::PublicRead) => everybody,
+            let granted = own.max(everybody).actions();
+            let left = match cap {
+                Cap::None => Level::Admin.actions(),
+                Cap::Scope(Scope::Admin) => {
+                    Action::ALL.iter().copied().filter(|action| *action != Action::AssignTeam).collect()
+                }
+                Cap::Scope(Scope::Write) => Level::Write.actions(),
+                Cap::Scope(Scope::Read) => Level::Read.actions(),
+                Cap::Scope(Scope::PublicRead) => everybody.actions(),
+                Cap::Actions(actions) => actions,
             };
-            granted.min(cap)
+            granted.intersection(left)
         }
     }
 }
@@ -141,41 +222,41 @@ pub fn level(facts: Facts) -> Level {
 mod tests {
     use super::*;
 
-    fn account(owns_namespace: bool, role: Option<OrganizationRole>, token_scope: Option<Scope>) -> Subject {
+    fn account(owns_namespace: bool, role: Option<OrganizationRole>, cap: Cap) -> Subject {
         Subject::Account {
             is_administrator: false,
             owns_namespace,
             role,
             team: Level::None,
             members_pull: true,
-            token_scope,
+            cap,
         }
     }
 
-    fn decide(subject: Subject, visibility: Option<Visibility>) -> Level {
-        level(Facts { subject, visibility, anonymous_pull: true, namespace_is_disabled: false })
+    fn decide(subject: Subject, visibility: Option<Visibility>) -> Actions {
+        allowed(Facts { subject, visibility, anonymous_pull: true, namespace_is_disabled: false })
     }
 
     #[test]
     fn the_default_is_deny() {
-        let stranger = account(false, None, None);
+        let stranger = account(false, None, Cap::None);
         for visibility in [None, Some(Visibility::Private)] {
-            assert_eq!(decide(Subject::Anonymous, visibility), Level::None);
-            assert_eq!(decide(stranger, visibility), Level::None);
+            assert_eq!(decide(Subject::Anonymous, visibility), Level::None.actions());
+            assert_eq!(decide(stranger, visibility), Level::None.actions());
         }
     }
 
     #[test]
     fn everybody_pulls_what_is_public_and_nothing_more() {
-        assert_eq!(decide(Subject::Anonymous, Some(Visibility::Public)), Level::Read);
-        assert_eq!(decide(account(false, None, None), Some(Visibility::Public)), Level::Read);
+        assert_eq!(decide(Subject::Anonymous, Some(Visibility::Public)), Level::Read.actions());
+        assert_eq!(decide(account(false, None, Cap::None), Some(Visibility::Public)), Level::Read.actions());
         let closed = Facts {
             subject: Subject::Anonymous,
             visibility: Some(Visibility::Public),
             anonymous_pull: false,
             namespace_is_disabled: false,
         };
-        assert_eq!(level(closed), Level::None);
+        assert_eq!(allowed(closed), Actions::NONE);
     }
 
     #[test]
@@ -186,9 +267,9 @@ mod tests {
             anonymous_pull: true,
             namespace_is_disabled: true,
         };
-        let owner = account(false, Some(OrganizationRole::Owner), None);
-        assert_eq!([level(facts(Subject::Anonymous)), level(facts(owner))], [Level::None; 2]);
-        assert_eq!(level(facts(Subject::Operator)), Level::Admin);
+        let owner = account(false, Some(OrganizationRole::Owner), Cap::None);
+        assert_eq!([allowed(facts(Subject::Anonymous)), allowed(facts(owner))], [Actions::NONE; 2]);
+        assert_eq!(allowed(facts(Subject::Operator)), Level::Admin.actions());
     }
 
     #[test]
@@ -199,9 +280,12 @@ mod tests {
             (OrganizationRole::Owner, Level::Admin),
         ];
         for (role, expected) in cases {
-            assert_eq!(decide(account(false, Some(role), None), Some(Visibility::Private)), expected);
+            assert_eq!(
+                decide(account(false, Some(role), Cap::None), Some(Visibility::Private)),
+                expected.actions()
+            );
         }
-        assert_eq!(decide(account(true, None, None), None), Level::Admin);
+        assert_eq!(decide(account(true, None, Cap::None), None), Level::Admin.actions());
     }
 
     #[test]
@@ -212,7 +296,7 @@ mod tests {
             role,
             team,
             members_pull,
-            token_scope: None,
+            cap: Cap::None,
         };
         let member_of = Some(OrganizationRole::Member);
         for (team, all_pull, only_teams) in [
@@ -222,28 +306,52 @@ mod tests {
             (Level::Admin, Level::Admin, Level::Admin),
         ] {
             let private = Some(Visibility::Private);
-            assert_eq!(decide(member(member_of, team, true), private), all_pull);
-            assert_eq!(decide(member(member_of, team, false), private), only_teams);
+            assert_eq!(decide(member(member_of, team, true), private), all_pull.actions());
+            assert_eq!(decide(member(member_of, team, false), private), only_teams.actions());
             // Who has left the organization has left its teams.
-            assert_eq!(decide(member(None, team, true), private), Level::None);
+            assert_eq!(decide(member(None, team, true), private), Level::None.actions());
         }
-        assert_eq!(decide(member(member_of, Level::None, false), Some(Visibility::Public)), Level::Read);
+        assert_eq!(
+            decide(member(member_of, Level::None, false), Some(Visibility::Public)),
+            Level::Read.actions()
+        );
     }
 
     #[test]
     fn a_token_never_does_more_than_its_scope_or_its_owner() {
-        let cases = [(Scope::Read, Level::Read), (Scope::Write, Level::Write), (Scope::Admin, Level::Admin)];
-        for (scope, expected) in cases {
-            assert_eq!(decide(account(true, None, Some(scope)), Some(Visibility::Private)), expected);
-            assert_eq!(decide(account(false, None, Some(scope)), Some(Visibility::Private)), Level::None);
+        let private = Some(Visibility::Private);
+        for (scope, expected) in [(Scope::Read, Level::Read), (Scope::Write, Level::Write)] {
+            assert_eq!(decide(account(true, None, Cap::Scope(scope)), private), expected.actions());
         }
-        let public_only = account(true, None, Some(Scope::PublicRead));
-        assert_eq!(decide(public_only, Some(Visibility::Private)), Level::None);
-        assert_eq!(decide(public_only, Some(Visibility::Public)), Level::Read);
+        let by_admin = decide(account(true, None, Cap::Scope(Scope::Admin)), private);
+        for action in Action::ALL {
+            // What teams may do would outlive the token.
+            assert_eq!(by_admin.contains(*action), *action != Action::AssignTeam, "{action:?}");
+        }
+        for scope in [Scope::PublicRead, Scope::Read, Scope::Write, Scope::Admin] {
+            assert!(decide(account(false, None, Cap::Scope(scope)), private).is_empty());
+        }
+        let public_only = account(true, None, Cap::Scope(Scope::PublicRead));
+        assert!(decide(public_only, private).is_empty());
+        assert_eq!(decide(public_only, Some(Visibility::Public)), Level::Read.actions());
     }
 
     #[test]
-    fn levels_allow_their_actions() {
+    fn an_organizations_token_does_what_it_lists_of_what_the_organization_may() {
+        let listed: Actions = [Action::Pull, Action::Push, Action::DeleteTag].into_iter().collect();
+        let own = account(true, None, Cap::Actions(listed));
+        assert_eq!(decide(own, Some(Visibility::Private)), listed);
+        let foreign = account(false, None, Cap::Actions(listed));
+        assert!(decide(foreign, Some(Visibility::Private)).is_empty());
+        let pull: Actions = [Action::Pull].into_iter().collect();
+        assert_eq!(decide(foreign, Some(Visibility::Public)), pull);
+        assert!(
+            decide(account(true, None, Cap::Actions(Actions::NONE)), Some(Visibility::Public)).is_empty()
+        );
+    }
+
+    #[test]
+    fn levels_include_their_actions() {
         let table = [
             (Level::None, [false, false, false, false]),
             (Level::Read, [true, false, false, false]),
@@ -251,8 +359,9 @@ mod tests {
             (Level::Admin, [true, true, true, true]),
         ];
         for (level, expected) in table {
-            let actions = [Action::Pull, Action::Push, Action::Delete, Action::Administer];
-            assert_eq!(actions.map(|action| level.allows(action)), expected);
+            let actions = [Action::Pull, Action::Push, Action::Delete, Action::Remove];
+            assert_eq!(actions.map(|action| level.actions().contains(action)), expected);
         }
+        assert!(Action::ALL.iter().all(|action| Level::Admin.actions().contains(*action)));
     }
 }

@@ -1,26 +1,46 @@
 //! Access tokens of users and organizations.
 
 use jiff::Timestamp;
-use longshore_domain::account::Account;
+use longshore_domain::account::{Account, AccountKind, Feature};
 use longshore_domain::credential::{
-    ACCESS_TOKENS_LIMIT, AccessToken, Principal, Scope, Secret, TOKEN_LABEL_LIMIT_CHARACTERS, TokenOrigin,
+    ACCESS_TOKENS_LIMIT, AccessToken, Principal, Scope, Secret, TOKEN_LABEL_LIMIT_CHARACTERS, TokenCap,
+    TokenOrigin,
 };
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
+use longshore_domain::organization::OrganizationAction;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken};
+use longshore_domain::token_resource::TOKEN_DESCRIPTION_LIMIT_CHARACTERS;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Services;
+
+/// Whose access tokens are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum TokenOwner<'n> {
+    /// An account's own; the operator means any account.
+    Account(&'n Namespace),
+    /// Those of an organization, which its owners manage.
+    Organization(&'n Namespace),
+}
+
+impl<'n> From<&'n Namespace> for TokenOwner<'n> {
+    fn from(name: &'n Namespace) -> Self {
+        Self::Account(name)
+    }
+}
 
 /// An access token that somebody wants.
 #[derive(Clone, Debug)]
 pub struct WantedToken<'t> {
     /// What its owner calls it, 1 to 100 characters.
     pub label: &'t str,
+    /// What it is for, at most 200 characters.
+    pub description: &'t str,
     /// What it may do at most.
-    pub scope: Scope,
+    pub cap: TokenCap,
     /// When it stops working; `None` for never.
     pub expires_at: Option<Timestamp>,
     /// From where it is created.
@@ -30,7 +50,13 @@ pub struct WantedToken<'t> {
 impl<'t> WantedToken<'t> {
     /// Makes one that never expires, created at the machine.
     pub fn new(label: &'t str, scope: Scope) -> Self {
-        Self { label, scope, expires_at: None, origin: TokenOrigin::default() }
+        Self {
+            label,
+            description: "",
+            cap: TokenCap::Scope(scope),
+            expires_at: None,
+            origin: TokenOrigin::default(),
+        }
     }
 }
 
@@ -46,43 +72,92 @@ fn checked_label(label: &str) -> Result<String> {
     }
 }
 
+fn check_description(description: &str) -> Result<()> {
+    match description.chars().count() <= TOKEN_DESCRIPTION_LIMIT_CHARACTERS && !description.contains('\0') {
+        true => Ok(()),
+        false => Err(Error::Invalid {
+            field: "description",
+            reason: format!("may have at most {TOKEN_DESCRIPTION_LIMIT_CHARACTERS} characters"),
+        }),
+    }
+}
+
+/// Checks what a token lists against the organization that it is to be of.
+fn check_cap(account: &Account, cap: &TokenCap) -> Result<()> {
+    match cap {
+        TokenCap::Scope(_) => Ok(()),
+        TokenCap::Resources(resources) => resources.check_of(&account.name),
+    }
+}
+
+/// Gives the action of an event about a token of the account.
+fn token_action(account: &Account, of_user: EventAction, of_organization: EventAction) -> EventAction {
+    match account.kind {
+        AccountKind::User => of_user,
+        AccountKind::Organization => of_organization,
+    }
+}
+
 impl Services {
+    /// Gives the account whose access tokens a principal may manage: an account its own, an owner those of the
+    /// organization, the operator those of all.
+    async fn authorize_tokens(&self, principal: &Principal, owner: TokenOwner<'_>) -> Result<Account> {
+        match owner {
+            TokenOwner::Account(name) => self.authorize_owner(principal, name).await,
+            TokenOwner::Organization(name) => {
+                let action = OrganizationAction::ManageTokens;
+                let organization = self.authorize_organization(principal, name, action).await?;
+                organization.plan.check(Feature::OrganizationTokens).map(|()| organization)
+            }
+        }
+    }
+
     /// Creates an access token and gives its secret, which is shown this once.
     ///
     /// # Errors
-    /// As [`Services::authorize_owner`]; `Invalid` for the label or an expiry that has passed; `Conflict` when the account has too many.
+    /// As [`Services::authorize_owner`], or [`Services::authorize_organization`] for managing tokens; `Denied` when the
+    /// plan does not have it; `Invalid` for the label, the description, the resources or an expiry that has passed;
+    /// `Conflict` when the account has too many.
     pub async fn create_access_token(
         &self,
         principal: &Principal,
-        owner: &Namespace,
+        owner: impl Into<TokenOwner<'_>>,
         wanted: WantedToken<'_>,
     ) -> Result<(AccessToken, Secret)> {
-        let account = self.authorize_owner(principal, owner).await?;
-        let WantedToken { label, scope, expires_at, origin } = wanted;
+        let account = self.authorize_tokens(principal, owner.into()).await?;
+        let WantedToken { label, description, cap, expires_at, origin } = wanted;
         let label = checked_label(label)?;
+        check_description(description)?;
+        check_cap(&account, &cap)?;
         let created_at = self.clock.now();
         if expires_at.is_some_and(|expires_at| expires_at <= created_at) {
             return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
         }
-        let secret = Secret::generate(Secret::ACCESS_TOKEN_PREFIX, &*self.entropy);
+        let prefix = match cap {
+            TokenCap::Scope(_) => Secret::ACCESS_TOKEN_PREFIX,
+            TokenCap::Resources(_) => Secret::ORGANIZATION_TOKEN_PREFIX,
+        };
+        let secret = Secret::generate(prefix, &*self.entropy);
+        let data = match &cap {
+            TokenCap::Scope(scope) => ("scope", scope.to_string()),
+            TokenCap::Resources(_) => ("resources", cap.to_string()),
+        };
+        let action =
+            token_action(&account, EventAction::AccessTokenCreated, EventAction::OrganizationTokenCreated);
         let token = NewAccessToken {
             uuid: self.new_uuid(),
             account_id: account.id,
             label: label.clone(),
-            scope,
+            description: description.to_owned(),
+            created_by: principal.display_name().to_owned(),
+            cap,
             secret_hash: secret.hash(),
             expires_at,
             created_at,
             origin,
         };
-        let data = [("label", label), ("scope", scope.to_string())];
-        let event = self.event(
-            principal,
-            Some(account.id),
-            EventAction::AccessTokenCreated,
-            &token.uuid.to_string(),
-            data,
-        );
+        let data = [("label", label), data];
+        let event = self.event(principal, Some(account.id), action, &token.uuid.to_string(), data);
         let created = self
             .metadata
             .write((token, event), |tx, (token, event)| {
@@ -108,15 +183,15 @@ impl Services {
     /// Lists an account's access tokens in the order of their creation.
     ///
     /// # Errors
-    /// As [`Services::authorize_owner`].
+    /// As [`Services::create_access_token`] for the owner.
     pub async fn list_access_tokens(
         &self,
         principal: &Principal,
-        owner: &Namespace,
+        owner: impl Into<TokenOwner<'_>>,
         after: Option<Uuid>,
         size: PageSize,
     ) -> Result<Page<AccessToken>> {
-        let account = self.authorize_owner(principal, owner).await?;
+        let account = self.authorize_tokens(principal, owner.into()).await?;
         let tokens = self
             .metadata
             .read((account.id, after, size), |tx, (id, after, size)| {
@@ -129,33 +204,43 @@ impl Services {
     /// Gives one access token.
     ///
     /// # Errors
-    /// As [`Services::authorize_owner`]; `TokenUnknown`.
+    /// As [`Services::create_access_token`]; `TokenUnknown`.
     pub async fn get_access_token(
         &self,
         principal: &Principal,
-        owner: &Namespace,
+        owner: impl Into<TokenOwner<'_>>,
         uuid: Uuid,
     ) -> Result<AccessToken> {
-        let account = self.authorize_owner(principal, owner).await?;
-        self.metadata
+        self.find_token_of(principal, owner.into(), uuid).await.map(|(_, token)| token)
+    }
+
+    async fn find_token_of(
+        &self,
+        principal: &Principal,
+        owner: TokenOwner<'_>,
+        uuid: Uuid,
+    ) -> Result<(Account, AccessToken)> {
+        let account = self.authorize_tokens(principal, owner).await?;
+        let found = self
+            .metadata
             .look_up((account.id, uuid), |tx, (id, uuid)| Box::pin(tx.find_access_token_by_uuid(*id, *uuid)))
-            .await?
-            .ok_or_else(|| Error::TokenUnknown(uuid.to_string()))
+            .await?;
+        found.map(|token| (account, token)).ok_or_else(|| Error::TokenUnknown(uuid.to_string()))
     }
 
     /// Lists an account's access tokens in the order of their creation, leaving out the first `offset`, with the number
     /// of all.
     ///
     /// # Errors
-    /// As [`Services::authorize_owner`].
+    /// As [`Services::create_access_token`] for the owner.
     pub async fn list_access_tokens_at(
         &self,
         principal: &Principal,
-        owner: &Namespace,
+        owner: impl Into<TokenOwner<'_>>,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<AccessToken>, AccessTokenCounts)> {
-        let account = self.authorize_owner(principal, owner).await?;
+        let account = self.authorize_tokens(principal, owner.into()).await?;
         self.metadata
             .read((account.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -166,28 +251,42 @@ impl Services {
             .await
     }
 
-    /// Changes an access token's label, or switches it on or off; off, it fails at once everywhere.
+    /// Changes an access token, or switches it on or off; off, it fails at once everywhere.
     ///
     /// # Errors
-    /// As [`Services::get_access_token`]; `Invalid` for the label.
+    /// As [`Services::get_access_token`]; `Invalid` for the label, the description, or resources where it has a scope.
     pub async fn change_access_token(
         &self,
         principal: &Principal,
-        owner: &Namespace,
+        owner: impl Into<TokenOwner<'_>>,
         uuid: Uuid,
         change: AccessTokenChange,
     ) -> Result<AccessToken> {
-        let token = self.get_access_token(principal, owner, uuid).await?;
+        let (account, token) = self.find_token_of(principal, owner.into(), uuid).await?;
         let label = change.label.as_deref().map(checked_label).transpose()?;
-        let change = AccessTokenChange { label, is_active: change.is_active };
+        change.description.as_deref().map(check_description).transpose()?;
+        if let Some(resources) = &change.resources {
+            if token.cap.scope().is_some() {
+                return Err(Error::Invalid {
+                    field: "resources",
+                    reason: "this access token has a scope; create another one with resources".into(),
+                });
+            }
+            resources.check_of(&account.name)?;
+        }
+        let change = AccessTokenChange { label, ..change };
         let action = match change.is_active {
-            Some(is_active) if is_active == token.is_active => EventAction::AccessTokenChanged,
-            Some(true) => EventAction::AccessTokenEnabled,
-            Some(false) => EventAction::AccessTokenDisabled,
-            None => EventAction::AccessTokenChanged,
+            Some(true) if !token.is_active => EventAction::AccessTokenEnabled,
+            Some(false) if token.is_active => EventAction::AccessTokenDisabled,
+            _ => EventAction::AccessTokenChanged,
         };
-        let label = change.label.clone().unwrap_or(token.label);
-        let data = [("label", label)];
+        let action = token_action(&account, action, EventAction::OrganizationTokenUpdated);
+        let mut data = vec![("label", change.label.clone().unwrap_or(token.label))];
+        if account.kind == AccountKind::Organization {
+            data.extend(change.is_active.map(|is_active| ("is_active", is_active.to_string())));
+            let cap = change.resources.clone().map(TokenCap::Resources);
+            data.extend(cap.map(|cap| ("resources", cap.to_string())));
+        }
         let event = self.event(principal, Some(token.account_id), action, &uuid.to_string(), data);
         self.metadata
             .write((token.id, change, event), |tx, (id, change, event)| {
@@ -208,17 +307,14 @@ impl Services {
     pub async fn delete_access_token(
         &self,
         principal: &Principal,
-        owner: &Namespace,
+        owner: impl Into<TokenOwner<'_>>,
         uuid: Uuid,
     ) -> Result<()> {
-        let token = self.get_access_token(principal, owner, uuid).await?;
-        let event = self.event(
-            principal,
-            Some(token.account_id),
-            EventAction::AccessTokenDeleted,
-            &uuid.to_string(),
-            [("label", token.label)],
-        );
+        let (account, token) = self.find_token_of(principal, owner.into(), uuid).await?;
+        let action =
+            token_action(&account, EventAction::AccessTokenDeleted, EventAction::OrganizationTokenDeleted);
+        let data = [("label", token.label)];
+        let event = self.event(principal, Some(token.account_id), action, &uuid.to_string(), data);
         self.metadata
             .write((token.id, event), |tx, (id, event)| {
                 Box::pin(async move {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::clock::Entropy;
 use longshore_domain::credential::{
-    AccessToken, AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, Scope, Secret, SecretHash,
+    AccessToken, AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, is_access_token,
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
@@ -103,11 +103,11 @@ pub struct Grant {
 impl Grant {
     fn covers(&self, action: Action) -> bool {
         match action {
-            Action::View | Action::Pull => self.pull,
-            Action::Push => self.push,
-            Action::Delete => self.delete,
+            Action::View | Action::ViewTags | Action::Pull => self.pull,
+            Action::Push | Action::Create => self.push,
+            Action::Delete | Action::DeleteTag => self.delete,
             // Changing the repository itself is not part of the registry protocol.
-            Action::Administer => false,
+            Action::Edit | Action::SetImmutability | Action::AssignTeam | Action::Remove => false,
         }
     }
 
@@ -129,7 +129,7 @@ pub struct UploadCaller {
 
 /// Claims of the registry's bearer tokens.
 ///
-/// Docker token authentication, "JWT"; `uid`, `tid`, `scp` and `cep` are our own.
+/// Docker token authentication, "JWT"; `uid`, `tid` and `cep` are our own.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub iss: String,
@@ -146,9 +146,6 @@ pub(crate) struct Claims {
     /// Number of the access token that was used to sign in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tid: Option<i64>,
-    /// Scope of that access token.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub scp: Option<String>,
     /// Credential epoch of the account.
     #[serde(default)]
     pub cep: i64,
@@ -161,16 +158,12 @@ impl Claims {
         let time = |seconds| Timestamp::from_second(seconds).map_err(|_| invalid());
         let principal = match self.uid {
             None => Principal::Anonymous,
-            Some(uid) => {
-                let scope: Option<Scope> =
-                    self.scp.as_deref().map(str::parse).transpose().map_err(|_| invalid())?;
-                Principal::Account(AccountPrincipal {
-                    account_id: AccountId(uid),
-                    name: self.sub.parse().map_err(|_| invalid())?,
-                    credential_epoch: self.cep,
-                    access_token: self.tid.map(AccessTokenId).zip(scope),
-                })
-            }
+            Some(uid) => Principal::Account(AccountPrincipal {
+                account_id: AccountId(uid),
+                name: self.sub.parse().map_err(|_| invalid())?,
+                credential_epoch: self.cep,
+                access_token: self.tid.map(AccessTokenId),
+            }),
         };
         Ok(BearerSession {
             caller: Arc::new(Caller { principal, grants }),
@@ -354,7 +347,7 @@ impl Services {
         {
             return Ok(Arc::clone(&session.caller));
         }
-        let principal = if secret.starts_with(Secret::ACCESS_TOKEN_PREFIX) {
+        let principal = if is_access_token(secret) {
             self.check_access_token(user, secret, now).await?.ok_or_else(wrong)?
         } else {
             let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
@@ -393,7 +386,7 @@ impl Services {
             return Ok(None);
         }
         self.record_use(&token, now).await?;
-        Ok(Some(principal_of(&account, Some((token.id, token.scope)))))
+        Ok(Some(principal_of(&account, Some(token.id))))
     }
 
     async fn record_use(&self, token: &AccessToken, now: Timestamp) -> Result<()> {
@@ -447,10 +440,7 @@ impl Services {
     }
 }
 
-pub(crate) fn principal_of(
-    account: &Account,
-    access_token: Option<(AccessTokenId, Scope)>,
-) -> AccountPrincipal {
+pub(crate) fn principal_of(account: &Account, access_token: Option<AccessTokenId>) -> AccountPrincipal {
     AccountPrincipal {
         account_id: account.id,
         name: account.name.clone(),

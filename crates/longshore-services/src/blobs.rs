@@ -71,7 +71,7 @@ impl Services {
     /// Tells whether the caller may push, as its credential and rights are now.
     pub(crate) async fn may_push(&self, caller: &Caller, name: &RepositoryName) -> Result<bool> {
         let access = self.access(&caller.principal, name).await?;
-        Ok(access.level.allows(Action::Push) && caller.grants.cover(name, Action::Push))
+        Ok(access.allows(Action::Push) && caller.grants.cover(name, Action::Push))
     }
 
     /// Reads a range of a blob.

@@ -1,10 +1,11 @@
 //! Audit events: making, listing and numbering them.
 
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
-use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::credential::{Principal, Scope, TokenCap};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{Event, EventAction, EventFilter, NewEvent};
 use longshore_domain::name::Namespace;
+use longshore_domain::organization::OrganizationAction;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::{Error, Result};
 
@@ -13,13 +14,13 @@ use crate::{Services, earlier};
 
 impl Services {
     /// Makes an event of now.
-    pub(crate) fn event<const N: usize>(
+    pub(crate) fn event(
         &self,
         principal: &Principal,
         account_id: Option<AccountId>,
         action: EventAction,
         subject: &str,
-        data: [(&'static str, String); N],
+        data: impl IntoIterator<Item = (&'static str, String)>,
     ) -> NewEvent {
         NewEvent {
             account_id,
@@ -94,7 +95,7 @@ impl Services {
             Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
             Principal::Account(acting) => acting,
         };
-        let own = self.acting_account(acting).await?;
+        let (own, token) = self.acting_with(acting).await?;
         let found = self
             .metadata
             .look_up((account.clone(), own.id), |tx, (name, own)| {
@@ -110,9 +111,14 @@ impl Services {
         if account.id != own.id && role.is_none() && !own.is_administrator {
             return Err(unknown());
         }
-        if acting.access_token.is_some_and(|(_, scope)| scope < Scope::Admin) {
+        let is_covered = token.is_none_or(|token| match token.cap {
+            TokenCap::Scope(scope) => scope == Scope::Admin,
+            TokenCap::Resources(resources) => resources.allow(OrganizationAction::ReadAuditLog),
+        });
+        if !is_covered {
             return Err(Error::Denied(
-                "reading an audit log with an access token needs the scope repo:admin".into(),
+                "reading an audit log with an access token needs the scope repo:admin, or scope-activity-read of its organization"
+                    .into(),
             ));
         }
         match account.id == own.id || own.is_administrator || role == Some(OrganizationRole::Owner) {

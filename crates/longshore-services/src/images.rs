@@ -16,7 +16,7 @@ use longshore_domain::image::{
 use longshore_domain::immutability::TagRules;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::{Action, Level};
+use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{Hold, ManifestHead, Tx};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
@@ -111,7 +111,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<Image>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository.id, filter, order, offset, size), |tx, (id, filter, order, offset, size)| {
@@ -138,7 +138,7 @@ impl Services {
         name: &RepositoryName,
         active_from: Timestamp,
     ) -> Result<ImageSummary> {
-        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository.id, active_from), |tx, (id, active_from)| {
@@ -164,7 +164,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ImageTag>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository, *digest, offset, size), |tx, (repository, digest, offset, size)| {
@@ -191,7 +191,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
         self.metadata
             .read((repository.id, order, offset, size), |tx, (id, order, offset, size)| {
                 Box::pin(async move {
@@ -213,7 +213,7 @@ impl Services {
         name: &RepositoryName,
         tag: &Tag,
     ) -> Result<(RepositoryId, TagDetails)> {
-        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
         self.metadata
             .read((repository, tag.clone()), |tx, (repository, tag)| {
                 Box::pin(async move {
@@ -252,11 +252,13 @@ impl Services {
             });
         }
         let access = self.access(&caller.principal, name).await?;
-        let covered = caller.grants.cover(name, Action::Delete) && access.level.allows(Action::Delete);
-        let repository = match (access.repository, access.level) {
-            (None, _) | (Some(_), Level::None) => return Ok(refused(&request, DeletionError::NotFound)),
-            (Some(_), _) if !covered => return Ok(refused(&request, DeletionError::Unauthorized)),
-            (Some(repository), _) => repository,
+        let covered = caller.grants.cover(name, Action::Delete) && access.allows(Action::Delete);
+        let repository = match access.repository {
+            Some(repository) if covered => repository,
+            Some(_) if !access.allowed.is_empty() => {
+                return Ok(refused(&request, DeletionError::Unauthorized));
+            }
+            _ => return Ok(refused(&request, DeletionError::NotFound)),
         };
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         // What was pulled from this node up to now counts.

@@ -1,10 +1,13 @@
 //! Organizations and their members.
 
 use longshore_domain::account::{Account, AccountKind, Feature, Member, OrganizationRole};
-use longshore_domain::credential::Principal;
+use longshore_domain::credential::{Principal, TokenCap};
+use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::{ImageRestriction, MemberFilter, OrganizationMember};
+use longshore_domain::organization::{
+    ImageRestriction, MemberFilter, OrganizationAction, OrganizationMember,
+};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{NewAccount, Tx};
 use longshore_domain::{Error, Result};
@@ -86,17 +89,17 @@ impl Services {
             .await
     }
 
-    /// Gives an organization to whoever has at least a role in it, or is an administrator, signed in by itself and not by
-    /// an access token.
+    /// Gives an organization to whoever may do something with it: members by their role and administrators, signed in by
+    /// themselves and not by an access token, and the organization's own access tokens by what they list.
     ///
     /// # Errors
-    /// `Unauthenticated`; `OrganizationUnknown` when there is none, or it is disabled or may not be known; `Denied` for a lower role and
-    /// for access tokens.
+    /// `Unauthenticated`; `OrganizationUnknown` when there is none, or it is disabled or may not be known; `Denied` for a
+    /// lower role and for access tokens.
     pub(crate) async fn authorize_organization(
         &self,
         principal: &Principal,
         name: &Namespace,
-        needed: OrganizationRole,
+        action: OrganizationAction,
     ) -> Result<Account> {
         if *principal == Principal::Operator {
             return self
@@ -104,7 +107,8 @@ impl Services {
                 .look_up(name.clone(), |tx, name| Box::pin(get_organization(tx, name)))
                 .await;
         }
-        let own = self.get_own_account(principal).await?;
+        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let (own, token) = self.acting_with(acting).await?;
         let (organization, role) = self
             .metadata
             .look_up((name.clone(), own.id), |tx, (name, own)| {
@@ -115,14 +119,22 @@ impl Services {
                 })
             })
             .await?;
-        let is_there = role.is_some() && organization.is_active;
-        if !is_there && !own.is_administrator {
+        let is_known = (role.is_some() || own.id == organization.id) && organization.is_active;
+        if !is_known && !own.is_administrator {
             return Err(Error::OrganizationUnknown(name.to_string()));
         }
-        self.acting_owner(principal).await?;
-        match own.is_administrator || role >= Some(needed) {
-            true => Ok(organization),
-            false => Err(Error::Denied(format!("only an {needed} of {name} may do this"))),
+        match token.map(|token| token.cap) {
+            None if own.is_administrator || role >= Some(action.needs()) => Ok(organization),
+            None => Err(Error::Denied(format!("only an {} of {name} may do this", action.needs()))),
+            Some(TokenCap::Resources(resources)) if own.id == organization.id && resources.allow(action) => {
+                Ok(organization)
+            }
+            Some(TokenCap::Resources(_)) => Err(Error::Denied(format!(
+                "this access token does not include this; an owner of {name} can add the scope to it, or sign in with a password"
+            ))),
+            Some(TokenCap::Scope(_)) => Err(Error::Denied(
+                "an access token cannot do this; sign in with the password of the account".into(),
+            )),
         }
     }
 
@@ -154,7 +166,8 @@ impl Services {
         principal: &Principal,
         name: &Namespace,
     ) -> Result<ImageRestriction> {
-        let organization = self.authorize_organization(principal, name, OrganizationRole::Member).await?;
+        let organization =
+            self.authorize_organization(principal, name, OrganizationAction::ViewSettings).await?;
         self.metadata.look_up(organization.id, |tx, id| Box::pin(tx.find_image_restriction(*id))).await
     }
 
@@ -168,7 +181,8 @@ impl Services {
         name: &Namespace,
         restriction: ImageRestriction,
     ) -> Result<()> {
-        let organization = self.authorize_organization(principal, name, OrganizationRole::Owner).await?;
+        let organization =
+            self.authorize_organization(principal, name, OrganizationAction::ManageSettings).await?;
         organization.plan.check(Feature::ImageRestriction)?;
         let data = [
             ("restricted_images", restriction.is_enabled.to_string()),
@@ -278,7 +292,7 @@ impl Services {
         role: OrganizationRole,
     ) -> Result<OrganizationMember> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ManageMembers).await?;
         let data = [("role", role.to_string())];
         let event =
             self.event(principal, Some(organization.id), EventAction::MemberRoleChanged, user.as_str(), data);
@@ -316,7 +330,7 @@ impl Services {
         size: PageSize,
     ) -> Result<(Vec<OrganizationMember>, u64)> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Member).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ViewMembers).await?;
         self.metadata
             .read((organization.id, filter, offset, size), |tx, (id, filter, offset, size)| {
                 Box::pin(async move {
@@ -354,7 +368,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_organization`] for members.
     pub async fn get_own_organization(&self, principal: &Principal, name: &Namespace) -> Result<Account> {
-        self.authorize_organization(principal, name, OrganizationRole::Member).await
+        self.authorize_organization(principal, name, OrganizationAction::View).await
     }
 
     /// Decides whether members pull from all repositories of an organization, or only from those of their teams.
@@ -367,7 +381,8 @@ impl Services {
         name: &Namespace,
         members_pull: bool,
     ) -> Result<()> {
-        let organization = self.authorize_organization(principal, name, OrganizationRole::Owner).await?;
+        let organization =
+            self.authorize_organization(principal, name, OrganizationAction::ManageSettings).await?;
         let data = [("members_pull", members_pull.to_string())];
         let action = EventAction::OrganizationSettingsUpdated;
         let event = self.event(principal, Some(organization.id), action, name.as_str(), data);
@@ -391,7 +406,7 @@ impl Services {
         organization: &Namespace,
         user: &Namespace,
     ) -> Result<()> {
-        self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+        self.authorize_organization(principal, organization, OrganizationAction::ManageMembers).await?;
         let event = self.event(principal, None, EventAction::MemberRemoved, user.as_str(), []);
         self.metadata
             .write((organization.clone(), user.clone(), event), |tx, (organization, user, event)| {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
-use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal, Scope};
+use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{PulledNamespace, TeamPermission, refusing};
-use longshore_domain::permission::{Action, Facts, Level, Subject, level};
+use longshore_domain::permission::{Action, Actions, Cap, Facts, Level, Subject, allowed};
 use longshore_domain::ports::metadata::{Tx, Viewer};
-use longshore_domain::repository::{NamespaceView, Repository, RepositoryId};
+use longshore_domain::repository::{NamespaceView, Repository, RepositoryId, Visibility};
 use longshore_domain::{Error, Result};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
@@ -47,8 +47,8 @@ pub struct Access {
     pub repository: Option<Arc<Repository>>,
     /// The account whose name is the namespace, if there is one.
     pub namespace_id: Option<AccountId>,
-    /// How much.
-    pub level: Level,
+    /// What the caller may do, but for what an organization does not let its members pull.
+    pub allowed: Actions,
     /// An organization of the caller's that does not let its members pull from here.
     pub refused_by: Option<Namespace>,
     /// When an access token among the facts expires.
@@ -58,7 +58,7 @@ pub struct Access {
 impl Access {
     /// Tells whether the action is allowed.
     pub fn allows(&self, action: Action) -> bool {
-        self.level.allows(action) && (action != Action::Pull || self.refused_by.is_none())
+        self.allowed.contains(action) && (action != Action::Pull || self.refused_by.is_none())
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) async fn valid_account(
     if !record.is_active || record.credential_epoch != principal.credential_epoch {
         return Ok(None);
     }
-    let Some((id, _)) = principal.access_token else { return Ok(Some((record, None))) };
+    let Some(id) = principal.access_token else { return Ok(Some((record, None))) };
     match tx.find_access_token(id).await? {
         Some(token) if token.account_id == record.id && token.is_usable(now) => {
             Ok(Some((record, Some(token))))
@@ -96,17 +96,44 @@ pub(crate) async fn valid_account(
     }
 }
 
+/// What an account that acts is in relation to a namespace.
+struct Standing {
+    account: Account,
+    token: Option<AccessToken>,
+    owns_namespace: bool,
+    role: Option<OrganizationRole>,
+    team: Level,
+    members_pull: bool,
+}
+
+impl Standing {
+    /// Gives the facts for a repository.
+    fn subject(&self, name: &RepositoryName, visibility: Option<Visibility>) -> Subject {
+        Subject::Account {
+            is_administrator: self.account.is_administrator,
+            owns_namespace: self.owns_namespace,
+            role: self.role,
+            team: self.team,
+            members_pull: self.members_pull,
+            cap: self.token.as_ref().map_or(Cap::None, |token| token.cap.cap(name, visibility)),
+        }
+    }
+
+    /// Tells whether lists show it what is not public, if it is a member or owner.
+    fn lists_private(&self) -> bool {
+        self.token.as_ref().is_none_or(|token| token.cap.lists_private())
+    }
+}
+
 /// Loads the facts about an account that acts, as they are now; `None` when its credential is void.
-async fn subject_of(
+async fn standing_of(
     tx: &mut dyn Tx,
     account: &AccountPrincipal,
     namespace_id: Option<AccountId>,
     repository: Option<RepositoryId>,
     now: Timestamp,
-) -> Result<Option<(Subject, Option<Timestamp>)>> {
+) -> Result<Option<Standing>> {
     let Some((record, token)) = valid_account(tx, account, now).await? else { return Ok(None) };
-    let not_after = token.as_ref().and_then(|token| token.expires_at);
-    let token_scope = token.map(|token| token.scope);
     let role = match namespace_id {
         Some(namespace) if namespace != record.id => tx.find_role(namespace, record.id).await?,
         _ => None,
@@ -120,15 +147,8 @@ async fn subject_of(
             team = permissions.into_iter().map(TeamPermission::level).max().unwrap_or(Level::None);
         }
     }
-    let subject = Subject::Account {
-        is_administrator: record.is_administrator,
-        owns_namespace: namespace_id == Some(record.id),
-        role,
-        team,
-        members_pull,
-        token_scope,
-    };
-    Ok(Some((subject, not_after)))
+    let owns_namespace = namespace_id == Some(record.id);
+    Ok(Some(Standing { account: record, token, owns_namespace, role, team, members_pull }))
 }
 
 impl Services {
@@ -139,7 +159,7 @@ impl Services {
     pub async fn access(&self, principal: &Principal, name: &RepositoryName) -> Result<Access> {
         let account = match principal {
             Principal::Account(account) => {
-                Some((account.account_id, account.credential_epoch, account.access_token.map(|(id, _)| id)))
+                Some((account.account_id, account.credential_epoch, account.access_token))
             }
             Principal::Anonymous => None,
             Principal::Operator => return self.load_access(principal, name).await,
@@ -172,39 +192,45 @@ impl Services {
                     });
                     let namespace_id = namespace.as_ref().map(|account| account.id);
                     let repository_id = repository.as_ref().map(|repository| repository.id);
-                    let (subject, not_after) = match principal {
-                        Principal::Anonymous => (Subject::Anonymous, None),
-                        Principal::Operator => (Subject::Operator, None),
-                        Principal::Account(account) => {
-                            subject_of(tx, account, namespace_id, repository_id, *now)
-                                .await?
-                                .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?
-                        }
-                    };
                     let visibility = repository.as_ref().map(|repository| repository.visibility);
-                    let level = match namespace_id {
-                        Some(_) => level(Facts {
+                    let standing = match principal {
+                        Principal::Anonymous | Principal::Operator => None,
+                        Principal::Account(account) => Some(
+                            standing_of(tx, account, namespace_id, repository_id, *now)
+                                .await?
+                                .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?,
+                        ),
+                    };
+                    let subject = match (principal, &standing) {
+                        (Principal::Operator, _) => Subject::Operator,
+                        (_, Some(standing)) => standing.subject(name, visibility),
+                        (_, None) => Subject::Anonymous,
+                    };
+                    let allowed = match namespace_id {
+                        Some(_) => allowed(Facts {
                             subject,
                             visibility,
                             anonymous_pull: *anonymous_pull,
                             namespace_is_disabled,
                         }),
-                        None => Level::None,
+                        None => Actions::NONE,
                     };
-                    let refused_by = match (principal, &namespace, subject) {
-                        (Principal::Account(account), Some(namespace), Subject::Account { role, .. }) => {
-                            let organizations = tx.list_restricting_organizations(account.account_id).await?;
+                    let refused_by = match (&namespace, &standing) {
+                        (Some(namespace), Some(standing)) => {
+                            let organizations =
+                                tx.list_restricting_organizations(standing.account.id).await?;
                             let pulled = PulledNamespace {
                                 name: &namespace.name,
                                 is_verified_publisher: namespace.is_verified_publisher,
-                                is_of_own_organization: role.is_some(),
+                                is_of_own_organization: standing.role.is_some(),
                             };
                             refusing(pulled, &organizations).map(|refusing| refusing.name.clone())
                         }
                         _ => None,
                     };
                     let repository = repository.map(Arc::new);
-                    Ok(Access { repository, namespace_id, level, refused_by, not_after })
+                    let not_after = standing.and_then(|standing| standing.token?.expires_at);
+                    Ok(Access { repository, namespace_id, allowed, refused_by, not_after })
                 })
             })
             .await
@@ -217,14 +243,23 @@ impl Services {
     /// caller may not see it; `Denied` when the caller may see but not do this.
     pub async fn authorize(&self, caller: &Caller, name: &RepositoryName, action: Action) -> Result<Access> {
         let access = self.access(&caller.principal, name).await?;
-        if !access.level.allows(action) {
+        if !access.allowed.contains(action) {
+            let is_hidden = access.allowed.is_empty();
+            let by_token = caller.principal.account().is_some_and(|account| account.access_token.is_some());
             return Err(match (&caller.principal, action) {
                 (Principal::Anonymous, _) => Error::Unauthenticated(Unauthenticated::Missing),
-                (_, Action::Push) if access.level == Level::None => Error::Denied(format!(
+                (_, Action::Push | Action::Create) if is_hidden && !by_token => Error::Denied(format!(
                     "you may not push to {name}; ask an owner of {}",
                     name.namespace_str()
                 )),
-                _ if access.level == Level::None => Error::RepositoryUnknown(name.clone()),
+                (_, Action::Push | Action::Create) if is_hidden => Error::Denied(format!(
+                    "you may not push to {name} with this access token; use one that includes it"
+                )),
+                _ if is_hidden => Error::RepositoryUnknown(name.clone()),
+                _ if by_token => Error::Denied(format!(
+                    "with this access token you may use {name}, but not {}; use one that includes that, or the password",
+                    what(action)
+                )),
                 _ => Error::Denied(format!("you may pull from {name}, but not {}", what(action))),
             });
         }
@@ -265,7 +300,7 @@ impl Services {
         name: &RepositoryName,
     ) -> Result<Arc<Repository>> {
         let access = self.access(&caller.principal, name).await?;
-        let action = match access.refused_by.is_some() && access.level.allows(Action::Push) {
+        let action = match access.refused_by.is_some() && access.allows(Action::Push) {
             true => Action::Push,
             false => Action::Pull,
         };
@@ -282,19 +317,17 @@ impl Services {
             Principal::Anonymous => return Ok(Viewer::Public),
             Principal::Account(account) => account.clone(),
         };
-        let subject = self
+        let standing = self
             .metadata
             .look_up((account.clone(), self.clock.now()), |tx, (account, now)| {
-                Box::pin(subject_of(tx, account, None, None, *now))
+                Box::pin(standing_of(tx, account, None, None, *now))
             })
-            .await?;
-        let Some((Subject::Account { is_administrator, token_scope, .. }, _)) = subject else {
-            return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
-        };
-        Ok(match token_scope {
-            Some(Scope::PublicRead) => Viewer::Public,
-            _ if is_administrator => Viewer::All,
-            _ => Viewer::Account(account.account_id),
+            .await?
+            .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?;
+        Ok(match standing.lists_private() {
+            false => Viewer::Public,
+            true if standing.account.is_administrator => Viewer::All,
+            true => Viewer::Account(account.account_id),
         })
     }
 
@@ -320,26 +353,16 @@ impl Services {
                         Principal::Anonymous => return Ok((namespace.id, NamespaceView::Public)),
                         Principal::Account(account) => account,
                     };
-                    let (subject, _) = subject_of(tx, account, Some(namespace.id), None, *now)
+                    let standing = standing_of(tx, account, Some(namespace.id), None, *now)
                         .await?
                         .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?;
-                    let Subject::Account {
-                        is_administrator,
-                        owns_namespace,
-                        role,
-                        members_pull,
-                        token_scope,
-                        ..
-                    } = subject
-                    else {
-                        return Err(unknown());
-                    };
-                    let view = match role {
+                    let is_administrator = standing.account.is_administrator;
+                    let view = match standing.role {
                         _ if is_disabled && !is_administrator => return Err(unknown()),
-                        _ if token_scope == Some(Scope::PublicRead) => NamespaceView::Public,
-                        _ if is_administrator || owns_namespace => NamespaceView::All,
+                        _ if !standing.lists_private() => NamespaceView::Public,
+                        _ if is_administrator || standing.owns_namespace => NamespaceView::All,
                         None => NamespaceView::Public,
-                        Some(OrganizationRole::Member) if !members_pull => {
+                        Some(OrganizationRole::Member) if !standing.members_pull => {
                             NamespaceView::OfTeams(account.account_id)
                         }
                         Some(_) => NamespaceView::All,
@@ -373,9 +396,15 @@ impl Services {
 fn what(action: Action) -> &'static str {
     match action {
         Action::View => "look at it",
+        Action::ViewTags => "look at its tags and images",
         Action::Pull => "pull from it",
         Action::Push => "push to it",
+        Action::Create => "create it",
         Action::Delete => "delete from it",
-        Action::Administer => "change its settings",
+        Action::DeleteTag => "delete its tags",
+        Action::Edit => "change its settings",
+        Action::SetImmutability => "decide on its immutable tags",
+        Action::AssignTeam => "decide what teams may do in it",
+        Action::Remove => "delete it",
     }
 }

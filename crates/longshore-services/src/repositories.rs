@@ -6,7 +6,7 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::{ImmutableTags, parse_rule};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::permission::{Action, Level};
+use longshore_domain::permission::{Action, Actions};
 use longshore_domain::ports::metadata::{Tx, Viewer};
 use longshore_domain::repository::{
     NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
@@ -80,7 +80,7 @@ impl Services {
             return Err(unknown());
         }
         // Whether there is such a namespace is not told to who may not push to it.
-        self.authorize(caller, name, Action::Push).await?;
+        self.authorize(caller, name, Action::Create).await?;
         let namespace_id = access.namespace_id.ok_or_else(unknown)?;
         let by = self.event(
             &caller.principal,
@@ -141,7 +141,7 @@ impl Services {
         Ok(Page::from_overfull(repositories, size))
     }
 
-    /// Gives a repository with its details, and how much the caller may do in it.
+    /// Gives a repository with its details, and what the caller may do in it.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for viewing.
@@ -149,14 +149,14 @@ impl Services {
         &self,
         caller: &Caller,
         name: &RepositoryName,
-    ) -> Result<(RepositoryDetails, Level)> {
+    ) -> Result<(RepositoryDetails, Actions)> {
         let access = self.authorize(caller, name, Action::View).await?;
-        let level = access.level;
+        let allowed = access.allowed;
         let unknown = || Error::RepositoryUnknown(name.clone());
         let repository = access.repository.ok_or_else(unknown)?;
         let details =
             self.metadata.read(repository.id, |tx, id| Box::pin(tx.find_repository_details(*id))).await?;
-        details.map(|details| (details, level)).ok_or_else(unknown)
+        details.map(|details| (details, allowed)).ok_or_else(unknown)
     }
 
     /// Lists the repositories of a namespace that the caller may see and whose name holds a text, leaving out the first
@@ -175,17 +175,18 @@ impl Services {
         size: PageSize,
     ) -> Result<(Vec<RepositoryDetails>, u64)> {
         let (id, view) = self.view_of(&caller.principal, namespace).await?;
-        let input = (id, view, name_part.to_owned(), order, offset, size);
+        // A namespace of which somebody may see nothing is not there for them, unless it is their own.
+        let is_hideable = view == NamespaceView::Public && caller.principal.account_id() != Some(id);
+        let input = (id, view, name_part.to_owned(), order, offset, size, is_hideable);
         self.metadata
-            .read(input, |tx, (namespace, view, part, order, offset, size)| {
+            .read(input, |tx, (namespace, view, part, order, offset, size, is_hideable)| {
                 Box::pin(async move {
                     let page = tx
                         .list_namespace_repositories(*namespace, *view, part, *order, *offset, *size)
                         .await?;
                     let count = tx.count_namespace_repositories(*namespace, *view, part).await?;
-                    // A namespace of which somebody may see nothing is not there for them.
                     if count == 0
-                        && *view == NamespaceView::Public
+                        && *is_hideable
                         && tx.count_namespace_repositories(*namespace, *view, "").await? == 0
                     {
                         return Ok(None);
@@ -245,7 +246,7 @@ impl Services {
         name: &RepositoryName,
         change: RepositoryChange,
     ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let repository = self.authorize_existing(caller, name, Action::Edit).await?;
         change.check()?;
         let by = |action, data: Option<(&'static str, String)>| {
             let mut event =
@@ -285,7 +286,7 @@ impl Services {
         name: &RepositoryName,
         tags: ImmutableTags,
     ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let repository = self.authorize_existing(caller, name, Action::SetImmutability).await?;
         let data = [
             ("immutable_tags", tags.is_enabled().to_string()),
             ("immutable_tags_rules", tags.rules().join(" ")),
@@ -312,7 +313,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for administering; `Invalid` for the rule.
     pub async fn match_tags(&self, caller: &Caller, name: &RepositoryName, rule: &str) -> Result<Vec<Tag>> {
-        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let repository = self.authorize_existing(caller, name, Action::SetImmutability).await?;
         let rule = parse_rule(rule)?;
         let mut matching = Vec::new();
         let mut after: Option<String> = None;
@@ -347,7 +348,7 @@ impl Services {
         name: &RepositoryName,
         visibility: Visibility,
     ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let repository = self.authorize_existing(caller, name, Action::Edit).await?;
         let change = RepositoryChange { visibility: Some(visibility), ..RepositoryChange::default() };
         let data = [("visibility", visibility.as_str().to_owned())];
         let event = self.event(
@@ -372,7 +373,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for administering.
     pub async fn delete_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let repository = self.authorize_existing(caller, name, Action::Remove).await?;
         let event = self.event(
             &caller.principal,
             Some(repository.namespace_id),

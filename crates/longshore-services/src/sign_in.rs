@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use longshore_domain::account::{Account, AccountId};
-use longshore_domain::credential::{AccountPrincipal, Principal, SECRET_LIMIT_BYTES, Secret, SecretHash};
+use longshore_domain::credential::{
+    AccessToken, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, Secret, SecretHash, is_access_token,
+};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::ports::metadata::SignInChallenge;
 use longshore_domain::second_factor::Code;
@@ -66,7 +68,7 @@ impl Services {
             };
         }
         let now = self.clock.now();
-        if secret.starts_with(Secret::ACCESS_TOKEN_PREFIX) {
+        if is_access_token(secret) {
             let principal = self.check_access_token(user, secret, now).await?;
             return principal.map(|principal| SignIn::Done(caller_of(principal))).ok_or_else(wrong);
         }
@@ -202,13 +204,24 @@ impl Services {
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
     pub(crate) async fn acting_account(&self, principal: &AccountPrincipal) -> Result<Account> {
-        let account = self
+        self.acting_with(principal).await.map(|(account, _)| account)
+    }
+
+    /// Gives the account that acts and the access token that it came with, as they are now.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void.
+    pub(crate) async fn acting_with(
+        &self,
+        principal: &AccountPrincipal,
+    ) -> Result<(Account, Option<AccessToken>)> {
+        let found = self
             .metadata
             .look_up((principal.clone(), self.clock.now()), |tx, (principal, now)| {
                 Box::pin(crate::permissions::valid_account(tx, principal, *now))
             })
             .await?;
-        account.map(|(account, _)| account).ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))
+        found.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))
     }
 
     /// Gives the account whose affairs a principal may change: the operator those of all, an account its own.

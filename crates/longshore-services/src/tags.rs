@@ -44,7 +44,7 @@ impl Services {
         tag: &Tag,
         size: PageSize,
     ) -> Result<Vec<TagInterval>> {
-        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
         self.metadata
             .read((repository.id, tag.clone(), size), |tx, (id, tag, size)| {
                 Box::pin(tx.list_tag_history(*id, tag, *size))
@@ -57,7 +57,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for deleting; `ManifestUnknown` when there is no such tag.
     pub async fn delete_tag(&self, caller: &Caller, name: &RepositoryName, tag: &Tag) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Delete).await?;
+        let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
         let event = self.event(
             &caller.principal,
             Some(repository.namespace_id),

@@ -1,11 +1,12 @@
 //! Teams of organizations: their members, and what they may do in repositories.
 
-use longshore_domain::account::{Account, OrganizationRole};
+use longshore_domain::account::Account;
 use longshore_domain::credential::Principal;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{
-    TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName, TeamPermission,
+    OrganizationAction, TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName,
+    TeamPermission,
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
@@ -36,7 +37,7 @@ impl Services {
     /// whose name begins with something.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for members; `UserUnknown`.
+    /// As [`Services::authorize_organization`] for viewing teams; `UserUnknown`.
     pub async fn list_teams(
         &self,
         principal: &Principal,
@@ -47,7 +48,7 @@ impl Services {
         size: PageSize,
     ) -> Result<(Vec<Team>, u64)> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Member).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ViewTeams).await?;
         let input = (organization.id, of_member.cloned(), name_prefix.to_owned(), offset, size);
         self.metadata
             .read(input, |tx, (id, of_member, prefix, offset, size)| {
@@ -66,7 +67,7 @@ impl Services {
     /// Gives a team.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for members; `TeamUnknown`.
+    /// As [`Services::authorize_organization`] for viewing teams; `TeamUnknown`.
     pub async fn get_team(
         &self,
         principal: &Principal,
@@ -74,7 +75,7 @@ impl Services {
         name: &TeamName,
     ) -> Result<Team> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Member).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ViewTeams).await?;
         self.metadata
             .look_up((organization, name.clone()), |tx, (organization, name)| {
                 Box::pin(get_team(tx, organization, name))
@@ -85,7 +86,7 @@ impl Services {
     /// Creates a team.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners; `NameReserved`, `Exists`; `Invalid` for the description;
+    /// As [`Services::authorize_organization`] for managing teams; `NameReserved`, `Exists`; `Invalid` for the description;
     /// `Conflict` when there are too many.
     pub async fn create_team(
         &self,
@@ -95,7 +96,7 @@ impl Services {
         description: &str,
     ) -> Result<Team> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
         name.check_available()?;
         checked_description(description)?;
         let team = NewTeam {
@@ -126,7 +127,7 @@ impl Services {
     /// Changes a team's name or description.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners; `TeamUnknown`; `NameReserved`, `Exists`; `Invalid` for the
+    /// As [`Services::authorize_organization`] for managing teams; `TeamUnknown`; `NameReserved`, `Exists`; `Invalid` for the
     /// description.
     pub async fn change_team(
         &self,
@@ -136,7 +137,7 @@ impl Services {
         change: TeamChange,
     ) -> Result<Team> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
         if let Some(new) = &change.name {
             new.check_available()?;
         }
@@ -161,7 +162,7 @@ impl Services {
     /// Deletes a team; what its members could do by it they can no longer.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners; `TeamUnknown`.
+    /// As [`Services::authorize_organization`] for managing teams; `TeamUnknown`.
     pub async fn delete_team(
         &self,
         principal: &Principal,
@@ -169,7 +170,7 @@ impl Services {
         name: &TeamName,
     ) -> Result<()> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
         let event = self.event(principal, Some(organization.id), EventAction::TeamDeleted, name.as_str(), []);
         self.metadata
             .write((organization, name.clone(), event), |tx, (organization, name, event)| {
@@ -186,7 +187,7 @@ impl Services {
     /// something.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for members; `TeamUnknown`.
+    /// As [`Services::authorize_organization`] for viewing teams; `TeamUnknown`.
     pub async fn list_team_members(
         &self,
         principal: &Principal,
@@ -197,7 +198,7 @@ impl Services {
         size: PageSize,
     ) -> Result<(Vec<Account>, u64)> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Member).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ViewTeams).await?;
         let input = (organization, name.clone(), name_prefix.to_owned(), offset, size);
         self.metadata
             .read(input, |tx, (organization, name, prefix, offset, size)| {
@@ -213,7 +214,7 @@ impl Services {
     /// Adds a member of the organization to a team; adding again changes nothing.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners; `TeamUnknown`; `UserUnknown` for who is no member.
+    /// As [`Services::authorize_organization`] for managing teams; `TeamUnknown`; `UserUnknown` for who is no member.
     pub async fn add_team_member(
         &self,
         principal: &Principal,
@@ -222,7 +223,7 @@ impl Services {
         user: &Namespace,
     ) -> Result<()> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
         let data = [("team", name.to_string())];
         let event =
             self.event(principal, Some(organization.id), EventAction::TeamMemberAdded, user.as_str(), data);
@@ -253,7 +254,7 @@ impl Services {
     /// Removes a user from a team.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners; `TeamUnknown`; `UserUnknown` for who is not in it.
+    /// As [`Services::authorize_organization`] for managing teams; `TeamUnknown`; `UserUnknown` for who is not in it.
     pub async fn delete_team_member(
         &self,
         principal: &Principal,
@@ -262,7 +263,7 @@ impl Services {
         user: &Namespace,
     ) -> Result<()> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationRole::Owner).await?;
+            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
         let data = [("team", name.to_string())];
         let event =
             self.event(principal, Some(organization.id), EventAction::TeamMemberRemoved, user.as_str(), data);
@@ -286,8 +287,7 @@ impl Services {
     /// Sets what a team of the namespace's organization may do in a repository, and gives the team.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for administering; `Denied` for access tokens, whose grants would outlive
-    /// them; `TeamUnknown`.
+    /// As [`Services::authorize_existing`] for assigning teams; `TeamUnknown`.
     pub async fn set_team_permission(
         &self,
         caller: &Caller,
@@ -295,10 +295,7 @@ impl Services {
         team: TeamId,
         permission: TeamPermission,
     ) -> Result<Team> {
-        if caller.principal != Principal::Operator {
-            self.acting_owner(&caller.principal).await?;
-        }
-        let repository = self.authorize_existing(caller, name, Action::Administer).await?;
+        let repository = self.authorize_existing(caller, name, Action::AssignTeam).await?;
         let data = [("permission", permission.as_str().to_owned())];
         let event = self.event(
             &caller.principal,

@@ -164,8 +164,7 @@ impl Services {
             jti: self.new_uuid().to_string(),
             access: Vec::new(),
             uid: account.map(|account| account.account_id.0),
-            tid: access_token.map(|(id, _)| id.0),
-            scp: access_token.map(|(_, scope)| scope.to_string()),
+            tid: access_token.map(|id| id.0),
             cep: account.map(|account| account.credential_epoch).unwrap_or_default(),
         }
     }
@@ -175,7 +174,7 @@ impl Services {
         let record = RefreshToken {
             secret_hash: secret.hash(),
             account_id: account.account_id,
-            access_token_id: account.access_token.map(|(id, _)| id),
+            access_token_id: account.access_token,
             credential_epoch: account.credential_epoch,
             service: self.settings.service.clone(),
             created_at: self.clock.now(),
@@ -201,7 +200,7 @@ impl Services {
                     let access_token = match refresh.access_token_id {
                         None => None,
                         Some(id) => match tx.find_access_token(id).await? {
-                            Some(token) if token.is_usable(*now) => Some((id, token.scope)),
+                            Some(token) if token.is_usable(*now) => Some(id),
                             _ => return Ok(None),
                         },
                     };

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole};
-use longshore_domain::credential::{AccessToken, Principal, TokenOrigin};
+use longshore_domain::credential::{AccessToken, Principal};
 use longshore_domain::event::Event;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::{Page, PageSize};
@@ -307,7 +307,7 @@ fn token_json(token: &AccessToken) -> Value {
     json!({
         "id": token.uuid.to_string(),
         "label": token.label,
-        "scope": token.scope.as_str(),
+        "scope": token.cap.to_string(),
         "active": token.is_active,
         "expires_at": token.expires_at.map(time),
         "last_used_at": token.last_used_at.map(time),
@@ -334,14 +334,14 @@ async fn create_token(
 ) -> Result<Outcome> {
     let day = std::time::Duration::from_secs(86_400);
     let expires_at = expires_in_days.map(|days| services.now() + day * days);
-    let wanted = WantedToken { label, scope: scope.parse()?, expires_at, origin: TokenOrigin::default() };
+    let wanted = WantedToken { expires_at, ..WantedToken::new(label, scope.parse()?) };
     let (token, secret) = services.create_access_token(&OPERATOR, &owner.parse()?, wanted).await?;
     let mut json = token_json(&token);
     json["token"] = Value::String(secret.expose().to_owned());
     let text = format!(
         "token {} is created for {owner}, {}\ntoken  {}    (shown this once; use it as the password of {owner})",
         token.uuid,
-        token.scope,
+        token.cap,
         secret.expose()
     );
     Ok(Outcome::said(text, json))

@@ -78,7 +78,7 @@ async fn passwords_access_tokens_and_refresh_tokens_sign_in() {
     let wanted = WantedToken::new("ci", Scope::Read);
     let (token, secret) = services.create_access_token(&OPERATOR, &alice, wanted).await.unwrap();
     let by_token = done(services.sign_in("alice", secret.expose(), None).await.unwrap());
-    assert_eq!(by_token.principal.account().unwrap().access_token, Some((token.id, Scope::Read)));
+    assert_eq!(by_token.principal.account().unwrap().access_token, Some(token.id));
     assert!(is_wrong(&services.sign_in("bob", secret.expose(), None).await));
     assert!(is_wrong(&services.sign_in("alice", "not the password", None).await));
     assert!(is_wrong(&services.sign_in("nobody", PASSWORD, None).await));
@@ -150,10 +150,12 @@ async fn a_user_manages_access_tokens_of_its_own_only_and_not_by_an_access_token
             );
         }
     }
-    let renamed = AccessTokenChange { label: Some("build".into()), is_active: None };
+    let renamed =
+        AccessTokenChange { label: Some("build".into()), is_active: None, ..AccessTokenChange::default() };
     let changed = services.change_access_token(&own, &alice, token.uuid, renamed).await.unwrap();
     assert_eq!((changed.label.as_str(), changed.is_active), ("build", true));
-    let empty = AccessTokenChange { label: Some(" ".into()), is_active: None };
+    let empty =
+        AccessTokenChange { label: Some(" ".into()), is_active: None, ..AccessTokenChange::default() };
     assert!(matches!(
         services.change_access_token(&own, &alice, token.uuid, empty).await,
         Err(Error::Invalid { .. })

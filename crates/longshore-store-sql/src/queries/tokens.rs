@@ -2,51 +2,87 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use longshore_domain::Result;
 use longshore_domain::account::AccountId;
-use longshore_domain::credential::{AccessToken, AccessTokenId, SecretHash, TokenOrigin};
+use longshore_domain::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenCap, TokenOrigin};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
     AccessTokenChange, AccessTokenCounts, AccountRecords, NewAccessToken, RefreshToken, SigningKeyRecord,
     TokenRecords,
 };
+use longshore_domain::token_resource::{TokenResource, TokenResources};
+use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use super::overfull;
 use crate::tx::{Row, SqlTx, values};
 
+/// The stored form of what an organization's token may use: type, path and scopes of each.
+type StoredResources = Vec<(String, String, Vec<String>)>;
+
+fn stored(resources: &TokenResources) -> Result<String> {
+    let stored: StoredResources = resources
+        .as_slice()
+        .iter()
+        .map(|resource| {
+            let scopes = resource.scope_names().into_iter().map(str::to_owned).collect();
+            (resource.kind().to_owned(), resource.path(), scopes)
+        })
+        .collect();
+    serde_json::to_string(&stored).map_err(Error::internal)
+}
+
+fn restored(text: &str) -> Result<TokenResources> {
+    let stored: StoredResources = serde_json::from_str(text).map_err(Error::internal)?;
+    let resources = stored.iter().map(|(kind, path, scopes)| TokenResource::parse(kind, path, scopes));
+    TokenResources::new(resources.collect::<Result<_>>().map_err(Error::internal)?).map_err(Error::internal)
+}
+
 fn access_token(row: &Row<'_>) -> Result<AccessToken> {
+    let cap = match row.optional_text(13)? {
+        Some(resources) => TokenCap::Resources(restored(&resources)?),
+        None => TokenCap::Scope(row.parsed(4)?),
+    };
     Ok(AccessToken {
         id: AccessTokenId(row.int(0)?),
         uuid: row.uuid(1)?,
         account_id: AccountId(row.int(2)?),
         label: row.text(3)?,
-        scope: row.parsed(4)?,
+        cap,
         is_active: row.truth(5)?,
         expires_at: row.optional_time(6)?,
         created_at: row.time(7)?,
         last_used_at: row.optional_time(8)?,
         origin: TokenOrigin { address: row.text(9)?, agent: row.text(10)? },
+        description: row.text(11)?,
+        created_by: row.text(12)?,
     })
 }
 
 #[async_trait]
 impl TokenRecords for SqlTx<'_> {
     async fn create_access_token(&mut self, token: &NewAccessToken) -> Result<AccessTokenId> {
+        let resources = match &token.cap {
+            TokenCap::Resources(resources) => Some(stored(resources)?),
+            TokenCap::Scope(_) => None,
+        };
         self.one(
             "INSERT INTO access_tokens (uuid, account_id, label, scope, secret_hash, expires_at, created_at,
-                 creator_address, creator_agent)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+                 creator_address, creator_agent, description, created_by, resources)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id",
             values![
                 token.uuid,
                 token.account_id.0,
                 token.label.as_str(),
-                token.scope.as_str(),
+                // Programs that do not know of resources must not give more than they do.
+                token.cap.scope().unwrap_or(Scope::PublicRead).as_str(),
                 token.secret_hash.0.as_slice(),
                 token.expires_at,
                 token.created_at,
                 token.origin.address.as_str(),
-                token.origin.agent.as_str()
+                token.origin.agent.as_str(),
+                token.description.as_str(),
+                token.created_by.as_str(),
+                resources.as_deref()
             ],
             |row| row.int(0),
         )
@@ -57,7 +93,7 @@ impl TokenRecords for SqlTx<'_> {
     async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>> {
         self.first(
             "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent
+                 creator_address, creator_agent, description, created_by, resources
              FROM access_tokens WHERE secret_hash = $1",
             values![hash.0.as_slice()],
             access_token,
@@ -68,7 +104,7 @@ impl TokenRecords for SqlTx<'_> {
     async fn find_access_token(&mut self, id: AccessTokenId) -> Result<Option<AccessToken>> {
         self.first(
             "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent
+                 creator_address, creator_agent, description, created_by, resources
              FROM access_tokens WHERE id = $1",
             values![id.0],
             access_token,
@@ -83,7 +119,7 @@ impl TokenRecords for SqlTx<'_> {
     ) -> Result<Option<AccessToken>> {
         self.first(
             "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent
+                 creator_address, creator_agent, description, created_by, resources
              FROM access_tokens WHERE account_id = $1 AND uuid = $2",
             values![account.0, uuid],
             access_token,
@@ -99,7 +135,7 @@ impl TokenRecords for SqlTx<'_> {
     ) -> Result<Vec<AccessToken>> {
         self.all(
             "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent
+                 creator_address, creator_agent, description, created_by, resources
              FROM access_tokens WHERE account_id = $1 AND uuid > $2 ORDER BY uuid LIMIT $3",
             values![account.0, after.unwrap_or(Uuid::nil()), overfull(size)],
             access_token,
@@ -115,7 +151,7 @@ impl TokenRecords for SqlTx<'_> {
     ) -> Result<Vec<AccessToken>> {
         self.all(
             "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent
+                 creator_address, creator_agent, description, created_by, resources
              FROM access_tokens WHERE account_id = $1 ORDER BY uuid LIMIT $2 OFFSET $3",
             values![account.0, size.get(), offset],
             access_token,
@@ -133,9 +169,17 @@ impl TokenRecords for SqlTx<'_> {
     }
 
     async fn change_access_token(&mut self, id: AccessTokenId, change: &AccessTokenChange) -> Result<()> {
+        let resources = change.resources.as_ref().map(stored).transpose()?;
         self.execute(
-            "UPDATE access_tokens SET label = coalesce($1, label), is_active = coalesce($2, is_active) WHERE id = $3",
-            values![change.label.as_deref(), change.is_active, id.0],
+            "UPDATE access_tokens SET label = coalesce($1, label), is_active = coalesce($2, is_active),
+                 description = coalesce($3, description), resources = coalesce($4, resources) WHERE id = $5",
+            values![
+                change.label.as_deref(),
+                change.is_active,
+                change.description.as_deref(),
+                resources.as_deref(),
+                id.0
+            ],
         )
         .await?;
         self.advance_authority_epoch().await
@@ -178,7 +222,7 @@ impl TokenRecords for SqlTx<'_> {
                 let secret_hash = row
                     .bytes(0)?
                     .try_into()
-                    .map_err(|_| longshore_domain::Error::internal("a secret hash of the wrong length"))?;
+                    .map_err(|_| Error::internal("a secret hash of the wrong length"))?;
                 Ok(RefreshToken {
                     secret_hash: SecretHash(secret_hash),
                     account_id: AccountId(row.int(1)?),

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::account::AccountId;
-use crate::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenOrigin};
+use crate::credential::{AccessToken, AccessTokenId, SecretHash, TokenCap, TokenOrigin};
 use crate::error::Result;
 use crate::page::PageSize;
+use crate::token_resource::TokenResources;
 
 /// An access token to be created.
 #[derive(Clone, Debug)]
@@ -18,8 +19,12 @@ pub struct NewAccessToken {
     pub account_id: AccountId,
     /// Label.
     pub label: String,
+    /// Description.
+    pub description: String,
+    /// Name of who creates it.
+    pub created_by: String,
     /// Cap.
-    pub scope: Scope,
+    pub cap: TokenCap,
     /// Hash of the secret.
     pub secret_hash: SecretHash,
     /// When it stops working.
@@ -35,6 +40,10 @@ pub struct NewAccessToken {
 pub struct AccessTokenChange {
     /// Label.
     pub label: Option<String>,
+    /// Description.
+    pub description: Option<String>,
+    /// What it may do at most, of organizations only.
+    pub resources: Option<TokenResources>,
     /// On or off.
     pub is_active: Option<bool>,
 }
@@ -115,7 +124,7 @@ pub trait TokenRecords {
     ) -> Result<Vec<AccessToken>>;
     /// Counts an account's access tokens.
     async fn count_access_tokens(&mut self, account: AccountId) -> Result<AccessTokenCounts>;
-    /// Changes an access token's label, or switches it on or off.
+    /// Changes an access token.
     async fn change_access_token(&mut self, id: AccessTokenId, change: &AccessTokenChange) -> Result<()>;
     /// Deletes an access token and the refresh tokens made with it.
     async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()>;

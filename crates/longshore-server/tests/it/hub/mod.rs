@@ -6,6 +6,7 @@ mod authentication;
 mod groups;
 mod images;
 mod limits;
+mod org_access_tokens;
 mod org_settings;
 mod refusals;
 mod repositories;

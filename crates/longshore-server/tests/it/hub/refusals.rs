@@ -4,7 +4,7 @@ use longshore_api_hub::routes::{Needs, ROUTES, Route};
 use longshore_testkit::images::{digest_of, image};
 use serde_json::{Value, json};
 
-use super::{access_token, send, session, sign_in};
+use super::{access_token, org_access_tokens, send, session, sign_in};
 use crate::server::{PASSWORD, Server, user};
 
 /// How an operation is asked for, on things of `alice`, and what `bob` gets, who has nothing to do with them.
@@ -15,11 +15,12 @@ struct Sample {
     foreign: Option<u16>,
 }
 
-fn sample(route: &Route, uuid: &str, alice: &str) -> Option<Sample> {
+fn sample(route: &Route, uuid: &str, alice: &str, of_acme: &str) -> Option<Sample> {
     let digest = digest_of(image(b"{}", &[])).to_string();
     let path = route
         .path
         .replace("{uuid}", uuid)
+        .replace("{access_token_id}", of_acme)
         .replace("{id}", alice)
         .replace("{namespace}", "alice")
         .replace("{repository}", "secret")
@@ -58,6 +59,15 @@ fn sample(route: &Route, uuid: &str, alice: &str) -> Option<Sample> {
         | "list_repository_tags_legacy"
         | "get_repository_tag_legacy"
         | "delete_repository_tag" => of_alice(Value::Null, 404),
+        "get_orgs_access_tokens" | "get_orgs_access_token" | "delete_orgs_access_token" => {
+            of_alice(Value::Null, 404)
+        }
+        "post_orgs_access_tokens" => of_alice(
+            json!({ "label": "x", "resources":
+                [{ "type": "TYPE_REPO", "path": "acme/*", "scopes": ["scope-image-pull"] }] }),
+            404,
+        ),
+        "patch_orgs_access_token" => of_alice(json!({ "is_active": false }), 404),
         "get_orgs_name_settings" => of_alice(Value::Null, 404),
         "put_orgs_name_settings" => of_alice(
             json!({ "restricted_images":
@@ -130,10 +140,14 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
     let powerless = access_token(&server, &alice, "repo:public_read");
     let powerless = session(&server, "alice", powerless["token"].as_str().unwrap());
     let by_token = session(&server, "alice", kept["token"].as_str().unwrap());
+    let pulls = json!([{ "type": "TYPE_REPO", "path": "acme/*", "scopes": ["scope-image-pull"] }]);
+    let of_acme = org_access_tokens::token(&server, &alice, &pulls);
+    let by_acme = org_access_tokens::exchange(&server, of_acme["token"].as_str().unwrap());
+    let of_acme = of_acme["id"].as_str().unwrap();
     let me = server.get("/v2/user", &alice).expect(200).json();
     let forged = format!("{}x", alice);
     for route in ROUTES.iter().filter(|route| route.needs != Needs::Nothing) {
-        let Some(sample) = sample(route, uuid, me["uuid"].as_str().unwrap()) else {
+        let Some(sample) = sample(route, uuid, me["uuid"].as_str().unwrap(), of_acme) else {
             panic!("{} needs a sample here", route.operation)
         };
         let ask = |who: &str| send(&server, route.method.as_str(), &sample.path, who, &sample.body).status;
@@ -154,12 +168,13 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
             );
         }
         if route.needs == Needs::Password {
-            for token in [&powerless, &by_token] {
+            for token in [&powerless, &by_token, &by_acme] {
                 assert_eq!(ask(token), 403, "{} by an access token", route.operation);
             }
         }
         // A member changes nothing in the organization.
         if changes(route) && route.path.starts_with("/v2/orgs/") {
+            assert_eq!(ask(&by_acme), 403, "{} by a token of the organization", route.operation);
             assert_eq!(ask(&carol), 403, "{} as a member", route.operation);
         }
         if let Some(foreign) = sample.foreign {
@@ -167,6 +182,7 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
         }
     }
     // Nothing was changed by all that.
+    assert_eq!(server.get("/v2/orgs/acme/access-tokens", &alice).expect(200).json()["total"], 1);
     let dev = server.get("/v2/orgs/acme/groups", &alice).expect(200).json();
     assert_eq!((&dev["count"], &dev["results"][0]["member_count"]), (&json!(1), &json!(1)));
     assert_eq!(server.get("/v2/orgs/acme/members?role=owner", &alice).json()["count"], 1);
