@@ -45,6 +45,8 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("org.disable", "Organization Disabled", "organization disable"),
     ("org.enable", "Organization Enabled", "organization enable"),
     ("org.member.add", "Organization Member Added", "org member add"),
+    ("org.member.invite.cancel", "Invite Cancelled", "org member invite cancel"),
+    ("org.member.invite.send", "Organization Member Invited", "org member invite"),
     ("org.member.remove", "Organization Member Removed", "org member remove"),
     ("org.member.role.change", "Organization Member Role Changed", "org member role change"),
     ("org.settings.update", "Organization Settings Updated", "organization settings update"),
@@ -69,6 +71,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("repo.update", "Repository Updated", "repository update"),
     ("signing_key.rotate", "Signing Key Rotated", "signing key rotation"),
     ("user.change_password", "Password Changed", "password change"),
+    ("user.change_profile", "Profile Changed", "profile change"),
     ("user.change_verified_publisher", "Verified Publisher Changed", "verified publisher change"),
     ("user.create", "User Created", "user create"),
     ("user.delete", "User Deleted", "user delete"),
@@ -82,7 +85,8 @@ const ACTIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// Older names that the first document has.
-const FORMER_NAMES: &[(&str, &str)] = &[("org.member.removed", "org.member.remove")];
+const FORMER_NAMES: &[(&str, &str)] =
+    &[("org.member.removed", "org.member.remove"), ("org.team.member.invite", "org.member.invite.send")];
 
 /// `GetAuditLogsResponse`.
 #[derive(Serialize, JsonSchema)]

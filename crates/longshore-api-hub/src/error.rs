@@ -34,6 +34,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::BlobUnknown { .. }
         | Error::UploadUnknown
         | Error::TokenUnknown(_)
+        | Error::InviteUnknown
         | Error::PageUnknown(_)
         | Error::TeamUnknown(_)
         // What cannot be a name is not there.
@@ -59,7 +60,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Unsupported(_) => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyInterrupted => StatusCode::REQUEST_TIMEOUT,
         Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::MailUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

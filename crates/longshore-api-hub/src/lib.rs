@@ -14,6 +14,7 @@ mod error;
 mod former;
 mod groups;
 mod images;
+mod invites;
 mod limits;
 mod openapi;
 mod org_access_tokens;

@@ -73,11 +73,13 @@ impl Describe<'_> {
         self
     }
 
-    fn refuses(&mut self, status: u16, text: &str, schema: &str) {
+    /// Says with which schema of errors a status comes.
+    pub(crate) fn refuses(&mut self, status: u16, text: &str, schema: &str) -> &mut Self {
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
         let response =
             json!({ "description": text, "content": { "application/json": { "schema": schema } } });
         self.responses.entry(status.to_string()).or_insert(response);
+        self
     }
 }
 
@@ -125,7 +127,7 @@ pub(crate) fn document(routes: &[Route]) -> Value {
         };
         describe.refuses(400, "The request is not as documented.", bad);
         describe.refuses(401, "Not signed in, or the credential is wrong or void.", other);
-        if route.needs != Needs::Nothing {
+        if route.group != "authentication" {
             describe.refuses(403, "You may not do this.", other);
             describe.refuses(404, "There is no such thing, or you may not see it.", other);
             describe.refuses(409, "The state of things does not allow this.", other);

@@ -4,15 +4,18 @@ use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::Response;
 use longshore_api_common::body::{self, RequestBody};
 use longshore_domain::account::{Account, OrganizationRole};
-use longshore_domain::organization::{MemberFilter, OrganizationMember, TeamName};
+use longshore_domain::email::EmailAddress;
+use longshore_domain::invite::{Invite, Invitee};
+use longshore_domain::organization::{MemberFilter, MemberKinds, OrganizationMember, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
+use longshore_services::organizations::ListedMember;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bare;
 use crate::context::Context;
-use crate::users::{self, UserDocument};
+use crate::users::{self, ProfileDocument, UserDocument};
 use crate::wire::{self, Page};
 
 /// Most members that an export has; whoever has more takes the pages of the list.
@@ -21,20 +24,10 @@ const EXPORT_LIMIT: u64 = 10_000;
 /// An organization as its members see it.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct OrgDocument {
-    id: String,
-    uuid: String,
     orgname: String,
-    full_name: String,
-    location: String,
-    company: String,
-    profile_url: String,
-    gravatar_email: String,
-    gravatar_url: String,
-    date_joined: String,
-    is_active: bool,
+    #[serde(flatten)]
+    profile: ProfileDocument,
     badge: &'static str,
-    #[serde(rename = "type")]
-    kind: &'static str,
     plan_name: &'static str,
     parent_name: &'static str,
     /// The role of who asks, in a list of the own organizations.
@@ -42,13 +35,14 @@ pub(crate) struct OrgDocument {
     user_role: Option<&'static str>,
 }
 
-/// `org_member`.
+/// `org_member`. Of who is invited there is the name or the address, and the invite's id and time.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct MemberDocument {
     #[serde(flatten)]
     user: UserDocument,
+    /// For who may manage members; empty when there is none.
     email: String,
-    /// Owner, Editor or Member.
+    /// Owner, Editor, Member or Invitee.
     role: &'static str,
     /// Names of teams.
     groups: Vec<String>,
@@ -64,19 +58,9 @@ pub(crate) struct RoleRequest {
 
 fn document(account: &Account, role: Option<OrganizationRole>) -> OrgDocument {
     OrgDocument {
-        id: account.uuid.simple().to_string(),
-        uuid: account.uuid.to_string(),
         orgname: account.name.to_string(),
-        full_name: account.name.to_string(),
-        location: String::new(),
-        company: String::new(),
-        profile_url: String::new(),
-        gravatar_email: String::new(),
-        gravatar_url: String::new(),
-        date_joined: wire::time(account.created_at),
-        is_active: account.is_active,
+        profile: users::profile(account),
         badge: if account.is_verified_publisher { "verified_publisher" } else { "" },
-        kind: "Org",
         plan_name: account.plan.as_str(),
         parent_name: "",
         user_role: role.map(role_name),
@@ -94,10 +78,30 @@ fn role_name(role: OrganizationRole) -> &'static str {
 fn member_document(member: &OrganizationMember) -> MemberDocument {
     MemberDocument {
         user: users::document(&member.account),
-        email: String::new(),
+        email: member.account.profile.email.as_ref().map(EmailAddress::to_string).unwrap_or_default(),
         role: role_name(member.role),
         groups: member.teams.iter().map(TeamName::to_string).collect(),
         is_guest: false,
+    }
+}
+
+fn invitee_document(invite: &Invite) -> MemberDocument {
+    MemberDocument {
+        user: users::invited(invite),
+        email: match &invite.invitee {
+            Invitee::Email(address) => address.to_string(),
+            Invitee::User(_) => String::new(),
+        },
+        role: "Invitee",
+        groups: invite.team.iter().map(|(_, name)| name.to_string()).collect(),
+        is_guest: false,
+    }
+}
+
+fn listed_document(listed: &ListedMember) -> MemberDocument {
+    match listed {
+        ListedMember::Member(member) => member_document(member),
+        ListedMember::Invited(invite) => invitee_document(invite),
     }
 }
 
@@ -129,15 +133,18 @@ pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Resul
     let caller = context.signed_in().await?;
     let wanted = context.page()?;
     let role = context.query("role").map(|role| role.to_lowercase().parse()).transpose()?;
-    // Nobody is only invited: whoever is not a member is not listed.
-    let nobody = match context.query("type").as_deref() {
-        None | Some("all" | "member") => false,
-        Some("invitee") => true,
-        Some(_) => {
+    let kinds = match (context.query("type").as_deref(), context.query("invites").as_deref()) {
+        (Some("all"), _) | (None, Some("true" | "1")) => MemberKinds::All,
+        (Some("member"), _) | (None, None | Some("false" | "0")) => MemberKinds::Members,
+        (Some("invitee"), _) => MemberKinds::Invitees,
+        (Some(_), _) => {
             return Err(Error::Invalid { field: "type", reason: "must be all, member or invitee".into() });
         }
+        (None, Some(_)) => {
+            return Err(Error::Invalid { field: "invites", reason: "must be true or false".into() });
+        }
     };
-    let filter = MemberFilter { name_prefix: Some(prefix(context)), role };
+    let filter = MemberFilter { name_prefix: Some(prefix(context)), role, kinds };
     let (members, count) = context
         .services
         .list_organization_members(
@@ -148,8 +155,7 @@ pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Resul
             wanted.size,
         )
         .await?;
-    let (members, count) = if nobody { (Vec::new(), 0) } else { (members, count) };
-    let results = members.iter().map(member_document).collect();
+    let results = members.iter().map(listed_document).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
 
@@ -175,7 +181,7 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
             .list_organization_members(
                 &caller.principal,
                 &organization,
-                MemberFilter::default(),
+                MemberFilter { kinds: MemberKinds::All, ..MemberFilter::default() },
                 offset,
                 PageSize::MAX,
             )
@@ -192,11 +198,14 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
             break;
         }
         offset += members.len() as u64;
-        for member in members {
-            let name = member.account.name.to_string();
-            let teams = member.teams.iter().map(TeamName::as_str).collect::<Vec<_>>().join(", ");
-            let fields =
-                ["", &name, "", "User", role_name(member.role), &teams, &wire::time(member.joined_at)];
+        for listed in members {
+            let MemberDocument { user, email, role, groups, .. } = listed_document(&listed);
+            let (kind, role, joined) = match &listed {
+                ListedMember::Member(member) => ("User", role, wire::time(member.joined_at)),
+                ListedMember::Invited(invite) => ("Invitee", role_name(invite.role), String::new()),
+            };
+            let (name, user) = (user.full_name(), user.username());
+            let fields = [name, user, &email, kind, role, &groups.join(", "), &joined];
             lines.push(fields.map(csv_field).join(","));
         }
     }

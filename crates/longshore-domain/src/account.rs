@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::email::EmailAddress;
 use crate::error::{Error, Result};
 use crate::name::Namespace;
 
@@ -157,6 +158,73 @@ pub struct Account {
     pub credential_epoch: i64,
     /// When it was created.
     pub created_at: Timestamp,
+    /// What it says about itself.
+    pub profile: Profile,
+}
+
+/// Longest text of a profile, in characters.
+pub const PROFILE_LIMIT_CHARACTERS: usize = 200;
+
+/// What an account says about itself; nothing depends on it but who is found by an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Name of the person or organization.
+    pub full_name: String,
+    /// Company.
+    pub company: String,
+    /// Place.
+    pub location: String,
+    /// Web page, `http` or `https`.
+    pub url: String,
+    /// E-mail address, as the operator set it or as it was proven.
+    pub email: Option<EmailAddress>,
+}
+
+/// What changes about a profile; `None` leaves it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    /// Name of the person or organization.
+    pub full_name: Option<String>,
+    /// Company.
+    pub company: Option<String>,
+    /// Place.
+    pub location: Option<String>,
+    /// Web page.
+    pub url: Option<String>,
+    /// E-mail address; `Some(None)` removes it.
+    pub email: Option<Option<EmailAddress>>,
+}
+
+impl ProfileChange {
+    /// Checks lengths, and that a web page is one.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn check(&self) -> Result<()> {
+        let texts = [
+            ("full_name", &self.full_name),
+            ("company", &self.company),
+            ("location", &self.location),
+            ("profile_url", &self.url),
+        ];
+        for (field, text) in texts {
+            let Some(text) = text else { continue };
+            if text.chars().count() > PROFILE_LIMIT_CHARACTERS || text.chars().any(char::is_control) {
+                let reason = format!(
+                    "may have at most {PROFILE_LIMIT_CHARACTERS} characters, none of them a control character"
+                );
+                return Err(Error::Invalid { field, reason });
+            }
+        }
+        let is_page = |url: &str| url.is_empty() || url.starts_with("https://") || url.starts_with("http://");
+        match self.url.as_deref().is_none_or(is_page) {
+            true => Ok(()),
+            false => Err(Error::Invalid {
+                field: "profile_url",
+                reason: "must begin with https:// or http://".into(),
+            }),
+        }
+    }
 }
 
 /// What a member may do in an organization.

@@ -88,6 +88,8 @@ impl Secret {
     pub const ORGANIZATION_TOKEN_PREFIX: &str = "lso_";
     /// Prefix of what stands for a right password until the second factor has come.
     pub const CHALLENGE_PREFIX: &str = "lsc_";
+    /// Prefix of what the link of an invite holds.
+    pub const INVITE_PREFIX: &str = "lsi_";
     /// Prefix of refresh tokens of the token service.
     pub const REFRESH_TOKEN_PREFIX: &str = "lsr_";
 

@@ -147,6 +147,11 @@ pub enum Error {
     /// The organization has no such team.
     #[error("there is no team {0:?}")]
     TeamUnknown(String),
+    /// There is no such invite.
+    #[error(
+        "this invite does not exist: it was accepted or called back, or it has expired; ask for a new one"
+    )]
+    InviteUnknown,
     /// There is no such access token.
     #[error("there is no access token {0:?}")]
     TokenUnknown(String),
@@ -185,6 +190,11 @@ pub enum Error {
     /// A store is out of reach or too busy; trying again later may help.
     #[error("the registry cannot reach its storage now; try again")]
     Unavailable(#[source] Source),
+    /// The mail server is out of reach or refuses.
+    #[error(
+        "the mail server does not take the message now; try again later, or tell the operator of the registry"
+    )]
+    MailUnavailable(#[source] Source),
     /// A fault of the registry; the cause is for the log only.
     #[error("internal error")]
     Internal(#[source] Source),
@@ -206,7 +216,10 @@ impl Error {
 
     /// Tells whether the fault is the registry's own, to be logged with its cause.
     pub fn is_fault(&self) -> bool {
-        matches!(self, Self::StorageFull(_) | Self::Unavailable(_) | Self::Internal(_))
+        matches!(
+            self,
+            Self::StorageFull(_) | Self::Unavailable(_) | Self::MailUnavailable(_) | Self::Internal(_)
+        )
     }
 }
 

@@ -187,6 +187,20 @@ pub struct MemberFilter {
     pub name_prefix: Option<String>,
     /// Only those of a role.
     pub role: Option<OrganizationRole>,
+    /// Whether those who are invited are among them.
+    pub kinds: MemberKinds,
+}
+
+/// Whom a list of members shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MemberKinds {
+    /// Members.
+    #[default]
+    Members,
+    /// Who is invited.
+    Invitees,
+    /// Both.
+    All,
 }
 
 /// Which images the members of an organization may pull. Its own are always among them.

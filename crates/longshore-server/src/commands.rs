@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::ProgressBar;
+use longshore_domain::ports::mailer::{Mail, Mailer};
 
 use crate::admin::{self, Request};
 use crate::config::{self, Config, Sources};
-use crate::{serve, telemetry};
+use crate::{serve, telemetry, wiring};
 
 /// Exit code when something was checked and found wrong.
 const FOUND_PROBLEMS: u8 = 3;
@@ -140,6 +141,12 @@ enum UserCommand {
     },
     /// Remove the second factor of a user who has lost it
     ResetSecondFactor { name: String },
+    /// Set what is shown of a user, and the e-mail address; what is not given stays
+    SetProfile {
+        name: String,
+        #[command(flatten)]
+        profile: ProfileArguments,
+    },
     /// Set the plan: personal, pro, team or business
     SetPlan { name: String, plan: String },
     /// Let the user's images count as those of a verified publisher
@@ -148,6 +155,31 @@ enum UserCommand {
     RevokeVerifiedPublisher { name: String },
     /// Delete a user; the name stays taken
     Delete { name: String },
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct ProfileArguments {
+    /// Name of the person or organization
+    #[arg(long, value_name = "TEXT")]
+    full_name: Option<String>,
+    /// E-mail address, by which invites find the account; empty to remove it
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    #[arg(long, value_name = "TEXT")]
+    company: Option<String>,
+    #[arg(long, value_name = "TEXT")]
+    location: Option<String>,
+    /// Web page, http or https
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+impl ProfileArguments {
+    fn request(self, name: String) -> Request {
+        let Self { full_name, email, company, location, url } = self;
+        Request::AccountSetProfile { name, full_name, email, company, location, url }
+    }
 }
 
 #[derive(Subcommand)]
@@ -177,6 +209,12 @@ enum OrgCommand {
     Enable { name: String },
     /// Switch an organization off: its tokens fail and its repositories are for administrators only
     Disable { name: String },
+    /// Set what is shown of an organization; what is not given stays
+    SetProfile {
+        name: String,
+        #[command(flatten)]
+        profile: ProfileArguments,
+    },
     /// Set the plan: personal, pro, team or business
     SetPlan { name: String, plan: String },
     /// Let the organization's images count as those of a verified publisher
@@ -295,6 +333,8 @@ enum ConfigCommand {
     Print,
     /// Print the reference page of all settings
     Reference,
+    /// Send a message to an address, to try the settings of mail
+    TestMail { address: String },
 }
 
 /// Runs a command line.
@@ -412,12 +452,30 @@ fn run_config(command: &ConfigCommand, sources: &Sources) -> Result<ExitCode> {
             config.database.postgres()?;
             config.storage.objects(PathBuf::new())?;
             config.administrator_password()?;
+            config.mail.mailer()?;
             println!("the configuration is valid");
         }
         ConfigCommand::Print => print!("{}", Config::load(sources)?.print()?),
+        ConfigCommand::TestMail { address } => test_mail(&Config::load(sources)?, address)?,
         ConfigCommand::Reference => print!("{}", config::reference()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn test_mail(config: &Config, address: &str) -> Result<()> {
+    let mailer = config.mail.mailer()?.context("mail.smtp_url: is not set, so there is no mail")?;
+    let mail = Mail {
+        to: address.parse()?,
+        subject: "A test of the container registry".into(),
+        text: "Mail of this container registry works.\n".into(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime
+        .block_on(mailer.send(&mail))
+        .map_err(wiring::with_cause)
+        .context("the message could not be sent")?;
+    println!("the mail server took the message to {address}");
+    Ok(())
 }
 
 /// Reads a password from standard input, or asks for it when a person sits there.
@@ -453,6 +511,7 @@ fn user_request(command: UserCommand) -> Result<Request> {
             Request::UserPassword { name, password: read_password(password_stdin)? }
         }
         UserCommand::ResetSecondFactor { name } => Request::UserResetSecondFactor { name },
+        UserCommand::SetProfile { name, profile } => profile.request(name),
         UserCommand::SetPlan { name, plan } => Request::AccountSetPlan { name, plan },
         UserCommand::GrantVerifiedPublisher { name } => {
             Request::AccountSetVerifiedPublisher { name, verified: true }
@@ -474,6 +533,7 @@ fn org_request(command: OrgCommand) -> Request {
         OrgCommand::Enable { name } => Request::OrgSetActive { name, active: true },
         OrgCommand::Disable { name } => Request::OrgSetActive { name, active: false },
         OrgCommand::SetMembersPull { name, what } => Request::OrgSetMembersPull { name, all: what == "all" },
+        OrgCommand::SetProfile { name, profile } => profile.request(name),
         OrgCommand::SetPlan { name, plan } => Request::AccountSetPlan { name, plan },
         OrgCommand::GrantVerifiedPublisher { name } => {
             Request::AccountSetVerifiedPublisher { name, verified: true }

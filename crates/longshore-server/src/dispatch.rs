@@ -14,6 +14,7 @@ use longshore_services::Services;
 use tokio::sync::Mutex;
 
 use crate::http_server::Exposition;
+use crate::pages;
 
 /// How long the answer of `/readyz` is kept, so that asking often costs nothing.
 const READY_KEPT: Duration = Duration::from_secs(1);
@@ -61,6 +62,7 @@ impl Dispatch {
                 StatusCode::OK,
                 "This is a Longshore container registry. Clients talk to it below /v2/.\n",
             ),
+            _ if is_read && let Some(page) = pages::find(path) => page,
             "/api/openapi/hub.json" if is_read => self.hub.document(),
             "/healthz" if is_read => text(StatusCode::OK, "ok\n"),
             "/readyz" if is_read => self.ready(Client::of(request.extensions()).clone()).await,

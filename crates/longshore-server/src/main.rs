@@ -9,6 +9,8 @@ mod data_folder;
 mod dispatch;
 mod http_server;
 mod jobs;
+mod mail;
+mod pages;
 mod serve;
 mod system;
 mod telemetry;

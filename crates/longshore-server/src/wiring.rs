@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use longshore_domain::Error;
 use longshore_domain::ports::blobs::BlobStore;
+use longshore_domain::ports::mailer::Mailer;
 use longshore_domain::ports::metadata::Metadata;
 use longshore_services::{Adapters, Services};
 use longshore_store_blob::{FsBlobs, FsOptions, ObjectBlobs};
@@ -21,6 +22,7 @@ pub async fn services(config: &Config, folder: &DataFolder) -> Result<Arc<Servic
         blobs: blobs(config, folder)?,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        mailer: config.mail.mailer()?.map(|mailer| Arc::new(mailer) as Arc<dyn Mailer>),
     };
     Ok(Arc::new(Services::new(adapters, config.settings()?)))
 }
@@ -54,7 +56,7 @@ pub fn with_cause(error: Error) -> anyhow::Error {
     match error {
         Error::Internal(source) => anyhow::anyhow!("{source}"),
         Error::StorageFull(source) => anyhow::anyhow!("no space is left: {source}"),
-        Error::Unavailable(source) => anyhow::anyhow!("{source}"),
+        Error::Unavailable(source) | Error::MailUnavailable(source) => anyhow::anyhow!("{source}"),
         other => other.into(),
     }
 }

@@ -1,6 +1,6 @@
 //! Users.
 
-use longshore_domain::account::{Account, AccountKind, Plan};
+use longshore_domain::account::{Account, AccountKind, Plan, ProfileChange};
 use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
@@ -172,6 +172,35 @@ impl Services {
                 Box::pin(async move {
                     tx.set_plan(*id, *plan).await?;
                     tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Changes what an account says about itself, and gives it. An account changes its own but for the e-mail address, by
+    /// which others find it; that is for the operator.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_owner`]; `Denied` for the e-mail address; `Invalid` for what is too long or no web page;
+    /// `Exists` when another account has the address.
+    pub async fn change_profile(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        change: ProfileChange,
+    ) -> Result<Account> {
+        let account = self.authorize_owner(principal, name).await?;
+        if change.email.is_some() {
+            self.require_operator(principal)?;
+        }
+        change.check()?;
+        let event = self.event(principal, Some(account.id), EventAction::ProfileChanged, name.as_str(), []);
+        self.metadata
+            .write((account.id, change, event), |tx, (id, change, event)| {
+                Box::pin(async move {
+                    tx.change_profile(*id, change).await?;
+                    tx.record_event(event).await?;
+                    tx.find_account(*id).await?.ok_or_else(|| Error::UserUnknown(event.subject.clone()))
                 })
             })
             .await

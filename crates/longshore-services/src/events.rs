@@ -175,6 +175,7 @@ impl Services {
             self.drain(oldest, |tx, oldest| Box::pin(tx.delete_old_refresh_tokens(*oldest, PageSize::MAX)))
                 .await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await?;
+            self.drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX))).await?;
             Ok(())
         };
         self.alone(Job::FoldRecords, work).await.map(|_| ())

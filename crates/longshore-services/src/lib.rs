@@ -12,6 +12,7 @@ pub mod bootstrap;
 pub mod collection;
 pub mod events;
 pub mod images;
+pub mod invites;
 mod leases;
 pub mod manifests;
 pub mod organizations;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use longshore_domain::clock::{Clock, Entropy, new_uuid};
 use longshore_domain::ports::blobs::BlobStore;
+use longshore_domain::ports::mailer::Mailer;
 use longshore_domain::ports::metadata::{Metadata, WorkFn};
 use uuid::Uuid;
 
@@ -51,6 +53,8 @@ pub struct Adapters {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// Mail, where a server for it is configured.
+    pub mailer: Option<Arc<dyn Mailer>>,
 }
 
 /// The operations of one node. Shared as `Arc<Services>`.
@@ -59,6 +63,7 @@ pub struct Services {
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    mailer: Option<Arc<dyn Mailer>>,
     settings: Settings,
     node: Uuid,
     passwords: passwords::Passwords,
@@ -74,7 +79,7 @@ pub struct Services {
 impl Services {
     /// Puts the operations together. Call [`Services::prepare`] before the first request.
     pub fn new(adapters: Adapters, settings: Settings) -> Self {
-        let Adapters { metadata, blobs, clock, entropy } = adapters;
+        let Adapters { metadata, blobs, clock, entropy, mailer } = adapters;
         Self {
             node: new_uuid(&*clock, &*entropy),
             passwords: passwords::Passwords::new(
@@ -92,6 +97,7 @@ impl Services {
             blobs,
             clock,
             entropy,
+            mailer,
             settings,
         }
     }

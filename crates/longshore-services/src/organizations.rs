@@ -1,12 +1,14 @@
 //! Organizations and their members.
 
-use longshore_domain::account::{Account, AccountKind, Feature, Member, OrganizationRole};
+use jiff::Timestamp;
+use longshore_domain::account::{Account, AccountId, AccountKind, Feature, Member, OrganizationRole};
 use longshore_domain::credential::{Principal, TokenCap};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::invite::Invite;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{
-    ImageRestriction, MemberFilter, OrganizationAction, OrganizationMember,
+    ImageRestriction, MemberFilter, MemberKinds, OrganizationAction, OrganizationMember,
 };
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{NewAccount, Tx};
@@ -22,6 +24,31 @@ async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> 
     found.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
 }
 
+type WantedMembers = (AccountId, MemberFilter, bool, u64, PageSize, Timestamp);
+
+async fn list_members_and_invites(
+    tx: &mut dyn Tx,
+    (id, filter, with_invites, offset, size, now): &WantedMembers,
+) -> Result<(Vec<ListedMember>, u64)> {
+    let mut listed = Vec::new();
+    let mut members = 0;
+    if filter.kinds != MemberKinds::Invitees {
+        members = tx.count_organization_members(*id, filter).await?;
+        let page = tx.list_organization_members(*id, filter, *offset, *size).await?;
+        listed.extend(page.into_iter().map(Box::new).map(ListedMember::Member));
+    }
+    if !with_invites {
+        return Ok((listed, members));
+    }
+    let prefix = filter.name_prefix.clone().unwrap_or_default();
+    let left = u64::from(size.get()) - listed.len() as u64;
+    if let Ok(left) = PageSize::clamped(left) {
+        let invites = tx.list_invites(*id, &prefix, *now, offset.saturating_sub(members), left).await?;
+        listed.extend(invites.into_iter().map(Box::new).map(ListedMember::Invited));
+    }
+    Ok((listed, members + tx.count_invites(*id, &prefix, *now).await?))
+}
+
 /// Checks that an organization keeps an owner when this member is removed or gets another role.
 async fn check_keeps_owner(
     tx: &mut dyn Tx,
@@ -35,6 +62,15 @@ async fn check_keeps_owner(
         )));
     }
     Ok(())
+}
+
+/// An entry of a list of members.
+#[derive(Debug)]
+pub enum ListedMember {
+    /// A member.
+    Member(Box<OrganizationMember>),
+    /// Somebody who is invited.
+    Invited(Box<Invite>),
 }
 
 impl Services {
@@ -308,7 +344,8 @@ impl Services {
                         tx.put_member(organization.id, account.id, *role, event.at).await?;
                         tx.record_event(event).await?;
                     }
-                    let filter = MemberFilter { name_prefix: Some(user.to_string()), role: None };
+                    let filter =
+                        MemberFilter { name_prefix: Some(user.to_string()), ..MemberFilter::default() };
                     let one = PageSize::clamped(1)?;
                     let found = tx.list_organization_members(organization.id, &filter, 0, one).await?;
                     found.into_iter().next().ok_or_else(unknown)
@@ -317,28 +354,54 @@ impl Services {
             .await
     }
 
-    /// Lists members with their teams by name, leaving out the first `offset`, and counts all of the filter.
+    /// Tells whether a principal may do something with an organization that it may know of.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for members.
-    pub async fn list_organization_members(
+    /// As [`Services::authorize_organization`], but for `Denied`.
+    async fn may(
         &self,
         principal: &Principal,
         organization: &Namespace,
+        action: OrganizationAction,
+    ) -> Result<bool> {
+        match self.authorize_organization(principal, organization, action).await {
+            Ok(_) => Ok(true),
+            Err(Error::Denied(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists members with their teams by name, and after them who is invited, leaving out the first `offset`, and counts all
+    /// of the filter. Who may not see invites gets members only, and who may not manage members no e-mail addresses.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for viewing members.
+    pub async fn list_organization_members(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
         filter: MemberFilter,
         offset: u64,
         size: PageSize,
-    ) -> Result<(Vec<OrganizationMember>, u64)> {
+    ) -> Result<(Vec<ListedMember>, u64)> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ViewMembers).await?;
-        self.metadata
-            .read((organization.id, filter, offset, size), |tx, (id, filter, offset, size)| {
-                Box::pin(async move {
-                    let members = tx.list_organization_members(*id, filter, *offset, *size).await?;
-                    Ok((members, tx.count_organization_members(*id, filter).await?))
-                })
-            })
-            .await
+            self.authorize_organization(principal, name, OrganizationAction::ViewMembers).await?;
+        let sees_addresses = self.may(principal, name, OrganizationAction::ManageMembers).await?;
+        // Those who are invited have no role yet.
+        let with_invites = filter.kinds != MemberKinds::Members
+            && filter.role.is_none()
+            && self.may(principal, name, OrganizationAction::ViewInvites).await?;
+        let wanted = (organization.id, filter, with_invites, offset, size, self.clock.now());
+        let (mut listed, count) =
+            self.metadata.read(wanted, |tx, wanted| Box::pin(list_members_and_invites(tx, wanted))).await?;
+        for member in &mut listed {
+            if let ListedMember::Member(member) = member
+                && !sees_addresses
+            {
+                member.account.profile.email = None;
+            }
+        }
+        Ok((listed, count))
     }
 
     /// Lists the organizations of the account that acts with its role there, by name, leaving out the first `offset`, and

@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0009_rates", works_with 8),
     migration!("0010_search", works_with 8),
     migration!("0011_organization_tokens", works_with 8),
+    migration!("0012_profiles_and_invites", works_with 8),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

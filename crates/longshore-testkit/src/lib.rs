@@ -7,6 +7,7 @@ pub mod blob_suite;
 pub mod chance;
 pub mod faults;
 pub mod images;
+pub mod mail;
 pub mod proxy;
 pub mod registry;
 pub mod stores;

@@ -86,6 +86,7 @@ async fn open(
         blobs: Arc::new(blobs),
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,
+        mailer: None,
     };
     Opened { services: Arc::new(Services::new(adapters, settings.clone())), metadata, fuse, store }
 }

@@ -6,42 +6,139 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    UserCreate { name: String, password: Option<String>, administrator: bool },
+    UserCreate {
+        name: String,
+        password: Option<String>,
+        administrator: bool,
+    },
     UserList,
-    UserShow { name: String },
-    UserEnable { name: String },
-    UserDisable { name: String },
-    UserMakeAdministrator { name: String },
-    UserRevokeAdministrator { name: String },
-    UserPassword { name: String, password: Option<String> },
-    UserResetSecondFactor { name: String },
-    UserDelete { name: String },
-    OrgCreate { name: String, owner: String },
-    AccountSetPlan { name: String, plan: String },
-    AccountSetVerifiedPublisher { name: String, verified: bool },
+    UserShow {
+        name: String,
+    },
+    UserEnable {
+        name: String,
+    },
+    UserDisable {
+        name: String,
+    },
+    UserMakeAdministrator {
+        name: String,
+    },
+    UserRevokeAdministrator {
+        name: String,
+    },
+    UserPassword {
+        name: String,
+        password: Option<String>,
+    },
+    UserResetSecondFactor {
+        name: String,
+    },
+    UserDelete {
+        name: String,
+    },
+    OrgCreate {
+        name: String,
+        owner: String,
+    },
+    AccountSetProfile {
+        name: String,
+        full_name: Option<String>,
+        email: Option<String>,
+        company: Option<String>,
+        location: Option<String>,
+        url: Option<String>,
+    },
+    AccountSetPlan {
+        name: String,
+        plan: String,
+    },
+    AccountSetVerifiedPublisher {
+        name: String,
+        verified: bool,
+    },
     OrgList,
-    OrgShow { name: String },
-    OrgSetMember { name: String, user: String, role: String },
-    OrgRemoveMember { name: String, user: String },
-    OrgSetMembersPull { name: String, all: bool },
-    OrgSetActive { name: String, active: bool },
-    OrgDelete { name: String },
-    TokenCreate { owner: String, label: String, scope: String, expires_in_days: Option<u32> },
-    TokenList { owner: String },
-    TokenShow { owner: String, id: String },
-    TokenEnable { owner: String, id: String },
-    TokenDisable { owner: String, id: String },
-    TokenDelete { owner: String, id: String },
-    RepoCreate { name: String, visibility: String },
+    OrgShow {
+        name: String,
+    },
+    OrgSetMember {
+        name: String,
+        user: String,
+        role: String,
+    },
+    OrgRemoveMember {
+        name: String,
+        user: String,
+    },
+    OrgSetMembersPull {
+        name: String,
+        all: bool,
+    },
+    OrgSetActive {
+        name: String,
+        active: bool,
+    },
+    OrgDelete {
+        name: String,
+    },
+    TokenCreate {
+        owner: String,
+        label: String,
+        scope: String,
+        expires_in_days: Option<u32>,
+    },
+    TokenList {
+        owner: String,
+    },
+    TokenShow {
+        owner: String,
+        id: String,
+    },
+    TokenEnable {
+        owner: String,
+        id: String,
+    },
+    TokenDisable {
+        owner: String,
+        id: String,
+    },
+    TokenDelete {
+        owner: String,
+        id: String,
+    },
+    RepoCreate {
+        name: String,
+        visibility: String,
+    },
     RepoList,
-    RepoShow { name: String },
-    RepoSetVisibility { name: String, visibility: String },
-    RepoDelete { name: String },
-    TagHistory { repository: String, tag: String },
+    RepoShow {
+        name: String,
+    },
+    RepoSetVisibility {
+        name: String,
+        visibility: String,
+    },
+    RepoDelete {
+        name: String,
+    },
+    TagHistory {
+        repository: String,
+        tag: String,
+    },
     KeyRotate,
-    GcRun { dry_run: bool },
+    GcRun {
+        dry_run: bool,
+    },
     GcStatus,
-    AuditList { account: Option<String>, limit: u32 },
-    AuditExport { account: Option<String>, after: i64 },
-    Verify { store: bool },
+    AuditList {
+        account: Option<String>,
+        limit: u32,
+    },
+    AuditExport {
+        account: Option<String>,
+        after: i64,
+    },
+    Verify {
+        store: bool,
+    },
 }

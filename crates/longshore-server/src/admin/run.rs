@@ -1,8 +1,9 @@
 //! Runs administration commands on the operations, as the operator.
 
 use jiff::Timestamp;
-use longshore_domain::account::{Account, AccountKind, OrganizationRole};
+use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
 use longshore_domain::credential::{AccessToken, Principal};
+use longshore_domain::email::EmailAddress;
 use longshore_domain::event::Event;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::{Page, PageSize};
@@ -74,6 +75,16 @@ pub async fn run(
                 format!("organization {name} is created, owned by {owner}"),
                 account_json(&account),
             ))
+        }
+        Request::AccountSetProfile { name, full_name, email, company, location, url } => {
+            let email = match email.as_deref() {
+                None => None,
+                Some("") => Some(None),
+                Some(address) => Some(Some(address.parse()?)),
+            };
+            let change = ProfileChange { full_name, company, location, url, email };
+            let account = services.change_profile(&OPERATOR, &name.parse()?, change).await?;
+            Ok(Outcome::said(format!("the profile of {name} is changed"), account_json(&account)))
         }
         Request::AccountSetPlan { name, plan } => {
             services.set_plan(&OPERATOR, &name.parse()?, plan.parse()?).await?;
@@ -246,6 +257,8 @@ fn account_json(account: &Account) -> Value {
         "name": account.name.as_str(),
         "id": account.uuid.to_string(),
         "kind": account.kind.as_str(),
+        "full_name": account.profile.full_name,
+        "email": account.profile.email.as_ref().map(EmailAddress::as_str),
         "active": account.is_active,
         "administrator": account.is_administrator,
         "plan": account.plan.as_str(),
@@ -256,6 +269,8 @@ fn account_json(account: &Account) -> Value {
 
 const ACCOUNT_LINES: &[(&str, &str)] = &[
     ("name", "name"),
+    ("full name", "full_name"),
+    ("e-mail", "email"),
     ("id", "id"),
     ("active", "active"),
     ("administrator", "administrator"),

@@ -3,6 +3,7 @@
 //! Every setting is a line of [`SETTINGS`] (see `table`); its environment variable is the key in capitals with `LONGSHORE_` before it
 //! and `_` for the dot. `docs/configuration.md` is generated from the table.
 
+mod mail;
 mod stores;
 mod table;
 
@@ -19,6 +20,7 @@ use longshore_services::settings::{PasswordHashing, SignInLimits};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+pub use self::mail::Mail;
 pub use self::stores::{Database, Storage};
 pub use self::table::{Kind, SETTINGS, Setting};
 
@@ -40,6 +42,7 @@ pub struct Config {
     pub metrics: MetricsSection,
     pub log: Log,
     pub auth: Auth,
+    pub mail: Mail,
     pub audit: Audit,
     pub limits: Limits,
     pub uploads: Uploads,
@@ -89,6 +92,7 @@ pub struct Auth {
     refresh_ttl_days: u64,
     key_rotation_days: u64,
     anonymous_pull: bool,
+    invites_create_users: bool,
     failures_per_account_and_address: u32,
     failures_per_address: u32,
     failures_per_account: u32,
@@ -199,6 +203,7 @@ impl Config {
         self.origin()?;
         self.trusted_networks()?;
         self.database.check()?;
+        self.mail.check(!self.public_url.is_empty())?;
         self.storage.check()?;
         self.settings()?;
         if !matches!(self.log.format.as_str(), "text" | "json") {
@@ -325,6 +330,7 @@ impl Config {
             },
             signing_key_rotation: seconds(auth.key_rotation_days.saturating_mul(86_400)),
             anonymous_pull: auth.anonymous_pull,
+            invites_create_users: auth.invites_create_users,
             password_hashing: PasswordHashing { ..defaults.password_hashing },
             parallel_password_checks: defaults.parallel_password_checks,
             rates: {
@@ -563,6 +569,9 @@ mod tests {
             ("[limits]\nmanifest_bytes = 1", "limits.manifest_bytes"),
             ("[log]\nformat = \"xml\"", "log.format"),
             ("[tls]\nkey = \"k.pem\"", "tls"),
+            ("[mail]\nsmtp_url = \"mail.example.org\"", "mail.smtp_url"),
+            ("[mail]\nsmtp_url = \"smtp://localhost\"", "mail.from"),
+            ("[mail]\nsmtp_url = \"smtp://localhost\"\nfrom = \"a@example.org\"", "public_url"),
             ("[database]\nurl = \"mysql://u@h/d\"", "database.url"),
             ("[database]\nurl = \"postgres://u@h/d\"\nconnections = 1", "database.connections"),
             ("[storage]\nurl = \"ftp://bucket\"", "storage.url"),
@@ -597,6 +606,9 @@ mod tests {
         let environment = [
             ("LONGSHORE_DATABASE_URL", "postgres://longshore:hunter2@db/longshore"),
             ("LONGSHORE_STORAGE_ACCESS_KEY_ID", "AKIA"),
+            ("LONGSHORE_PUBLIC_URL", "https://registry.example.org"),
+            ("LONGSHORE_MAIL_SMTP_URL", "smtps://user:hunter2@mail.example.org"),
+            ("LONGSHORE_MAIL_FROM", "registry@example.org"),
             ("LONGSHORE_STORAGE_SECRET_ACCESS_KEY", "hunter2"),
         ];
         let stores = load("", &environment, &[]).unwrap();

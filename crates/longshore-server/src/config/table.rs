@@ -238,6 +238,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("auth.refresh_ttl_days", Kind::Number, "180", "How long a refresh token works."),
     setting("auth.key_rotation_days", Kind::Number, "30", "After how long a new signing key takes over."),
     setting(
+        "auth.invites_create_users",
+        Kind::Truth,
+        "true",
+        "Whether an invite to an e-mail address makes a user of somebody who is none. Owners of organizations invite.",
+    ),
+    setting(
         "auth.anonymous_pull",
         Kind::Truth,
         "true",
@@ -262,6 +268,24 @@ pub const SETTINGS: &[Setting] = &[
         "Failed sign-ins of one account from all addresses. Access tokens keep working.",
     ),
     setting("auth.failure_window_seconds", Kind::Number, "900", "The window."),
+    setting(
+        "mail.smtp_url",
+        Kind::Secret,
+        "\"\"",
+        "Server that takes messages: `smtps://user:password@mail.example.org`, or `smtp://user@mail.example.org:587?tls=required`; empty for no mail. Without it, invites are links to be passed on. `longshore config test-mail ADDRESS` tries it.",
+    ),
+    setting(
+        "mail.password_file",
+        Kind::Text,
+        "\"\"",
+        "File that holds the password for that server, so that it need not stand in the URL.",
+    ),
+    setting(
+        "mail.from",
+        Kind::Text,
+        "\"\"",
+        "Sender of messages, for example `Registry <registry@example.org>`.",
+    ),
     setting("audit.retention_days", Kind::Number, "0", "How long audit events are kept; 0 for ever."),
     setting(
         "limits.requests_per_account",

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use longshore_domain::account::{Account, AccountId, AccountKind, Member, OrganizationRole, Plan};
+use longshore_domain::account::{
+    Account, AccountId, AccountKind, Member, OrganizationRole, Plan, Profile, ProfileChange,
+};
+use longshore_domain::email::EmailAddress;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
@@ -25,6 +28,13 @@ pub(super) fn account(row: &Row<'_>) -> Result<Account> {
         created_at: row.time(7)?,
         is_verified_publisher: row.truth(8)?,
         plan: row.parsed(9)?,
+        profile: Profile {
+            full_name: row.text(10)?,
+            company: row.text(11)?,
+            location: row.text(12)?,
+            url: row.text(13)?,
+            email: row.optional_text(14)?.map(|text| text.parse().map_err(Error::internal)).transpose()?,
+        },
     })
 }
 
@@ -74,7 +84,7 @@ impl AccountRecords for SqlTx<'_> {
     async fn find_account(&mut self, id: AccountId) -> Result<Option<Account>> {
         self.first(
             "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
-                 is_verified_publisher, plan
+                 is_verified_publisher, plan, full_name, company, location, profile_url, email
              FROM accounts WHERE id = $1 AND deleted_at IS NULL",
             values![id.0],
             account,
@@ -85,7 +95,7 @@ impl AccountRecords for SqlTx<'_> {
     async fn find_account_by_name(&mut self, name: &Namespace) -> Result<Option<Account>> {
         self.first(
             "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
-                 is_verified_publisher, plan
+                 is_verified_publisher, plan, full_name, company, location, profile_url, email
              FROM accounts WHERE name = $1 AND deleted_at IS NULL",
             values![name.as_str()],
             account,
@@ -96,12 +106,50 @@ impl AccountRecords for SqlTx<'_> {
     async fn find_account_by_uuid(&mut self, uuid: Uuid) -> Result<Option<Account>> {
         self.first(
             "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
-                 is_verified_publisher, plan
+                 is_verified_publisher, plan, full_name, company, location, profile_url, email
              FROM accounts WHERE uuid = $1 AND deleted_at IS NULL",
             values![uuid],
             account,
         )
         .await
+    }
+
+    async fn find_account_by_email(&mut self, email: &EmailAddress) -> Result<Option<Account>> {
+        self.first(
+            "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
+                 is_verified_publisher, plan, full_name, company, location, profile_url, email
+             FROM accounts WHERE email_key = $1 AND deleted_at IS NULL",
+            values![email.key()],
+            account,
+        )
+        .await
+    }
+
+    async fn change_profile(&mut self, id: AccountId, change: &ProfileChange) -> Result<()> {
+        self.execute(
+            "UPDATE accounts SET full_name = coalesce($1, full_name), company = coalesce($2, company),
+                 location = coalesce($3, location), profile_url = coalesce($4, profile_url) WHERE id = $5",
+            values![
+                change.full_name.as_deref(),
+                change.company.as_deref(),
+                change.location.as_deref(),
+                change.url.as_deref(),
+                id.0
+            ],
+        )
+        .await?;
+        let Some(email) = &change.email else { return Ok(()) };
+        if let Some(email) = email
+            && self.find_account_by_email(email).await?.is_some_and(|other| other.id != id)
+        {
+            return Err(Error::Exists(format!("an account with the e-mail address {email}")));
+        }
+        self.execute(
+            "UPDATE accounts SET email = $1, email_key = $2 WHERE id = $3",
+            values![email.as_ref().map(EmailAddress::as_str), email.as_ref().map(EmailAddress::key), id.0],
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn find_password_hash(&mut self, id: AccountId) -> Result<Option<String>> {
@@ -123,7 +171,7 @@ impl AccountRecords for SqlTx<'_> {
     ) -> Result<Vec<Account>> {
         self.all(
             "SELECT id, uuid, kind, name, is_active, is_administrator, credential_epoch, created_at,
-                 is_verified_publisher, plan
+                 is_verified_publisher, plan, full_name, company, location, profile_url, email
              FROM accounts WHERE kind = $1 AND name > $2 AND deleted_at IS NULL ORDER BY name LIMIT $3",
             values![kind.as_str(), after.map_or("", Namespace::as_str), overfull(size)],
             account,
@@ -228,10 +276,13 @@ impl AccountRecords for SqlTx<'_> {
 
     async fn delete_account(&mut self, id: AccountId, at: Timestamp) -> Result<()> {
         self.execute(
-            "UPDATE accounts SET deleted_at = $1, is_active = 0, password_hash = NULL WHERE id = $2",
+            "UPDATE accounts SET deleted_at = $1, is_active = 0, password_hash = NULL, email = NULL, email_key = NULL
+             WHERE id = $2",
             values![at, id.0],
         )
         .await?;
+        self.execute("DELETE FROM invites WHERE user_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM invites WHERE organization_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM team_members WHERE user_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM teams WHERE organization_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM organization_members WHERE user_id = $1", values![id.0]).await?;

@@ -5,6 +5,7 @@ mod blobs;
 mod collection;
 mod events;
 mod images;
+mod invites;
 mod manifests;
 mod repositories;
 mod second_factors;

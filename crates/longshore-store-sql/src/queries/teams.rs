@@ -187,7 +187,7 @@ impl TeamRecords for SqlTx<'_> {
     ) -> Result<Vec<Account>> {
         self.all(
             "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
-                 a.is_verified_publisher, a.plan
+                 a.is_verified_publisher, a.plan, a.full_name, a.company, a.location, a.profile_url, a.email
              FROM team_members m JOIN accounts a ON a.id = m.user_id
              WHERE m.team_id = $1 AND a.name >= $2 AND a.name < $3 ORDER BY a.name LIMIT $4 OFFSET $5",
             values![team.0, name_prefix, end_of(name_prefix), size.get(), offset],
@@ -268,7 +268,7 @@ impl TeamRecords for SqlTx<'_> {
         let mut members = self
             .all(
                 "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
-                 a.is_verified_publisher, a.plan,
+                 a.is_verified_publisher, a.plan, a.full_name, a.company, a.location, a.profile_url, a.email,
                      m.role, m.created_at
                  FROM organization_members m JOIN accounts a ON a.id = m.user_id
                  WHERE m.organization_id = $1 AND a.name >= $2 AND a.name < $3
@@ -285,8 +285,8 @@ impl TeamRecords for SqlTx<'_> {
                 |row| {
                     Ok(OrganizationMember {
                         account: account(row)?,
-                        role: row.parsed(10)?,
-                        joined_at: row.time(11)?,
+                        role: row.parsed(15)?,
+                        joined_at: row.time(16)?,
                         teams: Vec::new(),
                     })
                 },
@@ -334,12 +334,12 @@ impl TeamRecords for SqlTx<'_> {
     ) -> Result<Vec<(Account, OrganizationRole)>> {
         self.all(
             "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
-                 a.is_verified_publisher, a.plan,
+                 a.is_verified_publisher, a.plan, a.full_name, a.company, a.location, a.profile_url, a.email,
                  m.role
              FROM organization_members m JOIN accounts a ON a.id = m.organization_id
              WHERE m.user_id = $1 AND a.deleted_at IS NULL ORDER BY a.name LIMIT $2 OFFSET $3",
             values![user.0, size.get(), offset],
-            |row| Ok((account(row)?, row.parsed(10)?)),
+            |row| Ok((account(row)?, row.parsed(15)?)),
         )
         .await
     }

@@ -48,8 +48,8 @@ fn is_excepted(sql: &str, exceptions: &[(&str, &str)]) -> bool {
 
 /// Fills every table that grows. Both engines take the same text; `numbers` holds 1 to 30000.
 const FILL: &str = "
-INSERT INTO accounts (id, uuid, kind, name, created_at)
-    SELECT n, CAST('account-' || n AS BYTES), CASE WHEN n % 2 = 0 THEN 'user' ELSE 'organization' END, 'account' || n, 1
+INSERT INTO accounts (id, uuid, kind, name, created_at, email, email_key)
+    SELECT n, CAST('account-' || n AS BYTES), CASE WHEN n % 2 = 0 THEN 'user' ELSE 'organization' END, 'account' || n, 1, 'a' || n, 'a' || n
     FROM numbers WHERE n <= 10000;
 INSERT INTO organization_members (organization_id, user_id, role, created_at)
     SELECT (n * 2 - 1) % 10000 + (n / 5000) * 2 % 2, n * 2 % 10000 + 2, 'member', 1 FROM numbers WHERE n < 4999;
@@ -71,6 +71,9 @@ INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
 INSERT INTO repository_words (word, repository_id) SELECT 'account' || n, n FROM numbers WHERE n <= 20000;
 INSERT INTO teams (id, uuid, organization_id, name, description, created_at)
     SELECT n, CAST('team-' || n AS BYTES), n % 5000 * 2 + 1, 'team' || n, '', 1 FROM numbers WHERE n <= 20000;
+INSERT INTO invites (uuid, organization_id, inviter_name, invitee, invitee_key, user_id, role, secret_hash, is_mailed, created_at, expires_at)
+    SELECT CAST('invite-' || n AS BYTES), n % 5000 * 2 + 1, 'a', 'i' || n, 'i' || n, CASE WHEN n % 2 = 0 THEN n % 5000 * 2 ELSE NULL END,
+        'member', CAST('is-' || n AS BYTES), 0, 1, n FROM numbers WHERE n <= 20000;
 INSERT INTO team_members (team_id, user_id, created_at) SELECT n, n % 5000 * 2, 1 FROM numbers WHERE n <= 20000;
 INSERT INTO team_permissions (team_id, repository_id, permission) SELECT n % 20000 + 1, n % 20000 + 1, 'read' FROM numbers WHERE n <= 20000;
 INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at)

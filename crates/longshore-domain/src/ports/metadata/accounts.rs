@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::account::{Account, AccountId, AccountKind, Member, OrganizationRole, Plan};
+use crate::account::{Account, AccountId, AccountKind, Member, OrganizationRole, Plan, ProfileChange};
+use crate::email::EmailAddress;
 use crate::error::Result;
 use crate::name::Namespace;
 use crate::organization::{ImageRestriction, RestrictingOrganization};
@@ -46,6 +47,13 @@ pub trait AccountRecords {
     async fn find_account_by_name(&mut self, name: &Namespace) -> Result<Option<Account>>;
     /// Finds an account that is not deleted, by public id.
     async fn find_account_by_uuid(&mut self, uuid: Uuid) -> Result<Option<Account>>;
+    /// Finds an account that is not deleted, by its e-mail address.
+    async fn find_account_by_email(&mut self, email: &EmailAddress) -> Result<Option<Account>>;
+    /// Changes an account's profile.
+    ///
+    /// # Errors
+    /// `Exists` when another account has the e-mail address.
+    async fn change_profile(&mut self, id: AccountId, change: &ProfileChange) -> Result<()>;
     /// Gives a user's password hash.
     async fn find_password_hash(&mut self, id: AccountId) -> Result<Option<String>>;
     /// Lists accounts of a kind by name, strictly after `after`; one more than `size` when more follow.

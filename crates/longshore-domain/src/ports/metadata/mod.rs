@@ -8,6 +8,7 @@ mod blobs;
 mod collection;
 mod events;
 mod images;
+mod invites;
 mod manifests;
 mod repositories;
 mod second_factors;
@@ -34,6 +35,7 @@ pub use collection::{
 };
 pub use events::{EventRecords, UsageKind};
 pub use images::{ImageRecords, RepositoryCounts};
+pub use invites::{InviteRecords, NewInvite};
 pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
@@ -142,6 +144,7 @@ pub trait Tx:
     + BlobRecords
     + ManifestRecords
     + ImageRecords
+    + InviteRecords
     + TagRecords
     + TeamRecords
     + UploadRecords

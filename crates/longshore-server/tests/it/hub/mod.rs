@@ -5,6 +5,7 @@ mod audit_logs;
 mod authentication;
 mod groups;
 mod images;
+mod invites;
 mod limits;
 mod org_access_tokens;
 mod org_settings;

@@ -15,13 +15,13 @@ struct Sample {
     foreign: Option<u16>,
 }
 
-fn sample(route: &Route, uuid: &str, alice: &str, of_acme: &str) -> Option<Sample> {
+fn sample(route: &Route, uuid: &str, alice: &str, of_acme: &str, invite: &str) -> Option<Sample> {
     let digest = digest_of(image(b"{}", &[])).to_string();
     let path = route
         .path
         .replace("{uuid}", uuid)
         .replace("{access_token_id}", of_acme)
-        .replace("{id}", alice)
+        .replace("{id}", if route.group == "invites" { invite } else { alice })
         .replace("{namespace}", "alice")
         .replace("{repository}", "secret")
         .replace("{digest}", &digest)
@@ -76,6 +76,11 @@ fn sample(route: &Route, uuid: &str, alice: &str, of_acme: &str) -> Option<Sampl
         ),
         // Everybody searches, and finds what everybody may see: see `repositories`.
         "search_repositories" | "search_catalog" | "search_classic" => of_alice(Value::Null, 200),
+        "get_orgs_invites" => of_alice(Value::Null, 404),
+        "post_invites_bulk" => of_alice(json!({ "org": "acme", "invitees": ["bob"] }), 404),
+        "accept_invite" => of_alice(json!({ "token": "x" }), 404),
+        "delete_invite" | "resend_invite" => of_alice(Value::Null, 404),
+        "patch_user" => of_their_own(json!({ "full_name": "" })),
         "get_user_orgs" => of_their_own(Value::Null),
         "get_hub_plan" => of_alice(Value::Null, 404),
         "get_org"
@@ -144,10 +149,13 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
     let of_acme = org_access_tokens::token(&server, &alice, &pulls);
     let by_acme = org_access_tokens::exchange(&server, of_acme["token"].as_str().unwrap());
     let of_acme = of_acme["id"].as_str().unwrap();
+    let invited = json!({ "org": "acme", "invitees": ["jane@example.org"] });
+    let invited = send(&server, "POST", "/v2/invites/bulk", &alice, &invited).expect(202).json();
+    let invite = invited["invitees"]["invitees"][0]["invite"]["id"].as_str().unwrap();
     let me = server.get("/v2/user", &alice).expect(200).json();
     let forged = format!("{}x", alice);
     for route in ROUTES.iter().filter(|route| route.needs != Needs::Nothing) {
-        let Some(sample) = sample(route, uuid, me["uuid"].as_str().unwrap(), of_acme) else {
+        let Some(sample) = sample(route, uuid, me["uuid"].as_str().unwrap(), of_acme, invite) else {
             panic!("{} needs a sample here", route.operation)
         };
         let ask = |who: &str| send(&server, route.method.as_str(), &sample.path, who, &sample.body).status;
@@ -173,7 +181,9 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
             }
         }
         // A member changes nothing in the organization.
-        if changes(route) && route.path.starts_with("/v2/orgs/") {
+        let of_organization = route.path.starts_with("/v2/orgs/")
+            || ["post_invites_bulk", "delete_invite", "resend_invite"].contains(&route.operation);
+        if changes(route) && of_organization {
             assert_eq!(ask(&by_acme), 403, "{} by a token of the organization", route.operation);
             assert_eq!(ask(&carol), 403, "{} as a member", route.operation);
         }
@@ -182,6 +192,7 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
         }
     }
     // Nothing was changed by all that.
+    assert_eq!(server.get("/v2/orgs/acme/invites", &alice).json()["data"][0]["id"], invite);
     assert_eq!(server.get("/v2/orgs/acme/access-tokens", &alice).expect(200).json()["total"], 1);
     let dev = server.get("/v2/orgs/acme/groups", &alice).expect(200).json();
     assert_eq!((&dev["count"], &dev["results"][0]["member_count"]), (&json!(1), &json!(1)));

@@ -1,0 +1,312 @@
+use longshore_testkit::mail::MailServer;
+use serde_json::{Value, json};
+
+use super::{org_access_tokens, send, session, sign_in};
+use crate::server::{Answer, Client, PASSWORD, Server};
+
+const BULK: &str = "/v2/invites/bulk";
+const PENDING: &str = "/v2/orgs/acme/invites";
+
+/// Invites to acme and gives what came of each.
+#[track_caller]
+fn invite(client: &Client, owner: &str, invitees: &[&str]) -> Value {
+    let body = json!({ "org": "acme", "invitees": invitees });
+    send(client, "POST", BULK, owner, &body).expect(202).json()["invitees"]["invitees"].clone()
+}
+
+/// Gives what the link of an invite holds.
+#[track_caller]
+fn secret(link: &str) -> String {
+    link.split_once("/invite#").unwrap().1.to_owned()
+}
+
+fn describe(client: &Client, secret: &str) -> Answer {
+    send(client, "POST", "/v2/invites/describe", "", &json!({ "token": secret }))
+}
+
+fn accept(client: &Client, who: &str, secret: &str) -> Answer {
+    send(client, "POST", "/v2/invites/accept", who, &json!({ "token": secret }))
+}
+
+fn join(client: &Client, secret: &str, name: &str) -> Answer {
+    let body = json!({ "token": secret, "username": name, "password": PASSWORD });
+    send(client, "POST", "/v2/invites/join", "", &body)
+}
+
+fn waiting(client: &Client, owner: &str) -> Vec<String> {
+    let list = client.get(PENDING, owner).expect(200).json();
+    list["data"].as_array().unwrap().iter().map(|one| one["invitee"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn invites_are_links_where_there_is_no_mail() {
+    let server = Server::new();
+    let (alice, bob) = (sign_in(&server, "alice"), sign_in(&server, "bob"));
+    send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "dev" })).expect(201);
+    let everybody = ["Bob", "jane@example.org", "bob", "alice", "nobody", "a b", "Jane@Example.org"];
+    let dry = json!({ "org": "acme", "invitees": everybody, "dry_run": true });
+    let dry = send(&server, "POST", BULK, &alice, &dry).expect(202).json()["invitees"]["invitees"].clone();
+    let statuses = |came: &Value| -> Vec<(String, String)> {
+        let text = |one: &Value, name: &str| one[name].as_str().unwrap().to_owned();
+        came.as_array().unwrap().iter().map(|one| (text(one, "invitee"), text(one, "status"))).collect()
+    };
+    let expected = [
+        ("Bob", "invited"),
+        ("jane@example.org", "invited"),
+        ("alice", "existing_org_member"),
+        ("nobody", "invalid_email_or_docker_id"),
+        ("a b", "invalid_email_or_docker_id"),
+    ]
+    .map(|(name, status)| (name.to_owned(), status.to_owned()));
+    assert_eq!(statuses(&dry), expected);
+    assert!(dry[0]["invite"].is_null() && waiting(&server, &alice).is_empty());
+    let real = json!({ "org": "acme", "invitees": everybody, "team": "dev", "role": "editor" });
+    let came = send(&server, "POST", BULK, &alice, &real).expect(202).json()["invitees"]["invitees"].clone();
+    assert_eq!(statuses(&came), expected);
+    let of_bob = &came[0]["invite"];
+    assert_eq!(
+        *of_bob,
+        json!({ "id": of_bob["id"], "inviter_username": "alice", "invitee": "bob", "org": "acme", "team": "dev",
+            "role": "editor", "created_at": of_bob["created_at"], "expires_at": of_bob["expires_at"],
+            "link": of_bob["link"] })
+    );
+    let link = of_bob["link"].as_str().unwrap();
+    assert!(link.starts_with(&format!("{}/invite#lsi_", server.url)), "{link}");
+    assert_eq!(waiting(&server, &alice), ["bob", "jane@example.org"]);
+    assert!(!server.get(PENDING, &alice).json().to_string().contains("lsi_"), "the link is shown once");
+    // Bob has an account; nobody else accepts in his place, and it makes no other account.
+    let of_bob = secret(link);
+    let described = describe(&server, &of_bob).expect(200).json();
+    assert_eq!((&described["org"], &described["may_join"]), (&json!("acme"), &json!(false)));
+    join(&server, &of_bob, "mallory").expect(403);
+    server.admin_with_input(&["user", "create", "carol", "--password-stdin"], PASSWORD);
+    accept(&server, &sign_in(&server, "carol"), &of_bob).expect(403);
+    assert_eq!(accept(&server, &bob, &of_bob).expect(200).json()["org"], "acme");
+    accept(&server, &bob, &of_bob).expect(404);
+    // Jane has none, and makes one.
+    let of_jane = secret(came[1]["invite"]["link"].as_str().unwrap());
+    assert_eq!(describe(&server, &of_jane).expect(200).json()["may_join"], true);
+    for (name, status) in [("alice", 409), ("users", 400), ("Not A Name", 400)] {
+        join(&server, &of_jane, name).expect(status);
+    }
+    let weak = json!({ "token": of_jane, "username": "jane", "password": "short" });
+    send(&server, "POST", "/v2/invites/join", "", &weak).expect(400);
+    join(&server, &of_jane, "jane").expect(201);
+    join(&server, &of_jane, "jane2").expect(404);
+    let jane = sign_in(&server, "jane");
+    assert_eq!(server.get("/v2/orgs/acme", &jane).expect(200).json()["orgname"], "acme");
+    let dev = server.get("/v2/orgs/acme/groups/dev/members", &alice).expect(200).json();
+    assert_eq!(dev["count"], 2);
+    let members = server.get("/v2/orgs/acme/members?search=jane", &alice).expect(200).json();
+    assert_eq!(members["results"][0]["role"], "Editor");
+    // Nobody has seen that the address is hers.
+    assert_eq!(members["results"][0]["email"], "");
+    assert!(waiting(&server, &alice).is_empty());
+    let log = server.get("/v2/auditlogs/acme?action=org.member.invite.send", &alice).expect(200).json();
+    assert_eq!(log["logs"].as_array().unwrap().len(), 2);
+    let log = server.get("/v2/auditlogs/acme?action=org.member.add&name=jane", &alice).expect(200).json();
+    assert_eq!(
+        (&log["logs"][0]["actor"], &log["logs"][0]["data"]["invited_by"]),
+        (&json!("jane"), &json!("alice"))
+    );
+}
+
+#[test]
+fn invites_are_called_back_renewed_and_refused() {
+    let server = Server::new();
+    let (alice, bob) = (sign_in(&server, "alice"), sign_in(&server, "bob"));
+    let first = invite(&server, &alice, &["bob"])[0]["invite"].clone();
+    let second = invite(&server, &alice, &["bob"])[0]["invite"].clone();
+    // The second took the place of the first.
+    let secrets = [&first, &second].map(|invite| secret(invite["link"].as_str().unwrap()));
+    describe(&server, &secrets[0]).expect(404);
+    describe(&server, &secrets[1]).expect(200);
+    let one = |invite: &Value| format!("/v2/invites/{}", invite["id"].as_str().unwrap());
+    send(&server, "DELETE", &one(&first), &alice, &Value::Null).expect(404);
+    // There is no mail to send it again by.
+    let answer =
+        send(&server, "PATCH", &format!("{}/resend", one(&second)), &alice, &Value::Null).expect(409);
+    assert!(answer.json()["message"].as_str().unwrap().contains("invite again"), "{answer:?}");
+    send(&server, "DELETE", &one(&second), &bob, &Value::Null).expect(404);
+    send(&server, "DELETE", &one(&second), &alice, &Value::Null).expect(204);
+    accept(&server, &bob, &secrets[1]).expect(404);
+    for (bad, status) in [
+        (json!({ "org": "acme", "invitees": [] }), 400),
+        (json!({ "org": "acme", "invitees": vec!["x"; 101] }), 400),
+        (json!({ "org": "acme", "invitees": ["bob"], "role": "king" }), 400),
+        (json!({ "org": "acme", "invitees": ["bob"], "team": "nope" }), 404),
+        (json!({ "org": "acme" }), 400),
+        (json!({ "org": "no one", "invitees": ["bob"] }), 404),
+        (json!({ "org": "alice", "invitees": ["bob"] }), 404),
+    ] {
+        send(&server, "POST", BULK, &alice, &bad).expect(status);
+    }
+    assert!(waiting(&server, &alice).is_empty());
+    for wrong in ["", "x", "lsi_x", &secrets[1]] {
+        describe(&server, wrong).expect(404);
+        accept(&server, &bob, wrong).expect(404);
+        join(&server, wrong, "mallory").expect(404);
+    }
+    // The team of owners makes owners.
+    let owners = json!({ "org": "acme", "invitees": ["bob"], "team": "owners" });
+    let came = send(&server, "POST", BULK, &alice, &owners).expect(202).json();
+    let link = came["invitees"]["invitees"][0]["invite"]["link"].as_str().unwrap().to_owned();
+    accept(&server, &bob, &secret(&link)).expect(200);
+    assert_eq!(server.get("/v2/orgs/acme/members?role=owner", &alice).json()["count"], 2);
+}
+
+#[test]
+fn lists_of_members_show_who_is_invited_to_owners() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    server.admin(&[
+        "user",
+        "set-profile",
+        "alice",
+        "--full-name",
+        "Alice, A.",
+        "--email",
+        "alice@example.org",
+    ]);
+    server.admin(&["org", "set-member", "acme", "bob", "--role", "member"]);
+    invite(&server, &alice, &["jane@example.org", "zoe@example.org"]);
+    let bob = sign_in(&server, "bob");
+    let ask = |who: &str, query: &str| {
+        server.get(&format!("/v2/orgs/acme/members?{query}"), who).expect(200).json()
+    };
+    for (query, of_owner, of_member) in [
+        ("", 2, 2),
+        ("type=member", 2, 2),
+        ("type=all", 4, 2),
+        ("invites=true", 4, 2),
+        ("type=invitee", 2, 0),
+    ] {
+        assert_eq!(ask(&alice, query)["count"], of_owner, "{query}");
+        assert_eq!(ask(&bob, query)["count"], of_member, "{query}");
+    }
+    let third = ask(&alice, "type=all&page=3&page_size=1")["results"][0].clone();
+    assert_eq!((&third["email"], &third["role"]), (&json!("jane@example.org"), &json!("Invitee")));
+    assert_eq!(ask(&alice, "type=all&search=zoe")["count"], 1);
+    server.get("/v2/orgs/acme/members?type=none", &alice).expect(400);
+    // Addresses are for those who manage members.
+    assert_eq!(ask(&alice, "search=alice")["results"][0]["email"], "alice@example.org");
+    assert_eq!(ask(&bob, "search=alice")["results"][0]["email"], "");
+    let csv = server.get("/v2/orgs/acme/members/export", &alice).expect(200);
+    let csv = String::from_utf8(csv.body.clone()).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert!(lines[1].starts_with("\"Alice, A.\",alice,alice@example.org,User,Owner,,2"), "{csv}");
+    assert_eq!(lines[3], ",,jane@example.org,Invitee,Member,,", "{csv}");
+    // A token of the organization that may see members only.
+    let reads = json!([{ "type": "TYPE_ORG", "path": "acme", "scopes": ["scope-member-read"] }]);
+    let token = org_access_tokens::token(&server, &alice, &reads);
+    let reader = org_access_tokens::exchange(&server, token["token"].as_str().unwrap());
+    assert_eq!(ask(&reader, "type=all")["count"], 2);
+    let invites = json!([{ "type": "TYPE_ORG", "path": "acme", "scopes": ["scope-invite-edit"] }]);
+    let token = org_access_tokens::token(&server, &alice, &invites);
+    let inviter = org_access_tokens::exchange(&server, token["token"].as_str().unwrap());
+    server.get("/v2/orgs/acme/members", &inviter).expect(403);
+    assert_eq!(invite(&server, &inviter, &["tim@example.org"])[0]["status"], "invited");
+    assert_eq!(waiting(&server, &inviter).len(), 3);
+}
+
+#[test]
+fn invites_go_by_mail_and_prove_the_address() {
+    let mail = MailServer::new();
+    let url = format!("mail.smtp_url=smtp://{}", mail.host());
+    let server = Server::with(&[
+        "--set",
+        "public_url=https://registry.example.org",
+        "--set",
+        &url,
+        "--set",
+        "mail.from=Registry <registry@example.org>",
+    ]);
+    let alice = sign_in(&server, "alice");
+    server.admin(&["user", "set-profile", "bob", "--email", "bob@example.org"]);
+    let link = |number: usize| {
+        let message = mail.taken().swap_remove(number).replace("=\n", "").replace("=3D", "=");
+        let line = message.lines().find(|line| line.starts_with("https://registry.example.org/invite#"));
+        secret(line.unwrap_or_else(|| panic!("{message}")).trim_end())
+    };
+    let came = invite(&server, &alice, &["jane@example.org", "bob"]);
+    assert!(came[0]["invite"]["link"].is_null() && came[1]["invite"]["link"].is_null(), "{came}");
+    let messages = mail.taken();
+    assert_eq!(messages.len(), 2);
+    let of_jane = usize::from(!messages[0].contains("To: jane@example.org"));
+    assert!(messages[of_jane].contains("From: Registry <registry@example.org>"), "{}", messages[of_jane]);
+    assert!(messages[of_jane].contains("Subject: alice invites you to acme"), "{}", messages[of_jane]);
+    assert!(messages[1 - of_jane].contains("To: bob@example.org"));
+    // Sent again: the link before is dead.
+    let resend = format!("/v2/invites/{}/resend", came[0]["invite"]["id"].as_str().unwrap());
+    send(&server, "PATCH", &resend, &alice, &Value::Null).expect(204);
+    describe(&server, &link(of_jane)).expect(404);
+    join(&server, &link(2), "jane").expect(201);
+    let members = server.get("/v2/orgs/acme/members?search=jane", &alice).expect(200).json();
+    assert_eq!(members["results"][0]["email"], "jane@example.org");
+    // Now the address is an account's.
+    assert_eq!(invite(&server, &alice, &["Jane@example.org"])[0]["status"], "existing_org_member");
+    accept(&server, &sign_in(&server, "bob"), &link(1 - of_jane)).expect(200);
+    mail.refuse(true);
+    let came = invite(&server, &alice, &["tim@example.org"]);
+    assert_eq!((&came[0]["status"], &came[0]["invite"]["link"]), (&json!("not_sent"), &Value::Null));
+    let resend = format!("/v2/invites/{}/resend", came[0]["invite"]["id"].as_str().unwrap());
+    send(&server, "PATCH", &resend, &alice, &Value::Null).expect(503);
+    assert!(!server.try_admin(&["config", "test-mail", "tim@example.org"], "").status.success());
+    mail.refuse(false);
+    send(&server, "PATCH", &resend, &alice, &Value::Null).expect(204);
+    assert!(mail.taken().last().unwrap().contains("To: tim@example.org"));
+}
+
+#[test]
+fn who_may_not_become_a_user_is_told_so() {
+    let server = Server::with(&["--set", "auth.invites_create_users=false"]);
+    let alice = sign_in(&server, "alice");
+    let link =
+        invite(&server, &alice, &["jane@example.org"])[0]["invite"]["link"].as_str().unwrap().to_owned();
+    assert_eq!(describe(&server, &secret(&link)).expect(200).json()["may_join"], false);
+    join(&server, &secret(&link), "jane").expect(403);
+    // Whoever has an account accepts it, signed in with the password.
+    let token = super::access_token(&server, &sign_in(&server, "bob"), "repo:admin");
+    let by_token = session(&server, "bob", token["token"].as_str().unwrap());
+    accept(&server, &by_token, &secret(&link)).expect(403);
+    accept(&server, &sign_in(&server, "bob"), &secret(&link)).expect(200);
+}
+
+#[test]
+fn profiles_are_changed_by_their_owner_but_for_the_address() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    let change = json!({ "full_name": "Alice", "company": "Acme", "location": "Here",
+        "profile_url": "https://example.org", "email": "mallory@example.org" });
+    let changed = send(&server, "PATCH", "/v2/user/", &alice, &change).expect(200).json();
+    assert_eq!(server.get("/v2/user/", &alice).expect(200).json(), changed);
+    assert_eq!((&changed["full_name"], &changed["company"]), (&json!("Alice"), &json!("Acme")));
+    assert!(server.admin(&["user", "show", "alice"])["email"].is_null());
+    for bad in [
+        json!({ "full_name": "x".repeat(201) }),
+        json!({ "company": "a\nb" }),
+        json!({ "profile_url": "javascript:alert(1)" }),
+    ] {
+        send(&server, "PATCH", "/v2/user", &alice, &bad).expect(400);
+    }
+    let partly = send(&server, "PATCH", "/v2/user", &alice, &json!({ "location": "" })).expect(200).json();
+    assert_eq!((&partly["full_name"], &partly["location"]), (&json!("Alice"), &json!("")));
+    server.admin(&["user", "set-profile", "alice", "--email", "a@example.org"]);
+    let taken = server.try_admin(&["user", "set-profile", "bob", "--email", "A@Example.org"], "");
+    assert!(String::from_utf8_lossy(&taken.stderr).contains("e-mail address"), "{taken:?}");
+    server.admin(&["org", "set-profile", "acme", "--full-name", "The Acme Company"]);
+    assert_eq!(server.get("/v2/orgs/acme", &alice).expect(200).json()["full_name"], "The Acme Company");
+}
+
+#[test]
+fn the_page_of_invites_is_confined() {
+    let server = Server::bare(&[]);
+    for (path, media_type) in
+        [("/invite", "text/html"), ("/invite.js", "text/javascript"), ("/invite.css", "text/css")]
+    {
+        let answer = server.get(path, "").expect(200);
+        assert!(answer.header("content-type").starts_with(media_type));
+        assert!(answer.header("content-security-policy").contains("default-src 'none'"));
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    }
+}

@@ -1,0 +1,452 @@
+//! Invites to organizations: sent by mail, or as a link that the owner passes on; accepted by a user, or by somebody
+//! who becomes one.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
+use longshore_domain::credential::{Principal, Secret, SecretHash};
+use longshore_domain::email::EmailAddress;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::invite::{BULK_INVITES_LIMIT, INVITES_LIMIT, Invite, Invitee};
+use longshore_domain::name::Namespace;
+use longshore_domain::organization::{OrganizationAction, TeamName};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::mailer::Mail;
+use longshore_domain::ports::metadata::{NewAccount, NewInvite, Tx};
+use longshore_domain::{Error, Result};
+use uuid::Uuid;
+
+use crate::passwords::check_new_password;
+use crate::{Services, later};
+
+/// How long an invite can be accepted.
+const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Messages that are sent at once.
+const PARALLEL_MAILS: usize = 8;
+
+/// Whom somebody invites, and as what.
+#[derive(Clone, Debug)]
+pub struct WantedInvites {
+    /// Names of users or e-mail addresses, 1 to 100.
+    pub invitees: Vec<String>,
+    /// Role of the new members.
+    pub role: OrganizationRole,
+    /// Team of the new members.
+    pub team: Option<TeamName>,
+    /// Only tells what would come of it.
+    pub dry_run: bool,
+}
+
+/// What came of inviting one person.
+#[derive(Debug)]
+pub enum InviteOutcome {
+    /// Would be invited; it was only asked.
+    WouldBeInvited,
+    /// Invited: by mail, or by this link, which the owner passes on.
+    Invited(Box<Invite>, Option<String>),
+    /// The invite waits, but its message could not be sent: it can be sent again.
+    NotSent(Box<Invite>),
+    /// Is a member.
+    IsMember,
+    /// Neither a user's name nor an e-mail address.
+    Unknown,
+}
+
+/// One person of a request.
+#[derive(Clone)]
+struct Candidate {
+    text: String,
+    invitee: Option<Invitee>,
+    id: Uuid,
+    secret: Secret,
+}
+
+#[derive(Clone)]
+struct Invitation {
+    organization: Account,
+    wanted: WantedInvites,
+    candidates: Vec<Candidate>,
+    has_mailer: bool,
+    event: NewEvent,
+}
+
+/// What was decided on one person.
+enum Decision {
+    Open,
+    Recorded(Box<Invite>, Option<EmailAddress>),
+    IsMember,
+    Unknown,
+}
+
+/// Finds the user that an invitee is, if there is one.
+async fn find_invitee(tx: &mut dyn Tx, invitee: &Invitee) -> Result<Option<Account>> {
+    let found = match invitee {
+        Invitee::User(name) => tx.find_account_by_name(name).await?,
+        Invitee::Email(address) => tx.find_account_by_email(address).await?,
+    };
+    Ok(found.filter(|account| account.kind == AccountKind::User))
+}
+
+/// Gives the address to which an invite's link goes.
+fn address_of(invitee: &Invitee, user: Option<&Account>) -> Option<EmailAddress> {
+    match invitee {
+        Invitee::Email(address) => Some(address.clone()),
+        Invitee::User(_) => user.and_then(|user| user.profile.email.clone()),
+    }
+}
+
+async fn decide(tx: &mut dyn Tx, invitation: &Invitation, candidate: &Candidate) -> Result<Decision> {
+    let Some(invitee) = &candidate.invitee else { return Ok(Decision::Unknown) };
+    let user = find_invitee(tx, invitee).await?;
+    if user.is_none() && matches!(invitee, Invitee::User(_)) {
+        return Ok(Decision::Unknown);
+    }
+    let organization = invitation.organization.id;
+    if let Some(user) = &user
+        && tx.find_role(organization, user.id).await?.is_some()
+    {
+        return Ok(Decision::IsMember);
+    }
+    let team = match &invitation.wanted.team {
+        None => None,
+        Some(name) => {
+            let found = tx.find_team(organization, name).await?;
+            Some(found.ok_or_else(|| Error::TeamUnknown(name.to_string()))?.id)
+        }
+    };
+    if invitation.wanted.dry_run {
+        return Ok(Decision::Open);
+    }
+    let at = invitation.event.at;
+    if tx.count_invites(organization, "", at).await? >= INVITES_LIMIT {
+        return Err(Error::Conflict(format!(
+            "at most {INVITES_LIMIT} invites can wait in an organization; call some back"
+        )));
+    }
+    let address = address_of(invitee, user.as_ref()).filter(|_| invitation.has_mailer);
+    let invite = NewInvite {
+        id: candidate.id,
+        organization,
+        inviter: invitation.event.actor_name.clone(),
+        invitee: invitee.clone(),
+        user: user.map(|user| user.id),
+        role: invitation.wanted.role,
+        team,
+        secret_hash: candidate.secret.hash(),
+        is_mailed: address.is_some(),
+        created_at: at,
+        expires_at: later(at, INVITE_TTL),
+    };
+    tx.put_invite(&invite).await?;
+    let event = NewEvent { subject: invitee.to_string(), ..invitation.event.clone() };
+    tx.record_event(&event).await?;
+    let recorded = tx.find_invite(candidate.id).await?;
+    let recorded = recorded.ok_or_else(|| Error::internal("the new invite is not there"))?;
+    Ok(Decision::Recorded(Box::new(recorded), address))
+}
+
+async fn decide_all(tx: &mut dyn Tx, invitation: &Invitation) -> Result<Vec<Decision>> {
+    // Held, so that invites at the same time are counted.
+    tx.hold_account(invitation.organization.id).await?;
+    let mut decisions = Vec::new();
+    for candidate in &invitation.candidates {
+        decisions.push(decide(tx, invitation, candidate).await?);
+    }
+    Ok(decisions)
+}
+
+/// Makes a member of whoever accepts.
+async fn accept(tx: &mut dyn Tx, invite: &Invite, user: &Account, event: &NewEvent) -> Result<()> {
+    tx.hold_authority().await?;
+    // Whoever takes it first has it.
+    if !tx.delete_invite(invite.id).await? {
+        return Err(Error::InviteUnknown);
+    }
+    if tx.find_role(invite.organization_id, user.id).await?.is_none() {
+        tx.put_member(invite.organization_id, user.id, invite.role, event.at).await?;
+        tx.record_event(event).await?;
+    }
+    if let Some((team, _)) = &invite.team {
+        tx.add_team_member(*team, user.id, event.at).await?;
+    }
+    if let (Invitee::Email(address), true, None) = (&invite.invitee, invite.is_mailed, &user.profile.email)
+        && tx.find_account_by_email(address).await?.is_none()
+    {
+        let change = ProfileChange { email: Some(Some(address.clone())), ..ProfileChange::default() };
+        tx.change_profile(user.id, &change).await?;
+    }
+    Ok(())
+}
+
+/// Makes the link that an invite is accepted with; what is behind the `#` is never sent to a server by browsers.
+fn link(page: &str, secret: &Secret) -> String {
+    format!("{page}#{}", secret.expose())
+}
+
+impl Services {
+    /// Invites people to an organization, all in one transaction, and sends the messages after it. `page` is the address of
+    /// the page on which invites are accepted. Whoever is invited already gets a new link.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for managing invites; `Invalid` for no or too many invitees; `TeamUnknown`;
+    /// `Conflict` when too many invites wait.
+    pub async fn invite(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        wanted: WantedInvites,
+        page: &str,
+    ) -> Result<Vec<(String, InviteOutcome)>> {
+        let action = OrganizationAction::ManageInvites;
+        let organization = self.authorize_organization(principal, organization, action).await?;
+        if !(1..=BULK_INVITES_LIMIT).contains(&wanted.invitees.len()) {
+            return Err(Error::Invalid {
+                field: "invitees",
+                reason: format!("must be 1 to {BULK_INVITES_LIMIT} names or e-mail addresses"),
+            });
+        }
+        let mut seen = BTreeSet::new();
+        let mut candidates = Vec::new();
+        for text in &wanted.invitees {
+            let invitee = Invitee::parse(text.trim());
+            if seen.insert(invitee.as_ref().map_or_else(|| text.clone(), Invitee::key)) {
+                candidates.push(Candidate {
+                    text: text.clone(),
+                    invitee,
+                    id: self.new_uuid(),
+                    secret: Secret::generate(Secret::INVITE_PREFIX, &*self.entropy),
+                });
+            }
+        }
+        let data = [
+            ("role", wanted.role.to_string()),
+            ("team", wanted.team.as_ref().map(TeamName::to_string).unwrap_or_default()),
+        ];
+        let data = data.into_iter().filter(|(_, value)| !value.is_empty());
+        let event = self.event(principal, Some(organization.id), EventAction::InviteSent, "", data);
+        let has_mailer = self.mailer.is_some();
+        let invitation = Invitation { organization, wanted, candidates, has_mailer, event };
+        let decisions = self
+            .metadata
+            .write(invitation.clone(), |tx, invitation| Box::pin(decide_all(tx, invitation)))
+            .await?;
+        let outcomes = invitation.candidates.into_iter().zip(decisions).map(|(candidate, decision)| async move {
+            let outcome = match decision {
+                Decision::Open => InviteOutcome::WouldBeInvited,
+                Decision::IsMember => InviteOutcome::IsMember,
+                Decision::Unknown => InviteOutcome::Unknown,
+                Decision::Recorded(invite, None) => {
+                    InviteOutcome::Invited(invite, Some(link(page, &candidate.secret)))
+                }
+                Decision::Recorded(invite, Some(address)) => {
+                    match self.mail_invite(&invite, address, &link(page, &candidate.secret)).await {
+                        Ok(()) => InviteOutcome::Invited(invite, None),
+                        Err(error) => {
+                            tracing::warn!(invite = %invite.id, cause = %error.cause(), "an invite could not be sent by mail");
+                            InviteOutcome::NotSent(invite)
+                        }
+                    }
+                }
+            };
+            (candidate.text, outcome)
+        });
+        Ok(stream::iter(outcomes).buffered(PARALLEL_MAILS).collect().await)
+    }
+
+    async fn mail_invite(&self, invite: &Invite, to: EmailAddress, link: &str) -> Result<()> {
+        let mailer = self.mailer.as_ref().ok_or_else(|| Error::internal("there is no mailer"))?;
+        let Invite { inviter, organization, expires_at, .. } = invite;
+        let until = expires_at.strftime("%Y-%m-%d %H:%M UTC");
+        let text = format!(
+            "Hello,\n\n{inviter} invites you to the organization {organization} on this container registry.\n\n\
+             To accept, open this link, and sign in or choose a name and a password:\n\n{link}\n\n\
+             It works once, until {until}. If you do not expect an invite, do nothing.\n"
+        );
+        let subject = format!("{inviter} invites you to {organization}");
+        mailer.send(&Mail { to, subject, text }).await
+    }
+
+    /// Lists the invites of an organization that wait, by who is invited; there are at most a thousand.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for viewing invites.
+    pub async fn list_invites(&self, principal: &Principal, organization: &Namespace) -> Result<Vec<Invite>> {
+        let action = OrganizationAction::ViewInvites;
+        let organization = self.authorize_organization(principal, organization, action).await?;
+        self.metadata
+            .read((organization.id, self.clock.now()), |tx, (id, now)| {
+                Box::pin(tx.list_invites(*id, "", *now, 0, PageSize::MAX))
+            })
+            .await
+    }
+
+    /// Gives an invite that a principal may manage.
+    async fn authorize_invite(&self, principal: &Principal, id: Uuid) -> Result<Invite> {
+        let found = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_invite(*id))).await?;
+        let now = self.clock.now();
+        let Some(invite) = found.filter(|invite| now < invite.expires_at) else {
+            // Whoever is not signed in learns that first.
+            if *principal != Principal::Operator {
+                self.get_own_account(principal).await?;
+            }
+            return Err(Error::InviteUnknown);
+        };
+        let action = OrganizationAction::ManageInvites;
+        match self.authorize_organization(principal, &invite.organization, action).await {
+            Ok(_) => Ok(invite),
+            Err(Error::OrganizationUnknown(_)) => Err(Error::InviteUnknown),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Calls an invite back; its link no longer works.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_organization`] for managing invites; `InviteUnknown`.
+    pub async fn cancel_invite(&self, principal: &Principal, id: Uuid) -> Result<()> {
+        let invite = self.authorize_invite(principal, id).await?;
+        let action = EventAction::InviteCancelled;
+        let subject = invite.invitee.to_string();
+        let event = self.event(principal, Some(invite.organization_id), action, &subject, []);
+        self.metadata
+            .write((id, event), |tx, (id, event)| {
+                Box::pin(async move {
+                    if !tx.delete_invite(*id).await? {
+                        return Err(Error::InviteUnknown);
+                    }
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Sends an invite again, with a new link and a new end; the link before no longer works.
+    ///
+    /// # Errors
+    /// As [`Services::cancel_invite`]; `Conflict` where there is no mail server, or no address to send it to;
+    /// `MailUnavailable` when the mail server does not take it.
+    pub async fn resend_invite(&self, principal: &Principal, id: Uuid, page: &str) -> Result<()> {
+        let invite = self.authorize_invite(principal, id).await?;
+        let user = match invite.user_id {
+            None => None,
+            Some(id) => self.metadata.look_up(id, |tx, id| Box::pin(tx.find_account(*id))).await?,
+        };
+        let address = address_of(&invite.invitee, user.as_ref()).filter(|_| self.mailer.is_some());
+        let address = address.ok_or_else(|| {
+            Error::Conflict(format!(
+                "{} cannot be reached by mail from this registry; invite again, which gives a new link to pass on",
+                invite.invitee
+            ))
+        })?;
+        let secret = Secret::generate(Secret::INVITE_PREFIX, &*self.entropy);
+        let subject = invite.invitee.to_string();
+        let event =
+            self.event(principal, Some(invite.organization_id), EventAction::InviteSent, &subject, []);
+        let expires_at = later(event.at, INVITE_TTL);
+        self.metadata
+            .write((id, secret.hash(), expires_at, event), |tx, (id, hash, expires_at, event)| {
+                Box::pin(async move {
+                    tx.renew_invite(*id, hash, true, *expires_at).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await?;
+        self.mail_invite(&Invite { expires_at, ..invite }, address, &link(page, &secret)).await
+    }
+
+    /// Gives the invite whose link somebody has.
+    ///
+    /// # Errors
+    /// `InviteUnknown`.
+    pub async fn get_invite(&self, secret: &str) -> Result<Invite> {
+        let hash = SecretHash::of(secret);
+        let found = self.metadata.look_up(hash, |tx, hash| Box::pin(tx.find_invite_by_secret(hash))).await?;
+        found.filter(|invite| self.clock.now() < invite.expires_at).ok_or(Error::InviteUnknown)
+    }
+
+    /// Tells whether whoever has the link of an invite may become a user with it.
+    pub fn may_join(&self, invite: &Invite) -> bool {
+        self.settings.invites_create_users
+            && invite.user_id.is_none()
+            && matches!(invite.invitee, Invitee::Email(_))
+    }
+
+    fn event_of_acceptance(&self, user: &Namespace, principal: &Principal, invite: &Invite) -> NewEvent {
+        let data = [("role", invite.role.to_string()), ("invited_by", invite.inviter.clone())];
+        let organization = Some(invite.organization_id);
+        self.event(principal, organization, EventAction::MemberAdded, user.as_str(), data)
+    }
+
+    /// Accepts an invite for the account that acts, signed in by itself, and gives the organization's name.
+    ///
+    /// # Errors
+    /// As [`Services::acting_owner`]; `InviteUnknown`; `Denied` when it is for another account.
+    pub async fn accept_invite(&self, principal: &Principal, secret: &str) -> Result<Namespace> {
+        let user = self.acting_owner(principal).await?;
+        let invite = self.get_invite(secret).await?;
+        if invite.user_id.is_some_and(|id| id != user.id) {
+            return Err(Error::Denied(format!(
+                "this invite is for {}; sign in with that account to accept it",
+                invite.invitee
+            )));
+        }
+        let event = self.event_of_acceptance(&user.name, principal, &invite);
+        let organization = invite.organization.clone();
+        self.metadata
+            .write((invite, user, event), |tx, (invite, user, event)| {
+                Box::pin(accept(tx, invite, user, event))
+            })
+            .await?;
+        Ok(organization)
+    }
+
+    /// Makes a user of whoever has the link of an invite that went to an address, and a member of the organization, and
+    /// gives the organization's name.
+    ///
+    /// # Errors
+    /// `InviteUnknown`; `Denied` when the invite is for a user, or invites make none here; `Invalid` for the password;
+    /// `NameReserved`, `Exists` for the name.
+    pub async fn join_by_invite(&self, secret: &str, name: &Namespace, password: &str) -> Result<Namespace> {
+        let invite = self.get_invite(secret).await?;
+        if !self.may_join(&invite) {
+            return Err(Error::Denied(format!(
+                "the invite of {} does not make a new user; sign in to accept it, or ask the operator of the registry for an account",
+                invite.invitee
+            )));
+        }
+        name.check_available_to_accounts()?;
+        check_new_password(password)?;
+        let account = NewAccount {
+            uuid: self.new_uuid(),
+            kind: AccountKind::User,
+            name: name.clone(),
+            password_hash: Some(self.passwords.hash(password, &*self.entropy).await?),
+            is_administrator: false,
+            created_at: self.clock.now(),
+        };
+        let mut event = self.event_of_acceptance(name, &Principal::Anonymous, &invite);
+        event.actor_name = name.to_string();
+        let organization = invite.organization.clone();
+        self.metadata
+            .write((invite, account, event), |tx, (invite, account, event)| {
+                Box::pin(async move {
+                    let id = tx.create_account(account).await?;
+                    let by = NewEvent { actor_id: Some(id), ..event.clone() };
+                    let created = NewEvent {
+                        account_id: Some(id),
+                        action: EventAction::UserCreated,
+                        data: [("invited_to", invite.organization.to_string())].into(),
+                        ..by.clone()
+                    };
+                    tx.record_event(&created).await?;
+                    let user = tx.find_account(id).await?;
+                    let user = user.ok_or_else(|| Error::internal("the new account is not there"))?;
+                    accept(tx, invite, &user, &by).await
+                })
+            })
+            .await?;
+        Ok(organization)
+    }
+}

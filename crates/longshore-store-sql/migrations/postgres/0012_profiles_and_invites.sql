@@ -1,0 +1,32 @@
+-- Profiles of accounts, and invites to organizations.
+
+ALTER TABLE accounts ADD COLUMN full_name TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN company TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN location TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN profile_url TEXT COLLATE "C" NOT NULL DEFAULT '';
+-- As it was written, and in lower case: one account has an address.
+ALTER TABLE accounts ADD COLUMN email TEXT COLLATE "C";
+ALTER TABLE accounts ADD COLUMN email_key TEXT COLLATE "C";
+CREATE UNIQUE INDEX accounts_email ON accounts (email_key);
+
+CREATE TABLE invites (
+    uuid BYTEA PRIMARY KEY,
+    organization_id BIGINT NOT NULL REFERENCES accounts (id),
+    inviter_name TEXT COLLATE "C" NOT NULL,
+    -- A user's name or an e-mail address, as it was written and in lower case.
+    invitee TEXT COLLATE "C" NOT NULL,
+    invitee_key TEXT COLLATE "C" NOT NULL,
+    -- Who alone may accept it; NULL for an address that no account had.
+    user_id BIGINT REFERENCES accounts (id),
+    role TEXT COLLATE "C" NOT NULL,
+    team_id BIGINT REFERENCES teams (id) ON DELETE SET NULL,
+    secret_hash BYTEA NOT NULL UNIQUE,
+    -- Whether the link went to the address and nowhere else.
+    is_mailed BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    UNIQUE (organization_id, invitee_key)
+);
+CREATE INDEX invites_expiry ON invites (expires_at);
+CREATE INDEX invites_user ON invites (user_id);
+CREATE INDEX invites_team ON invites (team_id);
