@@ -6,8 +6,14 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// Programs that the end-to-end tests drive, and the packages that have them.
-const CLIENTS: &[(&str, &str)] =
-    &[("skopeo", "skopeo"), ("podman", "podman"), ("buildah", "buildah"), ("curl", "curl")];
+const CLIENTS: &[(&str, &str)] = &[
+    ("skopeo", "skopeo"),
+    ("podman", "podman"),
+    ("buildah", "buildah"),
+    ("curl", "curl"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+];
 
 /// Installs the clients that are missing.
 pub fn clients() -> Result<()> {
@@ -51,7 +57,7 @@ fn apt(arguments: &[&str]) -> Result<()> {
     let mut command = privileged("apt-get");
     let status = command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
     let status = status.context(
-        "the tests need Debian's packages skopeo, podman, buildah, curl, postgresql, openssl and python3-venv; apt-get cannot be run",
+        "the tests need Debian's packages skopeo, podman, buildah, curl, chromium, chromium-driver, postgresql, openssl and python3-venv; apt-get cannot be run",
     )?;
     if !status.success() {
         bail!("apt-get {} failed", arguments.join(" "));

@@ -17,7 +17,7 @@ fn claims(session: &str) -> Value {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the server that is tested has the real clock too")]
-fn time() -> Timestamp {
+pub fn time() -> Timestamp {
     Timestamp::now()
 }
 
@@ -26,7 +26,7 @@ fn now() -> i64 {
 }
 
 /// Decodes RFC 4648 base 32, as an authenticator does.
-fn secret(base32: &str) -> TotpSecret {
+pub fn secret(base32: &str) -> TotpSecret {
     let mut bits = 0u32;
     let mut count = 0;
     let mut bytes = Vec::new();

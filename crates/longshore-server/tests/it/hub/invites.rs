@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use longshore_testkit::mail::MailServer;
 use serde_json::{Value, json};
 
-use super::{org_access_tokens, send, session, sign_in};
+use super::{authentication, org_access_tokens, send, session, sign_in};
+use crate::browser::Browser;
 use crate::server::{Answer, Client, PASSWORD, Server};
 
 const BULK: &str = "/v2/invites/bulk";
@@ -309,4 +312,48 @@ fn the_page_of_invites_is_confined() {
         assert!(answer.header("content-security-policy").contains("default-src 'none'"));
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
     }
+}
+
+#[test]
+fn people_accept_invites_in_a_browser() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    let link =
+        |invitee: &str| invite(&server, &alice, &[invitee])[0]["invite"]["link"].as_str().unwrap().to_owned();
+    let browser = Browser::new();
+    browser.open(&format!("{}/invite#lsi_wrong", server.url));
+    browser.wait_for("this invite does not exist");
+    assert!(!browser.is_shown("#join") && !browser.is_shown("#accept"));
+    // Somebody new.
+    browser.open(&link("jane@example.org"));
+    browser.wait_for("alice invites jane@example.org to the organization acme.");
+    browser.fill("#join [name=username]", "alice");
+    browser.fill("#join [name=password]", PASSWORD);
+    browser.click("#join button");
+    browser.wait_for("the account alice already exists");
+    browser.fill("#join [name=username]", "jane");
+    browser.click("#join button");
+    browser.wait_for("jane is now a member of acme.");
+    assert!(!browser.is_shown("#join"));
+    server.get("/v2/orgs/acme", &sign_in(&server, "jane")).expect(200);
+    // A user with a second factor.
+    let bob = sign_in(&server, "bob");
+    let enrolled = send(&server, "POST", "/v2/user/2fa/enrol", &bob, &json!({ "password": PASSWORD }));
+    let secret = authentication::secret(enrolled.expect(200).json()["secret"].as_str().unwrap());
+    let code = |steps: u32| secret.code_at(authentication::time() + Duration::from_secs(30) * steps).unwrap();
+    send(&server, "POST", "/v2/user/2fa/confirm", &bob, &json!({ "code": code(0) })).expect(200);
+    browser.open(&link("bob"));
+    browser.wait_for("Sign in to accept");
+    assert!(!browser.is_shown("#join") && !browser.is_shown("#new") && !browser.is_shown("#second"));
+    browser.fill("#accept [name=username]", "bob");
+    browser.fill("#accept [name=password]", "wrong");
+    browser.click("#accept button");
+    browser.wait_for("Incorrect authentication credentials");
+    browser.fill("#accept [name=password]", PASSWORD);
+    browser.click("#accept button");
+    browser.wait_for("Code of your authenticator");
+    browser.fill("#accept [name=code]", &code(1));
+    browser.click("#accept button");
+    browser.wait_for("bob is now a member of acme.");
+    assert_eq!(server.get("/v2/orgs/acme/members", &alice).expect(200).json()["count"], 3);
 }
