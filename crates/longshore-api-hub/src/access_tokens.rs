@@ -61,6 +61,8 @@ pub(crate) struct AccessTokenDocument {
     token: String,
     token_label: String,
     scopes: Vec<&'static str>,
+    /// Absent when it never expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
 }
 

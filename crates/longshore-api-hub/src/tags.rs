@@ -169,7 +169,10 @@ pub(crate) async fn check_repository_tags(context: &Context, _: RequestBody) -> 
     let name = context.repository()?;
     let one = longshore_domain::page::PageSize::clamped(1)?;
     let (_, tags, _) = context.services.list_tag_details(&caller, &name, TagOrder::Name, 0, one).await?;
-    Ok(bare(if tags.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK }))
+    match tags.is_empty() {
+        true => Err(Error::RepositoryUnknown(name)),
+        false => Ok(bare(StatusCode::OK)),
+    }
 }
 
 /// `GET …/tags/{tag}` and its `HEAD`.

@@ -6,6 +6,7 @@ mod administration;
 mod browser;
 mod clients;
 mod cluster;
+mod contract;
 mod crash;
 mod hub;
 mod oci;

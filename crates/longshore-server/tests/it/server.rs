@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_testkit::stores::SharedStores;
 use serde_json::Value;
+
+use crate::contract;
 use tempfile::TempDir;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request, Response};
@@ -348,7 +350,9 @@ impl Client {
         let (parts, body) = response.into_parts();
         let mut bytes = Vec::new();
         body.into_reader().read_to_end(&mut bytes)?;
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes })
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes };
+        contract::check(method, path.strip_prefix(&self.url).unwrap_or(path), &answer);
+        Ok(answer)
     }
 
     pub fn get(&self, path: &str, user: &str) -> Answer {

@@ -1,0 +1,156 @@
+//! Holds answers against what the API documents say (`tests/contract`).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::server::Answer;
+
+const DOCUMENTS: [(&str, &str); 3] = [
+    ("hub-base", include_str!("../contract/hub-base.json")),
+    ("hub-images", include_str!("../contract/hub-images.json")),
+    ("hub-latest", include_str!("../contract/hub-latest.json")),
+];
+
+/// hub-tool reads a bare list here, where it asks with a trailing slash; everybody else gets what the document says.
+const BARE_LIST: &str = "/v2/orgs/{org_name}/groups/{group_name}/members";
+
+struct Document {
+    name: &'static str,
+    root: Value,
+    /// By method, path and status.
+    validators: Mutex<HashMap<String, Option<&'static Validator>>>,
+}
+
+fn documents() -> &'static [Document] {
+    static READ: OnceLock<Vec<Document>> = OnceLock::new();
+    READ.get_or_init(|| {
+        let read = |(name, text)| Document {
+            name,
+            root: nullable(serde_json::from_str(text).unwrap()),
+            validators: Mutex::default(),
+        };
+        DOCUMENTS.into_iter().map(read).collect()
+    })
+}
+
+/// Writes OpenAPI's `nullable` as JSON Schema does.
+fn nullable(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(nullable).collect(),
+        Value::Object(mut members) => {
+            if members.remove("nullable") == Some(json!(true)) {
+                let kind = members["type"].take();
+                members.insert("type".into(), json!([kind, "null"]));
+                if let Some(Value::Array(choices)) = members.get_mut("enum") {
+                    choices.push(Value::Null);
+                }
+            }
+            members.into_iter().map(|(name, value)| (name, nullable(value))).collect()
+        }
+        other => other,
+    }
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (pattern.split('/'), path.trim_end_matches('/').split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(part), Some(text)) if part == text || (part.starts_with('{') && !text.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+impl Document {
+    /// Gives the pattern of a path, that without parameters first.
+    fn find(&self, method: &str, path: &str) -> Option<(&str, &Value)> {
+        let paths = self.root["paths"].as_object().unwrap();
+        let mut found: Vec<_> = paths.iter().filter(|(pattern, _)| matches(pattern, path)).collect();
+        found.sort_by_key(|(pattern, _)| pattern.matches('{').count());
+        let (pattern, operations) = found.first()?;
+        operations.get(method.to_lowercase()).map(|operation| (pattern.as_str(), operation))
+    }
+
+    /// Follows a reference to a component that is no schema.
+    fn resolved<'d>(&'d self, value: &'d Value) -> &'d Value {
+        match value["$ref"].as_str().and_then(|text| text.strip_prefix('#')) {
+            Some(pointer) => self.root.pointer(pointer).unwrap(),
+            None => value,
+        }
+    }
+
+    /// Gives what an answer's body must be; `None` for anything.
+    #[track_caller]
+    fn validator(
+        &self,
+        method: &str,
+        pattern: &str,
+        operation: &Value,
+        status: u16,
+    ) -> Option<&'static Validator> {
+        let key = format!("{method} {pattern} {status}");
+        // Whoever found an undocumented status failed while holding it.
+        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
+        *validators.entry(key).or_insert_with_key(|key| {
+            let responses = &operation["responses"];
+            let of_class = format!("{}XX", status / 100);
+            let names = [status.to_string(), "default".into(), of_class];
+            let response = names.iter().find_map(|name| responses.get(name));
+            let response = response.unwrap_or_else(|| panic!("{} has no status for {key}", self.name));
+            let schema = &self.resolved(response)["content"]["application/json"]["schema"];
+            if schema.is_null() {
+                return None;
+            }
+            let schema = json!({ "allOf": [schema], "components": self.root["components"] });
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            Some(Box::leak(Box::new(validator)))
+        })
+    }
+}
+
+/// Checks an answer, if its operation is in a document.
+#[track_caller]
+pub fn check(method: &str, path: &str, answer: &Answer) {
+    let path = path.split('?').next().unwrap();
+    for document in documents() {
+        let Some((pattern, operation)) = document.find(method, path) else { continue };
+        if method == "HEAD" || (pattern == BARE_LIST && path.ends_with('/')) {
+            continue;
+        }
+        let Some(validator) = document.validator(method, pattern, operation, answer.status) else { continue };
+        let body = answer.json();
+        let errors: Vec<String> =
+            validator.iter_errors(&body).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(
+            errors.is_empty(),
+            "{method} {path} answers {} with what {} does not have: {errors:?}: {body}",
+            answer.status,
+            document.name
+        );
+    }
+}
+
+#[test]
+fn answers_that_a_document_does_not_have_are_found() {
+    let answer = |status, body: Value| Answer {
+        status,
+        headers: http::HeaderMap::new(),
+        body: serde_json::to_vec(&body).unwrap(),
+    };
+    let finds = |method: &'static str, path: &'static str, status, body: Value| {
+        std::panic::catch_unwind(move || check(method, path, &answer(status, body))).is_err()
+    };
+    let tokens = "/v2/access-tokens?page=1";
+    assert!(!finds("GET", tokens, 200, json!({ "count": 0, "next": null, "results": [] })));
+    assert!(finds("GET", tokens, 200, json!({ "count": 0, "next": 1, "results": [] })));
+    assert!(finds("GET", tokens, 200, json!({ "results": [{ "scopes": "repo:read" }] })));
+    assert!(finds("GET", tokens, 201, json!({})));
+    assert!(finds("GET", "/v2/orgs/acme/members/", 200, json!({ "results": [{ "role": "King" }] })));
+    assert!(finds("POST", "/v2/invites/bulk", 500, json!({})));
+    assert!(finds("POST", "/v2/invites/bulk", 418, json!({ "detail": 1 })));
+    assert!(!finds("GET", "/v2/acme/app/manifests/v1", 500, json!({})));
+}
