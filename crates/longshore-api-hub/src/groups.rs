@@ -5,7 +5,7 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::Result;
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::{Team, TeamId, TeamName};
+use longshore_domain::organization::{Team, TeamId, TeamName, TeamPermission};
 use longshore_domain::ports::metadata::TeamChange;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,13 @@ pub(crate) struct MemberRequest {
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct PermissionRequest {
     group_id: i64,
+    #[schemars(extend("enum" = ["read", "write", "admin"]))]
+    permission: String,
+}
+
+/// What a group may do from now on.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct PermissionPatch {
     #[schemars(extend("enum" = ["read", "write", "admin"]))]
     permission: String,
 }
@@ -208,18 +215,67 @@ pub(crate) async fn delete_orgs_group_member(context: &Context, _: RequestBody) 
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
+fn permission_document(team: &Team, permission: TeamPermission) -> PermissionDocument {
+    PermissionDocument {
+        group_name: team.name.to_string(),
+        permission: permission.as_str().to_owned(),
+        group_id: team.id.0,
+    }
+}
+
+/// Gives the team that the path names by its number; what is no number is no team.
+fn team_id(context: &Context) -> Result<TeamId> {
+    let text = context.parameter("group_id");
+    let number = text.parse();
+    number.map(TeamId).map_err(|_| longshore_domain::Error::TeamUnknown(text.chars().take(64).collect()))
+}
+
+/// `GET /v2/repositories/{namespace}/{repository}/groups`.
+pub(crate) async fn list_repository_groups(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let wanted = context.page()?;
+    let (teams, count) = context
+        .services
+        .list_repository_teams(&caller, &context.repository()?, wanted.offset(), wanted.size)
+        .await?;
+    let results = teams.iter().map(|(team, permission)| permission_document(team, *permission)).collect();
+    Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
+}
+
+/// `GET /v2/repositories/{namespace}/{repository}/groups/{group_id}`.
+pub(crate) async fn get_repository_group(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let (team, permission) =
+        context.services.get_team_permission(&caller, &context.repository()?, team_id(context)?).await?;
+    Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
+}
+
+/// `PATCH /v2/repositories/{namespace}/{repository}/groups/{group_id}`.
+pub(crate) async fn patch_repository_group(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    let (name, team) = (context.repository()?, team_id(context)?);
+    let request: PermissionPatch = context.json(body).await?;
+    let permission = request.permission.parse()?;
+    // One that may do nothing there is not changed.
+    context.services.get_team_permission(&caller, &name, team).await?;
+    let team = context.services.set_team_permission(&caller, &name, team, permission).await?;
+    Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
+}
+
+/// `DELETE /v2/repositories/{namespace}/{repository}/groups/{group_id}`.
+pub(crate) async fn delete_repository_group(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.signed_in().await?;
+    context.services.delete_team_permission(&caller, &context.repository()?, team_id(context)?).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
 /// `POST /v2/repositories/{namespace}/{repository}/groups`.
 pub(crate) async fn create_repository_group(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let name = context.repository()?;
     let request: PermissionRequest = context.json(body).await?;
-    let permission = request.permission.parse()?;
+    let permission: TeamPermission = request.permission.parse()?;
     let team =
         context.services.set_team_permission(&caller, &name, TeamId(request.group_id), permission).await?;
-    let document = PermissionDocument {
-        group_name: team.name.to_string(),
-        permission: request.permission,
-        group_id: team.id.0,
-    };
-    Ok(wire::json(StatusCode::OK, &document))
+    Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
 }

@@ -73,16 +73,10 @@ pub(crate) struct BulkEntry {
     invite: Option<InviteDocument>,
 }
 
-/// `bulk_invite`.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct BulkEntries {
-    invitees: Vec<BulkEntry>,
-}
-
-/// Answer of inviting; the list stands in a member of its own name, as the Hub has it.
+/// `bulk_invite`. The Hub's document has it twice, one in the other; clients read this.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct BulkDocument {
-    invitees: BulkEntries,
+    invitees: Vec<BulkEntry>,
 }
 
 /// What the link of an invite holds.
@@ -178,7 +172,7 @@ pub(crate) async fn post_invites_bulk(context: &Context, body: RequestBody) -> R
     let dry_run = request.dry_run.unwrap_or_default();
     let wanted = WantedInvites { invitees: request.invitees, role, team, dry_run };
     let outcomes = context.services.invite(&caller.principal, &organization, wanted, &page(context)).await?;
-    let invitees = BulkEntries { invitees: outcomes.into_iter().map(entry).collect() };
+    let invitees = outcomes.into_iter().map(entry).collect();
     Ok(wire::json(StatusCode::ACCEPTED, &BulkDocument { invitees }))
 }
 

@@ -6,7 +6,9 @@ use longshore_api_common::body::{self, RequestBody};
 use longshore_domain::account::{Account, OrganizationRole};
 use longshore_domain::email::EmailAddress;
 use longshore_domain::invite::{Invite, Invitee};
-use longshore_domain::organization::{MemberFilter, MemberKinds, OrganizationMember, TeamName};
+use longshore_domain::organization::{
+    MemberFilter, MemberKinds, OrganizationMember, OwnOrganization, TeamName,
+};
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use longshore_services::organizations::ListedMember;
@@ -33,6 +35,12 @@ pub(crate) struct OrgDocument {
     /// The role of who asks, in a list of the own organizations.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_role: Option<&'static str>,
+    /// The groups of who asks, there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_groups: Option<Vec<String>>,
+    /// How many groups there are, there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org_groups_count: Option<u64>,
 }
 
 /// `org_member`. Of who is invited there is the name or the address, and the invite's id and time.
@@ -56,14 +64,25 @@ pub(crate) struct RoleRequest {
     role: String,
 }
 
-fn document(account: &Account, role: Option<OrganizationRole>) -> OrgDocument {
+fn document(account: &Account) -> OrgDocument {
     OrgDocument {
         orgname: account.name.to_string(),
         profile: users::profile(account),
         badge: if account.is_verified_publisher { "verified_publisher" } else { "" },
         plan_name: account.plan.as_str(),
         parent_name: "",
-        user_role: role.map(role_name),
+        user_role: None,
+        user_groups: None,
+        org_groups_count: None,
+    }
+}
+
+fn own_document(own: &OwnOrganization) -> OrgDocument {
+    OrgDocument {
+        user_role: Some(role_name(own.role)),
+        user_groups: Some(own.teams.iter().map(TeamName::to_string).collect()),
+        org_groups_count: Some(own.team_count),
+        ..document(&own.account)
     }
 }
 
@@ -116,7 +135,7 @@ pub(crate) async fn get_user_orgs(context: &Context, _: RequestBody) -> Result<R
     let wanted = context.page()?;
     let (organizations, count) =
         context.services.list_own_organizations(&caller.principal, wanted.offset(), wanted.size).await?;
-    let results = organizations.iter().map(|(account, role)| document(account, Some(*role))).collect();
+    let results = organizations.iter().map(own_document).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
 
@@ -125,7 +144,7 @@ pub(crate) async fn get_org(context: &Context, _: RequestBody) -> Result<Respons
     let caller = context.signed_in().await?;
     let account =
         context.services.get_own_organization(&caller.principal, &context.parsed("org_name")?).await?;
-    Ok(wire::json(StatusCode::OK, &document(&account, None)))
+    Ok(wire::json(StatusCode::OK, &document(&account)))
 }
 
 /// `GET /v2/orgs/{org_name}/members`.

@@ -99,6 +99,29 @@ pub(crate) struct PatchRequest {
     #[schemars(length(max = 25_000))]
     full_description: Option<String>,
     is_private: Option<bool>,
+    /// Whether tags never move.
+    immutable_tags: Option<bool>,
+    /// Which, when `immutable_tags` is given.
+    immutable_tags_rules: Option<Rules>,
+}
+
+/// Rules of immutable tags, as different clients send them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Rules {
+    /// Regular expressions.
+    List(Vec<String>),
+    /// Regular expressions with commas between them.
+    Text(String),
+}
+
+impl Rules {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::List(rules) => rules,
+            Self::Text(text) => text.split(',').filter(|rule| !rule.is_empty()).map(str::to_owned).collect(),
+        }
+    }
 }
 
 /// A new visibility, as older clients send it.
@@ -246,7 +269,7 @@ pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> R
     let change = RepositoryChange {
         description: request.description,
         full_description: request.full_description,
-        visibility: None,
+        ..RepositoryChange::default()
     };
     let is_private = visibility(request.is_private);
     context.services.create_repository(&caller, &name, is_private, change).await.map_err(
@@ -273,6 +296,13 @@ pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Re
         description: request.description,
         full_description: request.full_description,
         visibility: request.is_private.map(visibility),
+        immutable_tags: match request.immutable_tags {
+            None => None,
+            Some(enabled) => {
+                let rules = request.immutable_tags_rules.map(Rules::into_list).unwrap_or_default();
+                Some(ImmutableTags::new(enabled, rules)?)
+            }
+        },
     };
     context.services.change_repository(&caller, &name, change).await?;
     shown(context, StatusCode::OK, &name).await
@@ -303,7 +333,8 @@ pub(crate) async fn update_repository_immutable_tags(
     let name = context.repository()?;
     let request: ImmutableTagsRequest = context.json(body).await?;
     let tags = ImmutableTags::new(request.immutable_tags, request.immutable_tags_rules)?;
-    context.services.put_immutable_tags(&caller, &name, tags).await?;
+    let change = RepositoryChange { immutable_tags: Some(tags), ..RepositoryChange::default() };
+    context.services.change_repository(&caller, &name, change).await?;
     shown(context, StatusCode::OK, &name).await
 }
 

@@ -7,7 +7,7 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
 use longshore_domain::name::LIBRARY;
 use longshore_domain::page::PageSize;
-use longshore_domain::repository::{RepositoryDetails, Visibility};
+use longshore_domain::repository::RepositoryDetails;
 use longshore_domain::{Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -65,13 +65,29 @@ struct CatalogResult {
     slug: String,
     #[serde(rename = "type")]
     kind: &'static str,
+    publisher: PublisherDocument,
     short_description: String,
     created_at: String,
     updated_at: String,
     star_count: u64,
-    pull_count: u64,
-    is_private: bool,
+    /// A number as text.
+    pull_count: String,
     badge: &'static str,
+    /// Always empty: search does not know what images run on.
+    operating_systems: Vec<String>,
+    /// Always empty.
+    architectures: Vec<String>,
+    /// Always empty.
+    categories: Vec<String>,
+    extension_reviewed: bool,
+    archived: bool,
+}
+
+/// Whose a repository is.
+#[derive(Serialize, JsonSchema)]
+struct PublisherDocument {
+    id: String,
+    name: String,
 }
 
 /// Answer of `/v1/_ping`.
@@ -168,13 +184,21 @@ pub(crate) async fn search_catalog(context: &Context, _: RequestBody) -> Result<
         name: shown(details),
         slug: shown(details),
         kind: "image",
+        publisher: PublisherDocument {
+            id: details.repository.name.namespace_str().to_owned(),
+            name: details.repository.name.namespace_str().to_owned(),
+        },
         short_description: details.description.clone(),
         created_at: wire::time(details.repository.created_at),
         updated_at: wire::time(details.updated_at),
         star_count: 0,
-        pull_count: details.pulls,
-        is_private: details.repository.visibility == Visibility::Private,
+        pull_count: details.pulls.to_string(),
         badge: if is_official(details) { "official" } else { "none" },
+        operating_systems: Vec::new(),
+        architectures: Vec::new(),
+        categories: Vec::new(),
+        extension_reviewed: false,
+        archived: false,
     };
     Ok(wire::json(StatusCode::OK, &CatalogDocument { total, results: found.iter().map(result).collect() }))
 }

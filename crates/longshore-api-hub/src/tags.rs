@@ -5,7 +5,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::image::{ManifestDetails, TagDetails, TagOrder, status};
+use longshore_domain::image::{Layer, ManifestDetails, TagDetails, TagOrder, status};
 use longshore_domain::name::Tag;
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
@@ -48,8 +48,6 @@ pub(crate) struct TagDocument {
     full_size: u64,
     v2: bool,
     /// `active` when it was pushed or pulled in the last month, else `inactive`.
-    status: &'static str,
-    /// The same, under the name that clients read.
     tag_status: &'static str,
     tag_last_pulled: Option<String>,
     tag_last_pushed: Option<String>,
@@ -66,6 +64,9 @@ pub(crate) struct ImageDocument {
     features: &'static str,
     variant: Option<String>,
     digest: String,
+    /// Of a single tag, not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<Vec<LayerDocument>>,
     os: String,
     os_features: &'static str,
     os_version: Option<String>,
@@ -73,6 +74,15 @@ pub(crate) struct ImageDocument {
     status: &'static str,
     last_pulled: Option<String>,
     last_pushed: Option<String>,
+}
+
+/// `layer` of an image.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LayerDocument {
+    digest: String,
+    size: u64,
+    /// What made it, or empty when the image does not tell.
+    instruction: String,
 }
 
 /// Gives a number for a tag: tags have none of their own, and clients want one that stays the same.
@@ -100,6 +110,7 @@ fn image_document(image: &ManifestDetails, active_from: Timestamp) -> ImageDocum
         features: "",
         variant: platform.map(|platform| platform.variant.clone()).filter(|variant| !variant.is_empty()),
         digest: image.digest.to_string(),
+        layers: None,
         os: platform.map_or_else(unknown, |platform| platform.os.clone()),
         os_features: "",
         os_version: None,
@@ -108,6 +119,10 @@ fn image_document(image: &ManifestDetails, active_from: Timestamp) -> ImageDocum
         last_pulled: image.pulled_at.map(wire::time),
         last_pushed: Some(wire::time(image.pushed_at)),
     }
+}
+
+fn layer_document(layer: Layer) -> LayerDocument {
+    LayerDocument { digest: layer.digest.to_string(), size: layer.size_bytes, instruction: layer.instruction }
 }
 
 fn document(repository: RepositoryId, tag: &TagDetails, active_from: Timestamp) -> TagDocument {
@@ -124,7 +139,6 @@ fn document(repository: RepositoryId, tag: &TagDetails, active_from: Timestamp) 
         repository: repository.0,
         full_size: tag.images.iter().map(|image| image.total_size_bytes).sum(),
         v2: true,
-        status,
         tag_status: status,
         tag_last_pulled: tag.pulled_at.map(wire::time),
         tag_last_pushed: Some(wire::time(tag.updated_at)),
@@ -180,9 +194,12 @@ pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Res
     let caller = context.caller().await?;
     let name = context.repository()?;
     let tag: Tag = context.parsed("tag")?;
-    let (id, details) = context.services.get_tag_details(&caller, &name, &tag).await?;
-    let active_from = a_month_before(context.services.now());
-    Ok(wire::json(StatusCode::OK, &document(id, &details, active_from)))
+    let (id, details, layers) = context.services.get_tag_details(&caller, &name, &tag).await?;
+    let mut document = document(id, &details, a_month_before(context.services.now()));
+    for (image, layers) in document.images.iter_mut().zip(layers) {
+        image.layers = Some(layers.into_iter().map(layer_document).collect());
+    }
+    Ok(wire::json(StatusCode::OK, &document))
 }
 
 /// `DELETE /v2/repositories/{namespace}/{repository}/tags/{tag}`.

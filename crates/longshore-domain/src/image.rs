@@ -120,6 +120,17 @@ pub struct ManifestDetails {
     pub pulled_at: Option<Timestamp>,
 }
 
+/// A layer of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Digest.
+    pub digest: Digest,
+    /// Size, as the manifest says.
+    pub size_bytes: u64,
+    /// What made it, from the image's configuration; empty when that does not tell.
+    pub instruction: String,
+}
+
 /// How a list of tags is sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagOrder {

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 /// Most descriptors that one manifest may hold.
 pub const MANIFEST_DESCRIPTORS_LIMIT: usize = 10_000;
+/// Longest instruction that is read out of a configuration, in characters.
+const INSTRUCTION_LIMIT_CHARACTERS: usize = 1000;
 
 /// What a manifest is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,6 +238,33 @@ pub fn platform_of_config(config: &[u8]) -> Option<Platform> {
     fits.then_some(Platform { os: config.os, architecture: config.architecture, variant: config.variant })
 }
 
+/// Reads out of an image's configuration what made each of its layers, in order; none when it does not tell.
+///
+/// OCI image specification, "Image Configuration": `history`.
+pub fn instructions_of_config(config: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Config {
+        #[serde(default)]
+        history: Vec<Step>,
+    }
+    #[derive(Deserialize)]
+    struct Step {
+        #[serde(default)]
+        created_by: String,
+        #[serde(default)]
+        empty_layer: bool,
+    }
+    let Ok(config) = serde_json::from_slice::<Config>(config) else { return Vec::new() };
+    let steps = config.history.into_iter().filter(|step| !step.empty_layer);
+    steps
+        .map(|step| {
+            // What is before the instruction tells nothing (builders of before BuildKit).
+            let text = step.created_by.trim_start_matches("/bin/sh -c #(nop)").trim();
+            text.chars().take(INSTRUCTION_LIMIT_CHARACTERS).collect()
+        })
+        .collect()
+}
+
 /// A JSON object in which no object has a key twice, at any depth.
 ///
 /// Two parsers may disagree on which of two equal keys counts; such a document could be one thing to the
@@ -402,6 +431,14 @@ mod tests {
             platform_of_config(br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#).unwrap();
         assert_eq!((platform.os.as_str(), platform.variant.as_str()), ("linux", "v8"));
         assert!(platform_of_config(b"{}").is_none() && platform_of_config(b"tar").is_none());
+    }
+
+    #[test]
+    fn instructions_come_from_the_history() {
+        let config = br#"{"history":[{"created_by":"/bin/sh -c #(nop) ADD file:x in / "},
+            {"created_by":"ENV A=1","empty_layer":true},{"created_by":"RUN make"},{}]}"#;
+        assert_eq!(instructions_of_config(config), ["ADD file:x in /", "RUN make", ""]);
+        assert!(instructions_of_config(b"{}").is_empty() && instructions_of_config(b"tar").is_empty());
     }
 
     proptest! {

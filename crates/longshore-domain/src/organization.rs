@@ -180,6 +180,19 @@ pub struct OrganizationMember {
     pub teams: Vec<TeamName>,
 }
 
+/// An organization as one of its members sees it in a list.
+#[derive(Clone, Debug)]
+pub struct OwnOrganization {
+    /// The organization.
+    pub account: Account,
+    /// The member's role.
+    pub role: OrganizationRole,
+    /// Names of the member's teams there, at most a hundred.
+    pub teams: Vec<TeamName>,
+    /// How many teams it has.
+    pub team_count: u64,
+}
+
 /// Which members a list shows.
 #[derive(Clone, Debug, Default)]
 pub struct MemberFilter {

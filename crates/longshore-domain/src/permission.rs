@@ -29,6 +29,8 @@ pub enum Action {
     Edit,
     /// Decide which tags never move.
     SetImmutability,
+    /// See what teams may do.
+    ViewTeams,
     /// Decide what teams may do.
     AssignTeam,
     /// Delete the repository.
@@ -47,6 +49,7 @@ impl Action {
         Self::DeleteTag,
         Self::Edit,
         Self::SetImmutability,
+        Self::ViewTeams,
         Self::AssignTeam,
         Self::Remove,
     ];
@@ -57,7 +60,7 @@ impl Action {
             Self::View | Self::ViewTags | Self::Pull => "pull",
             Self::Push | Self::Create => "push",
             Self::Delete | Self::DeleteTag => "delete",
-            Self::Edit | Self::SetImmutability | Self::AssignTeam | Self::Remove => "*",
+            Self::Edit | Self::SetImmutability | Self::ViewTeams | Self::AssignTeam | Self::Remove => "*",
         }
     }
 

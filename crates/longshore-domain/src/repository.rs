@@ -76,9 +76,16 @@ pub struct RepositoryChange {
     pub full_description: Option<String>,
     /// Who may see it.
     pub visibility: Option<Visibility>,
+    /// Which tags never move.
+    pub immutable_tags: Option<ImmutableTags>,
 }
 
 impl RepositoryChange {
+    /// Tells whether anything but immutability changes.
+    pub fn edits(&self) -> bool {
+        self.description.is_some() || self.full_description.is_some() || self.visibility.is_some()
+    }
+
     /// Checks the lengths.
     ///
     /// # Errors

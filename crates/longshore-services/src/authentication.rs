@@ -107,7 +107,11 @@ impl Grant {
             Action::Push | Action::Create => self.push,
             Action::Delete | Action::DeleteTag => self.delete,
             // Changing the repository itself is not part of the registry protocol.
-            Action::Edit | Action::SetImmutability | Action::AssignTeam | Action::Remove => false,
+            Action::Edit
+            | Action::SetImmutability
+            | Action::ViewTeams
+            | Action::AssignTeam
+            | Action::Remove => false,
         }
     }
 

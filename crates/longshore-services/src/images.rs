@@ -4,20 +4,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use longshore_domain::account::{AccountId, Feature};
+use longshore_domain::descriptor::Descriptor;
 use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::image::{
     DELETED_TAGS_LIMIT, DELETION_LIMIT, DeletionError, DeletionFacts, DeletionWarning, IgnoredWarning, Image,
-    ImageFilter, ImageOrder, ImageStatus, ImageTag, TagDetails, TagOrder, check_deletion,
+    ImageFilter, ImageOrder, ImageStatus, ImageTag, Layer, ManifestDetails, TagDetails, TagOrder,
+    check_deletion,
 };
 use longshore_domain::immutability::TagRules;
+use longshore_domain::manifest::{Manifest, instructions_of_config};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
-use longshore_domain::ports::metadata::{Hold, ManifestHead, Tx};
+use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, Tx};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 
@@ -29,6 +33,8 @@ use crate::{Services, later};
 const LISTED_TAGS: u64 = 100;
 /// Images that a list shows of each tag.
 const LISTED_IMAGES: u64 = 100;
+/// Configurations of images that one request reads at once.
+const PARALLEL_CONFIGS: usize = 4;
 
 /// How many images were active since a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +209,7 @@ impl Services {
             .await
     }
 
-    /// Gives a tag with what it points at.
+    /// Gives a tag with what it points at, and the layers of each of its images.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for viewing; `ManifestUnknown`.
@@ -212,18 +218,45 @@ impl Services {
         caller: &Caller,
         name: &RepositoryName,
         tag: &Tag,
-    ) -> Result<(RepositoryId, TagDetails)> {
+    ) -> Result<(RepositoryId, TagDetails, Vec<Vec<Layer>>)> {
         let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
-        self.metadata
+        let id = repository.id;
+        let details = self
+            .metadata
             .read((repository, tag.clone()), |tx, (repository, tag)| {
                 Box::pin(async move {
                     let images = PageSize::clamped(LISTED_IMAGES)?;
                     let found = tx.find_tag_details(repository.id, tag, images).await?;
-                    let found = found.ok_or_else(|| unknown(repository, Reference::Tag(tag.clone())))?;
-                    Ok((repository.id, found))
+                    found.ok_or_else(|| unknown(repository, Reference::Tag(tag.clone())))
                 })
             })
-            .await
+            .await?;
+        let layers = stream::iter(details.images.clone()).map(|image| self.find_layers(id, image));
+        let layers = layers.buffered(PARALLEL_CONFIGS).try_collect().await?;
+        Ok((id, details, layers))
+    }
+
+    /// Gives the layers of an image; none for what has none.
+    async fn find_layers(&self, repository: RepositoryId, image: ManifestDetails) -> Result<Vec<Layer>> {
+        let id = ManifestId(image.id);
+        let content = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_manifest_content(*id))).await?;
+        // Collected meanwhile.
+        let Some(content) = content else { return Ok(Vec::new()) };
+        let manifest = Manifest::parse(content.into(), Some(&image.media_type), image.digest.algorithm())?;
+        let config = match &manifest.config {
+            Some(config) => self.read_config(repository, config).await?,
+            None => None,
+        };
+        let instructions = config.map(|config| instructions_of_config(&config)).unwrap_or_default();
+        // One that has another number of steps tells of other layers.
+        let instructions = Some(instructions).filter(|steps| steps.len() == manifest.layers.len());
+        let mut instructions = instructions.unwrap_or_default().into_iter();
+        let layer = |layer: Descriptor| Layer {
+            digest: layer.digest,
+            size_bytes: layer.size_bytes,
+            instruction: instructions.next().unwrap_or_default(),
+        };
+        Ok(manifest.layers.into_iter().map(layer).collect())
     }
 
     /// Checks that the plan of a namespace has a feature.

@@ -258,6 +258,16 @@ impl Services {
 
     /// Looks into an image's configuration for its platform; none when that is not what the config is.
     async fn find_platform(&self, repository: RepositoryId, config: &Descriptor) -> Result<Option<Platform>> {
+        let bytes = self.read_config(repository, config).await?;
+        Ok(bytes.and_then(|bytes| platform_of_config(&bytes)))
+    }
+
+    /// Reads an image's configuration; none when that is not what the config is, or it is large or missing.
+    pub(crate) async fn read_config(
+        &self,
+        repository: RepositoryId,
+        config: &Descriptor,
+    ) -> Result<Option<Vec<u8>>> {
         if !config.media_type.is_image_config() || config.size_bytes > CONFIG_LIMIT_BYTES {
             return Ok(None);
         }
@@ -279,7 +289,7 @@ impl Services {
         while let Some(piece) = stream.next().await {
             bytes.extend_from_slice(&piece?);
         }
-        Ok(platform_of_config(&bytes))
+        Ok(Some(bytes))
     }
 
     /// Deletes a manifest and the tags that point at it: invisible at once, collected when the undo window has

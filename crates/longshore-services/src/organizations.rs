@@ -8,7 +8,7 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::Invite;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{
-    ImageRestriction, MemberFilter, MemberKinds, OrganizationAction, OrganizationMember,
+    ImageRestriction, MemberFilter, MemberKinds, OrganizationAction, OrganizationMember, OwnOrganization,
 };
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{NewAccount, Tx};
@@ -414,7 +414,7 @@ impl Services {
         principal: &Principal,
         offset: u64,
         size: PageSize,
-    ) -> Result<(Vec<(Account, OrganizationRole)>, u64)> {
+    ) -> Result<(Vec<OwnOrganization>, u64)> {
         let own = self.get_own_account(principal).await?;
         self.metadata
             .read((own.id, offset, size), |tx, (id, offset, size)| {

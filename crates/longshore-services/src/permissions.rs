@@ -404,6 +404,7 @@ fn what(action: Action) -> &'static str {
         Action::DeleteTag => "delete its tags",
         Action::Edit => "change its settings",
         Action::SetImmutability => "decide on its immutable tags",
+        Action::ViewTeams => "see what teams may do in it",
         Action::AssignTeam => "decide what teams may do in it",
         Action::Remove => "delete it",
     }

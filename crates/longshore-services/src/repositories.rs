@@ -3,7 +3,7 @@
 use longshore_domain::account::AccountId;
 use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
-use longshore_domain::immutability::{ImmutableTags, parse_rule};
+use longshore_domain::immutability::parse_rule;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::{Action, Actions};
@@ -89,7 +89,7 @@ impl Services {
             name.as_str(),
             [],
         );
-        let descriptions = RepositoryChange { visibility: None, ..descriptions };
+        let descriptions = RepositoryChange { visibility: None, immutable_tags: None, ..descriptions };
         self.metadata
             .write(
                 (namespace_id, name.clone(), visibility, descriptions, by),
@@ -236,32 +236,44 @@ impl Services {
             .await
     }
 
-    /// Changes a repository's descriptions and who may see it.
+    /// Changes a repository's descriptions, who may see it, and which tags never move.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for administering; `Invalid` for what is too long.
+    /// As [`Services::authorize_existing`] for editing, and for setting immutability where that changes; `Invalid` for
+    /// what is too long.
     pub async fn change_repository(
         &self,
         caller: &Caller,
         name: &RepositoryName,
         change: RepositoryChange,
     ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Edit).await?;
+        let needed = match (&change.immutable_tags, change.edits()) {
+            (Some(_), false) => Action::SetImmutability,
+            _ => Action::Edit,
+        };
+        let repository = self.authorize_existing(caller, name, needed).await?;
+        if change.immutable_tags.is_some() {
+            self.authorize(caller, name, Action::SetImmutability).await?;
+        }
         change.check()?;
-        let by = |action, data: Option<(&'static str, String)>| {
-            let mut event =
-                self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), []);
-            event.data.extend(data);
-            event
+        let by = |action, data: Vec<(&'static str, String)>| {
+            self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data)
         };
         let mut events = Vec::new();
         if let Some(visibility) = change.visibility.filter(|visibility| *visibility != repository.visibility)
         {
-            let data = ("visibility", visibility.as_str().to_owned());
-            events.push(by(EventAction::RepositoryVisibilityChanged, Some(data)));
+            let data = vec![("visibility", visibility.as_str().to_owned())];
+            events.push(by(EventAction::RepositoryVisibilityChanged, data));
         }
         if change.description.is_some() || change.full_description.is_some() {
-            events.push(by(EventAction::RepositoryUpdated, None));
+            events.push(by(EventAction::RepositoryUpdated, Vec::new()));
+        }
+        if let Some(tags) = &change.immutable_tags {
+            let data = vec![
+                ("immutable_tags", tags.is_enabled().to_string()),
+                ("immutable_tags_rules", tags.rules().join(" ")),
+            ];
+            events.push(by(EventAction::ImmutableTagsUpdated, data));
         }
         self.metadata
             .write((repository.id, change, events), |tx, (id, change, events)| {
@@ -271,38 +283,6 @@ impl Services {
                         tx.record_event(event).await?;
                     }
                     Ok(())
-                })
-            })
-            .await
-    }
-
-    /// Decides which tags of a repository never move.
-    ///
-    /// # Errors
-    /// As [`Services::authorize_existing`] for administering.
-    pub async fn put_immutable_tags(
-        &self,
-        caller: &Caller,
-        name: &RepositoryName,
-        tags: ImmutableTags,
-    ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::SetImmutability).await?;
-        let data = [
-            ("immutable_tags", tags.is_enabled().to_string()),
-            ("immutable_tags_rules", tags.rules().join(" ")),
-        ];
-        let event = self.event(
-            &caller.principal,
-            Some(repository.namespace_id),
-            EventAction::ImmutableTagsUpdated,
-            name.as_str(),
-            data,
-        );
-        self.metadata
-            .write((repository.id, tags, event), |tx, (id, tags, event)| {
-                Box::pin(async move {
-                    tx.put_immutable_tags(*id, tags).await?;
-                    tx.record_event(event).await
                 })
             })
             .await
@@ -348,24 +328,8 @@ impl Services {
         name: &RepositoryName,
         visibility: Visibility,
     ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Edit).await?;
         let change = RepositoryChange { visibility: Some(visibility), ..RepositoryChange::default() };
-        let data = [("visibility", visibility.as_str().to_owned())];
-        let event = self.event(
-            &caller.principal,
-            Some(repository.namespace_id),
-            EventAction::RepositoryVisibilityChanged,
-            name.as_str(),
-            data,
-        );
-        self.metadata
-            .write((repository.id, change, event), |tx, (id, change, event)| {
-                Box::pin(async move {
-                    tx.change_repository(*id, change).await?;
-                    tx.record_event(event).await
-                })
-            })
-            .await
+        self.change_repository(caller, name, change).await
     }
 
     /// Deletes a repository with all that is in it: invisible at once, collected when the undo window has ended.

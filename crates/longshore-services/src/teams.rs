@@ -318,4 +318,84 @@ impl Services {
             })
             .await
     }
+
+    /// Gives a team and what it may do in a repository.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for viewing teams; `TeamUnknown`, also when it may do nothing there.
+    pub async fn get_team_permission(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        team: TeamId,
+    ) -> Result<(Team, TeamPermission)> {
+        let repository = self.authorize_existing(caller, name, Action::ViewTeams).await?;
+        let found = self
+            .metadata
+            .look_up((repository, team), |tx, (repository, id)| {
+                Box::pin(async move {
+                    let team = tx.find_team_by_id(repository.namespace_id, *id).await?;
+                    let permission = tx.find_team_permission(*id, repository.id).await?;
+                    Ok(team.zip(permission))
+                })
+            })
+            .await?;
+        found.ok_or_else(|| Error::TeamUnknown(team.0.to_string()))
+    }
+
+    /// Lists the teams that may do something in a repository, the oldest first, leaving out the first `offset`, and counts all.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for viewing teams.
+    pub async fn list_repository_teams(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<(Team, TeamPermission)>, u64)> {
+        let repository = self.authorize_existing(caller, name, Action::ViewTeams).await?;
+        self.metadata
+            .read((repository.id, offset, size), |tx, (id, offset, size)| {
+                Box::pin(async move {
+                    let teams = tx.list_repository_teams(*id, *offset, *size).await?;
+                    Ok((teams, tx.count_repository_teams(*id).await?))
+                })
+            })
+            .await
+    }
+
+    /// Takes from a team what it may do in a repository.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for assigning teams; `TeamUnknown`, also when it may do nothing there.
+    pub async fn delete_team_permission(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        team: TeamId,
+    ) -> Result<()> {
+        let repository = self.authorize_existing(caller, name, Action::AssignTeam).await?;
+        let event = self.event(
+            &caller.principal,
+            Some(repository.namespace_id),
+            EventAction::TeamPermissionChanged,
+            name.as_str(),
+            [("permission", "none".to_owned())],
+        );
+        self.metadata
+            .write((repository, team, event), |tx, (repository, id, event)| {
+                Box::pin(async move {
+                    let unknown = || Error::TeamUnknown(id.0.to_string());
+                    let team = tx.find_team_by_id(repository.namespace_id, *id).await?.ok_or_else(unknown)?;
+                    if !tx.delete_team_permission(team.id, repository.id).await? {
+                        return Err(unknown());
+                    }
+                    let mut event = event.clone();
+                    event.data.insert("team", team.name.to_string());
+                    tx.record_event(&event).await
+                })
+            })
+            .await
+    }
 }

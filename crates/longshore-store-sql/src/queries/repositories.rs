@@ -354,6 +354,9 @@ impl RepositoryRecords for SqlTx<'_> {
             ],
         )
         .await?;
+        if let Some(tags) = &change.immutable_tags {
+            self.put_immutable_tags(id, tags).await?;
+        }
         match change.visibility {
             Some(_) => self.advance_authority_epoch().await,
             None => Ok(()),

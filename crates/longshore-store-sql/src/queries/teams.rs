@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, OrganizationRole};
 use longshore_domain::organization::{
-    MemberFilter, OrganizationMember, Team, TeamId, TeamName, TeamPermission,
+    MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName, TeamPermission,
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{AccountRecords, NewTeam, TeamChange, TeamRecords};
@@ -26,6 +26,19 @@ fn team(row: &Row<'_>) -> Result<Team> {
         description: row.text(3)?,
         member_count: row.size(4)?,
     })
+}
+
+impl SqlTx<'_> {
+    /// Lists the teams of a member in an organization, the first hundred by name.
+    async fn list_team_names(&mut self, organization: AccountId, user: AccountId) -> Result<Vec<TeamName>> {
+        self.all(
+            "SELECT t.name FROM team_members m JOIN teams t ON t.id = m.team_id
+             WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY t.name LIMIT $3",
+            values![user.0, organization.0, LISTED_TEAMS],
+            |row| row.parsed(0),
+        )
+        .await
+    }
 }
 
 #[async_trait]
@@ -221,6 +234,56 @@ impl TeamRecords for SqlTx<'_> {
         self.advance_authority_epoch().await
     }
 
+    async fn delete_team_permission(&mut self, team: TeamId, repository: RepositoryId) -> Result<bool> {
+        let deleted = self
+            .execute(
+                "DELETE FROM team_permissions WHERE team_id = $1 AND repository_id = $2",
+                values![team.0, repository.0],
+            )
+            .await?;
+        self.advance_authority_epoch().await?;
+        Ok(deleted > 0)
+    }
+
+    async fn find_team_permission(
+        &mut self,
+        team: TeamId,
+        repository: RepositoryId,
+    ) -> Result<Option<TeamPermission>> {
+        self.first(
+            "SELECT permission FROM team_permissions WHERE team_id = $1 AND repository_id = $2",
+            values![team.0, repository.0],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn list_repository_teams(
+        &mut self,
+        repository: RepositoryId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<(Team, TeamPermission)>> {
+        self.all(
+            "SELECT t.id, t.uuid, t.name, t.description, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id),
+                 p.permission
+             FROM team_permissions p JOIN teams t ON t.id = p.team_id
+             WHERE p.repository_id = $1 ORDER BY p.team_id LIMIT $2 OFFSET $3",
+            values![repository.0, size.get(), offset],
+            |row| Ok((team(row)?, row.parsed(5)?)),
+        )
+        .await
+    }
+
+    async fn count_repository_teams(&mut self, repository: RepositoryId) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM team_permissions WHERE repository_id = $1",
+            values![repository.0],
+            |row| row.size(0),
+        )
+        .await
+    }
+
     async fn list_team_permissions(
         &mut self,
         repository: RepositoryId,
@@ -293,14 +356,7 @@ impl TeamRecords for SqlTx<'_> {
             )
             .await?;
         for member in &mut members {
-            member.teams = self
-                .all(
-                    "SELECT t.name FROM team_members m JOIN teams t ON t.id = m.team_id
-                     WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY t.name LIMIT $3",
-                    values![member.account.id.0, organization.0, LISTED_TEAMS],
-                    |row| row.parsed(0),
-                )
-                .await?;
+            member.teams = self.list_team_names(organization, member.account.id).await?;
         }
         Ok(members)
     }
@@ -331,17 +387,31 @@ impl TeamRecords for SqlTx<'_> {
         user: AccountId,
         offset: u64,
         size: PageSize,
-    ) -> Result<Vec<(Account, OrganizationRole)>> {
-        self.all(
+    ) -> Result<Vec<OwnOrganization>> {
+        let mut organizations = self
+            .all(
             "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
                  a.is_verified_publisher, a.plan, a.full_name, a.company, a.location, a.profile_url, a.email,
                  m.role
              FROM organization_members m JOIN accounts a ON a.id = m.organization_id
              WHERE m.user_id = $1 AND a.deleted_at IS NULL ORDER BY a.name LIMIT $2 OFFSET $3",
             values![user.0, size.get(), offset],
-            |row| Ok((account(row)?, row.parsed(15)?)),
+            |row| {
+                Ok(OwnOrganization {
+                    account: account(row)?,
+                    role: row.parsed(15)?,
+                    teams: Vec::new(),
+                    team_count: 0,
+                })
+            },
         )
-        .await
+        .await?;
+        for organization in &mut organizations {
+            let id = organization.account.id;
+            organization.teams = self.list_team_names(id, user).await?;
+            organization.team_count = self.count_teams(id, None, "").await?;
+        }
+        Ok(organizations)
     }
 
     async fn count_organizations_of(&mut self, user: AccountId) -> Result<u64> {

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::account::{Account, AccountId, OrganizationRole};
+use crate::account::{Account, AccountId};
 use crate::error::Result;
-use crate::organization::{MemberFilter, OrganizationMember, Team, TeamId, TeamName, TeamPermission};
+use crate::organization::{
+    MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName, TeamPermission,
+};
 use crate::page::PageSize;
 use crate::repository::RepositoryId;
 
@@ -90,6 +92,23 @@ pub trait TeamRecords {
         repository: RepositoryId,
         permission: TeamPermission,
     ) -> Result<()>;
+    /// Takes from a team what it may do in a repository; false when it was nothing.
+    async fn delete_team_permission(&mut self, team: TeamId, repository: RepositoryId) -> Result<bool>;
+    /// Gives what a team may do in a repository.
+    async fn find_team_permission(
+        &mut self,
+        team: TeamId,
+        repository: RepositoryId,
+    ) -> Result<Option<TeamPermission>>;
+    /// Lists the teams that may do something in a repository, the oldest first, leaving out the first `offset`, at most `size`.
+    async fn list_repository_teams(
+        &mut self,
+        repository: RepositoryId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<(Team, TeamPermission)>>;
+    /// Counts what [`TeamRecords::list_repository_teams`] lists.
+    async fn count_repository_teams(&mut self, repository: RepositoryId) -> Result<u64>;
     /// Lists what the teams of a user may do in a repository.
     async fn list_team_permissions(
         &mut self,
@@ -114,13 +133,13 @@ pub trait TeamRecords {
         organization: AccountId,
         filter: &MemberFilter,
     ) -> Result<u64>;
-    /// Lists the organizations of a user by name with the role there, leaving out the first `offset`, at most `size`.
+    /// Lists the organizations of a user by name with role and teams there, leaving out the first `offset`, at most `size`.
     async fn list_organizations_of(
         &mut self,
         user: AccountId,
         offset: u64,
         size: PageSize,
-    ) -> Result<Vec<(Account, OrganizationRole)>>;
+    ) -> Result<Vec<OwnOrganization>>;
     /// Counts the organizations of a user.
     async fn count_organizations_of(&mut self, user: AccountId) -> Result<u64>;
 }

@@ -142,6 +142,24 @@ fn what_a_group_may_do_its_members_may_do_at_once() {
         assert_eq!(answer, json!({ "group_name": "dev", "permission": name, "group_id": dev["id"] }));
         assert_eq!((may(), sees()), (expected, 1), "{name}");
     }
+    // Terraform's provider reads, changes and takes it by the number.
+    let one = format!("{permission}/{}/", dev["id"]);
+    let read = json!({ "group_name": "dev", "permission": "read", "group_id": dev["id"] });
+    let changed = send(&server, "PATCH", &one, &alice, &json!({ "permission": "read" })).expect(200).json();
+    assert_eq!((changed, may()), (read.clone(), [true, false, false]));
+    assert_eq!(server.get(&one, &alice).expect(200).json(), read);
+    assert_eq!(server.get(permission, &alice).expect(200).json()["results"], json!([read]));
+    for path in [permission, &one] {
+        server.get(path, &sign_in(&server, "bob")).expect(403);
+    }
+    send(&server, "PATCH", &one, &alice, &json!({ "permission": "all" })).expect(400);
+    send(&server, "DELETE", &one, &alice, &Value::Null).expect(204);
+    assert_eq!((may(), sees()), ([false; 3], 0));
+    send(&server, "DELETE", &one, &alice, &Value::Null).expect(404);
+    send(&server, "PATCH", &one, &alice, &json!({ "permission": "read" })).expect(404);
+    server.get(&format!("{permission}/x"), &alice).expect(404);
+    let admin = json!({ "group_id": dev["id"], "permission": "admin" });
+    send(&server, "POST", permission, &alice, &admin).expect(200);
     send(&server, "POST", permission, &alice, &json!({ "group_id": dev["id"], "permission": "all" }))
         .expect(400);
     send(&server, "POST", permission, &alice, &json!({ "group_id": 999, "permission": "read" })).expect(404);

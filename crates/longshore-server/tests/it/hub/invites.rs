@@ -14,7 +14,7 @@ const PENDING: &str = "/v2/orgs/acme/invites";
 #[track_caller]
 fn invite(client: &Client, owner: &str, invitees: &[&str]) -> Value {
     let body = json!({ "org": "acme", "invitees": invitees });
-    send(client, "POST", BULK, owner, &body).expect(202).json()["invitees"]["invitees"].clone()
+    send(client, "POST", BULK, owner, &body).expect(202).json()["invitees"].clone()
 }
 
 /// Gives what the link of an invite holds.
@@ -48,7 +48,7 @@ fn invites_are_links_where_there_is_no_mail() {
     send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "dev" })).expect(201);
     let everybody = ["Bob", "jane@example.org", "bob", "alice", "nobody", "a b", "Jane@Example.org"];
     let dry = json!({ "org": "acme", "invitees": everybody, "dry_run": true });
-    let dry = send(&server, "POST", BULK, &alice, &dry).expect(202).json()["invitees"]["invitees"].clone();
+    let dry = send(&server, "POST", BULK, &alice, &dry).expect(202).json()["invitees"].clone();
     let statuses = |came: &Value| -> Vec<(String, String)> {
         let text = |one: &Value, name: &str| one[name].as_str().unwrap().to_owned();
         came.as_array().unwrap().iter().map(|one| (text(one, "invitee"), text(one, "status"))).collect()
@@ -64,7 +64,7 @@ fn invites_are_links_where_there_is_no_mail() {
     assert_eq!(statuses(&dry), expected);
     assert!(dry[0]["invite"].is_null() && waiting(&server, &alice).is_empty());
     let real = json!({ "org": "acme", "invitees": everybody, "team": "dev", "role": "editor" });
-    let came = send(&server, "POST", BULK, &alice, &real).expect(202).json()["invitees"]["invitees"].clone();
+    let came = send(&server, "POST", BULK, &alice, &real).expect(202).json()["invitees"].clone();
     assert_eq!(statuses(&came), expected);
     let of_bob = &came[0]["invite"];
     assert_eq!(
@@ -153,7 +153,7 @@ fn invites_are_called_back_renewed_and_refused() {
     // The team of owners makes owners.
     let owners = json!({ "org": "acme", "invitees": ["bob"], "team": "owners" });
     let came = send(&server, "POST", BULK, &alice, &owners).expect(202).json();
-    let link = came["invitees"]["invitees"][0]["invite"]["link"].as_str().unwrap().to_owned();
+    let link = came["invitees"][0]["invite"]["link"].as_str().unwrap().to_owned();
     accept(&server, &bob, &secret(&link)).expect(200);
     assert_eq!(server.get("/v2/orgs/acme/members?role=owner", &alice).json()["count"], 2);
 }

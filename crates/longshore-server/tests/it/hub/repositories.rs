@@ -133,6 +133,13 @@ fn abuse_14_immutable_tags_cannot_be_moved_or_deleted() {
     let rules = json!({ "immutable_tags": true, "immutable_tags_rules": ["^v\\d+"] });
     let set = send(&server, "PATCH", &settings, &alice, &rules).expect(200).json();
     assert_eq!(set["immutable_tags_settings"], json!({ "enabled": true, "rules": ["^v\\d+"] }));
+    // Terraform's provider sends the rules as one text, with the descriptions.
+    let text = json!({ "description": "d", "immutable_tags": true, "immutable_tags_rules": "^v\\d+,^x" });
+    let set = send(&server, "PATCH", "/v2/repositories/alice/app/", &alice, &text).expect(200).json();
+    assert_eq!(set["immutable_tags_settings"], json!({ "enabled": true, "rules": ["^v\\d+", "^x"] }));
+    let bad = json!({ "description": "e", "immutable_tags": true, "immutable_tags_rules": "(" });
+    send(&server, "PATCH", "/v2/repositories/alice/app/", &alice, &bad).expect(400);
+    assert_eq!(server.get("/v2/repositories/alice/app", &alice).json()["description"], "d");
     assert_eq!(push(&server, "v1.0", "{\"n\":1}"), 201, "the same again is no move");
     assert_eq!(push(&server, "latest", "{\"n\":2}"), 201);
     assert_eq!(push(&server, "v2.0", "{\"n\":2}"), 201, "new ones may come");
@@ -220,6 +227,16 @@ fn search_finds_words_of_what_may_be_seen() {
     let catalog =
         server.get("/api/search/v4?custom_boosted_results=true&query=website", "").expect(200).json();
     assert_eq!((&catalog["total"], &catalog["results"][0]["badge"]), (&json!(1), &json!("official")));
+    // hub-mcp takes an entry with anything less or more for wrong.
+    let entry = &catalog["results"][0];
+    assert_eq!(
+        *entry,
+        json!({ "id": "library/website", "name": "website", "slug": "website", "type": "image",
+            "publisher": { "id": "library", "name": "library" }, "short_description": "It is",
+            "created_at": entry["created_at"], "updated_at": entry["updated_at"], "star_count": 0,
+            "pull_count": "0", "badge": "official", "operating_systems": [], "architectures": [],
+            "categories": [], "extension_reviewed": false, "archived": false })
+    );
     server.get("/api/search/v4?query=x&from=-1", "").expect(400);
     send(&server, "DELETE", "/v2/repositories/acme/web-server", &alice, &Value::Null).expect(202);
     assert_eq!(found("web", ""), ["bob/deep/web_tool", "website"]);
