@@ -90,7 +90,7 @@ fn document(token: &AccessToken, secret: String) -> AccessTokenDocument {
         token: secret,
         token_label: token.label.clone(),
         scopes: token.cap.scope().map(Scope::as_str).into_iter().collect(),
-        expires_at: token.expires_at.map(wire::time),
+        expires_at: token.expires_at.map(wire::given_time),
     }
 }
 

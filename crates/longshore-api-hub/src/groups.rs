@@ -75,6 +75,9 @@ pub(crate) struct PermissionDocument {
     group_id: i64,
 }
 
+/// How hub-tool begins the name that it gives itself.
+const HUB_TOOL: &str = "hub-tool/";
+
 fn document(team: &Team) -> GroupDocument {
     GroupDocument {
         id: team.id.0,
@@ -166,13 +169,11 @@ pub(crate) async fn delete_orgs_group(context: &Context, _: RequestBody) -> Resu
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
-/// `GET /v2/orgs/{org_name}/groups/{group_name}/members`. hub-tool 0.4 asks with a trailing slash and no page, and reads
-/// a bare list; everybody else gets a page.
+/// `GET /v2/orgs/{org_name}/groups/{group_name}/members`. hub-tool reads a bare list; everybody else gets a page, also
+/// Terraform's provider, which asks the same otherwise.
 pub(crate) async fn get_orgs_group_members(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
-    let is_bare = context.parts.uri.path().ends_with('/')
-        && context.query("page").is_none()
-        && context.query("page_size").is_none();
+    let is_bare = context.user_agent().starts_with(HUB_TOOL);
     let wanted = context.page_of(if is_bare { 100 } else { 10 })?;
     let (members, count) = context
         .services

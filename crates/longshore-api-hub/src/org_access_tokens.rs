@@ -118,7 +118,7 @@ fn document(token: &AccessToken) -> TokenDocument {
         created_by: token.created_by.clone(),
         is_active: token.is_active,
         created_at: wire::time(token.created_at),
-        expires_at: token.expires_at.map(wire::time),
+        expires_at: token.expires_at.map(wire::given_time),
         last_used_at: token.last_used_at.map(wire::time),
     }
 }

@@ -395,7 +395,7 @@ pub const ROUTES: &[Route] = &[
         |d| d.gives_nothing(204, "Deleted."),
         groups::delete_orgs_group),
     route!(GET "/v2/orgs/{org_name}/groups/{group_name}/members" get_orgs_group_members in "groups", Password, Rich,
-        "Lists the members of a group; with a trailing slash and without a page, as a bare list.",
+        "Lists the members of a group.",
         |d| d.page().query("search", "string", "Only those whose name begins with this.").gives::<Page<users::UserDocument>>(200, "A page."),
         groups::get_orgs_group_members),
     route!(POST "/v2/orgs/{org_name}/groups/{group_name}/members" post_orgs_group_members in "groups", Password, Rich,

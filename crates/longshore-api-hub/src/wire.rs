@@ -22,6 +22,11 @@ pub(crate) fn time(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
+/// Writes a time that a client gave as short as it goes, for clients that compare it with what they gave.
+pub(crate) fn given_time(at: Timestamp) -> String {
+    at.to_string()
+}
+
 /// One page of a list, with links to its neighbours.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Page<T> {
