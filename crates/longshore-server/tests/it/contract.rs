@@ -1,7 +1,7 @@
-//! Holds answers against what the API documents say (`tests/contract`).
+//! Holds answers, and requests that were taken, against what the API documents say (`tests/contract`).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -85,52 +85,59 @@ impl Document {
 
     /// Gives what an answer's body must be; `None` for anything.
     #[track_caller]
-    fn validator(
-        &self,
-        method: &str,
-        pattern: &str,
-        operation: &Value,
-        status: u16,
-    ) -> Option<&'static Validator> {
-        let key = format!("{method} {pattern} {status}");
-        // Whoever found an undocumented status failed while holding it.
-        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
-        *validators.entry(key).or_insert_with_key(|key| {
-            let responses = &operation["responses"];
-            let of_class = format!("{}XX", status / 100);
-            let names = [status.to_string(), "default".into(), of_class];
-            let response = names.iter().find_map(|name| responses.get(name));
-            let response = response.unwrap_or_else(|| panic!("{} has no status for {key}", self.name));
-            let schema = &self.resolved(response)["content"]["application/json"]["schema"];
+    fn of_answer(&self, key: &str, operation: &Value, status: u16) -> Option<&'static Validator> {
+        let responses = &operation["responses"];
+        let of_class = format!("{}XX", status / 100);
+        let names = [status.to_string(), "default".into(), of_class];
+        let response = names.iter().find_map(|name| responses.get(name));
+        let response = response.unwrap_or_else(|| panic!("{} has no status {status} for {key}", self.name));
+        self.validator(&format!("{key} {status}"), self.resolved(response))
+    }
+
+    /// Gives what a request's body must be; `None` for anything.
+    fn of_request(&self, key: &str, operation: &Value) -> Option<&'static Validator> {
+        self.validator(key, self.resolved(operation.get("requestBody")?))
+    }
+
+    fn validator(&self, key: &str, described: &Value) -> Option<&'static Validator> {
+        let mut validators = self.validators.lock().unwrap();
+        *validators.entry(key.to_owned()).or_insert_with(|| {
+            let schema = &described["content"]["application/json"]["schema"];
             if schema.is_null() {
                 return None;
             }
             let schema = json!({ "allOf": [schema], "components": self.root["components"] });
-            let validator = jsonschema::validator_for(&schema).unwrap();
-            Some(Box::leak(Box::new(validator)))
+            Some(Box::leak(Box::new(jsonschema::validator_for(&schema).unwrap())))
         })
     }
 }
 
-/// Checks an answer, if its operation is in a document.
 #[track_caller]
-pub fn check(method: &str, path: &str, answer: &Answer) {
+fn hold(validator: Option<&Validator>, body: &Value, what: &str) {
+    let Some(validator) = validator else { return };
+    let errors = validator.iter_errors(body).map(|error| format!("{}: {error}", error.instance_path()));
+    let errors: Vec<String> = errors.collect();
+    assert!(errors.is_empty(), "{what} is not as documented: {errors:?}: {body}");
+}
+
+/// Checks an answer, and the request if it was taken, when the operation is in a document.
+#[track_caller]
+pub fn check(method: &str, path: &str, request: &[u8], answer: &Answer) {
     let path = path.split('?').next().unwrap();
     for document in documents() {
         let Some((pattern, operation)) = document.find(method, path) else { continue };
         if method == "HEAD" || (pattern == BARE_LIST && answer.body.starts_with(b"[")) {
             continue;
         }
-        let Some(validator) = document.validator(method, pattern, operation, answer.status) else { continue };
-        let body = answer.json();
-        let errors: Vec<String> =
-            validator.iter_errors(&body).map(|error| format!("{}: {error}", error.instance_path())).collect();
-        assert!(
-            errors.is_empty(),
-            "{method} {path} answers {} with what {} does not have: {errors:?}: {body}",
-            answer.status,
-            document.name
-        );
+        let (key, name) = (format!("{method} {pattern}"), document.name);
+        let expected = document.of_answer(&key, operation, answer.status);
+        if expected.is_some() {
+            hold(expected, &answer.json(), &format!("{name}: the answer {} of {key}", answer.status));
+        }
+        if answer.status < 300 && !request.is_empty() {
+            let body = serde_json::from_slice(request).unwrap();
+            hold(document.of_request(&key, operation), &body, &format!("{name}: a request of {key}"));
+        }
     }
 }
 
@@ -142,7 +149,7 @@ fn answers_that_a_document_does_not_have_are_found() {
         body: serde_json::to_vec(&body).unwrap(),
     };
     let finds = |method: &'static str, path: &'static str, status, body: Value| {
-        std::panic::catch_unwind(move || check(method, path, &answer(status, body))).is_err()
+        std::panic::catch_unwind(move || check(method, path, b"", &answer(status, body))).is_err()
     };
     let tokens = "/v2/access-tokens?page=1";
     assert!(!finds("GET", tokens, 200, json!({ "count": 0, "next": null, "results": [] })));
@@ -153,4 +160,7 @@ fn answers_that_a_document_does_not_have_are_found() {
     assert!(finds("POST", "/v2/invites/bulk", 500, json!({})));
     assert!(finds("POST", "/v2/invites/bulk", 418, json!({ "detail": 1 })));
     assert!(!finds("GET", "/v2/acme/app/manifests/v1", 500, json!({})));
+    let taken =
+        || check("POST", "/v2/users/login", b"{\"username\":1}", &answer(200, json!({ "token": "x" })));
+    assert!(std::panic::catch_unwind(taken).is_err());
 }

@@ -347,11 +347,11 @@ impl Client {
         let request = request.body(body).unwrap();
         let configured = self.agent.configure_request(request).allow_non_standard_methods(true).build();
         let response: Response<ureq::Body> = self.agent.run(configured)?;
-        let (parts, body) = response.into_parts();
+        let (parts, answered) = response.into_parts();
         let mut bytes = Vec::new();
-        body.into_reader().read_to_end(&mut bytes)?;
+        answered.into_reader().read_to_end(&mut bytes)?;
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes };
-        contract::check(method, path.strip_prefix(&self.url).unwrap_or(path), &answer);
+        contract::check(method, path.strip_prefix(&self.url).unwrap_or(path), body, &answer);
         Ok(answer)
     }
 

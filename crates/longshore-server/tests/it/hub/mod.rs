@@ -7,6 +7,7 @@ mod groups;
 mod images;
 mod invites;
 mod limits;
+mod operations;
 mod org_access_tokens;
 mod org_settings;
 mod refusals;
