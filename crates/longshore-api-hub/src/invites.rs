@@ -118,7 +118,7 @@ pub(crate) struct AcceptedInvite {
 fn document(invite: &Invite, link: Option<String>) -> InviteDocument {
     InviteDocument {
         id: invite.id.to_string(),
-        inviter_username: invite.inviter.clone(),
+        inviter_username: invite.inviter.name.clone(),
         invitee: invite.invitee.to_string(),
         org: invite.organization.to_string(),
         team: invite.team.as_ref().map(|(_, name)| name.to_string()).unwrap_or_default(),
@@ -196,7 +196,7 @@ pub(crate) async fn describe_invite(context: &Context, body: RequestBody) -> Res
     let invite = context.services.get_invite(&request.token).await?;
     let described = DescribedInvite {
         org: invite.organization.to_string(),
-        inviter_username: invite.inviter.clone(),
+        inviter_username: invite.inviter.name.clone(),
         invitee: invite.invitee.to_string(),
         expires_at: wire::time(invite.expires_at),
         may_join: context.services.may_join(&invite),

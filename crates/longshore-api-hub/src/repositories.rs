@@ -272,14 +272,14 @@ pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> R
         ..RepositoryChange::default()
     };
     let is_private = visibility(request.is_private);
-    context.services.create_repository(&caller, &name, is_private, change).await.map_err(
-        |error| match error {
-            // The Hub answers 400.
-            Error::Exists(what) => invalid("name", format!("{what} already exists")),
-            other => other,
-        },
-    )?;
-    shown(context, StatusCode::CREATED, &name).await
+    let created = context.services.create_repository(&caller, &name, is_private, change).await;
+    let (details, allowed) = created.map_err(|error| match error {
+        // The Hub answers 400.
+        Error::Exists(what) => invalid("name", format!("{what} already exists")),
+        other => other,
+    })?;
+    // Whoever may create it need not be allowed to look at it later.
+    Ok(wire::json(StatusCode::CREATED, &info(&details, allowed)))
 }
 
 /// `GET /v2/namespaces/{namespace}/repositories/{repository}` and its `HEAD`.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::account::{AccountId, OrganizationRole};
+use crate::credential::{AccessTokenId, Principal};
 use crate::email::EmailAddress;
 use crate::name::Namespace;
 use crate::organization::{TeamId, TeamName};
@@ -53,6 +54,28 @@ impl fmt::Display for Invitee {
     }
 }
 
+/// Who invites: whoever still may when the invite is accepted.
+#[derive(Clone, Debug)]
+pub struct Inviter {
+    /// Name, as it was then.
+    pub name: String,
+    /// The account; `None` for the operator.
+    pub account_id: Option<AccountId>,
+    /// The access token that it came with, of the organization itself.
+    pub access_token_id: Option<AccessTokenId>,
+}
+
+impl Inviter {
+    /// Gives whoever acts.
+    pub fn of(principal: &Principal) -> Self {
+        Self {
+            name: principal.display_name().to_owned(),
+            account_id: principal.account_id(),
+            access_token_id: principal.account().and_then(|account| account.access_token),
+        }
+    }
+}
+
 /// An invite that waits to be accepted.
 #[derive(Clone, Debug)]
 pub struct Invite {
@@ -62,11 +85,11 @@ pub struct Invite {
     pub organization_id: AccountId,
     /// Its name.
     pub organization: Namespace,
-    /// Who invited, by name.
-    pub inviter: String,
+    /// Who invited.
+    pub inviter: Inviter,
     /// Who is invited.
     pub invitee: Invitee,
-    /// Who alone may accept it; `None` for an address that no account had.
+    /// Who alone may accept it; `None` for an address that no account had, and for one to which no mail went.
     pub user_id: Option<AccountId>,
     /// Role of the new member.
     pub role: OrganizationRole,

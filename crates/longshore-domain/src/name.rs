@@ -17,13 +17,15 @@ pub const TAG_LIMIT_BYTES: usize = 128;
 /// The namespace of one-segment repository names, as on Docker Hub: `alpine` is `library/alpine`.
 pub const LIBRARY: &str = "library";
 
-/// First path segments that route to a dialect or to the server itself, and names kept for later.
+/// First path segments that route to a dialect or to the server itself, names kept for later, and those that logs have for
+/// who is no account.
 /// No account may bear one, so the split of `/v2/` between dialects is unambiguous.
 const RESERVED: &[&str] = &[
     "_catalog",
     "access-tokens",
     "account",
     "admin",
+    "anonymous",
     "api",
     "api_tokens",
     "auditlogs",
@@ -38,6 +40,7 @@ const RESERVED: &[&str] = &[
     "manage",
     "metrics",
     "namespaces",
+    "operator",
     "orgs",
     "readyz",
     "registries",

@@ -141,7 +141,7 @@ impl Level {
 pub enum Cap {
     /// All: there is no access token.
     None,
-    /// What a scope includes, but for what would outlive the token.
+    /// What a scope includes, but for teams: what they may do would outlive the token.
     Scope(Scope),
     /// What an organization's access token says about the repository.
     Actions(Actions),
@@ -209,7 +209,8 @@ pub fn allowed(facts: Facts) -> Actions {
             let left = match cap {
                 Cap::None => Level::Admin.actions(),
                 Cap::Scope(Scope::Admin) => {
-                    Action::ALL.iter().copied().filter(|action| *action != Action::AssignTeam).collect()
+                    let of_teams = [Action::ViewTeams, Action::AssignTeam];
+                    Action::ALL.iter().copied().filter(|action| !of_teams.contains(action)).collect()
                 }
                 Cap::Scope(Scope::Write) => Level::Write.actions(),
                 Cap::Scope(Scope::Read) => Level::Read.actions(),
@@ -328,8 +329,8 @@ mod tests {
         }
         let by_admin = decide(account(true, None, Cap::Scope(Scope::Admin)), private);
         for action in Action::ALL {
-            // What teams may do would outlive the token.
-            assert_eq!(by_admin.contains(*action), *action != Action::AssignTeam, "{action:?}");
+            let of_teams = [Action::ViewTeams, Action::AssignTeam].contains(action);
+            assert_eq!(by_admin.contains(*action), !of_teams, "{action:?}");
         }
         for scope in [Scope::PublicRead, Scope::Read, Scope::Write, Scope::Admin] {
             assert!(decide(account(false, None, Cap::Scope(scope)), private).is_empty());

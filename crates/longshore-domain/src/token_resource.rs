@@ -321,18 +321,19 @@ impl TokenResources {
     /// that it may be created.
     pub fn actions(&self, name: &RepositoryName, visibility: Option<Visibility>) -> Actions {
         let may_create = self.has(REPOSITORY_CREATE);
-        let create = may_create.then_some(Action::Create);
         let listed = self.0.iter().flat_map(|resource| match resource {
             TokenResource::Repositories { pattern, scopes } if pattern.covers(name, visibility) => {
                 scopes.as_slice()
             }
             _ => &[],
         });
-        listed
+        let allowed: Actions = listed
             .flat_map(|scope| scope.1.iter().copied())
             .filter(|action| *action != Action::Push || visibility.is_some() || may_create)
-            .chain(create)
-            .collect()
+            .collect();
+        // Of what it may not use, it does not learn that it exists.
+        let create = may_create && (visibility.is_none() || !allowed.is_empty());
+        allowed.union(create.then_some(Action::Create).into_iter().collect())
     }
 
     /// Tells whether the token may do something with its organization.

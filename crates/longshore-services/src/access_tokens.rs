@@ -11,7 +11,7 @@ use longshore_domain::name::Namespace;
 use longshore_domain::organization::OrganizationAction;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken};
-use longshore_domain::token_resource::TOKEN_DESCRIPTION_LIMIT_CHARACTERS;
+use longshore_domain::token_resource::{TOKEN_DESCRIPTION_LIMIT_CHARACTERS, TokenResources};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
@@ -82,12 +82,10 @@ fn check_description(description: &str) -> Result<()> {
     }
 }
 
-/// Checks what a token lists against the organization that it is to be of.
-fn check_cap(account: &Account, cap: &TokenCap) -> Result<()> {
-    match cap {
-        TokenCap::Scope(_) => Ok(()),
-        TokenCap::Resources(resources) => resources.check_of(&account.name),
-    }
+/// Checks that an account may have a token with these resources: its plan has such tokens, and they are its own.
+fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> {
+    account.plan.check(Feature::OrganizationTokens)?;
+    resources.check_of(&account.name)
 }
 
 /// Gives the action of an event about a token of the account.
@@ -105,9 +103,7 @@ impl Services {
         match owner {
             TokenOwner::Account(name) => self.authorize_owner(principal, name).await,
             TokenOwner::Organization(name) => {
-                let action = OrganizationAction::ManageTokens;
-                let organization = self.authorize_organization(principal, name, action).await?;
-                organization.plan.check(Feature::OrganizationTokens).map(|()| organization)
+                self.authorize_organization(principal, name, OrganizationAction::ManageTokens).await
             }
         }
     }
@@ -128,7 +124,9 @@ impl Services {
         let WantedToken { label, description, cap, expires_at, origin } = wanted;
         let label = checked_label(label)?;
         check_description(description)?;
-        check_cap(&account, &cap)?;
+        if let TokenCap::Resources(resources) = &cap {
+            check_resources(&account, resources)?;
+        }
         let created_at = self.clock.now();
         if expires_at.is_some_and(|expires_at| expires_at <= created_at) {
             return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
@@ -272,7 +270,11 @@ impl Services {
                     reason: "this access token has a scope; create another one with resources".into(),
                 });
             }
-            resources.check_of(&account.name)?;
+            check_resources(&account, resources)?;
+        }
+        // Switching off is always possible, also without the plan.
+        if change.is_active == Some(true) && token.cap.scope().is_none() {
+            account.plan.check(Feature::OrganizationTokens)?;
         }
         let change = AccessTokenChange { label, ..change };
         let action = match change.is_active {

@@ -198,6 +198,8 @@ impl Services {
         self.metadata
             .write((account.id, change, event), |tx, (id, change, event)| {
                 Box::pin(async move {
+                    // So that an address is nobody else's meanwhile.
+                    tx.hold_authority().await?;
                     tx.change_profile(*id, change).await?;
                     tx.record_event(event).await?;
                     tx.find_account(*id).await?.ok_or_else(|| Error::UserUnknown(event.subject.clone()))

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
-use longshore_domain::credential::{Principal, Secret, SecretHash};
+use longshore_domain::credential::{Principal, Secret, SecretHash, TokenCap};
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
-use longshore_domain::invite::{BULK_INVITES_LIMIT, INVITES_LIMIT, Invite, Invitee};
+use longshore_domain::invite::{BULK_INVITES_LIMIT, INVITES_LIMIT, Invite, Invitee, Inviter};
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{OrganizationAction, TeamName};
 use longshore_domain::page::PageSize;
@@ -18,8 +19,9 @@ use longshore_domain::ports::metadata::{NewAccount, NewInvite, Tx};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
+use crate::organizations::check_leaves_owners;
 use crate::passwords::check_new_password;
-use crate::{Services, later};
+use crate::{Services, earlier, later};
 
 /// How long an invite can be accepted.
 const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -68,13 +70,17 @@ struct Invitation {
     organization: Account,
     wanted: WantedInvites,
     candidates: Vec<Candidate>,
+    inviter: Inviter,
     has_mailer: bool,
+    mail_interval: Duration,
     event: NewEvent,
 }
 
 /// What was decided on one person.
 enum Decision {
     Open,
+    /// A message went a moment ago.
+    Sent(Box<Invite>),
     Recorded(Box<Invite>, Option<EmailAddress>),
     IsMember,
     Unknown,
@@ -120,18 +126,27 @@ async fn decide(tx: &mut dyn Tx, invitation: &Invitation, candidate: &Candidate)
         return Ok(Decision::Open);
     }
     let at = invitation.event.at;
-    if tx.count_invites(organization, "", at).await? >= INVITES_LIMIT {
-        return Err(Error::Conflict(format!(
-            "at most {INVITES_LIMIT} invites can wait in an organization; call some back"
-        )));
-    }
     let address = address_of(invitee, user.as_ref()).filter(|_| invitation.has_mailer);
+    let before = tx.find_invite_of(organization, &invitee.key()).await?;
+    match before {
+        Some(before) if address.is_some() && wait(&before, at, invitation.mail_interval).is_some() => {
+            return Ok(Decision::Sent(Box::new(before)));
+        }
+        Some(_) => {}
+        None if tx.count_invites(organization, "", at).await? < INVITES_LIMIT => {}
+        None => {
+            return Err(Error::Conflict(format!(
+                "at most {INVITES_LIMIT} invites can wait in an organization; call some back"
+            )));
+        }
+    }
     let invite = NewInvite {
         id: candidate.id,
         organization,
-        inviter: invitation.event.actor_name.clone(),
+        inviter: invitation.inviter.clone(),
         invitee: invitee.clone(),
-        user: user.map(|user| user.id),
+        // Whoever passes on the link of an address is not told whether an account has it.
+        user: user.filter(|_| address.is_some() || matches!(invitee, Invitee::User(_))).map(|user| user.id),
         role: invitation.wanted.role,
         team,
         secret_hash: candidate.secret.hash(),
@@ -157,11 +172,52 @@ async fn decide_all(tx: &mut dyn Tx, invitation: &Invitation) -> Result<Vec<Deci
     Ok(decisions)
 }
 
+/// Gives how long to wait until another message about an invite may be sent; `None` when it may be now.
+fn wait(invite: &Invite, now: Timestamp, interval: Duration) -> Option<Duration> {
+    let sent_at = earlier(invite.expires_at, INVITE_TTL);
+    let left = later(sent_at, interval).duration_since(now);
+    left.is_positive().then(|| left.unsigned_abs()).filter(|_| invite.is_mailed)
+}
+
+/// Tells whether an invite can be accepted: it has not ended, the organization is active, and whoever invited still may.
+async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) -> Result<bool> {
+    let organization = tx.find_account(invite.organization_id).await?;
+    let Some(organization) = organization.filter(|organization| organization.is_active) else {
+        return Ok(false);
+    };
+    if now >= invite.expires_at {
+        return Ok(false);
+    }
+    let Some(id) = invite.inviter.account_id else { return Ok(true) };
+    let Some(inviter) = tx.find_account(id).await?.filter(|inviter| inviter.is_active) else {
+        return Ok(false);
+    };
+    let action = OrganizationAction::ManageInvites;
+    if let Some(token) = invite.inviter.access_token_id {
+        let token = tx.find_access_token(token).await?.filter(|token| token.is_usable(now));
+        return Ok(token.is_some_and(
+            |token| matches!(token.cap, TokenCap::Resources(resources) if resources.allow(action)),
+        ));
+    }
+    Ok(inviter.is_administrator || tx.find_role(organization.id, id).await? >= Some(action.needs()))
+}
+
+/// Finds the invite of a link, as long as it can be accepted.
+async fn find_good(tx: &mut dyn Tx, hash: &SecretHash, now: Timestamp) -> Result<Invite> {
+    let Some(invite) = tx.find_invite_by_secret(hash).await? else { return Err(Error::InviteUnknown) };
+    match is_good(tx, &invite, now).await? {
+        true => Ok(invite),
+        false => Err(Error::InviteUnknown),
+    }
+}
+
 /// Makes a member of whoever accepts.
-async fn accept(tx: &mut dyn Tx, invite: &Invite, user: &Account, event: &NewEvent) -> Result<()> {
+async fn accept(tx: &mut dyn Tx, hash: &SecretHash, user: &Account, event: &NewEvent) -> Result<()> {
     tx.hold_authority().await?;
+    // As it is now: the team may be gone, or the link renewed.
+    let invite = find_good(tx, hash, event.at).await?;
     // Whoever takes it first has it.
-    if !tx.delete_invite(invite.id).await? {
+    if invite.user_id.is_some_and(|id| id != user.id) || !tx.delete_invite(invite.id).await? {
         return Err(Error::InviteUnknown);
     }
     if tx.find_role(invite.organization_id, user.id).await?.is_none() {
@@ -200,7 +256,16 @@ impl Services {
         page: &str,
     ) -> Result<Vec<(String, InviteOutcome)>> {
         let action = OrganizationAction::ManageInvites;
-        let organization = self.authorize_organization(principal, organization, action).await?;
+        let name = organization;
+        let organization = self.authorize_organization(principal, name, action).await?;
+        check_leaves_owners(principal, &[Some(wanted.role)])?;
+        // Of those who may invite, only access tokens may not put people into teams.
+        if wanted.team.is_some() && !self.may(principal, name, OrganizationAction::ManageTeams).await? {
+            return Err(Error::Denied(
+                "this access token does not put people into teams; leave out the team, or use one with scope-group-edit"
+                    .into(),
+            ));
+        }
         if !(1..=BULK_INVITES_LIMIT).contains(&wanted.invitees.len()) {
             return Err(Error::Invalid {
                 field: "invitees",
@@ -227,7 +292,15 @@ impl Services {
         let data = data.into_iter().filter(|(_, value)| !value.is_empty());
         let event = self.event(principal, Some(organization.id), EventAction::InviteSent, "", data);
         let has_mailer = self.mailer.is_some();
-        let invitation = Invitation { organization, wanted, candidates, has_mailer, event };
+        let invitation = Invitation {
+            organization,
+            wanted,
+            candidates,
+            inviter: Inviter::of(principal),
+            has_mailer,
+            mail_interval: self.settings.mail_interval,
+            event,
+        };
         let decisions = self
             .metadata
             .write(invitation.clone(), |tx, invitation| Box::pin(decide_all(tx, invitation)))
@@ -235,6 +308,7 @@ impl Services {
         let outcomes = invitation.candidates.into_iter().zip(decisions).map(|(candidate, decision)| async move {
             let outcome = match decision {
                 Decision::Open => InviteOutcome::WouldBeInvited,
+                Decision::Sent(invite) => InviteOutcome::Invited(invite, None),
                 Decision::IsMember => InviteOutcome::IsMember,
                 Decision::Unknown => InviteOutcome::Unknown,
                 Decision::Recorded(invite, None) => {
@@ -257,7 +331,7 @@ impl Services {
 
     async fn mail_invite(&self, invite: &Invite, to: EmailAddress, link: &str) -> Result<()> {
         let mailer = self.mailer.as_ref().ok_or_else(|| Error::internal("there is no mailer"))?;
-        let Invite { inviter, organization, expires_at, .. } = invite;
+        let Invite { inviter: Inviter { name: inviter, .. }, organization, expires_at, .. } = invite;
         let until = expires_at.strftime("%Y-%m-%d %H:%M UTC");
         let text = format!(
             "Hello,\n\n{inviter} invites you to the organization {organization} on this container registry.\n\n\
@@ -325,7 +399,8 @@ impl Services {
     /// Sends an invite again, with a new link and a new end; the link before no longer works.
     ///
     /// # Errors
-    /// As [`Services::cancel_invite`]; `Conflict` where there is no mail server, or no address to send it to;
+    /// As [`Services::cancel_invite`]; `Conflict` where there is no mail server, or no address to send it to; `Throttled`
+    /// when a message went a moment ago;
     /// `MailUnavailable` when the mail server does not take it.
     pub async fn resend_invite(&self, principal: &Principal, id: Uuid, page: &str) -> Result<()> {
         let invite = self.authorize_invite(principal, id).await?;
@@ -340,18 +415,24 @@ impl Services {
                 invite.invitee
             ))
         })?;
+        if let Some(left) = wait(&invite, self.clock.now(), self.settings.mail_interval) {
+            return Err(Error::Throttled { retry_after_seconds: left.as_secs() + 1 });
+        }
         let secret = Secret::generate(Secret::INVITE_PREFIX, &*self.entropy);
         let subject = invite.invitee.to_string();
         let event =
             self.event(principal, Some(invite.organization_id), EventAction::InviteSent, &subject, []);
-        let expires_at = later(event.at, INVITE_TTL);
+        let (inviter, expires_at) = (Inviter::of(principal), later(event.at, INVITE_TTL));
         self.metadata
-            .write((id, secret.hash(), expires_at, event), |tx, (id, hash, expires_at, event)| {
-                Box::pin(async move {
-                    tx.renew_invite(*id, hash, true, *expires_at).await?;
-                    tx.record_event(event).await
-                })
-            })
+            .write(
+                (id, inviter, secret.hash(), expires_at, event),
+                |tx, (id, inviter, hash, expires_at, event)| {
+                    Box::pin(async move {
+                        tx.renew_invite(*id, inviter, hash, *expires_at).await?;
+                        tx.record_event(event).await
+                    })
+                },
+            )
             .await?;
         self.mail_invite(&Invite { expires_at, ..invite }, address, &link(page, &secret)).await
     }
@@ -361,9 +442,8 @@ impl Services {
     /// # Errors
     /// `InviteUnknown`.
     pub async fn get_invite(&self, secret: &str) -> Result<Invite> {
-        let hash = SecretHash::of(secret);
-        let found = self.metadata.look_up(hash, |tx, hash| Box::pin(tx.find_invite_by_secret(hash))).await?;
-        found.filter(|invite| self.clock.now() < invite.expires_at).ok_or(Error::InviteUnknown)
+        let input = (SecretHash::of(secret), self.clock.now());
+        self.metadata.look_up(input, |tx, (hash, now)| Box::pin(find_good(tx, hash, *now))).await
     }
 
     /// Tells whether whoever has the link of an invite may become a user with it.
@@ -374,7 +454,7 @@ impl Services {
     }
 
     fn event_of_acceptance(&self, user: &Namespace, principal: &Principal, invite: &Invite) -> NewEvent {
-        let data = [("role", invite.role.to_string()), ("invited_by", invite.inviter.clone())];
+        let data = [("role", invite.role.to_string()), ("invited_by", invite.inviter.name.clone())];
         let organization = Some(invite.organization_id);
         self.event(principal, organization, EventAction::MemberAdded, user.as_str(), data)
     }
@@ -395,8 +475,8 @@ impl Services {
         let event = self.event_of_acceptance(&user.name, principal, &invite);
         let organization = invite.organization.clone();
         self.metadata
-            .write((invite, user, event), |tx, (invite, user, event)| {
-                Box::pin(accept(tx, invite, user, event))
+            .write((SecretHash::of(secret), user, event), |tx, (hash, user, event)| {
+                Box::pin(accept(tx, hash, user, event))
             })
             .await?;
         Ok(organization)
@@ -407,7 +487,7 @@ impl Services {
     ///
     /// # Errors
     /// `InviteUnknown`; `Denied` when the invite is for a user, or invites make none here; `Invalid` for the password;
-    /// `NameReserved`, `Exists` for the name.
+    /// `NameReserved`, `Exists` for the name; `Throttled` when many passwords are hashed.
     pub async fn join_by_invite(&self, secret: &str, name: &Namespace, password: &str) -> Result<Namespace> {
         let invite = self.get_invite(secret).await?;
         if !self.may_join(&invite) {
@@ -418,6 +498,15 @@ impl Services {
         }
         name.check_available_to_accounts()?;
         check_new_password(password)?;
+        // Asked before the password is hashed, which is dear.
+        if self
+            .metadata
+            .look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name)))
+            .await?
+            .is_some()
+        {
+            return Err(Error::Exists(format!("the account {name}")));
+        }
         let account = NewAccount {
             uuid: self.new_uuid(),
             kind: AccountKind::User,
@@ -430,7 +519,7 @@ impl Services {
         event.actor_name = name.to_string();
         let organization = invite.organization.clone();
         self.metadata
-            .write((invite, account, event), |tx, (invite, account, event)| {
+            .write((SecretHash::of(secret), invite, account, event), |tx, (hash, invite, account, event)| {
                 Box::pin(async move {
                     let id = tx.create_account(account).await?;
                     let by = NewEvent { actor_id: Some(id), ..event.clone() };
@@ -443,7 +532,7 @@ impl Services {
                     tx.record_event(&created).await?;
                     let user = tx.find_account(id).await?;
                     let user = user.ok_or_else(|| Error::internal("the new account is not there"))?;
-                    accept(tx, invite, &user, &by).await
+                    accept(tx, hash, &user, &by).await
                 })
             })
             .await?;

@@ -49,6 +49,17 @@ async fn list_members_and_invites(
     Ok((listed, members + tx.count_invites(*id, &prefix, *now).await?))
 }
 
+/// Checks that no access token makes, changes or removes owners: who is one may do more than any token, and longer.
+pub(crate) fn check_leaves_owners(principal: &Principal, roles: &[Option<OrganizationRole>]) -> Result<()> {
+    let by_token = principal.account().is_some_and(|account| account.access_token.is_some());
+    match by_token && roles.contains(&Some(OrganizationRole::Owner)) {
+        true => Err(Error::Denied(
+            "an access token neither makes nor removes owners; sign in with a password".into(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Checks that an organization keeps an owner when this member is removed or gets another role.
 async fn check_keeps_owner(
     tx: &mut dyn Tx,
@@ -333,24 +344,28 @@ impl Services {
         let event =
             self.event(principal, Some(organization.id), EventAction::MemberRoleChanged, user.as_str(), data);
         self.metadata
-            .write((organization, user.clone(), role, event), |tx, (organization, user, role, event)| {
-                Box::pin(async move {
-                    tx.hold_authority().await?;
-                    let unknown = || Error::UserUnknown(format!("{user} in {}", organization.name));
-                    let account = get_user(tx, user).await?;
-                    let before = tx.find_role(organization.id, account.id).await?.ok_or_else(unknown)?;
-                    if before != *role {
-                        check_keeps_owner(tx, organization, Some(before)).await?;
-                        tx.put_member(organization.id, account.id, *role, event.at).await?;
-                        tx.record_event(event).await?;
-                    }
-                    let filter =
-                        MemberFilter { name_prefix: Some(user.to_string()), ..MemberFilter::default() };
-                    let one = PageSize::clamped(1)?;
-                    let found = tx.list_organization_members(organization.id, &filter, 0, one).await?;
-                    found.into_iter().next().ok_or_else(unknown)
-                })
-            })
+            .write(
+                (organization, user.clone(), role, event, principal.clone()),
+                |tx, (organization, user, role, event, principal)| {
+                    Box::pin(async move {
+                        tx.hold_authority().await?;
+                        let unknown = || Error::UserUnknown(format!("{user} in {}", organization.name));
+                        let account = get_user(tx, user).await?;
+                        let before = tx.find_role(organization.id, account.id).await?.ok_or_else(unknown)?;
+                        check_leaves_owners(principal, &[Some(before), Some(*role)])?;
+                        if before != *role {
+                            check_keeps_owner(tx, organization, Some(before)).await?;
+                            tx.put_member(organization.id, account.id, *role, event.at).await?;
+                            tx.record_event(event).await?;
+                        }
+                        let filter =
+                            MemberFilter { name_prefix: Some(user.to_string()), ..MemberFilter::default() };
+                        let one = PageSize::clamped(1)?;
+                        let found = tx.list_organization_members(organization.id, &filter, 0, one).await?;
+                        found.into_iter().next().ok_or_else(unknown)
+                    })
+                },
+            )
             .await
     }
 
@@ -358,7 +373,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`], but for `Denied`.
-    async fn may(
+    pub(crate) async fn may(
         &self,
         principal: &Principal,
         organization: &Namespace,
@@ -472,19 +487,27 @@ impl Services {
         self.authorize_organization(principal, organization, OrganizationAction::ManageMembers).await?;
         let event = self.event(principal, None, EventAction::MemberRemoved, user.as_str(), []);
         self.metadata
-            .write((organization.clone(), user.clone(), event), |tx, (organization, user, event)| {
-                Box::pin(async move {
-                    tx.hold_authority().await?;
-                    let organization = get_organization(tx, organization).await?;
-                    let user = get_user(tx, user).await?;
-                    let role = tx.find_role(organization.id, user.id).await?;
-                    check_keeps_owner(tx, &organization, role).await?;
-                    if !tx.delete_member(organization.id, user.id).await? {
-                        return Err(Error::UserUnknown(format!("{} in {}", user.name, organization.name)));
-                    }
-                    tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await
-                })
-            })
+            .write(
+                (organization.clone(), user.clone(), event, principal.clone()),
+                |tx, (organization, user, event, principal)| {
+                    Box::pin(async move {
+                        tx.hold_authority().await?;
+                        let organization = get_organization(tx, organization).await?;
+                        let user = get_user(tx, user).await?;
+                        let role = tx.find_role(organization.id, user.id).await?;
+                        check_leaves_owners(principal, &[role])?;
+                        check_keeps_owner(tx, &organization, role).await?;
+                        if !tx.delete_member(organization.id, user.id).await? {
+                            return Err(Error::UserUnknown(format!(
+                                "{} in {}",
+                                user.name, organization.name
+                            )));
+                        }
+                        tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() })
+                            .await
+                    })
+                },
+            )
             .await
     }
 

@@ -45,12 +45,15 @@ impl Passwords {
         hash.map(|hash| hash.to_string()).map_err(|e| Error::internal(e.to_string()))
     }
 
-    /// Hashes a password for storage (PHC string).
+    /// Hashes a password for storage (PHC string), in a turn.
+    ///
+    /// # Errors
+    /// `Throttled` when many wait already.
     pub(crate) async fn hash(&self, password: &str, entropy: &dyn Entropy) -> Result<String> {
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
         let (cost, password) = (self.cost, password.to_owned());
-        let _slot = self.slots.acquire().await.map_err(Error::internal)?;
+        let _turn = self.turn().await?;
         tokio::task::spawn_blocking(move || Self::hash_with_salt(cost, &password, &salt))
             .await
             .map_err(Error::internal)?

@@ -61,7 +61,7 @@ async fn create(
 }
 
 impl Services {
-    /// Creates an empty repository with its descriptions.
+    /// Creates an empty repository with its descriptions, and gives it with what the caller may do in it.
     ///
     /// # Errors
     /// `Denied` when the caller may not push there; to the operator, `OrganizationUnknown` when there is no such
@@ -72,7 +72,7 @@ impl Services {
         name: &RepositoryName,
         visibility: Visibility,
         descriptions: RepositoryChange,
-    ) -> Result<Repository> {
+    ) -> Result<(RepositoryDetails, Actions)> {
         descriptions.check()?;
         let access = self.access(&caller.principal, name).await?;
         let unknown = || Error::OrganizationUnknown(name.namespace_str().to_owned());
@@ -90,18 +90,21 @@ impl Services {
             [],
         );
         let descriptions = RepositoryChange { visibility: None, immutable_tags: None, ..descriptions };
-        self.metadata
+        let created = self
+            .metadata
             .write(
                 (namespace_id, name.clone(), visibility, descriptions, by),
                 |tx, (namespace_id, name, visibility, descriptions, by)| {
                     Box::pin(async move {
                         let created = create(tx, *namespace_id, name, *visibility, by).await?;
                         tx.change_repository(created.id, descriptions).await?;
-                        Ok(created)
+                        let details = tx.find_repository_details(created.id).await?;
+                        details.ok_or_else(|| Error::internal("the new repository is not there"))
                     })
                 },
             )
-            .await
+            .await?;
+        Ok((created, self.access(&caller.principal, name).await?.allowed))
     }
 
     /// Gives a repository.

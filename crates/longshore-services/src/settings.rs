@@ -45,6 +45,8 @@ pub struct Settings {
     pub refresh_ttl: Duration,
     /// How long audit events are kept; `None` for ever.
     pub audit_retention: Option<Duration>,
+    /// Shortest time between two messages about the same invite.
+    pub mail_interval: Duration,
     /// Whether an invite to an e-mail address makes a user of somebody who is none.
     pub invites_create_users: bool,
     /// After which a new signing key takes over.
@@ -88,6 +90,7 @@ impl Default for Settings {
             session_ttl: Duration::from_secs(24 * 3600),
             refresh_ttl: Duration::from_secs(180 * 24 * 3600),
             audit_retention: None,
+            mail_interval: Duration::from_secs(60),
             invites_create_users: true,
             signing_key_rotation: Duration::from_secs(30 * 24 * 3600),
             anonymous_pull: true,

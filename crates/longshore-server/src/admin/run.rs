@@ -139,7 +139,7 @@ pub async fn run(
             Ok(done(format!("token {id} is deleted and no longer works"), &id))
         }
         Request::RepoCreate { name, visibility } => {
-            let repository = services
+            let (created, _) = services
                 .create_repository(
                     &Caller::operator(),
                     &name.parse()?,
@@ -148,8 +148,8 @@ pub async fn run(
                 )
                 .await?;
             Ok(Outcome::said(
-                format!("repository {} is created, {visibility}", repository.name),
-                repository_json(&repository),
+                format!("repository {} is created, {visibility}", created.repository.name),
+                repository_json(&created.repository),
             ))
         }
         Request::RepoList => list_repositories(services).await,

@@ -1,6 +1,7 @@
 //! Section `mail`: how messages are sent.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub struct Mail {
     smtp_url: String,
     password_file: PathBuf,
     from: String,
+    interval_seconds: u64,
 }
 
 impl std::fmt::Debug for Mail {
@@ -40,6 +42,11 @@ impl Mail {
             bail!("public_url: must be set when mail.smtp_url is: messages have links to it");
         }
         Ok(())
+    }
+
+    /// The shortest time between two messages about the same thing.
+    pub(super) fn interval(&self) -> Duration {
+        Duration::from_secs(self.interval_seconds)
     }
 
     /// What sends messages; `None` when no server is configured.

@@ -330,6 +330,7 @@ impl Config {
             },
             signing_key_rotation: seconds(auth.key_rotation_days.saturating_mul(86_400)),
             anonymous_pull: auth.anonymous_pull,
+            mail_interval: self.mail.interval(),
             invites_create_users: auth.invites_create_users,
             password_hashing: PasswordHashing { ..defaults.password_hashing },
             parallel_password_checks: defaults.parallel_password_checks,

@@ -281,6 +281,12 @@ pub const SETTINGS: &[Setting] = &[
         "File that holds the password for that server, so that it need not stand in the URL.",
     ),
     setting(
+        "mail.interval_seconds",
+        Kind::Number,
+        "60",
+        "Shortest time between two messages to somebody about the same invite.",
+    ),
+    setting(
         "mail.from",
         Kind::Text,
         "\"\"",

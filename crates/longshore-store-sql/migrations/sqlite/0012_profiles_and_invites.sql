@@ -13,6 +13,9 @@ CREATE TABLE invites (
     uuid BLOB PRIMARY KEY,
     organization_id INTEGER NOT NULL REFERENCES accounts (id),
     inviter_name TEXT NOT NULL,
+    -- Who must still be allowed to invite when it is accepted: an account, NULL for the operator, and its access token.
+    inviter_id INTEGER REFERENCES accounts (id),
+    inviter_token_id INTEGER REFERENCES access_tokens (id) ON DELETE CASCADE,
     -- A user's name or an e-mail address, as it was written and in lower case.
     invitee TEXT NOT NULL,
     invitee_key TEXT NOT NULL,
@@ -30,3 +33,5 @@ CREATE TABLE invites (
 CREATE INDEX invites_expiry ON invites (expires_at);
 CREATE INDEX invites_user ON invites (user_id);
 CREATE INDEX invites_team ON invites (team_id);
+CREATE INDEX invites_inviter ON invites (inviter_id);
+CREATE INDEX invites_inviter_token ON invites (inviter_token_id);

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
-use longshore_domain::credential::SecretHash;
-use longshore_domain::invite::{Invite, Invitee};
+use longshore_domain::credential::{AccessTokenId, SecretHash};
+use longshore_domain::invite::{Invite, Invitee, Inviter};
 use longshore_domain::organization::TeamId;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{InviteRecords, NewInvite};
@@ -24,7 +24,11 @@ fn invite(row: &Row<'_>) -> Result<Invite> {
         id: row.uuid(0)?,
         organization_id: AccountId(row.int(1)?),
         organization: row.parsed(2)?,
-        inviter: row.text(3)?,
+        inviter: Inviter {
+            name: row.text(3)?,
+            account_id: row.optional_int(12)?.map(AccountId),
+            access_token_id: row.optional_int(13)?.map(AccessTokenId),
+        },
         invitee: Invitee::parse(&invitee)
             .ok_or_else(|| Error::internal("an invitee that is neither name nor address"))?,
         user_id: row.optional_int(5)?.map(AccountId),
@@ -41,16 +45,17 @@ impl InviteRecords for SqlTx<'_> {
     async fn put_invite(&mut self, invite: &NewInvite) -> Result<()> {
         self.execute(
             "INSERT INTO invites (uuid, organization_id, inviter_name, invitee, invitee_key, user_id, role, team_id,
-                 secret_hash, is_mailed, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                 secret_hash, is_mailed, created_at, expires_at, inviter_id, inviter_token_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT (organization_id, invitee_key) DO UPDATE SET uuid = excluded.uuid,
                  inviter_name = excluded.inviter_name, invitee = excluded.invitee, user_id = excluded.user_id,
                  role = excluded.role, team_id = excluded.team_id, secret_hash = excluded.secret_hash,
-                 is_mailed = excluded.is_mailed, created_at = excluded.created_at, expires_at = excluded.expires_at",
+                 is_mailed = excluded.is_mailed, created_at = excluded.created_at, expires_at = excluded.expires_at,
+                 inviter_id = excluded.inviter_id, inviter_token_id = excluded.inviter_token_id",
             values![
                 invite.id,
                 invite.organization.0,
-                invite.inviter.as_str(),
+                invite.inviter.name.as_str(),
                 invite.invitee.to_string(),
                 invite.invitee.key(),
                 invite.user.map(|id| id.0),
@@ -59,7 +64,9 @@ impl InviteRecords for SqlTx<'_> {
                 invite.secret_hash.0.as_slice(),
                 invite.is_mailed,
                 invite.created_at,
-                invite.expires_at
+                invite.expires_at,
+                invite.inviter.account_id.map(|id| id.0),
+                invite.inviter.access_token_id.map(|id| id.0)
             ],
         )
         .await
@@ -69,22 +76,42 @@ impl InviteRecords for SqlTx<'_> {
     async fn renew_invite(
         &mut self,
         id: Uuid,
+        inviter: &Inviter,
         secret_hash: &SecretHash,
-        is_mailed: bool,
         expires_at: Timestamp,
     ) -> Result<()> {
         self.execute(
-            "UPDATE invites SET secret_hash = $1, is_mailed = $2, expires_at = $3 WHERE uuid = $4",
-            values![secret_hash.0.as_slice(), is_mailed, expires_at, id],
+            "UPDATE invites SET secret_hash = $1, is_mailed = 1, expires_at = $2, inviter_name = $3, inviter_id = $4,
+                 inviter_token_id = $5 WHERE uuid = $6",
+            values![
+                secret_hash.0.as_slice(),
+                expires_at,
+                inviter.name.as_str(),
+                inviter.account_id.map(|id| id.0),
+                inviter.access_token_id.map(|id| id.0),
+                id
+            ],
         )
         .await
         .map(|_| ())
     }
 
+    async fn find_invite_of(&mut self, organization: AccountId, key: &str) -> Result<Option<Invite>> {
+        self.first(
+            "SELECT i.uuid, i.organization_id, o.name, i.inviter_name, i.invitee, i.user_id, i.role, t.id, t.name,
+                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id
+             FROM invites i JOIN accounts o ON o.id = i.organization_id LEFT JOIN teams t ON t.id = i.team_id
+             WHERE i.organization_id = $1 AND i.invitee_key = $2",
+            values![organization.0, key],
+            invite,
+        )
+        .await
+    }
+
     async fn find_invite(&mut self, id: Uuid) -> Result<Option<Invite>> {
         self.first(
             "SELECT i.uuid, i.organization_id, o.name, i.inviter_name, i.invitee, i.user_id, i.role, t.id, t.name,
-                 i.is_mailed, i.created_at, i.expires_at
+                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id
              FROM invites i JOIN accounts o ON o.id = i.organization_id LEFT JOIN teams t ON t.id = i.team_id
              WHERE i.uuid = $1",
             values![id],
@@ -96,7 +123,7 @@ impl InviteRecords for SqlTx<'_> {
     async fn find_invite_by_secret(&mut self, hash: &SecretHash) -> Result<Option<Invite>> {
         self.first(
             "SELECT i.uuid, i.organization_id, o.name, i.inviter_name, i.invitee, i.user_id, i.role, t.id, t.name,
-                 i.is_mailed, i.created_at, i.expires_at
+                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id
              FROM invites i JOIN accounts o ON o.id = i.organization_id LEFT JOIN teams t ON t.id = i.team_id
              WHERE i.secret_hash = $1",
             values![hash.0.as_slice()],
@@ -115,7 +142,7 @@ impl InviteRecords for SqlTx<'_> {
     ) -> Result<Vec<Invite>> {
         self.all(
             "SELECT i.uuid, i.organization_id, o.name, i.inviter_name, i.invitee, i.user_id, i.role, t.id, t.name,
-                 i.is_mailed, i.created_at, i.expires_at
+                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id
              FROM invites i JOIN accounts o ON o.id = i.organization_id LEFT JOIN teams t ON t.id = i.team_id
              WHERE i.organization_id = $1 AND i.invitee_key >= $2 AND i.invitee_key < $3 AND i.expires_at > $4
              ORDER BY i.invitee_key LIMIT $5 OFFSET $6",

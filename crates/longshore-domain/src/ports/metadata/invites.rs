@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::account::{AccountId, OrganizationRole};
 use crate::credential::SecretHash;
 use crate::error::Result;
-use crate::invite::{Invite, Invitee};
+use crate::invite::{Invite, Invitee, Inviter};
 use crate::organization::TeamId;
 use crate::page::PageSize;
 
@@ -18,8 +18,8 @@ pub struct NewInvite {
     pub id: Uuid,
     /// To which organization.
     pub organization: AccountId,
-    /// Who invites, by name.
-    pub inviter: String,
+    /// Who invites.
+    pub inviter: Inviter,
     /// Who is invited.
     pub invitee: Invitee,
     /// Who alone may accept it.
@@ -43,14 +43,16 @@ pub struct NewInvite {
 pub trait InviteRecords {
     /// Records an invite in the place of any other of the same person to the same organization.
     async fn put_invite(&mut self, invite: &NewInvite) -> Result<()>;
-    /// Gives an invite another link and another end.
+    /// Gives an invite that goes by mail another link, another end, and another one who invites.
     async fn renew_invite(
         &mut self,
         id: Uuid,
+        inviter: &Inviter,
         secret_hash: &SecretHash,
-        is_mailed: bool,
         expires_at: Timestamp,
     ) -> Result<()>;
+    /// Finds the invite of somebody to an organization, by [`Invitee::key`].
+    async fn find_invite_of(&mut self, organization: AccountId, key: &str) -> Result<Option<Invite>>;
     /// Finds an invite by its id.
     async fn find_invite(&mut self, id: Uuid) -> Result<Option<Invite>>;
     /// Finds an invite by what its link holds.

@@ -89,7 +89,10 @@ fn invites_are_links_where_there_is_no_mail() {
     // Jane has none, and makes one.
     let of_jane = secret(came[1]["invite"]["link"].as_str().unwrap());
     assert_eq!(describe(&server, &of_jane).expect(200).json()["may_join"], true);
-    for (name, status) in [("alice", 409), ("users", 400), ("Not A Name", 400)] {
+    // Nobody takes a name that logs have for the operator.
+    for (name, status) in
+        [("alice", 409), ("users", 400), ("operator", 400), ("anonymous", 400), ("Not A Name", 400)]
+    {
         join(&server, &of_jane, name).expect(status);
     }
     let weak = json!({ "token": of_jane, "username": "jane", "password": "short" });
@@ -159,6 +162,69 @@ fn invites_are_called_back_renewed_and_refused() {
 }
 
 #[test]
+fn an_invite_is_good_as_long_as_whoever_invited_still_may() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    server.admin_with_input(&["user", "create", "carol", "--password-stdin"], PASSWORD);
+    server.admin(&["org", "set-member", "acme", "carol", "--role", "owner"]);
+    let carol = sign_in(&server, "carol");
+    let link = |who: &str, invitee: &str| {
+        secret(invite(&server, who, &[invitee])[0]["invite"]["link"].as_str().unwrap())
+    };
+    let of_carol = link(&carol, "jane@example.org");
+    let scopes = json!([{ "type": "TYPE_ORG", "path": "acme", "scopes": ["scope-invite-edit"] }]);
+    let token = org_access_tokens::token(&server, &alice, &scopes);
+    let of_token =
+        link(&org_access_tokens::exchange(&server, token["token"].as_str().unwrap()), "tim@example.org");
+    describe(&server, &of_carol).expect(200);
+    describe(&server, &of_token).expect(200);
+    server.admin(&["org", "disable", "acme"]);
+    describe(&server, &of_carol).expect(404);
+    join(&server, &of_carol, "jane").expect(404);
+    server.admin(&["org", "enable", "acme"]);
+    server.admin(&["org", "set-member", "acme", "carol", "--role", "member"]);
+    for answer in [describe(&server, &of_carol), join(&server, &of_carol, "jane")] {
+        answer.expect(404);
+    }
+    accept(&server, &sign_in(&server, "bob"), &of_carol).expect(404);
+    let one = format!("/v2/orgs/acme/access-tokens/{}", token["id"].as_str().unwrap());
+    send(&server, "PATCH", &one, &alice, &json!({ "is_active": false })).expect(200);
+    describe(&server, &of_token).expect(404);
+    send(&server, "DELETE", &one, &alice, &Value::Null).expect(204);
+    assert_eq!(waiting(&server, &alice), ["jane@example.org"]);
+    assert_eq!(server.admin(&["user", "list"]).as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_team_that_is_gone_is_no_part_of_an_invite() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "dev" })).expect(201);
+    let body = json!({ "org": "acme", "invitees": ["bob"], "team": "dev" });
+    let came = send(&server, "POST", BULK, &alice, &body).expect(202).json();
+    let of_bob = secret(came["invitees"][0]["invite"]["link"].as_str().unwrap());
+    send(&server, "DELETE", "/v2/orgs/acme/groups/dev", &alice, &Value::Null).expect(204);
+    accept(&server, &sign_in(&server, "bob"), &of_bob).expect(200);
+    assert_eq!(server.get("/v2/orgs/acme/members", &alice).json()["count"], 2);
+}
+
+#[test]
+fn messages_about_an_invite_keep_their_distance() {
+    let mail = MailServer::new();
+    let url = format!("mail.smtp_url=smtp://{}", mail.host());
+    let from = ["--set", "mail.from=r@example.org", "--set", "public_url=https://registry.example.org"];
+    let server = Server::with(&[&["--set", &url], from.as_slice()].concat());
+    let alice = sign_in(&server, "alice");
+    let first = invite(&server, &alice, &["jane@example.org"])[0].clone();
+    let again = invite(&server, &alice, &["Jane@example.org"])[0].clone();
+    assert_eq!((&again["status"], &again["invite"]["id"]), (&json!("invited"), &first["invite"]["id"]));
+    let resend = format!("/v2/invites/{}/resend", first["invite"]["id"].as_str().unwrap());
+    let refused = send(&server, "PATCH", &resend, &alice, &Value::Null).expect(429);
+    assert!((1..=60).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
+    assert_eq!(mail.taken().len(), 1);
+}
+
+#[test]
 fn lists_of_members_show_who_is_invited_to_owners() {
     let server = Server::new();
     let alice = sign_in(&server, "alice");
@@ -223,6 +289,8 @@ fn invites_go_by_mail_and_prove_the_address() {
         &url,
         "--set",
         "mail.from=Registry <registry@example.org>",
+        "--set",
+        "mail.interval_seconds=0",
     ]);
     let alice = sign_in(&server, "alice");
     server.admin(&["user", "set-profile", "bob", "--email", "bob@example.org"]);

@@ -103,6 +103,8 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
         "--set",
         "mail.from=r@example.org",
         "--set",
+        "mail.interval_seconds=0",
+        "--set",
         "limits.requests_per_account=0",
         "--set",
         "limits.requests_per_address=0",

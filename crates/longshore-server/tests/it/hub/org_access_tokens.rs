@@ -110,8 +110,15 @@ fn what_is_not_as_documented_is_refused_and_changes_nothing() {
     // A user has no such tokens, and no organization of that name.
     server.get("/v2/orgs/alice/access-tokens", &alice).expect(404);
     server.admin(&["org", "set-plan", "acme", "pro"]);
-    server.get(PATH, &alice).expect(403);
+    // Without the plan there are no new ones, and what is there can be taken away.
     send(&server, "POST", PATH, &alice, &json!({ "label": "x", "resources": [good] })).expect(403);
+    let one = format!("{PATH}/{id}");
+    assert_eq!(server.get(PATH, &alice).expect(200).json()["total"], 1);
+    send(&server, "PATCH", &one, &alice, &json!({ "is_active": false })).expect(200);
+    for more in [json!({ "is_active": true }), json!({ "resources": [good] })] {
+        send(&server, "PATCH", &one, &alice, &more).expect(403);
+    }
+    send(&server, "DELETE", &one, &alice, &Value::Null).expect(204);
 }
 
 #[test]
@@ -215,4 +222,32 @@ fn a_token_manages_its_organization_as_far_as_its_scopes_go() {
         }
         send(&server, "DELETE", "/v2/orgs/acme/groups/dev", &alice, &Value::Null);
     }
+    // No token makes an owner, who could do all that no token may.
+    let scopes = ["scope-member-edit", "scope-invite-edit"];
+    let created = token(&server, &alice, &json!([resource("TYPE_ORG", "acme", &scopes)]));
+    let session = exchange(&server, created["token"].as_str().unwrap());
+    send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "dev" })).expect(201);
+    let invite = |more: Value| {
+        let mut body = json!({ "org": "acme", "invitees": ["bob"] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        send(&server, "POST", "/v2/invites/bulk", &session, &body).status
+    };
+    for refused in [json!({ "role": "owner" }), json!({ "team": "owners" }), json!({ "team": "dev" })] {
+        assert_eq!(invite(refused.clone()), 403, "{refused}");
+    }
+    assert_eq!(invite(json!({ "role": "editor" })), 202);
+    let member = |name: &str| format!("/v2/orgs/acme/members/{name}");
+    send(&server, "PUT", &member("carol"), &session, &json!({ "role": "owner" })).expect(403);
+    server.admin(&["org", "set-member", "acme", "carol", "--role", "owner"]);
+    send(&server, "PUT", &member("carol"), &session, &json!({ "role": "member" })).expect(403);
+    send(&server, "DELETE", &member("carol"), &session, &Value::Null).expect(403);
+    assert_eq!(server.get("/v2/orgs/acme/members?role=owner", &alice).json()["count"], 2);
+    // Creating a repository gives it, also to who may not look at it later.
+    let creates = json!([resource("TYPE_ORG", "acme", &["scope-repository-create"])]);
+    let created = token(&server, &alice, &creates);
+    let session = exchange(&server, created["token"].as_str().unwrap());
+    let made = json!({ "namespace": "acme", "name": "made" });
+    let made = send(&server, "POST", "/v2/repositories", &session, &made).expect(201).json();
+    assert_eq!((&made["name"], &made["permissions"]["write"]), (&json!("made"), &json!(false)));
+    server.get("/v2/repositories/acme/made", &session).expect(404);
 }
