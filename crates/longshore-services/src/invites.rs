@@ -224,14 +224,22 @@ async fn accept(tx: &mut dyn Tx, hash: &SecretHash, user: &Account, event: &NewE
         tx.put_member(invite.organization_id, user.id, invite.role, event.at).await?;
         tx.record_event(event).await?;
     }
-    if let Some((team, _)) = &invite.team {
-        tx.add_team_member(*team, user.id, event.at).await?;
+    if let Some((team, name)) = &invite.team
+        && tx.add_team_member(*team, user.id, event.at).await?
+    {
+        let data = [("team", name.to_string())].into();
+        let added = NewEvent { action: EventAction::TeamMemberAdded, data, ..event.clone() };
+        tx.record_event(&added).await?;
     }
     if let (Invitee::Email(address), true, None) = (&invite.invitee, invite.is_mailed, &user.profile.email)
         && tx.find_account_by_email(address).await?.is_none()
     {
         let change = ProfileChange { email: Some(Some(address.clone())), ..ProfileChange::default() };
         tx.change_profile(user.id, &change).await?;
+        let data = [("email", address.to_string())].into();
+        let account_id = Some(user.id);
+        let changed = NewEvent { account_id, action: EventAction::ProfileChanged, data, ..event.clone() };
+        tx.record_event(&changed).await?;
     }
     Ok(())
 }

@@ -207,7 +207,7 @@ impl Services {
     /// Tells which images an organization lets its members pull.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for members.
+    /// As [`Services::authorize_organization`] for viewing settings.
     pub async fn get_image_restriction(
         &self,
         principal: &Principal,
@@ -221,7 +221,7 @@ impl Services {
     /// Decides which images an organization lets its members pull. It has effect at once, on all nodes within seconds.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners; `Denied` when the plan does not have it.
+    /// As [`Services::authorize_organization`] for managing settings; `Denied` when the plan does not have it.
     pub async fn put_image_restriction(
         &self,
         principal: &Principal,
@@ -329,7 +329,7 @@ impl Services {
     /// Gives a member another role.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners; `UserUnknown` for who is no member; `Conflict` when the last
+    /// As [`Services::authorize_organization`] for managing members; `Denied` to access tokens where an owner is concerned; `UserUnknown` for who is no member; `Conflict` when the last
     /// owner would go.
     pub async fn change_member_role(
         &self,
@@ -444,7 +444,7 @@ impl Services {
     /// Gives an organization to its members.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for members.
+    /// As [`Services::authorize_organization`] for viewing it.
     pub async fn get_own_organization(&self, principal: &Principal, name: &Namespace) -> Result<Account> {
         self.authorize_organization(principal, name, OrganizationAction::View).await
     }
@@ -452,7 +452,7 @@ impl Services {
     /// Decides whether members pull from all repositories of an organization, or only from those of their teams.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners.
+    /// As [`Services::authorize_organization`] for managing settings.
     pub async fn set_members_pull(
         &self,
         principal: &Principal,
@@ -477,7 +477,7 @@ impl Services {
     /// Removes a member, also from all teams.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for owners; `UserUnknown` when no such member; `Conflict` when the last owner would go.
+    /// As [`Services::authorize_organization`] for managing members; `Denied` to access tokens for owners; `UserUnknown` when no such member; `Conflict` when the last owner would go.
     pub async fn delete_member(
         &self,
         principal: &Principal,

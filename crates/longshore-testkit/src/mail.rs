@@ -40,6 +40,16 @@ impl MailServer {
         self.refuses.store(refuses, Ordering::SeqCst);
     }
 
+    /// Gives the newest line that holds a text of the messages to an address, as it was before it was wrapped.
+    pub fn line_to(&self, address: &str, text: &str) -> Option<String> {
+        let to = format!("To: {address}\n");
+        let messages = self.taken();
+        let message = messages.iter().rev().find(|message| message.contains(&to))?;
+        // Quoted-printable (RFC 2045), as far as links need it.
+        let message = message.replace("=\n", "").replace("=3D", "=");
+        message.lines().find(|line| line.contains(text)).map(|line| line.trim_end().to_owned())
+    }
+
     /// Gives the messages so far, with their headers.
     pub fn taken(&self) -> Vec<String> {
         self.taken.lock().unwrap().clone()

@@ -243,10 +243,8 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     let invited = walk.does("post_invites_bulk", &invited, 202);
     assert_eq!(walk.does("get_orgs_invites", &nothing, 200)["data"].as_array().unwrap().len(), 3);
     let link = |to: &str| {
-        let to = format!("To: {to}");
-        let message = mail.taken().into_iter().find(|message| message.contains(&to)).unwrap();
-        let message = message.replace("=\n", "").replace("=3D", "=");
-        json!(message.lines().find_map(|line| line.split_once("/invite#")).unwrap().1.trim_end())
+        let line = mail.line_to(to, "/invite#").unwrap();
+        json!(line.split_once('#').unwrap().1)
     };
     let of_jane = link("jane@example.org");
     assert_eq!(walk.does("describe_invite", &json!({ "token": of_jane }), 200)["org"], "acme");
