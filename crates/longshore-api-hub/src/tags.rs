@@ -1,7 +1,7 @@
 //! Tags of repositories. Docker Hub API, "Repositories": `ListRepositoryTags`, `CheckRepositoryTags`,
 //! `GetRepositoryTag`, `CheckRepositoryTag`; and the older paths that clients use.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
@@ -194,7 +194,8 @@ pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Res
     let caller = context.caller().await?;
     let name = context.repository()?;
     let tag: Tag = context.parsed("tag")?;
-    let (id, details, layers) = context.services.get_tag_details(&caller, &name, &tag).await?;
+    let wants_layers = context.parts.method != Method::HEAD;
+    let (id, details, layers) = context.services.get_tag_details(&caller, &name, &tag, wants_layers).await?;
     let mut document = document(id, &details, a_month_before(context.services.now()));
     for (image, layers) in document.images.iter_mut().zip(layers) {
         image.layers = Some(layers.into_iter().map(layer_document).collect());

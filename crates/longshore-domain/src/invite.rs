@@ -97,6 +97,8 @@ pub struct Invite {
     pub team: Option<(TeamId, TeamName)>,
     /// True when its link went to the address and nowhere else, so that who has it has the address.
     pub is_mailed: bool,
+    /// When the last message about it went.
+    pub sent_at: Option<Timestamp>,
     /// When.
     pub created_at: Timestamp,
     /// When it ends.

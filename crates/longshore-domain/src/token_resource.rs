@@ -292,6 +292,24 @@ impl TokenResources {
         Self(vec![TokenResource::Repositories { pattern, scopes }])
     }
 
+    /// Takes what was stored: scopes that this program does not know, of a newer one, give nothing.
+    pub fn from_stored(stored: &[(String, String, Vec<String>)]) -> Result<Self> {
+        let mut resources = Vec::new();
+        for (kind, path, scopes) in stored {
+            let known: Vec<&String> = scopes
+                .iter()
+                .filter(|scope| match kind.as_str() {
+                    TokenResource::REPOSITORIES => scope.parse::<RepositoryScope>().is_ok(),
+                    _ => scope.parse::<OrganizationScope>().is_ok(),
+                })
+                .collect();
+            if !known.is_empty() {
+                resources.push(TokenResource::parse(kind, path, &known)?);
+            }
+        }
+        Ok(Self(resources))
+    }
+
     /// Gives them in the order in which the owner listed them.
     pub fn as_slice(&self) -> &[TokenResource] {
         &self.0
@@ -426,6 +444,17 @@ mod tests {
             assert!(TokenResource::parse(kind, path, scopes).is_err(), "{kind} {path} {scopes:?}");
         }
         assert!(TokenResources::new(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn stored_scopes_of_newer_programs_give_nothing() {
+        let stored = |scopes: &[&str]| {
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            TokenResources::from_stored(&[("TYPE_REPO".into(), "acme/*".into(), scopes)]).unwrap()
+        };
+        let both = stored(&["scope-new", "scope-image-pull"]);
+        assert_eq!(may(&both, "acme/app", Some(Visibility::Private)), [Action::Pull]);
+        assert!(may(&stored(&["scope-new"]), "acme/app", Some(Visibility::Public)).is_empty());
     }
 
     #[test]

@@ -47,6 +47,7 @@ async function accept(fields) {
     fields.code.focus();
     return;
   }
+  forgetChallenge();
   const { org } = await ask("/v2/invites/accept", { token }, session.token);
   finish(fields.username.value.trim(), org);
 }
@@ -73,7 +74,18 @@ function handle(id, action) {
   });
 }
 
+// Another name or password is another sign-in.
+function forgetChallenge() {
+  challenge = null;
+  part("second").hidden = true;
+  part("accept").elements.code.required = false;
+  part("accept").elements.code.value = "";
+}
+
 async function begin() {
+  for (const name of ["username", "password"]) {
+    part("accept").elements[name].addEventListener("input", forgetChallenge);
+  }
   handle("accept", accept);
   handle("join", join);
   for (const button of document.querySelectorAll("[data-show]")) {

@@ -84,6 +84,10 @@ fn check_description(description: &str) -> Result<()> {
 
 /// Checks that an account may have a token with these resources: its plan has such tokens, and they are its own.
 fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> {
+    if account.kind != AccountKind::Organization {
+        let reason = "are for access tokens of organizations".into();
+        return Err(Error::Invalid { field: "resources", reason });
+    }
     account.plan.check(Feature::OrganizationTokens)?;
     resources.check_of(&account.name)
 }

@@ -133,7 +133,7 @@ pub struct UploadCaller {
 
 /// Claims of the registry's bearer tokens.
 ///
-/// Docker token authentication, "JWT"; `uid`, `tid` and `cep` are our own.
+/// Docker token authentication, "JWT"; `uid`, `tid`, `scp` and `cep` are our own.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub iss: String,
@@ -150,6 +150,10 @@ pub(crate) struct Claims {
     /// Number of the access token that was used to sign in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tid: Option<i64>,
+    /// The lowest scope, with an access token: nodes of before schema 11 take a token without a scope for a password's,
+    /// and look up what it really may.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scp: Option<String>,
     /// Credential epoch of the account.
     #[serde(default)]
     pub cep: i64,

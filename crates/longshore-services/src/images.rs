@@ -33,6 +33,9 @@ use crate::{Services, later};
 const LISTED_TAGS: u64 = 100;
 /// Images that a list shows of each tag.
 const LISTED_IMAGES: u64 = 100;
+/// Images of one tag whose layers are shown, and layers of each.
+const IMAGES_WITH_LAYERS: usize = 20;
+const LISTED_LAYERS: usize = 200;
 /// Configurations of images that one request reads at once.
 const PARALLEL_CONFIGS: usize = 4;
 
@@ -209,7 +212,7 @@ impl Services {
             .await
     }
 
-    /// Gives a tag with what it points at, and the layers of each of its images.
+    /// Gives a tag with what it points at, and, when they are wanted, the layers of its first images.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for viewing; `ManifestUnknown`.
@@ -218,9 +221,12 @@ impl Services {
         caller: &Caller,
         name: &RepositoryName,
         tag: &Tag,
+        wants_layers: bool,
     ) -> Result<(RepositoryId, TagDetails, Vec<Vec<Layer>>)> {
         let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
         let id = repository.id;
+        // What made a layer stands in content that is pulled.
+        let may_pull = self.authorize(caller, name, Action::Pull).await.is_ok();
         let details = self
             .metadata
             .read((repository, tag.clone()), |tx, (repository, tag)| {
@@ -231,21 +237,34 @@ impl Services {
                 })
             })
             .await?;
-        let layers = stream::iter(details.images.clone()).map(|image| self.find_layers(id, image));
+        let images = if wants_layers {
+            details.images.iter().take(IMAGES_WITH_LAYERS).cloned().collect()
+        } else {
+            Vec::new()
+        };
+        let layers = stream::iter(images).map(|image| self.find_layers(id, image, may_pull));
         let layers = layers.buffered(PARALLEL_CONFIGS).try_collect().await?;
         Ok((id, details, layers))
     }
 
     /// Gives the layers of an image; none for what has none.
-    async fn find_layers(&self, repository: RepositoryId, image: ManifestDetails) -> Result<Vec<Layer>> {
+    async fn find_layers(
+        &self,
+        repository: RepositoryId,
+        image: ManifestDetails,
+        may_pull: bool,
+    ) -> Result<Vec<Layer>> {
         let id = ManifestId(image.id);
         let content = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_manifest_content(*id))).await?;
         // Collected meanwhile.
         let Some(content) = content else { return Ok(Vec::new()) };
         let manifest = Manifest::parse(content.into(), Some(&image.media_type), image.digest.algorithm())?;
         let config = match &manifest.config {
-            Some(config) => self.read_config(repository, config).await?,
-            None => None,
+            // Without it there are layers all the same.
+            Some(config) if may_pull && manifest.layers.len() <= LISTED_LAYERS => {
+                self.read_config(repository, config).await.unwrap_or_default()
+            }
+            _ => None,
         };
         let instructions = config.map(|config| instructions_of_config(&config)).unwrap_or_default();
         // One that has another number of steps tells of other layers.
@@ -256,7 +275,7 @@ impl Services {
             size_bytes: layer.size_bytes,
             instruction: instructions.next().unwrap_or_default(),
         };
-        Ok(manifest.layers.into_iter().map(layer).collect())
+        Ok(manifest.layers.into_iter().take(LISTED_LAYERS).map(layer).collect())
     }
 
     /// Checks that the plan of a namespace has a feature.

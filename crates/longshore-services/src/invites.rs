@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
 use longshore_domain::credential::{Principal, Secret, SecretHash, TokenCap};
 use longshore_domain::email::EmailAddress;
+use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::{BULK_INVITES_LIMIT, INVITES_LIMIT, Invite, Invitee, Inviter};
 use longshore_domain::name::Namespace;
@@ -16,12 +17,13 @@ use longshore_domain::organization::{OrganizationAction, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::mailer::Mail;
 use longshore_domain::ports::metadata::{NewAccount, NewInvite, Tx};
+use longshore_domain::token_resource::TokenResources;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::organizations::check_leaves_owners;
 use crate::passwords::check_new_password;
-use crate::{Services, earlier, later};
+use crate::{Services, later};
 
 /// How long an invite can be accepted.
 const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -50,6 +52,8 @@ pub enum InviteOutcome {
     Invited(Box<Invite>, Option<String>),
     /// The invite waits, but its message could not be sent: it can be sent again.
     NotSent(Box<Invite>),
+    /// A message about the invite went a moment ago: nothing was changed, it can be invited again later.
+    TooSoon(Box<Invite>),
     /// Is a member.
     IsMember,
     /// Neither a user's name nor an e-mail address.
@@ -79,8 +83,8 @@ struct Invitation {
 /// What was decided on one person.
 enum Decision {
     Open,
-    /// A message went a moment ago.
-    Sent(Box<Invite>),
+    /// A message went a moment ago; nothing is changed.
+    TooSoon(Box<Invite>),
     Recorded(Box<Invite>, Option<EmailAddress>),
     IsMember,
     Unknown,
@@ -130,11 +134,12 @@ async fn decide(tx: &mut dyn Tx, invitation: &Invitation, candidate: &Candidate)
     let before = tx.find_invite_of(organization, &invitee.key()).await?;
     match before {
         Some(before) if address.is_some() && wait(&before, at, invitation.mail_interval).is_some() => {
-            return Ok(Decision::Sent(Box::new(before)));
+            return Ok(Decision::TooSoon(Box::new(before)));
         }
-        Some(_) => {}
-        None if tx.count_invites(organization, "", at).await? < INVITES_LIMIT => {}
-        None => {
+        // It takes the place of the one before.
+        Some(before) if at < before.expires_at => {}
+        _ if tx.count_invites(organization, "", at).await? < INVITES_LIMIT => {}
+        _ => {
             return Err(Error::Conflict(format!(
                 "at most {INVITES_LIMIT} invites can wait in an organization; call some back"
             )));
@@ -174,9 +179,8 @@ async fn decide_all(tx: &mut dyn Tx, invitation: &Invitation) -> Result<Vec<Deci
 
 /// Gives how long to wait until another message about an invite may be sent; `None` when it may be now.
 fn wait(invite: &Invite, now: Timestamp, interval: Duration) -> Option<Duration> {
-    let sent_at = earlier(invite.expires_at, INVITE_TTL);
-    let left = later(sent_at, interval).duration_since(now);
-    left.is_positive().then(|| left.unsigned_abs()).filter(|_| invite.is_mailed)
+    let left = later(invite.sent_at?, interval).duration_since(now);
+    left.is_positive().then(|| left.unsigned_abs())
 }
 
 /// Tells whether an invite can be accepted: it has not ended, the organization is active, and whoever invited still may.
@@ -195,9 +199,14 @@ async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) -> Result<boo
     let action = OrganizationAction::ManageInvites;
     if let Some(token) = invite.inviter.access_token_id {
         let token = tx.find_access_token(token).await?.filter(|token| token.is_usable(now));
-        return Ok(token.is_some_and(
-            |token| matches!(token.cap, TokenCap::Resources(resources) if resources.allow(action)),
-        ));
+        let may = |resources: &TokenResources| {
+            invite.role != OrganizationRole::Owner
+                && resources.allow(action)
+                && (invite.team.is_none() || resources.allow(OrganizationAction::ManageTeams))
+        };
+        return Ok(
+            token.is_some_and(|token| matches!(&token.cap, TokenCap::Resources(resources) if may(resources)))
+        );
     }
     Ok(inviter.is_administrator || tx.find_role(organization.id, id).await? >= Some(action.needs()))
 }
@@ -216,6 +225,11 @@ async fn accept(tx: &mut dyn Tx, hash: &SecretHash, user: &Account, event: &NewE
     tx.hold_authority().await?;
     // As it is now: the team may be gone, or the link renewed.
     let invite = find_good(tx, hash, event.at).await?;
+    let user = tx
+        .find_account(user.id)
+        .await?
+        .filter(|now| now.is_active && now.credential_epoch == user.credential_epoch);
+    let user = user.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?;
     // Whoever takes it first has it.
     if invite.user_id.is_some_and(|id| id != user.id) || !tx.delete_invite(invite.id).await? {
         return Err(Error::InviteUnknown);
@@ -266,14 +280,7 @@ impl Services {
         let action = OrganizationAction::ManageInvites;
         let name = organization;
         let organization = self.authorize_organization(principal, name, action).await?;
-        check_leaves_owners(principal, &[Some(wanted.role)])?;
-        // Of those who may invite, only access tokens may not put people into teams.
-        if wanted.team.is_some() && !self.may(principal, name, OrganizationAction::ManageTeams).await? {
-            return Err(Error::Denied(
-                "this access token does not put people into teams; leave out the team, or use one with scope-group-edit"
-                    .into(),
-            ));
-        }
+        self.check_may_grant(principal, name, wanted.role, wanted.team.is_some()).await?;
         if !(1..=BULK_INVITES_LIMIT).contains(&wanted.invitees.len()) {
             return Err(Error::Invalid {
                 field: "invitees",
@@ -316,14 +323,14 @@ impl Services {
         let outcomes = invitation.candidates.into_iter().zip(decisions).map(|(candidate, decision)| async move {
             let outcome = match decision {
                 Decision::Open => InviteOutcome::WouldBeInvited,
-                Decision::Sent(invite) => InviteOutcome::Invited(invite, None),
+                Decision::TooSoon(invite) => InviteOutcome::TooSoon(invite),
                 Decision::IsMember => InviteOutcome::IsMember,
                 Decision::Unknown => InviteOutcome::Unknown,
                 Decision::Recorded(invite, None) => {
                     InviteOutcome::Invited(invite, Some(link(page, &candidate.secret)))
                 }
                 Decision::Recorded(invite, Some(address)) => {
-                    match self.mail_invite(&invite, address, &link(page, &candidate.secret)).await {
+                    match self.send_invite(&invite, address, &link(page, &candidate.secret)).await {
                         Ok(()) => InviteOutcome::Invited(invite, None),
                         Err(error) => {
                             tracing::warn!(invite = %invite.id, cause = %error.cause(), "an invite could not be sent by mail");
@@ -335,6 +342,34 @@ impl Services {
             (candidate.text, outcome)
         });
         Ok(stream::iter(outcomes).buffered(PARALLEL_MAILS).collect().await)
+    }
+
+    /// Checks that whoever may invite may make somebody this: access tokens make no owners, and put people into teams only
+    /// when they manage those.
+    async fn check_may_grant(
+        &self,
+        principal: &Principal,
+        organization: &Namespace,
+        role: OrganizationRole,
+        has_team: bool,
+    ) -> Result<()> {
+        check_leaves_owners(principal, &[Some(role)])?;
+        match has_team && !self.may(principal, organization, OrganizationAction::ManageTeams).await? {
+            true => Err(Error::Denied(
+                "this access token does not put people into teams; leave out the team, or use one with scope-group-edit"
+                    .into(),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Mails an invite; when that cannot be, it may be tried again at once.
+    async fn send_invite(&self, invite: &Invite, to: EmailAddress, link: &str) -> Result<()> {
+        let sent = self.mail_invite(invite, to, link).await;
+        if sent.is_err() {
+            self.metadata.write(invite.id, |tx, id| Box::pin(tx.forget_invite_message(*id))).await?;
+        }
+        sent
     }
 
     async fn mail_invite(&self, invite: &Invite, to: EmailAddress, link: &str) -> Result<()> {
@@ -423,26 +458,31 @@ impl Services {
                 invite.invitee
             ))
         })?;
-        if let Some(left) = wait(&invite, self.clock.now(), self.settings.mail_interval) {
-            return Err(Error::Throttled { retry_after_seconds: left.as_secs() + 1 });
-        }
+        self.check_may_grant(principal, &invite.organization, invite.role, invite.team.is_some()).await?;
         let secret = Secret::generate(Secret::INVITE_PREFIX, &*self.entropy);
         let subject = invite.invitee.to_string();
         let event =
             self.event(principal, Some(invite.organization_id), EventAction::InviteSent, &subject, []);
-        let (inviter, expires_at) = (Inviter::of(principal), later(event.at, INVITE_TTL));
-        self.metadata
-            .write(
-                (id, inviter, secret.hash(), expires_at, event),
-                |tx, (id, inviter, hash, expires_at, event)| {
-                    Box::pin(async move {
-                        tx.renew_invite(*id, inviter, hash, *expires_at).await?;
-                        tx.record_event(event).await
-                    })
-                },
-            )
+        let input = (id, Inviter::of(principal), secret.hash(), self.settings.mail_interval, event);
+        let renewed = self
+            .metadata
+            .write(input, |tx, (id, inviter, hash, interval, event)| {
+                Box::pin(async move {
+                    if let Some(organization) = event.account_id {
+                        tx.hold_account(organization).await?;
+                    }
+                    // It may have been accepted or called back meanwhile.
+                    let invite = tx.find_invite(*id).await?.ok_or(Error::InviteUnknown)?;
+                    if let Some(left) = wait(&invite, event.at, *interval) {
+                        return Err(Error::Throttled { retry_after_seconds: left.as_secs() + 1 });
+                    }
+                    tx.renew_invite(*id, inviter, hash, event.at, later(event.at, INVITE_TTL)).await?;
+                    tx.record_event(event).await?;
+                    tx.find_invite(*id).await?.ok_or(Error::InviteUnknown)
+                })
+            })
             .await?;
-        self.mail_invite(&Invite { expires_at, ..invite }, address, &link(page, &secret)).await
+        self.send_invite(&renewed, address, &link(page, &secret)).await
     }
 
     /// Gives the invite whose link somebody has.

@@ -244,7 +244,9 @@ impl Services {
     pub async fn authorize(&self, caller: &Caller, name: &RepositoryName, action: Action) -> Result<Access> {
         let access = self.access(&caller.principal, name).await?;
         if !access.allowed.contains(action) {
-            let is_hidden = access.allowed.is_empty();
+            // Of what is not there yet, only whoever may make it learns that it is not.
+            let makes = matches!(action, Action::Push | Action::Create);
+            let is_hidden = access.allowed.is_empty() || (access.repository.is_none() && !makes);
             let by_token = caller.principal.account().is_some_and(|account| account.access_token.is_some());
             return Err(match (&caller.principal, action) {
                 (Principal::Anonymous, _) => Error::Unauthenticated(Unauthenticated::Missing),

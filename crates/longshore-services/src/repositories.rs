@@ -263,8 +263,7 @@ impl Services {
             self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data)
         };
         let mut events = Vec::new();
-        if let Some(visibility) = change.visibility.filter(|visibility| *visibility != repository.visibility)
-        {
+        if let Some(visibility) = change.visibility {
             let data = vec![("visibility", visibility.as_str().to_owned())];
             events.push(by(EventAction::RepositoryVisibilityChanged, data));
         }
@@ -294,7 +293,7 @@ impl Services {
     /// Lists the tags that a rule matches, the first hundred of the first ten thousand by name.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for administering; `Invalid` for the rule.
+    /// As [`Services::authorize_existing`] for setting immutability; `Invalid` for the rule.
     pub async fn match_tags(&self, caller: &Caller, name: &RepositoryName, rule: &str) -> Result<Vec<Tag>> {
         let repository = self.authorize_existing(caller, name, Action::SetImmutability).await?;
         let rule = parse_rule(rule)?;
@@ -324,7 +323,7 @@ impl Services {
     /// Changes who may see a repository.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for administering.
+    /// As [`Services::authorize_existing`] for that.
     pub async fn set_visibility(
         &self,
         caller: &Caller,
@@ -338,7 +337,7 @@ impl Services {
     /// Deletes a repository with all that is in it: invisible at once, collected when the undo window has ended.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for administering.
+    /// As [`Services::authorize_existing`] for that.
     pub async fn delete_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<()> {
         let repository = self.authorize_existing(caller, name, Action::Remove).await?;
         let event = self.event(

@@ -3,7 +3,7 @@
 //! Docker token authentication specification: `token`, `oauth`, `scope`, `jwt`.
 
 use jiff::Timestamp;
-use longshore_domain::credential::{AccountPrincipal, Principal, Secret, SecretHash};
+use longshore_domain::credential::{AccountPrincipal, Principal, Scope, Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::permission::Action;
@@ -165,6 +165,7 @@ impl Services {
             access: Vec::new(),
             uid: account.map(|account| account.account_id.0),
             tid: access_token.map(|id| id.0),
+            scp: access_token.map(|_| Scope::PublicRead.to_string()),
             cep: account.map(|account| account.credential_epoch).unwrap_or_default(),
         }
     }

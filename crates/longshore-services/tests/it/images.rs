@@ -160,7 +160,8 @@ async fn tags_show_who_pushed_them_and_the_images_of_an_index() {
     let other = push(&registry, &alice, "", 1).await;
     let both = index(&[&arm, &image(b"{\"n\":1}", &[])]);
     registry.push_manifest(&alice, APP, "multi", &both).await.unwrap();
-    let (_, tag, _) = services.get_tag_details(&alice, &name(APP), &"multi".parse().unwrap()).await.unwrap();
+    let (_, tag, _) =
+        services.get_tag_details(&alice, &name(APP), &"multi".parse().unwrap(), true).await.unwrap();
     assert_eq!(tag.updated_by.unwrap().1, "alice");
     assert!(tag.manifest.is_index && tag.manifest.digest == digest_of(&both));
     assert_eq!(tag.images.iter().map(|image| image.digest).collect::<Vec<_>>(), [digest_of(&arm), other]);
@@ -180,7 +181,7 @@ async fn tags_show_who_pushed_them_and_the_images_of_an_index() {
     let one = PageSize::clamped(1).unwrap();
     let second = services.list_tag_details(&alice, &name(APP), TagOrder::Name, 1, one).await;
     assert_eq!(second.unwrap().1[0].tag.as_str(), "multi");
-    let missing = services.get_tag_details(&alice, &name(APP), &"none".parse().unwrap()).await;
+    let missing = services.get_tag_details(&alice, &name(APP), &"none".parse().unwrap(), true).await;
     assert!(matches!(missing, Err(Error::ManifestUnknown { .. })));
 }
 

@@ -26,6 +26,8 @@ CREATE TABLE invites (
     secret_hash BYTEA NOT NULL UNIQUE,
     -- Whether the link went to the address and nowhere else.
     is_mailed BIGINT NOT NULL,
+    -- When the last message went; NULL when none did, or it could not be sent.
+    sent_at BIGINT,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     UNIQUE (organization_id, invitee_key)

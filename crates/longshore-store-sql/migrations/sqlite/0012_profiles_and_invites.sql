@@ -26,6 +26,8 @@ CREATE TABLE invites (
     secret_hash BLOB NOT NULL UNIQUE,
     -- Whether the link went to the address and nowhere else.
     is_mailed INTEGER NOT NULL,
+    -- When the last message went; NULL when none did, or it could not be sent.
+    sent_at INTEGER,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     UNIQUE (organization_id, invitee_key)

@@ -35,6 +35,7 @@ fn invite(row: &Row<'_>) -> Result<Invite> {
         role: row.parsed(6)?,
         team,
         is_mailed: row.truth(9)?,
+        sent_at: row.optional_time(14)?,
         created_at: row.time(10)?,
         expires_at: row.time(11)?,
     })
@@ -45,13 +46,13 @@ impl InviteRecords for SqlTx<'_> {
     async fn put_invite(&mut self, invite: &NewInvite) -> Result<()> {
         self.execute(
             "INSERT INTO invites (uuid, organization_id, inviter_name, invitee, invitee_key, user_id, role, team_id,
-                 secret_hash, is_mailed, created_at, expires_at, inviter_id, inviter_token_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 secret_hash, is_mailed, created_at, expires_at, inviter_id, inviter_token_id, sent_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT (organization_id, invitee_key) DO UPDATE SET uuid = excluded.uuid,
                  inviter_name = excluded.inviter_name, invitee = excluded.invitee, user_id = excluded.user_id,
                  role = excluded.role, team_id = excluded.team_id, secret_hash = excluded.secret_hash,
                  is_mailed = excluded.is_mailed, created_at = excluded.created_at, expires_at = excluded.expires_at,
-                 inviter_id = excluded.inviter_id, inviter_token_id = excluded.inviter_token_id",
+                 inviter_id = excluded.inviter_id, inviter_token_id = excluded.inviter_token_id, sent_at = excluded.sent_at",
             values![
                 invite.id,
                 invite.organization.0,
@@ -66,7 +67,8 @@ impl InviteRecords for SqlTx<'_> {
                 invite.created_at,
                 invite.expires_at,
                 invite.inviter.account_id.map(|id| id.0),
-                invite.inviter.access_token_id.map(|id| id.0)
+                invite.inviter.access_token_id.map(|id| id.0),
+                invite.is_mailed.then_some(invite.created_at)
             ],
         )
         .await
@@ -78,17 +80,19 @@ impl InviteRecords for SqlTx<'_> {
         id: Uuid,
         inviter: &Inviter,
         secret_hash: &SecretHash,
+        at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<()> {
         self.execute(
             "UPDATE invites SET secret_hash = $1, is_mailed = 1, expires_at = $2, inviter_name = $3, inviter_id = $4,
-                 inviter_token_id = $5 WHERE uuid = $6",
+                 inviter_token_id = $5, sent_at = $6 WHERE uuid = $7",
             values![
                 secret_hash.0.as_slice(),
                 expires_at,
                 inviter.name.as_str(),
                 inviter.account_id.map(|id| id.0),
                 inviter.access_token_id.map(|id| id.0),
+                at,
                 id
             ],
         )
@@ -96,10 +100,14 @@ impl InviteRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
+    async fn forget_invite_message(&mut self, id: Uuid) -> Result<()> {
+        self.execute("UPDATE invites SET sent_at = NULL WHERE uuid = $1", values![id]).await.map(|_| ())
+    }
+
     async fn find_invite_of(&mut self, organization: AccountId, key: &str) -> Result<Option<Invite>> {
         self.first(
             "SELECT i.uuid, i.organization_id, o.name, i.inviter_name, i.invitee, i.user_id, i.role, t.id, t.name,
-                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id
+                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id, i.sent_at
              FROM invites i JOIN accounts o ON o.id = i.organization_id LEFT JOIN teams t ON t.id = i.team_id
              WHERE i.organization_id = $1 AND i.invitee_key = $2",
             values![organization.0, key],
@@ -111,7 +119,7 @@ impl InviteRecords for SqlTx<'_> {
     async fn find_invite(&mut self, id: Uuid) -> Result<Option<Invite>> {
         self.first(
             "SELECT i.uuid, i.organization_id, o.name, i.inviter_name, i.invitee, i.user_id, i.role, t.id, t.name,
-                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id
+                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id, i.sent_at
              FROM invites i JOIN accounts o ON o.id = i.organization_id LEFT JOIN teams t ON t.id = i.team_id
              WHERE i.uuid = $1",
             values![id],
@@ -123,7 +131,7 @@ impl InviteRecords for SqlTx<'_> {
     async fn find_invite_by_secret(&mut self, hash: &SecretHash) -> Result<Option<Invite>> {
         self.first(
             "SELECT i.uuid, i.organization_id, o.name, i.inviter_name, i.invitee, i.user_id, i.role, t.id, t.name,
-                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id
+                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id, i.sent_at
              FROM invites i JOIN accounts o ON o.id = i.organization_id LEFT JOIN teams t ON t.id = i.team_id
              WHERE i.secret_hash = $1",
             values![hash.0.as_slice()],
@@ -142,7 +150,7 @@ impl InviteRecords for SqlTx<'_> {
     ) -> Result<Vec<Invite>> {
         self.all(
             "SELECT i.uuid, i.organization_id, o.name, i.inviter_name, i.invitee, i.user_id, i.role, t.id, t.name,
-                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id
+                 i.is_mailed, i.created_at, i.expires_at, i.inviter_id, i.inviter_token_id, i.sent_at
              FROM invites i JOIN accounts o ON o.id = i.organization_id LEFT JOIN teams t ON t.id = i.team_id
              WHERE i.organization_id = $1 AND i.invitee_key >= $2 AND i.invitee_key < $3 AND i.expires_at > $4
              ORDER BY i.invitee_key LIMIT $5 OFFSET $6",

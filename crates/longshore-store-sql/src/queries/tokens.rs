@@ -9,7 +9,7 @@ use longshore_domain::ports::metadata::{
     AccessTokenChange, AccessTokenCounts, AccountRecords, NewAccessToken, RefreshToken, SigningKeyRecord,
     TokenRecords,
 };
-use longshore_domain::token_resource::{TokenResource, TokenResources};
+use longshore_domain::token_resource::TokenResources;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
@@ -33,8 +33,7 @@ fn stored(resources: &TokenResources) -> Result<String> {
 
 fn restored(text: &str) -> Result<TokenResources> {
     let stored: StoredResources = serde_json::from_str(text).map_err(Error::internal)?;
-    let resources = stored.iter().map(|(kind, path, scopes)| TokenResource::parse(kind, path, scopes));
-    TokenResources::new(resources.collect::<Result<_>>().map_err(Error::internal)?).map_err(Error::internal)
+    TokenResources::from_stored(&stored).map_err(Error::internal)
 }
 
 fn access_token(row: &Row<'_>) -> Result<AccessToken> {

@@ -49,8 +49,11 @@ pub trait InviteRecords {
         id: Uuid,
         inviter: &Inviter,
         secret_hash: &SecretHash,
+        at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<()>;
+    /// Says that the message about an invite could not be sent.
+    async fn forget_invite_message(&mut self, id: Uuid) -> Result<()>;
     /// Finds the invite of somebody to an organization, by [`Invitee::key`].
     async fn find_invite_of(&mut self, organization: AccountId, key: &str) -> Result<Option<Invite>>;
     /// Finds an invite by its id.

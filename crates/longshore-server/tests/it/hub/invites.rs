@@ -220,10 +220,45 @@ fn messages_about_an_invite_keep_their_distance() {
     let alice = sign_in(&server, "alice");
     let first = invite(&server, &alice, &["jane@example.org"])[0].clone();
     let again = invite(&server, &alice, &["Jane@example.org"])[0].clone();
-    assert_eq!((&again["status"], &again["invite"]["id"]), (&json!("invited"), &first["invite"]["id"]));
+    assert_eq!((&again["status"], &again["invite"]["id"]), (&json!("too_soon"), &first["invite"]["id"]));
     let resend = format!("/v2/invites/{}/resend", first["invite"]["id"].as_str().unwrap());
     let refused = send(&server, "PATCH", &resend, &alice, &Value::Null).expect(429);
     assert!((1..=60).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
+    assert_eq!(mail.taken().len(), 1);
+    // What could not be sent can be sent again at once.
+    mail.refuse(true);
+    let came = invite(&server, &alice, &["tim@example.org"])[0].clone();
+    assert_eq!(came["status"], "not_sent");
+    mail.refuse(false);
+    let resend = format!("/v2/invites/{}/resend", came["invite"]["id"].as_str().unwrap());
+    send(&server, "PATCH", &resend, &alice, &Value::Null).expect(204);
+    assert_eq!(mail.taken().len(), 2);
+}
+
+#[test]
+fn a_token_sends_no_invite_again_that_it_may_not_make() {
+    let mail = MailServer::new();
+    let url = format!("mail.smtp_url=smtp://{}", mail.host());
+    let server = Server::with(&[
+        "--set",
+        "mail.from=r@example.org",
+        "--set",
+        "public_url=https://registry.example.org",
+        "--set",
+        &url,
+        "--set",
+        "mail.interval_seconds=0",
+    ]);
+    let alice = sign_in(&server, "alice");
+    let owners = json!({ "org": "acme", "invitees": ["jane@example.org"], "role": "owner" });
+    let came = send(&server, "POST", BULK, &alice, &owners).expect(202).json();
+    let scopes = json!([{ "type": "TYPE_ORG", "path": "acme", "scopes": ["scope-invite-edit"] }]);
+    let token = org_access_tokens::token(&server, &alice, &scopes);
+    let session = org_access_tokens::exchange(&server, token["token"].as_str().unwrap());
+    let one = format!("/v2/invites/{}", came["invitees"][0]["invite"]["id"].as_str().unwrap());
+    send(&server, "PATCH", &format!("{one}/resend"), &session, &Value::Null).expect(403);
+    send(&server, "DELETE", &one, &session, &Value::Null).expect(204);
+    send(&server, "PATCH", &format!("{one}/resend"), &alice, &Value::Null).expect(404);
     assert_eq!(mail.taken().len(), 1);
 }
 

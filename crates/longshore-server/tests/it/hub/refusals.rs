@@ -180,6 +180,13 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
                 route.operation
             );
         }
+        // What groups may do outlives every token, and is for who administers the repository.
+        if route.operation.ends_with("_repository_group") || route.operation == "list_repository_groups" {
+            for token in [&powerless, &by_token, &by_acme, &carol] {
+                let status = ask(token);
+                assert!([403, 404].contains(&status), "{} answers {status}", route.operation);
+            }
+        }
         if route.needs == Needs::Password {
             for token in [&powerless, &by_token, &by_acme] {
                 assert_eq!(ask(token), 403, "{} by an access token", route.operation);
