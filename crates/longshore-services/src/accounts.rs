@@ -67,14 +67,7 @@ impl Services {
         password: &str,
         is_administrator: bool,
     ) -> Result<Account> {
-        let account = NewAccount {
-            uuid: self.new_uuid(),
-            kind: AccountKind::User,
-            name: name.clone(),
-            password_hash: Some(self.passwords.hash(password, &*self.entropy).await?),
-            is_administrator,
-            created_at: self.clock.now(),
-        };
+        let account = NewAccount { is_administrator, ..self.new_user(name, password).await? };
         let event = self.event(principal, None, EventAction::UserCreated, name.as_str(), []);
         self.metadata
             .write((account, event), |tx, (account, event)| {
@@ -85,6 +78,18 @@ impl Services {
                 })
             })
             .await
+    }
+
+    /// Makes a user to be created, with its password hashed.
+    pub(crate) async fn new_user(&self, name: &Namespace, password: &str) -> Result<NewAccount> {
+        Ok(NewAccount {
+            uuid: self.new_uuid(),
+            kind: AccountKind::User,
+            name: name.clone(),
+            password_hash: Some(self.passwords.hash(password, &*self.entropy).await?),
+            is_administrator: false,
+            created_at: self.clock.now(),
+        })
     }
 
     /// Lists users or organizations by name.

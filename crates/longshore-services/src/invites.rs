@@ -16,7 +16,7 @@ use longshore_domain::name::Namespace;
 use longshore_domain::organization::{OrganizationAction, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::mailer::Mail;
-use longshore_domain::ports::metadata::{NewAccount, NewInvite, Tx};
+use longshore_domain::ports::metadata::{NewInvite, Tx};
 use longshore_domain::token_resource::TokenResources;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
@@ -443,8 +443,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::cancel_invite`]; `Conflict` where there is no mail server, or no address to send it to; `Throttled`
-    /// when a message went a moment ago;
-    /// `MailUnavailable` when the mail server does not take it.
+    /// when a message went a moment ago; `MailUnavailable` when the mail server does not take it.
     pub async fn resend_invite(&self, principal: &Principal, id: Uuid, page: &str) -> Result<()> {
         let invite = self.authorize_invite(principal, id).await?;
         let user = match invite.user_id {
@@ -555,14 +554,7 @@ impl Services {
         {
             return Err(Error::Exists(format!("the account {name}")));
         }
-        let account = NewAccount {
-            uuid: self.new_uuid(),
-            kind: AccountKind::User,
-            name: name.clone(),
-            password_hash: Some(self.passwords.hash(password, &*self.entropy).await?),
-            is_administrator: false,
-            created_at: self.clock.now(),
-        };
+        let account = self.new_user(name, password).await?;
         let mut event = self.event_of_acceptance(name, &Principal::Anonymous, &invite);
         event.actor_name = name.to_string();
         let organization = invite.organization.clone();

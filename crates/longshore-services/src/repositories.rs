@@ -323,7 +323,7 @@ impl Services {
     /// Changes who may see a repository.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for that.
+    /// As [`Services::change_repository`].
     pub async fn set_visibility(
         &self,
         caller: &Caller,
@@ -337,7 +337,7 @@ impl Services {
     /// Deletes a repository with all that is in it: invisible at once, collected when the undo window has ended.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for that.
+    /// As [`Services::authorize_existing`] for removing.
     pub async fn delete_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<()> {
         let repository = self.authorize_existing(caller, name, Action::Remove).await?;
         let event = self.event(

@@ -75,6 +75,18 @@ fn seen(view: NamespaceView) -> (bool, i64) {
     }
 }
 
+impl SqlTx<'_> {
+    async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()> {
+        let rules = serde_json::to_string(tags.rules()).map_err(Error::internal)?;
+        self.execute(
+            "UPDATE repositories SET has_immutable_tags = $1, immutable_tag_rules = $2 WHERE id = $3",
+            values![tags.is_enabled(), rules, id.0],
+        )
+        .await
+        .map(|_| ())
+    }
+}
+
 #[async_trait]
 impl RepositoryRecords for SqlTx<'_> {
     async fn find_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>> {
@@ -372,16 +384,6 @@ impl RepositoryRecords for SqlTx<'_> {
             )
             .await?;
         Ok(found.unwrap_or_default())
-    }
-
-    async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()> {
-        let rules = serde_json::to_string(tags.rules()).map_err(Error::internal)?;
-        self.execute(
-            "UPDATE repositories SET has_immutable_tags = $1, immutable_tag_rules = $2 WHERE id = $3",
-            values![tags.is_enabled(), rules, id.0],
-        )
-        .await
-        .map(|_| ())
     }
 
     async fn delete_repository(&mut self, id: RepositoryId, at: Timestamp) -> Result<()> {

@@ -78,12 +78,10 @@ pub trait RepositoryRecords {
     async fn count_search(&mut self, viewer: Viewer, beginning: &str) -> Result<u64>;
     /// Finds a repository that is not deleted, with its details.
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>>;
-    /// Changes a repository's descriptions and who may see it.
+    /// Changes a repository: its descriptions, who may see it, and which tags never move.
     async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()>;
     /// Tells which tags of a repository never move, and keeps others from changing that.
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags>;
-    /// Decides which tags of a repository never move.
-    async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()>;
     /// Deletes a repository: invisible at once, collected later.
     async fn delete_repository(&mut self, id: RepositoryId, at: Timestamp) -> Result<()>;
     /// Tells whether an account's namespace has repositories that are not deleted.

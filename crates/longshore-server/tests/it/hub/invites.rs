@@ -3,7 +3,7 @@ use std::time::Duration;
 use longshore_testkit::mail::MailServer;
 use serde_json::{Value, json};
 
-use super::{authentication, org_access_tokens, send, session, sign_in};
+use super::{authentication, mailing, org_access_tokens, send, session, sign_in};
 use crate::browser::Browser;
 use crate::server::{Answer, Client, PASSWORD, Server};
 
@@ -214,9 +214,7 @@ fn a_team_that_is_gone_is_no_part_of_an_invite() {
 #[test]
 fn messages_about_an_invite_keep_their_distance() {
     let mail = MailServer::new();
-    let url = format!("mail.smtp_url=smtp://{}", mail.host());
-    let from = ["--set", "mail.from=r@example.org", "--set", "public_url=https://registry.example.org"];
-    let server = Server::with(&[&["--set", &url], from.as_slice()].concat());
+    let server = mailing(&mail, &[]);
     let alice = sign_in(&server, "alice");
     let first = invite(&server, &alice, &["jane@example.org"])[0].clone();
     let again = invite(&server, &alice, &["Jane@example.org"])[0].clone();
@@ -238,17 +236,7 @@ fn messages_about_an_invite_keep_their_distance() {
 #[test]
 fn a_token_sends_no_invite_again_that_it_may_not_make() {
     let mail = MailServer::new();
-    let url = format!("mail.smtp_url=smtp://{}", mail.host());
-    let server = Server::with(&[
-        "--set",
-        "mail.from=r@example.org",
-        "--set",
-        "public_url=https://registry.example.org",
-        "--set",
-        &url,
-        "--set",
-        "mail.interval_seconds=0",
-    ]);
+    let server = mailing(&mail, &["--set", "mail.interval_seconds=0"]);
     let alice = sign_in(&server, "alice");
     let owners = json!({ "org": "acme", "invitees": ["jane@example.org"], "role": "owner" });
     let came = send(&server, "POST", BULK, &alice, &owners).expect(202).json();
@@ -319,17 +307,7 @@ fn lists_of_members_show_who_is_invited_to_owners() {
 #[test]
 fn invites_go_by_mail_and_prove_the_address() {
     let mail = MailServer::new();
-    let url = format!("mail.smtp_url=smtp://{}", mail.host());
-    let server = Server::with(&[
-        "--set",
-        "public_url=https://registry.example.org",
-        "--set",
-        &url,
-        "--set",
-        "mail.from=Registry <registry@example.org>",
-        "--set",
-        "mail.interval_seconds=0",
-    ]);
+    let server = mailing(&mail, &["--set", "mail.interval_seconds=0"]);
     let alice = sign_in(&server, "alice");
     server.admin(&["user", "set-profile", "bob", "--email", "bob@example.org"]);
     let link = |to: &str| {

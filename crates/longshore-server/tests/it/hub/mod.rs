@@ -15,9 +15,10 @@ mod repositories;
 mod schemathesis;
 mod tags;
 
+use longshore_testkit::mail::MailServer;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Client, PASSWORD};
+use crate::server::{Answer, Client, PASSWORD, Server};
 
 /// Sends a JSON request.
 pub fn send(client: &Client, method: &str, path: &str, who: &str, body: &Value) -> Answer {
@@ -37,6 +38,14 @@ pub fn session(client: &Client, user: &str, secret: &str) -> String {
 #[track_caller]
 pub fn sign_in(client: &Client, user: &str) -> String {
     session(client, user, PASSWORD)
+}
+
+/// Starts a server that sends mail, with further arguments.
+pub fn mailing(mail: &MailServer, arguments: &[&str]) -> Server {
+    let url = format!("mail.smtp_url=smtp://{}", mail.host());
+    let sender = "mail.from=Registry <registry@example.org>";
+    let own = ["--set", "public_url=https://registry.example.org", "--set", &url, "--set", sender];
+    Server::with(&[own.as_slice(), arguments].concat())
 }
 
 /// Creates an access token and gives its document.

@@ -9,7 +9,7 @@ use longshore_testkit::images::{digest_of, image};
 use longshore_testkit::mail::MailServer;
 use serde_json::{Value, json};
 
-use super::{authentication, send, session, sign_in};
+use super::{authentication, mailing, send, session, sign_in};
 use crate::server::{Answer, PASSWORD, Server, user};
 
 /// Operations that take nothing, so that nothing can be wrong.
@@ -94,21 +94,17 @@ impl Walk {
 #[test]
 fn every_operation_does_what_it_says_and_refuses_bad_input() {
     let mail = MailServer::new();
-    let url = format!("mail.smtp_url=smtp://{}", mail.host());
-    let server = Server::with(&[
-        "--set",
-        "public_url=https://registry.example.org",
-        "--set",
-        &url,
-        "--set",
-        "mail.from=r@example.org",
-        "--set",
-        "mail.interval_seconds=0",
-        "--set",
-        "limits.requests_per_account=0",
-        "--set",
-        "limits.requests_per_address=0",
-    ]);
+    let server = mailing(
+        &mail,
+        &[
+            "--set",
+            "mail.interval_seconds=0",
+            "--set",
+            "limits.requests_per_account=0",
+            "--set",
+            "limits.requests_per_address=0",
+        ],
+    );
     for name in ["carol", "dave"] {
         server.admin_with_input(&["user", "create", name, "--password-stdin"], PASSWORD);
     }
