@@ -37,6 +37,9 @@ fn status(error: &Error) -> StatusCode {
         | Error::InviteUnknown
         | Error::PageUnknown(_)
         | Error::TeamUnknown(_)
+        | Error::RegistryUnknown(_)
+        | Error::NoRegistry
+        | Error::CollectionRunUnknown
         // What cannot be a name is not there.
         | Error::NameInvalid { .. }
         | Error::TagInvalid(_)
@@ -52,9 +55,13 @@ fn status(error: &Error) -> StatusCode {
         Error::BlobTooLarge { .. } | Error::ManifestTooLarge { .. } | Error::BodyTooLarge { .. } => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
-        Error::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Error::PreconditionFailed | Error::NotEligible(_) | Error::SeveralRegistries => {
+            StatusCode::PRECONDITION_FAILED
+        }
         Error::Unauthenticated(_) | Error::MountSourceNotCovered(_) => StatusCode::UNAUTHORIZED,
-        Error::Denied(_) | Error::TagImmutable(_) => StatusCode::FORBIDDEN,
+        Error::Denied(_) | Error::TagImmutable(_) | Error::OverLimit(_) | Error::ReadOnly(_) => {
+            StatusCode::FORBIDDEN
+        }
         Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::InUse { .. } | Error::Exists(_) | Error::Conflict(_) => StatusCode::CONFLICT,
         Error::Unsupported(_) => StatusCode::METHOD_NOT_ALLOWED,

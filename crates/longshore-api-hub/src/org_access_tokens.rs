@@ -126,6 +126,8 @@ fn document(token: &AccessToken) -> TokenDocument {
 fn details(token: &AccessToken, organization: &Namespace) -> TokenDetails {
     let resources = match &token.cap {
         TokenCap::Resources(resources) => resources.clone(),
+        // A credential for a registry, shown as what comes nearest to it.
+        TokenCap::Registry { name, scope } => TokenResources::like(*scope, name),
         // The operator made it with a scope.
         TokenCap::Scope(scope) => TokenResources::like(*scope, organization),
     };

@@ -13,17 +13,18 @@ use crate::{Context, auth, bare, wire};
 /// end-2: pulls a blob, whole or one range of it (RFC 9110, section 14), or is sent to where it lies.
 pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let caller = auth::caller(context).await?;
-    let blob = context.services.get_blob(&caller, &name.repository, digest).await?;
+    let readable = context.services.get_blob(&caller, &name.repository, digest).await?;
+    let blob = &readable.blob;
     let headers = &context.parts.headers;
     if wire::is_known_to_client(headers, digest) {
-        return Ok(describe(bare(StatusCode::NOT_MODIFIED), &blob));
+        return Ok(describe(bare(StatusCode::NOT_MODIFIED), blob));
     }
     let size = blob.size_bytes;
     let (status, range) = match wanted_range(headers, digest, size) {
         Wanted::Whole => (StatusCode::OK, ByteRange { start: 0, end: size }),
         Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         Wanted::Nothing => {
-            let mut response = describe(bare(StatusCode::RANGE_NOT_SATISFIABLE), &blob);
+            let mut response = describe(bare(StatusCode::RANGE_NOT_SATISFIABLE), blob);
             response.headers_mut().insert(header::CONTENT_RANGE, wire::value(&format!("bytes */{size}")));
             return Ok(response);
         }
@@ -31,17 +32,17 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
     // The store has entity tags of its own, which this condition does not mean.
     let is_conditional = headers.contains_key(header::IF_RANGE);
     if let Some(redirects) = context.redirects.as_ref().filter(|_| !is_conditional)
-        && let Some(url) = redirects.url(&context.services, &context.client, &blob).await?
+        && let Some(url) = redirects.url(&context.services, &context.client, &readable).await?
     {
         // The client repeats its `Range` there.
-        let mut response = describe(bare(StatusCode::TEMPORARY_REDIRECT), &blob);
+        let mut response = describe(bare(StatusCode::TEMPORARY_REDIRECT), blob);
         response.headers_mut().insert(header::LOCATION, wire::value(&url));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok(response);
     }
     let length = range.end - range.start;
-    let bytes = context.services.read_blob(&blob, range).await?;
-    let mut response = describe(Response::new(body::stream(bytes, length)), &blob);
+    let bytes = context.services.read_blob(&readable, range).await?;
+    let mut response = describe(Response::new(body::stream(bytes, length)), blob);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));

@@ -36,13 +36,21 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::ManifestReferencesUnknown(_) => (StatusCode::BAD_REQUEST, "MANIFEST_BLOB_UNKNOWN"),
         // Deletion is not disabled in general, but it is here and now (end-9 and end-10 allow 405).
         Error::InUse { .. } | Error::Unsupported(_) => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
-        Error::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "DENIED"),
+        Error::PreconditionFailed | Error::NotEligible(_) | Error::SeveralRegistries => {
+            (StatusCode::PRECONDITION_FAILED, "DENIED")
+        }
         Error::Unauthenticated(_) | Error::MountSourceNotCovered(_) => {
             (StatusCode::UNAUTHORIZED, "UNAUTHORIZED")
         }
-        Error::Denied(_) | Error::TagImmutable(_) => (StatusCode::FORBIDDEN, "DENIED"),
+        Error::Denied(_) | Error::TagImmutable(_) | Error::OverLimit(_) | Error::ReadOnly(_) => {
+            (StatusCode::FORBIDDEN, "DENIED")
+        }
         Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
-        Error::PageUnknown(_) | Error::TeamUnknown(_) => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
+        Error::PageUnknown(_)
+        | Error::TeamUnknown(_)
+        | Error::RegistryUnknown(_)
+        | Error::NoRegistry
+        | Error::CollectionRunUnknown => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
         Error::TokenUnknown(_) | Error::InviteUnknown => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),
         Error::Exists(_) => (StatusCode::CONFLICT, "DENIED"),
         Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),

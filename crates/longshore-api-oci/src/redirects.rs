@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use longshore_api_common::client::Client;
 use longshore_api_common::origin::Origin;
 use longshore_domain::Result;
-use longshore_domain::ports::metadata::Blob;
 use longshore_services::Services;
+use longshore_services::blobs::ReadableBlob;
 
 /// Who is redirected.
 #[derive(Clone, Debug)]
@@ -22,19 +22,23 @@ pub struct Redirects {
 }
 
 impl Redirects {
-    /// Gives the URL for a client that can follow it.
+    /// Gives the URL for a client that can follow it, which then counts as having pulled the blob.
     pub(crate) async fn url(
         &self,
         services: &Services,
         client: &Client,
-        blob: &Blob,
+        blob: &ReadableBlob,
     ) -> Result<Option<String>> {
         let address = client.address.to_canonical();
         if self.except.iter().any(|network| network.contains(&address)) {
             return Ok(None);
         }
         let url = services.blob_url(blob, self.valid).await?;
-        Ok(url.filter(|url| can_follow(&client.origin, url)))
+        let url = url.filter(|url| can_follow(&client.origin, url));
+        if url.is_some() {
+            services.count_redirect(blob);
+        }
+        Ok(url)
     }
 }
 

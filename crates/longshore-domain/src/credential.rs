@@ -153,13 +153,20 @@ pub enum TokenCap {
     Scope(Scope),
     /// What it lists; of organizations only.
     Resources(TokenResources),
+    /// The scope in one registry, and elsewhere what everybody may do: a credential for `docker login`.
+    Registry {
+        /// Its name.
+        name: Namespace,
+        /// What for.
+        scope: Scope,
+    },
 }
 
 impl TokenCap {
     /// Gives the scope, if it is one.
     pub fn scope(&self) -> Option<Scope> {
         match self {
-            Self::Scope(scope) => Some(*scope),
+            Self::Scope(scope) | Self::Registry { scope, .. } => Some(*scope),
             Self::Resources(_) => None,
         }
     }
@@ -169,6 +176,8 @@ impl TokenCap {
         match self {
             Self::Scope(scope) => Cap::Scope(*scope),
             Self::Resources(resources) => Cap::Actions(resources.actions(name, visibility)),
+            Self::Registry { name: registry, scope } if name.namespace() == *registry => Cap::Scope(*scope),
+            Self::Registry { .. } => Cap::Scope(Scope::PublicRead),
         }
     }
 
@@ -177,6 +186,7 @@ impl TokenCap {
         match self {
             Self::Scope(scope) => *scope > Scope::PublicRead,
             Self::Resources(resources) => resources.lists_repositories(),
+            Self::Registry { .. } => false,
         }
     }
 }
@@ -185,6 +195,7 @@ impl fmt::Display for TokenCap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scope(scope) => scope.fmt(f),
+            Self::Registry { name, scope } => write!(f, "{name}: {scope}"),
             Self::Resources(resources) => {
                 for (number, resource) in resources.as_slice().iter().enumerate() {
                     let separator = if number == 0 { "" } else { "; " };
@@ -213,7 +224,9 @@ pub struct AccessToken {
     pub created_by: String,
     /// What it may do at most.
     pub cap: TokenCap,
-    /// False while its owner has it switched off.
+    /// The access token that it was made with, with which it ends.
+    pub made_with: Option<AccessTokenId>,
+    /// False while its owner has it switched off, or the one that it was made with.
     pub is_active: bool,
     /// When it stops working; `None` for never.
     pub expires_at: Option<Timestamp>,

@@ -5,7 +5,8 @@
 use std::error::Error as StdError;
 
 use crate::digest::Digest;
-use crate::name::{Reference, RepositoryName, Tag};
+use crate::name::{Namespace, Reference, RepositoryName, Tag};
+use crate::tier::Excess;
 
 /// Result of an operation on the registry.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -152,6 +153,31 @@ pub enum Error {
         "this invite does not exist: it was accepted or called back, or it has expired; ask for a new one"
     )]
     InviteUnknown,
+    /// There is no such registry, or the caller may not know that there is.
+    #[error("there is no registry {0:?}, or you may not see it")]
+    RegistryUnknown(String),
+    /// The account has no registry.
+    #[error("this account has no registry yet; create one first")]
+    NoRegistry,
+    /// The account has several registries, and the request does not say which one is meant.
+    #[error(
+        "this account has several registries, so the request must name one; use /v2/registries/{{registry_name}} instead"
+    )]
+    SeveralRegistries,
+    /// The account has more than a subscription tier includes.
+    #[error("registry is not eligible for tier because: [{}]", reasons(.0))]
+    NotEligible(Vec<Excess>),
+    /// The subscription of the registry includes no more.
+    #[error("{0}")]
+    OverLimit(String),
+    /// Nothing is pushed to the registry while its garbage is collected.
+    #[error(
+        "the registry {0} is read-only while its garbage is collected; push again when that is done, or cancel it"
+    )]
+    ReadOnly(Namespace),
+    /// The registry has no such collection run, or it is over.
+    #[error("there is no such garbage collection in progress")]
+    CollectionRunUnknown,
     /// There is no such access token.
     #[error("there is no access token {0:?}")]
     TokenUnknown(String),
@@ -257,6 +283,10 @@ pub enum Unauthenticated {
     /// The bearer token is genuine but does not hold the needed action.
     #[error("the bearer token does not cover this action; ask for one that does")]
     InsufficientScope,
+}
+
+fn reasons(excesses: &[Excess]) -> String {
+    excesses.iter().map(|excess| excess.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn list(digests: &[Digest]) -> String {

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod clock;
+pub mod collection_run;
 pub mod credential;
 pub mod descriptor;
 pub mod digest;
@@ -22,8 +23,10 @@ pub mod page;
 pub mod permission;
 pub mod policy;
 pub mod ports;
+pub mod registry;
 pub mod repository;
 pub mod second_factor;
+pub mod tier;
 pub mod token_resource;
 pub mod upload;
 

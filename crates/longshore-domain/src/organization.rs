@@ -149,20 +149,27 @@ pub enum OrganizationAction {
     ManageTokens,
     /// Read its audit log.
     ReadAuditLog,
+    /// See it as a registry, and get credentials for pulling from it.
+    ViewRegistry,
+    /// Manage it as a registry, and get credentials for pushing to it.
+    ManageRegistry,
 }
 
 impl OrganizationAction {
     /// Gives the lowest role that may do it.
     pub fn needs(self) -> OrganizationRole {
         match self {
-            Self::View | Self::ViewMembers | Self::ViewTeams | Self::ViewSettings => OrganizationRole::Member,
+            Self::View | Self::ViewMembers | Self::ViewTeams | Self::ViewSettings | Self::ViewRegistry => {
+                OrganizationRole::Member
+            }
             Self::ManageMembers
             | Self::ViewInvites
             | Self::ManageInvites
             | Self::ManageTeams
             | Self::ManageSettings
             | Self::ManageTokens
-            | Self::ReadAuditLog => OrganizationRole::Owner,
+            | Self::ReadAuditLog
+            | Self::ManageRegistry => OrganizationRole::Owner,
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum UntaggedManifests {
 pub struct CollectionPolicy {
     /// How long content stays after it was uploaded, mounted or answered to a HEAD of someone who may push.
     pub lease: Duration,
+    /// How long it stays when an owner collects the garbage of a registry; at most as long as the lease.
+    pub grace: Duration,
     /// How long deleted content can be restored.
     pub undo: Duration,
     /// What happens to manifests without a tag.
@@ -34,4 +36,12 @@ pub struct CollectionPolicy {
     /// How long objects that no record names are kept after they were found; at least as long as an upload without
     /// progress.
     pub quarantine: Duration,
+}
+
+impl CollectionPolicy {
+    /// Gives how much of a lease must be left for it not to be renewed by a HEAD: so that what was answered to one stays
+    /// for half of the lease, and for half of the grace, whoever collects.
+    pub fn renewed_below(&self) -> Duration {
+        self.lease.saturating_sub(self.lease.min(self.grace) / 2)
+    }
 }

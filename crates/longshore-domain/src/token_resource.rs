@@ -59,6 +59,9 @@ const ORGANIZATION_SCOPES: &[(&str, &[OrganizationAction])] = &[
     ("scope-group-read", &[OrganizationAction::ViewTeams]),
     ("scope-group-edit", &[OrganizationAction::ViewTeams, OrganizationAction::ManageTeams]),
     ("scope-activity-read", &[OrganizationAction::ReadAuditLog]),
+    // Of our own: registries are no part of the Hub.
+    ("scope-registry-read", &[OrganizationAction::ViewRegistry]),
+    ("scope-registry-admin", &[OrganizationAction::ViewRegistry, OrganizationAction::ManageRegistry]),
     (REPOSITORY_CREATE, &[]),
     (REPOSITORY_LIST, &[]),
     ("scope-registry-usage-read", &[]),

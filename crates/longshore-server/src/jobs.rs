@@ -11,6 +11,8 @@ use tokio_util::task::TaskTracker;
 const RECORDING: Duration = Duration::from_secs(60);
 /// How often new signing keys of other nodes are taken over, and it is checked whether a rotation is due.
 const KEY_CHECK: Duration = Duration::from_secs(60);
+/// How often collections that owners asked for are looked for.
+const RUN_CHECK: Duration = Duration::from_secs(1);
 /// How often multipart uploads that nobody recorded are looked for.
 const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 
@@ -25,6 +27,7 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
     every(KEY_CHECK, services, stop, tasks, "rotate keys", |services| async move {
         services.rotate_signing_key_when_due().await
     });
+    advance_runs(services, stop, tasks);
     every(STRAY_UPLOADS, services, stop, tasks, "give up stray uploads", |services| async move {
         let aborted = services.abort_stray_uploads_alone().await?;
         if aborted > 0 {
@@ -45,6 +48,24 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
             Ok(())
         });
     }
+}
+
+/// Goes on with collections that owners asked for, at once when this node has got the request.
+fn advance_runs(services: &Arc<Services>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (services, stop) = (Arc::clone(services), stop.clone());
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = services.collection_run_requested() => {}
+                () = tokio::time::sleep(RUN_CHECK) => {}
+            }
+            if let Err(error) = services.advance_collection_runs().await {
+                let cause = error.cause();
+                tracing::error!(job = "advance collection runs", error = %error, cause, "a job failed; it is tried again next time");
+            }
+        }
+    });
 }
 
 fn every<F>(

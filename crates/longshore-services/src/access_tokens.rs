@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountKind, Feature};
 use longshore_domain::credential::{
-    ACCESS_TOKENS_LIMIT, AccessToken, Principal, Scope, Secret, TOKEN_LABEL_LIMIT_CHARACTERS, TokenCap,
-    TokenOrigin,
+    ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, Principal, Scope, Secret, TOKEN_LABEL_LIMIT_CHARACTERS,
+    TokenCap, TokenOrigin,
 };
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
@@ -125,27 +125,39 @@ impl Services {
         wanted: WantedToken<'_>,
     ) -> Result<(AccessToken, Secret)> {
         let account = self.authorize_tokens(principal, owner.into()).await?;
+        self.put_access_token(principal, &account, wanted, None).await
+    }
+
+    /// Creates an access token of an account for somebody who may, perhaps one that ends with the token that it is made with.
+    pub(crate) async fn put_access_token(
+        &self,
+        principal: &Principal,
+        account: &Account,
+        wanted: WantedToken<'_>,
+        made_with: Option<AccessTokenId>,
+    ) -> Result<(AccessToken, Secret)> {
         let WantedToken { label, description, cap, expires_at, origin } = wanted;
         let label = checked_label(label)?;
         check_description(description)?;
         if let TokenCap::Resources(resources) = &cap {
-            check_resources(&account, resources)?;
+            check_resources(account, resources)?;
         }
         let created_at = self.clock.now();
         if expires_at.is_some_and(|expires_at| expires_at <= created_at) {
             return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
         }
         let prefix = match cap {
-            TokenCap::Scope(_) => Secret::ACCESS_TOKEN_PREFIX,
+            TokenCap::Scope(_) | TokenCap::Registry { .. } => Secret::ACCESS_TOKEN_PREFIX,
             TokenCap::Resources(_) => Secret::ORGANIZATION_TOKEN_PREFIX,
         };
         let secret = Secret::generate(prefix, &*self.entropy);
         let data = match &cap {
             TokenCap::Scope(scope) => ("scope", scope.to_string()),
             TokenCap::Resources(_) => ("resources", cap.to_string()),
+            TokenCap::Registry { .. } => ("registry", cap.to_string()),
         };
         let action =
-            token_action(&account, EventAction::AccessTokenCreated, EventAction::OrganizationTokenCreated);
+            token_action(account, EventAction::AccessTokenCreated, EventAction::OrganizationTokenCreated);
         let token = NewAccessToken {
             uuid: self.new_uuid(),
             account_id: account.id,
@@ -153,6 +165,7 @@ impl Services {
             description: description.to_owned(),
             created_by: principal.display_name().to_owned(),
             cap,
+            made_with,
             secret_hash: secret.hash(),
             expires_at,
             created_at,
@@ -317,10 +330,20 @@ impl Services {
         uuid: Uuid,
     ) -> Result<()> {
         let (account, token) = self.find_token_of(principal, owner.into(), uuid).await?;
+        self.remove_access_token(principal, &account, token).await
+    }
+
+    /// Deletes an access token, and those that were made with it, for somebody who may.
+    pub(crate) async fn remove_access_token(
+        &self,
+        principal: &Principal,
+        account: &Account,
+        token: AccessToken,
+    ) -> Result<()> {
         let action =
-            token_action(&account, EventAction::AccessTokenDeleted, EventAction::OrganizationTokenDeleted);
+            token_action(account, EventAction::AccessTokenDeleted, EventAction::OrganizationTokenDeleted);
         let data = [("label", token.label)];
-        let event = self.event(principal, Some(token.account_id), action, &uuid.to_string(), data);
+        let event = self.event(principal, Some(token.account_id), action, &token.uuid.to_string(), data);
         self.metadata
             .write((token.id, event), |tx, (id, event)| {
                 Box::pin(async move {

@@ -38,7 +38,7 @@ impl Services {
         pull.last_at = now;
     }
 
-    /// Records the pulls that were counted. For the server's own schedule.
+    /// Records the pulls that were counted, and their bytes. For the server's own schedule.
     ///
     /// # Errors
     /// Those of the metadata store; the counts are then lost.
@@ -54,6 +54,6 @@ impl Services {
             let batch = pulls.split_off(pulls.len().saturating_sub(500));
             self.metadata.write(batch, |tx, batch| Box::pin(tx.record_pulls(batch))).await?;
         }
-        Ok(())
+        self.record_traffic().await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use longshore_domain::account::AccountId;
 use longshore_domain::digest::Digest;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::RepositoryName;
@@ -9,26 +10,44 @@ use longshore_domain::permission::Action;
 use longshore_domain::ports::blobs::{ByteRange, ByteStream};
 use longshore_domain::ports::metadata::{Blob, BlobId, Hold, Review, UsageKind};
 use longshore_domain::repository::{Repository, Visibility};
+use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
 
 use crate::authentication::Caller;
+use crate::limits::check_stored;
 use crate::repositories::ensure_repository;
 use crate::{Services, later};
+
+/// A blob that somebody may read.
+#[derive(Clone, Debug)]
+pub struct ReadableBlob {
+    /// The blob.
+    pub blob: Blob,
+    /// The namespace that it is pulled from.
+    namespace_id: AccountId,
+}
 
 impl Services {
     /// Finds a blob that a repository sees. OCI distribution 1.1, end-2.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for pulling; `BlobUnknown`.
-    pub async fn get_blob(&self, caller: &Caller, name: &RepositoryName, digest: &Digest) -> Result<Blob> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+    /// As [`Services::authorize_existing`] for pulling; `BlobUnknown`; `OverLimit` when the subscription includes no more.
+    pub async fn get_blob(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<ReadableBlob> {
+        let access = self.authorize(caller, name, Action::Pull).await?;
+        self.check_bandwidth(&access).await?;
+        let repository = access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let linked = self
             .metadata
             .look_up((repository.id, *digest), |tx, (id, digest)| Box::pin(tx.find_linked_blob(*id, digest)))
             .await?;
         let linked =
             linked.ok_or_else(|| Error::BlobUnknown { repository: name.clone(), digest: *digest })?;
-        Ok(linked.blob)
+        Ok(ReadableBlob { blob: linked.blob, namespace_id: repository.namespace_id })
     }
 
     /// Finds a blob for somebody who asks whether it must be pushed: it then stays at least for half a lease,
@@ -45,7 +64,7 @@ impl Services {
             .await?
             .ok_or_else(unknown)?;
         let lease = self.settings.collection.lease;
-        let is_short = linked.lease_until < later(self.clock.now(), lease / 2);
+        let is_short = linked.lease_until < later(self.clock.now(), self.settings.collection.renewed_below());
         if is_short && self.may_push(caller, name).await? {
             // Durable before the answer: the client will rely on it.
             let input = (repository.id, linked.blob.id, later(self.clock.now(), lease));
@@ -74,12 +93,13 @@ impl Services {
         Ok(access.allows(Action::Push) && caller.grants.cover(name, Action::Push))
     }
 
-    /// Reads a range of a blob.
+    /// Reads a range of a blob, and counts it as pulled.
     ///
     /// # Errors
     /// Those of the blob store.
-    pub async fn read_blob(&self, blob: &Blob, range: ByteRange) -> Result<ByteStream> {
-        self.blobs.read(blob.storage_key, range).await
+    pub async fn read_blob(&self, readable: &ReadableBlob, range: ByteRange) -> Result<ByteStream> {
+        self.count_traffic(readable.namespace_id, range.end - range.start);
+        self.blobs.read(readable.blob.storage_key, range).await
     }
 
     /// Gives a URL under which a client can fetch a blob from the store itself, for some time; `None` when the store
@@ -87,8 +107,17 @@ impl Services {
     ///
     /// # Errors
     /// Those of the blob store.
-    pub async fn blob_url(&self, blob: &Blob, valid: std::time::Duration) -> Result<Option<String>> {
-        self.blobs.sign_url(blob.storage_key, valid).await
+    pub async fn blob_url(
+        &self,
+        readable: &ReadableBlob,
+        valid: std::time::Duration,
+    ) -> Result<Option<String>> {
+        self.blobs.sign_url(readable.blob.storage_key, valid).await
+    }
+
+    /// Counts a blob as pulled whose URL a client was given.
+    pub fn count_redirect(&self, readable: &ReadableBlob) {
+        self.count_traffic(readable.namespace_id, readable.blob.size_bytes);
     }
 
     /// Mounts a blob from another repository, or, when `from` is not given, from any that the caller may read;
@@ -110,21 +139,22 @@ impl Services {
         let event =
             self.event(&caller.principal, Some(namespace_id), EventAction::BlobMounted, name.as_str(), data);
         let lease_until = later(event.at, self.settings.collection.lease);
-        let input = (namespace_id, name.clone(), *digest, source.id, event, lease_until);
+        let tiers = Arc::clone(&self.settings.tiers);
+        let input = (namespace_id, name.clone(), *digest, source.id, event, lease_until, tiers);
         self.metadata
-            .write(input, |tx, (namespace_id, name, digest, source, event, lease_until)| {
+            .write(input, |tx, (namespace_id, name, digest, source, event, lease_until, tiers)| {
                 Box::pin(async move {
                     // Looked up again: collection may have been faster.
                     let Some(linked) = tx.find_linked_blob(*source, digest).await? else { return Ok(None) };
                     let blob = linked.blob;
-                    let repository = ensure_repository(tx, *namespace_id, name, event).await?;
+                    let repository = ensure_repository(tx, *namespace_id, name, tiers, event).await?;
                     let link = NewLink {
                         repository: &repository,
                         blob: blob.id,
                         size_bytes: blob.size_bytes,
                         lease_until: *lease_until,
                     };
-                    if link_blob(tx, &link, event).await? {
+                    if link_blob(tx, &link, tiers, event).await? {
                         tx.record_event(event).await?;
                     }
                     Ok(Some(blob))
@@ -218,17 +248,21 @@ pub(crate) struct NewLink<'l> {
     pub lease_until: jiff::Timestamp,
 }
 
-/// Lets a repository see a blob, with lease, review and usage; true when it did not before.
+/// Lets a repository see a blob, with lease, review and usage, if the subscription includes that; true when it did not
+/// before.
 pub(crate) async fn link_blob(
     tx: &mut dyn longshore_domain::ports::metadata::Tx,
     link: &NewLink<'_>,
+    tiers: &Tiers,
     by: &longshore_domain::event::NewEvent,
 ) -> Result<bool> {
     let is_new = tx.put_blob_link(link.repository.id, link.blob, link.lease_until).await?;
     tx.enqueue_review(Review::Link(link.repository.id, link.blob), link.lease_until).await?;
-    if is_new {
+    let namespace = link.repository.namespace_id;
+    if is_new && tx.put_namespace_blob(namespace, link.blob).await? {
         let amount = i64::try_from(link.size_bytes).unwrap_or(i64::MAX);
-        tx.add_usage(link.repository.namespace_id, UsageKind::LinkedBytes, amount, by.at).await?;
+        tx.add_usage(namespace, UsageKind::StoredBytes, amount, by.at).await?;
+        check_stored(tx, namespace, tiers).await?;
     }
     Ok(is_new)
 }

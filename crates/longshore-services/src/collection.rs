@@ -11,14 +11,17 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::policy::{CollectionPolicy, UntaggedManifests};
 use longshore_domain::ports::blobs::Unneeded;
 use longshore_domain::ports::metadata::{
-    Backlog, BlobId, CollectionCounts, LinkReview, ManifestId, ManifestReview, Review, Tx,
+    Backlog, BlobId, CollectionCounts, LinkReview, ManifestId, ManifestReview, Review, Tombstone, Tx,
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::leases::Job;
-use crate::{Services, later};
+use crate::{Services, earlier, later};
 
 /// Manifests of a deleted repository that one transaction removes.
 const REPOSITORY_STEP: u64 = 50;
@@ -56,28 +59,42 @@ enum Verdict {
     Purge,
 }
 
-fn judge_manifest(
-    review: &ManifestReview,
-    undo: Duration,
-    untagged: UntaggedManifests,
-    now: Timestamp,
-) -> Verdict {
+/// What decides, besides the state of things.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    /// How long deleted content can be restored.
+    pub undo: Duration,
+    /// What happens to manifests without a tag.
+    pub untagged: UntaggedManifests,
+    /// How much earlier than at the end of its lease something may go.
+    pub waived: Duration,
+}
+
+impl From<&CollectionPolicy> for Terms {
+    fn from(policy: &CollectionPolicy) -> Self {
+        Self { undo: policy.undo, untagged: policy.untagged, waived: Duration::ZERO }
+    }
+}
+
+fn judge_manifest(review: &ManifestReview, terms: Terms, now: Timestamp) -> Verdict {
+    let stays_until = earlier(review.lease_until, terms.waived);
     match review.deleted_at {
         Some(_) if review.has_parent => Verdict::Keep,
-        Some(deleted_at) if later(deleted_at, undo) > now => Verdict::WaitUntil(later(deleted_at, undo)),
+        Some(at) if later(at, terms.undo) > now => Verdict::WaitUntil(later(at, terms.undo)),
         Some(_) => Verdict::Purge,
         None if review.is_tagged || review.has_parent || review.has_present_subject => Verdict::Keep,
-        None if untagged == UntaggedManifests::Keep => Verdict::Keep,
-        None if review.lease_until > now => Verdict::WaitUntil(review.lease_until),
+        None if terms.untagged == UntaggedManifests::Keep => Verdict::Keep,
+        None if stays_until > now => Verdict::WaitUntil(stays_until),
         None => Verdict::Delete,
     }
 }
 
-fn judge_link(review: &LinkReview, undo: Duration, now: Timestamp) -> Verdict {
-    let restorable_until = review.hidden_at.map(|hidden_at| later(hidden_at, undo));
+fn judge_link(review: &LinkReview, terms: Terms, now: Timestamp) -> Verdict {
+    let stays_until = earlier(review.lease_until, terms.waived);
+    let restorable_until = review.hidden_at.map(|hidden_at| later(hidden_at, terms.undo));
     match restorable_until {
         _ if review.is_referenced => Verdict::Keep,
-        _ if review.lease_until > now => Verdict::WaitUntil(review.lease_until),
+        _ if stays_until > now => Verdict::WaitUntil(stays_until),
         Some(until) if until > now => Verdict::WaitUntil(until),
         _ => Verdict::Purge,
     }
@@ -145,8 +162,13 @@ impl Services {
             .await
     }
 
-    fn batch(&self) -> Result<PageSize> {
+    pub(crate) fn batch(&self) -> Result<PageSize> {
         PageSize::clamped(u64::from(self.settings.collection.batch))
+    }
+
+    /// How much of a deleted repository one transaction takes away.
+    pub(crate) fn repository_step(&self) -> Result<PageSize> {
+        Ok(self.batch()?.min(PageSize::clamped(REPOSITORY_STEP)?))
     }
 
     async fn enqueue_untagged(&self) -> Result<()> {
@@ -212,7 +234,8 @@ impl Services {
     async fn review_due(&self, counts: &mut CollectionCounts) -> Result<bool> {
         // The event's template: each manifest that the policy deletes gets one of its own.
         let event = self.event(&Principal::Operator, None, EventAction::ManifestCollected, "", []);
-        let round = Round { policy: self.settings.collection, now: self.clock.now(), event };
+        let terms = Terms::from(&self.settings.collection);
+        let round = Round { terms, now: self.clock.now(), event, run: None };
         let (reviewed, done) = self
             .metadata
             .write((round, self.batch()?), |tx, (round, size)| {
@@ -237,6 +260,16 @@ impl Services {
                 Box::pin(tx.claim_tombstones(*now, *until, PageSize::MAX))
             })
             .await?;
+        self.delete_objects(tombstones, counts).await
+    }
+
+    /// Deletes the objects of tombstones that were claimed, then those of the tombstones whose objects are gone, and counts
+    /// for whom they were.
+    pub(crate) async fn delete_objects(
+        &self,
+        tombstones: Vec<Tombstone>,
+        counts: &mut CollectionCounts,
+    ) -> Result<bool> {
         let unneeded: Vec<Unneeded> = tombstones
             .iter()
             .map(|tombstone| Unneeded { key: tombstone.storage_key, state: tombstone.store_state.clone() })
@@ -244,11 +277,17 @@ impl Services {
         let outcomes = self.blobs.delete_all(&unneeded).await;
         let mut buried = Vec::new();
         let mut freed_bytes = 0;
+        let mut of_runs: BTreeMap<Uuid, (u64, u64)> = BTreeMap::new();
         for (tombstone, outcome) in tombstones.iter().zip(outcomes) {
             match outcome {
                 Ok(()) => {
                     buried.push(tombstone.id);
                     freed_bytes += tombstone.size_bytes;
+                    if let Some(run) = tombstone.run {
+                        let (blobs, bytes) = of_runs.entry(run).or_default();
+                        *blobs += 1;
+                        *bytes += tombstone.size_bytes;
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(key = %tombstone.storage_key, error = %error, "an object could not be deleted; trying again later");
@@ -258,17 +297,29 @@ impl Services {
         if buried.is_empty() {
             return Ok(false);
         }
-        counts.blobs_deleted += buried.len() as u64;
+        let buried_blobs = buried.len() as u64;
+        self.metadata
+            .write((buried, of_runs), |tx, (ids, of_runs)| {
+                Box::pin(async move {
+                    tx.delete_tombstones(ids).await?;
+                    for (run, (blobs, bytes)) in of_runs {
+                        tx.count_for_run(*run, *blobs, *bytes).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        counts.blobs_deleted += buried_blobs;
         counts.freed_bytes += freed_bytes;
-        self.metadata.write(buried, |tx, ids| Box::pin(tx.delete_tombstones(ids))).await?;
         Ok(true)
     }
 
     async fn preview_collection(&self) -> Result<CollectionCounts> {
-        let policy = self.settings.collection;
+        let terms = Terms::from(&self.settings.collection);
         self.metadata
-            .read((policy, self.clock.now()), |tx, (policy, now)| {
+            .read((terms, self.clock.now()), |tx, (terms, now)| {
                 Box::pin(async move {
+                    let terms = *terms;
                     let mut counts = CollectionCounts::default();
                     let uploads: Page<_> = Page::from_overfull(
                         tx.list_expired_uploads(*now, PageSize::MAX).await?,
@@ -279,9 +330,7 @@ impl Services {
                         match review {
                             Review::Manifest(id) => {
                                 let review = tx.find_manifest_review(id).await?;
-                                match review
-                                    .map(|review| judge_manifest(&review, policy.undo, policy.untagged, *now))
-                                {
+                                match review.map(|review| judge_manifest(&review, terms, *now)) {
                                     Some(Verdict::Purge) => counts.manifests_purged += 1,
                                     Some(Verdict::Delete) => counts.manifests_collected += 1,
                                     _ => {}
@@ -290,7 +339,7 @@ impl Services {
                             Review::Link(repository, blob) => {
                                 for review in tx.find_link_reviews(&[(repository, blob)]).await? {
                                     if review.is_some_and(|review| {
-                                        judge_link(&review, policy.undo, *now) == Verdict::Purge
+                                        judge_link(&review, terms, *now) == Verdict::Purge
                                     }) {
                                         counts.links_removed += 1;
                                     }
@@ -310,15 +359,25 @@ impl Services {
 }
 
 /// What all reviews of one transaction are judged by.
-struct Round {
-    policy: CollectionPolicy,
-    now: Timestamp,
-    event: NewEvent,
+pub(crate) struct Round {
+    /// What decides.
+    pub terms: Terms,
+    /// When.
+    pub now: Timestamp,
+    /// The template of the event of each manifest that the policy deletes.
+    pub event: NewEvent,
+    /// The collection run that this is part of.
+    pub run: Option<Uuid>,
 }
 
 impl Round {
     /// Decides reviews that were taken out of the queue and carries the decisions out.
-    async fn settle(&self, tx: &mut dyn Tx, due: &[Review], size: PageSize) -> Result<CollectionCounts> {
+    pub(crate) async fn settle(
+        &self,
+        tx: &mut dyn Tx,
+        due: &[Review],
+        size: PageSize,
+    ) -> Result<CollectionCounts> {
         let mut done = CollectionCounts::default();
         let (mut repositories, mut manifests, mut links, mut blobs) = (vec![], vec![], vec![], vec![]);
         for review in due {
@@ -337,7 +396,7 @@ impl Round {
             self.settle_manifest(tx, id, &mut done).await?;
         }
         self.settle_links(tx, &links, &mut done).await?;
-        tx.bury_blobs(&blobs, self.now).await?;
+        tx.bury_blobs(&blobs, self.run, self.now).await?;
         // Taking a part of a repository away is much work: one at a time.
         if let Some(id) = repositories.pop() {
             self.settle_repository(tx, id, size).await?;
@@ -350,12 +409,12 @@ impl Round {
 
     async fn settle_repository(&self, tx: &mut dyn Tx, id: RepositoryId, size: PageSize) -> Result<()> {
         let Some(deleted_at) = tx.find_repository_deletion(id).await? else { return Ok(()) };
-        let restorable_until = later(deleted_at, self.policy.undo);
+        let restorable_until = later(deleted_at, self.terms.undo);
         if restorable_until > self.now {
             return tx.enqueue_review(Review::Repository(id), restorable_until).await;
         }
         let size = size.min(PageSize::clamped(REPOSITORY_STEP)?);
-        match tx.purge_repository(id, size, self.now).await? {
+        match tx.purge_repository(id, size, self.now).await?.is_gone {
             true => Ok(()),
             false => tx.enqueue_review(Review::Repository(id), self.now).await,
         }
@@ -369,7 +428,7 @@ impl Round {
     ) -> Result<()> {
         tx.hold_reviewed_manifest(id).await?;
         let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(()) };
-        match judge_manifest(&manifest, self.policy.undo, self.policy.untagged, self.now) {
+        match judge_manifest(&manifest, self.terms, self.now) {
             Verdict::Keep => Ok(()),
             Verdict::WaitUntil(at) => tx.enqueue_review(Review::Manifest(id), at).await,
             Verdict::Delete => {
@@ -379,7 +438,7 @@ impl Round {
                 event.subject = format!("repository {}", manifest.repository.0);
                 event.data.insert("digest", manifest.digest.to_string());
                 tx.record_event(&event).await?;
-                tx.enqueue_review(Review::Manifest(id), later(self.now, self.policy.undo)).await
+                tx.enqueue_review(Review::Manifest(id), later(self.now, self.terms.undo)).await
             }
             Verdict::Purge => {
                 done.manifests_purged += 1;
@@ -397,7 +456,7 @@ impl Round {
         tx.hold_links(links).await?;
         let mut unneeded = Vec::new();
         for (link, state) in links.iter().zip(tx.find_link_reviews(links).await?) {
-            match state.map(|state| judge_link(&state, self.policy.undo, self.now)) {
+            match state.map(|state| judge_link(&state, self.terms, self.now)) {
                 None | Some(Verdict::Keep) => {}
                 Some(Verdict::WaitUntil(at)) => {
                     tx.enqueue_review(Review::Link(link.0, link.1), at).await?;
@@ -412,7 +471,7 @@ impl Round {
 }
 
 /// Sums of counts.
-trait Sums {
+pub(crate) trait Sums {
     fn add(&mut self, other: &Self);
     fn is_something(&self) -> bool;
 }
@@ -452,6 +511,10 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
+    fn terms(untagged: UntaggedManifests) -> Terms {
+        Terms { undo: UNDO, untagged, waived: Duration::ZERO }
+    }
+
     fn manifest() -> ManifestReview {
         ManifestReview {
             repository: RepositoryId(1),
@@ -467,10 +530,10 @@ mod tests {
     #[test]
     fn manifests_are_judged_by_need_lease_and_undo_window() {
         let collect =
-            |review: &ManifestReview, now| judge_manifest(review, UNDO, UntaggedManifests::Collect, at(now));
+            |review: &ManifestReview, now| judge_manifest(review, terms(UntaggedManifests::Collect), at(now));
         assert_eq!(collect(&manifest(), 10), Verdict::WaitUntil(at(50)));
         assert_eq!(collect(&manifest(), 50), Verdict::Delete);
-        assert_eq!(judge_manifest(&manifest(), UNDO, UntaggedManifests::Keep, at(50)), Verdict::Keep);
+        assert_eq!(judge_manifest(&manifest(), terms(UntaggedManifests::Keep), at(50)), Verdict::Keep);
         assert_eq!(collect(&ManifestReview { is_tagged: true, ..manifest() }, 99), Verdict::Keep);
         assert_eq!(collect(&ManifestReview { has_parent: true, ..manifest() }, 99), Verdict::Keep);
         assert_eq!(collect(&ManifestReview { has_present_subject: true, ..manifest() }, 99), Verdict::Keep);
@@ -483,14 +546,29 @@ mod tests {
     #[test]
     fn links_are_judged_by_need_lease_and_undo_window() {
         let link = LinkReview { hidden_at: None, lease_until: at(50), is_referenced: false };
-        assert_eq!(judge_link(&link, UNDO, at(49)), Verdict::WaitUntil(at(50)));
-        assert_eq!(judge_link(&link, UNDO, at(50)), Verdict::Purge);
+        assert_eq!(judge_link(&link, terms(UntaggedManifests::Keep), at(49)), Verdict::WaitUntil(at(50)));
+        assert_eq!(judge_link(&link, terms(UntaggedManifests::Keep), at(50)), Verdict::Purge);
         assert_eq!(
-            judge_link(&LinkReview { is_referenced: true, ..link.clone() }, UNDO, at(99)),
+            judge_link(
+                &LinkReview { is_referenced: true, ..link.clone() },
+                terms(UntaggedManifests::Keep),
+                at(99)
+            ),
             Verdict::Keep
         );
         let hidden = LinkReview { hidden_at: Some(at(40)), ..link };
-        assert_eq!(judge_link(&hidden, UNDO, at(60)), Verdict::WaitUntil(at(140)));
-        assert_eq!(judge_link(&hidden, UNDO, at(140)), Verdict::Purge);
+        assert_eq!(judge_link(&hidden, terms(UntaggedManifests::Keep), at(60)), Verdict::WaitUntil(at(140)));
+        assert_eq!(judge_link(&hidden, terms(UntaggedManifests::Keep), at(140)), Verdict::Purge);
+    }
+
+    #[test]
+    fn what_is_waived_of_a_lease_lets_things_go_earlier() {
+        let early = Terms { waived: Duration::from_secs(20), ..terms(UntaggedManifests::Collect) };
+        assert_eq!(judge_manifest(&manifest(), early, at(29)), Verdict::WaitUntil(at(30)));
+        assert_eq!(judge_manifest(&manifest(), early, at(30)), Verdict::Delete);
+        let link = LinkReview { hidden_at: None, lease_until: at(50), is_referenced: false };
+        assert_eq!(judge_link(&link, early, at(29)), Verdict::WaitUntil(at(30)));
+        assert_eq!(judge_link(&link, early, at(30)), Verdict::Purge);
+        assert_eq!(judge_link(&LinkReview { is_referenced: true, ..link }, early, at(99)), Verdict::Keep);
     }
 }

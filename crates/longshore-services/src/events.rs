@@ -114,6 +114,7 @@ impl Services {
         let is_covered = token.is_none_or(|token| match token.cap {
             TokenCap::Scope(scope) => scope == Scope::Admin,
             TokenCap::Resources(resources) => resources.allow(OrganizationAction::ReadAuditLog),
+            TokenCap::Registry { .. } => false,
         });
         if !is_covered {
             return Err(Error::Denied(
@@ -176,6 +177,7 @@ impl Services {
                 .await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX))).await?;
+            self.drain(now, |tx, now| Box::pin(tx.delete_expired_credentials(*now, PageSize::MAX))).await?;
             Ok(())
         };
         self.alone(Job::FoldRecords, work).await.map(|_| ())

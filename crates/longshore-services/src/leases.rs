@@ -14,6 +14,8 @@ pub(crate) enum Job {
     SetUp,
     /// Collects garbage.
     CollectGarbage,
+    /// Goes on with collections that owners asked for.
+    AdvanceCollectionRuns,
     /// Numbers events, folds usage, forgets old failures.
     FoldRecords,
     /// Rotates signing keys.
@@ -27,6 +29,7 @@ impl Job {
         match self {
             Self::SetUp => "set-up",
             Self::CollectGarbage => "garbage-collection",
+            Self::AdvanceCollectionRuns => "collection-runs",
             Self::FoldRecords => "fold-records",
             Self::RotateKeys => "rotate-keys",
             Self::Reconcile => "reconcile",

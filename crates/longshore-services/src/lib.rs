@@ -10,10 +10,12 @@ pub mod authentication;
 pub mod blobs;
 pub mod bootstrap;
 pub mod collection;
+pub mod collection_runs;
 pub mod events;
 pub mod images;
 pub mod invites;
 mod leases;
+mod limits;
 pub mod manifests;
 pub mod organizations;
 pub mod passwords;
@@ -21,6 +23,7 @@ pub mod permissions;
 pub mod rates;
 pub mod reconciliation;
 pub mod referrers;
+pub mod registries;
 pub mod repositories;
 pub mod second_factors;
 pub mod settings;
@@ -74,6 +77,9 @@ pub struct Services {
     uploads: uploads::Running,
     pulls: activity::Pulls,
     counters: rates::Counters,
+    traffic: limits::Traffic,
+    write_tokens: collection_runs::WriteTokens,
+    runs_requested: tokio::sync::Notify,
 }
 
 impl Services {
@@ -93,6 +99,9 @@ impl Services {
             uploads: uploads::Running::default(),
             pulls: activity::Pulls::default(),
             counters: rates::Counters::new(),
+            traffic: limits::Traffic::default(),
+            write_tokens: collection_runs::WriteTokens::default(),
+            runs_requested: tokio::sync::Notify::new(),
             metadata,
             blobs,
             clock,

@@ -1,5 +1,7 @@
 //! Manifests: pulling, pushing, deleting.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::StreamExt;
 use longshore_domain::account::AccountId;
@@ -17,11 +19,13 @@ use longshore_domain::ports::metadata::{
     Hold, ManifestHead, ManifestId, ManifestPut, NewManifest, Review, Tx, UsageKind,
 };
 use longshore_domain::repository::{Repository, RepositoryId};
+use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::authentication::Caller;
+use crate::limits::check_stored;
 use crate::repositories::ensure_repository;
 use crate::{Services, later};
 
@@ -114,14 +118,16 @@ impl Services {
     /// Pulls a manifest and counts that. OCI distribution 1.1, end-3.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for pulling; `ManifestUnknown`.
+    /// As [`Services::authorize_existing`] for pulling; `ManifestUnknown`; `OverLimit` when the subscription includes no more.
     pub async fn pull_manifest(
         &self,
         caller: &Caller,
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<PulledManifest> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let access = self.authorize(caller, name, Action::Pull).await?;
+        self.check_bandwidth(&access).await?;
+        let repository = access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let head = self.find_manifest(&repository, reference).await?;
         let content = match self.manifests.0.get(&head.id) {
             Some(content) => content,
@@ -140,6 +146,7 @@ impl Services {
             Reference::Digest(_) => None,
         };
         self.count_pull(repository.id, head.id, tag);
+        self.count_traffic(repository.namespace_id, content.len() as u64);
         Ok(PulledManifest { digest: head.digest, media_type: head.media_type, content })
     }
 
@@ -169,7 +176,7 @@ impl Services {
         let repository = self.authorize_asking(caller, name).await?;
         let head = self.find_manifest(&repository, reference).await?;
         let lease = self.settings.collection.lease;
-        let is_short = head.lease_until < later(self.clock.now(), lease / 2);
+        let is_short = head.lease_until < later(self.clock.now(), self.settings.collection.renewed_below());
         if is_short && self.may_push(caller, name).await? {
             let input = (head.id, later(self.clock.now(), lease));
             let is_there = self
@@ -191,7 +198,8 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize`] for pushing; `ManifestTooLarge`, `ManifestInvalid`; `DigestMismatch` when pushed by
-    /// another digest; `ManifestReferencesUnknown` when content is missing; `PreconditionFailed`.
+    /// another digest; `ManifestReferencesUnknown` when content is missing; `PreconditionFailed`; `OverLimit` when the
+    /// subscription includes no more.
     pub async fn push_manifest(
         &self,
         caller: &Caller,
@@ -250,6 +258,7 @@ impl Services {
             condition: push.condition,
             reference: push.reference,
             sparse: self.settings.sparse_indexes,
+            tiers: Arc::clone(&self.settings.tiers),
             event,
         };
         self.metadata.write(plan, |tx, plan| Box::pin(store_manifest(tx, plan))).await?;
@@ -374,6 +383,7 @@ struct PushPlan {
     reference: Reference,
     condition: Condition,
     sparse: SparseIndexes,
+    tiers: Arc<Tiers>,
     lease_until: jiff::Timestamp,
     event: NewEvent,
 }
@@ -390,7 +400,7 @@ struct References {
 
 async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
     let PushPlan { manifest, event, .. } = plan;
-    let repository = ensure_repository(tx, plan.namespace_id, &plan.name, event).await?;
+    let repository = ensure_repository(tx, plan.namespace_id, &plan.name, &plan.tiers, event).await?;
     check_condition(tx, repository.id, plan).await?;
     let references = find_references(tx, repository.id, plan).await?;
     if !references.missing.is_empty() {
@@ -425,6 +435,7 @@ async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
             tx.adopt_waiting_indexes(repository.id, &manifest.digest, id).await?;
             let amount = i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX);
             tx.add_usage(plan.namespace_id, UsageKind::ManifestBytes, amount, event.at).await?;
+            check_stored(tx, plan.namespace_id, &plan.tiers).await?;
         }
         ManifestPut::Restored(_) => tx.restore_manifest_links(id).await?,
         ManifestPut::Existing(_) => {}

@@ -179,7 +179,7 @@ impl Services {
             Some(TokenCap::Resources(_)) => Err(Error::Denied(format!(
                 "this access token does not include this; an owner of {name} can add the scope to it, or sign in with a password"
             ))),
-            Some(TokenCap::Scope(_)) => Err(Error::Denied(
+            Some(TokenCap::Scope(_) | TokenCap::Registry { .. }) => Err(Error::Denied(
                 "an access token cannot do this; sign in with the password of the account".into(),
             )),
         }

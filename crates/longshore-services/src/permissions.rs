@@ -10,13 +10,14 @@ use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{PulledNamespace, TeamPermission, refusing};
 use longshore_domain::permission::{Action, Actions, Cap, Facts, Level, Subject, allowed};
 use longshore_domain::ports::metadata::{Tx, Viewer};
+use longshore_domain::registry::Subscribed;
 use longshore_domain::repository::{NamespaceView, Repository, RepositoryId, Visibility};
 use longshore_domain::{Error, Result};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
 use crate::Services;
-use crate::authentication::Caller;
+use crate::authentication::{Caller, Grants};
 
 /// Decisions kept in memory.
 const DECISIONS: usize = 50_000;
@@ -51,6 +52,8 @@ pub struct Access {
     pub allowed: Actions,
     /// An organization of the caller's that does not let its members pull from here.
     pub refused_by: Option<Namespace>,
+    /// What the namespace is bound to, if it is a registry.
+    pub subscribed: Option<Subscribed>,
     /// When an access token among the facts expires.
     not_after: Option<Timestamp>,
 }
@@ -228,9 +231,13 @@ impl Services {
                         }
                         _ => None,
                     };
+                    let subscribed = match namespace_id {
+                        Some(namespace) => tx.find_subscribed(namespace).await?,
+                        None => None,
+                    };
                     let repository = repository.map(Arc::new);
                     let not_after = standing.and_then(|standing| standing.token?.expires_at);
-                    Ok(Access { repository, namespace_id, allowed, refused_by, not_after })
+                    Ok(Access { repository, namespace_id, allowed, refused_by, subscribed, not_after })
                 })
             })
             .await
@@ -271,10 +278,19 @@ impl Services {
                 name.namespace_str()
             )));
         }
-        if !caller.grants.cover(name, action) {
-            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+        let is_covered = caller.grants.cover(name, action);
+        // Whoever has a token for pushing goes on; who has none is told why there is none now.
+        if action == Action::Push
+            && access.subscribed.is_some()
+            && !matches!((&caller.grants, is_covered), (Grants::Listed { .. }, true))
+            && let Some(namespace) = access.namespace_id
+        {
+            self.check_writable(namespace).await?;
         }
-        Ok(access)
+        match is_covered {
+            true => Ok(access),
+            false => Err(Error::Unauthenticated(Unauthenticated::InsufficientScope)),
+        }
     }
 
     /// Checks that the caller may do something in a repository that exists.

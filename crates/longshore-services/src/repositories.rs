@@ -1,5 +1,7 @@
 //! Repositories.
 
+use std::sync::Arc;
+
 use longshore_domain::account::AccountId;
 use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -11,10 +13,12 @@ use longshore_domain::ports::metadata::{Tx, Viewer};
 use longshore_domain::repository::{
     NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
 };
+use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
 
 use crate::Services;
 use crate::authentication::Caller;
+use crate::limits::check_new_repository;
 
 /// Longest text that is searched for.
 const SEARCH_LIMIT_BYTES: usize = 255;
@@ -27,12 +31,13 @@ pub(crate) async fn ensure_repository(
     tx: &mut dyn Tx,
     namespace_id: AccountId,
     name: &RepositoryName,
+    tiers: &Tiers,
     by: &NewEvent,
 ) -> Result<Repository> {
     if let Some(repository) = tx.find_repository(name).await? {
         return Ok(repository);
     }
-    match create(tx, namespace_id, name, Visibility::Private, by).await {
+    match create(tx, namespace_id, name, Visibility::Private, tiers, by).await {
         // Another push created it meanwhile.
         Err(Error::Exists(_)) => {
             tx.find_repository(name).await?.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
@@ -46,8 +51,10 @@ async fn create(
     namespace_id: AccountId,
     name: &RepositoryName,
     visibility: Visibility,
+    tiers: &Tiers,
     by: &NewEvent,
 ) -> Result<Repository> {
+    check_new_repository(tx, namespace_id, tiers).await?;
     let repository = tx.create_repository(namespace_id, name, visibility, by.actor_id, by.at).await?;
     let event = NewEvent {
         account_id: Some(namespace_id),
@@ -93,10 +100,10 @@ impl Services {
         let created = self
             .metadata
             .write(
-                (namespace_id, name.clone(), visibility, descriptions, by),
-                |tx, (namespace_id, name, visibility, descriptions, by)| {
+                (namespace_id, name.clone(), visibility, descriptions, Arc::clone(&self.settings.tiers), by),
+                |tx, (namespace_id, name, visibility, descriptions, tiers, by)| {
                     Box::pin(async move {
-                        let created = create(tx, *namespace_id, name, *visibility, by).await?;
+                        let created = create(tx, *namespace_id, name, *visibility, tiers, by).await?;
                         tx.change_repository(created.id, descriptions).await?;
                         let details = tx.find_repository_details(created.id).await?;
                         details.ok_or_else(|| Error::internal("the new repository is not there"))

@@ -1,9 +1,12 @@
 //! What the operator decides, as validated values.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rates::{Rate, Rates};
 use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
+use longshore_domain::registry::Region;
+use longshore_domain::tier::Tiers;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const SIX_HOURS: Duration = Duration::from_secs(6 * 3600);
@@ -79,6 +82,18 @@ pub struct Settings {
     pub collection: CollectionPolicy,
     /// After how long without a sign of life from the node that does a job another one takes over.
     pub takeover: Duration,
+    /// The subscription tiers of registries.
+    pub tiers: Arc<Tiers>,
+    /// The regions that registries may say that they are in; the first one when nothing is said.
+    pub regions: Vec<Region>,
+    /// Whether users may create registries under new names, which makes organizations.
+    pub registries_make_names: bool,
+}
+
+/// The regions of DigitalOcean's registries, as its API documents them.
+fn default_regions() -> Vec<Region> {
+    let slugs = ["nyc3", "sfo3", "sfo2", "ams3", "sgp1", "fra1", "blr1", "syd1"];
+    slugs.iter().filter_map(|slug| slug.parse().ok()).collect()
 }
 
 impl Default for Settings {
@@ -117,12 +132,16 @@ impl Default for Settings {
             sparse_indexes: SparseIndexes::Refuse,
             collection: CollectionPolicy {
                 lease: Duration::from_secs(24 * 3600),
+                grace: Duration::from_secs(3600),
                 undo: Duration::from_secs(24 * 3600),
                 untagged: UntaggedManifests::Keep,
                 batch: 200,
                 quarantine: Duration::from_secs(7 * 24 * 3600),
             },
             takeover: Duration::from_secs(60),
+            tiers: Arc::default(),
+            regions: default_regions(),
+            registries_make_names: true,
         }
     }
 }

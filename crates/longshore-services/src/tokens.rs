@@ -2,6 +2,8 @@
 //!
 //! Docker token authentication specification: `token`, `oauth`, `scope`, `jwt`.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use longshore_domain::credential::{AccountPrincipal, Principal, Scope, Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
@@ -11,8 +13,11 @@ use longshore_domain::ports::metadata::RefreshToken;
 use longshore_domain::{Error, Result};
 
 use crate::authentication::{AccessClaim, Caller, Claims, Grant, principal_of};
-use crate::{Services, earlier};
+use crate::collection_runs::WRITE_TOKEN_LIMIT;
+use crate::{Services, earlier, later};
 
+/// Shortest time that a token works (Docker token authentication: clients may assume 60 seconds).
+const TTL_MINIMUM: Duration = Duration::from_secs(60);
 /// Most scopes that one request may ask for.
 pub const SCOPES_LIMIT: usize = 100;
 
@@ -99,17 +104,27 @@ impl Services {
             });
         }
         let principal = &caller.principal;
+        let issued_at = self.clock.now();
+        let mut ttl = self.settings.bearer_ttl.max(TTL_MINIMUM);
         let mut access = Vec::new();
         for scope in scopes {
             match scope {
                 RequestedScope::Repository(wanted) => {
                     let allowed = self.access(principal, &wanted.repository).await?;
-                    let granted = Grant {
+                    let mut granted = Grant {
                         repository: wanted.repository.clone(),
                         pull: wanted.pull && allowed.allows(Action::Pull),
                         push: wanted.push && allowed.allows(Action::Push),
                         delete: wanted.delete && allowed.allows(Action::Delete),
                     };
+                    if (granted.push || granted.delete)
+                        && let (Some(_), Some(namespace)) = (&allowed.subscribed, allowed.namespace_id)
+                    {
+                        ttl = ttl.min(WRITE_TOKEN_LIMIT);
+                        let is_open = self.allow_write_token(namespace, later(issued_at, ttl)).await?;
+                        granted.push &= is_open;
+                        granted.delete &= is_open;
+                    }
                     if granted.pull || granted.push || granted.delete {
                         access.push(AccessClaim {
                             kind: "repository".into(),
@@ -137,8 +152,7 @@ impl Services {
             (Refresh::Issue, Principal::Account(account)) => Some(self.issue_refresh_token(account).await?),
             _ => None,
         };
-        let issued_at = self.clock.now();
-        let ttl = self.settings.bearer_ttl.as_secs().max(60);
+        let ttl = ttl.as_secs();
         let claims = self.claims(principal.account(), self.settings.service.clone(), issued_at, ttl);
         let token = self.keys.sign(&Claims { access, ..claims })?;
         Ok(IssuedToken { token, expires_in_seconds: ttl, issued_at, scope, refresh_token })

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authentication::{Caller, UploadCaller};
 use crate::blobs::{NewLink, link_blob};
+use crate::limits::over_storage;
 use crate::repositories::ensure_repository;
 use crate::{Services, later};
 
@@ -128,6 +129,27 @@ impl Drop for Receiving<'_> {
     }
 }
 
+/// How large a blob may become.
+#[derive(Clone, Copy)]
+struct Room {
+    blob_limit_bytes: u64,
+    /// What the subscription includes at all. What is left of it is decided when the blob is known: the namespace may have
+    /// it already.
+    subscribed: Option<u64>,
+}
+
+impl Room {
+    fn check(self, size_bytes: u64) -> Result<()> {
+        if size_bytes > self.blob_limit_bytes {
+            return Err(Error::BlobTooLarge { limit_bytes: self.blob_limit_bytes });
+        }
+        match self.subscribed {
+            Some(limit) if size_bytes > limit => Err(over_storage(limit)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Why receiving ended.
 enum End {
     /// The body is complete.
@@ -140,7 +162,7 @@ impl Services {
     /// Begins an upload. OCI distribution 1.1, end-4a and end-4c.
     ///
     /// # Errors
-    /// As [`Services::authorize`] for pushing.
+    /// As [`Services::authorize`] for pushing; `OverLimit` when the subscription includes no more.
     pub async fn begin_upload(
         &self,
         caller: &Caller,
@@ -149,6 +171,7 @@ impl Services {
     ) -> Result<Upload> {
         let access = self.authorize(caller, name, Action::Push).await?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
+        self.check_storage_left(&access).await?;
         let now = self.clock.now();
         let upload = Upload {
             id: UploadId(self.new_uuid()),
@@ -255,7 +278,8 @@ impl Services {
         let mut upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
         let hasher = Hasher::resume(upload.algorithm, &upload.hash_state);
-        if let Some(mut sink) = self.receive(&mut upload, hasher, chunk, &turn.taken_over).await? {
+        let room = self.storage_room(&by.caller, name).await?;
+        if let Some(mut sink) = self.receive(&mut upload, hasher, chunk, room, &turn.taken_over).await? {
             let spent = sink.sync(&mut upload).await?;
             self.save_upload(&mut upload, spent).await?;
         }
@@ -279,7 +303,8 @@ impl Services {
         let turn = self.uploads.take(id).await?;
         let upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
-        self.finish(&by.caller.principal, upload, digest, chunk, &turn.taken_over).await
+        let room = self.storage_room(&by.caller, name).await?;
+        self.finish(&by.caller.principal, upload, digest, chunk, room, &turn.taken_over).await
     }
 
     /// Uploads a blob in one request. OCI distribution 1.1, end-4b.
@@ -295,7 +320,9 @@ impl Services {
     ) -> Result<Digest> {
         let upload = self.begin_upload(caller, name, digest.algorithm()).await?;
         let id = upload.id;
-        let pushed = self.finish(&caller.principal, upload, digest, chunk, &CancellationToken::new()).await;
+        let room = self.storage_room(caller, name).await?;
+        let pushed =
+            self.finish(&caller.principal, upload, digest, chunk, room, &CancellationToken::new()).await;
         if pushed.is_err() {
             // The client does not know the upload, so it cannot go on with it.
             self.discard_upload(id).await?;
@@ -309,6 +336,7 @@ impl Services {
         mut upload: Upload,
         digest: &Digest,
         chunk: Chunk,
+        room: Room,
         taken_over: &CancellationToken,
     ) -> Result<Digest> {
         let hasher = if upload.algorithm == digest.algorithm() {
@@ -320,7 +348,7 @@ impl Services {
             None
         };
         let resumed = hasher.clone();
-        let mut sink = match self.receive(&mut upload, hasher, chunk, taken_over).await? {
+        let mut sink = match self.receive(&mut upload, hasher, chunk, room, taken_over).await? {
             Some(sink) => sink,
             None => Sink { writer: self.blobs.open_writer(&staged(&upload)).await?, hasher: resumed },
         };
@@ -342,8 +370,20 @@ impl Services {
                 return Err(Error::DigestMismatch { expected: *digest, actual });
             }
         }
-        self.publish(principal, upload, digest, spent).await?;
-        Ok(*digest)
+        let id = upload.id;
+        let published = self.publish(principal, upload, digest, spent).await;
+        if let Err(Error::OverLimit(_)) = published {
+            // Trying again would not help, and its bytes take room.
+            self.discard_upload(id).await?;
+        }
+        published.map(|()| *digest)
+    }
+
+    /// Finds out how large a blob may become.
+    async fn storage_room(&self, caller: &Caller, name: &RepositoryName) -> Result<Room> {
+        let access = self.access(&caller.principal, name).await?;
+        let subscribed = self.storage_limit(&access);
+        Ok(Room { blob_limit_bytes: self.settings.blob_limit_bytes, subscribed })
     }
 
     /// Makes the blob visible: one transaction with the repository, the link, its lease, the event and the usage.
@@ -370,9 +410,10 @@ impl Services {
             data,
         );
         let lease_until = later(event.at, self.settings.collection.lease);
-        let input = (upload, *digest, damaged, self.blobs.name(), event, lease_until, spent);
+        let tiers = Arc::clone(&self.settings.tiers);
+        let input = (upload, *digest, damaged, self.blobs.name(), event, lease_until, spent, tiers);
         self.metadata
-            .write(input, |tx, (upload, digest, damaged, store, event, lease_until, spent)| {
+            .write(input, |tx, (upload, digest, damaged, store, event, lease_until, spent, tiers)| {
                 Box::pin(async move {
                     // Whoever has begun a multipart upload at this key since, on another node, must not be able to
                     // complete it after the blob lies there.
@@ -384,7 +425,7 @@ impl Services {
                     }
                     bury(tx, spent, event.at).await?;
                     let repository =
-                        ensure_repository(tx, upload.namespace_id, &upload.repository, event).await?;
+                        ensure_repository(tx, upload.namespace_id, &upload.repository, tiers, event).await?;
                     let blob = match tx.find_blob(digest).await? {
                         None => {
                             tx.create_blob(digest, upload.offset_bytes, store, upload.storage_key, event.at)
@@ -405,7 +446,7 @@ impl Services {
                         size_bytes: upload.offset_bytes,
                         lease_until: *lease_until,
                     };
-                    if link_blob(tx, &link, event).await? {
+                    if link_blob(tx, &link, tiers, event).await? {
                         tx.record_event(event).await?;
                     }
                     Ok(())
@@ -458,6 +499,7 @@ impl Services {
         upload: &mut Upload,
         hasher: Option<Hasher>,
         chunk: Chunk,
+        room: Room,
         taken_over: &CancellationToken,
     ) -> Result<Option<Sink>> {
         let mut saved = upload.clone();
@@ -482,9 +524,9 @@ impl Services {
         let mut checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
         loop {
             upload.offset_bytes += batch.len() as u64;
-            if upload.offset_bytes > self.settings.blob_limit_bytes {
+            if let Err(error) = room.check(upload.offset_bytes) {
                 self.discard_upload(upload.id).await?;
-                return Err(Error::BlobTooLarge { limit_bytes: self.settings.blob_limit_bytes });
+                return Err(error);
             }
             if end.is_some() {
                 let progress = sink.append(batch).await?;

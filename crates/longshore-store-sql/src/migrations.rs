@@ -49,6 +49,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0010_search", works_with 8),
     migration!("0011_organization_tokens", works_with 8),
     migration!("0012_profiles_and_invites", works_with 8),
+    // Programs before it would not know what a registry's credential is limited to, nor count what namespaces store.
+    migration!("0013_registries", works_with 13),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -145,6 +145,10 @@ impl Row<'_> {
     pub(crate) fn uuid(&self, column: usize) -> Result<Uuid> {
         Uuid::from_slice(&self.bytes(column)?).map_err(Error::internal)
     }
+    pub(crate) fn optional_uuid(&self, column: usize) -> Result<Option<Uuid>> {
+        let bytes = self.get::<Vec<u8>>(column)?;
+        bytes.map(|bytes| Uuid::from_slice(&bytes).map_err(Error::internal)).transpose()
+    }
     pub(crate) fn time(&self, column: usize) -> Result<Timestamp> {
         Timestamp::from_microsecond(self.int(column)?).map_err(Error::internal)
     }

@@ -1,7 +1,7 @@
 //! A blob store that fails at the nth call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,21 +16,29 @@ use uuid::Uuid;
 
 /// Counts down to the call that fails. Shared by a store and its writers.
 #[derive(Default)]
-pub struct Fuse(AtomicI64);
+pub struct Fuse {
+    calls_left: AtomicI64,
+    is_broken: AtomicBool,
+}
 
 impl Fuse {
     /// Lets the nth call from now fail (1 is the next), and only that one.
     pub fn fail_at(&self, n: i64) {
-        self.0.store(n, Ordering::SeqCst);
+        self.calls_left.store(n, Ordering::SeqCst);
+    }
+
+    /// Lets every call fail from now on, or no longer.
+    pub fn set_broken(&self, is_broken: bool) {
+        self.is_broken.store(is_broken, Ordering::SeqCst);
     }
 
     /// Tells whether the fault has happened.
     pub fn is_burnt(&self) -> bool {
-        self.0.load(Ordering::SeqCst) <= 0
+        self.calls_left.load(Ordering::SeqCst) <= 0
     }
 
     fn pass(&self) -> Result<()> {
-        if self.0.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.calls_left.fetch_sub(1, Ordering::SeqCst) == 1 || self.is_broken.load(Ordering::SeqCst) {
             return Err(Error::Unavailable("the test's fault".into()));
         }
         Ok(())

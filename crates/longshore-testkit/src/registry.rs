@@ -195,7 +195,8 @@ impl TestRegistry {
     /// Reads a whole blob.
     pub async fn read_blob(&self, caller: &Caller, repository: &str, digest: &Digest) -> Result<Vec<u8>> {
         let blob = self.services.get_blob(caller, &name(repository), digest).await?;
-        let mut stream = self.services.read_blob(&blob, ByteRange { start: 0, end: blob.size_bytes }).await?;
+        let mut stream =
+            self.services.read_blob(&blob, ByteRange { start: 0, end: blob.blob.size_bytes }).await?;
         let mut bytes = Vec::new();
         while let Some(piece) = stream.next().await {
             bytes.extend_from_slice(&piece?);

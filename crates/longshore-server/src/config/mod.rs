@@ -4,11 +4,13 @@
 //! and `_` for the dot. `docs/configuration.md` is generated from the table.
 
 mod mail;
+mod registry;
 mod stores;
 mod table;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use self::mail::Mail;
+pub use self::registry::RegistrySection;
 pub use self::stores::{Database, Storage};
 pub use self::table::{Kind, SETTINGS, Setting};
 
@@ -48,6 +51,7 @@ pub struct Config {
     pub uploads: Uploads,
     pub manifests: Manifests,
     pub gc: Gc,
+    pub registry: RegistrySection,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -137,6 +141,7 @@ pub struct Manifests {
 pub struct Gc {
     pub interval_seconds: u64,
     lease_seconds: u64,
+    grace_seconds: u64,
     undo_seconds: u64,
     untagged_manifests: bool,
     batch: u32,
@@ -305,6 +310,9 @@ impl Config {
         if !(5..=3600).contains(&gc.takeover_seconds) {
             bail!("gc.takeover_seconds: must be 5 to 3600");
         }
+        if gc.grace_seconds > gc.lease_seconds {
+            bail!("gc.grace_seconds: must be gc.lease_seconds or less");
+        }
         if gc.quarantine_seconds < self.uploads.expiry_seconds {
             bail!("gc.quarantine_seconds: must be uploads.expiry_seconds or more");
         }
@@ -363,6 +371,7 @@ impl Config {
             },
             collection: CollectionPolicy {
                 lease: seconds(gc.lease_seconds),
+                grace: seconds(gc.grace_seconds),
                 undo: seconds(gc.undo_seconds),
                 untagged: if gc.untagged_manifests {
                     UntaggedManifests::Collect
@@ -373,6 +382,9 @@ impl Config {
                 quarantine: seconds(gc.quarantine_seconds),
             },
             takeover: seconds(gc.takeover_seconds),
+            tiers: Arc::new(self.registry.tiers()?),
+            regions: self.registry.regions()?,
+            registries_make_names: self.registry.new_names,
         })
     }
 

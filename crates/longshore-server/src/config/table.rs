@@ -362,6 +362,12 @@ pub const SETTINGS: &[Setting] = &[
         "86400",
         "How long content that nothing references stays after it was uploaded, mounted, or found by a client that may push.",
     ),
+    setting(
+        "gc.grace_seconds",
+        Kind::Number,
+        "3600",
+        "How long it stays when an owner collects the garbage of a registry, at most `gc.lease_seconds`: a push that takes longer than this between its first layer and its manifest can then fail and must be repeated.",
+    ),
     setting("gc.undo_seconds", Kind::Number, "86400", "How long deleted content can be restored."),
     setting(
         "gc.untagged_manifests",
@@ -386,5 +392,23 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Number,
         "604800",
         "How long objects that no record names, as found by `longshore verify --store`, are kept before they are deleted; at least `uploads.expiry_seconds`.",
+    ),
+    setting(
+        "registry.tiers_file",
+        Kind::Text,
+        "\"\"",
+        "TOML file with the subscription tiers of registries, see `docs/registries.md`; empty for those of DigitalOcean: starter, basic, professional.",
+    ),
+    setting(
+        "registry.regions",
+        Kind::List,
+        "[\"nyc3\", \"sfo3\", \"sfo2\", \"ams3\", \"sgp1\", \"fra1\", \"blr1\", \"syd1\"]",
+        "Regions that registries may say that they are in; the first one when nothing is said. It is a label: the data lies where this server keeps it.",
+    ),
+    setting(
+        "registry.new_names",
+        Kind::Truth,
+        "true",
+        "Whether users may create registries under names that nobody has, which makes organizations; else only under their own name and those of their organizations.",
     ),
 ];

@@ -5,12 +5,14 @@
 mod accounts;
 mod collection;
 mod collection_property;
+mod collection_runs;
 mod events;
 mod images;
 mod manifests;
 mod permissions;
 mod rates;
 mod reconciliation;
+mod registries;
 mod sign_in;
 mod store_faults;
 mod tokens;

@@ -290,6 +290,9 @@ impl AccountRecords for SqlTx<'_> {
         self.delete_second_factor(id).await?;
         self.execute("DELETE FROM refresh_tokens WHERE account_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM access_tokens WHERE account_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM registries WHERE namespace_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM registries WHERE owner_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM subscriptions WHERE owner_id = $1", values![id.0]).await?;
         self.advance_authority_epoch().await
     }
 
@@ -364,6 +367,22 @@ impl AccountRecords for SqlTx<'_> {
             "SELECT count(*) FROM organization_members WHERE organization_id = $1 AND role = 'owner'",
             values![organization.0],
             |row| row.int(0),
+        )
+        .await
+    }
+
+    async fn is_name_taken(&mut self, name: &Namespace) -> Result<bool> {
+        let found = self
+            .first("SELECT id FROM accounts WHERE name = $1", values![name.as_str()], |row| row.int(0))
+            .await?;
+        Ok(found.is_some())
+    }
+
+    async fn count_owned_organizations(&mut self, user: AccountId) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM organization_members WHERE user_id = $1 AND role = 'owner'",
+            values![user.0],
+            |row| row.size(0),
         )
         .await
     }

@@ -109,7 +109,8 @@ impl BlobRecords for SqlTx<'_> {
         for _ in 0..COLLISIONS {
             let added = self
                 .execute(
-                    "INSERT INTO blob_links (repository_id, blob_id, lease_until) VALUES ($1, $2, $3)
+                    "INSERT INTO blob_links (repository_id, blob_id, lease_until, namespace_id)
+                     VALUES ($1, $2, $3, (SELECT namespace_id FROM repositories WHERE id = $1))
                      ON CONFLICT (repository_id, blob_id) DO NOTHING",
                     values![repository.0, blob.0, lease_until],
                 )

@@ -8,15 +8,14 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::ports::metadata::{
     Backlog, BlobId, CollectionCounts, CollectionRecords, EventRecords, LinkReview, ManifestId,
-    ManifestReview, Review, Tombstone, UsageKind,
+    ManifestReview, RepositoryPurge, Review, Tombstone, UsageKind,
 };
 use longshore_domain::repository::RepositoryId;
 use uuid::Uuid;
 
 use crate::tx::{Row, SqlTx, Value, row, values};
 
-const CREATE_TOMBSTONE: &str =
-    "INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at) VALUES ($1, $2, $3, $4)";
+const CREATE_TOMBSTONE: &str = "INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at, run_uuid) VALUES ($1, $2, $3, $4, $5)";
 
 /// The stored form of a review: kind, scope, subject.
 fn key(review: Review) -> (&'static str, i64, i64) {
@@ -55,12 +54,13 @@ fn counts(row: &Row<'_>) -> Result<(CollectionCounts, Option<Timestamp>)> {
     Ok((counts, row.optional_time(6)?))
 }
 
-fn tombstone(row: &Row<'_>) -> Result<Tombstone> {
+pub(super) fn tombstone(row: &Row<'_>) -> Result<Tombstone> {
     Ok(Tombstone {
         id: row.int(0)?,
         storage_key: StorageKey(row.uuid(1)?),
         store_state: row.bytes(2)?,
         size_bytes: row.size(3)?,
+        run: row.optional_uuid(4)?,
     })
 }
 
@@ -244,21 +244,43 @@ impl CollectionRecords for SqlTx<'_> {
     async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()> {
         self.execute_each("DELETE FROM blob_links WHERE repository_id = $1 AND blob_id = $2", &keys(links))
             .await?;
-        let changes: Vec<_> = links
-            .iter()
-            .map(|(repository, blob)| row![UsageKind::LinkedBytes.as_str(), at, repository.0, blob.0])
+        // Held first, in one order everywhere, so that links that are made at the same time are seen then.
+        let mut of_namespaces = Vec::new();
+        for (repository, blob) in links {
+            of_namespaces.push((self.namespace_of(*repository).await?.0, blob.0));
+        }
+        of_namespaces.sort_unstable();
+        of_namespaces.dedup();
+        let keys: Vec<_> = of_namespaces.iter().map(|(namespace, blob)| row![*namespace, *blob]).collect();
+        self.first_each(
+            "SELECT blob_id FROM namespace_blobs WHERE namespace_id = $1 AND blob_id = $2 FOR UPDATE",
+            &keys,
+            |row| row.int(0),
+        )
+        .await?;
+        let gone = self
+            .first_each(
+                "DELETE FROM namespace_blobs WHERE namespace_id = $1 AND blob_id = $2 AND NOT EXISTS (
+                     SELECT 1 FROM blob_links l WHERE l.blob_id = $2 AND l.namespace_id = $1)
+                 RETURNING namespace_id, (SELECT b.size_bytes FROM blobs b WHERE b.id = blob_id)",
+                &keys,
+                |row| Ok((AccountId(row.int(0)?), row.optional_int(1)?.unwrap_or_default())),
+            )
+            .await?;
+        let changes: Vec<_> = gone
+            .into_iter()
+            .flatten()
+            .map(|(namespace, size)| row![namespace.0, UsageKind::StoredBytes.as_str(), -size, at])
             .collect();
         self.execute_each(
-            "INSERT INTO usage_changes (namespace_id, kind, amount, at)
-             SELECT r.namespace_id, $1, -b.size_bytes, $2 FROM repositories r CROSS JOIN blobs b
-             WHERE r.id = $3 AND b.id = $4",
+            "INSERT INTO usage_changes (namespace_id, kind, amount, at) VALUES ($1, $2, $3, $4)",
             &changes,
         )
         .await?;
         self.enqueue_reviews(links.iter().map(|(_, blob)| Review::Blob(*blob)), at).await
     }
 
-    async fn bury_blobs(&mut self, ids: &[BlobId], at: Timestamp) -> Result<()> {
+    async fn bury_blobs(&mut self, ids: &[BlobId], run: Option<Uuid>, at: Timestamp) -> Result<()> {
         let rows: Vec<_> = ids.iter().map(|id| row![id.0]).collect();
         let buried = self
             .first_each(
@@ -271,12 +293,18 @@ impl CollectionRecords for SqlTx<'_> {
         let tombstones: Vec<_> = buried
             .into_iter()
             .flatten()
-            .map(|(key, size_bytes)| row![key.0, b"".as_slice(), size_bytes, at])
+            .map(|(key, size_bytes)| row![key.0, b"".as_slice(), size_bytes, at, run])
             .collect();
         self.execute_each(CREATE_TOMBSTONE, &tombstones).await
     }
 
-    async fn purge_repository(&mut self, id: RepositoryId, size: PageSize, at: Timestamp) -> Result<bool> {
+    async fn purge_repository(
+        &mut self,
+        id: RepositoryId,
+        size: PageSize,
+        at: Timestamp,
+    ) -> Result<RepositoryPurge> {
+        let more = |unlinked| Ok(RepositoryPurge { is_gone: false, unlinked });
         let tags = self
             .execute(
                 "DELETE FROM tags WHERE repository_id = $1 AND name IN (
@@ -292,7 +320,7 @@ impl CollectionRecords for SqlTx<'_> {
             )
             .await?;
         if tags > 0 {
-            return Ok(false);
+            return more(Vec::new());
         }
         for manifest in &manifests {
             // Edges between the repository's own manifests are cut from both sides.
@@ -304,7 +332,7 @@ impl CollectionRecords for SqlTx<'_> {
             self.purge_manifest(*manifest, at).await?;
         }
         if !manifests.is_empty() {
-            return Ok(false);
+            return more(Vec::new());
         }
         let links = self
             .all(
@@ -315,7 +343,7 @@ impl CollectionRecords for SqlTx<'_> {
             .await?;
         self.purge_links(&links, at).await?;
         if !links.is_empty() {
-            return Ok(false);
+            return more(links.into_iter().map(|(_, blob)| blob).collect());
         }
         let history = self
             .execute(
@@ -324,10 +352,10 @@ impl CollectionRecords for SqlTx<'_> {
             )
             .await?;
         if history > 0 {
-            return Ok(false);
+            return more(Vec::new());
         }
         self.execute("DELETE FROM repositories WHERE id = $1", values![id.0]).await?;
-        Ok(true)
+        Ok(RepositoryPurge { is_gone: true, unlinked: Vec::new() })
     }
 
     async fn find_repository_deletion(&mut self, id: RepositoryId) -> Result<Option<Timestamp>> {
@@ -346,12 +374,14 @@ impl CollectionRecords for SqlTx<'_> {
         size_bytes: u64,
         at: Timestamp,
     ) -> Result<()> {
-        self.execute(CREATE_TOMBSTONE, values![key.0, store_state, size_bytes, at]).await.map(|_| ())
+        self.execute(CREATE_TOMBSTONE, values![key.0, store_state, size_bytes, at, None::<Uuid>])
+            .await
+            .map(|_| ())
     }
 
     async fn list_tombstones(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Tombstone>> {
         self.all(
-            "SELECT id, storage_key, store_state, size_bytes FROM tombstones WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2",
+            "SELECT id, storage_key, store_state, size_bytes, run_uuid FROM tombstones WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2",
             values![now, size.get()],
             tombstone,
         )
@@ -367,7 +397,7 @@ impl CollectionRecords for SqlTx<'_> {
         self.all(
             "UPDATE tombstones SET due_at = $1 WHERE id IN (
                  SELECT id FROM tombstones WHERE due_at <= $2 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
-             RETURNING id, storage_key, store_state, size_bytes",
+             RETURNING id, storage_key, store_state, size_bytes, run_uuid",
             values![until, now, size.get()],
             tombstone,
         )

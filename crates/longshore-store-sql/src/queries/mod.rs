@@ -3,10 +3,12 @@
 mod accounts;
 mod blobs;
 mod collection;
+mod collection_runs;
 mod events;
 mod images;
 mod invites;
 mod manifests;
+mod registries;
 mod repositories;
 mod second_factors;
 mod sign_ins;

@@ -6,8 +6,8 @@ use longshore_domain::account::AccountId;
 use longshore_domain::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenCap, TokenOrigin};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    AccessTokenChange, AccessTokenCounts, AccountRecords, NewAccessToken, RefreshToken, SigningKeyRecord,
-    TokenRecords,
+    AccessTokenChange, AccessTokenCounts, AccountRecords, NewAccessToken, RefreshToken, RegistryRecords,
+    SigningKeyRecord, TokenRecords,
 };
 use longshore_domain::token_resource::TokenResources;
 use longshore_domain::{Error, Result};
@@ -37,9 +37,12 @@ fn restored(text: &str) -> Result<TokenResources> {
 }
 
 fn access_token(row: &Row<'_>) -> Result<AccessToken> {
-    let cap = match row.optional_text(13)? {
-        Some(resources) => TokenCap::Resources(restored(&resources)?),
-        None => TokenCap::Scope(row.parsed(4)?),
+    let cap = match (row.optional_text(13)?, row.optional_text(14)?) {
+        (Some(resources), _) => TokenCap::Resources(restored(&resources)?),
+        (None, Some(registry)) => {
+            TokenCap::Registry { name: registry.parse().map_err(Error::internal)?, scope: row.parsed(4)? }
+        }
+        (None, None) => TokenCap::Scope(row.parsed(4)?),
     };
     Ok(AccessToken {
         id: AccessTokenId(row.int(0)?),
@@ -54,6 +57,7 @@ fn access_token(row: &Row<'_>) -> Result<AccessToken> {
         origin: TokenOrigin { address: row.text(9)?, agent: row.text(10)? },
         description: row.text(11)?,
         created_by: row.text(12)?,
+        made_with: row.optional_int(15)?.map(AccessTokenId),
     })
 }
 
@@ -62,12 +66,19 @@ impl TokenRecords for SqlTx<'_> {
     async fn create_access_token(&mut self, token: &NewAccessToken) -> Result<AccessTokenId> {
         let resources = match &token.cap {
             TokenCap::Resources(resources) => Some(stored(resources)?),
-            TokenCap::Scope(_) => None,
+            TokenCap::Scope(_) | TokenCap::Registry { .. } => None,
+        };
+        let registry = match &token.cap {
+            TokenCap::Registry { name, .. } => {
+                let registry = self.find_registry(name).await?;
+                Some(registry.ok_or_else(|| Error::RegistryUnknown(name.to_string()))?.namespace_id)
+            }
+            TokenCap::Scope(_) | TokenCap::Resources(_) => None,
         };
         self.one(
             "INSERT INTO access_tokens (uuid, account_id, label, scope, secret_hash, expires_at, created_at,
-                 creator_address, creator_agent, description, created_by, resources)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id",
+                 creator_address, creator_agent, description, created_by, resources, registry_id, made_with)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
             values![
                 token.uuid,
                 token.account_id.0,
@@ -81,7 +92,9 @@ impl TokenRecords for SqlTx<'_> {
                 token.origin.agent.as_str(),
                 token.description.as_str(),
                 token.created_by.as_str(),
-                resources.as_deref()
+                resources.as_deref(),
+                registry.map(|id| id.0),
+                token.made_with.map(|id| id.0)
             ],
             |row| row.int(0),
         )
@@ -91,9 +104,13 @@ impl TokenRecords for SqlTx<'_> {
 
     async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>> {
         self.first(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent, description, created_by, resources
-             FROM access_tokens WHERE secret_hash = $1",
+            "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
+                 CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
+                 t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
+                 t.created_by, t.resources, r.name, t.made_with
+             FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
+                 LEFT JOIN accounts r ON r.id = t.registry_id
+             WHERE t.secret_hash = $1",
             values![hash.0.as_slice()],
             access_token,
         )
@@ -102,9 +119,13 @@ impl TokenRecords for SqlTx<'_> {
 
     async fn find_access_token(&mut self, id: AccessTokenId) -> Result<Option<AccessToken>> {
         self.first(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent, description, created_by, resources
-             FROM access_tokens WHERE id = $1",
+            "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
+                 CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
+                 t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
+                 t.created_by, t.resources, r.name, t.made_with
+             FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
+                 LEFT JOIN accounts r ON r.id = t.registry_id
+             WHERE t.id = $1",
             values![id.0],
             access_token,
         )
@@ -117,9 +138,13 @@ impl TokenRecords for SqlTx<'_> {
         uuid: Uuid,
     ) -> Result<Option<AccessToken>> {
         self.first(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent, description, created_by, resources
-             FROM access_tokens WHERE account_id = $1 AND uuid = $2",
+            "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
+                 CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
+                 t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
+                 t.created_by, t.resources, r.name, t.made_with
+             FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
+                 LEFT JOIN accounts r ON r.id = t.registry_id
+             WHERE t.account_id = $1 AND t.uuid = $2",
             values![account.0, uuid],
             access_token,
         )
@@ -133,9 +158,13 @@ impl TokenRecords for SqlTx<'_> {
         size: PageSize,
     ) -> Result<Vec<AccessToken>> {
         self.all(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent, description, created_by, resources
-             FROM access_tokens WHERE account_id = $1 AND uuid > $2 ORDER BY uuid LIMIT $3",
+            "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
+                 CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
+                 t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
+                 t.created_by, t.resources, r.name, t.made_with
+             FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
+                 LEFT JOIN accounts r ON r.id = t.registry_id
+             WHERE t.account_id = $1 AND t.uuid > $2 ORDER BY t.uuid LIMIT $3",
             values![account.0, after.unwrap_or(Uuid::nil()), overfull(size)],
             access_token,
         )
@@ -149,9 +178,13 @@ impl TokenRecords for SqlTx<'_> {
         size: PageSize,
     ) -> Result<Vec<AccessToken>> {
         self.all(
-            "SELECT id, uuid, account_id, label, scope, is_active, expires_at, created_at, last_used_at,
-                 creator_address, creator_agent, description, created_by, resources
-             FROM access_tokens WHERE account_id = $1 ORDER BY uuid LIMIT $2 OFFSET $3",
+            "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
+                 CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
+                 t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
+                 t.created_by, t.resources, r.name, t.made_with
+             FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
+                 LEFT JOIN accounts r ON r.id = t.registry_id
+             WHERE t.account_id = $1 ORDER BY t.uuid LIMIT $2 OFFSET $3",
             values![account.0, size.get(), offset],
             access_token,
         )
@@ -187,6 +220,18 @@ impl TokenRecords for SqlTx<'_> {
     async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()> {
         self.execute("DELETE FROM access_tokens WHERE id = $1", values![id.0]).await?;
         self.advance_authority_epoch().await
+    }
+
+    async fn delete_expired_credentials(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {
+        let deleted = self
+            .execute(
+                "DELETE FROM access_tokens WHERE id IN (
+                     SELECT id FROM access_tokens WHERE expires_at <= $1 AND registry_id IS NOT NULL
+                     ORDER BY expires_at LIMIT $2)",
+                values![before, size.get()],
+            )
+            .await?;
+        Ok(deleted as u64)
     }
 
     async fn record_access_token_use(&mut self, id: AccessTokenId, at: Timestamp) -> Result<()> {

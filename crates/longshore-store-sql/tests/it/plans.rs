@@ -32,6 +32,7 @@ const MAY_SORT: &[(&str, &str)] = &[
         "the repositories of one user's teams",
     ),
     ("SELECT a.name FROM organization_members", "the organizations of one user"),
+    ("SELECT r.namespace_id, a.name, r.owner_id", "the registries of one user and their organizations"),
     ("SELECT kind, CAST(sum(amount)", "the usage of one namespace, folded every minute"),
     ("SELECT kid, private_key", "a handful of keys"),
     ("SELECT m.id, m.digest, m.media_type", "the children of one index, which fit into a manifest"),
@@ -78,8 +79,19 @@ INSERT INTO team_members (team_id, user_id, created_at) SELECT n, n % 5000 * 2, 
 INSERT INTO team_permissions (team_id, repository_id, permission) SELECT n % 20000 + 1, n % 20000 + 1, 'read' FROM numbers WHERE n <= 20000;
 INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at)
     SELECT n, 'sha256:' || n, 1, 's3', CAST('key-' || n AS BYTES), 1 FROM numbers;
-INSERT INTO blob_links (repository_id, blob_id, lease_until)
-    SELECT n % 2000 + 1, n, 1 FROM numbers;
+INSERT INTO blob_links (repository_id, blob_id, lease_until, namespace_id)
+    SELECT n % 2000 + 1, n, 1, n % 2000 + 2 FROM numbers;
+INSERT INTO namespace_blobs (namespace_id, blob_id) SELECT n % 2000 + 2, n FROM numbers;
+INSERT INTO registries (namespace_id, owner_id, region, created_at, write_tokens_until)
+    SELECT n, n % 5000 + 1, 'r', n, n FROM numbers WHERE n <= 10000;
+INSERT INTO subscriptions (owner_id, tier, created_at, updated_at) SELECT n, 't', n, n FROM numbers WHERE n <= 10000;
+UPDATE access_tokens SET registry_id = id % 10000 + 1, expires_at = id WHERE id % 2 = 0;
+UPDATE access_tokens SET made_with = id + 1 WHERE id % 4 = 0 AND id < 19999;
+INSERT INTO traffic (namespace_id, month_at, bytes) SELECT n % 10000 + 1, n, 1 FROM numbers;
+INSERT INTO collection_runs (uuid, namespace_id, kind, status, created_at, updated_at, waits_until, read_only_until, failures,
+        blobs_deleted, freed_bytes, is_over)
+    SELECT CAST('run-' || n AS BYTES), n % 10000 + 1, 'k', 's', n, n, n, n, 0, 0, 0, CASE WHEN n > 29900 THEN 0 ELSE 1 END
+    FROM numbers;
 INSERT INTO manifests (id, repository_id, digest, media_type, kind, artifact_type, subject_digest, size_bytes,
         total_size_bytes, pushed_at, lease_until, annotations, content)
     SELECT n, n % 20 + 1, 'sha256:m' || n, 't', 'image', 'a', 'sha256:m' || (n % 100), 1, 1, 1, 1, '{}', CAST('c' AS BYTES)
@@ -102,8 +114,9 @@ INSERT INTO uploads (id, repository, namespace_id, offset_bytes, algorithm, hash
         created_at, expires_at)
     SELECT CAST('upload-' || n AS BYTES), 'r', 1, 0, 'sha256', CAST('' AS BYTES), CAST('u' || n AS BYTES), CAST('' AS BYTES), 0, n, n
     FROM numbers WHERE n <= 20000;
-INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at)
-    SELECT CAST('t' || n AS BYTES), CAST('' AS BYTES), 1, n FROM numbers;
+INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at, run_uuid)
+    SELECT CAST('t' || n AS BYTES), CAST('' AS BYTES), 1, n, CASE WHEN n % 3 = 0 THEN CAST('run-' || (n % 300) AS BYTES) ELSE NULL END
+    FROM numbers;
 INSERT INTO reviews (kind, scope_id, subject_id, due_at) SELECT 'link', n % 2000 + 1, n, n FROM numbers;
 INSERT INTO events (id, account_id, actor_name, action, subject, data, at)
     SELECT n, n % 100 + 1, 'a', 'x', 's', '{}', 1 FROM numbers;

@@ -117,6 +117,10 @@ pub trait AccountRecords {
     async fn count_owners(&mut self, organization: AccountId) -> Result<i64>;
     /// Finds an organization of which the user is the only owner.
     async fn find_organization_owned_only_by(&mut self, user: AccountId) -> Result<Option<Namespace>>;
+    /// Tells whether a name is an account's, or was that of one that is deleted: it stays taken.
+    async fn is_name_taken(&mut self, name: &Namespace) -> Result<bool>;
+    /// Counts the organizations that a user owns.
+    async fn count_owned_organizations(&mut self, user: AccountId) -> Result<u64>;
     /// Voids all bearer tokens and sessions of an account that were issued before.
     async fn advance_credential_epoch(&mut self, id: AccountId) -> Result<()>;
     /// Says that who may do what has changed: see [`Metadata::authority_epoch`].

@@ -65,6 +65,17 @@ pub struct Tombstone {
     pub store_state: Vec<u8>,
     /// Its size, as far as known.
     pub size_bytes: u64,
+    /// The collection run that made it.
+    pub run: Option<Uuid>,
+}
+
+/// What taking a part of a deleted repository away has done.
+#[derive(Clone, Debug, Default)]
+pub struct RepositoryPurge {
+    /// True when nothing of it is left.
+    pub is_gone: bool,
+    /// Blobs that it does not see any more.
+    pub unlinked: Vec<BlobId>,
 }
 
 /// A run of garbage collection, as reported.
@@ -113,12 +124,17 @@ pub trait CollectionRecords {
         &mut self,
         links: &[(RepositoryId, BlobId)],
     ) -> Result<Vec<Option<LinkReview>>>;
-    /// Removes links and asks for reviews of their blobs.
+    /// Removes links, counts what the namespaces do not store any more, and asks for reviews of their blobs.
     async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()>;
-    /// Turns those of the blobs that have no links into tombstones.
-    async fn bury_blobs(&mut self, ids: &[BlobId], at: Timestamp) -> Result<()>;
-    /// Takes a deleted repository apart, at most `size` records of each kind; true when nothing of it is left.
-    async fn purge_repository(&mut self, id: RepositoryId, size: PageSize, at: Timestamp) -> Result<bool>;
+    /// Turns those of the blobs that have no links into tombstones, of a collection run or of none.
+    async fn bury_blobs(&mut self, ids: &[BlobId], run: Option<Uuid>, at: Timestamp) -> Result<()>;
+    /// Takes a deleted repository apart, at most `size` records of each kind.
+    async fn purge_repository(
+        &mut self,
+        id: RepositoryId,
+        size: PageSize,
+        at: Timestamp,
+    ) -> Result<RepositoryPurge>;
     /// Says when a deleted repository was deleted; `None` when it is not deleted or gone.
     async fn find_repository_deletion(&mut self, id: RepositoryId) -> Result<Option<Timestamp>>;
     /// Creates a tombstone for an object that nothing needs.

@@ -60,8 +60,8 @@ pub trait EventRecords {
 /// What usage counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsageKind {
-    /// Bytes of blobs linked into repositories of the namespace (a blob counts once per repository).
-    LinkedBytes,
+    /// Bytes of blobs that repositories of the namespace have (a blob counts once, however many have it).
+    StoredBytes,
     /// Bytes of manifests.
     ManifestBytes,
 }
@@ -70,7 +70,7 @@ impl UsageKind {
     /// Gives the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::LinkedBytes => "linked_bytes",
+            Self::StoredBytes => "stored_bytes",
             Self::ManifestBytes => "manifest_bytes",
         }
     }

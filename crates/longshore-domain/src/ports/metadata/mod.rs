@@ -6,10 +6,12 @@
 mod accounts;
 mod blobs;
 mod collection;
+mod collection_runs;
 mod events;
 mod images;
 mod invites;
 mod manifests;
+mod registries;
 mod repositories;
 mod second_factors;
 mod sign_ins;
@@ -31,14 +33,17 @@ use crate::error::{Error, Result};
 pub use accounts::{AccountRecords, NewAccount};
 pub use blobs::{Blob, BlobId, BlobRecords, LinkedBlob};
 pub use collection::{
-    Backlog, CollectionCounts, CollectionRecords, LinkReview, ManifestReview, Review, Tombstone,
+    Backlog, CollectionCounts, CollectionRecords, LinkReview, ManifestReview, RepositoryPurge, Review,
+    Tombstone,
 };
+pub use collection_runs::CollectionRunRecords;
 pub use events::{EventRecords, UsageKind};
 pub use images::{ImageRecords, RepositoryCounts};
 pub use invites::{InviteRecords, NewInvite};
 pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
+pub use registries::RegistryRecords;
 pub use repositories::{RepositoryRecords, Viewer};
 pub use second_factors::{SecondFactor, SecondFactorRecords, SignInChallenge};
 pub use sign_ins::{SignInFailures, SignInRecords};
@@ -149,6 +154,8 @@ pub trait Tx:
     + TeamRecords
     + UploadRecords
     + CollectionRecords
+    + CollectionRunRecords
+    + RegistryRecords
     + EventRecords
     + SecondFactorRecords
     + SignInRecords

@@ -25,6 +25,8 @@ pub struct NewAccessToken {
     pub created_by: String,
     /// Cap.
     pub cap: TokenCap,
+    /// The access token that it is made with, with which it ends.
+    pub made_with: Option<AccessTokenId>,
     /// Hash of the secret.
     pub secret_hash: SecretHash,
     /// When it stops working.
@@ -128,6 +130,8 @@ pub trait TokenRecords {
     async fn change_access_token(&mut self, id: AccessTokenId, change: &AccessTokenChange) -> Result<()>;
     /// Deletes an access token and the refresh tokens made with it.
     async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()>;
+    /// Deletes credentials for registries that expired before a time, at most `size`; returns how many.
+    async fn delete_expired_credentials(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
     /// Records the use of an access token.
     async fn record_access_token_use(&mut self, id: AccessTokenId, at: Timestamp) -> Result<()>;
     /// Creates a refresh token.

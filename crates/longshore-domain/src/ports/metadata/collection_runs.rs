@@ -1,0 +1,74 @@
+//! Collection runs.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::account::AccountId;
+use crate::collection_run::CollectionRun;
+use crate::error::Result;
+use crate::page::PageSize;
+use crate::ports::metadata::{BlobId, ManifestId, Tombstone};
+use crate::repository::RepositoryId;
+
+/// Collection runs, and what they look through.
+#[async_trait]
+pub trait CollectionRunRecords {
+    /// Creates a run.
+    ///
+    /// # Errors
+    /// `Conflict` when one is in progress.
+    async fn create_collection_run(&mut self, run: &CollectionRun) -> Result<()>;
+    /// Finds the run of a registry that is in progress.
+    async fn find_active_run(&mut self, namespace: AccountId) -> Result<Option<CollectionRun>>;
+    /// Finds a run that is in progress, and keeps others from changing it.
+    async fn hold_collection_run(&mut self, uuid: Uuid) -> Result<Option<CollectionRun>>;
+    /// Saves where a run stands; its counts are not touched.
+    async fn save_collection_run(&mut self, run: &CollectionRun) -> Result<()>;
+    /// Adds to the counts of a run.
+    async fn count_for_run(&mut self, uuid: Uuid, blobs: u64, bytes: u64) -> Result<()>;
+    /// Lists runs of a registry, newest first, leaving out the first `offset`, at most `size`.
+    async fn list_collection_runs(
+        &mut self,
+        namespace: AccountId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<CollectionRun>>;
+    /// Counts the runs of a registry.
+    async fn count_collection_runs(&mut self, namespace: AccountId) -> Result<u64>;
+    /// Lists the ids of runs that are in progress, by registry, strictly after `after`, at most `size`.
+    async fn list_active_runs(&mut self, after: AccountId, size: PageSize) -> Result<Vec<(AccountId, Uuid)>>;
+    /// Lists the deleted manifests of a repository by number, strictly after `after`, at most `size`.
+    async fn list_deleted_manifests(
+        &mut self,
+        repository: RepositoryId,
+        after: ManifestId,
+        size: PageSize,
+    ) -> Result<Vec<ManifestId>>;
+    /// Lists the visible manifests of a repository that have no tag by digest, strictly after `after`, at most `size`.
+    async fn list_untagged_manifests(
+        &mut self,
+        repository: RepositoryId,
+        after: &str,
+        size: PageSize,
+    ) -> Result<Vec<(ManifestId, String)>>;
+    /// Lists blobs whose link to a repository is to be reviewed, at whatever time, by number, strictly after `after`, at most
+    /// `size`. Every link that nothing references is among them.
+    async fn list_reviewed_links(
+        &mut self,
+        repository: RepositoryId,
+        after: BlobId,
+        size: PageSize,
+    ) -> Result<Vec<BlobId>>;
+    /// Takes tombstones that a run has made and that are due, oldest first, at most `size`; nobody else gets them before
+    /// `until`.
+    async fn claim_run_tombstones(
+        &mut self,
+        uuid: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+        size: PageSize,
+    ) -> Result<Vec<Tombstone>>;
+    /// Tells whether tombstones are left that a run has made.
+    async fn has_run_tombstones(&mut self, uuid: Uuid) -> Result<bool>;
+}

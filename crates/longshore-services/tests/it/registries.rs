@@ -1,0 +1,313 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_domain::Error;
+use longshore_domain::account::OrganizationRole;
+use longshore_domain::credential::{Principal, Scope, Secret, TokenOrigin};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::registry::RegistryAction;
+use longshore_domain::tier::{Tier, Tiers};
+use longshore_services::access_tokens::WantedToken;
+use longshore_services::authentication::Caller;
+use longshore_services::registries::WantedRegistry;
+use longshore_testkit::images::{digest_of, image};
+use longshore_testkit::registry::{TestRegistry, name};
+
+const CONFIG: &[u8] = b"config";
+
+fn wanted(name: &str, tier: Option<&str>) -> WantedRegistry {
+    WantedRegistry { name: name.parse().unwrap(), tier: tier.map(str::to_owned), region: None }
+}
+
+/// Tiers that are small enough to be exceeded.
+fn small_tiers() -> Tiers {
+    let tier = |slug: &str, repositories, storage_bytes, bandwidth_bytes| Tier {
+        slug: slug.parse().unwrap(),
+        name: slug.to_owned(),
+        registries: 2,
+        repositories,
+        storage_bytes,
+        allows_storage_overage: false,
+        bandwidth_bytes,
+        allows_bandwidth_overage: false,
+        monthly_price_cents: 0,
+        storage_overage_price_cents: 0,
+    };
+    Tiers::new(vec![tier("tiny", 2, 1000, 5000), tier("large", 0, 0, 0)]).unwrap()
+}
+
+async fn token(registry: &TestRegistry, user: &str, scope: Scope) -> Arc<Caller> {
+    let wanted = WantedToken::new("test", scope);
+    let owner = user.parse().unwrap();
+    let (_, secret) =
+        registry.services.create_access_token(&Principal::Operator, &owner, wanted).await.unwrap();
+    registry.services.authenticate_basic(secret.expose(), secret.expose(), None).await.unwrap()
+}
+
+async fn credential(registry: &TestRegistry, by: &Caller, may_push: bool, valid: Option<Duration>) -> Secret {
+    let name = "shop".parse().unwrap();
+    let origin = TokenOrigin::default();
+    registry.services.create_registry_credential(&by.principal, &name, may_push, valid, origin).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_registry_of_a_new_name_becomes_an_organization_of_its_founder() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let made = registry.services.create_registry(&alice.principal, wanted("shop", None)).await.unwrap();
+    assert_eq!(made.registry.region.as_str(), "nyc3");
+    assert_eq!(made.subscription.unwrap().tier.as_str(), "starter");
+    registry.push_blob(&alice, "shop/app", CONFIG).await.unwrap();
+    // Somebody else may neither take it, nor know of it.
+    let bob = registry.sign_in("bob").await;
+    let again = registry.services.create_registry(&bob.principal, wanted("shop", None)).await;
+    assert!(matches!(again, Err(Error::Exists(_))), "{again:?}");
+    let seen = registry.services.get_registry(&bob.principal, &"shop".parse().unwrap()).await;
+    assert!(matches!(seen, Err(Error::RegistryUnknown(_))), "{seen:?}");
+    let only = registry.services.get_only_registry(&bob.principal, RegistryAction::View).await;
+    assert!(matches!(only, Err(Error::NoRegistry)), "{only:?}");
+    let nobody =
+        registry.services.get_registry(&Principal::Anonymous, &"shop".parse().unwrap()).await.unwrap_err();
+    assert!(matches!(nobody, Error::Unauthenticated(Unauthenticated::Missing)));
+    // The shipped tiers include one registry.
+    let second = registry.services.create_registry(&alice.principal, wanted("other", None)).await;
+    assert_eq!(
+        second.unwrap_err().to_string(),
+        "registry is not eligible for tier because: [OverRegistryLimit]"
+    );
+    let larger = wanted("other", Some("professional"));
+    registry.services.create_registry(&alice.principal, larger).await.unwrap();
+    let several = registry.services.get_only_registry(&alice.principal, RegistryAction::View).await;
+    assert!(matches!(several, Err(Error::SeveralRegistries)));
+    assert_eq!(registry.services.list_registries(&alice.principal).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_registry_of_an_organization_is_managed_by_its_owners() {
+    let registry = TestRegistry::new().await;
+    let (alice, bob) = (registry.sign_in("alice").await, registry.sign_in("bob").await);
+    let acme = "acme".parse().unwrap();
+    let services = &registry.services;
+    let refused = services.create_registry(&bob.principal, wanted("acme", None)).await;
+    assert!(matches!(refused, Err(Error::Exists(_))));
+    services.create_registry(&alice.principal, wanted("acme", None)).await.unwrap();
+    services
+        .put_member(&Principal::Operator, &acme, &"bob".parse().unwrap(), OrganizationRole::Member)
+        .await
+        .unwrap();
+    assert!(services.get_only_registry(&bob.principal, RegistryAction::View).await.is_ok());
+    let refused = services.change_subscription(&bob.principal, "basic").await;
+    assert!(matches!(refused, Err(Error::Denied(_))), "{refused:?}");
+    let refused = services.delete_registry(&bob.principal, &acme).await;
+    assert!(matches!(refused, Err(Error::Denied(_))), "{refused:?}");
+    services
+        .put_member(&Principal::Operator, &acme, &"bob".parse().unwrap(), OrganizationRole::Owner)
+        .await
+        .unwrap();
+    services.change_subscription(&bob.principal, "basic").await.unwrap();
+    assert_eq!(services.get_subscription(&alice.principal).await.unwrap().0.tier.as_str(), "basic");
+    // A registry of one's own comes before those of organizations.
+    services.create_registry(&bob.principal, wanted("bob", None)).await.unwrap();
+    let only = services.get_only_registry(&bob.principal, RegistryAction::View).await.unwrap();
+    assert_eq!(only.registry.name.as_str(), "bob");
+}
+
+#[tokio::test]
+async fn access_tokens_do_what_their_scope_includes() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let shop = "shop".parse().unwrap();
+    for scope in [Scope::PublicRead, Scope::Read, Scope::Write] {
+        let by = token(&registry, "alice", scope).await;
+        let refused = services.create_registry(&by.principal, wanted("shop", None)).await;
+        assert!(matches!(refused, Err(Error::Denied(_))), "{scope}: {refused:?}");
+        assert!(services.check_registry_name(&by.principal, &shop).await.is_err());
+    }
+    let admin = token(&registry, "alice", Scope::Admin).await;
+    services.check_registry_name(&admin.principal, &shop).await.unwrap();
+    services.create_registry(&admin.principal, wanted("shop", None)).await.unwrap();
+    let taken = services.check_registry_name(&admin.principal, &shop).await;
+    assert!(matches!(taken, Err(Error::Exists(_))));
+    let reads = token(&registry, "alice", Scope::Read).await;
+    assert!(services.get_registry(&reads.principal, &shop).await.is_ok());
+    let origin = TokenOrigin::default();
+    let refused =
+        services.create_registry_credential(&reads.principal, &shop, true, None, origin).await.unwrap_err();
+    assert!(matches!(refused, Error::Denied(_)));
+    assert!(services.delete_registry(&reads.principal, &shop).await.is_err());
+    let blind = token(&registry, "alice", Scope::PublicRead).await;
+    assert!(services.list_registries(&blind.principal).await.is_err());
+}
+
+#[tokio::test]
+async fn credentials_are_for_one_registry_and_end_with_what_they_were_made_with() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let admin = token(&registry, "alice", Scope::Admin).await;
+    services.create_registry(&admin.principal, wanted("shop", None)).await.unwrap();
+    registry.push_blob(&admin, "shop/app", CONFIG).await.unwrap();
+    registry.push_blob(&admin, "alice/own", CONFIG).await.unwrap();
+
+    let reads = credential(&registry, &admin, false, None).await;
+    let reader = services.authenticate_basic(reads.expose(), reads.expose(), None).await.unwrap();
+    assert!(registry.read_blob(&reader, "shop/app", &digest_of(CONFIG)).await.is_ok());
+    let refused = registry.push_blob(&reader, "shop/app", b"more").await;
+    assert!(matches!(refused, Err(Error::Denied(_))), "{refused:?}");
+    assert!(registry.read_blob(&reader, "alice/own", &digest_of(CONFIG)).await.is_err());
+    // It is no credential for managing anything.
+    assert!(services.get_registry(&reader.principal, &"shop".parse().unwrap()).await.is_err());
+    assert!(services.authorize_audit(&reader.principal, &"alice".parse().unwrap()).await.is_err());
+
+    let hour = Some(Duration::from_secs(3600));
+    let writes = credential(&registry, &admin, true, hour).await;
+    let writer = services.authenticate_basic(writes.expose(), writes.expose(), None).await.unwrap();
+    registry.push_blob(&writer, "shop/app", b"more").await.unwrap();
+    assert!(registry.push_blob(&writer, "alice/own", b"more").await.is_err());
+    registry.clock.advance(Duration::from_secs(3600));
+    assert!(registry.push_blob(&writer, "shop/app", b"even more").await.is_err());
+    assert!(services.authenticate_basic(writes.expose(), writes.expose(), None).await.is_err());
+
+    // Listed with the account's access tokens, and gone with the one that made it.
+    let alice = "alice".parse().unwrap();
+    let size = longshore_domain::page::PageSize::MAX;
+    let (tokens, _) = services.list_access_tokens_at(&Principal::Operator, &alice, 0, size).await.unwrap();
+    assert!(tokens.iter().any(|token| token.label == "docker credential for shop"));
+    let parent = tokens.iter().find(|token| token.label == "test").unwrap();
+    let change =
+        longshore_domain::ports::metadata::AccessTokenChange { is_active: Some(false), ..Default::default() };
+    services.change_access_token(&Principal::Operator, &alice, parent.uuid, change).await.unwrap();
+    assert!(services.authenticate_basic(reads.expose(), reads.expose(), None).await.is_err());
+    assert!(registry.read_blob(&reader, "shop/app", &digest_of(CONFIG)).await.is_err());
+    services.delete_access_token(&Principal::Operator, &alice, parent.uuid).await.unwrap();
+    assert!(services.authenticate_basic(reads.expose(), reads.expose(), None).await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_has_a_credential_may_end_it() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    registry.services.create_registry(&alice.principal, wanted("shop", None)).await.unwrap();
+    let secret = credential(&registry, &alice, true, None).await;
+    registry.services.revoke_presented_token("lsp_unknown").await.unwrap();
+    assert!(registry.services.authenticate_basic(secret.expose(), secret.expose(), None).await.is_ok());
+    registry.services.revoke_presented_token(secret.expose()).await.unwrap();
+    assert!(registry.services.authenticate_basic(secret.expose(), secret.expose(), None).await.is_err());
+}
+
+#[tokio::test]
+async fn tiers_limit_repositories_storage_and_pulls() {
+    let registry = TestRegistry::with(|settings| settings.tiers = Arc::new(small_tiers())).await;
+    let services = &registry.services;
+    let alice = registry.sign_in("alice").await;
+    services.create_registry(&alice.principal, wanted("shop", Some("tiny"))).await.unwrap();
+    let layer = vec![1; 600];
+    registry.push_blob(&alice, "shop/a", &layer).await.unwrap();
+    // The same blob counts once, however many repositories have it.
+    registry.push_blob(&alice, "shop/b", &layer).await.unwrap();
+    let shop = "shop".parse().unwrap();
+    assert_eq!(services.get_registry(&alice.principal, &shop).await.unwrap().storage_bytes, 600);
+    let third = registry.push_blob(&alice, "shop/c", &layer).await;
+    assert!(matches!(&third, Err(Error::OverLimit(text)) if text.contains("2 repositories")), "{third:?}");
+    let objects = registry.stored_objects().await.len();
+    let large = registry.push_blob(&alice, "shop/a", &vec![2; 401]).await;
+    assert!(matches!(&large, Err(Error::OverLimit(text)) if text.contains("1000 bytes")), "{large:?}");
+    registry.push_blob(&alice, "shop/a", &vec![2; 400]).await.unwrap();
+    let full = registry.push_blob(&alice, "shop/a", b"x").await;
+    assert!(matches!(full, Err(Error::OverLimit(_))), "{full:?}");
+    // What was refused leaves nothing behind.
+    services.collect_garbage().await.unwrap();
+    assert_eq!(registry.stored_objects().await.len(), objects.min(1) + 1);
+    assert_eq!(services.get_registry(&alice.principal, &shop).await.unwrap().storage_bytes, 1000);
+
+    let pull = || async { registry.read_blob(&alice, "shop/a", &digest_of(&layer)).await };
+    for _ in 0..9 {
+        pull().await.unwrap();
+    }
+    let exceeded = pull().await;
+    assert!(matches!(&exceeded, Err(Error::OverLimit(text)) if text.contains("5000")), "{exceeded:?}");
+    // Also after it was recorded, and not in the next month any more.
+    services.record_pulls().await.unwrap();
+    assert!(pull().await.is_err());
+    registry.clock.advance(Duration::from_secs(31 * 24 * 3600));
+    pull().await.unwrap();
+
+    let (tiers, _) = services.list_registry_options(&alice.principal).await.unwrap();
+    assert!(tiers.iter().all(|offered| offered.excesses.is_empty()));
+    services.change_subscription(&alice.principal, "large").await.unwrap();
+    registry.push_blob(&alice, "shop/c", &vec![3; 5000]).await.unwrap();
+    pull().await.unwrap();
+    let back = services.change_subscription(&alice.principal, "tiny").await.unwrap_err();
+    assert_eq!(
+        back.to_string(),
+        "registry is not eligible for tier because: [OverRepositoryLimit OverStorageLimit]"
+    );
+}
+
+#[tokio::test]
+async fn a_mount_counts_where_it_goes() {
+    let registry = TestRegistry::with(|settings| settings.tiers = Arc::new(small_tiers())).await;
+    let alice = registry.sign_in("alice").await;
+    registry.services.create_registry(&alice.principal, wanted("shop", Some("tiny"))).await.unwrap();
+    let layer = vec![1; 1001];
+    registry.push_blob(&alice, "alice/app", &layer).await.unwrap();
+    let mounted = registry
+        .services
+        .mount_blob(&alice, &name("shop/app"), &digest_of(&layer), Some(&name("alice/app")))
+        .await;
+    assert!(matches!(mounted, Err(Error::OverLimit(_))), "{mounted:?}");
+}
+
+#[tokio::test]
+async fn a_deleted_registry_takes_its_repositories_and_credentials_with_it() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let alice = registry.sign_in("alice").await;
+    services.create_registry(&alice.principal, wanted("shop", Some("professional"))).await.unwrap();
+    for number in 0..60 {
+        registry.push_blob(&alice, &format!("shop/r{number}"), CONFIG).await.unwrap();
+    }
+    registry.push_manifest(&alice, "shop/r1", "v1", &image(CONFIG, &[])).await.unwrap();
+    let secret = credential(&registry, &alice, true, None).await;
+    services.delete_registry(&alice.principal, &"shop".parse().unwrap()).await.unwrap();
+    assert!(services.authenticate_basic(secret.expose(), secret.expose(), None).await.is_err());
+    assert!(registry.read_blob(&alice, "shop/r1", &digest_of(CONFIG)).await.is_err());
+    assert!(services.list_registries(&alice.principal).await.unwrap().is_empty());
+    assert!(matches!(services.get_subscription(&alice.principal).await, Err(Error::NoRegistry)));
+    // The name is its founder's for ever.
+    let bob = registry.sign_in("bob").await;
+    assert!(services.create_registry(&bob.principal, wanted("shop", None)).await.is_err());
+    services.create_registry(&alice.principal, wanted("shop", None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn storage_is_counted_once_per_namespace_whatever_comes_and_goes() {
+    let registry = TestRegistry::with(|settings| {
+        settings.collection.lease = Duration::ZERO;
+        settings.collection.grace = Duration::ZERO;
+        settings.collection.undo = Duration::ZERO;
+    })
+    .await;
+    let services = &registry.services;
+    let alice = registry.sign_in("alice").await;
+    for namespace in ["alice", "acme"] {
+        services.create_registry(&alice.principal, wanted(namespace, Some("professional"))).await.unwrap();
+    }
+    let stored = |name: &'static str| {
+        let principal = alice.principal.clone();
+        async move { services.get_registry(&principal, &name.parse().unwrap()).await.unwrap().storage_bytes }
+    };
+    let layer = vec![7; 5000];
+    for repository in ["alice/a", "alice/b", "acme/a"] {
+        registry.push_blob(&alice, repository, &layer).await.unwrap();
+    }
+    assert_eq!((stored("alice").await, stored("acme").await), (5000, 5000));
+    services.fold_records().await.unwrap();
+    services.delete_blob(&alice, &name("alice/a"), &digest_of(&layer)).await.unwrap();
+    registry.clock.advance(Duration::from_secs(1));
+    services.delete_repository(&alice, &name("acme/a")).await.unwrap();
+    registry.clock.advance(Duration::from_secs(1));
+    services.collect_garbage().await.unwrap();
+    // With no lease the collector takes what is not referenced, wherever it is.
+    assert_eq!((stored("alice").await, stored("acme").await), (0, 0));
+    assert!(registry.stored_objects().await.is_empty());
+}

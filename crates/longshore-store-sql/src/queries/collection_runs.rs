@@ -1,0 +1,217 @@
+//! Collection runs, and what they look through.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::account::AccountId;
+use longshore_domain::collection_run::CollectionRun;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{BlobId, CollectionRunRecords, ManifestId, Tombstone};
+use longshore_domain::repository::RepositoryId;
+use longshore_domain::{Error, Result};
+use uuid::Uuid;
+
+use super::collection::tombstone;
+use crate::tx::{Row, SqlTx, values};
+
+fn run(row: &Row<'_>) -> Result<CollectionRun> {
+    Ok(CollectionRun {
+        uuid: row.uuid(0)?,
+        namespace_id: AccountId(row.int(1)?),
+        registry: row.parsed(2)?,
+        kind: row.parsed(3)?,
+        status: row.parsed(4)?,
+        created_at: row.time(5)?,
+        updated_at: row.time(6)?,
+        waits_until: row.time(7)?,
+        read_only_until: row.time(8)?,
+        failures: row.size(9)?,
+        blobs_deleted: row.size(10)?,
+        freed_bytes: row.size(11)?,
+    })
+}
+
+#[async_trait]
+impl CollectionRunRecords for SqlTx<'_> {
+    async fn create_collection_run(&mut self, run: &CollectionRun) -> Result<()> {
+        let created = self
+            .execute(
+                "INSERT INTO collection_runs (uuid, namespace_id, kind, status, created_at, updated_at, waits_until,
+                     read_only_until, failures, blobs_deleted, freed_bytes, is_over)
+                 VALUES ($1, $2, $3, $4, $5, $5, $6, $7, 0, 0, 0, 0)
+                 ON CONFLICT (namespace_id) WHERE is_over = 0 DO NOTHING",
+                values![
+                    run.uuid,
+                    run.namespace_id.0,
+                    run.kind.as_str(),
+                    run.status.as_str(),
+                    run.created_at,
+                    run.waits_until,
+                    run.read_only_until
+                ],
+            )
+            .await?;
+        match created {
+            0 => Err(Error::Conflict(format!(
+                "the garbage of {} is being collected already; wait until that is done, or cancel it",
+                run.registry
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn find_active_run(&mut self, namespace: AccountId) -> Result<Option<CollectionRun>> {
+        self.first(
+            "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
+                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
+             FROM collection_runs c JOIN accounts a ON a.id = c.namespace_id
+             WHERE c.namespace_id = $1 AND c.is_over = 0",
+            values![namespace.0],
+            run,
+        )
+        .await
+    }
+
+    async fn hold_collection_run(&mut self, uuid: Uuid) -> Result<Option<CollectionRun>> {
+        self.first(
+            "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
+                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
+             FROM collection_runs c JOIN accounts a ON a.id = c.namespace_id
+             WHERE c.uuid = $1 AND c.is_over = 0 FOR UPDATE OF c",
+            values![uuid],
+            run,
+        )
+        .await
+    }
+
+    async fn save_collection_run(&mut self, run: &CollectionRun) -> Result<()> {
+        self.execute(
+            "UPDATE collection_runs SET status = $1, updated_at = $2, read_only_until = $3, failures = $4, is_over = $5
+             WHERE uuid = $6",
+            values![
+                run.status.as_str(),
+                run.updated_at,
+                run.read_only_until,
+                run.failures,
+                run.status.is_over(),
+                run.uuid
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn count_for_run(&mut self, uuid: Uuid, blobs: u64, bytes: u64) -> Result<()> {
+        self.execute(
+            "UPDATE collection_runs SET blobs_deleted = blobs_deleted + $1, freed_bytes = freed_bytes + $2 WHERE uuid = $3",
+            values![blobs, bytes, uuid],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn list_collection_runs(
+        &mut self,
+        namespace: AccountId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<CollectionRun>> {
+        self.all(
+            "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
+                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
+             FROM collection_runs c JOIN accounts a ON a.id = c.namespace_id
+             WHERE c.namespace_id = $1 ORDER BY c.created_at DESC, c.uuid DESC LIMIT $2 OFFSET $3",
+            values![namespace.0, size.get(), offset],
+            run,
+        )
+        .await
+    }
+
+    async fn count_collection_runs(&mut self, namespace: AccountId) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM collection_runs WHERE namespace_id = $1",
+            values![namespace.0],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn list_active_runs(&mut self, after: AccountId, size: PageSize) -> Result<Vec<(AccountId, Uuid)>> {
+        self.all(
+            "SELECT namespace_id, uuid FROM collection_runs
+             WHERE is_over = 0 AND namespace_id > $1 ORDER BY namespace_id LIMIT $2",
+            values![after.0, size.get()],
+            |row| Ok((AccountId(row.int(0)?), row.uuid(1)?)),
+        )
+        .await
+    }
+
+    async fn list_deleted_manifests(
+        &mut self,
+        repository: RepositoryId,
+        after: ManifestId,
+        size: PageSize,
+    ) -> Result<Vec<ManifestId>> {
+        self.all(
+            "SELECT id FROM manifests WHERE repository_id = $1 AND deleted_at IS NOT NULL AND id > $2
+             ORDER BY id LIMIT $3",
+            values![repository.0, after.0, size.get()],
+            |row| Ok(ManifestId(row.int(0)?)),
+        )
+        .await
+    }
+
+    async fn list_untagged_manifests(
+        &mut self,
+        repository: RepositoryId,
+        after: &str,
+        size: PageSize,
+    ) -> Result<Vec<(ManifestId, String)>> {
+        self.all(
+            "SELECT manifest_id, digest FROM images WHERE repository_id = $1 AND is_tagged = 0 AND digest > $2
+             ORDER BY digest LIMIT $3",
+            values![repository.0, after, size.get()],
+            |row| Ok((ManifestId(row.int(0)?), row.text(1)?)),
+        )
+        .await
+    }
+
+    async fn list_reviewed_links(
+        &mut self,
+        repository: RepositoryId,
+        after: BlobId,
+        size: PageSize,
+    ) -> Result<Vec<BlobId>> {
+        self.all(
+            "SELECT subject_id FROM reviews WHERE kind = 'link' AND scope_id = $1 AND subject_id > $2
+             ORDER BY subject_id LIMIT $3",
+            values![repository.0, after.0, size.get()],
+            |row| Ok(BlobId(row.int(0)?)),
+        )
+        .await
+    }
+
+    async fn claim_run_tombstones(
+        &mut self,
+        uuid: Uuid,
+        now: Timestamp,
+        until: Timestamp,
+        size: PageSize,
+    ) -> Result<Vec<Tombstone>> {
+        self.all(
+            "UPDATE tombstones SET due_at = $1 WHERE id IN (
+                 SELECT id FROM tombstones WHERE run_uuid = $2 AND due_at <= $3 ORDER BY due_at LIMIT $4
+                 FOR UPDATE SKIP LOCKED)
+             RETURNING id, storage_key, store_state, size_bytes, run_uuid",
+            values![until, uuid, now, size.get()],
+            tombstone,
+        )
+        .await
+    }
+
+    async fn has_run_tombstones(&mut self, uuid: Uuid) -> Result<bool> {
+        let found = self
+            .first("SELECT id FROM tombstones WHERE run_uuid = $1 LIMIT 1", values![uuid], |row| row.int(0))
+            .await?;
+        Ok(found.is_some())
+    }
+}
