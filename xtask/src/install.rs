@@ -102,11 +102,14 @@ fn newest_postgres() -> Option<PathBuf> {
     Some(PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin")))
 }
 
-/// Installs a Python package into a folder of this repository's build output, and gives one of its programs.
+/// Installs a Python package into a folder of this repository's build output, and gives one of its programs, or the
+/// interpreter that has it.
 pub fn python_program(root: &Path, package: &str, program: &str) -> Result<PathBuf> {
     let folder = root.join("target/python").join(package);
     let path = folder.join("bin").join(program);
-    if path.exists() {
+    // Written last: an installation that was interrupted begins anew.
+    let mark = folder.join("installed");
+    if mark.exists() {
         return Ok(path);
     }
     eprintln!("installing {package}");
@@ -123,6 +126,7 @@ pub fn python_program(root: &Path, package: &str, program: &str) -> Result<PathB
     if !status.success() {
         bail!("pip install {package} failed");
     }
+    std::fs::write(mark, "")?;
     Ok(path)
 }
 

@@ -108,15 +108,20 @@ fn main() -> Result<()> {
 
 /// Asks what an OpenAPI document allows.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+/// DigitalOcean's Python client.
+const PYDO: &str = "pydo==0.44.0";
 
 fn test() -> Result<()> {
     install::clients()?;
     let schemathesis = install::python_program(&root(), SCHEMATHESIS, "schemathesis")?;
     let schemathesis = schemathesis.to_str().context("the path of the build folder is no text")?;
+    let pydo = install::python_program(&root(), PYDO, "python")?;
+    let pydo = pydo.to_str().context("the path of the build folder is no text")?;
     let stores = Stores::start(&root())?;
     let mut environment: Vec<(&str, &str)> =
         stores.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     environment.push(("LONGSHORE_TEST_SCHEMATHESIS", schemathesis));
+    environment.push(("LONGSHORE_TEST_PYDO", pydo));
     cargo(&["test", "--workspace", "--no-fail-fast"], &environment)?;
     // Once more what runs on either kind of storage.
     environment.push(("LONGSHORE_TEST_STORES", "shared"));

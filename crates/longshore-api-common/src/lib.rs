@@ -1,12 +1,16 @@
 //! What every dialect needs, and no more: who calls from where, credentials in headers, bodies with limits,
-//! addresses of the registry itself, and counters.
+//! addresses of the registry itself, counters, and tables of operations with their OpenAPI documents.
 
+pub mod asked;
 pub mod body;
 pub mod client;
 pub mod credentials;
 pub mod metrics;
 pub mod observe;
+pub mod openapi;
 pub mod origin;
+pub mod response;
+pub mod table;
 
 /// The body of every response.
 pub type ResponseBody = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, longshore_domain::Error>;

@@ -28,14 +28,16 @@ mod tags;
 mod users;
 mod wire;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, header};
+use longshore_api_common::asked::Asked;
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
 use longshore_api_common::metrics::{Metrics, OperationMetrics};
+pub(crate) use longshore_api_common::response::bare;
+use longshore_api_common::table::{Found, Router};
 use longshore_api_common::{Response, observe};
 use longshore_services::Services;
 
@@ -71,17 +73,10 @@ pub fn owns(path: &str) -> bool {
 /// The dialect.
 pub struct Hub {
     services: Arc<Services>,
-    router: matchit::Router<Vec<usize>>,
+    router: Router,
     metrics: Vec<OperationMetrics>,
     unknown: OperationMetrics,
     document: String,
-}
-
-/// What a path and method name.
-enum Found {
-    Route(usize, Vec<(String, String)>),
-    MethodNotAllowed(String),
-    Nothing,
 }
 
 impl Hub {
@@ -90,14 +85,7 @@ impl Hub {
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
-        let mut by_path: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (number, route) in ROUTES.iter().enumerate() {
-            by_path.entry(route.path).or_default().push(number);
-        }
-        let mut router = matchit::Router::new();
-        for (path, numbers) in by_path {
-            router.insert(path, numbers).map_err(longshore_domain::Error::internal)?;
-        }
+        let router = Router::new(ROUTES.iter().map(|route| (route.method.clone(), route.path)))?;
         Ok(Self {
             services,
             router,
@@ -120,10 +108,11 @@ impl Hub {
         let (parts, body) = request.into_parts();
         let client = Client::of(&parts.extensions).clone();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let (metrics, operation, mut response) = match self.find(&method, &path) {
-            Found::Route(number, parameters) => {
+        let (metrics, operation, mut response) = match self.router.find(&method, &path) {
+            Found::Row(number, parameters) => {
                 let route = &ROUTES[number];
-                let response = self.answer(route, client.clone(), parts, parameters, body).await;
+                let asked = Asked::new(client.clone(), parts, parameters);
+                let response = self.answer(route, asked, body).await;
                 (&self.metrics[number], route.operation, response)
             }
             Found::MethodNotAllowed(allow) => {
@@ -143,37 +132,8 @@ impl Hub {
         response
     }
 
-    /// Finds the operation of a path; a trailing slash changes nothing, and is never answered with a redirect, on which
-    /// clients would lose their credentials or their method.
-    fn find(&self, method: &Method, path: &str) -> Found {
-        let plain = path.strip_suffix('/').unwrap_or(path);
-        let Ok(found) = self.router.at(plain) else { return Found::Nothing };
-        let wanted =
-            |method: &Method| found.value.iter().copied().find(|number| ROUTES[*number].method == *method);
-        let head = || (*method == Method::HEAD).then(|| wanted(&Method::GET)).flatten();
-        let Some(number) = wanted(method).or_else(head) else {
-            let methods = found.value.iter().map(|number| ROUTES[*number].method.as_str());
-            return Found::MethodNotAllowed(methods.collect::<Vec<_>>().join(", "));
-        };
-        let mut parameters = Vec::new();
-        for (name, value) in found.params.iter() {
-            match percent_encoding::percent_decode_str(value).decode_utf8() {
-                Ok(value) => parameters.push((name.to_owned(), value.into_owned())),
-                Err(_) => return Found::Nothing,
-            }
-        }
-        Found::Route(number, parameters)
-    }
-
-    async fn answer(
-        &self,
-        route: &'static Route,
-        client: Client,
-        parts: http::request::Parts,
-        parameters: Vec<(String, String)>,
-        body: RequestBody,
-    ) -> Response {
-        let context = Context::new(Arc::clone(&self.services), route, client, parts, parameters);
+    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
+        let context = Context::new(Arc::clone(&self.services), route, asked);
         let allowance = limits::count(&context).await;
         let answer = match allowance {
             Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.now())),
@@ -188,11 +148,4 @@ impl Hub {
         }
         response
     }
-}
-
-/// Makes a response without a body.
-pub(crate) fn bare(status: StatusCode) -> Response {
-    let mut response = Response::new(body::empty());
-    *response.status_mut() = status;
-    response
 }

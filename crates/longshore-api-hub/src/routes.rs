@@ -10,7 +10,7 @@ use longshore_domain::Result;
 
 use crate::context::Context;
 pub use crate::error::ErrorShape;
-use crate::openapi::Describe;
+use crate::openapi::{Describe, DescribePages};
 use crate::wire::Page;
 use crate::{
     access_tokens, audit_logs, authentication, former, groups, images, invites, org_access_tokens,

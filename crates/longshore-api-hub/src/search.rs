@@ -122,8 +122,8 @@ pub(crate) async fn search_classic(context: &Context, _: RequestBody) -> Result<
         }
         _ => context.caller().await?,
     };
-    let number = context.number("page", 1, 1_000_000)?;
-    let size = PageSize::clamped(context.number("n", DEFAULT_RESULTS, 100)?)?;
+    let number = context.number("page", 1, 1, 1_000_000)?;
+    let size = PageSize::clamped(context.number("n", DEFAULT_RESULTS, 1, 100)?)?;
     let query = context.query("q").unwrap_or_default().into_owned();
     let offset = (number - 1) * u64::from(size.get());
     let (found, count) = context.services.search_repositories(&caller, &query, offset, size).await?;
@@ -176,7 +176,7 @@ pub(crate) async fn search_catalog(context: &Context, _: RequestBody) -> Result<
             .map(u64::from)
             .map_err(|_| Error::Invalid { field: "from", reason: "must be a whole number from 0".into() })?,
     };
-    let size = PageSize::clamped(context.number("size", DEFAULT_RESULTS, 100)?)?;
+    let size = PageSize::clamped(context.number("size", DEFAULT_RESULTS, 1, 100)?)?;
     let query = context.query("query").unwrap_or_default();
     let (found, total) = context.services.search_repositories(&caller, &query, offset, size).await?;
     let result = |details: &RepositoryDetails| CatalogResult {

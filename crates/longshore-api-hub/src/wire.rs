@@ -1,21 +1,11 @@
 //! Shapes that several groups share: JSON bodies, times, the envelope of a page.
 
-use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use longshore_api_common::{Response, body};
+pub(crate) use longshore_api_common::response::json;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::{Context, WantedPage};
-
-/// Makes a JSON response.
-pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let bytes = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = Response::new(body::full(bytes));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
 
 /// Writes a time as the Hub does: RFC 3339 with microseconds, UTC.
 pub(crate) fn time(at: Timestamp) -> String {

@@ -23,9 +23,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderValue, Request, StatusCode};
-use longshore_api_common::body::{self, RequestBody};
+use longshore_api_common::body::RequestBody;
 use longshore_api_common::client::Client;
 use longshore_api_common::metrics::{Metrics, OperationMetrics};
+pub(crate) use longshore_api_common::response::bare;
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
 use longshore_services::Services;
@@ -170,11 +171,4 @@ impl Oci {
             Operation::CancelUpload { name, id } => uploads::cancel_upload(context, &name, id).await,
         }
     }
-}
-
-/// Makes a response without a body.
-pub(crate) fn bare(status: StatusCode) -> Response {
-    let mut response = Response::new(body::empty());
-    *response.status_mut() = status;
-    response
 }

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use longshore_api_common::{Response, body};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+pub(crate) use longshore_api_common::response::json;
 use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
-use serde::Serialize;
 
 use crate::Context;
 
@@ -18,15 +17,6 @@ const WARNING_LIMIT_BYTES: usize = 2048;
 
 /// Name of the header with a content's digest.
 pub(crate) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
-
-/// Makes a JSON response.
-pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let bytes = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = Response::new(body::full(bytes));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
 
 /// Makes a header value of text that is known to fit.
 pub(crate) fn value(text: &str) -> HeaderValue {

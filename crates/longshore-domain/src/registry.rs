@@ -20,6 +20,20 @@ pub const NAMESPACES_LIMIT: u64 = 50;
 /// Most registries that a list shows.
 pub const LISTED_REGISTRIES: u32 = 1000;
 
+/// Last path segments of operations that stand where a registry's name may: no registry can have one.
+const RESERVED: &[&str] = &["docker-credentials", "options", "subscription", "validate-name"];
+
+/// Checks that a new registry may take this name.
+///
+/// # Errors
+/// `NameReserved`.
+pub fn check_registry_name_available(name: &Namespace) -> Result<()> {
+    match RESERVED.contains(&name.as_str()) {
+        true => Err(Error::NameReserved(name.to_string())),
+        false => Ok(()),
+    }
+}
+
 /// Reads the name of a registry: `^[a-z0-9-]{1,63}$`, and a namespace, so that letters or digits are at both ends.
 ///
 /// # Errors
@@ -211,6 +225,7 @@ mod tests {
         for bad in ["", "-a", "a-", "a.b", "a_b", "A", "a/b", &"a".repeat(64)] {
             assert!(parse_registry_name(bad).is_err(), "{bad}");
         }
+        assert!(check_registry_name_available(&"options".parse().unwrap()).is_err());
     }
 
     #[test]

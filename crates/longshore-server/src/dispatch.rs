@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
 use longshore_api_common::{Response, observe};
+use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::Oci;
 use longshore_domain::Error;
@@ -27,6 +28,7 @@ pub struct Dispatch {
     services: Arc<Services>,
     oci: Oci,
     hub: Hub,
+    docr: Docr,
     metrics: Arc<Exposition>,
     /// Whether `/metrics` has a listener of its own.
     metrics_elsewhere: bool,
@@ -38,10 +40,11 @@ impl Dispatch {
         services: Arc<Services>,
         oci: Oci,
         hub: Hub,
+        docr: Docr,
         metrics: Arc<Exposition>,
         metrics_elsewhere: bool,
     ) -> Self {
-        Self { services, oci, hub, metrics, metrics_elsewhere, ready: Mutex::new(None) }
+        Self { services, oci, hub, docr, metrics, metrics_elsewhere, ready: Mutex::new(None) }
     }
 
     /// Answers a request whose client has been described.
@@ -49,6 +52,9 @@ impl Dispatch {
         let path = request.uri().path();
         if longshore_api_hub::owns(path) {
             return self.hub.handle(request).await;
+        }
+        if longshore_api_docr::owns(path) {
+            return self.docr.handle(request).await;
         }
         if path == "/v2" || path.starts_with("/v2/") {
             return self.oci.handle(request).await;
@@ -63,6 +69,7 @@ impl Dispatch {
                 "This is a Longshore container registry. Clients talk to it below /v2/.\n",
             ),
             _ if is_read && let Some(page) = pages::find(path) => page,
+            "/api/openapi/digitalocean.json" if is_read => self.docr.document(),
             "/api/openapi/hub.json" if is_read => self.hub.document(),
             "/healthz" if is_read => text(StatusCode::OK, "ok\n"),
             "/readyz" if is_read => self.ready(Client::of(request.extensions()).clone()).await,

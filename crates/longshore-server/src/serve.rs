@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use longshore_api_common::metrics::Metrics;
+use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::{Oci, Redirects};
 use longshore_domain::clock::Entropy;
@@ -74,6 +75,7 @@ pub async fn serve(config: Config) -> Result<()> {
             Arc::clone(&services),
             oci,
             Hub::new(Arc::clone(&services), &metrics)?,
+            Docr::new(Arc::clone(&services), &metrics)?,
             Arc::clone(&exposition),
             metrics_address.is_some(),
         ),

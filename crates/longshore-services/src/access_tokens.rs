@@ -6,6 +6,7 @@ use longshore_domain::credential::{
     ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, Principal, Scope, Secret, TOKEN_LABEL_LIMIT_CHARACTERS,
     TokenCap, TokenOrigin,
 };
+use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::OrganizationAction;
@@ -352,6 +353,16 @@ impl Services {
                 })
             })
             .await
+    }
+
+    /// Gives the access token that a principal came with.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it came with none, or that has become void.
+    pub async fn get_presented_token(&self, principal: &Principal) -> Result<AccessToken> {
+        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let (_, token) = self.acting_with(acting).await?;
+        token.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))
     }
 
     /// Finds an account by name for the operator.

@@ -13,6 +13,7 @@ pub mod collection;
 pub mod collection_runs;
 pub mod events;
 pub mod images;
+pub mod inventory;
 pub mod invites;
 mod leases;
 mod limits;

@@ -12,6 +12,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{NewAccount, Tx};
 use longshore_domain::registry::{
     LISTED_REGISTRIES, NAMESPACES_LIMIT, Region, Registry, RegistryAction, RegistryStanding,
+    check_registry_name_available,
 };
 use longshore_domain::repository::{NamespaceView, RepositoryOrder};
 use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
@@ -41,7 +42,7 @@ pub struct RegistryDetails {
 pub struct WantedRegistry {
     /// Its name, which becomes a namespace if it is none.
     pub name: Namespace,
-    /// The tier that the account shall have; `None` for the one that it has, or the first.
+    /// The tier that the account shall have if it has no subscription yet; `None` for the first.
     pub tier: Option<String>,
     /// Where its data shall lie; `None` for the first region.
     pub region: Option<String>,
@@ -68,19 +69,29 @@ struct Founder {
     event: NewEvent,
 }
 
-/// Finds, or makes, the account whose name a registry gets, and the account whose subscription it will be under.
-async fn found_namespace(tx: &mut dyn Tx, founder: &Founder) -> Result<(AccountId, AccountId)> {
+/// What a registry is made of.
+struct Ground {
+    /// The account whose name it gets.
+    namespace: AccountId,
+    /// The account whose subscription it will be under.
+    owner: AccountId,
+    /// Whether the namespace is new, so that nobody has a token for pushing to it.
+    is_new: bool,
+}
+
+/// Finds, or makes, the namespace of a registry.
+async fn found_namespace(tx: &mut dyn Tx, founder: &Founder) -> Result<Ground> {
     let own = &founder.account;
     let name = &founder.wanted.name;
     let used = || Error::Exists(format!("a registry or account of the name {name}"));
     if let Some(account) = tx.find_account_by_name(name).await? {
         if account.id == own.id {
-            return Ok((own.id, own.id));
+            return Ok(Ground { namespace: own.id, owner: own.id, is_new: false });
         }
         let role = tx.find_role(account.id, own.id).await?;
         // An organization has the subscription itself, so that its other owners manage it too.
         return match role == Some(OrganizationRole::Owner) && account.is_active {
-            true => Ok((account.id, account.id)),
+            true => Ok(Ground { namespace: account.id, owner: account.id, is_new: false }),
             false => Err(used()),
         };
     }
@@ -114,25 +125,36 @@ async fn found_namespace(tx: &mut dyn Tx, founder: &Founder) -> Result<(AccountI
         ..founder.event.clone()
     };
     tx.record_event(&created).await?;
-    Ok((id, own.id))
+    Ok(Ground { namespace: id, owner: own.id, is_new: true })
 }
 
 async fn create(tx: &mut dyn Tx, founder: &Founder) -> Result<RegistryDetails> {
     tx.hold_authority().await?;
-    let (namespace, owner) = found_namespace(tx, founder).await?;
+    let Ground { namespace, owner, is_new } = found_namespace(tx, founder).await?;
     tx.hold_subscription(owner).await?;
     let at = founder.event.at;
-    tx.create_registry(namespace, owner, &founder.region, at, founder.write_tokens_until).await?;
+    let write_tokens_until = if is_new { at } else { founder.write_tokens_until };
+    tx.create_registry(namespace, owner, &founder.region, at, write_tokens_until).await?;
     let current = tx.find_subscription(owner).await?;
-    let tier = match (&founder.wanted.tier, &current) {
-        (Some(slug), _) => founder.tiers.find(slug)?,
-        (None, Some(current)) if let Some(tier) = founder.tiers.get(current.tier.as_str()) => tier,
-        (None, _) => founder.tiers.find(founder.tiers.all()[0].slug.as_str())?,
+    let wanted = match &founder.wanted.tier {
+        Some(slug) => founder.tiers.find(slug)?,
+        None => &founder.tiers.all()[0],
     };
-    tier.check(tx.account_usage(owner).await?)?;
-    tx.put_subscription(owner, &tier.slug, at).await?;
+    // Clients always name a tier; it is that of the account's first registry.
+    let tier = match &current {
+        None => Some(wanted),
+        Some(current) => founder.tiers.get(current.tier.as_str()),
+    };
+    if let Some(tier) = tier {
+        tier.check(tx.account_usage(owner).await?)?;
+    }
+    if current.is_none() {
+        tx.put_subscription(owner, &wanted.slug, at).await?;
+    }
     let mut event = NewEvent { account_id: Some(namespace), ..founder.event.clone() };
-    event.data.insert("tier", tier.slug.to_string());
+    event
+        .data
+        .insert("tier", current.map_or_else(|| wanted.slug.clone(), |current| current.tier).to_string());
     tx.record_event(&event).await?;
     let registry = tx.find_registry(&founder.wanted.name).await?;
     let registry = registry.ok_or_else(|| Error::internal("the new registry is not there"))?;
@@ -281,6 +303,7 @@ impl Services {
         wanted: WantedRegistry,
     ) -> Result<RegistryDetails> {
         let account = self.registry_account(principal, RegistryAction::Manage).await?;
+        check_registry_name_available(&wanted.name)?;
         let region = self.find_region(wanted.region.as_deref())?;
         let event = self.event(
             principal,
@@ -332,6 +355,7 @@ impl Services {
     /// As [`Services::create_registry`], but for limits.
     pub async fn check_registry_name(&self, principal: &Principal, name: &Namespace) -> Result<()> {
         let own = self.registry_account(principal, RegistryAction::Manage).await?;
+        check_registry_name_available(name)?;
         self.metadata
             .look_up((own, name.clone()), |tx, (own, name)| {
                 Box::pin(async move {
@@ -345,7 +369,7 @@ impl Services {
                         let is_theirs = account.id == own.id || role == Some(OrganizationRole::Owner);
                         return if is_theirs { Ok(()) } else { Err(used()) };
                     }
-                    name.check_available_to_accounts().map_err(|_| used())
+                    name.check_available_to_accounts()
                 })
             })
             .await

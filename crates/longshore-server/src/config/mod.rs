@@ -310,9 +310,6 @@ impl Config {
         if !(5..=3600).contains(&gc.takeover_seconds) {
             bail!("gc.takeover_seconds: must be 5 to 3600");
         }
-        if gc.grace_seconds > gc.lease_seconds {
-            bail!("gc.grace_seconds: must be gc.lease_seconds or less");
-        }
         if gc.quarantine_seconds < self.uploads.expiry_seconds {
             bail!("gc.quarantine_seconds: must be uploads.expiry_seconds or more");
         }
@@ -371,7 +368,7 @@ impl Config {
             },
             collection: CollectionPolicy {
                 lease: seconds(gc.lease_seconds),
-                grace: seconds(gc.grace_seconds),
+                grace: seconds(gc.grace_seconds.min(gc.lease_seconds)),
                 undo: seconds(gc.undo_seconds),
                 untagged: if gc.untagged_manifests {
                     UntaggedManifests::Collect

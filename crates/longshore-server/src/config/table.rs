@@ -366,7 +366,7 @@ pub const SETTINGS: &[Setting] = &[
         "gc.grace_seconds",
         Kind::Number,
         "3600",
-        "How long it stays when an owner collects the garbage of a registry, at most `gc.lease_seconds`: a push that takes longer than this between its first layer and its manifest can then fail and must be repeated.",
+        "How long it stays when an owner collects the garbage of a registry (never longer than `gc.lease_seconds`): a push that takes longer than this between its first layer and its manifest can then fail and must be repeated.",
     ),
     setting("gc.undo_seconds", Kind::Number, "86400", "How long deleted content can be restored."),
     setting(

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::server::Answer;
 
-const DOCUMENTS: [(&str, &str); 3] = [
+const DOCUMENTS: [(&str, &str); 5] = [
+    ("docr-registries", include_str!("../contract/docr-registries.json")),
+    ("docr-registry", include_str!("../contract/docr-registry.json")),
     ("hub-base", include_str!("../contract/hub-base.json")),
     ("hub-images", include_str!("../contract/hub-images.json")),
     ("hub-latest", include_str!("../contract/hub-latest.json")),
@@ -160,6 +162,10 @@ fn answers_that_a_document_does_not_have_are_found() {
     assert!(finds("POST", "/v2/invites/bulk", 500, json!({})));
     assert!(finds("POST", "/v2/invites/bulk", 418, json!({ "detail": 1 })));
     assert!(!finds("GET", "/v2/acme/app/manifests/v1", 500, json!({})));
+    let run = "/v2/registry/shop/garbage-collection";
+    assert!(finds("GET", run, 200, json!({ "garbage_collection": { "status": "sleeping" } })));
+    assert!(finds("GET", "/v2/registries", 200, json!({ "registries": [{ "name": "shop" }] })));
+    assert!(finds("GET", "/v2/registry", 418, json!({ "id": "teapot" })));
     let taken =
         || check("POST", "/v2/users/login", b"{\"username\":1}", &answer(200, json!({ "token": "x" })));
     assert!(std::panic::catch_unwind(taken).is_err());

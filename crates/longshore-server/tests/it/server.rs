@@ -140,7 +140,12 @@ impl Server {
 
     /// Starts such a server on the embedded database and a folder, whatever the other tests run on.
     pub fn embedded() -> Self {
-        let server = Self::started("data", &[], None, None);
+        Self::embedded_with(&[])
+    }
+
+    /// Starts such a server with further arguments.
+    pub fn embedded_with(arguments: &[&str]) -> Self {
+        let server = Self::started("data", arguments, None, None);
         server.create_accounts();
         server
     }

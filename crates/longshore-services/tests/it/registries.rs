@@ -75,8 +75,11 @@ async fn a_registry_of_a_new_name_becomes_an_organization_of_its_founder() {
         second.unwrap_err().to_string(),
         "registry is not eligible for tier because: [OverRegistryLimit]"
     );
+    // The tier that a request names is that of the first registry.
     let larger = wanted("other", Some("professional"));
-    registry.services.create_registry(&alice.principal, larger).await.unwrap();
+    assert!(registry.services.create_registry(&alice.principal, larger).await.is_err());
+    registry.services.change_subscription(&alice.principal, "professional").await.unwrap();
+    registry.services.create_registry(&alice.principal, wanted("other", Some("basic"))).await.unwrap();
     let several = registry.services.get_only_registry(&alice.principal, RegistryAction::View).await;
     assert!(matches!(several, Err(Error::SeveralRegistries)));
     assert_eq!(registry.services.list_registries(&alice.principal).await.unwrap().len(), 2);

@@ -239,6 +239,51 @@ impl ImageRecords for SqlTx<'_> {
         self.all(sql, values, image).await
     }
 
+    async fn list_pushed_images(
+        &mut self,
+        repository: RepositoryId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<ManifestDetails>> {
+        // The page is found in an index first, then joined.
+        let ids = self
+            .all(
+                "SELECT manifest_id FROM images WHERE repository_id = $1
+                 ORDER BY pushed_at DESC, digest DESC LIMIT $2 OFFSET $3",
+                values![repository.0, size.get(), offset],
+                |row| row.int(0),
+            )
+            .await?;
+        let keys: Vec<_> = ids.into_iter().map(|id| row![id]).collect();
+        let found = self
+            .first_each(
+                "SELECT m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
+                     m.platform_variant, m.total_size_bytes, m.pushed_at, i.pulled_at
+                 FROM manifests m JOIN images i ON i.manifest_id = m.id WHERE m.id = $1",
+                &keys,
+                |row| details(row, 0),
+            )
+            .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn list_manifest_blobs(
+        &mut self,
+        manifest: ManifestId,
+        size: PageSize,
+    ) -> Result<Vec<(Digest, u64)>> {
+        let mut blobs = self
+            .all(
+                "SELECT b.digest, b.size_bytes FROM manifest_blobs e JOIN blobs b ON b.id = e.blob_id
+                 WHERE e.manifest_id = $1 LIMIT $2",
+                values![manifest.0, size.get()],
+                |row| Ok((row.parsed::<Digest>(0)?, row.size(1)?)),
+            )
+            .await?;
+        blobs.sort_by_key(|(digest, _)| digest.to_string());
+        Ok(blobs)
+    }
+
     async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64> {
         if filter.status.is_none() && filter.is_tagged.is_none() {
             return Ok(self.repository_counts(repository).await?.images);

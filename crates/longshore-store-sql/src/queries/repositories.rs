@@ -272,6 +272,29 @@ impl RepositoryRecords for SqlTx<'_> {
         self.all(sql, values, details).await
     }
 
+    async fn list_namespace_repositories_after(
+        &mut self,
+        namespace: AccountId,
+        view: NamespaceView,
+        after: &str,
+        size: PageSize,
+    ) -> Result<Vec<RepositoryDetails>> {
+        let (sees_all, of_teams) = seen(view);
+        self.all(
+            "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                     r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
+                 FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
+                 WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name > $2
+                     AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
+                         SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
+                         WHERE m.user_id = $4))
+                 ORDER BY r.name LIMIT $5",
+            values![namespace.0, after, sees_all, of_teams, size.get()],
+            details,
+        )
+        .await
+    }
+
     async fn count_namespace_repositories(
         &mut self,
         namespace: AccountId,

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::image::{Image, ImageFilter, ImageOrder, ImageTag, TagDetails, TagOrder};
+use crate::image::{Image, ImageFilter, ImageOrder, ImageTag, ManifestDetails, TagDetails, TagOrder};
 use crate::name::Tag;
 use crate::page::PageSize;
+use crate::ports::metadata::ManifestId;
 use crate::repository::RepositoryId;
 
 /// What a repository holds.
@@ -32,6 +33,19 @@ pub trait ImageRecords {
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<Image>>;
+    /// Lists images by their last push, newest first, leaving out the first `offset`, at most `size`.
+    async fn list_pushed_images(
+        &mut self,
+        repository: RepositoryId,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<Vec<ManifestDetails>>;
+    /// Lists the blobs that a manifest references with their sizes, by digest, at most `size`.
+    async fn list_manifest_blobs(
+        &mut self,
+        manifest: ManifestId,
+        size: PageSize,
+    ) -> Result<Vec<(Digest, u64)>>;
     /// Counts the images of a filter.
     async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64>;
     /// Finds an image, without its tags.

@@ -58,6 +58,14 @@ pub trait RepositoryRecords {
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<RepositoryDetails>>;
+    /// Lists the repositories of a namespace that may be seen by name, strictly after `after`, at most `size`.
+    async fn list_namespace_repositories_after(
+        &mut self,
+        namespace: AccountId,
+        view: NamespaceView,
+        after: &str,
+        size: PageSize,
+    ) -> Result<Vec<RepositoryDetails>>;
     /// Counts what [`RepositoryRecords::list_namespace_repositories`] lists.
     async fn count_namespace_repositories(
         &mut self,

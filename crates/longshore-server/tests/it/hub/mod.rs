@@ -18,13 +18,8 @@ mod tags;
 use longshore_testkit::mail::MailServer;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Client, PASSWORD, Server};
-
-/// Sends a JSON request.
-pub fn send(client: &Client, method: &str, path: &str, who: &str, body: &Value) -> Answer {
-    let bytes = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
-    client.send(method, path, who, &[("content-type", "application/json")], &bytes)
-}
+use crate::server::{Client, PASSWORD, Server};
+pub use crate::walk::send;
 
 /// Signs in and gives the credential of further requests.
 #[track_caller]

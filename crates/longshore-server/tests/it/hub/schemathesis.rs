@@ -1,21 +1,14 @@
-//! Generated requests of all operations, by an independent program: from the served OpenAPI document, and from those of
-//! the Hub (`tests/contract`). Whatever is asked, there is no fault, and no status or shape that the document does not
-//! have. `cargo xtask test` installs it.
-
-use std::path::PathBuf;
-use std::process::Command;
+//! Generated requests of all operations: from the served OpenAPI document, and from those of the Hub.
 
 use longshore_testkit::images::image;
 use serde_json::json;
 
 use super::{org_access_tokens, send, sign_in};
+use crate::generated;
 use crate::server::{PASSWORD, Server, user};
 
-const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
-    response_headers_conformance,response_schema_conformance";
-
 /// A registry with something of everything, and its owner's credential.
-fn filled() -> (Server, String, PathBuf) {
+fn filled() -> (Server, String, Vec<(&'static str, String)>) {
     let server =
         Server::with(&["--set", "limits.requests_per_account=0", "--set", "limits.requests_per_address=0"]);
     server.admin_with_input(&["user", "create", "carol", "--password-stdin"], PASSWORD);
@@ -35,8 +28,6 @@ fn filled() -> (Server, String, PathBuf) {
     let own = super::access_token(&server, &alice, "repo:read")["uuid"].to_string();
     let invited = json!({ "org": "acme", "invitees": ["jane@example.org"] });
     send(&server, "POST", "/v2/invites/bulk", &alice, &invited).expect(202);
-    // What paths name, so that most requests find something.
-    let config = server.data().join("schemathesis.toml");
     let names = [
         ("namespace", "acme"),
         ("repository", "app"),
@@ -49,33 +40,15 @@ fn filled() -> (Server, String, PathBuf) {
         ("access_token_id", token.trim_matches('"')),
         ("uuid", own.trim_matches('"')),
     ];
-    let lines: Vec<String> = names.map(|(name, value)| format!("\"path.{name}\" = \"{value}\"")).into();
-    std::fs::write(&config, format!("[parameters]\n{}\n", lines.join("\n"))).unwrap();
-    (server, alice, config)
+    let names = names.map(|(name, value)| (name, value.to_owned())).to_vec();
+    (server, alice, names)
 }
 
-/// Sends what is generated from a document, `examples` requests of each operation at most, and gives how many.
 #[track_caller]
 fn run(document: &str, examples: &str) -> u32 {
-    let program = std::env::var("LONGSHORE_TEST_SCHEMATHESIS")
-        .expect("schemathesis is not there: run the tests with `cargo xtask test`, which installs it");
-    let (server, alice, config) = filled();
-    let document = match document.starts_with('/') {
-        true => format!("{}{document}", server.url),
-        false => format!("{}/tests/contract/{document}", env!("CARGO_MANIFEST_DIR")),
-    };
-    let output = Command::new(program)
-        .current_dir(server.data())
-        .args(["--config-file", config.to_str().unwrap(), "run", &document])
-        .args(["--url", &server.url, "--header", &format!("Authorization: {alice}")])
-        .args(["--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", examples])
-        .args(["--generation-deterministic", "--no-color"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    let generated = text.lines().find_map(|line| line.trim().split_once(" generated, "));
-    generated.and_then(|(number, _)| number.parse().ok()).unwrap_or_default()
+    let (server, alice, names) = filled();
+    let names: Vec<_> = names.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    generated::run(&server, document, &alice, &names, &[], examples)
 }
 
 #[test]

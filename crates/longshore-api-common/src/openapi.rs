@@ -1,0 +1,157 @@
+//! OpenAPI documents, made from tables of operations and the types that they take and give.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+/// What identifies an operation in a document.
+pub struct Operation<'o> {
+    /// Method, in lower case.
+    pub method: String,
+    /// Path, with its parameters in braces.
+    pub path: &'o str,
+    /// Name.
+    pub id: &'o str,
+    /// Group, as the API's reference has it.
+    pub group: &'o str,
+    /// What it does.
+    pub summary: &'o str,
+    /// What a caller needs: OpenAPI security requirements.
+    pub security: Value,
+}
+
+/// A document that is being made.
+pub struct Document {
+    schemas: SchemaGenerator,
+    paths: Map<String, Value>,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self { schemas: SchemaSettings::openapi3().into_generator(), paths: Map::new() }
+    }
+}
+
+impl Document {
+    /// Adds an operation.
+    pub fn add(&mut self, operation: Operation<'_>, describe: impl FnOnce(&mut Describe<'_>)) {
+        let mut described = Describe {
+            schemas: &mut self.schemas,
+            parameters: Vec::new(),
+            body: None,
+            responses: Map::new(),
+        };
+        for part in operation.path.split('/') {
+            if let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                described.parameters.push(json!({
+                    "name": name, "in": "path", "required": true, "schema": { "type": "string" },
+                }));
+            }
+        }
+        describe(&mut described);
+        let mut document = json!({
+            "operationId": operation.id,
+            "tags": [operation.group],
+            "summary": operation.summary,
+            "parameters": described.parameters,
+            "responses": described.responses,
+            "security": operation.security,
+        });
+        if let Some(body) = described.body {
+            document["requestBody"] = body;
+        }
+        let path = self.paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method] = document;
+    }
+
+    /// Gives the document, with schemas that no type has and the ways to sign in.
+    pub fn finish(
+        mut self,
+        info: Value,
+        further_schemas: Map<String, Value>,
+        security_schemes: Value,
+    ) -> Value {
+        let mut components = self.schemas.take_definitions(true);
+        components.extend(further_schemas);
+        json!({
+            "openapi": "3.0.3",
+            "info": info,
+            "paths": self.paths,
+            "components": { "schemas": components, "securitySchemes": security_schemes },
+        })
+    }
+}
+
+/// Describes one operation.
+pub struct Describe<'g> {
+    schemas: &'g mut SchemaGenerator,
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    responses: Map<String, Value>,
+}
+
+impl Describe<'_> {
+    /// Adds a parameter of the query with its JSON Schema.
+    pub fn parameter(&mut self, name: &str, text: &str, schema: Value) -> &mut Self {
+        self.parameters.push(json!({
+            "name": name, "in": "query", "required": false, "description": text, "schema": schema,
+        }));
+        self
+    }
+
+    /// Adds a parameter of the query. `kind` is a JSON Schema type.
+    pub fn query(&mut self, name: &str, kind: &str, text: &str) -> &mut Self {
+        self.parameter(name, text, json!({ "type": kind }))
+    }
+
+    /// Adds a parameter of the query that is one of some words.
+    pub fn choice(&mut self, name: &str, words: &[&str], text: &str) -> &mut Self {
+        self.parameter(name, text, json!({ "type": "string", "enum": words }))
+    }
+
+    /// Adds a parameter of the query that is a time.
+    pub fn time(&mut self, name: &str, text: &str) -> &mut Self {
+        self.parameter(name, text, json!({ "type": "string", "format": "date-time" }))
+    }
+
+    /// Says what the body is.
+    pub fn takes<T: JsonSchema>(&mut self) -> &mut Self {
+        self.takes_body::<T>(true, "application/json")
+    }
+
+    /// Says what the body is, if there is one.
+    pub fn may_take<T: JsonSchema>(&mut self) -> &mut Self {
+        self.takes_body::<T>(false, "application/json")
+    }
+
+    /// Says what the body is, of another media type than JSON.
+    pub fn takes_body<T: JsonSchema>(&mut self, is_required: bool, media_type: &str) -> &mut Self {
+        let schema = self.schemas.subschema_for::<T>();
+        self.body = Some(json!({ "required": is_required, "content": { media_type: { "schema": schema } } }));
+        self
+    }
+
+    /// Says what a status comes with.
+    pub fn gives<T: JsonSchema>(&mut self, status: u16, text: &str) -> &mut Self {
+        let schema = self.schemas.subschema_for::<T>();
+        let response =
+            json!({ "description": text, "content": { "application/json": { "schema": schema } } });
+        self.responses.insert(status.to_string(), response);
+        self
+    }
+
+    /// Says that a status comes without a body.
+    pub fn gives_nothing(&mut self, status: u16, text: &str) -> &mut Self {
+        self.responses.insert(status.to_string(), json!({ "description": text }));
+        self
+    }
+
+    /// Says with which schema of errors a status comes.
+    pub fn refuses(&mut self, status: u16, text: &str, schema: &str) -> &mut Self {
+        let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        let response =
+            json!({ "description": text, "content": { "application/json": { "schema": schema } } });
+        self.responses.entry(status.to_string()).or_insert(response);
+        self
+    }
+}

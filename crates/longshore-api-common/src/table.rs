@@ -1,0 +1,93 @@
+//! Tables of operations: which one a method and path name.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use longshore_domain::{Error, Result};
+
+/// Finds rows of a table by method and path. Paths are compared as they were sent, so that an encoded slash does not end a
+/// parameter.
+pub struct Router {
+    paths: matchit::Router<Vec<usize>>,
+    methods: Vec<Method>,
+}
+
+/// What a method and path name.
+pub enum Found {
+    /// A row of the table, with the parameters of its path, decoded.
+    Row(usize, Vec<(String, String)>),
+    /// There are rows of this path, with these methods.
+    MethodNotAllowed(String),
+    /// Nothing.
+    Nothing,
+}
+
+impl Router {
+    /// Makes one for the methods and paths of a table, in its order; parameters are in braces.
+    ///
+    /// # Errors
+    /// `Internal` when two rows have the same path in different words.
+    pub fn new(rows: impl IntoIterator<Item = (Method, &'static str)>) -> Result<Self> {
+        let mut by_path: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut methods = Vec::new();
+        for (number, (method, path)) in rows.into_iter().enumerate() {
+            by_path.entry(path).or_default().push(number);
+            methods.push(method);
+        }
+        let mut paths = matchit::Router::new();
+        for (path, numbers) in by_path {
+            paths.insert(path, numbers).map_err(Error::internal)?;
+        }
+        Ok(Self { paths, methods })
+    }
+
+    /// Finds the row of a path; a trailing slash changes nothing, and is never answered with a redirect, on which clients
+    /// would lose their credentials or their method. `HEAD` is `GET` where it has no row of its own.
+    pub fn find(&self, method: &Method, path: &str) -> Found {
+        let plain = path.strip_suffix('/').unwrap_or(path);
+        let Ok(found) = self.paths.at(plain) else { return Found::Nothing };
+        let wanted =
+            |method: &Method| found.value.iter().copied().find(|number| self.methods[*number] == *method);
+        let head = || (*method == Method::HEAD).then(|| wanted(&Method::GET)).flatten();
+        let Some(number) = wanted(method).or_else(head) else {
+            let methods = found.value.iter().map(|number| self.methods[*number].as_str());
+            return Found::MethodNotAllowed(methods.collect::<Vec<_>>().join(", "));
+        };
+        let mut parameters = Vec::new();
+        for (name, value) in found.params.iter() {
+            match percent_encoding::percent_decode_str(value).decode_utf8() {
+                Ok(value) => parameters.push((name.to_owned(), value.into_owned())),
+                Err(_) => return Found::Nothing,
+            }
+        }
+        Found::Row(number, parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_found_as_they_were_sent() {
+        let router = Router::new([
+            (Method::GET, "/v2/{name}/tags"),
+            (Method::DELETE, "/v2/{name}/tags"),
+            (Method::POST, "/v2/{name}/runs"),
+        ])
+        .unwrap();
+        let found = |method, path: &str| match router.find(&method, path) {
+            Found::Row(number, parameters) => format!("{number} {}", parameters[0].1),
+            Found::MethodNotAllowed(allowed) => allowed,
+            Found::Nothing => "nothing".into(),
+        };
+        assert_eq!(found(Method::GET, "/v2/a%2Fb/tags"), "0 a/b");
+        assert_eq!(found(Method::HEAD, "/v2/a/tags/"), "0 a");
+        assert_eq!(found(Method::DELETE, "/v2/a%20b/tags"), "1 a b");
+        assert_eq!(found(Method::PUT, "/v2/a/tags"), "GET, DELETE");
+        assert_eq!(found(Method::HEAD, "/v2/a/runs"), "POST");
+        for path in ["/v2/a/b/tags", "/v2/%ff/tags", "/v2/a", "/v2//tags"] {
+            assert_eq!(found(Method::GET, path), "nothing", "{path}");
+        }
+    }
+}

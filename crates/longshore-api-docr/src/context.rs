@@ -1,0 +1,145 @@
+//! A request that is understood, and who sent it.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use http::header;
+use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse};
+use longshore_api_common::body::RequestBody;
+use longshore_domain::credential::is_access_token;
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::page::PageSize;
+use longshore_domain::{Error, Result};
+use longshore_services::Services;
+use longshore_services::authentication::Caller;
+use serde::de::DeserializeOwned;
+
+use crate::routes::{Needs, Route};
+
+/// Entries of a page when the client does not say.
+const DEFAULT_PAGE_SIZE: u64 = 20;
+/// Most entries of a page; who asks for more gets these.
+pub(crate) const PAGE_SIZE_LIMIT: u64 = 200;
+
+/// A request and what it is answered with.
+pub(crate) struct Context {
+    pub services: Arc<Services>,
+    pub route: &'static Route,
+    asked: Asked,
+    /// Who calls, once it is known that the credential is good.
+    signed_in: OnceLock<Arc<Caller>>,
+}
+
+impl Deref for Context {
+    type Target = Asked;
+    fn deref(&self) -> &Asked {
+        &self.asked
+    }
+}
+
+/// Which page of a list a client wants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WantedPage {
+    /// From 1.
+    pub number: u64,
+    pub size: PageSize,
+}
+
+impl WantedPage {
+    /// Gives how many entries lie before the page.
+    pub(crate) fn offset(self) -> u64 {
+        (self.number - 1) * u64::from(self.size.get())
+    }
+}
+
+impl Context {
+    pub(crate) fn new(services: Arc<Services>, route: &'static Route, asked: Asked) -> Self {
+        Self { services, route, asked, signed_in: OnceLock::new() }
+    }
+
+    /// Checks what every operation needs.
+    pub(crate) async fn check(&self) -> Result<()> {
+        if self.route.needs == Needs::Account {
+            self.caller().await?;
+        }
+        self.check_query()
+    }
+
+    /// Finds out who calls: whose access token the request bears. A request asks the database once.
+    pub(crate) async fn caller(&self) -> Result<Arc<Caller>> {
+        if let Some(known) = self.signed_in.get() {
+            return Ok(Arc::clone(known));
+        }
+        let token = self.bearer()?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        if !is_access_token(token) {
+            return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
+        }
+        let address = Some(self.client.address);
+        let caller = self.services.authenticate_basic(token, token, address).await?;
+        // What was found before may have become void since.
+        self.services.check_principal(&caller.principal).await?;
+        Ok(Arc::clone(self.signed_in.get_or_init(|| caller)))
+    }
+
+    /// Gives the bearer token of the request.
+    pub(crate) fn bearer(&self) -> Result<Option<&str>> {
+        let Some(value) = self.parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+        let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+        let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;
+        match scheme.eq_ignore_ascii_case("bearer") {
+            true => Ok(Some(token.trim())),
+            false => Err(invalid()),
+        }
+    }
+
+    /// Gives the registry that the path names.
+    pub(crate) fn registry(&self) -> Result<Namespace> {
+        self.parsed("registry_name")
+    }
+
+    /// Gives the repository that the path names.
+    pub(crate) fn repository(&self) -> Result<RepositoryName> {
+        format!("{}/{}", self.registry()?, self.parameter("repository_name")).parse()
+    }
+
+    /// Gives the page that the client wants, from `page` and `per_page`.
+    ///
+    /// # Errors
+    /// `Invalid` when one of them is no number in its range.
+    pub(crate) fn page(&self) -> Result<WantedPage> {
+        let number = self.number("page", 1, 1, PAGE_LIMIT)?;
+        Ok(WantedPage { number, size: self.page_size()? })
+    }
+
+    pub(crate) fn page_size(&self) -> Result<PageSize> {
+        let size = self.number("per_page", DEFAULT_PAGE_SIZE, 1, u64::from(u32::MAX))?;
+        PageSize::clamped(size.min(PAGE_SIZE_LIMIT))
+    }
+
+    /// Gives a truth value of the query, `false` when absent.
+    pub(crate) fn truth(&self, name: &'static str) -> Result<bool> {
+        match self.query(name).as_deref() {
+            None | Some("false" | "False" | "0") => Ok(false),
+            Some("true" | "True" | "1") => Ok(true),
+            Some(_) => Err(Error::Invalid { field: name, reason: "must be true or false".into() }),
+        }
+    }
+
+    /// Reads a JSON body.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
+        self.asked.json(body, self.services.settings().body_idle).await
+    }
+
+    /// Reads a JSON body, if there is one.
+    pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(
+        &self,
+        body: RequestBody,
+    ) -> Result<T> {
+        let bytes = self.bytes(body, self.services.settings().body_idle).await?;
+        match bytes.iter().all(u8::is_ascii_whitespace) {
+            true => Ok(T::default()),
+            false => parse::<Option<T>>(&bytes).map(Option::unwrap_or_default),
+        }
+    }
+}

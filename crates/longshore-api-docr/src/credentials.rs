@@ -1,0 +1,98 @@
+//! Credentials for `docker login`, as Docker's configuration file holds them, and their end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::response::json;
+use longshore_domain::credential::TokenOrigin;
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::Namespace;
+use longshore_domain::registry::RegistryAction;
+use longshore_domain::{Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+
+/// Longest that a credential with an expiry works: a hundred years.
+pub(crate) const EXPIRY_LIMIT_SECONDS: u64 = 100 * 365 * 86_400;
+
+/// Schema `docker_credentials`: a Docker configuration file.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DockerConfig {
+    /// By the host of the registry.
+    auths: BTreeMap<String, DockerAuth>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct DockerAuth {
+    /// User name and secret, with one `:` between them, in Base64.
+    auth: String,
+}
+
+/// Body of `oauth_revoke` (RFC 7009).
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct RevokeRequest {
+    /// The access token that shall end.
+    #[expect(dead_code, reason = "the body is a form; this describes it")]
+    token: String,
+}
+
+async fn give(context: &Context, registry: &Namespace) -> Result<Response> {
+    let caller = context.caller().await?;
+    let may_push = context.truth("read_write")?;
+    let seconds = context.number("expiry_seconds", 0, 0, EXPIRY_LIMIT_SECONDS)?;
+    let valid = (seconds > 0).then(|| Duration::from_secs(seconds));
+    let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
+    let secret = context
+        .services
+        .create_registry_credential(&caller.principal, registry, may_push, valid, origin)
+        .await?;
+    // The secret says whose it is; clients that end it look for it in either place.
+    let auth = STANDARD.encode(format!("{0}:{0}", secret.expose()));
+    let auths = [(host(context), DockerAuth { auth })].into();
+    Ok(json(StatusCode::OK, &DockerConfig { auths }))
+}
+
+/// Gives the host under which clients reach the registry, which `docker` looks credentials up by.
+fn host(context: &Context) -> String {
+    let url = context.client.origin.absolute("");
+    url.split_once("://").map_or(url.as_str(), |(_, host)| host).trim_end_matches('/').to_owned()
+}
+
+/// `GET /v2/registry/docker-credentials`.
+pub(crate) async fn registry_get_docker_credentials(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let only = context.services.get_only_registry(&caller.principal, RegistryAction::PullCredential).await?;
+    give(context, &only.registry.name).await
+}
+
+/// `GET /v2/registries/{registry_name}/docker-credentials`.
+pub(crate) async fn registries_get_docker_credentials(context: &Context, _: RequestBody) -> Result<Response> {
+    give(context, &context.registry()?).await
+}
+
+/// `POST /v1/oauth/revoke`: ends the access token in the form, which the request bears as well.
+pub(crate) async fn oauth_revoke(context: &Context, body: RequestBody) -> Result<Response> {
+    let bytes = context.bytes(body, context.services.settings().body_idle).await?;
+    let token = form_urlencoded::parse(&bytes).find(|(name, _)| name == "token").map(|(_, value)| value);
+    let token = token.ok_or_else(|| Error::Invalid {
+        field: "body",
+        reason: "must be a form with the access token as token".into(),
+    })?;
+    // Clients that have none to end send an empty one, and want to hear that it has ended.
+    // Whoever knows it may end it; bearing another one is a mistake.
+    match context.bearer()? {
+        Some(bearer) if bearer != token && !bearer.is_empty() => {
+            return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
+        }
+        _ => {}
+    }
+    context.services.revoke_presented_token(&token).await?;
+    Ok(json(StatusCode::OK, &serde_json::json!({})))
+}

@@ -1,0 +1,134 @@
+//! Errors: `{"id", "message", "request_id"}`, the id being the status in words.
+
+use http::{HeaderValue, Method, StatusCode, header};
+use longshore_api_common::client::Client;
+use longshore_api_common::response::json;
+use longshore_api_common::{Response, observe};
+use longshore_domain::Error;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Fields whose bad values make a request malformed; those of others make it impossible to do.
+const OF_THE_REQUEST: &[&str] =
+    &["body", "expiry_seconds", "page", "page_token", "per_page", "query", "read_write"];
+
+/// Schema `error`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "error")]
+pub(crate) struct ErrorDocument {
+    /// The status in words, for example `not_found`.
+    id: &'static str,
+    /// What is wrong and what to do.
+    message: String,
+    /// Names the request in the server's log.
+    request_id: String,
+}
+
+/// Gives the status. A new variant does not compile until it has an answer here.
+fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::RepositoryUnknown(_)
+        | Error::RegistryUnknown(_)
+        | Error::NoRegistry
+        | Error::CollectionRunUnknown
+        | Error::UserUnknown(_)
+        | Error::OrganizationUnknown(_)
+        | Error::ManifestUnknown { .. }
+        | Error::BlobUnknown { .. }
+        | Error::UploadUnknown
+        | Error::TokenUnknown(_)
+        | Error::InviteUnknown
+        | Error::PageUnknown(_)
+        | Error::TeamUnknown(_)
+        // What cannot be a name is not there.
+        | Error::NameInvalid { .. }
+        | Error::TagInvalid(_)
+        | Error::DigestInvalid { .. } => StatusCode::NOT_FOUND,
+        Error::Invalid { field, .. } if OF_THE_REQUEST.contains(field) => StatusCode::BAD_REQUEST,
+        Error::UploadInvalid(_) | Error::DigestMismatch { .. } | Error::SizeMismatch { .. } => {
+            StatusCode::BAD_REQUEST
+        }
+        Error::NameReserved(_)
+        | Error::ManifestInvalid(_)
+        | Error::ManifestReferencesUnknown(_)
+        | Error::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::UploadOffset { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+        Error::BlobTooLarge { .. } | Error::ManifestTooLarge { .. } | Error::BodyTooLarge { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        Error::PreconditionFailed | Error::NotEligible(_) | Error::SeveralRegistries => {
+            StatusCode::PRECONDITION_FAILED
+        }
+        Error::Unauthenticated(_) | Error::MountSourceNotCovered(_) => StatusCode::UNAUTHORIZED,
+        Error::Denied(_) | Error::TagImmutable(_) | Error::OverLimit(_) | Error::ReadOnly(_) => {
+            StatusCode::FORBIDDEN
+        }
+        Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::InUse { .. } | Error::Exists(_) | Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::Unsupported(_) => StatusCode::METHOD_NOT_ALLOWED,
+        Error::BodyInterrupted => StatusCode::REQUEST_TIMEOUT,
+        Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
+        Error::Unavailable(_) | Error::MailUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn id(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "bad_request",
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::FORBIDDEN => "forbidden",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::REQUEST_TIMEOUT => "request_timeout",
+        StatusCode::CONFLICT => "conflict",
+        StatusCode::PRECONDITION_FAILED => "precondition_failed",
+        StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
+        StatusCode::RANGE_NOT_SATISFIABLE => "range_not_satisfiable",
+        StatusCode::UNPROCESSABLE_ENTITY => "unprocessable_entity",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
+        StatusCode::SERVICE_UNAVAILABLE => "service_unavailable",
+        StatusCode::INSUFFICIENT_STORAGE => "insufficient_storage",
+        _ => "server_error",
+    }
+}
+
+fn response(status: StatusCode, message: String, client: &Client) -> Response {
+    json(status, &ErrorDocument { id: id(status), message, request_id: client.request_id.to_string() })
+}
+
+/// Makes the response to an error, and logs it if the fault is the registry's.
+pub(crate) fn render(error: &Error, client: &Client) -> Response {
+    let mut response = response(status(error), error.to_string(), client);
+    let headers = response.headers_mut();
+    match error {
+        Error::Throttled { retry_after_seconds } => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+        }
+        Error::Unavailable(_) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        Error::Unauthenticated(_) => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        _ => {}
+    }
+    if error.is_fault() {
+        observe::log_fault(client, error);
+    }
+    response
+}
+
+pub(crate) fn method_not_allowed(method: &Method, allow: &str, client: &Client) -> Response {
+    let message = format!("{method} is not supported here; use {allow}");
+    let mut response = response(StatusCode::METHOD_NOT_ALLOWED, message, client);
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+pub(crate) fn not_found(client: &Client) -> Response {
+    let message = "there is nothing at this path; /api/openapi/digitalocean.json lists what there is";
+    response(StatusCode::NOT_FOUND, message.into(), client)
+}

@@ -1,0 +1,42 @@
+//! Registries of Kubernetes clusters. There are no clusters here, so none is found; `kubernetes-manifest` of clients and
+//! `docker-credentials` give what any cluster needs.
+
+use http::StatusCode;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::response::bare;
+use longshore_domain::{Error, Result};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::context::Context;
+
+/// Schemas `cluster_registry` and `cluster_registries`.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct ClustersRequest {
+    /// The clusters.
+    #[serde(default)]
+    cluster_uuids: Vec<String>,
+    /// Names of registries.
+    #[serde(default)]
+    registries: Vec<String>,
+}
+
+/// `POST` and `DELETE /v2/kubernetes/registry` and `/v2/kubernetes/registries`.
+pub(crate) async fn change_clusters(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let request: ClustersRequest = context.json(body).await?;
+    for name in &request.registries {
+        let unknown = |_| Error::RegistryUnknown(name.chars().take(64).collect());
+        let name = name.parse().map_err(unknown)?;
+        context.services.get_registry(&caller.principal, &name).await?;
+    }
+    match request.cluster_uuids.first() {
+        // Nothing was wanted, and nothing is to be done.
+        None => Ok(bare(StatusCode::NO_CONTENT)),
+        Some(_) => Err(Error::Invalid {
+            field: "cluster_uuids",
+            reason: "this server has no Kubernetes clusters; put the answer of docker-credentials into a secret of type kubernetes.io/dockerconfigjson in yours".into(),
+        }),
+    }
+}
