@@ -209,6 +209,15 @@ impl TestRegistry {
         self.store.list().await.unwrap().map(|listed| listed.unwrap().key).collect().await
     }
 
+    /// Adds up the sizes of what lies in the blob store.
+    pub async fn stored_bytes(&self) -> u64 {
+        let mut sum = 0;
+        for key in self.stored_objects().await {
+            sum += self.store.find_size(key).await.unwrap().unwrap_or_default();
+        }
+        sum
+    }
+
     /// Puts something else in the place of an object, or, without content, nothing.
     pub async fn tamper(&self, key: StorageKey, content: Option<&'static [u8]>) {
         self.store.delete(&Unneeded { key, state: Vec::new() }).await.unwrap();

@@ -5,9 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
 use longshore_domain::credential::Principal;
 use longshore_domain::name::Reference;
+use longshore_domain::page::PageSize;
 use longshore_domain::policy::UntaggedManifests;
+use longshore_services::registries::WantedRegistry;
 use longshore_testkit::images::{digest_of, image, index};
 use longshore_testkit::registry::{TestRegistry, name};
 use proptest::prelude::*;
@@ -63,6 +66,13 @@ enum Step {
     CollectWithFault {
         call: u8,
     },
+    /// The owner collects the garbage, perhaps with calls of the blob store that fail.
+    OwnersRun {
+        kind: RunKind,
+        fault: u8,
+    },
+    /// The owner has that begun and cancels it, after a crash.
+    CancelledRun,
     /// The process dies, and another one starts.
     Crash,
     Wait {
@@ -99,6 +109,16 @@ fn step() -> impl Strategy<Value = Step> {
         (repository, 0..LAYERS).prop_map(|(repository, layer)| Step::DeleteBlob { repository, layer }),
         Just(Step::Collect),
         (1..6_u8).prop_map(|call| Step::CollectWithFault { call }),
+        (
+            prop_oneof![
+                Just(RunKind::UntaggedManifests),
+                Just(RunKind::UnreferencedBlobs),
+                Just(RunKind::Both)
+            ],
+            0..4_u8
+        )
+            .prop_map(|(kind, fault)| Step::OwnersRun { kind, fault }),
+        Just(Step::CancelledRun),
         Just(Step::Crash),
         (1..40_u8).prop_map(|hours| Step::Wait { hours }),
     ]
@@ -232,11 +252,53 @@ impl Run {
                 let _ = self.registry.services.collect_garbage().await;
                 self.registry.fuse.fail_at(0);
             }
+            Step::OwnersRun { kind, fault } => self.owners_run(*kind, *fault).await,
+            Step::CancelledRun => {
+                let run = self.start(RunKind::Both).await;
+                self.registry.reopen().await;
+                let (services, caller) = (&self.registry.services, self.caller().await);
+                let alice = "alice".parse().unwrap();
+                services.cancel_collection_run(&caller.principal, &alice, run.uuid, true).await.unwrap();
+                services.advance_collection_runs().await.unwrap();
+            }
             Step::Crash => self.registry.reopen().await,
             Step::Wait { hours } => {
                 self.registry.clock.advance(Duration::from_secs(u64::from(*hours) * 3600))
             }
         }
+    }
+
+    async fn start(&self, kind: RunKind) -> CollectionRun {
+        let caller = self.caller().await;
+        let alice = "alice".parse().unwrap();
+        self.registry.services.start_collection_run(&caller.principal, &alice, kind).await.unwrap()
+    }
+
+    /// A run of the owner ends, and has freed what the store has less.
+    async fn owners_run(&mut self, kind: RunKind, fault: u8) {
+        let before = self.registry.stored_bytes().await;
+        let started = self.start(kind).await;
+        self.registry.fuse.fail_at(i64::from(fault));
+        let alice = "alice".parse().unwrap();
+        for _ in 0..20 {
+            self.registry.services.advance_collection_runs().await.unwrap();
+            let listed = self
+                .registry
+                .services
+                .list_collection_runs(&Principal::Operator, &alice, 0, PageSize::MAX)
+                .await
+                .unwrap();
+            let run = listed.0.into_iter().find(|run| run.uuid == started.uuid).unwrap();
+            if run.status.is_over() {
+                assert_eq!(run.status, RunStatus::Succeeded);
+                let after = self.registry.stored_bytes().await;
+                assert_eq!(run.freed_bytes, before - after, "what the store has less");
+                self.registry.fuse.fail_at(0);
+                return;
+            }
+            self.registry.clock.advance(Duration::from_secs(61));
+        }
+        panic!("the run does not end");
     }
 
     /// Every tag that was acknowledged points at its document, and everything below is readable.
@@ -287,6 +349,9 @@ impl Run {
         assert_eq!(self.registry.stored_objects().await.len(), 0, "all garbage is gone");
         let report = self.registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap();
         assert_eq!(report.findings, Vec::<String>::new());
+        let alice = "alice".parse().unwrap();
+        let details = self.registry.services.get_registry(&Principal::Operator, &alice).await.unwrap();
+        assert_eq!(details.storage_bytes, 0, "nothing is counted that is not there");
     }
 }
 
@@ -303,6 +368,11 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let registry = TestRegistry::with(|settings| settings.collection.untagged = UntaggedManifests::Collect).await;
+            let alice = registry.sign_in("alice").await;
+            let wanted = WantedRegistry { name: "alice".parse().unwrap(), tier: Some("professional".into()), region: None };
+            registry.services.create_registry(&alice.principal, wanted).await.unwrap();
+            // No token for pushing is out any more.
+            registry.clock.advance(Duration::from_secs(301));
             let mut run = Run { registry, model: Model::default() };
             for step in &steps {
                 run.take(step).await;
