@@ -234,6 +234,11 @@ async fn images_and_counts_are_made_from_what_an_older_database_has() {
             (3, 7, 'sha256:c', 't', 'image', 1, 1, 30, 0, '{}', x'00', 99);
         INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at) VALUES (1, 4, 50), (2, 3, 15);
         INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at) VALUES (7, 'v1', 1, 1, 1), (7, 'v2', 1, 1, 1);
+        INSERT INTO repositories (id, namespace_id, name, visibility, created_at) VALUES (8, 1, 'alice/copy', 'private', 5);
+        INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at) VALUES (1, 'd', 40, 's', x'01', 1), (2, 'e', 2, 's', x'02', 1);
+        INSERT INTO blob_links (repository_id, blob_id, lease_until) VALUES (7, 1, 1), (8, 1, 1), (8, 2, 1);
+        INSERT INTO usage_totals (namespace_id, kind, amount) VALUES (1, 'linked_bytes', 80), (1, 'manifest_bytes', 3);
+        INSERT INTO usage_changes (namespace_id, kind, amount, at) VALUES (1, 'linked_bytes', 2, 1);
         INSERT INTO events (account_id, actor_name, action, subject, data, at) VALUES (1, 'alice', 'repo.change_visibility', 'alice/app', '{}', 1);";
     older.execute_batch(content).unwrap();
     drop(known);
@@ -250,4 +255,11 @@ async fn images_and_counts_are_made_from_what_an_older_database_has() {
     let totals = "SELECT tags || ' ' || images || ' ' || pulls || ' ' || namespace_id || ' ' || updated_at FROM repository_totals";
     assert_eq!(text(totals), "2 2 7 1 5");
     assert_eq!(text("SELECT action || ' ' || short_subject FROM events"), "repo.change_privacy app");
+    // A blob that two repositories have counts once.
+    let usage = "SELECT group_concat(kind || ' ' || amount, ', ') FROM (SELECT kind, amount FROM usage_totals ORDER BY kind)";
+    assert_eq!(text(usage), "manifest_bytes 3, stored_bytes 42");
+    assert_eq!(text("SELECT count(*) || '' FROM usage_changes"), "0");
+    let blobs = "SELECT group_concat(namespace_id || ' ' || blob_id, ', ') FROM namespace_blobs";
+    assert_eq!(text(blobs), "1 1, 1 2");
+    assert_eq!(text("SELECT group_concat(DISTINCT namespace_id) FROM blob_links"), "1");
 }

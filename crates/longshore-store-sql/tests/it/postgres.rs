@@ -284,6 +284,63 @@ async fn connections_that_the_server_ended_are_replaced() {
 }
 
 #[tokio::test]
+async fn what_namespaces_store_is_counted_from_what_an_older_database_has() {
+    let Some(database) = database() else { return };
+    let client = database.client().await;
+    for step in [
+        include_str!("../../migrations/postgres/0001_initial.sql"),
+        include_str!("../../migrations/postgres/0002_several_nodes.sql"),
+        include_str!("../../migrations/postgres/0003_sign_in.sql"),
+        include_str!("../../migrations/postgres/0004_images.sql"),
+        include_str!("../../migrations/postgres/0005_audit.sql"),
+        include_str!("../../migrations/postgres/0006_organizations.sql"),
+        include_str!("../../migrations/postgres/0007_teams.sql"),
+        include_str!("../../migrations/postgres/0008_repositories.sql"),
+        include_str!("../../migrations/postgres/0009_rates.sql"),
+        include_str!("../../migrations/postgres/0010_search.sql"),
+        include_str!("../../migrations/postgres/0011_organization_tokens.sql"),
+        include_str!("../../migrations/postgres/0012_profiles_and_invites.sql"),
+        CONTENT,
+        "INSERT INTO repositories (id, namespace_id, name, visibility, created_at) VALUES (2, 1, 'alice/copy', 'private', 1);
+         INSERT INTO blob_links (repository_id, blob_id, lease_until) VALUES (2, 1, 1);
+         INSERT INTO usage_totals (namespace_id, kind, amount) VALUES (1, 'linked_bytes', 2);
+         INSERT INTO usage_changes (namespace_id, kind, amount, at) VALUES (1, 'linked_bytes', 1, 1)",
+        include_str!("../../migrations/postgres/0013_registries.sql"),
+    ] {
+        client.batch_execute(step).await.unwrap();
+    }
+    let counted = "SELECT (SELECT string_agg(kind || ' ' || amount, ', ') FROM usage_totals),
+        (SELECT count(*) FROM usage_changes), (SELECT count(*) FROM namespace_blobs), (SELECT min(namespace_id) FROM blob_links)";
+    let row = client.query_one(counted, &[]).await.unwrap();
+    assert_eq!(row.get::<_, &str>(0), "stored_bytes 1");
+    assert_eq!((row.get::<_, i64>(1), row.get::<_, i64>(2), row.get::<_, i64>(3)), (0, 1, 1));
+}
+
+/// A push lets a second repository of a namespace see a blob while the first one loses it.
+#[tokio::test]
+async fn a_blob_that_is_linked_while_the_last_other_link_goes_is_still_counted() {
+    let Some(database) = database() else { return };
+    let content = "UPDATE blob_links SET namespace_id = 1;
+        INSERT INTO namespace_blobs (namespace_id, blob_id) VALUES (1, 1);
+        INSERT INTO repositories (id, namespace_id, name, visibility, created_at) VALUES (2, 1, 'alice/copy', 'private', 1);
+        INSERT INTO blob_links (repository_id, blob_id, lease_until, namespace_id) VALUES (2, 1, 1, 1);
+        SELECT blob_id FROM namespace_blobs WHERE namespace_id = 1 AND blob_id = 1 FOR KEY SHARE";
+    // The collector waits for the push, and then sees the other link.
+    let purged = collide(&database, content, "SELECT 1", async |metadata| {
+        metadata
+            .write((), |tx, ()| {
+                Box::pin(tx.purge_links(&[(RepositoryId(1), BlobId(1))], jiff::Timestamp::UNIX_EPOCH))
+            })
+            .await
+    });
+    purged.await.unwrap();
+    let left = "SELECT (SELECT count(*) FROM namespace_blobs), (SELECT count(*) FROM blob_links),
+        (SELECT count(*) FROM usage_changes)";
+    let row = database.client().await.query_one(left, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i64>(2)), (1, 1, 0));
+}
+
+#[tokio::test]
 async fn many_migrate_at_the_same_time() {
     let Some(database) = database() else { return };
     let opened = futures::future::join_all((0..5).map(|_| database.open())).await;
