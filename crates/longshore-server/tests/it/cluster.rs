@@ -12,6 +12,7 @@ use longshore_testkit::images::{digest_of, image};
 use longshore_testkit::proxy::{Fault, Proxy};
 use longshore_testkit::stores::SharedStores;
 
+use crate::docr;
 use crate::server::{Client, PASSWORD, Server, user};
 
 /// How soon every node knows what one was told.
@@ -463,6 +464,40 @@ fn another_node_takes_over_when_the_one_that_collects_garbage_is_killed() {
     });
     other.get(&format!("/v2/alice/app/blobs/{kept}"), &who).expect(200);
     assert_eq!(other.admin(&["verify", "--store"])["objects"], 1);
+}
+
+#[test]
+fn another_node_goes_on_with_an_owners_collection_when_the_one_that_runs_it_is_killed() {
+    let Some(stores) = SharedStores::chosen() else { return };
+    let settings = ["gc.grace_seconds=0", "gc.takeover_seconds=5", "gc.interval_seconds=0"];
+    let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();
+    let mut other = Server::with(&arguments);
+    let who = docr::bearer(&other, "alice", "repo:admin");
+    docr::registry(&other, &who, "shop", "professional");
+    docr::push(&other, &user("alice"), "shop/app", "kept");
+    let digest = docr::push(&other, &user("alice"), "shop/app", "gone");
+    let path = format!("/v2/registry/shop/repositories/app/digests/{digest}");
+    other.send("DELETE", &path, &who, &[], b"").expect(204);
+    assert!(other.stop().success());
+    let proxy = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
+    let mut runner =
+        other.another_node("runner", &[("LONGSHORE_STORAGE_ENDPOINT", format!("http://{}", proxy.host()))]);
+    proxy.set_outage(Some(Fault::Slow(Duration::from_secs(60))));
+    let run = "/v2/registry/shop/garbage-collection";
+    let started = runner.send("POST", run, &who, &[], b"").expect(201).json();
+    runner.wait_for("it has begun to delete", || proxy.heads().iter().any(|head| head.contains("?delete")));
+    runner.kill();
+    other.start_again();
+    let listed = || other.get("/v2/registry/shop/garbage-collections", &who).expect(200).json();
+    let status = || listed()["garbage_collections"][0]["status"].clone();
+    assert_eq!(status(), "deleting unreferenced blobs");
+    other.send("POST", "/v2/shop/app/blobs/uploads/", &user("alice"), &[], b"").expect(403);
+    other.wait_for("the other node to end it", || status() == "succeeded");
+    let ended = &listed()["garbage_collections"][0];
+    assert_eq!(ended["uuid"], started["garbage_collection"]["uuid"]);
+    assert_eq!(ended["blobs_deleted"], 2);
+    other.get("/v2/shop/app/manifests/kept", &user("alice")).expect(200);
+    docr::push(&other, &user("alice"), "shop/app", "new");
 }
 
 #[test]
