@@ -86,7 +86,9 @@ impl Context {
     pub(crate) fn bearer(&self) -> Result<Option<&str>> {
         let Some(value) = self.parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
         let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
-        let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;
+        let text = value.to_str().map_err(|_| invalid())?;
+        // Clients without a token send the scheme alone.
+        let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
         match scheme.eq_ignore_ascii_case("bearer") {
             true => Ok(Some(token.trim())),
             false => Err(invalid()),

@@ -54,6 +54,9 @@ pub(crate) struct RegistryInfo {
 /// Response `all_registries_info`.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct AllRegistries {
+    /// With a slash at the end of the path only: see [`registries_list`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registry: Option<RegistryDocument>,
     registries: Vec<RegistryDocument>,
     /// Of all of them together.
     total_storage_usage_bytes: u64,
@@ -133,11 +136,17 @@ pub(crate) async fn validate_name(context: &Context, body: RequestBody) -> Resul
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
-/// `GET /v2/registries`.
+/// `GET /v2/registries`. With a slash at its end it is what Terraform's data source sends for `GET /v2/registries/{name}`
+/// with an empty name (provider 2.71 and later), and it looks into a `registry`: the one that there is.
 pub(crate) async fn registries_list(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
+    let registry = match context.parts.uri.path().ends_with('/') {
+        true => Some(context.services.get_only_registry(&caller.principal, RegistryAction::View).await?),
+        false => None,
+    };
     let all = context.services.list_registries(&caller.principal).await?;
     let answer = AllRegistries {
+        registry: registry.map(|details| document(context, &details, Form::Several)),
         total_storage_usage_bytes: all.iter().map(|details| details.storage_bytes).sum(),
         registries: all.iter().map(|details| document(context, details, Form::Several)).collect(),
     };

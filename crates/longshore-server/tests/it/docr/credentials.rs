@@ -63,6 +63,7 @@ fn credentials_expire_and_are_revoked() {
     revoke("Bearer lsp_other", &secret).expect(401);
     server.send("POST", "/v1/oauth/revoke", "", &[], b"nothing").expect(400);
     revoke("", "").expect(200);
+    revoke("Bearer ", "").expect(200);
     revoke("", "lsp_unknown").expect(200);
     server.get("/v2/shop/app/manifests/v1", &kept).expect(200);
     revoke(&format!("Bearer {secret}"), &secret).expect(200);

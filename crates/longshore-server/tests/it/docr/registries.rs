@@ -46,6 +46,9 @@ fn an_account_with_several_registries_must_say_which() {
     let all = server.get("/v2/registries", &alice).expect(200).json();
     let names: Vec<_> = all["registries"].as_array().unwrap().iter().map(|each| &each["name"]).collect();
     assert_eq!(names, [&json!("shop"), &json!("lab")]);
+    // Terraform's data source leaves the name out.
+    let unnamed = server.get("/v2/registries/", &alice).expect(412).json();
+    assert_eq!(unnamed["id"], "precondition_failed");
     // What has a name works on.
     server.get("/v2/registry/lab/repositories", &alice).expect(200);
     // The smaller tiers include one registry.
@@ -55,6 +58,12 @@ fn an_account_with_several_registries_must_say_which() {
     assert_eq!((&refused["id"], &refused["message"]), (&json!("precondition_failed"), &json!(message)));
     server.send("DELETE", "/v2/registries/lab", &alice, &[], b"").expect(204);
     server.get("/v2/registry", &alice).expect(200);
+    let unnamed = server.get("/v2/registries/", &alice).expect(200).json();
+    assert_eq!(
+        (&unnamed["registry"]["name"], &unnamed["registries"][0]["name"]),
+        (&json!("shop"), &json!("shop"))
+    );
+    server.get("/v2/registries/", &bearer(&server, "bob", "repo:admin")).expect(404);
     send(&server, "POST", "/v2/registries/subscription", &alice, &smaller).expect(200);
     assert_eq!(
         server.get("/v2/registry/subscription", &alice).expect(200).json()["subscription"]["tier"]["slug"],
