@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use http::header;
 use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse};
 use longshore_api_common::body::RequestBody;
-use longshore_domain::credential::is_access_token;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
@@ -72,13 +71,7 @@ impl Context {
             return Ok(Arc::clone(known));
         }
         let token = self.bearer()?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        if !is_access_token(token) {
-            return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
-        }
-        let address = Some(self.client.address);
-        let caller = self.services.authenticate_basic(token, token, address).await?;
-        // What was found before may have become void since.
-        self.services.check_principal(&caller.principal).await?;
+        let caller = self.services.authenticate_access_token(token).await?;
         Ok(Arc::clone(self.signed_in.get_or_init(|| caller)))
     }
 

@@ -14,6 +14,7 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::registry::RegistryAction;
 use longshore_domain::{Error, Result};
+use longshore_services::registries::CredentialScope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,13 +46,20 @@ pub(crate) struct RevokeRequest {
 
 async fn give(context: &Context, registry: &Namespace) -> Result<Response> {
     let caller = context.caller().await?;
-    let may_push = context.truth("read_write")?;
+    // It would make one that nobody sees.
+    if context.parts.method == http::Method::HEAD {
+        return Err(Error::Unsupported("HEAD is not supported here; use GET".into()));
+    }
+    let scope = match context.truth("read_write")? {
+        true => CredentialScope::PullAndPush,
+        false => CredentialScope::Pull,
+    };
     let seconds = context.number("expiry_seconds", 0, 0, EXPIRY_LIMIT_SECONDS)?;
     let valid = (seconds > 0).then(|| Duration::from_secs(seconds));
     let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
     let secret = context
         .services
-        .create_registry_credential(&caller.principal, registry, may_push, valid, origin)
+        .create_registry_credential(&caller.principal, registry, scope, valid, origin)
         .await?;
     // The secret says whose it is; clients that end it look for it in either place.
     let auth = STANDARD.encode(format!("{0}:{0}", secret.expose()));

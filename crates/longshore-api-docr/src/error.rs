@@ -5,6 +5,7 @@ use longshore_api_common::client::Client;
 use longshore_api_common::response::json;
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
+use longshore_domain::tier::Excess;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -97,9 +98,29 @@ fn response(status: StatusCode, message: String, client: &Client) -> Response {
     json(status, &ErrorDocument { id: id(status), message, request_id: client.request_id.to_string() })
 }
 
+/// Gives the name that clients know of why an account cannot have a tier.
+pub(crate) fn reason(excess: Excess) -> &'static str {
+    match excess {
+        Excess::Registries => "OverRegistryLimit",
+        Excess::Repositories => "OverRepositoryLimit",
+        Excess::Storage => "OverStorageLimit",
+    }
+}
+
+fn message(error: &Error) -> String {
+    match error {
+        Error::NotEligible(excesses) => {
+            let reasons: Vec<&str> = excesses.iter().copied().map(reason).collect();
+            format!("registry is not eligible for tier because: [{}]", reasons.join(" "))
+        }
+        Error::SeveralRegistries => format!("{error}; use /v2/registries/{{registry_name}} instead"),
+        _ => error.to_string(),
+    }
+}
+
 /// Makes the response to an error, and logs it if the fault is the registry's.
 pub(crate) fn render(error: &Error, client: &Client) -> Response {
-    let mut response = response(status(error), error.to_string(), client);
+    let mut response = response(status(error), message(error), client);
     let headers = response.headers_mut();
     match error {
         Error::Throttled { retry_after_seconds } => {

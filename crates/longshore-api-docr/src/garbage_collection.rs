@@ -4,7 +4,7 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::json;
-use longshore_domain::collection_run::{CollectionRun, RunKind};
+use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
 use longshore_domain::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub(crate) struct RunRequest {
 }
 
 /// What a run collects.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema)]
 enum RunType {
     #[serde(rename = "untagged manifests only")]
     UntaggedManifests,
@@ -30,6 +30,39 @@ enum RunType {
     UnreferencedBlobs,
     #[serde(rename = "untagged manifests and unreferenced blobs")]
     Both,
+}
+
+impl From<RunType> for RunKind {
+    fn from(kind: RunType) -> Self {
+        match kind {
+            RunType::UntaggedManifests => Self::UntaggedManifests,
+            RunType::UnreferencedBlobs => Self::UnreferencedBlobs,
+            RunType::Both => Self::Both,
+        }
+    }
+}
+
+impl From<RunKind> for RunType {
+    fn from(kind: RunKind) -> Self {
+        match kind {
+            RunKind::UntaggedManifests => Self::UntaggedManifests,
+            RunKind::UnreferencedBlobs => Self::UnreferencedBlobs,
+            RunKind::Both => Self::Both,
+        }
+    }
+}
+
+fn status(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Requested => "requested",
+        RunStatus::Waiting => "waiting for write JWTs to expire",
+        RunStatus::Scanning => "scanning manifests",
+        RunStatus::Deleting => "deleting unreferenced blobs",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Cancelling => "cancelling",
+        RunStatus::Cancelled => "cancelled",
+        RunStatus::Failed => "failed",
+    }
 }
 
 /// Schema `update_registry`.
@@ -47,7 +80,7 @@ struct RunDocument {
     registry_name: String,
     status: &'static str,
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: RunType,
     created_at: String,
     updated_at: String,
     blobs_deleted: u64,
@@ -72,8 +105,8 @@ fn document(run: &CollectionRun) -> RunDocument {
     RunDocument {
         uuid: run.uuid.to_string(),
         registry_name: run.registry.to_string(),
-        status: run.status.as_str(),
-        kind: run.kind.as_str(),
+        status: status(run.status),
+        kind: run.kind.into(),
         created_at: wire::time(run.created_at),
         updated_at: wire::time(run.updated_at),
         blobs_deleted: run.blobs_deleted,
@@ -89,11 +122,7 @@ fn info(status: StatusCode, run: &CollectionRun) -> Response {
 pub(crate) async fn run_garbage_collection(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
     let request: RunRequest = context.json_or_default(body).await?;
-    let kind = match request.kind {
-        Some(RunType::UntaggedManifests) => RunKind::UntaggedManifests,
-        Some(RunType::Both) => RunKind::Both,
-        Some(RunType::UnreferencedBlobs) | None => RunKind::UnreferencedBlobs,
-    };
+    let kind = request.kind.map(RunKind::from).unwrap_or_default();
     let run = context.services.start_collection_run(&caller.principal, &context.registry()?, kind).await?;
     Ok(info(StatusCode::CREATED, &run))
 }
@@ -125,9 +154,10 @@ pub(crate) async fn update_garbage_collection(context: &Context, body: RequestBo
     // What cannot be an id is none.
     let uuid: Uuid =
         context.parameter("garbage_collection_uuid").parse().map_err(|_| Error::CollectionRunUnknown)?;
-    let run = context
-        .services
-        .cancel_collection_run(&caller.principal, &context.registry()?, uuid, request.cancel)
-        .await?;
+    let (services, registry) = (&context.services, context.registry()?);
+    let run = match request.cancel {
+        true => services.cancel_collection_run(&caller.principal, &registry, uuid).await?,
+        false => services.get_collection_run(&caller.principal, &registry, uuid).await?,
+    };
     Ok(info(StatusCode::OK, &run))
 }

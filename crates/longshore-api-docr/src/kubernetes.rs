@@ -11,6 +11,9 @@ use serde::Deserialize;
 
 use crate::context::Context;
 
+/// Most registries that one request may name, which is as many as an account may have under the largest shipped tier.
+const REGISTRIES_LIMIT: usize = 10;
+
 /// Schemas `cluster_registry` and `cluster_registries`.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct ClustersRequest {
@@ -26,6 +29,10 @@ pub(crate) struct ClustersRequest {
 pub(crate) async fn change_clusters(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
     let request: ClustersRequest = context.json(body).await?;
+    if request.registries.len() > REGISTRIES_LIMIT {
+        let reason = format!("at most {REGISTRIES_LIMIT} may be named at once");
+        return Err(Error::Invalid { field: "registries", reason });
+    }
     for name in &request.registries {
         let unknown = |_| Error::RegistryUnknown(name.chars().take(64).collect());
         let name = name.parse().map_err(unknown)?;

@@ -8,10 +8,12 @@ use longshore_api_common::asked::PAGE_LIMIT;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_domain::digest::Digest;
-use longshore_domain::image::{TagDetails, TagOrder};
+use longshore_domain::image::TagDetails;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::{Error, Result};
-use longshore_services::inventory::{ManifestSummary, RepositoryStart, RepositorySummary};
+use longshore_services::inventory::{
+    Latest, ManifestSummary, RepositoryStart, RepositorySummary, WantedLatest,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -168,11 +170,12 @@ async fn summaries(
     context: &Context,
     start: RepositoryStart,
     wanted: WantedPage,
+    latest: WantedLatest,
 ) -> Result<(Namespace, Vec<RepositorySummary>, u64)> {
     let caller = context.caller().await?;
     let registry = context.registry()?;
     let (repositories, total) =
-        context.services.list_registry_repositories(&caller, &registry, start, wanted.size).await?;
+        context.services.list_registry_repositories(&caller, &registry, start, wanted.size, latest).await?;
     Ok((registry, repositories, total))
 }
 
@@ -180,13 +183,13 @@ async fn summaries(
 pub(crate) async fn list_repositories(context: &Context, _: RequestBody) -> Result<Response> {
     let wanted = context.page()?;
     let (registry, repositories, total) =
-        summaries(context, RepositoryStart::Offset(wanted.offset()), wanted).await?;
+        summaries(context, RepositoryStart::Offset(wanted.offset()), wanted, WantedLatest::Tag).await?;
     let document = |summary: &RepositorySummary| RepositoryDocument {
         registry_name: registry.to_string(),
         name: summary.name.rest().to_owned(),
-        latest_tag: match &summary.latest_tag {
-            Some(details) => tag(&registry, &summary.name, details),
-            None => TagDocument {
+        latest_tag: match &summary.latest {
+            Some(Latest::Tag(details)) => tag(&registry, &summary.name, details),
+            _ => TagDocument {
                 registry_name: registry.to_string(),
                 repository: summary.name.rest().to_owned(),
                 ..TagDocument::default()
@@ -211,14 +214,14 @@ pub(crate) async fn list_repositories_v2(context: &Context, _: RequestBody) -> R
             (RepositoryStart::After(after), WantedPage { number, size: context.page_size()? })
         }
     };
-    let (registry, repositories, total) = summaries(context, start, wanted).await?;
+    let (registry, repositories, total) = summaries(context, start, wanted, WantedLatest::Manifest).await?;
     let document = |summary: &RepositorySummary| RepositoryV2Document {
         registry_name: registry.to_string(),
         name: summary.name.rest().to_owned(),
-        latest_manifest: summary
-            .latest_manifest
-            .as_ref()
-            .map(|latest| manifest(&registry, &summary.name, latest)),
+        latest_manifest: match &summary.latest {
+            Some(Latest::Manifest(latest)) => Some(manifest(&registry, &summary.name, latest)),
+            _ => None,
+        },
         tag_count: summary.tags,
         manifest_count: summary.manifests,
     };
@@ -231,8 +234,7 @@ pub(crate) async fn list_repositories_v2(context: &Context, _: RequestBody) -> R
 /// `DELETE /v2/registries/{registry_name}/repositories/{repository_name}`.
 pub(crate) async fn delete_repository(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
-    context.services.get_registry(&caller.principal, &context.registry()?).await?;
-    context.services.delete_repository(&caller, &context.repository()?).await?;
+    context.services.delete_registry_repository(&caller, &context.repository()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -240,11 +242,8 @@ pub(crate) async fn delete_repository(context: &Context, _: RequestBody) -> Resu
 pub(crate) async fn list_tags(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
     let (registry, name, wanted) = (context.registry()?, context.repository()?, context.page()?);
-    context.services.get_registry(&caller.principal, &registry).await?;
-    let (_, details, total) = context
-        .services
-        .list_tag_details(&caller, &name, TagOrder::Newest, wanted.offset(), wanted.size)
-        .await?;
+    let (details, total) =
+        context.services.list_registry_tags(&caller, &name, wanted.offset(), wanted.size).await?;
     let (links, meta) = paging(context, wanted, total, None);
     let tags = details.iter().map(|details| tag(&registry, &name, details)).collect();
     Ok(json(StatusCode::OK, &TagsPage { tags, links, meta }))
@@ -253,9 +252,8 @@ pub(crate) async fn list_tags(context: &Context, _: RequestBody) -> Result<Respo
 /// `DELETE …/repositories/{repository_name}/tags/{repository_tag}`.
 pub(crate) async fn delete_tag(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
-    context.services.get_registry(&caller.principal, &context.registry()?).await?;
     let tag: Tag = context.parsed("repository_tag")?;
-    context.services.delete_tag(&caller, &context.repository()?, &tag).await?;
+    context.services.delete_registry_tag(&caller, &context.repository()?, &tag).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -263,9 +261,8 @@ pub(crate) async fn delete_tag(context: &Context, _: RequestBody) -> Result<Resp
 pub(crate) async fn list_manifests(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
     let (registry, name, wanted) = (context.registry()?, context.repository()?, context.page()?);
-    context.services.get_registry(&caller.principal, &registry).await?;
     let (summaries, total) =
-        context.services.list_manifests(&caller, &name, wanted.offset(), wanted.size).await?;
+        context.services.list_registry_manifests(&caller, &name, wanted.offset(), wanted.size).await?;
     let (links, meta) = paging(context, wanted, total, None);
     let manifests = summaries.iter().map(|summary| manifest(&registry, &name, summary)).collect();
     Ok(json(StatusCode::OK, &ManifestsPage { manifests, links, meta }))
@@ -274,9 +271,8 @@ pub(crate) async fn list_manifests(context: &Context, _: RequestBody) -> Result<
 /// `DELETE …/repositories/{repository_name}/digests/{manifest_digest}`.
 pub(crate) async fn delete_manifest(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
-    context.services.get_registry(&caller.principal, &context.registry()?).await?;
     let digest: Digest = context.parsed("manifest_digest")?;
-    context.services.delete_manifest(&caller, &context.repository()?, &digest).await?;
+    context.services.delete_registry_manifest(&caller, &context.repository()?, &digest).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

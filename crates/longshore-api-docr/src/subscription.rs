@@ -5,12 +5,13 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::json;
 use longshore_domain::Result;
-use longshore_domain::tier::{Excess, Subscription, Tier};
+use longshore_domain::tier::{Subscription, Tier};
 use longshore_services::registries::OfferedTier;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
+use crate::error::reason;
 use crate::wire;
 
 /// Body of `registry_update_subscription`.
@@ -124,7 +125,7 @@ pub(crate) async fn get_options(context: &Context, _: RequestBody) -> Result<Res
     let offered = |offered: &OfferedTier| OfferedTierDocument {
         tier: tier(&offered.tier),
         eligible: offered.excesses.is_empty(),
-        eligibility_reasons: offered.excesses.iter().copied().map(Excess::as_str).collect(),
+        eligibility_reasons: offered.excesses.iter().copied().map(reason).collect(),
     };
     let options = OptionsDocument {
         available_regions: regions.iter().map(ToString::to_string).collect(),

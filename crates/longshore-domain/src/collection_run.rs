@@ -24,12 +24,12 @@ pub enum RunKind {
 }
 
 impl RunKind {
-    /// Gives the name in requests, answers and the metadata store.
+    /// Gives the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::UntaggedManifests => "untagged manifests only",
-            Self::UnreferencedBlobs => "unreferenced blobs only",
-            Self::Both => "untagged manifests and unreferenced blobs",
+            Self::UntaggedManifests => "untagged_manifests",
+            Self::UnreferencedBlobs => "unreferenced_blobs",
+            Self::Both => "both",
         }
     }
 
@@ -50,10 +50,7 @@ impl FromStr for RunKind {
         [Self::UntaggedManifests, Self::UnreferencedBlobs, Self::Both]
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| Error::Invalid {
-                field: "type",
-                reason: "must be \"untagged manifests only\", \"unreferenced blobs only\" or \"untagged manifests and unreferenced blobs\"".into(),
-            })
+            .ok_or_else(|| Error::internal(format!("{text:?} is no kind of collection run")))
     }
 }
 
@@ -90,13 +87,13 @@ impl RunStatus {
         Self::Failed,
     ];
 
-    /// Gives the name in answers and the metadata store.
+    /// Gives the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
-            Self::Waiting => "waiting for write JWTs to expire",
-            Self::Scanning => "scanning manifests",
-            Self::Deleting => "deleting unreferenced blobs",
+            Self::Waiting => "waiting",
+            Self::Scanning => "scanning",
+            Self::Deleting => "deleting",
             Self::Succeeded => "succeeded",
             Self::Cancelling => "cancelling",
             Self::Cancelled => "cancelled",
@@ -139,7 +136,7 @@ pub struct CollectionRun {
     pub waits_until: Timestamp,
     /// Until when nobody gets a token for pushing, should nobody go on with the run.
     pub read_only_until: Timestamp,
-    /// Steps that failed, one after the other.
+    /// Steps that failed.
     pub failures: u64,
     /// Blobs whose bytes it has deleted.
     pub blobs_deleted: u64,

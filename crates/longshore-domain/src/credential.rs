@@ -23,6 +23,8 @@ pub const SECRET_LIMIT_BYTES: usize = 4096;
 pub const TOKEN_LABEL_LIMIT_CHARACTERS: usize = 100;
 /// Most access tokens that one account may have.
 pub const ACCESS_TOKENS_LIMIT: u64 = 1000;
+/// Most credentials for registries that one account may have besides.
+pub const CREDENTIALS_LIMIT: u64 = 1000;
 
 /// Number of an access token in the metadata store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

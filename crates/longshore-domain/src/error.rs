@@ -160,12 +160,10 @@ pub enum Error {
     #[error("this account has no registry yet; create one first")]
     NoRegistry,
     /// The account has several registries, and the request does not say which one is meant.
-    #[error(
-        "this account has several registries, so the request must name one; use /v2/registries/{{registry_name}} instead"
-    )]
+    #[error("this account has several registries, so the request must name one")]
     SeveralRegistries,
     /// The account has more than a subscription tier includes.
-    #[error("registry is not eligible for tier because: [{}]", reasons(.0))]
+    #[error("the subscription tier includes less than the account has: {}", reasons(.0))]
     NotEligible(Vec<Excess>),
     /// The subscription of the registry includes no more.
     #[error("{0}")]
@@ -286,7 +284,7 @@ pub enum Unauthenticated {
 }
 
 fn reasons(excesses: &[Excess]) -> String {
-    excesses.iter().map(|excess| excess.as_str()).collect::<Vec<_>>().join(" ")
+    excesses.iter().map(|excess| excess.describe()).collect::<Vec<_>>().join(", ")
 }
 
 fn list(digests: &[Digest]) -> String {

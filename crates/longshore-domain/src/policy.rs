@@ -20,6 +20,15 @@ pub enum UntaggedManifests {
     Collect,
 }
 
+/// How often leases are renewed by a HEAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseRenewal {
+    /// As the background's collection needs it.
+    Plain,
+    /// As the collection of a registry needs it.
+    OfRegistry,
+}
+
 /// Rules of garbage collection.
 #[derive(Clone, Copy, Debug)]
 pub struct CollectionPolicy {
@@ -40,8 +49,11 @@ pub struct CollectionPolicy {
 
 impl CollectionPolicy {
     /// Gives how much of a lease must be left for it not to be renewed by a HEAD: so that what was answered to one stays
-    /// for half of the lease, and for half of the grace, whoever collects.
-    pub fn renewed_below(&self) -> Duration {
-        self.lease.saturating_sub(self.lease.min(self.grace) / 2)
+    /// for half of the lease, and in a registry for half of the grace when its owner collects.
+    pub fn renewed_below(&self, renewal: LeaseRenewal) -> Duration {
+        match renewal {
+            LeaseRenewal::Plain => self.lease / 2,
+            LeaseRenewal::OfRegistry => self.lease.saturating_sub(self.lease.min(self.grace) / 2),
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::name::Namespace;
 use crate::organization::OrganizationAction;
 use crate::tier::TierSlug;
 
-/// Most namespaces that one user may have made by creating registries; their names stay taken.
+/// Most organizations that a user may own to make one more by creating a registry; their names stay taken.
 pub const NAMESPACES_LIMIT: u64 = 50;
 /// Most registries that a list shows.
 pub const LISTED_REGISTRIES: u32 = 1000;
@@ -98,8 +98,8 @@ pub struct Registry {
 pub struct Subscribed {
     /// The account whose subscription the registry is under.
     pub owner_id: AccountId,
-    /// The slug of its tier.
-    pub tier: TierSlug,
+    /// The slug of its tier; `None` for no subscription.
+    pub tier: Option<TierSlug>,
 }
 
 /// What somebody wants to do with a registry itself.

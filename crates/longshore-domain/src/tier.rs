@@ -94,12 +94,12 @@ pub enum Excess {
 }
 
 impl Excess {
-    /// Gives the name in answers.
-    pub fn as_str(self) -> &'static str {
+    /// Says it.
+    pub fn describe(self) -> &'static str {
         match self {
-            Self::Registries => "OverRegistryLimit",
-            Self::Repositories => "OverRepositoryLimit",
-            Self::Storage => "OverStorageLimit",
+            Self::Registries => "more registries",
+            Self::Repositories => "more repositories",
+            Self::Storage => "more storage",
         }
     }
 }

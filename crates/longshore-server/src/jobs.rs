@@ -18,6 +18,11 @@ const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 
 /// Starts the jobs; they end when `stop` is cancelled, after what they are doing.
 pub fn start(services: &Arc<Services>, collection: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (stopped, jobs) = (stop.clone(), Arc::clone(services));
+    tasks.spawn(async move {
+        stopped.cancelled().await;
+        jobs.stop_jobs();
+    });
     every(RECORDING, services, stop, tasks, "record pulls", |services| async move {
         services.record_pulls().await
     });

@@ -32,8 +32,11 @@ INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
     SELECT FIRST + n, a.id, 'acme/shared' || n, 'private', 1 FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= 10;
 INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at)
     SELECT FIRST + n, 'sha256:' || HEX(n), 1, 'test', KEY(n), 1 FROM numbers;
-INSERT INTO blob_links (repository_id, blob_id, lease_until)
-    SELECT FIRST + r.n, FIRST + b.n, 9000000000000000 FROM numbers r CROSS JOIN numbers b WHERE r.n <= 10;
+INSERT INTO blob_links (repository_id, blob_id, namespace_id, lease_until)
+    SELECT FIRST + r.n, FIRST + b.n, a.id, 9000000000000000
+    FROM numbers r CROSS JOIN numbers b JOIN accounts a ON a.name = 'acme' WHERE r.n <= 10;
+INSERT INTO namespace_blobs (namespace_id, blob_id)
+    SELECT a.id, FIRST + n FROM numbers JOIN accounts a ON a.name = 'acme';
 INSERT INTO manifests (id, repository_id, digest, media_type, kind, artifact_type, subject_digest, size_bytes,
         total_size_bytes, pushed_at, lease_until, annotations, content)
     SELECT FIRST + n, r.id, 'sha256:' || HEX(n), 'application/vnd.oci.image.manifest.v1+json', 'image', NULL,

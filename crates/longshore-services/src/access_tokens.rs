@@ -3,15 +3,16 @@
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountKind, Feature};
 use longshore_domain::credential::{
-    ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, Principal, Scope, Secret, TOKEN_LABEL_LIMIT_CHARACTERS,
-    TokenCap, TokenOrigin,
+    ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, CREDENTIALS_LIMIT, Principal, Scope, Secret,
+    TOKEN_LABEL_LIMIT_CHARACTERS, TokenCap, TokenOrigin,
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::OrganizationAction;
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken};
+use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken, Tx};
+use longshore_domain::registry::RegistryAction;
 use longshore_domain::token_resource::{TOKEN_DESCRIPTION_LIMIT_CHARACTERS, TokenResources};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
@@ -91,6 +92,33 @@ fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> 
     }
     account.plan.check(Feature::OrganizationTokens)?;
     resources.check_of(&account.name)
+}
+
+/// Checks that an account may have one more. Credentials for registries, which any access token makes, do not use up what
+/// is there for the others.
+fn check_count(cap: &TokenCap, counts: AccessTokenCounts) -> Result<()> {
+    let (what, count, limit) = match cap {
+        TokenCap::Registry { .. } => ("credentials for registries", counts.credentials, CREDENTIALS_LIMIT),
+        _ => ("access tokens", counts.all - counts.credentials, ACCESS_TOKENS_LIMIT),
+    };
+    match count < limit {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "an account may have at most {limit} {what}; delete some that are not used, and let those for a while expire"
+        ))),
+    }
+}
+
+/// Ends those of the credentials made with an access token that it could not make any more.
+async fn end_credentials(tx: &mut dyn Tx, id: AccessTokenId, cap: &TokenCap) -> Result<()> {
+    for (action, scope) in
+        [(RegistryAction::PullCredential, Scope::Read), (RegistryAction::PushCredential, Scope::Write)]
+    {
+        if action.check_token(Some(cap)).is_err() {
+            tx.delete_credentials_made_with(id, scope).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives the action of an event about a token of the account.
@@ -180,10 +208,12 @@ impl Services {
                 Box::pin(async move {
                     // Held, so that creations at the same time are counted.
                     tx.hold_account(token.account_id).await?;
-                    if tx.count_access_tokens(token.account_id).await?.all >= ACCESS_TOKENS_LIMIT {
-                        return Err(Error::Conflict(format!(
-                            "an account may have at most {ACCESS_TOKENS_LIMIT} access tokens; delete some that are not used"
-                        )));
+                    check_count(&token.cap, tx.count_access_tokens(token.account_id).await?)?;
+                    // It may have been deleted since it was looked at.
+                    if let Some(parent) = token.made_with
+                        && !tx.hold_access_token(parent).await?
+                    {
+                        return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
                     }
                     let id = tx.create_access_token(token).await?;
                     tx.record_event(event).await?;
@@ -312,6 +342,9 @@ impl Services {
             .write((token.id, change, event), |tx, (id, change, event)| {
                 Box::pin(async move {
                     tx.change_access_token(*id, change).await?;
+                    if let Some(resources) = &change.resources {
+                        end_credentials(tx, *id, &TokenCap::Resources(resources.clone())).await?;
+                    }
                     tx.record_event(event).await?;
                     let changed = tx.find_access_token(*id).await?;
                     changed.ok_or_else(|| Error::TokenUnknown(event.subject.clone()))

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::clock::Entropy;
 use longshore_domain::credential::{
-    AccessToken, AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, is_access_token,
+    AccessToken, AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, TokenCap,
+    is_access_token,
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
@@ -369,6 +370,33 @@ impl Services {
         let session = BasicSession { caller: Arc::clone(&caller), epoch, until: later(now, BASIC_TTL) };
         self.sessions.basic.insert(key, Arc::new(session));
         Ok(caller)
+    }
+
+    /// Checks an access token that stands alone, for a management API. A credential for a registry is none.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it is none that is good now; `Denied` for a credential.
+    pub async fn authenticate_access_token(&self, secret: &str) -> Result<Arc<Caller>> {
+        if !is_access_token(secret) {
+            return Err(refused(Unauthenticated::InvalidToken));
+        }
+        let caller = self.authenticate_basic(secret, secret, None).await?;
+        self.check_manages(&caller.principal).await?;
+        Ok(caller)
+    }
+
+    /// Checks that a principal's credential is good now, and not one for a registry, which is for pulling and pushing only.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied`.
+    pub(crate) async fn check_manages(&self, principal: &Principal) -> Result<()> {
+        let acting = principal.account().ok_or(refused(Unauthenticated::Missing))?;
+        match self.acting_with(acting).await?.1.map(|token| token.cap) {
+            Some(TokenCap::Registry { .. }) => Err(Error::Denied(
+                "this credential is for pulling and pushing; use an access token of the account".into(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Finds out who an access token stands for, if it still does; the user name must be its owner's, or the token itself.

@@ -56,7 +56,7 @@ impl Services {
     /// # Errors
     /// As [`Services::get_blob`].
     pub async fn check_blob(&self, caller: &Caller, name: &RepositoryName, digest: &Digest) -> Result<Blob> {
-        let repository = self.authorize_asking(caller, name).await?;
+        let (repository, renewal) = self.authorize_asking(caller, name).await?;
         let unknown = || Error::BlobUnknown { repository: name.clone(), digest: *digest };
         let linked = self
             .metadata
@@ -64,7 +64,8 @@ impl Services {
             .await?
             .ok_or_else(unknown)?;
         let lease = self.settings.collection.lease;
-        let is_short = linked.lease_until < later(self.clock.now(), self.settings.collection.renewed_below());
+        let is_short =
+            linked.lease_until < later(self.clock.now(), self.settings.collection.renewed_below(renewal));
         if is_short && self.may_push(caller, name).await? {
             // Durable before the answer: the client will rely on it.
             let input = (repository.id, linked.blob.id, later(self.clock.now(), lease));

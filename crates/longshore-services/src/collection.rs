@@ -15,7 +15,7 @@ use longshore_domain::ports::metadata::{
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -57,6 +57,15 @@ enum Verdict {
     Delete,
     /// Remove it.
     Purge,
+}
+
+/// How many of some objects are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    /// All.
+    All,
+    /// Not all; those left are tried again.
+    Some,
 }
 
 /// What decides, besides the state of things.
@@ -202,7 +211,7 @@ impl Services {
             }
             tracing::debug!(?before, after = ?counts, "collected a batch of garbage");
             // Holding the lease is the right to go on.
-            if !self.take_lease(Job::CollectGarbage).await? {
+            if self.is_stopping() || !self.take_lease(Job::CollectGarbage).await? {
                 return Ok(());
             }
         }
@@ -253,14 +262,17 @@ impl Services {
     /// Deletes the objects of tombstones, then the tombstones.
     async fn bury(&self, counts: &mut CollectionCounts) -> Result<bool> {
         let now = self.clock.now();
+        let takeover = self.settings.takeover;
         let tombstones = self
             .metadata
-            .write((now, later(now, self.settings.takeover)), |tx, (now, until)| {
+            .write((now, later(now, takeover), earlier(now, 2 * takeover)), |tx, (now, until, of_runs)| {
                 // What is not deleted by then, because the store or this node failed, is tried again. As many as an object store deletes with one request.
-                Box::pin(tx.claim_tombstones(*now, *until, PageSize::MAX))
+                Box::pin(tx.claim_tombstones(*now, *until, *of_runs, PageSize::MAX))
             })
             .await?;
-        self.delete_objects(tombstones, counts).await
+        let before = counts.blobs_deleted;
+        self.delete_objects(tombstones, counts).await?;
+        Ok(counts.blobs_deleted > before)
     }
 
     /// Deletes the objects of tombstones that were claimed, then those of the tombstones whose objects are gone, and counts
@@ -269,49 +281,55 @@ impl Services {
         &self,
         tombstones: Vec<Tombstone>,
         counts: &mut CollectionCounts,
-    ) -> Result<bool> {
+    ) -> Result<Deleted> {
         let unneeded: Vec<Unneeded> = tombstones
             .iter()
             .map(|tombstone| Unneeded { key: tombstone.storage_key, state: tombstone.store_state.clone() })
             .collect();
         let outcomes = self.blobs.delete_all(&unneeded).await;
         let mut buried = Vec::new();
-        let mut freed_bytes = 0;
-        let mut of_runs: BTreeMap<Uuid, (u64, u64)> = BTreeMap::new();
         for (tombstone, outcome) in tombstones.iter().zip(outcomes) {
             match outcome {
                 Ok(()) => {
-                    buried.push(tombstone.id);
-                    freed_bytes += tombstone.size_bytes;
-                    if let Some(run) = tombstone.run {
-                        let (blobs, bytes) = of_runs.entry(run).or_default();
-                        *blobs += 1;
-                        *bytes += tombstone.size_bytes;
-                    }
+                    buried.push((tombstone.id, tombstone.size_bytes, tombstone.run));
                 }
                 Err(error) => {
                     tracing::warn!(key = %tombstone.storage_key, error = %error, "an object could not be deleted; trying again later");
                 }
             }
         }
+        let deleted = if buried.len() == tombstones.len() { Deleted::All } else { Deleted::Some };
         if buried.is_empty() {
-            return Ok(false);
+            return Ok(deleted);
         }
-        let buried_blobs = buried.len() as u64;
-        self.metadata
-            .write((buried, of_runs), |tx, (ids, of_runs)| {
+        let (blobs, bytes) = self
+            .metadata
+            .write(buried, |tx, buried| {
                 Box::pin(async move {
-                    tx.delete_tombstones(ids).await?;
-                    for (run, (blobs, bytes)) in of_runs {
-                        tx.count_for_run(*run, *blobs, *bytes).await?;
+                    let ids: Vec<i64> = buried.iter().map(|(id, _, _)| *id).collect();
+                    // Others may have been as fast: whoever removes the tombstone counts it.
+                    let removed: BTreeSet<i64> = tx.delete_tombstones(&ids).await?.into_iter().collect();
+                    let mut of_runs: BTreeMap<Uuid, (u64, u64)> = BTreeMap::new();
+                    let (mut blobs, mut bytes) = (0, 0);
+                    for (_, size, run) in buried.iter().filter(|(id, _, _)| removed.contains(id)) {
+                        blobs += 1;
+                        bytes += size;
+                        if let Some(run) = run {
+                            let of_run = of_runs.entry(*run).or_default();
+                            of_run.0 += 1;
+                            of_run.1 += size;
+                        }
                     }
-                    Ok(())
+                    for (run, (blobs, bytes)) in of_runs {
+                        tx.count_for_run(run, blobs, bytes).await?;
+                    }
+                    Ok((blobs, bytes))
                 })
             })
             .await?;
-        counts.blobs_deleted += buried_blobs;
-        counts.freed_bytes += freed_bytes;
-        Ok(true)
+        counts.blobs_deleted += blobs;
+        counts.freed_bytes += bytes;
+        Ok(deleted)
     }
 
     async fn preview_collection(&self) -> Result<CollectionCounts> {
@@ -408,7 +426,7 @@ impl Round {
     }
 
     async fn settle_repository(&self, tx: &mut dyn Tx, id: RepositoryId, size: PageSize) -> Result<()> {
-        let Some(deleted_at) = tx.find_repository_deletion(id).await? else { return Ok(()) };
+        let Some(deleted_at) = tx.hold_deleted_repository(id).await? else { return Ok(()) };
         let restorable_until = later(deleted_at, self.terms.undo);
         if restorable_until > self.now {
             return tx.enqueue_review(Review::Repository(id), restorable_until).await;
@@ -442,12 +460,18 @@ impl Round {
             }
             Verdict::Purge => {
                 done.manifests_purged += 1;
-                tx.purge_manifest(id, self.now).await
+                let mut released = tx.purge_manifest(id, self.now).await?;
+                // Otherwise their reviews, which are due now, are the background's.
+                if self.run.is_some() {
+                    released.sort_unstable();
+                    self.settle_links(tx, &released, done).await?;
+                }
+                Ok(())
             }
         }
     }
 
-    async fn settle_links(
+    pub(crate) async fn settle_links(
         &self,
         tx: &mut dyn Tx,
         links: &[(RepositoryId, BlobId)],
@@ -466,6 +490,11 @@ impl Round {
         }
         tx.purge_links(&unneeded, self.now).await?;
         done.links_removed += unneeded.len() as u64;
+        if self.run.is_some() {
+            let mut blobs: Vec<BlobId> = unneeded.iter().map(|(_, blob)| *blob).collect();
+            blobs.sort_unstable();
+            tx.bury_blobs(&blobs, self.run, self.now).await?;
+        }
         Ok(())
     }
 }

@@ -5,11 +5,12 @@
 //! cannot be restored any more, and what nothing references goes after a shorter time of grace.
 //! Until when nobody gets a token for pushing stands in the same row, so that no crash leaves a registry read-only.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
 use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
@@ -17,21 +18,27 @@ use longshore_domain::credential::Principal;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
+use longshore_domain::policy::UntaggedManifests;
 use longshore_domain::ports::metadata::{BlobId, CollectionCounts, ManifestId, Review, Tombstone};
 use longshore_domain::registry::RegistryAction;
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
-use crate::collection::{Round, Sums, Terms};
+use crate::collection::{Deleted, Round, Sums, Terms};
 use crate::leases::Job;
+use crate::tokens::TTL_MINIMUM;
 use crate::{Services, later};
 
 /// How long a registry stays read-only when nobody goes on with its run.
 const READ_ONLY_MARGIN: Duration = Duration::from_secs(600);
 /// Runs that one node works on at the same time.
-const PARALLEL_RUNS: usize = 4;
-/// Steps that may fail, one after the other, before a run has failed.
+const PARALLEL_RUNS: usize = 16;
+/// How often runs that were asked for meanwhile are looked for.
+const RUN_TICK: Duration = Duration::from_secs(1);
+/// How often a run asks whether it may go on.
+const PACE: Duration = Duration::from_secs(3);
+/// Steps that may fail before a run has failed.
 const FAILURES_LIMIT: u64 = 10;
 /// Longest time between two tries.
 const RETRY_LIMIT: Duration = Duration::from_secs(60);
@@ -39,6 +46,8 @@ const RETRY_LIMIT: Duration = Duration::from_secs(60);
 const TOKEN_PRECISION_SECONDS: i64 = 5;
 /// Longest that a token for pushing to a registry works, however the server is configured.
 pub(crate) const WRITE_TOKEN_LIMIT: Duration = Duration::from_secs(900);
+/// How far clocks and caches of other nodes may be behind, and times be rounded up.
+const SPREAD: Duration = Duration::from_secs(15);
 /// Registries whose last token for pushing is kept in memory.
 const KEPT: usize = 50_000;
 
@@ -51,6 +60,22 @@ fn rounded_up(at: Timestamp) -> Timestamp {
     let seconds = at.as_second().saturating_add(TOKEN_PRECISION_SECONDS);
     let rounded = seconds - seconds.rem_euclid(TOKEN_PRECISION_SECONDS);
     Timestamp::from_second(rounded).unwrap_or(at)
+}
+
+/// What became of a token for pushing that was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WriteToken {
+    /// It is remembered, and may be given.
+    Recorded,
+    /// The namespace is no registry any more.
+    OfNoRegistry,
+    /// A run is in progress.
+    Refused,
+}
+
+/// When it was last asked whether a run may go on.
+struct Pace {
+    checked_at: Timestamp,
 }
 
 /// How a step of a run ended.
@@ -157,17 +182,30 @@ impl Services {
             .await
     }
 
-    /// Cancels a run: it ends as soon as what is being done is done; what it has freed is gone. Without `wants_end`, only
-    /// gives it.
+    /// Gives a run that is in progress.
     ///
     /// # Errors
     /// As [`Services::authorize_registry`] for managing; `CollectionRunUnknown` when this run is not in progress.
+    pub async fn get_collection_run(
+        &self,
+        principal: &Principal,
+        name: &Namespace,
+        uuid: Uuid,
+    ) -> Result<CollectionRun> {
+        let registry = self.authorize_registry(principal, name, RegistryAction::Manage).await?;
+        let active = self.find_active_run(registry.namespace_id).await?;
+        active.filter(|run| run.uuid == uuid).ok_or(Error::CollectionRunUnknown)
+    }
+
+    /// Cancels a run: it ends as soon as what is being done is done; what it has freed is gone.
+    ///
+    /// # Errors
+    /// As [`Services::get_collection_run`].
     pub async fn cancel_collection_run(
         &self,
         principal: &Principal,
         name: &Namespace,
         uuid: Uuid,
-        wants_end: bool,
     ) -> Result<CollectionRun> {
         let registry = self.authorize_registry(principal, name, RegistryAction::Manage).await?;
         let namespace = registry.namespace_id;
@@ -176,12 +214,12 @@ impl Services {
             self.event(principal, Some(namespace), EventAction::CollectionCancelled, name.as_str(), data);
         let run = self
             .metadata
-            .write((namespace, uuid, wants_end, event), |tx, (namespace, uuid, wants_end, event)| {
+            .write((namespace, uuid, event), |tx, (namespace, uuid, event)| {
                 Box::pin(async move {
                     let found = tx.hold_collection_run(*uuid).await?;
                     let found = found.filter(|run| run.namespace_id == *namespace);
                     let mut run = found.ok_or(Error::CollectionRunUnknown)?;
-                    if *wants_end && run.status != RunStatus::Cancelling {
+                    if run.status != RunStatus::Cancelling {
                         run.status = RunStatus::Cancelling;
                         run.updated_at = event.at;
                         tx.save_collection_run(&run).await?;
@@ -223,33 +261,33 @@ impl Services {
             };
         }
         let until = rounded_up(until);
-        let is_allowed = self
+        let outcome = self
             .metadata
             .write((namespace, until, self.clock.now()), |tx, (namespace, until, now)| {
                 Box::pin(async move {
                     if tx.hold_write_tokens(*namespace).await?.is_none() {
-                        // It is no registry any more.
-                        return Ok(true);
+                        return Ok(WriteToken::OfNoRegistry);
                     }
                     let run = tx.find_active_run(*namespace).await?;
                     if run.is_some_and(|run| *now < run.read_only_until) {
-                        return Ok(false);
+                        return Ok(WriteToken::Refused);
                     }
-                    tx.record_write_token(*namespace, *until).await.map(|()| true)
+                    tx.record_write_token(*namespace, *until).await.map(|()| WriteToken::Recorded)
                 })
             })
             .await?;
-        if is_allowed {
+        if outcome == WriteToken::Recorded {
             let mut known = self.write_tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= KEPT {
                 known.clear();
             }
             known.insert(namespace, until);
         }
-        Ok(is_allowed)
+        Ok(outcome != WriteToken::Refused)
     }
 
-    /// Goes on with all runs that are in progress, as the job of one node. For the server's own schedule.
+    /// Goes on with all runs that are in progress, as the job of one node, until none is being worked on. For the server's
+    /// own schedule.
     ///
     /// # Errors
     /// Those of the metadata store when not even the list can be read; what fails in a run is tried again.
@@ -259,17 +297,42 @@ impl Services {
         if first.is_empty() {
             return Ok(());
         }
-        let work = async {
+        self.alone(Job::AdvanceCollectionRuns, self.work_on_runs()).await.map(|_| ())
+    }
+
+    /// Works on runs side by side. Those that are asked for while a long one goes on do not wait for it.
+    async fn work_on_runs(&self) -> Result<()> {
+        let mut working = FuturesUnordered::new();
+        // Being worked on, or looked at since the last tick.
+        let (mut busy, mut seen) = (HashSet::new(), HashSet::new());
+        loop {
             let mut after = AccountId(0);
-            loop {
+            while working.len() < PARALLEL_RUNS {
                 let runs = self.list_active_runs(after, PageSize::MAX).await?;
-                let Some((last, _)) = runs.last() else { return Ok(()) };
+                let Some((last, _)) = runs.last() else { break };
                 after = *last;
-                let runs = stream::iter(runs).map(|(namespace, uuid)| self.advance_or_fail(namespace, uuid));
-                runs.buffer_unordered(PARALLEL_RUNS).collect::<Vec<()>>().await;
+                for (namespace, uuid) in runs {
+                    if working.len() < PARALLEL_RUNS && !busy.contains(&uuid) && seen.insert(uuid) {
+                        busy.insert(uuid);
+                        working.push(async move {
+                            self.advance_or_fail(namespace, uuid).await;
+                            uuid
+                        });
+                    }
+                }
             }
-        };
-        self.alone(Job::AdvanceCollectionRuns, work).await.map(|_| ())
+            tokio::select! {
+                ended = working.next() => match ended {
+                    Some(uuid) => { busy.remove(&uuid); }
+                    None => return Ok(()),
+                },
+                () = tokio::time::sleep(RUN_TICK) => {
+                    seen.clear();
+                    // Holding the lease is the right to go on; each run asks for itself.
+                    self.take_lease(Job::AdvanceCollectionRuns).await?;
+                }
+            }
+        }
     }
 
     async fn list_active_runs(&self, after: AccountId, size: PageSize) -> Result<Vec<(AccountId, Uuid)>> {
@@ -290,6 +353,8 @@ impl Services {
                     run.updated_at = *now;
                     if run.failures >= FAILURES_LIMIT {
                         run.status = RunStatus::Failed;
+                        // What it could not delete is the background's from now on, and does not count for it.
+                        tx.release_run_tombstones(*uuid).await?;
                     }
                     tx.save_collection_run(&run).await
                 })
@@ -305,6 +370,9 @@ impl Services {
         let Some(run) = self.find_active_run(namespace).await?.filter(|run| run.uuid == uuid) else {
             return Ok(());
         };
+        if run.status == RunStatus::Cancelling {
+            return self.enter(&run, RunStatus::Cancelled).await.map(|_| ());
+        }
         let now = self.clock.now();
         if run.failures > 0 {
             let pause = Duration::from_secs(1 << run.failures.min(6)).min(RETRY_LIMIT);
@@ -312,20 +380,50 @@ impl Services {
                 return Ok(());
             }
         }
-        if run.status != RunStatus::Cancelling && now < run.waits_until {
+        // Nobody went on with it for so long that tokens were given again.
+        let run = match now < run.read_only_until {
+            true => run,
+            false => match self.close_again(run).await? {
+                Some(run) => run,
+                None => return Ok(()),
+            },
+        };
+        if now < run.waits_until {
             return self.enter(&run, RunStatus::Waiting).await.map(|_| ());
         }
-        if self.enter(&run, RunStatus::Scanning).await? == Step::Stop {
-            return Ok(());
+        let mut pace = Pace { checked_at: now };
+        if run.status != RunStatus::Deleting {
+            if self.enter(&run, RunStatus::Scanning).await? == Step::Stop {
+                return Ok(());
+            }
+            if self.scan(&run, &mut pace).await? == Step::Stop
+                || self.enter(&run, RunStatus::Deleting).await? == Step::Stop
+            {
+                return Ok(());
+            }
         }
-        if self.scan(&run).await? == Step::Stop || self.enter(&run, RunStatus::Deleting).await? == Step::Stop
-        {
-            return Ok(());
-        }
-        if run.kind.takes_blobs() && self.delete_unreferenced(&run).await? == Step::Stop {
+        if run.kind.takes_blobs() && self.delete_unreferenced(&run, &mut pace).await? == Step::Stop {
             return Ok(());
         }
         self.enter(&run, RunStatus::Succeeded).await.map(|_| ())
+    }
+
+    /// Lets a run wait for the tokens for pushing that were given since its registry was open again, and nobody get one
+    /// any more; `None` when it is over.
+    async fn close_again(&self, run: CollectionRun) -> Result<Option<CollectionRun>> {
+        self.metadata
+            .write((run, self.clock.now()), |tx, (run, now)| {
+                Box::pin(async move {
+                    let last = tx.hold_write_tokens(run.namespace_id).await?;
+                    let Some(mut run) = tx.hold_collection_run(run.uuid).await? else { return Ok(None) };
+                    run.waits_until = last.unwrap_or(*now).max(*now);
+                    run.read_only_until = later(run.waits_until, READ_ONLY_MARGIN);
+                    run.updated_at = *now;
+                    tx.save_collection_run(&run).await?;
+                    Ok(Some(run))
+                })
+            })
+            .await
     }
 
     /// Notes where a run stands and lets it stay read-only, unless it is to end or is over.
@@ -336,15 +434,14 @@ impl Services {
                     let Some(mut run) = tx.hold_collection_run(*uuid).await? else { return Ok(Step::Stop) };
                     let is_cancelled = run.status == RunStatus::Cancelling;
                     let next = if is_cancelled { RunStatus::Cancelled } else { *status };
-                    let read_only_until = later(run.waits_until.max(*now), READ_ONLY_MARGIN);
                     let is_short = run.read_only_until < later(*now, READ_ONLY_MARGIN / 2);
                     if next != run.status || is_short {
-                        if next != run.status {
-                            run.failures = 0;
-                        }
                         run.status = next;
                         run.updated_at = *now;
-                        run.read_only_until = read_only_until;
+                        run.read_only_until = later(run.waits_until.max(*now), READ_ONLY_MARGIN);
+                        if is_cancelled {
+                            tx.release_run_tombstones(*uuid).await?;
+                        }
                         tx.save_collection_run(&run).await?;
                     }
                     Ok(if is_cancelled { Step::Stop } else { Step::Done })
@@ -353,8 +450,17 @@ impl Services {
             .await
     }
 
-    /// Between two batches: whether to go on. Holding the lease is the right to do so.
-    async fn may_go_on(&self, run: &CollectionRun, status: RunStatus) -> Result<Step> {
+    /// Between two batches: whether to go on, which is asked every few seconds.
+    async fn may_go_on(&self, run: &CollectionRun, status: RunStatus, pace: &mut Pace) -> Result<Step> {
+        if self.is_stopping() {
+            return Ok(Step::Stop);
+        }
+        let now = self.clock.now();
+        if now < later(pace.checked_at, PACE) {
+            return Ok(Step::Done);
+        }
+        pace.checked_at = now;
+        // Holding the lease is the right to go on.
         if !self.take_lease(Job::AdvanceCollectionRuns).await? {
             return Ok(Step::Stop);
         }
@@ -374,7 +480,7 @@ impl Services {
 
     /// Takes away manifests that are not needed, again and again until none is left: with an index, its children become
     /// unneeded.
-    async fn scan(&self, run: &CollectionRun) -> Result<Step> {
+    async fn scan(&self, run: &CollectionRun, pace: &mut Pace) -> Result<Step> {
         loop {
             let mut removed = 0;
             let mut after = RepositoryId(0);
@@ -383,14 +489,15 @@ impl Services {
                 let Some((last, _)) = repositories.last() else { break };
                 after = *last;
                 for (repository, is_deleted) in repositories {
-                    removed += match is_deleted {
-                        true if run.kind.takes_blobs() => self.take_apart(run, repository).await?,
-                        true => 0,
-                        false => self.scan_repository(run, repository).await?,
+                    let step = match is_deleted {
+                        true if run.kind.takes_blobs() => self.take_apart(run, repository, pace).await?,
+                        true => Some(0),
+                        false => self.scan_repository(run, repository, pace).await?,
                     };
-                }
-                if self.may_go_on(run, RunStatus::Scanning).await? == Step::Stop {
-                    return Ok(Step::Stop);
+                    match step {
+                        Some(count) => removed += count,
+                        None => return Ok(Step::Stop),
+                    }
                 }
             }
             if removed == 0 {
@@ -411,109 +518,138 @@ impl Services {
             .await
     }
 
-    /// Takes away what is left of a deleted repository.
-    async fn take_apart(&self, run: &CollectionRun, repository: RepositoryId) -> Result<u64> {
+    /// Takes away what is left of a deleted repository, and gives how much was done; `None` when it must stop.
+    async fn take_apart(
+        &self,
+        run: &CollectionRun,
+        repository: RepositoryId,
+        pace: &mut Pace,
+    ) -> Result<Option<u64>> {
         let mut steps = 0;
         loop {
-            let input = (repository, run.uuid, self.repository_step()?, self.clock.now());
+            let round = self.round(run, self.run_terms(run, Duration::ZERO).await?);
             let is_gone = self
                 .metadata
-                .write(input, |tx, (repository, run, size, now)| {
+                .write((round, repository, self.repository_step()?), |tx, (round, repository, size)| {
                     Box::pin(async move {
-                        if tx.find_repository_deletion(*repository).await?.is_none() {
+                        if tx.hold_deleted_repository(*repository).await?.is_none() {
                             return Ok(true);
                         }
-                        let purge = tx.purge_repository(*repository, *size, *now).await?;
-                        let mut unlinked = purge.unlinked;
+                        let purge = tx.purge_repository(*repository, *size, round.now).await?;
+                        let (mut released, mut unlinked) = (purge.released, purge.unlinked);
+                        released.sort_unstable();
+                        released.dedup();
+                        round.settle_links(tx, &released, &mut CollectionCounts::default()).await?;
                         unlinked.sort_unstable();
-                        tx.bury_blobs(&unlinked, Some(*run), *now).await?;
+                        tx.bury_blobs(&unlinked, round.run, round.now).await?;
                         Ok(purge.is_gone)
                     })
                 })
                 .await?;
             steps += 1;
-            if is_gone || self.may_go_on(run, RunStatus::Scanning).await? == Step::Stop {
-                return Ok(steps);
+            if is_gone {
+                return Ok(Some(steps));
+            }
+            if self.may_go_on(run, RunStatus::Scanning, pace).await? == Step::Stop {
+                return Ok(None);
             }
         }
     }
 
-    async fn scan_repository(&self, run: &CollectionRun, repository: RepositoryId) -> Result<u64> {
+    /// Takes away manifests of a repository, and gives how many; `None` when it must stop.
+    async fn scan_repository(
+        &self,
+        run: &CollectionRun,
+        repository: RepositoryId,
+        pace: &mut Pace,
+    ) -> Result<Option<u64>> {
         let mut removed = 0;
-        if run.kind.takes_untagged() {
-            let mut after = String::new();
-            loop {
-                let round = self.round(run, self.run_terms(self.settings.collection.undo));
-                let input = (round, repository, after, self.batch()?);
-                let (done, last) = self
-                    .metadata
-                    .write(input, |tx, (round, repository, after, size)| {
-                        Box::pin(async move {
-                            let untagged = tx.list_untagged_manifests(*repository, after, *size).await?;
-                            let reviews: Vec<_> =
-                                untagged.iter().map(|(id, _)| Review::Manifest(*id)).collect();
-                            let done = round.settle(tx, &reviews, *size).await?;
-                            Ok((done.manifests_collected, untagged.into_iter().last()))
-                        })
-                    })
-                    .await?;
-                removed += done;
-                match last {
-                    Some((_, digest)) => after = digest,
-                    None => break,
-                }
+        let mut after = String::new();
+        while run.kind.takes_untagged() {
+            let untagged = self
+                .metadata
+                .look_up((repository, after, self.batch()?), |tx, (repository, after, size)| {
+                    Box::pin(tx.list_untagged_manifests(*repository, after, *size))
+                })
+                .await?;
+            let Some((_, last)) = untagged.last() else { break };
+            after = last.clone();
+            let manifests = untagged.iter().map(|(id, _)| *id).collect();
+            removed += self.settle(run, manifests, self.settings.collection.undo).await?.manifests_collected;
+            if self.may_go_on(run, RunStatus::Scanning, pace).await? == Step::Stop {
+                return Ok(None);
             }
         }
-        if run.kind.takes_blobs() {
-            let mut after = ManifestId(0);
-            loop {
-                let round = self.round(run, self.run_terms(Duration::ZERO));
-                let input = (round, repository, after, self.batch()?);
-                let (done, last) = self
-                    .metadata
-                    .write(input, |tx, (round, repository, after, size)| {
-                        Box::pin(async move {
-                            let deleted = tx.list_deleted_manifests(*repository, *after, *size).await?;
-                            let reviews: Vec<_> = deleted.iter().copied().map(Review::Manifest).collect();
-                            let done = round.settle(tx, &reviews, *size).await?;
-                            Ok((done.manifests_purged, deleted.into_iter().last()))
-                        })
-                    })
-                    .await?;
-                removed += done;
-                match last {
-                    Some(last) => after = last,
-                    None => break,
-                }
+        let mut after = ManifestId(0);
+        while run.kind.takes_blobs() {
+            let deleted = self
+                .metadata
+                .look_up((repository, after, self.batch()?), |tx, (repository, after, size)| {
+                    Box::pin(tx.list_deleted_manifests(*repository, *after, *size))
+                })
+                .await?;
+            let Some(last) = deleted.last() else { break };
+            after = *last;
+            removed += self.settle(run, deleted, Duration::ZERO).await?.manifests_purged;
+            if self.may_go_on(run, RunStatus::Scanning, pace).await? == Step::Stop {
+                return Ok(None);
             }
         }
-        Ok(removed)
+        Ok(Some(removed))
     }
 
-    /// What a run judges by.
-    fn run_terms(&self, undo: Duration) -> Terms {
+    /// Decides on manifests, by their state in the transaction that does it.
+    async fn settle(
+        &self,
+        run: &CollectionRun,
+        manifests: Vec<ManifestId>,
+        undo: Duration,
+    ) -> Result<CollectionCounts> {
+        let round = self.round(run, self.run_terms(run, undo).await?);
+        let reviews: Vec<Review> = manifests.into_iter().map(Review::Manifest).collect();
+        self.metadata
+            .write((round, reviews, self.batch()?), |tx, (round, reviews, size)| {
+                Box::pin(round.settle(tx, reviews, *size))
+            })
+            .await
+    }
+
+    /// What a run judges by. In the first hour of a registry leases are not waived: until then they were not renewed as
+    /// often as its grace needs.
+    async fn run_terms(&self, run: &CollectionRun, undo: Duration) -> Result<Terms> {
         let policy = self.settings.collection;
-        Terms {
-            undo,
-            untagged: longshore_domain::policy::UntaggedManifests::Collect,
-            waived: policy.lease.saturating_sub(policy.grace),
-        }
+        let created_at = self
+            .metadata
+            .look_up(run.registry.clone(), |tx, name| Box::pin(tx.find_registry(name)))
+            .await?
+            .map_or(run.created_at, |registry| registry.created_at);
+        let is_new = self.clock.now() < later(created_at, policy.grace);
+        let waived = if is_new { Duration::ZERO } else { policy.lease.saturating_sub(policy.grace) };
+        Ok(Terms { undo, untagged: UntaggedManifests::Collect, waived })
     }
 
     /// Takes links away that nothing references, and deletes the objects of blobs that have none left.
-    async fn delete_unreferenced(&self, run: &CollectionRun) -> Result<Step> {
+    async fn delete_unreferenced(&self, run: &CollectionRun, pace: &mut Pace) -> Result<Step> {
+        // What is left from before, when it was interrupted here.
+        if self.delete_buried(run, pace).await? == Step::Stop {
+            return Ok(Step::Stop);
+        }
         let mut after = RepositoryId(0);
         loop {
             let repositories = self.repositories_after(run.namespace_id, after).await?;
             let Some((last, _)) = repositories.last() else { break };
             after = *last;
             for (repository, _) in repositories {
-                self.unlink_unreferenced(run, repository).await?;
-            }
-            if self.may_go_on(run, RunStatus::Deleting).await? == Step::Stop {
-                return Ok(Step::Stop);
+                if self.unlink_unreferenced(run, repository, pace).await? == Step::Stop {
+                    return Ok(Step::Stop);
+                }
             }
         }
+        self.delete_buried(run, pace).await
+    }
+
+    /// Deletes the objects of this run's tombstones. It must stop while somebody else has some of them.
+    async fn delete_buried(&self, run: &CollectionRun, pace: &mut Pace) -> Result<Step> {
         loop {
             let now = self.clock.now();
             let input = (run.uuid, now, later(now, self.settings.takeover));
@@ -527,58 +663,69 @@ impl Services {
                 break;
             }
             self.delete_objects_of_run(tombstones).await?;
-            if self.may_go_on(run, RunStatus::Deleting).await? == Step::Stop {
+            if self.may_go_on(run, RunStatus::Deleting, pace).await? == Step::Stop {
                 return Ok(Step::Stop);
             }
         }
         let is_left =
             self.metadata.look_up(run.uuid, |tx, run| Box::pin(tx.has_run_tombstones(*run))).await?;
-        match is_left {
-            false => Ok(Step::Done),
-            // Somebody else is deleting them, or could not.
-            true => Ok(Step::Stop),
+        if !is_left {
+            return Ok(Step::Done);
         }
+        // Tried again when they are due.
+        self.enter(run, RunStatus::Deleting).await.map(|_| Step::Stop)
     }
 
     async fn delete_objects_of_run(&self, tombstones: Vec<Tombstone>) -> Result<()> {
-        let wanted = tombstones.len() as u64;
         let mut counts = CollectionCounts::default();
-        self.delete_objects(tombstones, &mut counts).await?;
+        let is_done = self.delete_objects(tombstones, &mut counts).await?;
         if counts.is_something() {
             let input = (counts.clone(), self.clock.now());
             self.metadata
                 .write(input, |tx, (counts, now)| Box::pin(tx.add_collection_counts(counts, *now)))
                 .await?;
         }
-        match counts.blobs_deleted == wanted {
-            true => Ok(()),
-            false => Err(Error::Unavailable("the storage did not delete all objects".into())),
+        match is_done {
+            Deleted::All => Ok(()),
+            Deleted::Some => Err(Error::Unavailable("the storage did not delete all objects".into())),
         }
     }
 
-    async fn unlink_unreferenced(&self, run: &CollectionRun, repository: RepositoryId) -> Result<()> {
+    async fn unlink_unreferenced(
+        &self,
+        run: &CollectionRun,
+        repository: RepositoryId,
+        pace: &mut Pace,
+    ) -> Result<Step> {
         let mut after = BlobId(0);
         loop {
-            let round = self.round(run, self.run_terms(Duration::ZERO));
-            let last = self
+            let blobs = self
                 .metadata
-                .write((round, repository, after, self.batch()?), |tx, (round, repository, after, size)| {
-                    Box::pin(async move {
-                        let blobs = tx.list_reviewed_links(*repository, *after, *size).await?;
-                        let links: Vec<_> =
-                            blobs.iter().map(|blob| Review::Link(*repository, *blob)).collect();
-                        round.settle(tx, &links, *size).await?;
-                        // The same blobs again, if they have no link left anywhere.
-                        tx.bury_blobs(&blobs, round.run, round.now).await?;
-                        Ok(blobs.last().copied())
-                    })
+                .look_up((repository, after, self.batch()?), |tx, (repository, after, size)| {
+                    Box::pin(tx.list_reviewed_links(*repository, *after, *size))
                 })
                 .await?;
-            match last {
-                Some(last) => after = last,
-                None => return Ok(()),
+            let Some(last) = blobs.last() else { return Ok(Step::Done) };
+            after = *last;
+            let links: Vec<_> = blobs.into_iter().map(|blob| (repository, blob)).collect();
+            let round = self.round(run, self.run_terms(run, Duration::ZERO).await?);
+            self.metadata
+                .write((round, links), |tx, (round, links)| {
+                    Box::pin(
+                        async move { round.settle_links(tx, links, &mut CollectionCounts::default()).await },
+                    )
+                })
+                .await?;
+            if self.may_go_on(run, RunStatus::Deleting, pace).await? == Step::Stop {
+                return Ok(Step::Stop);
             }
         }
+    }
+
+    /// Gives until when a token for pushing may work that was given before a registry was one, with what clocks and caches
+    /// of other nodes may be behind.
+    pub(crate) fn last_write_token(&self, now: Timestamp) -> Timestamp {
+        later(now, self.settings.bearer_ttl.max(TTL_MINIMUM) + SPREAD)
     }
 }
 

@@ -38,10 +38,26 @@ pub struct RepositorySummary {
     pub tags: u64,
     /// How many manifests it has.
     pub manifests: u64,
-    /// The tag that was pushed last.
-    pub latest_tag: Option<TagDetails>,
-    /// The manifest that was pushed last.
-    pub latest_manifest: Option<ManifestSummary>,
+    /// What was pushed last, of the kind that was asked for.
+    pub latest: Option<Latest>,
+}
+
+/// What was pushed last.
+#[derive(Clone, Debug)]
+pub enum Latest {
+    /// A tag.
+    Tag(Box<TagDetails>),
+    /// A manifest.
+    Manifest(Box<ManifestSummary>),
+}
+
+/// What is wanted of what was pushed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedLatest {
+    /// The tag.
+    Tag,
+    /// The manifest.
+    Manifest,
 }
 
 /// Where a page of repositories begins.
@@ -60,21 +76,24 @@ async fn with_tags_and_blobs(tx: &mut dyn Tx, details: ManifestDetails) -> Resul
     Ok(ManifestSummary { tags, blobs: tx.list_manifest_blobs(id, size).await?, details })
 }
 
-async fn summarize(tx: &mut dyn Tx, repository: Repository) -> Result<RepositorySummary> {
+async fn summarize(
+    tx: &mut dyn Tx,
+    repository: Repository,
+    wanted: WantedLatest,
+) -> Result<RepositorySummary> {
     let (one, images) = (PageSize::clamped(1)?, PageSize::clamped(LISTED_IMAGES)?);
     let counts = tx.repository_counts(repository.id).await?;
-    let latest_tag = tx.list_tag_details(repository.id, TagOrder::Newest, 0, one, images).await?.pop();
-    let latest_manifest = match tx.list_pushed_images(repository.id, 0, one).await?.pop() {
-        Some(details) => Some(with_tags_and_blobs(tx, details).await?),
-        None => None,
+    let latest = match wanted {
+        WantedLatest::Tag => {
+            let tag = tx.list_tag_details(repository.id, TagOrder::Newest, 0, one, images).await?.pop();
+            tag.map(|tag| Latest::Tag(Box::new(tag)))
+        }
+        WantedLatest::Manifest => match tx.list_pushed_images(repository.id, 0, one).await?.pop() {
+            Some(details) => Some(Latest::Manifest(Box::new(with_tags_and_blobs(tx, details).await?))),
+            None => None,
+        },
     };
-    Ok(RepositorySummary {
-        name: repository.name,
-        tags: counts.tags,
-        manifests: counts.images,
-        latest_tag,
-        latest_manifest,
-    })
+    Ok(RepositorySummary { name: repository.name, tags: counts.tags, manifests: counts.images, latest })
 }
 
 impl Services {
@@ -88,50 +107,113 @@ impl Services {
         registry: &Namespace,
         start: RepositoryStart,
         size: PageSize,
+        wanted: WantedLatest,
     ) -> Result<(Vec<RepositorySummary>, u64)> {
         self.authorize_registry(&caller.principal, registry, RegistryAction::View).await?;
         let unknown = |_| Error::RegistryUnknown(registry.to_string());
         let (id, view) = self.view_of(&caller.principal, registry).await.map_err(unknown)?;
         self.metadata
-            .read((id, view, start, size), |tx, (id, view, start, size): &(_, NamespaceView, _, _)| {
-                Box::pin(async move {
-                    let page = match start {
-                        RepositoryStart::Offset(offset) => {
-                            tx.list_namespace_repositories(
-                                *id,
-                                *view,
-                                "",
-                                RepositoryOrder::Name,
-                                *offset,
-                                *size,
-                            )
-                            .await?
+            .read(
+                (id, view, start, size, wanted),
+                |tx, (id, view, start, size, wanted): &(_, NamespaceView, _, _, _)| {
+                    Box::pin(async move {
+                        let page = match start {
+                            RepositoryStart::Offset(offset) => {
+                                tx.list_namespace_repositories(
+                                    *id,
+                                    *view,
+                                    "",
+                                    RepositoryOrder::Name,
+                                    *offset,
+                                    *size,
+                                )
+                                .await?
+                            }
+                            RepositoryStart::After(name) => {
+                                tx.list_namespace_repositories_after(*id, *view, name.as_str(), *size).await?
+                            }
+                        };
+                        let mut repositories = Vec::new();
+                        for details in page {
+                            repositories.push(summarize(tx, details.repository, *wanted).await?);
                         }
-                        RepositoryStart::After(name) => {
-                            tx.list_namespace_repositories_after(*id, *view, name.as_str(), *size).await?
-                        }
-                    };
-                    let mut repositories = Vec::new();
-                    for details in page {
-                        repositories.push(summarize(tx, details.repository).await?);
-                    }
-                    Ok((repositories, tx.count_namespace_repositories(*id, *view, "").await?))
-                })
-            })
+                        Ok((repositories, tx.count_namespace_repositories(*id, *view, "").await?))
+                    })
+                },
+            )
             .await
     }
 
-    /// Lists the manifests of a repository by their last push, newest first, leaving out the first `offset`, and counts all.
+    /// Checks that a repository is one of a registry that the caller may look at.
     ///
     /// # Errors
-    /// As [`Services::authorize_existing`] for viewing tags.
-    pub async fn list_manifests(
+    /// As [`Services::authorize_registry`] for viewing.
+    async fn check_in_registry(&self, caller: &Caller, name: &RepositoryName) -> Result<()> {
+        self.authorize_registry(&caller.principal, &name.namespace(), RegistryAction::View).await.map(|_| ())
+    }
+
+    /// Lists the tags of a registry's repository with what they point at, newest first, leaving out the first `offset`, and
+    /// counts all.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_registry`] for viewing, and [`Services::list_tag_details`].
+    pub async fn list_registry_tags(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<TagDetails>, u64)> {
+        self.check_in_registry(caller, name).await?;
+        let (_, tags, total) = self.list_tag_details(caller, name, TagOrder::Newest, offset, size).await?;
+        Ok((tags, total))
+    }
+
+    /// Deletes a tag of a registry's repository.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_registry`] for viewing, and [`Services::delete_tag`].
+    pub async fn delete_registry_tag(&self, caller: &Caller, name: &RepositoryName, tag: &Tag) -> Result<()> {
+        self.check_in_registry(caller, name).await?;
+        self.delete_tag(caller, name, tag).await
+    }
+
+    /// Deletes a manifest of a registry's repository.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_registry`] for viewing, and [`Services::delete_manifest`].
+    pub async fn delete_registry_manifest(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<()> {
+        self.check_in_registry(caller, name).await?;
+        self.delete_manifest(caller, name, digest).await
+    }
+
+    /// Deletes a repository of a registry.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_registry`] for viewing, and [`Services::delete_repository`].
+    pub async fn delete_registry_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<()> {
+        self.check_in_registry(caller, name).await?;
+        self.delete_repository(caller, name).await
+    }
+
+    /// Lists the manifests of a registry's repository by their last push, newest first, leaving out the first `offset`, and
+    /// counts all.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_registry`] for viewing, and [`Services::authorize_existing`] for viewing tags.
+    pub async fn list_registry_manifests(
         &self,
         caller: &Caller,
         name: &RepositoryName,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ManifestSummary>, u64)> {
+        self.check_in_registry(caller, name).await?;
         let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
         self.metadata
             .read((repository.id, offset, size), |tx, (id, offset, size)| {

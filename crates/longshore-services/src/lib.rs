@@ -38,6 +38,7 @@ pub mod uploads;
 pub mod verification;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use longshore_domain::clock::{Clock, Entropy, new_uuid};
 use longshore_domain::ports::blobs::BlobStore;
@@ -81,6 +82,7 @@ pub struct Services {
     traffic: limits::Traffic,
     write_tokens: collection_runs::WriteTokens,
     runs_requested: tokio::sync::Notify,
+    stopping: AtomicBool,
 }
 
 impl Services {
@@ -103,6 +105,7 @@ impl Services {
             traffic: limits::Traffic::default(),
             write_tokens: collection_runs::WriteTokens::default(),
             runs_requested: tokio::sync::Notify::new(),
+            stopping: AtomicBool::new(false),
             metadata,
             blobs,
             clock,
@@ -137,6 +140,15 @@ impl Services {
             tracing::warn!(error = %error, "pull counts of the last minute are lost");
         }
         self.metadata.close().await;
+    }
+
+    /// Lets jobs end after the batch that they are at; they go on after the next start.
+    pub fn stop_jobs(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Does a unit of work again and again until it finds nothing more; it gives how much it did.

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use longshore_domain::account::AccountId;
 use longshore_domain::ports::metadata::Tx;
 use longshore_domain::registry::Subscribed;
-use longshore_domain::tier::Tiers;
+use longshore_domain::tier::{Tier, Tiers};
 use longshore_domain::{Error, Result};
 
 use crate::permissions::Access;
@@ -24,13 +24,19 @@ const KNOWN_FOR: Duration = Duration::from_secs(10);
 /// Namespaces and accounts that are kept in memory.
 const KEPT: usize = 50_000;
 
+fn tier_of<'t>(subscribed: &Subscribed, tiers: &'t Tiers) -> Option<&'t Tier> {
+    tiers.get(subscribed.tier.as_ref()?.as_str())
+}
+
 /// Checks that a namespace may get one more repository, and keeps others from adding one meanwhile.
 pub(crate) async fn check_new_repository(tx: &mut dyn Tx, namespace: AccountId, tiers: &Tiers) -> Result<()> {
+    let Some(Subscribed { owner_id, .. }) = tx.find_subscribed(namespace).await? else { return Ok(()) };
+    tx.hold_subscription(owner_id).await?;
+    // Again, now that it does not change any more.
     let Some(subscribed) = tx.find_subscribed(namespace).await? else { return Ok(()) };
-    let Some(tier) = tiers.get(subscribed.tier.as_str()) else { return Ok(()) };
+    let Some(tier) = tier_of(&subscribed, tiers) else { return Ok(()) };
     let Some(limit) = tier.repository_limit() else { return Ok(()) };
-    tx.hold_subscription(subscribed.owner_id).await?;
-    match tx.account_usage(subscribed.owner_id).await?.repositories < limit {
+    match tx.account_usage(owner_id).await?.repositories < limit {
         true => Ok(()),
         false => Err(Error::OverLimit(format!(
             "the subscription {} includes {limit} repositories, and there are as many; delete one, or choose a larger subscription",
@@ -42,9 +48,8 @@ pub(crate) async fn check_new_repository(tx: &mut dyn Tx, namespace: AccountId, 
 /// Checks, after something was added to a namespace, that it may hold that.
 pub(crate) async fn check_stored(tx: &mut dyn Tx, namespace: AccountId, tiers: &Tiers) -> Result<()> {
     let Some(subscribed) = tx.find_subscribed(namespace).await? else { return Ok(()) };
-    let limit = tiers.get(subscribed.tier.as_str()).and_then(|tier| tier.storage_limit());
-    let Some(limit) = limit else { return Ok(()) };
-    match tx.account_usage(subscribed.owner_id).await?.storage_bytes <= limit {
+    let Some(limit) = tier_of(&subscribed, tiers).and_then(Tier::storage_limit) else { return Ok(()) };
+    match tx.storage_of_account(subscribed.owner_id).await? <= limit {
         true => Ok(()),
         false => Err(over_storage(limit)),
     }
@@ -72,11 +77,10 @@ fn month_of(at: Timestamp) -> Timestamp {
 impl Services {
     /// Gives the most that the registry behind a repository may store; `None` for no limit.
     pub(crate) fn storage_limit(&self, access: &Access) -> Option<u64> {
-        let tier = &access.subscribed.as_ref()?.tier;
-        self.settings.tiers.get(tier.as_str())?.storage_limit()
+        tier_of(access.subscribed.as_ref()?, &self.settings.tiers)?.storage_limit()
     }
 
-    /// Checks that anything may be added to the registry behind a repository.
+    /// Checks that anything may be added to the registry behind a repository, with what is being uploaded.
     ///
     /// # Errors
     /// `OverLimit`.
@@ -85,8 +89,15 @@ impl Services {
             return Ok(());
         };
         let owner = subscribed.owner_id;
-        let usage = self.metadata.look_up(owner, |tx, owner| Box::pin(tx.account_usage(*owner))).await?;
-        if usage.storage_bytes < limit { Ok(()) } else { Err(over_storage(limit)) }
+        let used = self
+            .metadata
+            .look_up(owner, |tx, owner| {
+                Box::pin(async move {
+                    Ok(tx.storage_of_account(*owner).await? + tx.uploading_to_account(*owner).await?)
+                })
+            })
+            .await?;
+        if used < limit { Ok(()) } else { Err(over_storage(limit)) }
     }
 
     /// Checks that the subscription of a registry includes further pulls in this month.
@@ -94,9 +105,10 @@ impl Services {
     /// # Errors
     /// `OverLimit`.
     pub(crate) async fn check_bandwidth(&self, access: &Access) -> Result<()> {
-        let Some(Subscribed { owner_id, tier }) = &access.subscribed else { return Ok(()) };
-        let limit = self.settings.tiers.get(tier.as_str()).and_then(|tier| tier.bandwidth_limit());
+        let Some(subscribed) = &access.subscribed else { return Ok(()) };
+        let limit = tier_of(subscribed, &self.settings.tiers).and_then(Tier::bandwidth_limit);
         let Some(limit) = limit else { return Ok(()) };
+        let owner_id = &subscribed.owner_id;
         let now = self.clock.now();
         let known = {
             let known = self.traffic.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -173,10 +173,11 @@ impl Services {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestHead> {
-        let repository = self.authorize_asking(caller, name).await?;
+        let (repository, renewal) = self.authorize_asking(caller, name).await?;
         let head = self.find_manifest(&repository, reference).await?;
         let lease = self.settings.collection.lease;
-        let is_short = head.lease_until < later(self.clock.now(), self.settings.collection.renewed_below());
+        let is_short =
+            head.lease_until < later(self.clock.now(), self.settings.collection.renewed_below(renewal));
         if is_short && self.may_push(caller, name).await? {
             let input = (head.id, later(self.clock.now(), lease));
             let is_there = self

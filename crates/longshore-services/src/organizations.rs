@@ -75,6 +75,20 @@ async fn check_keeps_owner(
     Ok(())
 }
 
+/// Lets an organization have the subscription of its registry itself when who has it is no owner any more.
+async fn hand_over(
+    tx: &mut dyn Tx,
+    organization: AccountId,
+    user: AccountId,
+    role: Option<OrganizationRole>,
+    at: Timestamp,
+) -> Result<()> {
+    match role {
+        Some(OrganizationRole::Owner) => Ok(()),
+        _ => tx.hand_over_registries(user, Some(organization), at).await,
+    }
+}
+
 /// An entry of a list of members.
 #[derive(Debug)]
 pub enum ListedMember {
@@ -309,6 +323,7 @@ impl Services {
                         }
                         check_keeps_owner(tx, &organization, before).await?;
                         tx.put_member(organization.id, user.id, *role, event.at).await?;
+                        hand_over(tx, organization.id, user.id, Some(*role), event.at).await?;
                         let action = if before.is_some() {
                             EventAction::MemberRoleChanged
                         } else {
@@ -356,6 +371,7 @@ impl Services {
                         if before != *role {
                             check_keeps_owner(tx, organization, Some(before)).await?;
                             tx.put_member(organization.id, account.id, *role, event.at).await?;
+                            hand_over(tx, organization.id, account.id, Some(*role), event.at).await?;
                             tx.record_event(event).await?;
                         }
                         let filter =
@@ -503,6 +519,7 @@ impl Services {
                                 user.name, organization.name
                             )));
                         }
+                        hand_over(tx, organization.id, user.id, None, event.at).await?;
                         tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() })
                             .await
                     })

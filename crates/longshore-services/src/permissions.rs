@@ -9,6 +9,7 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{PulledNamespace, TeamPermission, refusing};
 use longshore_domain::permission::{Action, Actions, Cap, Facts, Level, Subject, allowed};
+use longshore_domain::policy::LeaseRenewal;
 use longshore_domain::ports::metadata::{Tx, Viewer};
 use longshore_domain::registry::Subscribed;
 use longshore_domain::repository::{NamespaceView, Repository, RepositoryId, Visibility};
@@ -316,13 +317,17 @@ impl Services {
         &self,
         caller: &Caller,
         name: &RepositoryName,
-    ) -> Result<Arc<Repository>> {
+    ) -> Result<(Arc<Repository>, LeaseRenewal)> {
         let access = self.access(&caller.principal, name).await?;
         let action = match access.refused_by.is_some() && access.allows(Action::Push) {
             true => Action::Push,
             false => Action::Pull,
         };
-        self.authorize_existing(caller, name, action).await
+        let renewal = match access.subscribed {
+            Some(_) => LeaseRenewal::OfRegistry,
+            None => LeaseRenewal::Plain,
+        };
+        self.authorize_existing(caller, name, action).await.map(|repository| (repository, renewal))
     }
 
     /// Finds out whose repositories lists may show to a principal.

@@ -48,6 +48,15 @@ pub struct WantedRegistry {
     pub region: Option<String>,
 }
 
+/// What a credential for a registry is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialScope {
+    /// Pulling.
+    Pull,
+    /// Pulling and pushing.
+    PullAndPush,
+}
+
 /// A tier as an account sees it.
 #[derive(Clone, Debug)]
 pub struct OfferedTier {
@@ -79,20 +88,31 @@ struct Ground {
     is_new: bool,
 }
 
-/// Finds, or makes, the namespace of a registry.
-async fn found_namespace(tx: &mut dyn Tx, founder: &Founder) -> Result<Ground> {
-    let own = &founder.account;
-    let name = &founder.wanted.name;
-    let used = || Error::Exists(format!("a registry or account of the name {name}"));
-    if let Some(account) = tx.find_account_by_name(name).await? {
+fn used(name: &Namespace) -> Error {
+    Error::Exists(format!("a registry or account of the name {name}"))
+}
+
+/// Decides which namespace a registry of a name gets; `None` for a new one.
+async fn choose_namespace(
+    tx: &mut dyn Tx,
+    own: &Account,
+    name: &Namespace,
+    makes_names: bool,
+) -> Result<Option<Ground>> {
+    check_registry_name_available(name)?;
+    if tx.find_registry(name).await?.is_some() {
+        return Err(used(name));
+    }
+    if tx.is_name_taken(name).await? {
+        let account = tx.find_account_by_name(name).await?.ok_or_else(|| used(name))?;
         if account.id == own.id {
-            return Ok(Ground { namespace: own.id, owner: own.id, is_new: false });
+            return Ok(Some(Ground { namespace: own.id, owner: own.id, is_new: false }));
         }
         let role = tx.find_role(account.id, own.id).await?;
         // An organization has the subscription itself, so that its other owners manage it too.
         return match role == Some(OrganizationRole::Owner) && account.is_active {
-            true => Ok(Ground { namespace: account.id, owner: account.id, is_new: false }),
-            false => Err(used()),
+            true => Ok(Some(Ground { namespace: account.id, owner: account.id, is_new: false })),
+            false => Err(used(name)),
         };
     }
     name.check_available_to_accounts()?;
@@ -102,11 +122,20 @@ async fn found_namespace(tx: &mut dyn Tx, founder: &Founder) -> Result<Ground> {
             own.name
         )));
     }
-    if !founder.makes_names {
+    if !makes_names {
         return Err(Error::Denied(format!(
             "on this server a registry has the name of your account, {}, or of an organization that you own",
             own.name
         )));
+    }
+    Ok(None)
+}
+
+/// Finds, or makes, the namespace of a registry.
+async fn found_namespace(tx: &mut dyn Tx, founder: &Founder) -> Result<Ground> {
+    let (own, name) = (&founder.account, &founder.wanted.name);
+    if let Some(ground) = choose_namespace(tx, own, name, founder.makes_names).await? {
+        return Ok(ground);
     }
     if tx.count_owned_organizations(own.id).await? >= NAMESPACES_LIMIT {
         return Err(Error::Conflict(format!(
@@ -114,7 +143,7 @@ async fn found_namespace(tx: &mut dyn Tx, founder: &Founder) -> Result<Ground> {
         )));
     }
     let id = match tx.create_account(&founder.organization).await {
-        Err(Error::Exists(_)) => return Err(used()),
+        Err(Error::Exists(_)) => return Err(used(name)),
         created => created?,
     };
     tx.put_member(id, own.id, OrganizationRole::Owner, founder.event.at).await?;
@@ -135,7 +164,9 @@ async fn create(tx: &mut dyn Tx, founder: &Founder) -> Result<RegistryDetails> {
     let at = founder.event.at;
     let write_tokens_until = if is_new { at } else { founder.write_tokens_until };
     tx.create_registry(namespace, owner, &founder.region, at, write_tokens_until).await?;
-    let current = tx.find_subscription(owner).await?;
+    let usage = tx.account_usage(owner).await?;
+    // One that is left from before, when registries were deleted or handed over, does not count.
+    let current = tx.find_subscription(owner).await?.filter(|_| usage.registries > 1);
     let wanted = match &founder.wanted.tier {
         Some(slug) => founder.tiers.find(slug)?,
         None => &founder.tiers.all()[0],
@@ -146,7 +177,7 @@ async fn create(tx: &mut dyn Tx, founder: &Founder) -> Result<RegistryDetails> {
         Some(current) => founder.tiers.get(current.tier.as_str()),
     };
     if let Some(tier) = tier {
-        tier.check(tx.account_usage(owner).await?)?;
+        tier.check(usage)?;
     }
     if current.is_none() {
         tx.put_subscription(owner, &wanted.slug, at).await?;
@@ -303,7 +334,6 @@ impl Services {
         wanted: WantedRegistry,
     ) -> Result<RegistryDetails> {
         let account = self.registry_account(principal, RegistryAction::Manage).await?;
-        check_registry_name_available(&wanted.name)?;
         let region = self.find_region(wanted.region.as_deref())?;
         let event = self.event(
             principal,
@@ -328,7 +358,7 @@ impl Services {
             makes_names: self.settings.registries_make_names,
             organization,
             // Tokens that were given before are not known.
-            write_tokens_until: later(event.at, self.settings.bearer_ttl),
+            write_tokens_until: self.last_write_token(event.at),
             event,
         };
         self.metadata.write(founder, |tx, founder| Box::pin(create(tx, founder))).await
@@ -355,22 +385,10 @@ impl Services {
     /// As [`Services::create_registry`], but for limits.
     pub async fn check_registry_name(&self, principal: &Principal, name: &Namespace) -> Result<()> {
         let own = self.registry_account(principal, RegistryAction::Manage).await?;
-        check_registry_name_available(name)?;
+        let input = (own, name.clone(), self.settings.registries_make_names);
         self.metadata
-            .look_up((own, name.clone()), |tx, (own, name)| {
-                Box::pin(async move {
-                    let used = || Error::Exists(format!("a registry or account of the name {name}"));
-                    if tx.find_registry(name).await?.is_some() {
-                        return Err(used());
-                    }
-                    if tx.is_name_taken(name).await? {
-                        let account = tx.find_account_by_name(name).await?.ok_or_else(used)?;
-                        let role = tx.find_role(account.id, own.id).await?;
-                        let is_theirs = account.id == own.id || role == Some(OrganizationRole::Owner);
-                        return if is_theirs { Ok(()) } else { Err(used()) };
-                    }
-                    name.check_available_to_accounts()
-                })
+            .look_up(input, |tx, (own, name, makes_names)| {
+                Box::pin(async move { choose_namespace(tx, own, name, *makes_names).await.map(|_| ()) })
             })
             .await
     }
@@ -409,7 +427,11 @@ impl Services {
                         if !repositories.is_empty() {
                             return Ok(false);
                         }
-                        tx.delete_registry(namespace).await?;
+                        // Nobody makes another one for the account, or changes its subscription, meanwhile.
+                        tx.hold_authority().await?;
+                        if !tx.delete_registry(namespace).await? {
+                            return Ok(true);
+                        }
                         let one = PageSize::clamped(1)?;
                         if tx.list_subscribed_registries(registry.owner_id, one).await?.is_empty() {
                             tx.delete_subscription(registry.owner_id).await?;
@@ -474,6 +496,7 @@ impl Services {
             .metadata
             .write((owner, tier.clone(), event), |tx, (owner, tier, event)| {
                 Box::pin(async move {
+                    tx.hold_authority().await?;
                     tx.hold_subscription(*owner).await?;
                     tx.find_subscription(*owner).await?.ok_or(Error::NoRegistry)?;
                     tier.check(tx.account_usage(*owner).await?)?;
@@ -515,13 +538,13 @@ impl Services {
         &self,
         principal: &Principal,
         name: &Namespace,
-        may_push: bool,
+        scope: CredentialScope,
         valid: Option<Duration>,
         origin: TokenOrigin,
     ) -> Result<Secret> {
-        let (action, scope) = match may_push {
-            true => (RegistryAction::PushCredential, Scope::Write),
-            false => (RegistryAction::PullCredential, Scope::Read),
+        let (action, scope) = match scope {
+            CredentialScope::PullAndPush => (RegistryAction::PushCredential, Scope::Write),
+            CredentialScope::Pull => (RegistryAction::PullCredential, Scope::Read),
         };
         let registry = self.authorize_registry(principal, name, action).await?;
         let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;

@@ -38,10 +38,8 @@ pub(crate) async fn ensure_repository(
         return Ok(repository);
     }
     match create(tx, namespace_id, name, Visibility::Private, tiers, by).await {
-        // Another push created it meanwhile.
-        Err(Error::Exists(_)) => {
-            tx.find_repository(name).await?.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
-        }
+        // Another push created it meanwhile, perhaps as the last one that the subscription includes.
+        Err(error @ (Error::Exists(_) | Error::OverLimit(_))) => tx.find_repository(name).await?.ok_or(error),
         created => created,
     }
 }

@@ -62,6 +62,7 @@ impl Services {
         }
         if secret.starts_with(Secret::REFRESH_TOKEN_PREFIX) {
             let caller = self.authenticate_refresh_token(secret).await?;
+            self.check_manages(&caller.principal).await?;
             return match caller.principal.account().is_some_and(|account| account.name.as_str() == user) {
                 true => Ok(SignIn::Done(caller)),
                 false => Err(wrong()),
@@ -69,8 +70,9 @@ impl Services {
         }
         let now = self.clock.now();
         if is_access_token(secret) {
-            let principal = self.check_access_token(user, secret, now).await?;
-            return principal.map(|principal| SignIn::Done(caller_of(principal))).ok_or_else(wrong);
+            let caller = caller_of(self.check_access_token(user, secret, now).await?.ok_or_else(wrong)?);
+            self.check_manages(&caller.principal).await?;
+            return Ok(SignIn::Done(caller));
         }
         let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
         if !self.has_second_factor(account.id).await? {

@@ -17,7 +17,7 @@ use crate::collection_runs::WRITE_TOKEN_LIMIT;
 use crate::{Services, earlier, later};
 
 /// Shortest time that a token works (Docker token authentication: clients may assume 60 seconds).
-const TTL_MINIMUM: Duration = Duration::from_secs(60);
+pub(crate) const TTL_MINIMUM: Duration = Duration::from_secs(60);
 /// Most scopes that one request may ask for.
 pub const SCOPES_LIMIT: usize = 100;
 

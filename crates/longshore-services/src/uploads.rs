@@ -278,6 +278,8 @@ impl Services {
         let mut upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
         let hasher = Hasher::resume(upload.algorithm, &upload.hash_state);
+        // Each part may find room only where all uploads together leave some.
+        self.check_storage_left(&self.access(&by.caller.principal, name).await?).await?;
         let room = self.storage_room(&by.caller, name).await?;
         if let Some(mut sink) = self.receive(&mut upload, hasher, chunk, room, &turn.taken_over).await? {
             let spent = sink.sync(&mut upload).await?;

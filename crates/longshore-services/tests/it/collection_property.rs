@@ -258,7 +258,7 @@ impl Run {
                 self.registry.reopen().await;
                 let (services, caller) = (&self.registry.services, self.caller().await);
                 let alice = "alice".parse().unwrap();
-                services.cancel_collection_run(&caller.principal, &alice, run.uuid, true).await.unwrap();
+                services.cancel_collection_run(&caller.principal, &alice, run.uuid).await.unwrap();
                 services.advance_collection_runs().await.unwrap();
             }
             Step::Crash => self.registry.reopen().await,

@@ -189,18 +189,18 @@ async fn runs_are_cancelled() {
     may_push_now(&registry, &alice).await;
     let run = start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
     let services = &registry.services;
-    let same = services.cancel_collection_run(&alice.principal, &shop_name, run.uuid, false).await.unwrap();
+    let same = services.get_collection_run(&alice.principal, &shop_name, run.uuid).await.unwrap();
     assert_eq!(same.status, RunStatus::Requested);
     let bob = registry.sign_in("bob").await;
-    let refused = services.cancel_collection_run(&bob.principal, &shop_name, run.uuid, true).await;
+    let refused = services.cancel_collection_run(&bob.principal, &shop_name, run.uuid).await;
     assert!(matches!(refused, Err(Error::RegistryUnknown(_))));
-    let run = services.cancel_collection_run(&alice.principal, &shop_name, run.uuid, true).await.unwrap();
+    let run = services.cancel_collection_run(&alice.principal, &shop_name, run.uuid).await.unwrap();
     assert_eq!(run.status, RunStatus::Cancelling);
     services.advance_collection_runs().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted), (RunStatus::Cancelled, 0));
     assert!(may_push_now(&registry, &alice).await);
-    let over = services.cancel_collection_run(&alice.principal, &shop_name, run.uuid, true).await;
+    let over = services.cancel_collection_run(&alice.principal, &shop_name, run.uuid).await;
     assert!(matches!(over, Err(Error::CollectionRunUnknown)));
     // The next one finds what this one has left.
     registry.clock.advance(HOUR);
@@ -234,23 +234,81 @@ async fn deleted_repositories_go_with_a_run_and_what_others_have_stays() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_lets_a_run_fail_after_some_tries_and_nothing_is_counted_twice() {
+async fn a_store_that_fails_lets_a_run_fail_after_some_tries() {
     let registry = TestRegistry::new().await;
     let alice = shop(&registry).await;
     start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
     registry.fuse.set_broken(true);
-    for _ in 0..20 {
-        registry.services.advance_collection_runs().await.ok();
+    let mut seen = Vec::new();
+    for _ in 0..30 {
+        registry.services.advance_collection_runs().await.unwrap();
+        seen.push(newest(&registry).await.status);
         registry.clock.advance(Duration::from_secs(61));
     }
-    registry.fuse.set_broken(false);
-    registry.services.advance_collection_runs().await.ok();
     let run = newest(&registry).await;
-    assert!(run.status.is_over(), "{run:?}");
-    // Whoever deletes it in the end, it counts for the run that found it.
-    registry.clock.advance(HOUR);
+    assert_eq!((run.status, run.failures), (RunStatus::Failed, 10));
+    seen.dedup();
+    assert_eq!(seen, [RunStatus::Deleting, RunStatus::Failed], "it does not go back");
+    assert!(may_push_now(&registry, &alice).await);
+    // What it could not delete is the background's, and does not count for it.
+    registry.fuse.set_broken(false);
     registry.services.collect_garbage().await.unwrap();
     let run = newest(&registry).await;
-    assert_eq!((run.blobs_deleted, run.freed_bytes), (1, 9));
-    assert!(may_push_now(&registry, &alice).await);
+    assert_eq!((run.blobs_deleted, run.freed_bytes, registry.stored_objects().await.len()), (0, 0, 2));
+}
+
+#[tokio::test]
+async fn a_run_that_failed_once_goes_on_and_counts_once() {
+    let registry = TestRegistry::new().await;
+    let alice = shop(&registry).await;
+    start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
+    registry.fuse.set_broken(true);
+    registry.services.advance_collection_runs().await.unwrap();
+    registry.fuse.set_broken(false);
+    // The background leaves it to the run, for a while.
+    registry.clock.advance(Duration::from_secs(61));
+    registry.services.collect_garbage().await.unwrap();
+    assert_eq!(registry.stored_objects().await.len(), 3);
+    registry.services.advance_collection_runs().await.unwrap();
+    let run = newest(&registry).await;
+    assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Succeeded, 1, 9));
+    registry.services.collect_garbage().await.unwrap();
+    assert_eq!(newest(&registry).await.blobs_deleted, 1);
+}
+
+#[tokio::test]
+async fn a_run_that_was_left_alone_waits_for_tokens_that_were_given_meanwhile() {
+    let registry = TestRegistry::new().await;
+    let alice = shop(&registry).await;
+    start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
+    registry.clock.advance(Duration::from_secs(601));
+    assert!(may_push_now(&registry, &alice).await, "nobody went on with it");
+    registry.services.advance_collection_runs().await.unwrap();
+    assert_eq!(newest(&registry).await.status, RunStatus::Waiting);
+    assert!(!may_push_now(&registry, &alice).await);
+    registry.clock.advance(Duration::from_secs(306));
+    registry.services.advance_collection_runs().await.unwrap();
+    assert_eq!(newest(&registry).await.status, RunStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn in_the_first_hour_of_a_registry_leases_are_not_waived() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    // Asked for before it was a registry, when leases were renewed twice a day.
+    registry.push_blob(&alice, "alice/app", b"asked for").await.unwrap();
+    registry.clock.advance(11 * HOUR);
+    registry.services.check_blob(&alice, &name("alice/app"), &digest_of(b"asked for")).await.unwrap();
+    let wanted = WantedRegistry { name: "alice".parse().unwrap(), tier: None, region: None };
+    registry.services.create_registry(&alice.principal, wanted).await.unwrap();
+    registry.clock.advance(HOUR / 2);
+    let alice_name = "alice".parse().unwrap();
+    let services = &registry.services;
+    services.start_collection_run(&alice.principal, &alice_name, RunKind::Both).await.unwrap();
+    services.advance_collection_runs().await.unwrap();
+    registry.read_blob(&alice, "alice/app", &digest_of(b"asked for")).await.unwrap();
+    registry.clock.advance(HOUR);
+    services.start_collection_run(&alice.principal, &alice_name, RunKind::Both).await.unwrap();
+    services.advance_collection_runs().await.unwrap();
+    assert!(registry.read_blob(&alice, "alice/app", &digest_of(b"asked for")).await.is_err());
 }

@@ -3,13 +3,15 @@ use std::time::Duration;
 
 use longshore_domain::Error;
 use longshore_domain::account::OrganizationRole;
-use longshore_domain::credential::{Principal, Scope, Secret, TokenOrigin};
+use longshore_domain::credential::{Principal, Scope, Secret, TokenCap, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::registry::RegistryAction;
 use longshore_domain::tier::{Tier, Tiers};
+use longshore_domain::token_resource::{TokenResource, TokenResources};
 use longshore_services::access_tokens::WantedToken;
 use longshore_services::authentication::Caller;
-use longshore_services::registries::WantedRegistry;
+use longshore_services::registries::{CredentialScope, WantedRegistry};
 use longshore_testkit::images::{digest_of, image};
 use longshore_testkit::registry::{TestRegistry, name};
 
@@ -44,10 +46,15 @@ async fn token(registry: &TestRegistry, user: &str, scope: Scope) -> Arc<Caller>
     registry.services.authenticate_basic(secret.expose(), secret.expose(), None).await.unwrap()
 }
 
-async fn credential(registry: &TestRegistry, by: &Caller, may_push: bool, valid: Option<Duration>) -> Secret {
+async fn credential(
+    registry: &TestRegistry,
+    by: &Caller,
+    scope: CredentialScope,
+    valid: Option<Duration>,
+) -> Secret {
     let name = "shop".parse().unwrap();
     let origin = TokenOrigin::default();
-    registry.services.create_registry_credential(&by.principal, &name, may_push, valid, origin).await.unwrap()
+    registry.services.create_registry_credential(&by.principal, &name, scope, valid, origin).await.unwrap()
 }
 
 #[tokio::test]
@@ -73,7 +80,7 @@ async fn a_registry_of_a_new_name_becomes_an_organization_of_its_founder() {
     let second = registry.services.create_registry(&alice.principal, wanted("other", None)).await;
     assert_eq!(
         second.unwrap_err().to_string(),
-        "registry is not eligible for tier because: [OverRegistryLimit]"
+        "the subscription tier includes less than the account has: more registries"
     );
     // The tier that a request names is that of the first registry.
     let larger = wanted("other", Some("professional"));
@@ -134,8 +141,10 @@ async fn access_tokens_do_what_their_scope_includes() {
     let reads = token(&registry, "alice", Scope::Read).await;
     assert!(services.get_registry(&reads.principal, &shop).await.is_ok());
     let origin = TokenOrigin::default();
-    let refused =
-        services.create_registry_credential(&reads.principal, &shop, true, None, origin).await.unwrap_err();
+    let refused = services
+        .create_registry_credential(&reads.principal, &shop, CredentialScope::PullAndPush, None, origin)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, Error::Denied(_)));
     assert!(services.delete_registry(&reads.principal, &shop).await.is_err());
     let blind = token(&registry, "alice", Scope::PublicRead).await;
@@ -151,7 +160,7 @@ async fn credentials_are_for_one_registry_and_end_with_what_they_were_made_with(
     registry.push_blob(&admin, "shop/app", CONFIG).await.unwrap();
     registry.push_blob(&admin, "alice/own", CONFIG).await.unwrap();
 
-    let reads = credential(&registry, &admin, false, None).await;
+    let reads = credential(&registry, &admin, CredentialScope::Pull, None).await;
     let reader = services.authenticate_basic(reads.expose(), reads.expose(), None).await.unwrap();
     assert!(registry.read_blob(&reader, "shop/app", &digest_of(CONFIG)).await.is_ok());
     let refused = registry.push_blob(&reader, "shop/app", b"more").await;
@@ -162,7 +171,7 @@ async fn credentials_are_for_one_registry_and_end_with_what_they_were_made_with(
     assert!(services.authorize_audit(&reader.principal, &"alice".parse().unwrap()).await.is_err());
 
     let hour = Some(Duration::from_secs(3600));
-    let writes = credential(&registry, &admin, true, hour).await;
+    let writes = credential(&registry, &admin, CredentialScope::PullAndPush, hour).await;
     let writer = services.authenticate_basic(writes.expose(), writes.expose(), None).await.unwrap();
     registry.push_blob(&writer, "shop/app", b"more").await.unwrap();
     assert!(registry.push_blob(&writer, "alice/own", b"more").await.is_err());
@@ -176,8 +185,7 @@ async fn credentials_are_for_one_registry_and_end_with_what_they_were_made_with(
     let (tokens, _) = services.list_access_tokens_at(&Principal::Operator, &alice, 0, size).await.unwrap();
     assert!(tokens.iter().any(|token| token.label == "docker credential for shop"));
     let parent = tokens.iter().find(|token| token.label == "test").unwrap();
-    let change =
-        longshore_domain::ports::metadata::AccessTokenChange { is_active: Some(false), ..Default::default() };
+    let change = AccessTokenChange { is_active: Some(false), ..Default::default() };
     services.change_access_token(&Principal::Operator, &alice, parent.uuid, change).await.unwrap();
     assert!(services.authenticate_basic(reads.expose(), reads.expose(), None).await.is_err());
     assert!(registry.read_blob(&reader, "shop/app", &digest_of(CONFIG)).await.is_err());
@@ -190,7 +198,7 @@ async fn whoever_has_a_credential_may_end_it() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     registry.services.create_registry(&alice.principal, wanted("shop", None)).await.unwrap();
-    let secret = credential(&registry, &alice, true, None).await;
+    let secret = credential(&registry, &alice, CredentialScope::PullAndPush, None).await;
     registry.services.revoke_presented_token("lsp_unknown").await.unwrap();
     assert!(registry.services.authenticate_basic(secret.expose(), secret.expose(), None).await.is_ok());
     registry.services.revoke_presented_token(secret.expose()).await.unwrap();
@@ -242,7 +250,7 @@ async fn tiers_limit_repositories_storage_and_pulls() {
     let back = services.change_subscription(&alice.principal, "tiny").await.unwrap_err();
     assert_eq!(
         back.to_string(),
-        "registry is not eligible for tier because: [OverRepositoryLimit OverStorageLimit]"
+        "the subscription tier includes less than the account has: more repositories, more storage"
     );
 }
 
@@ -270,7 +278,7 @@ async fn a_deleted_registry_takes_its_repositories_and_credentials_with_it() {
         registry.push_blob(&alice, &format!("shop/r{number}"), CONFIG).await.unwrap();
     }
     registry.push_manifest(&alice, "shop/r1", "v1", &image(CONFIG, &[])).await.unwrap();
-    let secret = credential(&registry, &alice, true, None).await;
+    let secret = credential(&registry, &alice, CredentialScope::PullAndPush, None).await;
     services.delete_registry(&alice.principal, &"shop".parse().unwrap()).await.unwrap();
     assert!(services.authenticate_basic(secret.expose(), secret.expose(), None).await.is_err());
     assert!(registry.read_blob(&alice, "shop/r1", &digest_of(CONFIG)).await.is_err());
@@ -313,4 +321,100 @@ async fn storage_is_counted_once_per_namespace_whatever_comes_and_goes() {
     // With no lease the collector takes what is not referenced, wherever it is.
     assert_eq!((stored("alice").await, stored("acme").await), (0, 0));
     assert!(registry.stored_objects().await.is_empty());
+}
+
+#[tokio::test]
+async fn pushes_at_the_same_time_share_the_last_repository() {
+    let registry = TestRegistry::with(|settings| settings.tiers = Arc::new(small_tiers())).await;
+    let alice = registry.sign_in("alice").await;
+    registry.services.create_registry(&alice.principal, wanted("shop", Some("tiny"))).await.unwrap();
+    registry.push_blob(&alice, "shop/one", b"1").await.unwrap();
+    let layers: Vec<Vec<u8>> = (0..6_u8).map(|number| vec![number; 10]).collect();
+    let pushes = layers.iter().map(|layer| registry.push_blob(&alice, "shop/two", layer));
+    for pushed in futures::future::join_all(pushes).await {
+        pushed.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_is_no_owner_any_more_leaves_the_registry_to_the_organization() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let alice = registry.sign_in("alice").await;
+    services.create_registry(&alice.principal, wanted("shop", Some("basic"))).await.unwrap();
+    let [shop, bob] = ["shop", "bob"].map(|name| name.parse().unwrap());
+    services.put_member(&Principal::Operator, &shop, &bob, OrganizationRole::Owner).await.unwrap();
+    services.delete_member(&Principal::Operator, &shop, &"alice".parse().unwrap()).await.unwrap();
+    // Its tier stays, under a subscription that its owners manage.
+    let by_bob = registry.sign_in("bob").await;
+    let details = services.get_registry(&by_bob.principal, &shop).await.unwrap();
+    assert_eq!(details.subscription.unwrap().tier.as_str(), "basic");
+    services.change_subscription(&by_bob.principal, "professional").await.unwrap();
+    // And alice begins anew.
+    let own = services.create_registry(&alice.principal, wanted("alice", Some("starter"))).await.unwrap();
+    assert_eq!(own.subscription.unwrap().tier.as_str(), "starter");
+}
+
+#[tokio::test]
+async fn what_is_being_uploaded_counts_against_the_storage() {
+    let registry = TestRegistry::with(|settings| settings.tiers = Arc::new(small_tiers())).await;
+    let services = &registry.services;
+    let alice = registry.sign_in("alice").await;
+    services.create_registry(&alice.principal, wanted("shop", Some("tiny"))).await.unwrap();
+    let app = name("shop/app");
+    let by =
+        || longshore_services::authentication::UploadCaller { caller: Arc::clone(&alice), validity: None };
+    let algorithm = longshore_domain::digest::Algorithm::Sha256;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let upload = services.begin_upload(&alice, &app, algorithm).await.unwrap();
+        let chunk = longshore_testkit::registry::chunk(&[1; 600]);
+        services.append_to_upload(&by(), &app, upload.id, chunk).await.unwrap();
+        open.push(upload.id);
+    }
+    let third = services.begin_upload(&alice, &app, algorithm).await;
+    assert!(matches!(third, Err(Error::OverLimit(_))), "{third:?}");
+    let more = longshore_testkit::registry::chunk(&[1; 100]);
+    assert!(services.append_to_upload(&by(), &app, open[0], more).await.is_err());
+    services.cancel_upload(&by(), &app, open[1]).await.unwrap();
+    services.begin_upload(&alice, &app, algorithm).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_credential_ends_when_the_token_that_made_it_may_not_make_it_any_more() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let alice = registry.sign_in("alice").await;
+    services.create_registry(&alice.principal, wanted("acme", None)).await.unwrap();
+    let acme = "acme".parse().unwrap();
+    let resources = |scope: &str| {
+        TokenResources::new(vec![TokenResource::parse("TYPE_ORG", "acme", &[scope]).unwrap()]).unwrap()
+    };
+    let owner = || longshore_services::access_tokens::TokenOwner::Organization(&acme);
+    let wanted = WantedToken {
+        cap: TokenCap::Resources(resources("scope-registry-admin")),
+        ..WantedToken::new("ci", Scope::Read)
+    };
+    let (token, secret) = services.create_access_token(&alice.principal, owner(), wanted).await.unwrap();
+    let by = services.authenticate_access_token(secret.expose()).await.unwrap();
+    let make = |scope| {
+        let origin = TokenOrigin::default();
+        services.create_registry_credential(&by.principal, &acme, scope, None, origin)
+    };
+    let pulls = make(CredentialScope::Pull).await.unwrap();
+    let pushes = make(CredentialScope::PullAndPush).await.unwrap();
+    let works = |secret: &Secret| {
+        let secret = secret.expose().to_owned();
+        async move { services.authenticate_basic(&secret, &secret, None).await.is_ok() }
+    };
+    assert!(works(&pulls).await && works(&pushes).await);
+    // No credential is an access token for managing anything.
+    let refused = services.authenticate_access_token(pushes.expose()).await;
+    assert!(matches!(refused, Err(Error::Denied(_))), "{refused:?}");
+    assert!(services.sign_in("acme", pushes.expose(), None).await.is_err());
+    for (scope, left) in [("scope-registry-read", [true, false]), ("scope-member-read", [false, false])] {
+        let change = AccessTokenChange { resources: Some(resources(scope)), ..Default::default() };
+        services.change_access_token(&alice.principal, owner(), token.uuid, change).await.unwrap();
+        assert_eq!([works(&pulls).await, works(&pushes).await], left, "{scope}");
+    }
 }

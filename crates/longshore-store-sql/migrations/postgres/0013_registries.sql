@@ -23,7 +23,7 @@ CREATE TABLE subscriptions (
 ALTER TABLE access_tokens ADD COLUMN registry_id BIGINT REFERENCES registries (namespace_id) ON DELETE CASCADE;
 ALTER TABLE access_tokens ADD COLUMN made_with BIGINT REFERENCES access_tokens (id) ON DELETE CASCADE;
 CREATE INDEX access_tokens_registry ON access_tokens (registry_id);
-CREATE INDEX access_tokens_made_with ON access_tokens (made_with);
+CREATE INDEX access_tokens_made_with ON access_tokens (made_with, scope) WHERE made_with IS NOT NULL;
 CREATE INDEX access_tokens_expiry ON access_tokens (expires_at) WHERE registry_id IS NOT NULL;
 
 -- Which blobs a namespace has, however many of its repositories have them.
@@ -34,6 +34,8 @@ CREATE TABLE namespace_blobs (
 );
 ALTER TABLE blob_links ADD COLUMN namespace_id BIGINT NOT NULL DEFAULT 0;
 UPDATE blob_links SET namespace_id = (SELECT r.namespace_id FROM repositories r WHERE r.id = repository_id);
+-- A program that does not know of it shall fail.
+ALTER TABLE blob_links ALTER COLUMN namespace_id DROP DEFAULT;
 DROP INDEX blob_links_blob;
 CREATE INDEX blob_links_blob_namespace ON blob_links (blob_id, namespace_id, repository_id);
 INSERT INTO namespace_blobs (namespace_id, blob_id) SELECT DISTINCT namespace_id, blob_id FROM blob_links;
@@ -77,3 +79,5 @@ CREATE INDEX repositories_namespace_id ON repositories (namespace_id, id);
 CREATE INDEX manifests_deleted ON manifests (repository_id, id) WHERE deleted_at IS NOT NULL;
 -- The newest images first.
 CREATE INDEX images_pushed ON images (repository_id, pushed_at, digest);
+-- What is being uploaded counts, too.
+CREATE INDEX uploads_namespace ON uploads (namespace_id);

@@ -23,7 +23,7 @@ CREATE TABLE subscriptions (
 ALTER TABLE access_tokens ADD COLUMN registry_id INTEGER REFERENCES registries (namespace_id) ON DELETE CASCADE;
 ALTER TABLE access_tokens ADD COLUMN made_with INTEGER REFERENCES access_tokens (id) ON DELETE CASCADE;
 CREATE INDEX access_tokens_registry ON access_tokens (registry_id);
-CREATE INDEX access_tokens_made_with ON access_tokens (made_with);
+CREATE INDEX access_tokens_made_with ON access_tokens (made_with, scope) WHERE made_with IS NOT NULL;
 CREATE INDEX access_tokens_expiry ON access_tokens (expires_at) WHERE registry_id IS NOT NULL;
 
 -- Which blobs a namespace has, however many of its repositories have them.
@@ -77,3 +77,5 @@ CREATE INDEX repositories_namespace_id ON repositories (namespace_id, id);
 CREATE INDEX manifests_deleted ON manifests (repository_id, id) WHERE deleted_at IS NOT NULL;
 -- The newest images first.
 CREATE INDEX images_pushed ON images (repository_id, pushed_at, digest);
+-- What is being uploaded counts, too.
+CREATE INDEX uploads_namespace ON uploads (namespace_id);

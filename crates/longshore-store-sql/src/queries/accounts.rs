@@ -9,7 +9,9 @@ use longshore_domain::email::EmailAddress;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{AccountRecords, NewAccount, SecondFactorRecords, TeamRecords};
+use longshore_domain::ports::metadata::{
+    AccountRecords, NewAccount, RegistryRecords, SecondFactorRecords, TeamRecords,
+};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
@@ -290,8 +292,8 @@ impl AccountRecords for SqlTx<'_> {
         self.delete_second_factor(id).await?;
         self.execute("DELETE FROM refresh_tokens WHERE account_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM access_tokens WHERE account_id = $1", values![id.0]).await?;
+        self.hand_over_registries(id, None, at).await?;
         self.execute("DELETE FROM registries WHERE namespace_id = $1", values![id.0]).await?;
-        self.execute("DELETE FROM registries WHERE owner_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM subscriptions WHERE owner_id = $1", values![id.0]).await?;
         self.advance_authority_epoch().await
     }

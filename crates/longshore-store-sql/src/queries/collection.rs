@@ -173,14 +173,13 @@ impl CollectionRecords for SqlTx<'_> {
         .await
     }
 
-    async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()> {
-        let (repository, digest, size_bytes) = self
-            .one(
-                "SELECT repository_id, digest, size_bytes FROM manifests WHERE id = $1",
-                values![id.0],
-                |row| Ok((RepositoryId(row.int(0)?), row.text(1)?, row.int(2)?)),
-            )
+    async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<Vec<(RepositoryId, BlobId)>> {
+        let found = self
+            .first("SELECT repository_id, digest FROM manifests WHERE id = $1", values![id.0], |row| {
+                Ok((RepositoryId(row.int(0)?), row.text(1)?))
+            })
             .await?;
+        let Some((repository, digest)) = found else { return Ok(Vec::new()) };
         let blobs = self
             .all(
                 "DELETE FROM manifest_blobs WHERE manifest_id = $1 RETURNING blob_id",
@@ -188,7 +187,7 @@ impl CollectionRecords for SqlTx<'_> {
                 |row| Ok(BlobId(row.int(0)?)),
             )
             .await?;
-        self.enqueue_reviews(blobs.into_iter().map(|blob| Review::Link(repository, blob)), at).await?;
+        self.enqueue_reviews(blobs.iter().map(|blob| Review::Link(repository, *blob)), at).await?;
         let children = self
             .all(
                 "DELETE FROM manifest_children WHERE parent_id = $1 RETURNING child_id",
@@ -206,9 +205,12 @@ impl CollectionRecords for SqlTx<'_> {
             values![at, repository.0, digest],
         )
         .await?;
-        self.execute("DELETE FROM manifests WHERE id = $1", values![id.0]).await?;
-        let namespace = self.namespace_of(repository).await?;
-        self.add_usage(namespace, UsageKind::ManifestBytes, -size_bytes, at).await
+        let size = "DELETE FROM manifests WHERE id = $1 RETURNING size_bytes";
+        if let Some(size_bytes) = self.first(size, values![id.0], |row| row.int(0)).await? {
+            let namespace = self.namespace_of(repository).await?;
+            self.add_usage(namespace, UsageKind::ManifestBytes, -size_bytes, at).await?;
+        }
+        Ok(blobs.into_iter().map(|blob| (repository, blob)).collect())
     }
 
     async fn hold_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()> {
@@ -242,15 +244,17 @@ impl CollectionRecords for SqlTx<'_> {
     }
 
     async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()> {
-        self.execute_each("DELETE FROM blob_links WHERE repository_id = $1 AND blob_id = $2", &keys(links))
+        let removed = self
+            .first_each(
+                "DELETE FROM blob_links WHERE repository_id = $1 AND blob_id = $2 RETURNING namespace_id, blob_id",
+                &keys(links),
+                |row| Ok((row.int(0)?, row.int(1)?)),
+            )
             .await?;
-        // Held first, in one order everywhere, so that links that are made at the same time are seen then.
-        let mut of_namespaces = Vec::new();
-        for (repository, blob) in links {
-            of_namespaces.push((self.namespace_of(*repository).await?.0, blob.0));
-        }
+        let mut of_namespaces: Vec<(i64, i64)> = removed.into_iter().flatten().collect();
         of_namespaces.sort_unstable();
         of_namespaces.dedup();
+        // Held first, in one order everywhere, so that links that are made at the same time are seen then.
         let keys: Vec<_> = of_namespaces.iter().map(|(namespace, blob)| row![*namespace, *blob]).collect();
         self.first_each(
             "SELECT blob_id FROM namespace_blobs WHERE namespace_id = $1 AND blob_id = $2 FOR UPDATE",
@@ -304,7 +308,7 @@ impl CollectionRecords for SqlTx<'_> {
         size: PageSize,
         at: Timestamp,
     ) -> Result<RepositoryPurge> {
-        let more = |unlinked| Ok(RepositoryPurge { is_gone: false, unlinked });
+        let more = |released, unlinked| Ok(RepositoryPurge { is_gone: false, released, unlinked });
         let tags = self
             .execute(
                 "DELETE FROM tags WHERE repository_id = $1 AND name IN (
@@ -320,8 +324,9 @@ impl CollectionRecords for SqlTx<'_> {
             )
             .await?;
         if tags > 0 {
-            return more(Vec::new());
+            return more(Vec::new(), Vec::new());
         }
+        let mut released = Vec::new();
         for manifest in &manifests {
             // Edges between the repository's own manifests are cut from both sides.
             self.execute(
@@ -329,10 +334,10 @@ impl CollectionRecords for SqlTx<'_> {
                 values![manifest.0],
             )
             .await?;
-            self.purge_manifest(*manifest, at).await?;
+            released.extend(self.purge_manifest(*manifest, at).await?);
         }
         if !manifests.is_empty() {
-            return more(Vec::new());
+            return more(released, Vec::new());
         }
         let links = self
             .all(
@@ -343,7 +348,7 @@ impl CollectionRecords for SqlTx<'_> {
             .await?;
         self.purge_links(&links, at).await?;
         if !links.is_empty() {
-            return more(links.into_iter().map(|(_, blob)| blob).collect());
+            return more(Vec::new(), links.into_iter().map(|(_, blob)| blob).collect());
         }
         let history = self
             .execute(
@@ -352,18 +357,15 @@ impl CollectionRecords for SqlTx<'_> {
             )
             .await?;
         if history > 0 {
-            return more(Vec::new());
+            return more(Vec::new(), Vec::new());
         }
         self.execute("DELETE FROM repositories WHERE id = $1", values![id.0]).await?;
-        Ok(RepositoryPurge { is_gone: true, unlinked: Vec::new() })
+        Ok(RepositoryPurge { is_gone: true, ..RepositoryPurge::default() })
     }
 
-    async fn find_repository_deletion(&mut self, id: RepositoryId) -> Result<Option<Timestamp>> {
-        let found = self
-            .first("SELECT deleted_at FROM repositories WHERE id = $1", values![id.0], |row| {
-                row.optional_time(0)
-            })
-            .await?;
+    async fn hold_deleted_repository(&mut self, id: RepositoryId) -> Result<Option<Timestamp>> {
+        let held = "SELECT deleted_at FROM repositories WHERE id = $1 FOR UPDATE";
+        let found = self.first(held, values![id.0], |row| row.optional_time(0)).await?;
         Ok(found.flatten())
     }
 
@@ -392,21 +394,25 @@ impl CollectionRecords for SqlTx<'_> {
         &mut self,
         now: Timestamp,
         until: Timestamp,
+        of_runs_before: Timestamp,
         size: PageSize,
     ) -> Result<Vec<Tombstone>> {
         self.all(
             "UPDATE tombstones SET due_at = $1 WHERE id IN (
-                 SELECT id FROM tombstones WHERE due_at <= $2 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+                 SELECT id FROM tombstones WHERE due_at <= $2 AND (run_uuid IS NULL OR due_at <= $3)
+                 ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
              RETURNING id, storage_key, store_state, size_bytes, run_uuid",
-            values![until, now, size.get()],
+            values![until, now, of_runs_before, size.get()],
             tombstone,
         )
         .await
     }
 
-    async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<()> {
+    async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<Vec<i64>> {
         let rows: Vec<Vec<Value>> = ids.iter().map(|id| row![*id]).collect();
-        self.execute_each("DELETE FROM tombstones WHERE id = $1", &rows).await
+        let sql = "DELETE FROM tombstones WHERE id = $1 RETURNING id";
+        let deleted = self.first_each(sql, &rows, |row| row.int(0)).await?;
+        Ok(deleted.into_iter().flatten().collect())
     }
 
     async fn take_lease(

@@ -85,14 +85,15 @@ impl CollectionRunRecords for SqlTx<'_> {
 
     async fn save_collection_run(&mut self, run: &CollectionRun) -> Result<()> {
         self.execute(
-            "UPDATE collection_runs SET status = $1, updated_at = $2, read_only_until = $3, failures = $4, is_over = $5
-             WHERE uuid = $6",
+            "UPDATE collection_runs SET status = $1, updated_at = $2, read_only_until = $3, failures = $4, is_over = $5,
+                 waits_until = $6 WHERE uuid = $7",
             values![
                 run.status.as_str(),
                 run.updated_at,
                 run.read_only_until,
                 run.failures,
                 run.status.is_over(),
+                run.waits_until,
                 run.uuid
             ],
         )
@@ -206,6 +207,12 @@ impl CollectionRunRecords for SqlTx<'_> {
             tombstone,
         )
         .await
+    }
+
+    async fn release_run_tombstones(&mut self, uuid: Uuid) -> Result<()> {
+        self.execute("UPDATE tombstones SET run_uuid = NULL WHERE run_uuid = $1", values![uuid])
+            .await
+            .map(|_| ())
     }
 
     async fn has_run_tombstones(&mut self, uuid: Uuid) -> Result<bool> {

@@ -272,16 +272,13 @@ impl ImageRecords for SqlTx<'_> {
         manifest: ManifestId,
         size: PageSize,
     ) -> Result<Vec<(Digest, u64)>> {
-        let mut blobs = self
-            .all(
-                "SELECT b.digest, b.size_bytes FROM manifest_blobs e JOIN blobs b ON b.id = e.blob_id
-                 WHERE e.manifest_id = $1 LIMIT $2",
-                values![manifest.0, size.get()],
-                |row| Ok((row.parsed::<Digest>(0)?, row.size(1)?)),
-            )
-            .await?;
-        blobs.sort_by_key(|(digest, _)| digest.to_string());
-        Ok(blobs)
+        self.all(
+            "SELECT b.digest, b.size_bytes FROM manifest_blobs e JOIN blobs b ON b.id = e.blob_id
+             WHERE e.manifest_id = $1 ORDER BY e.blob_id LIMIT $2",
+            values![manifest.0, size.get()],
+            |row| Ok((row.parsed::<Digest>(0)?, row.size(1)?)),
+        )
+        .await
     }
 
     async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64> {

@@ -101,9 +101,10 @@ impl RegistryRecords for SqlTx<'_> {
         .await
     }
 
-    async fn delete_registry(&mut self, namespace: AccountId) -> Result<()> {
-        self.execute("DELETE FROM registries WHERE namespace_id = $1", values![namespace.0]).await?;
-        self.advance_authority_epoch().await
+    async fn delete_registry(&mut self, namespace: AccountId) -> Result<bool> {
+        let deleted =
+            self.execute("DELETE FROM registries WHERE namespace_id = $1", values![namespace.0]).await?;
+        self.advance_authority_epoch().await.map(|()| deleted > 0)
     }
 
     async fn find_subscription(&mut self, owner: AccountId) -> Result<Option<Subscription>> {
@@ -137,10 +138,13 @@ impl RegistryRecords for SqlTx<'_> {
 
     async fn find_subscribed(&mut self, namespace: AccountId) -> Result<Option<Subscribed>> {
         self.first(
-            "SELECT r.owner_id, s.tier FROM registries r JOIN subscriptions s ON s.owner_id = r.owner_id
+            "SELECT r.owner_id, s.tier FROM registries r LEFT JOIN subscriptions s ON s.owner_id = r.owner_id
              WHERE r.namespace_id = $1",
             values![namespace.0],
-            |row| Ok(Subscribed { owner_id: AccountId(row.int(0)?), tier: row.parsed(1)? }),
+            |row| {
+                let tier = row.optional_text(1)?.map(|tier| tier.parse()).transpose();
+                Ok(Subscribed { owner_id: AccountId(row.int(0)?), tier: tier? })
+            },
         )
         .await
     }
@@ -155,8 +159,12 @@ impl RegistryRecords for SqlTx<'_> {
                 |row| Ok((row.size(0)?, row.size(1)?)),
             )
             .await?;
-        let storage_bytes = self
-            .one(
+        let storage_bytes = self.storage_of_account(owner).await?;
+        Ok(AccountUsage { registries, repositories, storage_bytes })
+    }
+
+    async fn storage_of_account(&mut self, owner: AccountId) -> Result<u64> {
+        self.one(
                 "SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) FROM (
                      SELECT t.amount FROM usage_totals t WHERE t.kind IN ('stored_bytes', 'manifest_bytes')
                          AND t.namespace_id IN (SELECT namespace_id FROM registries WHERE owner_id = $1)
@@ -165,8 +173,47 @@ impl RegistryRecords for SqlTx<'_> {
                 values![owner.0],
                 |row| amount(row, 0),
             )
+            .await
+    }
+
+    async fn uploading_to_account(&mut self, owner: AccountId) -> Result<u64> {
+        self.one(
+            "SELECT CAST(coalesce(sum(u.offset_bytes), 0) AS BIGINT) FROM uploads u WHERE u.namespace_id IN (
+                 SELECT namespace_id FROM registries WHERE owner_id = $1)",
+            values![owner.0],
+            |row| amount(row, 0),
+        )
+        .await
+    }
+
+    async fn hand_over_registries(
+        &mut self,
+        user: AccountId,
+        organization: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<()> {
+        let namespaces = self
+            .all(
+                "SELECT namespace_id FROM registries WHERE owner_id = $1 AND namespace_id <> $1
+                     AND (CAST($2 AS BIGINT) IS NULL OR namespace_id = $2)",
+                values![user.0, organization.map(|id| id.0)],
+                |row| row.int(0),
+            )
             .await?;
-        Ok(AccountUsage { registries, repositories, storage_bytes })
+        for namespace in &namespaces {
+            self.execute(
+                "INSERT INTO subscriptions (owner_id, tier, created_at, updated_at)
+                 SELECT $1, tier, $2, $2 FROM subscriptions WHERE owner_id = $3 ON CONFLICT (owner_id) DO NOTHING",
+                values![*namespace, at, user.0],
+            )
+            .await?;
+            self.execute(
+                "UPDATE registries SET owner_id = namespace_id WHERE namespace_id = $1",
+                values![*namespace],
+            )
+            .await?;
+        }
+        if namespaces.is_empty() { Ok(()) } else { self.advance_authority_epoch().await }
     }
 
     async fn storage_of(&mut self, namespace: AccountId) -> Result<u64> {

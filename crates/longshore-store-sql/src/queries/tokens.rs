@@ -193,9 +193,13 @@ impl TokenRecords for SqlTx<'_> {
 
     async fn count_access_tokens(&mut self, account: AccountId) -> Result<AccessTokenCounts> {
         self.one(
-            "SELECT count(*), CAST(coalesce(sum(is_active), 0) AS BIGINT) FROM access_tokens WHERE account_id = $1",
+            "SELECT count(*), CAST(coalesce(sum(is_active), 0) AS BIGINT), count(registry_id)
+             FROM access_tokens WHERE account_id = $1",
             values![account.0],
-            |row| Ok(AccessTokenCounts { all: row.size(0)?, active: row.size(1)? }),
+            |row| {
+                let [all, active, credentials] = [row.size(0)?, row.size(1)?, row.size(2)?];
+                Ok(AccessTokenCounts { all, active, credentials })
+            },
         )
         .await
     }
@@ -220,6 +224,20 @@ impl TokenRecords for SqlTx<'_> {
     async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()> {
         self.execute("DELETE FROM access_tokens WHERE id = $1", values![id.0]).await?;
         self.advance_authority_epoch().await
+    }
+
+    async fn hold_access_token(&mut self, id: AccessTokenId) -> Result<bool> {
+        let held = "SELECT id FROM access_tokens WHERE id = $1 FOR KEY SHARE";
+        Ok(self.first(held, values![id.0], |row| row.int(0)).await?.is_some())
+    }
+
+    async fn delete_credentials_made_with(&mut self, id: AccessTokenId, scope: Scope) -> Result<()> {
+        self.execute(
+            "DELETE FROM access_tokens WHERE made_with = $1 AND scope = $2",
+            values![id.0, scope.as_str()],
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn delete_expired_credentials(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {

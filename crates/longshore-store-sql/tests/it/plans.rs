@@ -112,7 +112,7 @@ INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at) SELECT n, 1, 1 F
 INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at) SELECT n % 20 + 1, 'tag' || n, 1, 1 FROM numbers;
 INSERT INTO uploads (id, repository, namespace_id, offset_bytes, algorithm, hash_state, storage_key, store_state, revision,
         created_at, expires_at)
-    SELECT CAST('upload-' || n AS BYTES), 'r', 1, 0, 'sha256', CAST('' AS BYTES), CAST('u' || n AS BYTES), CAST('' AS BYTES), 0, n, n
+    SELECT CAST('upload-' || n AS BYTES), 'r', n % 10000 + 1, 0, 'sha256', CAST('' AS BYTES), CAST('u' || n AS BYTES), CAST('' AS BYTES), 0, n, n
     FROM numbers WHERE n <= 20000;
 INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at, run_uuid)
     SELECT CAST('t' || n AS BYTES), CAST('' AS BYTES), 1, n, CASE WHEN n % 3 = 0 THEN CAST('run-' || (n % 300) AS BYTES) ELSE NULL END

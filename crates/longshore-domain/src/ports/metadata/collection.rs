@@ -74,6 +74,8 @@ pub struct Tombstone {
 pub struct RepositoryPurge {
     /// True when nothing of it is left.
     pub is_gone: bool,
+    /// Links to blobs that no manifest of what was taken away needs any more.
+    pub released: Vec<(RepositoryId, BlobId)>,
     /// Blobs that it does not see any more.
     pub unlinked: Vec<BlobId>,
 }
@@ -115,8 +117,8 @@ pub trait CollectionRecords {
     async fn hold_reviewed_manifest(&mut self, id: ManifestId) -> Result<()>;
     /// Loads what a manifest's review decides on.
     async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>>;
-    /// Removes a manifest's record and asks for reviews of its blobs' links, its children and its referrers.
-    async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()>;
+    /// Removes a manifest's record and asks for reviews of its blobs' links, which it gives, its children and its referrers.
+    async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<Vec<(RepositoryId, BlobId)>>;
     /// Keeps others from changing or newly needing links.
     async fn hold_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()>;
     /// Loads what the reviews of links decide on, in order.
@@ -135,8 +137,9 @@ pub trait CollectionRecords {
         size: PageSize,
         at: Timestamp,
     ) -> Result<RepositoryPurge>;
-    /// Says when a deleted repository was deleted; `None` when it is not deleted or gone.
-    async fn find_repository_deletion(&mut self, id: RepositoryId) -> Result<Option<Timestamp>>;
+    /// Says when a deleted repository was deleted, `None` when it is not deleted or gone, and keeps others from taking it
+    /// apart.
+    async fn hold_deleted_repository(&mut self, id: RepositoryId) -> Result<Option<Timestamp>>;
     /// Creates a tombstone for an object that nothing needs.
     async fn create_tombstone(
         &mut self,
@@ -147,15 +150,17 @@ pub trait CollectionRecords {
     ) -> Result<()>;
     /// Lists tombstones that are due, oldest first, at most `size`.
     async fn list_tombstones(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Tombstone>>;
-    /// Takes tombstones that are due, oldest first, at most `size`; nobody else gets them before `until`.
+    /// Takes tombstones that are due, oldest first, at most `size`; nobody else gets them before `until`. Those of
+    /// collection runs only when they have been due since `of_runs_before`: the run deletes them itself.
     async fn claim_tombstones(
         &mut self,
         now: Timestamp,
         until: Timestamp,
+        of_runs_before: Timestamp,
         size: PageSize,
     ) -> Result<Vec<Tombstone>>;
-    /// Removes tombstones after their objects were deleted.
-    async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<()>;
+    /// Removes tombstones after their objects were deleted; gives those that were still there.
+    async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<Vec<i64>>;
     /// Takes or renews a job's lease; false when another holder has it.
     async fn take_lease(
         &mut self,

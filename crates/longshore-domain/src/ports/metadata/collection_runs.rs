@@ -69,6 +69,8 @@ pub trait CollectionRunRecords {
         until: Timestamp,
         size: PageSize,
     ) -> Result<Vec<Tombstone>>;
+    /// Lets the tombstones that a run has made be the background's, so that they do not count for it any more.
+    async fn release_run_tombstones(&mut self, uuid: Uuid) -> Result<()>;
     /// Tells whether tombstones are left that a run has made.
     async fn has_run_tombstones(&mut self, uuid: Uuid) -> Result<bool>;
 }

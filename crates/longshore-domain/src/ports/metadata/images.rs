@@ -40,7 +40,7 @@ pub trait ImageRecords {
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<ManifestDetails>>;
-    /// Lists the blobs that a manifest references with their sizes, by digest, at most `size`.
+    /// Lists the blobs that a manifest references with their sizes, the oldest first, at most `size`.
     async fn list_manifest_blobs(
         &mut self,
         manifest: ManifestId,

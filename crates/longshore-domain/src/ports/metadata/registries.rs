@@ -35,8 +35,8 @@ pub trait RegistryRecords {
     /// Lists the registries under an account's subscription, by number, at most `size`.
     async fn list_subscribed_registries(&mut self, owner: AccountId, size: PageSize)
     -> Result<Vec<Registry>>;
-    /// Makes a registry a mere namespace again, with its credentials and its collection runs gone.
-    async fn delete_registry(&mut self, namespace: AccountId) -> Result<()>;
+    /// Makes a registry a mere namespace again, with its credentials and its collection runs gone; false when it was one.
+    async fn delete_registry(&mut self, namespace: AccountId) -> Result<bool>;
     /// Finds an account's subscription.
     async fn find_subscription(&mut self, owner: AccountId) -> Result<Option<Subscription>>;
     /// Keeps others from changing an account's subscription, or from counting what it is about to use.
@@ -49,6 +49,18 @@ pub trait RegistryRecords {
     async fn find_subscribed(&mut self, namespace: AccountId) -> Result<Option<Subscribed>>;
     /// Counts what an account has in all its registries.
     async fn account_usage(&mut self, owner: AccountId) -> Result<AccountUsage>;
+    /// Gives how many bytes an account stores in all its registries.
+    async fn storage_of_account(&mut self, owner: AccountId) -> Result<u64>;
+    /// Gives how many bytes uploads in progress hold in all registries of an account.
+    async fn uploading_to_account(&mut self, owner: AccountId) -> Result<u64>;
+    /// Puts the registries of an organization, or of all of them, that are under the subscription of a user under one of
+    /// their own, of the same tier.
+    async fn hand_over_registries(
+        &mut self,
+        user: AccountId,
+        organization: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<()>;
     /// Gives how many bytes a namespace stores.
     async fn storage_of(&mut self, namespace: AccountId) -> Result<u64>;
     /// Remembers that a token for pushing to a registry is given that works until then.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::account::AccountId;
-use crate::credential::{AccessToken, AccessTokenId, SecretHash, TokenCap, TokenOrigin};
+use crate::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenCap, TokenOrigin};
 use crate::error::Result;
 use crate::page::PageSize;
 use crate::token_resource::TokenResources;
@@ -57,6 +57,8 @@ pub struct AccessTokenCounts {
     pub all: u64,
     /// Those that are switched on.
     pub active: u64,
+    /// Those that are credentials for registries.
+    pub credentials: u64,
 }
 
 /// A refresh token of the token service.
@@ -130,6 +132,10 @@ pub trait TokenRecords {
     async fn change_access_token(&mut self, id: AccessTokenId, change: &AccessTokenChange) -> Result<()>;
     /// Deletes an access token and the refresh tokens made with it.
     async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()>;
+    /// Finds an access token by number, and keeps others from deleting it.
+    async fn hold_access_token(&mut self, id: AccessTokenId) -> Result<bool>;
+    /// Deletes the credentials of a scope that were made with an access token.
+    async fn delete_credentials_made_with(&mut self, id: AccessTokenId, scope: Scope) -> Result<()>;
     /// Deletes credentials for registries that expired before a time, at most `size`; returns how many.
     async fn delete_expired_credentials(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
     /// Records the use of an access token.

@@ -37,6 +37,10 @@ fn credentials_pull_and_push_as_they_say() {
     // It is no access token for this API.
     let secret = writes.split(':').next().unwrap();
     server.get("/v2/registry", &format!("Bearer {secret}")).expect(403);
+    let session = json!({ "username": "alice", "password": secret });
+    send(&server, "POST", "/v2/users/login", "", &session).expect(403);
+    // Asking whether there is one makes none.
+    server.send("HEAD", "/v2/registry/docker-credentials", &alice, &[], b"").expect(405);
 }
 
 #[test]

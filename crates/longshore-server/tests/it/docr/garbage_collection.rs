@@ -118,7 +118,8 @@ fn pushes_wait_for_a_run_that_waits_for_tokens() {
 
 #[test]
 fn a_run_goes_on_after_the_server_was_killed() {
-    let (mut server, alice) = shop(&["--set", "auth.token_ttl_seconds=60"]);
+    let settings = ["--set", "auth.token_ttl_seconds=60", "--set", "gc.takeover_seconds=5"];
+    let (mut server, alice) = shop(&settings);
     push(&server, &pusher(), "shop/app", "v1");
     server.token(&pusher(), &["repository:shop/app:pull,push"]);
     let started = server.send("POST", RUN, &alice, &[], b"").expect(201).json();

@@ -199,4 +199,6 @@ fn registries_of_clusters_find_no_cluster() {
     let unknown = json!({ "cluster_uuids": [], "registries": ["nowhere"] });
     send(&server, "POST", "/v2/kubernetes/registries", &alice, &unknown).expect(404);
     send(&server, "POST", "/v2/kubernetes/registries", &alice, &json!({ "registries": [] })).expect(204);
+    let many = json!({ "registries": vec!["nowhere"; 11] });
+    send(&server, "POST", "/v2/kubernetes/registries", &alice, &many).expect(422);
 }
