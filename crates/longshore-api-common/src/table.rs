@@ -1,9 +1,16 @@
-//! Tables of operations: which one a method and path name.
+//! Tables of operations: which one a method and path name, and what is done around every answer.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-use http::Method;
+use http::{HeaderValue, Method, Request, header};
 use longshore_domain::{Error, Result};
+
+use crate::asked::Asked;
+use crate::body::{self, RequestBody};
+use crate::client::Client;
+use crate::metrics::{Metrics, OperationMetrics};
+use crate::{Response, observe};
 
 /// Finds rows of a table by method and path. Paths are compared as they were sent, so that an encoded slash does not end a
 /// parameter.
@@ -62,6 +69,97 @@ impl Router {
         }
         Found::Row(number, parameters)
     }
+}
+
+/// What a request asks for.
+pub enum Wanted {
+    /// A row of the table.
+    Operation(usize, Box<Asked>, RequestBody),
+    /// Another method of a path that is there.
+    OtherMethod {
+        /// The method.
+        method: Method,
+        /// Those that there are.
+        allow: String,
+        /// Who asks.
+        client: Client,
+    },
+    /// A path that is not there.
+    Unknown(Client),
+}
+
+/// The operations of a dialect.
+pub struct Table {
+    dialect: &'static str,
+    router: Router,
+    operations: Vec<(&'static str, OperationMetrics)>,
+    unknown: OperationMetrics,
+}
+
+impl Table {
+    /// Makes the table of a dialect from the method, path and name of each row.
+    ///
+    /// # Errors
+    /// As [`Router::new`].
+    pub fn new(
+        dialect: &'static str,
+        metrics: &Metrics,
+        rows: impl IntoIterator<Item = (Method, &'static str, &'static str)>,
+    ) -> Result<Self> {
+        let rows: Vec<_> = rows.into_iter().collect();
+        Ok(Self {
+            dialect,
+            router: Router::new(rows.iter().map(|(method, path, _)| (method.clone(), *path)))?,
+            operations: rows.iter().map(|(_, _, name)| (*name, metrics.operation(dialect, name))).collect(),
+            unknown: metrics.operation(dialect, "unknown"),
+        })
+    }
+
+    /// Lets a request be answered; measures and logs that, and adds what every answer has.
+    pub async fn serve<F>(
+        &self,
+        request: Request<RequestBody>,
+        answer: impl FnOnce(Wanted) -> F + Send,
+    ) -> Response
+    where
+        F: Future<Output = Response> + Send,
+    {
+        let began_at = Instant::now();
+        let (parts, body) = request.into_parts();
+        let client = Client::of(&parts.extensions).clone();
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let ((operation, metrics), wanted) = match self.router.find(&method, &path) {
+            Found::Row(number, parameters) => {
+                let (name, metrics) = &self.operations[number];
+                let asked = Box::new(Asked::new(client.clone(), parts, parameters));
+                ((*name, metrics), Wanted::Operation(number, asked, body))
+            }
+            Found::MethodNotAllowed(allow) => {
+                let (method, client) = (method.clone(), client.clone());
+                (("unknown", &self.unknown), Wanted::OtherMethod { method, allow, client })
+            }
+            Found::Nothing => (("unknown", &self.unknown), Wanted::Unknown(client.clone())),
+        };
+        let mut response = answer(wanted).await;
+        if method == Method::HEAD {
+            *response.body_mut() = body::empty();
+        }
+        let headers = response.headers_mut();
+        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        let duration = began_at.elapsed();
+        metrics.record(response.status(), duration);
+        let status = response.status();
+        observe::log_request(self.dialect, operation, &client, &method, &path, status, duration);
+        response
+    }
+}
+
+/// Makes the response that is a dialect's OpenAPI document.
+pub fn document(text: &str) -> Response {
+    let mut response = Response::new(body::full(text.to_owned()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 #[cfg(test)]

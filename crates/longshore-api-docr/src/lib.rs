@@ -20,15 +20,13 @@ mod subscription;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, header};
+use http::Request;
+use longshore_api_common::Response;
 use longshore_api_common::asked::Asked;
-use longshore_api_common::body::{self, RequestBody};
-use longshore_api_common::client::Client;
-use longshore_api_common::metrics::{Metrics, OperationMetrics};
-use longshore_api_common::table::{Found, Router};
-use longshore_api_common::{Response, observe};
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::metrics::Metrics;
+use longshore_api_common::table::{self, Table, Wanted};
 use longshore_services::Services;
 
 use crate::context::Context;
@@ -50,9 +48,7 @@ pub fn owns(path: &str) -> bool {
 /// The dialect.
 pub struct Docr {
     services: Arc<Services>,
-    router: Router,
-    metrics: Vec<OperationMetrics>,
-    unknown: OperationMetrics,
+    table: Table,
     document: String,
 }
 
@@ -63,50 +59,31 @@ impl Docr {
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let document = openapi::document(ROUTES, &services.settings().tiers, &services.settings().regions);
-        Ok(Self {
-            router: Router::new(ROUTES.iter().map(|route| (route.method.clone(), route.path)))?,
-            metrics: ROUTES.iter().map(|route| metrics.operation("digitalocean", route.operation)).collect(),
-            unknown: metrics.operation("digitalocean", "unknown"),
-            document: document.to_string(),
-            services,
-        })
+        let rows = ROUTES.iter().map(|route| (route.method.clone(), route.path, route.operation));
+        let table = Table::new("digitalocean", metrics, rows)?;
+        Ok(Self { services, table, document: document.to_string() })
     }
 
     /// Gives the OpenAPI document of this dialect.
     pub fn document(&self) -> Response {
-        let mut response = Response::new(body::full(self.document.clone()));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        table::document(&self.document)
     }
 
     /// Answers a request to one of this dialect's paths.
     pub async fn handle(&self, request: Request<RequestBody>) -> Response {
-        let began_at = Instant::now();
-        let (parts, body) = request.into_parts();
-        let client = Client::of(&parts.extensions).clone();
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let (metrics, operation, mut response) = match self.router.find(&method, &path) {
-            Found::Row(number, parameters) => {
-                let route = &ROUTES[number];
-                let asked = Asked::new(client.clone(), parts, parameters);
-                let response = self.answer(route, asked, body).await;
-                (&self.metrics[number], route.operation, response)
-            }
-            Found::MethodNotAllowed(allow) => {
-                (&self.unknown, "unknown", error::method_not_allowed(&method, &allow, &client))
-            }
-            Found::Nothing => (&self.unknown, "unknown", error::not_found(&client)),
-        };
-        if method == Method::HEAD {
-            *response.body_mut() = body::empty();
-        }
-        let headers = response.headers_mut();
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        let duration = began_at.elapsed();
-        metrics.record(response.status(), duration);
-        observe::log_request("digitalocean", operation, &client, &method, &path, response.status(), duration);
-        response
+        self.table
+            .serve(request, |wanted| async {
+                match wanted {
+                    Wanted::Operation(number, asked, body) => {
+                        self.answer(&ROUTES[number], *asked, body).await
+                    }
+                    Wanted::OtherMethod { method, allow, client } => {
+                        error::method_not_allowed(&method, &allow, &client)
+                    }
+                    Wanted::Unknown(client) => error::not_found(&client),
+                }
+            })
+            .await
     }
 
     async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {

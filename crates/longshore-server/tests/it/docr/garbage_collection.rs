@@ -146,8 +146,41 @@ fn contention() -> Duration {
     Duration::from_secs(seconds.and_then(|text| text.parse().ok()).unwrap_or(12))
 }
 
-/// What a pusher does until it is over: pushes images, most of them with layers that others push too, and sometimes deletes
-/// one. Gives what is acknowledged and not deleted.
+/// How long what was acknowledged stays, in the test below.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Pushes an image, and tells whether that was possible: not while its registry is read-only from the beginning, and not
+/// when that lasted so long that the grace was over.
+fn pushes(server: &Client, repository: &str, tag: &str, config: &str, layers: [&str; 2]) -> bool {
+    let began = Instant::now();
+    for blob in [config, layers[0], layers[1]] {
+        let path = format!("/v2/{repository}/blobs/uploads/?digest={}", digest_of(blob));
+        let octets = [("content-type", "application/octet-stream")];
+        let answer = server.send("POST", &path, &pusher(), &octets, blob.as_bytes());
+        match answer.status {
+            201 => {}
+            403 => return false,
+            status => panic!("{status} {}", String::from_utf8_lossy(&answer.body)),
+        }
+    }
+    let manifest = image(config.as_bytes(), &layers.map(str::as_bytes));
+    loop {
+        let asked_after = began.elapsed();
+        let answer = server.push_manifest(&pusher(), repository, tag, &manifest);
+        match answer.status {
+            201 => return true,
+            // Read-only: what was acknowledged within the grace is there when that is over.
+            403 => std::thread::sleep(Duration::from_millis(10)),
+            400 if began.elapsed() > GRACE => return false,
+            status => {
+                panic!("{status} after {asked_after:?}: {}", String::from_utf8_lossy(&answer.body))
+            }
+        }
+    }
+}
+
+/// What a pusher does until it is over: pushes images, all with a layer that others push too, and deletes every second one.
+/// Gives what is acknowledged and not deleted.
 fn keep_pushing(
     server: &Client,
     alice: &str,
@@ -163,31 +196,13 @@ fn keep_pushing(
         let tag = format!("t{number}-{round}");
         let config = format!("{{\"pushed\":\"{tag}\"}}");
         let layers = [format!("shared {}", round % 5), format!("own {tag}")];
-        let mut is_blocked = false;
-        for blob in [config.as_bytes(), layers[0].as_bytes(), layers[1].as_bytes()] {
-            let digest = digest_of(blob);
-            let path = format!("/v2/{repository}/blobs/uploads/?digest={digest}");
-            let octets = [("content-type", "application/octet-stream")];
-            let answer = server.send("POST", &path, &pusher(), &octets, blob);
-            assert!([201, 403].contains(&answer.status), "{} {:?}", answer.status, answer.body);
-            is_blocked |= answer.status == 403;
-        }
-        if is_blocked {
+        let layers = [layers[0].as_str(), layers[1].as_str()];
+        if !pushes(server, &repository, &tag, &config, layers) {
             std::thread::sleep(Duration::from_millis(10));
             continue;
         }
-        let manifest = image(config.as_bytes(), &[layers[0].as_bytes(), layers[1].as_bytes()]);
-        loop {
-            let answer = server.push_manifest(&pusher(), &repository, &tag, &manifest);
-            match answer.status {
-                201 => break,
-                // Read-only: what was acknowledged within the grace is there when that is over.
-                403 => std::thread::sleep(Duration::from_millis(10)),
-                _ => panic!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)),
-            }
-        }
         pushed.fetch_add(1, Ordering::Relaxed);
-        let digest = digest_of(&manifest).to_string();
+        let digest = digest_of(image(config.as_bytes(), &layers.map(str::as_bytes))).to_string();
         if round.is_multiple_of(2) {
             let rest = repository.strip_prefix("shop/").unwrap();
             let path = format!("/v2/registry/shop/repositories/{rest}/digests/{digest}");
@@ -237,11 +252,12 @@ fn pushes_deletions_and_collections_work_against_each_other() {
                 std::thread::sleep(Duration::from_millis(200));
             }
         });
-        for pusher in pushers {
-            kept.extend(pusher.join().unwrap());
-        }
+        let ended: Vec<_> = pushers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         stop.store(true, Ordering::Relaxed);
         collector.join().unwrap();
+        for pusher in ended {
+            kept.extend(pusher.unwrap());
+        }
     });
     let (pushed, runs) = (pushed.into_inner(), runs.into_inner());
     assert!(pushed > 20 && runs > 3 && kept.len() > 10, "{pushed} pushes, {runs} runs, {} kept", kept.len());
