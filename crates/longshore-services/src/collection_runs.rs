@@ -307,7 +307,7 @@ impl Services {
         let (mut busy, mut seen) = (HashSet::new(), HashSet::new());
         loop {
             let mut after = AccountId(0);
-            while working.len() < PARALLEL_RUNS {
+            while working.len() < PARALLEL_RUNS && !self.is_stopping() {
                 let runs = self.list_active_runs(after, PageSize::MAX).await?;
                 let Some((last, _)) = runs.last() else { break };
                 after = *last;
