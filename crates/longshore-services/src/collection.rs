@@ -4,6 +4,9 @@
 //! transaction that sees that nothing needs it and its lease has ended; a manifest's foreign keys keep what it needs;
 //! bytes are deleted only after their record has become a tombstone, under a key that is never used again.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
 use jiff::Timestamp;
 use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -15,9 +18,6 @@ use longshore_domain::ports::metadata::{
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
 use uuid::Uuid;
 
 use crate::leases::Job;
@@ -275,8 +275,8 @@ impl Services {
         Ok(counts.blobs_deleted > before)
     }
 
-    /// Deletes the objects of tombstones that were claimed, then those of the tombstones whose objects are gone, and counts
-    /// for whom they were.
+    /// Deletes the objects of tombstones that were claimed, then the tombstones of those that are gone, and counts them, also
+    /// for the runs that made them.
     pub(crate) async fn delete_objects(
         &self,
         tombstones: Vec<Tombstone>,

@@ -73,9 +73,12 @@ enum WriteToken {
     Refused,
 }
 
-/// When it was last asked whether a run may go on.
+/// What one visit to a run knows.
 struct Pace {
+    /// When it was last asked whether the run may go on.
     checked_at: Timestamp,
+    /// How much earlier than at the end of its lease something may go.
+    waived: Duration,
 }
 
 /// How a step of a run ended.
@@ -391,7 +394,7 @@ impl Services {
         if now < run.waits_until {
             return self.enter(&run, RunStatus::Waiting).await.map(|_| ());
         }
-        let mut pace = Pace { checked_at: now };
+        let mut pace = Pace { checked_at: now, waived: self.waived(&run).await? };
         if run.status != RunStatus::Deleting {
             if self.enter(&run, RunStatus::Scanning).await? == Step::Stop {
                 return Ok(());
@@ -527,7 +530,7 @@ impl Services {
     ) -> Result<Option<u64>> {
         let mut steps = 0;
         loop {
-            let round = self.round(run, self.run_terms(run, Duration::ZERO).await?);
+            let round = self.round(run, self.run_terms(pace, Duration::ZERO));
             let is_gone = self
                 .metadata
                 .write((round, repository, self.repository_step()?), |tx, (round, repository, size)| {
@@ -575,7 +578,8 @@ impl Services {
             let Some((_, last)) = untagged.last() else { break };
             after = last.clone();
             let manifests = untagged.iter().map(|(id, _)| *id).collect();
-            removed += self.settle(run, manifests, self.settings.collection.undo).await?.manifests_collected;
+            let done = self.settle(run, manifests, self.settings.collection.undo, pace).await?;
+            removed += done.manifests_collected;
             if self.may_go_on(run, RunStatus::Scanning, pace).await? == Step::Stop {
                 return Ok(None);
             }
@@ -590,7 +594,7 @@ impl Services {
                 .await?;
             let Some(last) = deleted.last() else { break };
             after = *last;
-            removed += self.settle(run, deleted, Duration::ZERO).await?.manifests_purged;
+            removed += self.settle(run, deleted, Duration::ZERO, pace).await?.manifests_purged;
             if self.may_go_on(run, RunStatus::Scanning, pace).await? == Step::Stop {
                 return Ok(None);
             }
@@ -604,8 +608,9 @@ impl Services {
         run: &CollectionRun,
         manifests: Vec<ManifestId>,
         undo: Duration,
+        pace: &Pace,
     ) -> Result<CollectionCounts> {
-        let round = self.round(run, self.run_terms(run, undo).await?);
+        let round = self.round(run, self.run_terms(pace, undo));
         let reviews: Vec<Review> = manifests.into_iter().map(Review::Manifest).collect();
         self.metadata
             .write((round, reviews, self.batch()?), |tx, (round, reviews, size)| {
@@ -614,18 +619,24 @@ impl Services {
             .await
     }
 
-    /// What a run judges by. In the first hour of a registry leases are not waived: until then they were not renewed as
-    /// often as its grace needs.
-    async fn run_terms(&self, run: &CollectionRun, undo: Duration) -> Result<Terms> {
+    /// What a run judges by.
+    fn run_terms(&self, pace: &Pace, undo: Duration) -> Terms {
+        Terms { undo, untagged: UntaggedManifests::Collect, waived: pace.waived }
+    }
+
+    /// Gives how much of leases a run waives. It is nothing until a registry is as old as its grace: before, leases were not
+    /// renewed as often as that needs.
+    async fn waived(&self, run: &CollectionRun) -> Result<Duration> {
         let policy = self.settings.collection;
         let created_at = self
             .metadata
             .look_up(run.registry.clone(), |tx, name| Box::pin(tx.find_registry(name)))
             .await?
             .map_or(run.created_at, |registry| registry.created_at);
-        let is_new = self.clock.now() < later(created_at, policy.grace);
-        let waived = if is_new { Duration::ZERO } else { policy.lease.saturating_sub(policy.grace) };
-        Ok(Terms { undo, untagged: UntaggedManifests::Collect, waived })
+        match self.clock.now() < later(created_at, policy.grace) {
+            true => Ok(Duration::ZERO),
+            false => Ok(policy.lease.saturating_sub(policy.grace)),
+        }
     }
 
     /// Takes links away that nothing references, and deletes the objects of blobs that have none left.
@@ -708,7 +719,7 @@ impl Services {
             let Some(last) = blobs.last() else { return Ok(Step::Done) };
             after = *last;
             let links: Vec<_> = blobs.into_iter().map(|blob| (repository, blob)).collect();
-            let round = self.round(run, self.run_terms(run, Duration::ZERO).await?);
+            let round = self.round(run, self.run_terms(pace, Duration::ZERO));
             self.metadata
                 .write((round, links), |tx, (round, links)| {
                     Box::pin(

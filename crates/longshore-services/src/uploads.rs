@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::authentication::{Caller, UploadCaller};
 use crate::blobs::{NewLink, link_blob};
 use crate::limits::over_storage;
+use crate::permissions::Access;
 use crate::repositories::ensure_repository;
 use crate::{Services, later};
 
@@ -279,8 +280,9 @@ impl Services {
         check_start(&upload, chunk.start)?;
         let hasher = Hasher::resume(upload.algorithm, &upload.hash_state);
         // Each part may find room only where all uploads together leave some.
-        self.check_storage_left(&self.access(&by.caller.principal, name).await?).await?;
-        let room = self.storage_room(&by.caller, name).await?;
+        let access = self.access(&by.caller.principal, name).await?;
+        self.check_storage_left(&access).await?;
+        let room = self.room(&access);
         if let Some(mut sink) = self.receive(&mut upload, hasher, chunk, room, &turn.taken_over).await? {
             let spent = sink.sync(&mut upload).await?;
             self.save_upload(&mut upload, spent).await?;
@@ -305,7 +307,7 @@ impl Services {
         let turn = self.uploads.take(id).await?;
         let upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
-        let room = self.storage_room(&by.caller, name).await?;
+        let room = self.room(&self.access(&by.caller.principal, name).await?);
         self.finish(&by.caller.principal, upload, digest, chunk, room, &turn.taken_over).await
     }
 
@@ -322,7 +324,7 @@ impl Services {
     ) -> Result<Digest> {
         let upload = self.begin_upload(caller, name, digest.algorithm()).await?;
         let id = upload.id;
-        let room = self.storage_room(caller, name).await?;
+        let room = self.room(&self.access(&caller.principal, name).await?);
         let pushed =
             self.finish(&caller.principal, upload, digest, chunk, room, &CancellationToken::new()).await;
         if pushed.is_err() {
@@ -382,10 +384,8 @@ impl Services {
     }
 
     /// Finds out how large a blob may become.
-    async fn storage_room(&self, caller: &Caller, name: &RepositoryName) -> Result<Room> {
-        let access = self.access(&caller.principal, name).await?;
-        let subscribed = self.storage_limit(&access);
-        Ok(Room { blob_limit_bytes: self.settings.blob_limit_bytes, subscribed })
+    fn room(&self, access: &Access) -> Room {
+        Room { blob_limit_bytes: self.settings.blob_limit_bytes, subscribed: self.storage_limit(access) }
     }
 
     /// Makes the blob visible: one transaction with the repository, the link, its lease, the event and the usage.
