@@ -12,6 +12,23 @@ use crate::client::Client;
 use crate::metrics::{Metrics, OperationMetrics};
 use crate::{Response, observe};
 
+/// Which paths are a dialect's.
+pub struct Paths {
+    /// First path segments after `/v2/`. Each is a reserved name, so that no account has it.
+    pub segments: &'static [&'static str],
+    /// Beginnings of other paths.
+    pub others: &'static [&'static str],
+}
+
+impl Paths {
+    /// Tells whether a path is one of them.
+    pub fn contain(&self, path: &str) -> bool {
+        let first = path.strip_prefix("/v2/").and_then(|rest| rest.split('/').next());
+        first.is_some_and(|first| self.segments.contains(&first))
+            || self.others.iter().any(|beginning| path.starts_with(beginning))
+    }
+}
+
 /// Finds rows of a table by method and path. Paths are compared as they were sent, so that an encoded slash does not end a
 /// parameter.
 pub struct Router {
@@ -165,6 +182,17 @@ pub fn document(text: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_segment_is_owned_whole_and_other_paths_by_their_beginning() {
+        let paths = Paths { segments: &["orgs"], others: &["/v1/search"] };
+        for path in ["/v2/orgs", "/v2/orgs/", "/v2/orgs/a/b", "/v1/search", "/v1/search?q=a"] {
+            assert!(paths.contain(path), "{path}");
+        }
+        for path in ["/v2/", "/v2/org", "/v2/orgs2/a", "/v2/a/orgs", "/orgs", "/v2/v1/search", "/v1/sea"] {
+            assert!(!paths.contain(path), "{path}");
+        }
+    }
 
     #[test]
     fn paths_are_found_as_they_were_sent() {

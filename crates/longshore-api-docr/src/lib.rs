@@ -26,24 +26,15 @@ use longshore_api_common::Response;
 use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
-use longshore_api_common::table::{self, Table, Wanted};
+use longshore_api_common::table::{self, Paths, Table, Wanted};
 use longshore_services::Services;
 
 use crate::context::Context;
 use crate::routes::{ROUTES, Route};
 
-/// First path segments after `/v2/` that are this dialect's. No account can be named so.
-const SEGMENTS: &[&str] = &["account", "kubernetes", "registries", "registry"];
-
-/// Beginnings of other paths that are this dialect's.
-const OTHER_PATHS: &[&str] = &["/v1/oauth/"];
-
-/// Tells whether a path is one of this dialect.
-pub fn owns(path: &str) -> bool {
-    let first = path.strip_prefix("/v2/").and_then(|rest| rest.split('/').next());
-    first.is_some_and(|first| SEGMENTS.contains(&first))
-        || OTHER_PATHS.iter().any(|beginning| path.starts_with(beginning))
-}
+/// The paths of this dialect.
+pub const PATHS: Paths =
+    Paths { segments: &["account", "kubernetes", "registries", "registry"], others: &["/v1/oauth/"] };
 
 /// The dialect.
 pub struct Docr {

@@ -36,37 +36,29 @@ use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 pub(crate) use longshore_api_common::response::bare;
-use longshore_api_common::table::{self, Table, Wanted};
+use longshore_api_common::table::{self, Paths, Table, Wanted};
 use longshore_services::Services;
 
 use crate::context::Context;
 use crate::routes::{ROUTES, Route};
 
-/// First path segments after `/v2/` that are this dialect's. No account can be named so.
-const SEGMENTS: &[&str] = &[
-    "access-tokens",
-    "api_tokens",
-    "auditlogs",
-    "auth",
-    "invites",
-    "namespaces",
-    "orgs",
-    "repositories",
-    "search",
-    "user",
-    "users",
-];
-
-/// Beginnings of other paths that are this dialect's.
-const OTHER_PATHS: &[&str] =
-    &["/api/billing/", "/api/search/", "/v1/_ping", "/v1/repositories/", "/v1/search"];
-
-/// Tells whether a path is one of this dialect.
-pub fn owns(path: &str) -> bool {
-    let first = path.strip_prefix("/v2/").and_then(|rest| rest.split('/').next());
-    first.is_some_and(|first| SEGMENTS.contains(&first))
-        || OTHER_PATHS.iter().any(|beginning| path.starts_with(beginning))
-}
+/// The paths of this dialect.
+pub const PATHS: Paths = Paths {
+    segments: &[
+        "access-tokens",
+        "api_tokens",
+        "auditlogs",
+        "auth",
+        "invites",
+        "namespaces",
+        "orgs",
+        "repositories",
+        "search",
+        "user",
+        "users",
+    ],
+    others: &["/api/billing/", "/api/search/", "/v1/_ping", "/v1/repositories/", "/v1/search"],
+};
 
 /// The dialect.
 pub struct Hub {

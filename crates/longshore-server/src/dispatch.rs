@@ -50,10 +50,10 @@ impl Dispatch {
     /// Answers a request whose client has been described.
     pub async fn answer(&self, request: Request<RequestBody>) -> Response {
         let path = request.uri().path();
-        if longshore_api_hub::owns(path) {
+        if longshore_api_hub::PATHS.contain(path) {
             return self.hub.handle(request).await;
         }
-        if longshore_api_docr::owns(path) {
+        if longshore_api_docr::PATHS.contain(path) {
             return self.docr.handle(request).await;
         }
         if path == "/v2" || path.starts_with("/v2/") {
@@ -118,4 +118,18 @@ pub fn text(status: StatusCode, text: &'static str) -> Response {
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use longshore_domain::name::is_reserved;
+
+    #[test]
+    fn no_account_can_have_the_name_of_a_dialects_path() {
+        for paths in [longshore_api_hub::PATHS, longshore_api_docr::PATHS] {
+            for segment in paths.segments {
+                assert!(is_reserved(segment), "{segment}");
+            }
+        }
+    }
 }

@@ -231,18 +231,4 @@ impl EventRecords for SqlTx<'_> {
         }
         Ok(changes.len() as u64)
     }
-
-    async fn usage_of(&mut self, namespace: AccountId) -> Result<BTreeMap<String, i64>> {
-        let rows = self
-            .all(
-                "SELECT kind, CAST(sum(amount) AS BIGINT) FROM (
-                     SELECT kind, amount FROM usage_totals WHERE namespace_id = $1
-                     UNION ALL SELECT kind, amount FROM usage_changes WHERE namespace_id = $1) AS amounts
-                 GROUP BY kind",
-                values![namespace.0],
-                |row| Ok((row.text(0)?, row.int(1)?)),
-            )
-            .await?;
-        Ok(rows.into_iter().collect())
-    }
 }

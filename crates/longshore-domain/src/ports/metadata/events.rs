@@ -1,7 +1,5 @@
 //! Audit events and usage.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -53,8 +51,6 @@ pub trait EventRecords {
     ) -> Result<()>;
     /// Folds usage changes into totals, at most `size`; returns how many.
     async fn fold_usage(&mut self, size: PageSize) -> Result<u64>;
-    /// Gives a namespace's usage by kind, folded or not.
-    async fn usage_of(&mut self, namespace: AccountId) -> Result<BTreeMap<String, i64>>;
 }
 
 /// What usage counts.
