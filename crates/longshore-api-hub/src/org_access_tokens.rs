@@ -126,10 +126,14 @@ fn document(token: &AccessToken) -> TokenDocument {
 fn details(token: &AccessToken, organization: &Namespace) -> TokenDetails {
     let resources = match &token.cap {
         TokenCap::Resources(resources) => resources.clone(),
-        // A credential for a registry, shown as what comes nearest to it.
-        TokenCap::Registry { name, scope } => TokenResources::like(*scope, name),
+        // A credential for Docker, shown as what comes nearest to it.
+        TokenCap::Registry { name, scope } | TokenCap::Login { namespace: Some(name), scope } => {
+            TokenResources::like(*scope, name)
+        }
         // The operator made it with a scope.
-        TokenCap::Scope(scope) => TokenResources::like(*scope, organization),
+        TokenCap::Scope(scope) | TokenCap::Login { namespace: None, scope } => {
+            TokenResources::like(*scope, organization)
+        }
     };
     let resource = |resource: &TokenResource| ResourceDocument {
         kind: resource.kind().to_owned(),

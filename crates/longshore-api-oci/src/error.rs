@@ -136,7 +136,12 @@ fn challenge_header(context: &Context, scope: Option<&str>, reason: Unauthentica
     match reason {
         Unauthenticated::InsufficientScope => text.push_str(",error=\"insufficient_scope\""),
         Unauthenticated::InvalidToken => text.push_str(",error=\"invalid_token\""),
-        Unauthenticated::Missing | Unauthenticated::WrongCredential | Unauthenticated::AccessTokenNeeded => {}
+        Unauthenticated::Missing
+        | Unauthenticated::WrongCredential
+        | Unauthenticated::AccessTokenNeeded
+        | Unauthenticated::WrongSignature
+        | Unauthenticated::ClockSkew
+        | Unauthenticated::SignatureUsed => {}
     }
     wire::value(&text)
 }

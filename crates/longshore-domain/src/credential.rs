@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::access_key::AccessKey;
 use crate::account::AccountId;
 use crate::clock::Entropy;
 use crate::error::{Error, Result};
@@ -43,6 +44,8 @@ pub enum Scope {
     Write,
     /// Pull, push and delete.
     Admin,
+    /// Everything that the account may do, but for its own credentials and for making owners: for access keys only.
+    Account,
 }
 
 impl Scope {
@@ -53,6 +56,7 @@ impl Scope {
             Self::Read => "repo:read",
             Self::Write => "repo:write",
             Self::Admin => "repo:admin",
+            Self::Account => "account",
         }
     }
 }
@@ -71,6 +75,7 @@ impl FromStr for Scope {
             "repo:read" => Ok(Self::Read),
             "repo:write" => Ok(Self::Write),
             "repo:admin" => Ok(Self::Admin),
+            "account" => Ok(Self::Account),
             _ => Err(Error::Invalid {
                 field: "scope",
                 reason: "must be repo:public_read, repo:read, repo:write or repo:admin".into(),
@@ -162,13 +167,20 @@ pub enum TokenCap {
         /// What for.
         scope: Scope,
     },
+    /// The scope, for the registry protocol alone: a credential for `docker login` that works for some hours.
+    Login {
+        /// The only namespace that it is for; `None` for all that the account may use.
+        namespace: Option<Namespace>,
+        /// What for.
+        scope: Scope,
+    },
 }
 
 impl TokenCap {
     /// Gives the scope, if it is one.
     pub fn scope(&self) -> Option<Scope> {
         match self {
-            Self::Scope(scope) | Self::Registry { scope, .. } => Some(*scope),
+            Self::Scope(scope) | Self::Registry { scope, .. } | Self::Login { scope, .. } => Some(*scope),
             Self::Resources(_) => None,
         }
     }
@@ -179,8 +191,15 @@ impl TokenCap {
             Self::Scope(scope) => Cap::Scope(*scope),
             Self::Resources(resources) => Cap::Actions(resources.actions(name, visibility)),
             Self::Registry { name: registry, scope } if name.namespace() == *registry => Cap::Scope(*scope),
-            Self::Registry { .. } => Cap::Scope(Scope::PublicRead),
+            Self::Login { namespace: None, scope } => Cap::Scope(*scope),
+            Self::Login { namespace: Some(only), scope } if name.namespace() == *only => Cap::Scope(*scope),
+            Self::Registry { .. } | Self::Login { .. } => Cap::Scope(Scope::PublicRead),
         }
+    }
+
+    /// Tells whether it is for pulling and pushing only, and manages nothing.
+    pub fn is_credential(&self) -> bool {
+        matches!(self, Self::Registry { .. } | Self::Login { .. })
     }
 
     /// Tells whether lists show what is not public.
@@ -188,7 +207,7 @@ impl TokenCap {
         match self {
             Self::Scope(scope) => *scope > Scope::PublicRead,
             Self::Resources(resources) => resources.lists_repositories(),
-            Self::Registry { .. } => false,
+            Self::Registry { .. } | Self::Login { .. } => false,
         }
     }
 }
@@ -197,7 +216,10 @@ impl fmt::Display for TokenCap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scope(scope) => scope.fmt(f),
-            Self::Registry { name, scope } => write!(f, "{name}: {scope}"),
+            Self::Registry { name, scope } | Self::Login { namespace: Some(name), scope } => {
+                write!(f, "{name}: {scope}")
+            }
+            Self::Login { namespace: None, scope } => scope.fmt(f),
             Self::Resources(resources) => {
                 for (number, resource) in resources.as_slice().iter().enumerate() {
                     let separator = if number == 0 { "" } else { "; " };
@@ -228,6 +250,8 @@ pub struct AccessToken {
     pub cap: TokenCap,
     /// The access token that it was made with, with which it ends.
     pub made_with: Option<AccessTokenId>,
+    /// The access key, if it is a pair of keys.
+    pub access_key: Option<AccessKey>,
     /// False while its owner has it switched off, or the one that it was made with.
     pub is_active: bool,
     /// When it stops working; `None` for never.
@@ -311,7 +335,7 @@ mod tests {
     #[test]
     fn scopes_include_the_lower_ones() {
         assert!(Scope::Admin > Scope::Write && Scope::Write > Scope::Read && Scope::Read > Scope::PublicRead);
-        for scope in [Scope::PublicRead, Scope::Read, Scope::Write, Scope::Admin] {
+        for scope in [Scope::PublicRead, Scope::Read, Scope::Write, Scope::Admin, Scope::Account] {
             assert_eq!(scope.as_str().parse::<Scope>().unwrap(), scope);
         }
         assert!("repo:all".parse::<Scope>().is_err());

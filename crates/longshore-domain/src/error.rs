@@ -281,6 +281,17 @@ pub enum Unauthenticated {
     /// The bearer token is genuine but does not hold the needed action.
     #[error("the bearer token does not cover this action; ask for one that does")]
     InsufficientScope,
+    /// The request is not signed with the secret key of its access key, or that does not work now.
+    #[error("the access key or the signature of the request is wrong, or the keys no longer work")]
+    WrongSignature,
+    /// The request was signed too long ago, or will be.
+    #[error(
+        "the time at which the request was signed differs by more than 15 minutes from the registry's; set the clock"
+    )]
+    ClockSkew,
+    /// The request was taken before.
+    #[error("this request was already taken; sign it again")]
+    SignatureUsed,
 }
 
 fn reasons(excesses: &[Excess]) -> String {

@@ -207,7 +207,7 @@ pub fn allowed(facts: Facts) -> Actions {
             let everybody = if is_public { Level::Read } else { Level::None };
             let granted = own.max(everybody).actions();
             let left = match cap {
-                Cap::None => Level::Admin.actions(),
+                Cap::None | Cap::Scope(Scope::Account) => Level::Admin.actions(),
                 Cap::Scope(Scope::Admin) => {
                     let of_teams = [Action::ViewTeams, Action::AssignTeam];
                     Action::ALL.iter().copied().filter(|action| !of_teams.contains(action)).collect()

@@ -168,7 +168,7 @@ impl RegistryAction {
                 (resources.allow(action), name)
             }
             // It is for the registry protocol.
-            Some(TokenCap::Registry { .. }) => {
+            Some(TokenCap::Registry { .. } | TokenCap::Login { .. }) => {
                 return Err(Error::Denied(
                     "this credential is for pulling and pushing; use an access token of the account".into(),
                 ));

@@ -280,7 +280,7 @@ impl TokenResources {
                 &["scope-image-pull", "scope-repository-read", "scope-tag-read"]
             }
             Scope::Write => &["scope-image-push", "scope-repository-read", "scope-tag-read"],
-            Scope::Admin => &[
+            Scope::Admin | Scope::Account => &[
                 "scope-image-delete",
                 "scope-repository-admin",
                 "scope-repository-settings-admin",

@@ -248,6 +248,20 @@ enum TokenCommand {
         #[arg(long, value_name = "DAYS")]
         expires_in_days: Option<u32>,
     },
+    /// Create a pair of keys that clients of Huawei Cloud and Open Telekom Cloud sign requests with; the secret key is shown once
+    CreateAccessKey {
+        /// User or organization
+        owner: String,
+        /// What it is for
+        #[arg(long)]
+        label: String,
+        /// account (everything that the user may do), repo:public_read, repo:read, repo:write or repo:admin
+        #[arg(long, default_value = "account")]
+        scope: String,
+        /// Days after which it stops working [default: never]
+        #[arg(long, value_name = "DAYS")]
+        expires_in_days: Option<u32>,
+    },
     /// List the tokens of a user or organization
     List { owner: String },
     /// Show a token (not its secret, which nobody has)
@@ -549,6 +563,9 @@ fn token_request(command: TokenCommand) -> Request {
     match command {
         TokenCommand::Create { owner, label, scope, expires_in_days } => {
             Request::TokenCreate { owner, label, scope, expires_in_days }
+        }
+        TokenCommand::CreateAccessKey { owner, label, scope, expires_in_days } => {
+            Request::AccessKeyCreate { owner, label, scope, expires_in_days }
         }
         TokenCommand::List { owner } => Request::TokenList { owner },
         TokenCommand::Show { owner, id } => Request::TokenShow { owner, id },

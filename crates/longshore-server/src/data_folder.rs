@@ -8,15 +8,20 @@
 //!   longshore.db       the metadata (SQLite, with -wal and -shm beside it)
 //!   blobs/             the blobs
 //!   spool/             parts of blobs on their way to an object store, for a moment
+//!   sealing.key        what secret keys in the metadata are encrypted with, unless auth.sealing_key_file names another file
 //!   admin.sock         administration of the running server, for the folder's owner only
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use longshore_domain::clock::Entropy;
+
+use crate::system::SystemEntropy;
 
 /// Longest path that fits into a socket address.
 const SOCKET_PATH_LIMIT: usize = 100;
@@ -70,6 +75,33 @@ impl DataFolder {
     /// The folder of what is on its way to an object store.
     pub fn spool(&self) -> PathBuf {
         self.path.join("spool")
+    }
+
+    /// The sealing key, in hexadecimal digits; made at the first start.
+    pub fn sealing_key(&self) -> Result<String> {
+        let path = self.path.join("sealing.key");
+        let key = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut bytes = [0; 32];
+                SystemEntropy.fill(&mut bytes);
+                let key = hex::encode(bytes);
+                // Whole or not at all: what was sealed with a key that is lost cannot be opened any more.
+                let unfinished = self.path.join("sealing.key.new");
+                let mut file = OpenOptions::new()
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(0o600)
+                    .open(&unfinished)
+                    .with_context(|| format!("cannot write {}", unfinished.display()))?;
+                file.write_all(key.as_bytes()).and_then(|()| file.sync_all())?;
+                std::fs::rename(&unfinished, &path)?;
+                File::open(&self.path)?.sync_all()?;
+                key
+            }
+            read => read.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        Ok(key)
     }
 
     /// The folder itself.

@@ -7,6 +7,7 @@ use longshore_domain::Error;
 use longshore_domain::ports::blobs::BlobStore;
 use longshore_domain::ports::mailer::Mailer;
 use longshore_domain::ports::metadata::Metadata;
+use longshore_services::sealing::SealingKey;
 use longshore_services::{Adapters, Services};
 use longshore_store_blob::{FsBlobs, FsOptions, ObjectBlobs};
 use longshore_store_sql::{PostgresMetadata, SqliteMetadata, SqliteOptions};
@@ -24,7 +25,13 @@ pub async fn services(config: &Config, folder: &DataFolder) -> Result<Arc<Servic
         entropy: Arc::new(SystemEntropy),
         mailer: config.mail.mailer()?.map(|mailer| Arc::new(mailer) as Arc<dyn Mailer>),
     };
-    Ok(Arc::new(Services::new(adapters, config.settings()?)))
+    let mut settings = config.settings()?;
+    // Nodes that share a database share the key, so there the operator gives it.
+    if settings.sealing_key.is_none() && config.database.postgres()?.is_none() {
+        let key = SealingKey::parse(&folder.sealing_key()?);
+        settings.sealing_key = Some(key.context("sealing.key in the data folder is damaged")?);
+    }
+    Ok(Arc::new(Services::new(adapters, settings)))
 }
 
 async fn metadata(config: &Config, folder: &DataFolder) -> Result<Arc<dyn Metadata>> {

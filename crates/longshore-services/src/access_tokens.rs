@@ -1,6 +1,7 @@
 //! Access tokens of users and organizations.
 
 use jiff::Timestamp;
+use longshore_domain::access_key::{AccessKey, generate_secret_key};
 use longshore_domain::account::{Account, AccountKind, Feature};
 use longshore_domain::credential::{
     ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, CREDENTIALS_LIMIT, Principal, Scope, Secret,
@@ -62,6 +63,15 @@ impl<'t> WantedToken<'t> {
     }
 }
 
+/// How an access token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenForm {
+    /// As it is.
+    Secret,
+    /// As an access key, with what is computed from a secret key.
+    KeyPair,
+}
+
 fn checked_label(label: &str) -> Result<String> {
     let label = label.trim();
     let fits = (1..=TOKEN_LABEL_LIMIT_CHARACTERS).contains(&label.chars().count());
@@ -98,7 +108,7 @@ fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> 
 /// is there for the others.
 fn check_count(cap: &TokenCap, counts: AccessTokenCounts) -> Result<()> {
     let (what, count, limit) = match cap {
-        TokenCap::Registry { .. } => ("credentials for registries", counts.credentials, CREDENTIALS_LIMIT),
+        cap if cap.is_credential() => ("credentials for Docker", counts.credentials, CREDENTIALS_LIMIT),
         _ => ("access tokens", counts.all - counts.credentials, ACCESS_TOKENS_LIMIT),
     };
     match count < limit {
@@ -132,7 +142,11 @@ fn token_action(account: &Account, of_user: EventAction, of_organization: EventA
 impl Services {
     /// Gives the account whose access tokens a principal may manage: an account its own, an owner those of the
     /// organization, the operator those of all.
-    async fn authorize_tokens(&self, principal: &Principal, owner: TokenOwner<'_>) -> Result<Account> {
+    pub(crate) async fn authorize_tokens(
+        &self,
+        principal: &Principal,
+        owner: TokenOwner<'_>,
+    ) -> Result<Account> {
         match owner {
             TokenOwner::Account(name) => self.authorize_owner(principal, name).await,
             TokenOwner::Organization(name) => {
@@ -154,7 +168,7 @@ impl Services {
         wanted: WantedToken<'_>,
     ) -> Result<(AccessToken, Secret)> {
         let account = self.authorize_tokens(principal, owner.into()).await?;
-        self.put_access_token(principal, &account, wanted, None).await
+        self.put_access_token(principal, &account, wanted, None, TokenForm::Secret).await
     }
 
     /// Creates an access token of an account for somebody who may, perhaps one that ends with the token that it is made with.
@@ -164,6 +178,7 @@ impl Services {
         account: &Account,
         wanted: WantedToken<'_>,
         made_with: Option<AccessTokenId>,
+        form: TokenForm,
     ) -> Result<(AccessToken, Secret)> {
         let WantedToken { label, description, cap, expires_at, origin } = wanted;
         let label = checked_label(label)?;
@@ -175,15 +190,30 @@ impl Services {
         if expires_at.is_some_and(|expires_at| expires_at <= created_at) {
             return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
         }
-        let prefix = match cap {
-            TokenCap::Scope(_) | TokenCap::Registry { .. } => Secret::ACCESS_TOKEN_PREFIX,
-            TokenCap::Resources(_) => Secret::ORGANIZATION_TOKEN_PREFIX,
+        let secret = match (form, &cap) {
+            (TokenForm::KeyPair, _) => generate_secret_key(&*self.entropy),
+            (TokenForm::Secret, TokenCap::Scope(Scope::Account)) => {
+                let reason = "the scope account is for access keys".into();
+                return Err(Error::Invalid { field: "scope", reason });
+            }
+            (TokenForm::Secret, TokenCap::Resources(_)) => {
+                Secret::generate(Secret::ORGANIZATION_TOKEN_PREFIX, &*self.entropy)
+            }
+            (TokenForm::Secret, _) => Secret::generate(Secret::ACCESS_TOKEN_PREFIX, &*self.entropy),
         };
-        let secret = Secret::generate(prefix, &*self.entropy);
+        let access_key = match form {
+            TokenForm::Secret => None,
+            TokenForm::KeyPair => {
+                let key = AccessKey::generate(&*self.entropy);
+                let sealed = self.seal_secret_key(&key, &secret)?;
+                Some((key, sealed))
+            }
+        };
         let data = match &cap {
             TokenCap::Scope(scope) => ("scope", scope.to_string()),
             TokenCap::Resources(_) => ("resources", cap.to_string()),
             TokenCap::Registry { .. } => ("registry", cap.to_string()),
+            TokenCap::Login { .. } => ("login", cap.to_string()),
         };
         let action =
             token_action(account, EventAction::AccessTokenCreated, EventAction::OrganizationTokenCreated);
@@ -196,11 +226,13 @@ impl Services {
             cap,
             made_with,
             secret_hash: secret.hash(),
+            access_key,
             expires_at,
             created_at,
             origin,
         };
-        let data = [("label", label), data];
+        let key = token.access_key.as_ref().map(|(key, _)| ("access_key", key.to_string()));
+        let data = [("label", label), data].into_iter().chain(key);
         let event = self.event(principal, Some(account.id), action, &token.uuid.to_string(), data);
         let created = self
             .metadata

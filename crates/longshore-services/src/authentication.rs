@@ -6,14 +6,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::clock::Entropy;
 use longshore_domain::credential::{
-    AccessToken, AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, TokenCap,
-    is_access_token,
+    AccessToken, AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, is_access_token,
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
@@ -22,7 +22,9 @@ use longshore_domain::{Error, Result};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
+use crate::access_keys::login_name;
 use crate::{Services, later};
 
 /// How far another node's clock may be ahead.
@@ -33,6 +35,8 @@ const SESSIONS: usize = 10_000;
 const BASIC_TTL: Duration = Duration::from_secs(300);
 /// Access tokens' last use is recorded to this precision.
 const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
+/// No authority epoch.
+const NEVER: u64 = u64::MAX;
 /// Longest bearer token that is looked at.
 pub(crate) const BEARER_LIMIT_BYTES: usize = 32 << 10;
 
@@ -62,6 +66,8 @@ impl Caller {
 pub enum Grants {
     /// All that the principal may do.
     Everything,
+    /// What it may do in one namespace: it signed in to the project of an organization.
+    Namespace(Namespace),
     /// Actions on some repositories, by a token of the token service.
     Listed {
         /// Repositories and actions.
@@ -76,9 +82,19 @@ impl Grants {
     pub fn cover(&self, repository: &RepositoryName, action: Action) -> bool {
         match self {
             Self::Everything => true,
+            Self::Namespace(only) => repository.namespace() == *only,
             Self::Listed { repositories, .. } => {
                 repositories.iter().any(|grant| grant.repository == *repository && grant.covers(action))
             }
+        }
+    }
+
+    /// Tells whether a namespace itself is covered.
+    pub fn cover_namespace(&self, namespace: &Namespace) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Namespace(only) => namespace == only,
+            Self::Listed { .. } => false,
         }
     }
 
@@ -134,7 +150,7 @@ pub struct UploadCaller {
 
 /// Claims of the registry's bearer tokens.
 ///
-/// Docker token authentication, "JWT"; `uid`, `tid`, `scp` and `cep` are our own.
+/// Docker token authentication, "JWT"; `uid`, `tid`, `scp`, `cep` and `prj` are our own.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub iss: String,
@@ -158,6 +174,9 @@ pub(crate) struct Claims {
     /// Credential epoch of the account.
     #[serde(default)]
     pub cep: i64,
+    /// Name of the organization whose project it is for, in tokens of the identity service.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prj: Option<String>,
 }
 
 impl Claims {
@@ -179,6 +198,8 @@ impl Claims {
             issued_at: time(self.iat)?,
             not_before: time(self.nbf)?,
             expires_at: time(self.exp)?,
+            id: self.jti.parse().map_err(|_| invalid())?,
+            checked_in: AtomicU64::new(NEVER),
         })
     }
 }
@@ -199,17 +220,21 @@ pub(crate) struct Sessions {
 }
 
 pub(crate) struct BearerSession {
-    caller: Arc<Caller>,
-    issued_at: Timestamp,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) issued_at: Timestamp,
     not_before: Timestamp,
-    expires_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) id: Uuid,
+    /// The authority epoch in which it was last looked up whether it was ended.
+    pub(crate) checked_in: AtomicU64,
 }
 
 /// What a signed token is for; one for the one is none for the other.
 #[derive(Clone, Copy)]
-enum TokenUse {
+pub(crate) enum TokenUse {
     Registry,
     Management,
+    Identity,
 }
 
 impl TokenUse {
@@ -217,6 +242,7 @@ impl TokenUse {
         match self {
             Self::Registry => "registry",
             Self::Management => "management",
+            Self::Identity => "identity",
         }
     }
 }
@@ -285,7 +311,7 @@ impl Services {
         Ok(UploadCaller { caller: Arc::clone(&session.caller), validity })
     }
 
-    async fn bearer_session(&self, token: &str, wanted: TokenUse) -> Result<Arc<BearerSession>> {
+    pub(crate) async fn bearer_session(&self, token: &str, wanted: TokenUse) -> Result<Arc<BearerSession>> {
         if token.len() > BEARER_LIMIT_BYTES {
             return Err(refused(Unauthenticated::InvalidToken));
         }
@@ -296,6 +322,7 @@ impl Services {
                 let session = match wanted {
                     TokenUse::Registry => self.verify_bearer(token).await?,
                     TokenUse::Management => self.verify_session(token).await?,
+                    TokenUse::Identity => self.verify_identity(token).await?,
                 };
                 let session = Arc::new(session);
                 self.sessions.bearer.insert(key, Arc::clone(&session));
@@ -358,6 +385,8 @@ impl Services {
         }
         let principal = if is_access_token(secret) {
             self.check_access_token(user, secret, now).await?.ok_or_else(wrong)?
+        } else if let Some((project, key)) = login_name(user) {
+            self.check_key_login(project, key, secret).await?.ok_or_else(wrong)?
         } else {
             let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
             if self.has_second_factor(account.id).await? {
@@ -392,7 +421,7 @@ impl Services {
     pub(crate) async fn check_manages(&self, principal: &Principal) -> Result<()> {
         let acting = principal.account().ok_or(refused(Unauthenticated::Missing))?;
         match self.acting_with(acting).await?.1.map(|token| token.cap) {
-            Some(TokenCap::Registry { .. }) => Err(Error::Denied(
+            Some(cap) if cap.is_credential() => Err(Error::Denied(
                 "this credential is for pulling and pushing; use an access token of the account".into(),
             )),
             _ => Ok(()),
@@ -425,7 +454,7 @@ impl Services {
         Ok(Some(principal_of(&account, Some(token.id))))
     }
 
-    async fn record_use(&self, token: &AccessToken, now: Timestamp) -> Result<()> {
+    pub(crate) async fn record_use(&self, token: &AccessToken, now: Timestamp) -> Result<()> {
         if token.last_used_at.is_some_and(|at| now < later(at, LAST_USE_PRECISION)) {
             return Ok(());
         }

@@ -112,9 +112,9 @@ impl Services {
             return Err(unknown());
         }
         let is_covered = token.is_none_or(|token| match token.cap {
-            TokenCap::Scope(scope) => scope == Scope::Admin,
+            TokenCap::Scope(scope) => scope >= Scope::Admin,
             TokenCap::Resources(resources) => resources.allow(OrganizationAction::ReadAuditLog),
-            TokenCap::Registry { .. } => false,
+            TokenCap::Registry { .. } | TokenCap::Login { .. } => false,
         });
         if !is_covered {
             return Err(Error::Denied(
@@ -178,6 +178,8 @@ impl Services {
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX))).await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_credentials(*now, PageSize::MAX))).await?;
+            self.drain(now, |tx, now| Box::pin(tx.delete_old_signatures(*now, PageSize::MAX))).await?;
+            self.drain(now, |tx, now| Box::pin(tx.delete_old_revocations(*now, PageSize::MAX))).await?;
             Ok(())
         };
         self.alone(Job::FoldRecords, work).await.map(|_| ())

@@ -3,6 +3,7 @@
 //! Each function reads as the story of its use case: check permission, load, decide, write in one transaction,
 //! record the event. No HTTP, no SQL: see `longshore-api-*` and `longshore-store-*`.
 
+pub mod access_keys;
 pub mod access_tokens;
 pub mod accounts;
 pub mod activity;
@@ -12,6 +13,7 @@ pub mod bootstrap;
 pub mod collection;
 pub mod collection_runs;
 pub mod events;
+pub mod identity;
 pub mod images;
 pub mod inventory;
 pub mod invites;
@@ -21,11 +23,13 @@ pub mod manifests;
 pub mod organizations;
 pub mod passwords;
 pub mod permissions;
+pub mod projects;
 pub mod rates;
 pub mod reconciliation;
 pub mod referrers;
 pub mod registries;
 pub mod repositories;
+pub mod sealing;
 pub mod second_factors;
 pub mod settings;
 pub mod sign_in;

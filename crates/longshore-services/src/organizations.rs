@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, Member, OrganizationRole};
-use longshore_domain::credential::{Principal, TokenCap};
+use longshore_domain::credential::{Principal, Scope, TokenCap};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::Invite;
@@ -185,17 +185,25 @@ impl Services {
             return Err(Error::OrganizationUnknown(name.to_string()));
         }
         match token.map(|token| token.cap) {
-            None if own.is_administrator || role >= Some(action.needs()) => Ok(organization),
-            None => Err(Error::Denied(format!("only an {} of {name} may do this", action.needs()))),
+            None | Some(TokenCap::Scope(Scope::Account))
+                if own.is_administrator || role >= Some(action.needs()) =>
+            {
+                Ok(organization)
+            }
+            None | Some(TokenCap::Scope(Scope::Account)) => {
+                Err(Error::Denied(format!("only an {} of {name} may do this", action.needs())))
+            }
             Some(TokenCap::Resources(resources)) if own.id == organization.id && resources.allow(action) => {
                 Ok(organization)
             }
             Some(TokenCap::Resources(_)) => Err(Error::Denied(format!(
                 "this access token does not include this; an owner of {name} can add the scope to it, or sign in with a password"
             ))),
-            Some(TokenCap::Scope(_) | TokenCap::Registry { .. }) => Err(Error::Denied(
-                "an access token cannot do this; sign in with the password of the account".into(),
-            )),
+            Some(TokenCap::Scope(_) | TokenCap::Registry { .. } | TokenCap::Login { .. }) => {
+                Err(Error::Denied(
+                    "an access token cannot do this; sign in with the password of the account".into(),
+                ))
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use longshore_domain::repository::{NamespaceView, RepositoryOrder};
 use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
 use longshore_domain::{Error, Result};
 
-use crate::access_tokens::WantedToken;
+use crate::access_tokens::{TokenForm, WantedToken};
 use crate::{Services, later};
 
 /// Repositories that one transaction deletes.
@@ -556,7 +556,9 @@ impl Services {
         let cap = TokenCap::Registry { name: registry.name, scope };
         let wanted = WantedToken { label: &label, description: "", cap, expires_at, origin };
         let made_with = token.map(|token| token.id);
-        self.put_access_token(principal, &own, wanted, made_with).await.map(|(_, secret)| secret)
+        let (_, secret) =
+            self.put_access_token(principal, &own, wanted, made_with, TokenForm::Secret).await?;
+        Ok(secret)
     }
 
     /// Ends an access token for whoever has it (RFC 7009). One that is unknown is ended already.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rates::{Rate, Rates};
+use crate::sealing::SealingKey;
 use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
 use longshore_domain::registry::Region;
 use longshore_domain::tier::Tiers;
@@ -54,6 +55,10 @@ pub struct Settings {
     pub invites_create_users: bool,
     /// After which a new signing key takes over.
     pub signing_key_rotation: Duration,
+    /// What secret keys are kept with; without it there are no access keys.
+    pub sealing_key: Option<SealingKey>,
+    /// The region that the server is in, as clients of a cloud know theirs: another name of everybody's own project.
+    pub region: String,
     /// Whether public repositories can be pulled without signing in.
     pub anonymous_pull: bool,
     /// Cost of password hashes.
@@ -108,6 +113,8 @@ impl Default for Settings {
             mail_interval: Duration::from_secs(60),
             invites_create_users: true,
             signing_key_rotation: Duration::from_secs(30 * 24 * 3600),
+            sealing_key: None,
+            region: "eu-de".into(),
             anonymous_pull: true,
             password_hashing: PasswordHashing { memory_kib: 19_456, passes: 2 },
             parallel_password_checks: 2,

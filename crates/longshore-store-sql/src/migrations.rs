@@ -51,6 +51,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0012_profiles_and_invites", works_with 8),
     // Programs before it would not know what a registry's credential is limited to, nor count what namespaces store.
     migration!("0013_registries", works_with 13),
+    // Programs before it would not know what a credential for signing in is limited to, nor which sign-ins were ended.
+    migration!("0014_access_keys", works_with 14),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

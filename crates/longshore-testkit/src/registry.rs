@@ -14,6 +14,7 @@ use longshore_domain::ports::metadata::{BlobId, Metadata};
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::Caller;
 use longshore_services::manifests::{Condition, ManifestPush, PushedManifest};
+use longshore_services::sealing::SealingKey;
 use longshore_services::settings::PasswordHashing;
 use longshore_services::uploads::Chunk;
 use longshore_services::{Adapters, Services, Settings};
@@ -115,6 +116,7 @@ impl TestRegistry {
     async fn on(stores: Option<SharedStores>, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
             password_hashing: PasswordHashing { memory_kib: 64, passes: 1 },
+            sealing_key: Some(SealingKey::parse(&"5e".repeat(32)).unwrap()),
             ..Settings::default()
         };
         change(&mut settings);

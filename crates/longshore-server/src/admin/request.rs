@@ -87,6 +87,12 @@ pub enum Request {
         scope: String,
         expires_in_days: Option<u32>,
     },
+    AccessKeyCreate {
+        owner: String,
+        label: String,
+        scope: String,
+        expires_in_days: Option<u32>,
+    },
     TokenList {
         owner: String,
     },

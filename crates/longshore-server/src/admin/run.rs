@@ -127,6 +127,9 @@ pub async fn run(
         Request::TokenCreate { owner, label, scope, expires_in_days } => {
             create_token(services, &owner, &label, &scope, expires_in_days).await
         }
+        Request::AccessKeyCreate { owner, label, scope, expires_in_days } => {
+            create_access_key(services, &owner, &label, &scope, expires_in_days).await
+        }
         Request::TokenList { owner } => list_tokens(services, &owner.parse()?).await,
         Request::TokenShow { owner, id } => {
             let token = services.get_access_token(&OPERATOR, &owner.parse()?, token_id(&id)?).await?;
@@ -323,6 +326,7 @@ fn token_json(token: &AccessToken) -> Value {
         "id": token.uuid.to_string(),
         "label": token.label,
         "scope": token.cap.to_string(),
+        "access_key": token.access_key.as_ref().map(ToString::to_string),
         "active": token.is_active,
         "expires_at": token.expires_at.map(time),
         "last_used_at": token.last_used_at.map(time),
@@ -334,11 +338,23 @@ const TOKEN_LINES: &[(&str, &str)] = &[
     ("id", "id"),
     ("label", "label"),
     ("scope", "scope"),
+    ("access key", "access_key"),
     ("active", "active"),
     ("expires", "expires_at"),
     ("last used", "last_used_at"),
     ("created", "created_at"),
 ];
+
+fn wanted_token<'t>(
+    services: &Services,
+    label: &'t str,
+    scope: &str,
+    expires_in_days: Option<u32>,
+) -> Result<WantedToken<'t>> {
+    let day = std::time::Duration::from_secs(86_400);
+    let expires_at = expires_in_days.map(|days| services.now() + day * days);
+    Ok(WantedToken { expires_at, ..WantedToken::new(label, scope.parse()?) })
+}
 
 async fn create_token(
     services: &Services,
@@ -347,9 +363,7 @@ async fn create_token(
     scope: &str,
     expires_in_days: Option<u32>,
 ) -> Result<Outcome> {
-    let day = std::time::Duration::from_secs(86_400);
-    let expires_at = expires_in_days.map(|days| services.now() + day * days);
-    let wanted = WantedToken { expires_at, ..WantedToken::new(label, scope.parse()?) };
+    let wanted = wanted_token(services, label, scope, expires_in_days)?;
     let (token, secret) = services.create_access_token(&OPERATOR, &owner.parse()?, wanted).await?;
     let mut json = token_json(&token);
     json["token"] = Value::String(secret.expose().to_owned());
@@ -357,6 +371,27 @@ async fn create_token(
         "token {} is created for {owner}, {}\ntoken  {}    (shown this once; use it as the password of {owner})",
         token.uuid,
         token.cap,
+        secret.expose()
+    );
+    Ok(Outcome::said(text, json))
+}
+
+async fn create_access_key(
+    services: &Services,
+    owner: &str,
+    label: &str,
+    scope: &str,
+    expires_in_days: Option<u32>,
+) -> Result<Outcome> {
+    let wanted = wanted_token(services, label, scope, expires_in_days)?;
+    let (token, secret) = services.create_access_key(&OPERATOR, &owner.parse()?, wanted).await?;
+    let mut json = token_json(&token);
+    json["secret_key"] = Value::String(secret.expose().to_owned());
+    let text = format!(
+        "token {} is created for {owner}, {}\naccess key  {}\nsecret key  {}    (shown this once)",
+        token.uuid,
+        token.cap,
+        token.access_key.as_ref().map(ToString::to_string).unwrap_or_default(),
         secret.expose()
     );
     Ok(Outcome::said(text, json))

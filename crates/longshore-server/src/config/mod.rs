@@ -18,6 +18,7 @@ use ipnet::IpNet;
 use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
 use longshore_services::Settings;
 use longshore_services::rates::{Rate, Rates};
+use longshore_services::sealing::SealingKey;
 use longshore_services::settings::{PasswordHashing, SignInLimits};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -52,6 +53,7 @@ pub struct Config {
     pub manifests: Manifests,
     pub gc: Gc,
     pub registry: RegistrySection,
+    pub swr: Swr,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -96,6 +98,7 @@ pub struct Auth {
     refresh_ttl_days: u64,
     key_rotation_days: u64,
     anonymous_pull: bool,
+    sealing_key_file: PathBuf,
     invites_create_users: bool,
     failures_per_account_and_address: u32,
     failures_per_address: u32,
@@ -147,6 +150,33 @@ pub struct Gc {
     batch: u32,
     takeover_seconds: u64,
     quarantine_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Swr {
+    region: String,
+    pub internal_address: String,
+}
+
+impl Swr {
+    /// The region: a word, as it stands in addresses and names of projects.
+    fn region(&self) -> Result<String> {
+        let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+        match (1..=64).contains(&self.region.len()) && self.region.bytes().all(is_word) {
+            true => Ok(self.region.clone()),
+            false => bail!("swr.region: must be 1 to 64 lower-case letters, digits, - and _, such as eu-de"),
+        }
+    }
+
+    /// The address of the registry inside the operator's network, if it has one.
+    pub fn internal_address(&self) -> Result<Option<String>> {
+        match self.internal_address.as_str() {
+            "" => Ok(None),
+            address if longshore_api_common::origin::is_authority(address) => Ok(Some(address.to_owned())),
+            _ => bail!("swr.internal_address: must be a host with perhaps a port, such as 10.0.0.5:5000"),
+        }
+    }
 }
 
 /// Where values come from, the later ones before the earlier ones.
@@ -211,6 +241,7 @@ impl Config {
         self.mail.check(!self.public_url.is_empty())?;
         self.storage.check()?;
         self.settings()?;
+        self.swr.internal_address()?;
         if !matches!(self.log.format.as_str(), "text" | "json") {
             bail!("log.format: must be text or json, not {:?}", self.log.format);
         }
@@ -382,6 +413,10 @@ impl Config {
             tiers: Arc::new(self.registry.tiers()?),
             regions: self.registry.regions()?,
             registries_make_names: self.registry.new_names,
+            sealing_key: secret_in("auth.sealing_key_file", &self.auth.sealing_key_file)?
+                .map(|key| SealingKey::parse(&key).context("auth.sealing_key_file"))
+                .transpose()?,
+            region: self.swr.region()?,
         })
     }
 

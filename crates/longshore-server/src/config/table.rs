@@ -244,6 +244,12 @@ pub const SETTINGS: &[Setting] = &[
         "Whether an invite to an e-mail address makes a user of somebody who is none. Owners of organizations invite.",
     ),
     setting(
+        "auth.sealing_key_file",
+        Kind::Text,
+        "\"\"",
+        "File with the 64 hexadecimal digits (`openssl rand -hex 32`) that the secret keys of access keys are encrypted with in the database. Empty with the embedded database: `sealing.key` in the data folder. With PostgreSQL give all nodes the same, else there are no access keys. Keep a copy: without it all access keys must be made anew.",
+    ),
+    setting(
         "auth.anonymous_pull",
         Kind::Truth,
         "true",
@@ -410,5 +416,17 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Truth,
         "true",
         "Whether users may create registries under names that nobody has, which makes organizations; else only under their own name and those of their organizations.",
+    ),
+    setting(
+        "swr.region",
+        Kind::Text,
+        "\"eu-de\"",
+        "The region that clients of Huawei Cloud and Open Telekom Cloud see; it is also a name of everybody's own project.",
+    ),
+    setting(
+        "swr.internal_address",
+        Kind::Text,
+        "\"\"",
+        "Host and port at which machines of your own network reach the registry, shown as the internal path of images; empty for the public one.",
     ),
 ];

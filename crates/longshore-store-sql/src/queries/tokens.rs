@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use longshore_domain::access_key::AccessKey;
 use longshore_domain::account::AccountId;
 use longshore_domain::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenCap, TokenOrigin};
 use longshore_domain::page::PageSize;
@@ -37,13 +38,15 @@ fn restored(text: &str) -> Result<TokenResources> {
 }
 
 fn access_token(row: &Row<'_>) -> Result<AccessToken> {
-    let cap = match (row.optional_text(13)?, row.optional_text(14)?) {
-        (Some(resources), _) => TokenCap::Resources(restored(&resources)?),
-        (None, Some(registry)) => {
-            TokenCap::Registry { name: registry.parse().map_err(Error::internal)?, scope: row.parsed(4)? }
-        }
-        (None, None) => TokenCap::Scope(row.parsed(4)?),
+    let scope = row.parsed(4);
+    let name = row.optional_text(14)?.map(|name| name.parse()).transpose().map_err(Error::internal)?;
+    let cap = match (row.optional_text(13)?, name, row.truth(17)?) {
+        (Some(resources), _, _) => TokenCap::Resources(restored(&resources)?),
+        (None, namespace, true) => TokenCap::Login { namespace, scope: scope? },
+        (None, Some(name), false) => TokenCap::Registry { name, scope: scope? },
+        (None, None, false) => TokenCap::Scope(scope?),
     };
+    let access_key = row.optional_text(16)?.map(|key| key.parse()).transpose();
     Ok(AccessToken {
         id: AccessTokenId(row.int(0)?),
         uuid: row.uuid(1)?,
@@ -58,27 +61,35 @@ fn access_token(row: &Row<'_>) -> Result<AccessToken> {
         description: row.text(11)?,
         created_by: row.text(12)?,
         made_with: row.optional_int(15)?.map(AccessTokenId),
+        access_key: access_key.map_err(Error::internal)?,
     })
 }
 
 #[async_trait]
 impl TokenRecords for SqlTx<'_> {
     async fn create_access_token(&mut self, token: &NewAccessToken) -> Result<AccessTokenId> {
-        let resources = match &token.cap {
-            TokenCap::Resources(resources) => Some(stored(resources)?),
-            TokenCap::Scope(_) | TokenCap::Registry { .. } => None,
-        };
-        let registry = match &token.cap {
+        let (mut resources, mut registry, mut login_namespace) = (None, None, None);
+        match &token.cap {
+            TokenCap::Scope(_) | TokenCap::Login { namespace: None, .. } => {}
+            TokenCap::Resources(listed) => resources = Some(stored(listed)?),
             TokenCap::Registry { name, .. } => {
-                let registry = self.find_registry(name).await?;
-                Some(registry.ok_or_else(|| Error::RegistryUnknown(name.to_string()))?.namespace_id)
+                let found = self.find_registry(name).await?;
+                registry = Some(found.ok_or_else(|| Error::RegistryUnknown(name.to_string()))?.namespace_id);
             }
-            TokenCap::Scope(_) | TokenCap::Resources(_) => None,
+            TokenCap::Login { namespace: Some(name), .. } => {
+                let found = self.find_account_by_name(name).await?;
+                login_namespace = Some(found.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))?.id);
+            }
+        }
+        let (access_key, sealed_secret) = match &token.access_key {
+            Some((key, sealed)) => (Some(key.as_str()), Some(sealed.as_slice())),
+            None => (None, None),
         };
         self.one(
             "INSERT INTO access_tokens (uuid, account_id, label, scope, secret_hash, expires_at, created_at,
-                 creator_address, creator_agent, description, created_by, resources, registry_id, made_with)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
+                 creator_address, creator_agent, description, created_by, resources, registry_id, made_with,
+                 access_key, sealed_secret, is_login, login_namespace_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) RETURNING id",
             values![
                 token.uuid,
                 token.account_id.0,
@@ -94,7 +105,11 @@ impl TokenRecords for SqlTx<'_> {
                 token.created_by.as_str(),
                 resources.as_deref(),
                 registry.map(|id| id.0),
-                token.made_with.map(|id| id.0)
+                token.made_with.map(|id| id.0),
+                access_key,
+                sealed_secret,
+                matches!(token.cap, TokenCap::Login { .. }),
+                login_namespace.map(|id| id.0)
             ],
             |row| row.int(0),
         )
@@ -102,14 +117,77 @@ impl TokenRecords for SqlTx<'_> {
         .map(AccessTokenId)
     }
 
+    async fn find_access_key(&mut self, key: &AccessKey) -> Result<Option<(AccessToken, Vec<u8>)>> {
+        self.first(
+            "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
+                 CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
+                 t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
+                 t.created_by, t.resources, r.name, t.made_with, t.access_key, t.is_login, t.sealed_secret
+             FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
+                 LEFT JOIN accounts r ON r.id = coalesce(t.registry_id, t.login_namespace_id)
+             WHERE t.access_key = $1",
+            values![key.as_str()],
+            |row| Ok((access_token(row)?, row.bytes(18)?)),
+        )
+        .await
+    }
+
+    async fn record_signature(&mut self, signature: &[u8], expires_at: Timestamp) -> Result<bool> {
+        let recorded = self
+            .execute(
+                "INSERT INTO used_signatures (signature, expires_at) VALUES ($1, $2)
+                 ON CONFLICT (signature) DO NOTHING",
+                values![signature, expires_at],
+            )
+            .await?;
+        Ok(recorded > 0)
+    }
+
+    async fn delete_old_signatures(&mut self, now: Timestamp, size: PageSize) -> Result<u64> {
+        let deleted = self
+            .execute(
+                "DELETE FROM used_signatures WHERE signature IN (
+                     SELECT signature FROM used_signatures WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+                values![now, size.get()],
+            )
+            .await?;
+        Ok(deleted as u64)
+    }
+
+    async fn revoke_session(&mut self, id: Uuid, expires_at: Timestamp) -> Result<()> {
+        self.execute(
+            "INSERT INTO revoked_sessions (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
+            values![id, expires_at],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn is_session_revoked(&mut self, id: Uuid) -> Result<bool> {
+        let found =
+            self.first("SELECT 1 FROM revoked_sessions WHERE id = $1", values![id], |_| Ok(())).await?;
+        Ok(found.is_some())
+    }
+
+    async fn delete_old_revocations(&mut self, now: Timestamp, size: PageSize) -> Result<u64> {
+        let deleted = self
+            .execute(
+                "DELETE FROM revoked_sessions WHERE id IN (
+                     SELECT id FROM revoked_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+                values![now, size.get()],
+            )
+            .await?;
+        Ok(deleted as u64)
+    }
+
     async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>> {
         self.first(
             "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
                  CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
                  t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
-                 t.created_by, t.resources, r.name, t.made_with
+                 t.created_by, t.resources, r.name, t.made_with, t.access_key, t.is_login
              FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
-                 LEFT JOIN accounts r ON r.id = t.registry_id
+                 LEFT JOIN accounts r ON r.id = coalesce(t.registry_id, t.login_namespace_id)
              WHERE t.secret_hash = $1",
             values![hash.0.as_slice()],
             access_token,
@@ -122,9 +200,9 @@ impl TokenRecords for SqlTx<'_> {
             "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
                  CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
                  t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
-                 t.created_by, t.resources, r.name, t.made_with
+                 t.created_by, t.resources, r.name, t.made_with, t.access_key, t.is_login
              FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
-                 LEFT JOIN accounts r ON r.id = t.registry_id
+                 LEFT JOIN accounts r ON r.id = coalesce(t.registry_id, t.login_namespace_id)
              WHERE t.id = $1",
             values![id.0],
             access_token,
@@ -141,9 +219,9 @@ impl TokenRecords for SqlTx<'_> {
             "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
                  CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
                  t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
-                 t.created_by, t.resources, r.name, t.made_with
+                 t.created_by, t.resources, r.name, t.made_with, t.access_key, t.is_login
              FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
-                 LEFT JOIN accounts r ON r.id = t.registry_id
+                 LEFT JOIN accounts r ON r.id = coalesce(t.registry_id, t.login_namespace_id)
              WHERE t.account_id = $1 AND t.uuid = $2",
             values![account.0, uuid],
             access_token,
@@ -161,9 +239,9 @@ impl TokenRecords for SqlTx<'_> {
             "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
                  CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
                  t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
-                 t.created_by, t.resources, r.name, t.made_with
+                 t.created_by, t.resources, r.name, t.made_with, t.access_key, t.is_login
              FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
-                 LEFT JOIN accounts r ON r.id = t.registry_id
+                 LEFT JOIN accounts r ON r.id = coalesce(t.registry_id, t.login_namespace_id)
              WHERE t.account_id = $1 AND t.uuid > $2 ORDER BY t.uuid LIMIT $3",
             values![account.0, after.unwrap_or(Uuid::nil()), overfull(size)],
             access_token,
@@ -181,9 +259,9 @@ impl TokenRecords for SqlTx<'_> {
             "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,
                  CASE WHEN t.made_with IS NULL THEN t.is_active ELSE t.is_active * m.is_active END,
                  t.expires_at, t.created_at, t.last_used_at, t.creator_address, t.creator_agent, t.description,
-                 t.created_by, t.resources, r.name, t.made_with
+                 t.created_by, t.resources, r.name, t.made_with, t.access_key, t.is_login
              FROM access_tokens t LEFT JOIN access_tokens m ON m.id = t.made_with
-                 LEFT JOIN accounts r ON r.id = t.registry_id
+                 LEFT JOIN accounts r ON r.id = coalesce(t.registry_id, t.login_namespace_id)
              WHERE t.account_id = $1 ORDER BY t.uuid LIMIT $2 OFFSET $3",
             values![account.0, size.get(), offset],
             access_token,
@@ -193,7 +271,7 @@ impl TokenRecords for SqlTx<'_> {
 
     async fn count_access_tokens(&mut self, account: AccountId) -> Result<AccessTokenCounts> {
         self.one(
-            "SELECT count(*), CAST(coalesce(sum(is_active), 0) AS BIGINT), count(registry_id)
+            "SELECT count(*), CAST(coalesce(sum(is_active), 0) AS BIGINT), CAST(coalesce(sum(CASE WHEN registry_id IS NOT NULL OR is_login = 1 THEN 1 ELSE 0 END), 0) AS BIGINT)
              FROM access_tokens WHERE account_id = $1",
             values![account.0],
             |row| {
@@ -249,7 +327,15 @@ impl TokenRecords for SqlTx<'_> {
                 values![before, size.get()],
             )
             .await?;
-        Ok(deleted as u64)
+        let logins = self
+            .execute(
+                "DELETE FROM access_tokens WHERE id IN (
+                     SELECT id FROM access_tokens WHERE expires_at <= $1 AND is_login = 1
+                     ORDER BY expires_at LIMIT $2)",
+                values![before, size.get()],
+            )
+            .await?;
+        Ok((deleted + logins) as u64)
     }
 
     async fn record_access_token_use(&mut self, id: AccessTokenId, at: Timestamp) -> Result<()> {

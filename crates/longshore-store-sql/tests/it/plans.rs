@@ -59,6 +59,10 @@ INSERT INTO organization_settings (organization_id, restricts_images, allows_off
 INSERT INTO access_tokens (id, uuid, account_id, label, scope, secret_hash, created_at)
     SELECT n, CAST('token-' || n AS BYTES), n % 10000 + 1, 'l', 'repo:read', CAST('secret-' || n AS BYTES), 1
     FROM numbers WHERE n <= 20000;
+UPDATE access_tokens SET access_key = 'LS' || id, sealed_secret = secret_hash, is_login = id % 2, login_namespace_id = account_id,
+    expires_at = id WHERE id % 4 < 2;
+INSERT INTO used_signatures (signature, expires_at) SELECT CAST('signature-' || n AS BYTES), n FROM numbers;
+INSERT INTO revoked_sessions (id, expires_at) SELECT CAST('session-' || n AS BYTES), n FROM numbers;
 INSERT INTO refresh_tokens (secret_hash, account_id, access_token_id, credential_epoch, service, created_at)
     SELECT CAST('refresh-' || n AS BYTES), n % 10000 + 1, n, 0, 's', 1 FROM numbers WHERE n <= 20000;
 INSERT INTO second_factors (user_id, secret, used_step, created_at)

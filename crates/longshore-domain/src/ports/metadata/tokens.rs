@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::access_key::AccessKey;
 use crate::account::AccountId;
 use crate::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenCap, TokenOrigin};
 use crate::error::Result;
@@ -29,6 +30,8 @@ pub struct NewAccessToken {
     pub made_with: Option<AccessTokenId>,
     /// Hash of the secret.
     pub secret_hash: SecretHash,
+    /// The access key with its secret key, encrypted, if it is a pair of keys.
+    pub access_key: Option<(AccessKey, Vec<u8>)>,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
     /// When.
@@ -57,7 +60,7 @@ pub struct AccessTokenCounts {
     pub all: u64,
     /// Those that are switched on.
     pub active: u64,
-    /// Those that are credentials for registries.
+    /// Those that were made for signing Docker in, for one registry or for some hours.
     pub credentials: u64,
 }
 
@@ -104,6 +107,18 @@ pub trait TokenRecords {
     async fn create_access_token(&mut self, token: &NewAccessToken) -> Result<AccessTokenId>;
     /// Finds an access token by its secret.
     async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>>;
+    /// Finds an access token by its access key, with the encrypted secret key.
+    async fn find_access_key(&mut self, key: &AccessKey) -> Result<Option<(AccessToken, Vec<u8>)>>;
+    /// Remembers a signature until it cannot be used any more; false when it was known.
+    async fn record_signature(&mut self, signature: &[u8], expires_at: Timestamp) -> Result<bool>;
+    /// Forgets signatures that cannot be used any more, at most `size`; returns how many.
+    async fn delete_old_signatures(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
+    /// Ends a session token before it expires.
+    async fn revoke_session(&mut self, id: Uuid, expires_at: Timestamp) -> Result<()>;
+    /// Tells whether a session token was ended.
+    async fn is_session_revoked(&mut self, id: Uuid) -> Result<bool>;
+    /// Forgets session tokens that have expired, at most `size`; returns how many.
+    async fn delete_old_revocations(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
     /// Finds an access token by number.
     async fn find_access_token(&mut self, id: AccessTokenId) -> Result<Option<AccessToken>>;
     /// Finds an account's access token by public id.
