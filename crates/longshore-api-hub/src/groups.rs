@@ -5,7 +5,8 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::Result;
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::{Team, TeamId, TeamName, TeamPermission};
+use longshore_domain::organization::{Team, TeamId, TeamName};
+use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::metadata::TeamChange;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -216,7 +217,7 @@ pub(crate) async fn delete_orgs_group_member(context: &Context, _: RequestBody) 
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
-fn permission_document(team: &Team, permission: TeamPermission) -> PermissionDocument {
+fn permission_document(team: &Team, permission: RepositoryPermission) -> PermissionDocument {
     PermissionDocument {
         group_name: team.name.to_string(),
         permission: permission.as_str().to_owned(),
@@ -275,7 +276,7 @@ pub(crate) async fn create_repository_group(context: &Context, body: RequestBody
     let caller = context.signed_in().await?;
     let name = context.repository()?;
     let request: PermissionRequest = context.json(body).await?;
-    let permission: TeamPermission = request.permission.parse()?;
+    let permission: RepositoryPermission = request.permission.parse()?;
     let team =
         context.services.set_team_permission(&caller, &name, TeamId(request.group_id), permission).await?;
     Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))

@@ -296,6 +296,7 @@ pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Re
         description: request.description,
         full_description: request.full_description,
         visibility: request.is_private.map(visibility),
+        category: None,
         immutable_tags: match request.immutable_tags {
             None => None,
             Some(enabled) => {

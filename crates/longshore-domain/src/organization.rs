@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::account::{Account, OrganizationRole};
 use crate::error::{Error, Result};
 use crate::name::Namespace;
-use crate::permission::Level;
 
 /// Longest name of a team in bytes.
 pub const TEAM_NAME_LIMIT_BYTES: usize = 63;
@@ -79,49 +78,6 @@ pub struct Team {
     pub description: String,
     /// How many members it has.
     pub member_count: u64,
-}
-
-/// What a team may do in a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TeamPermission {
-    /// Pull.
-    Read,
-    /// Pull and push.
-    Write,
-    /// Everything.
-    Admin,
-}
-
-impl TeamPermission {
-    /// Gives the stored form.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// Gives how much it allows.
-    pub fn level(self) -> Level {
-        match self {
-            Self::Read => Level::Read,
-            Self::Write => Level::Write,
-            Self::Admin => Level::Admin,
-        }
-    }
-}
-
-impl FromStr for TeamPermission {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "read" => Ok(Self::Read),
-            "write" => Ok(Self::Write),
-            "admin" => Ok(Self::Admin),
-            _ => Err(Error::Invalid { field: "permission", reason: "must be read, write or admin".into() }),
-        }
-    }
 }
 
 /// What someone wants to do with an organization itself.

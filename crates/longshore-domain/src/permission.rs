@@ -3,9 +3,14 @@
 //! What it may do with an organization itself is in [`crate::organization`].
 
 use std::fmt;
+use std::str::FromStr;
 
-use crate::account::OrganizationRole;
+use uuid::Uuid;
+
+use crate::account::{AccountId, OrganizationRole};
 use crate::credential::Scope;
+use crate::error::{Error, Result};
+use crate::name::Namespace;
 use crate::repository::Visibility;
 
 /// What someone wants to do with a repository.
@@ -136,6 +141,65 @@ impl Level {
     }
 }
 
+/// What a team may do in a repository, or a user there or in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepositoryPermission {
+    /// Pull.
+    Read,
+    /// Pull and push.
+    Write,
+    /// Everything.
+    Admin,
+}
+
+impl RepositoryPermission {
+    /// Gives the stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Gives how much it allows.
+    pub fn level(self) -> Level {
+        match self {
+            Self::Read => Level::Read,
+            Self::Write => Level::Write,
+            Self::Admin => Level::Admin,
+        }
+    }
+}
+
+impl FromStr for RepositoryPermission {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "read" => Ok(Self::Read),
+            "write" => Ok(Self::Write),
+            "admin" => Ok(Self::Admin),
+            _ => Err(Error::Invalid { field: "permission", reason: "must be read, write or admin".into() }),
+        }
+    }
+}
+
+/// A user who was given something, with what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserPermission {
+    /// Number of the account.
+    pub user_id: AccountId,
+    /// Public id of the account.
+    pub uuid: Uuid,
+    /// Its name.
+    pub name: Namespace,
+    /// What it was given.
+    pub permission: RepositoryPermission,
+}
+
+/// Most users who may be given something in one namespace, or in one repository.
+pub const USER_PERMISSIONS_LIMIT: u64 = 1000;
+
 /// What an access token leaves of what its account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cap {
@@ -177,6 +241,10 @@ pub enum Subject {
         role: Option<OrganizationRole>,
         /// The most that a team of the account's may do in the repository.
         team: Level,
+        /// What the account itself was given for the repository or the namespace.
+        permission: Level,
+        /// Whether the repository is shared with it, or with an organization of its.
+        is_shared: bool,
         /// Whether members of the organization pull from all its repositories.
         members_pull: bool,
         /// What the access token that it came with leaves of this.
@@ -196,7 +264,16 @@ pub fn allowed(facts: Facts) -> Actions {
         }
         Subject::Anonymous if is_public && facts.anonymous_pull => Level::Read.actions(),
         Subject::Anonymous => Actions::NONE,
-        Subject::Account { is_administrator, owns_namespace, role, team, members_pull, cap } => {
+        Subject::Account {
+            is_administrator,
+            owns_namespace,
+            role,
+            team,
+            permission,
+            is_shared,
+            members_pull,
+            cap,
+        } => {
             let by_role = match role {
                 Some(OrganizationRole::Owner | OrganizationRole::Editor) => Level::Admin,
                 Some(OrganizationRole::Member) if members_pull => team.max(Level::Read),
@@ -205,7 +282,8 @@ pub fn allowed(facts: Facts) -> Actions {
             };
             let own = if is_administrator || owns_namespace { Level::Admin } else { by_role };
             let everybody = if is_public { Level::Read } else { Level::None };
-            let granted = own.max(everybody).actions();
+            let shared = if is_shared { Level::Read } else { Level::None };
+            let granted = own.max(permission).max(shared).max(everybody).actions();
             let left = match cap {
                 Cap::None | Cap::Scope(Scope::Account) => Level::Admin.actions(),
                 Cap::Scope(Scope::Admin) => {
@@ -232,6 +310,8 @@ mod tests {
             owns_namespace,
             role,
             team: Level::None,
+            permission: Level::None,
+            is_shared: false,
             members_pull: true,
             cap,
         }
@@ -299,6 +379,8 @@ mod tests {
             owns_namespace: false,
             role,
             team,
+            permission: Level::None,
+            is_shared: false,
             members_pull,
             cap: Cap::None,
         };
@@ -319,6 +401,28 @@ mod tests {
             decide(member(member_of, Level::None, false), Some(Visibility::Public)),
             Level::Read.actions()
         );
+    }
+
+    #[test]
+    fn who_was_given_something_needs_no_role() {
+        let given = |permission, is_shared, cap| Subject::Account {
+            is_administrator: false,
+            owns_namespace: false,
+            role: None,
+            team: Level::None,
+            permission,
+            is_shared,
+            members_pull: true,
+            cap,
+        };
+        let private = Some(Visibility::Private);
+        for level in [Level::None, Level::Read, Level::Write, Level::Admin] {
+            assert_eq!(decide(given(level, false, Cap::None), private), level.actions());
+            let reading = given(level, false, Cap::Scope(Scope::Read));
+            assert_eq!(decide(reading, private), level.min(Level::Read).actions());
+        }
+        assert_eq!(decide(given(Level::None, true, Cap::None), private), Level::Read.actions());
+        assert!(decide(given(Level::Admin, true, Cap::Scope(Scope::PublicRead)), private).is_empty());
     }
 
     #[test]

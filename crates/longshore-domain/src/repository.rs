@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::account::AccountId;
 use crate::error::{Error, Result};
 use crate::immutability::ImmutableTags;
-use crate::name::RepositoryName;
+use crate::name::{Namespace, RepositoryName};
 
 /// Number of a repository in the metadata store. It is never used again, so a repository that is deleted
 /// and created anew under the same name has another.
@@ -78,12 +79,17 @@ pub struct RepositoryChange {
     pub visibility: Option<Visibility>,
     /// Which tags never move.
     pub immutable_tags: Option<ImmutableTags>,
+    /// One of [`CATEGORIES`], or empty.
+    pub category: Option<String>,
 }
 
 impl RepositoryChange {
     /// Tells whether anything but immutability changes.
     pub fn edits(&self) -> bool {
-        self.description.is_some() || self.full_description.is_some() || self.visibility.is_some()
+        self.description.is_some()
+            || self.full_description.is_some()
+            || self.visibility.is_some()
+            || self.category.is_some()
     }
 
     /// Checks the lengths.
@@ -103,6 +109,11 @@ impl RepositoryChange {
                 field: "full_description",
                 reason: format!("may have at most {FULL_DESCRIPTION_LIMIT_BYTES} bytes"),
             });
+        }
+        let category = self.category.as_deref().unwrap_or_default();
+        if !category.is_empty() && !CATEGORIES.contains(&category) {
+            let reason = format!("must be one of {}", CATEGORIES.join(", "));
+            return Err(Error::Invalid { field: "category", reason });
         }
         Ok(())
     }
@@ -134,13 +145,69 @@ pub enum RepositoryOrder {
     PullsDescending,
 }
 
+/// Categories of repositories, as clients know them.
+///
+/// SWR API, `category`.
+pub const CATEGORIES: &[&str] =
+    &["app_server", "arm", "database", "framework_app", "lang", "linux", "other", "windows"];
+
+/// A repository in a list over all namespaces of a user.
+#[derive(Clone, Debug)]
+pub struct RepositoryListing {
+    /// The repository with its details.
+    pub details: RepositoryDetails,
+    /// One of [`CATEGORIES`], or empty.
+    pub category: String,
+    /// Who created it: public id and name.
+    pub created_by: Option<(Uuid, Namespace)>,
+}
+
+/// Which repositories a list over all namespaces of a user shows.
+#[derive(Clone, Debug)]
+pub struct InventoryFilter {
+    /// The user.
+    pub own: AccountId,
+    /// Only those of this namespace.
+    pub only: Option<AccountId>,
+    /// Only those of the namespace of this name.
+    pub namespace: Option<String>,
+    /// Only those whose name, after the namespace, holds this text.
+    pub name_part: String,
+    /// Only those of this category.
+    pub category: Option<String>,
+    /// Only those of this visibility.
+    pub visibility: Option<Visibility>,
+    /// Of shared ones, only those with a share that is valid, or only the others.
+    pub is_valid: Option<bool>,
+}
+
+/// What a list over all namespaces is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum InventoryColumn {
+    Updated,
+    Name,
+    Tags,
+    Namespace,
+    Visibility,
+}
+
+/// How a list over all namespaces is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InventoryOrder {
+    /// By what.
+    pub column: InventoryColumn,
+    /// True for the largest first.
+    pub is_descending: bool,
+}
+
 /// What somebody may see of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamespaceView {
     /// All its repositories.
     All,
-    /// Those that are public, and those of the teams of a user.
-    OfTeams(AccountId),
+    /// Those that are public, and those that a user has a permission for, also by a team.
+    OfUser(AccountId),
     /// Those that are public.
     Public,
 }

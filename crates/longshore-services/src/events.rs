@@ -1,5 +1,7 @@
 //! Audit events: making, listing and numbering them.
 
+use std::time::Duration;
+
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
 use longshore_domain::credential::{Principal, Scope, TokenCap};
 use longshore_domain::error::Unauthenticated;
@@ -10,7 +12,13 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::{Error, Result};
 
 use crate::leases::Job;
+use crate::limits::day_of;
 use crate::{Services, earlier};
+
+/// How long it is kept what namespaces stored and sent day by day.
+const USAGE_DAYS_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+/// How long it is kept what retention policies deleted.
+const RETENTION_LOG_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 
 impl Services {
     /// Makes an event of now.
@@ -162,7 +170,8 @@ impl Services {
     pub async fn fold_records(&self) -> Result<()> {
         let work = async {
             self.drain((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await?;
-            self.drain((), |tx, ()| Box::pin(tx.fold_usage(PageSize::MAX))).await?;
+            let today = day_of(self.clock.now());
+            self.drain(today, |tx, today| Box::pin(tx.fold_usage(*today, PageSize::MAX))).await?;
             self.drain((), |tx, ()| Box::pin(tx.fold_repository_changes(PageSize::MAX))).await?;
             self.forget_failures().await?;
             self.forget_rates().await?;
@@ -178,6 +187,12 @@ impl Services {
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX))).await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_credentials(*now, PageSize::MAX))).await?;
+            let kept_from = earlier(today, USAGE_DAYS_KEPT);
+            self.drain(kept_from, |tx, from| Box::pin(tx.delete_old_usage_days(*from, PageSize::MAX)))
+                .await?;
+            let logged_from = earlier(now, RETENTION_LOG_KEPT);
+            self.drain(logged_from, |tx, from| Box::pin(tx.delete_old_retention_log(*from, PageSize::MAX)))
+                .await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_old_signatures(*now, PageSize::MAX))).await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_old_revocations(*now, PageSize::MAX))).await?;
             Ok(())

@@ -69,9 +69,14 @@ pub(crate) struct Traffic {
 }
 
 /// Gives when the month of a time began, in UTC.
-fn month_of(at: Timestamp) -> Timestamp {
+pub(crate) fn month_of(at: Timestamp) -> Timestamp {
     let first = at.to_zoned(TimeZone::UTC).first_of_month().and_then(|day| day.start_of_day());
     first.map_or(at, |day| day.timestamp())
+}
+
+/// Gives when the day of a time began, UTC.
+pub(crate) fn day_of(at: Timestamp) -> Timestamp {
+    at.to_zoned(TimeZone::UTC).start_of_day().map_or(at, |day| day.timestamp())
 }
 
 impl Services {
@@ -158,9 +163,15 @@ impl Services {
         // In the same order on every node, so that they do not wait for each other in a circle.
         amounts.sort_unstable();
         for amounts in amounts.chunks(500) {
-            let input = (month_of(self.clock.now()), amounts.to_vec());
+            let now = self.clock.now();
+            let input = (month_of(now), day_of(now), amounts.to_vec());
             self.metadata
-                .write(input, |tx, (month, amounts)| Box::pin(tx.add_traffic(*month, amounts)))
+                .write(input, |tx, (month, day, amounts)| {
+                    Box::pin(async move {
+                        tx.add_traffic(*month, amounts).await?;
+                        tx.add_daily_traffic(*day, amounts).await
+                    })
+                })
                 .await?;
         }
         self.traffic.known.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -7,8 +7,10 @@ use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRol
 use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
-use longshore_domain::organization::{PulledNamespace, TeamPermission, refusing};
-use longshore_domain::permission::{Action, Actions, Cap, Facts, Level, Subject, allowed};
+use longshore_domain::organization::{PulledNamespace, refusing};
+use longshore_domain::permission::{
+    Action, Actions, Cap, Facts, Level, RepositoryPermission, Subject, allowed,
+};
 use longshore_domain::policy::LeaseRenewal;
 use longshore_domain::ports::metadata::{Tx, Viewer};
 use longshore_domain::registry::Subscribed;
@@ -55,7 +57,7 @@ pub struct Access {
     pub refused_by: Option<Namespace>,
     /// What the namespace is bound to, if it is a registry.
     pub subscribed: Option<Subscribed>,
-    /// When an access token among the facts expires.
+    /// When the first of the facts expires: an access token, or a share.
     not_after: Option<Timestamp>,
 }
 
@@ -107,6 +109,9 @@ struct Standing {
     owns_namespace: bool,
     role: Option<OrganizationRole>,
     team: Level,
+    permission: Level,
+    /// Until when the repository is shared with it, `Some(None)` for ever.
+    shared_until: Option<Option<Timestamp>>,
     members_pull: bool,
 }
 
@@ -118,6 +123,8 @@ impl Standing {
             owns_namespace: self.owns_namespace,
             role: self.role,
             team: self.team,
+            permission: self.permission,
+            is_shared: self.shared_until.is_some(),
             members_pull: self.members_pull,
             cap: self.token.as_ref().map_or(Cap::None, |token| token.cap.cap(name, visibility)),
         }
@@ -148,11 +155,30 @@ async fn standing_of(
         members_pull = tx.find_members_pull(organization).await?;
         if let Some(repository) = repository {
             let permissions = tx.list_team_permissions(repository, record.id).await?;
-            team = permissions.into_iter().map(TeamPermission::level).max().unwrap_or(Level::None);
+            team = permissions.into_iter().map(RepositoryPermission::level).max().unwrap_or(Level::None);
         }
     }
     let owns_namespace = namespace_id == Some(record.id);
-    Ok(Some(Standing { account: record, token, owns_namespace, role, team, members_pull }))
+    let (mut permission, mut shared_until) = (Level::None, None);
+    // Who may do everything anyway needs nothing else.
+    let may_all = owns_namespace || matches!(role, Some(OrganizationRole::Owner | OrganizationRole::Editor));
+    if let (false, Some(namespace)) = (may_all, namespace_id) {
+        let permissions = tx.list_own_permissions(namespace, repository, record.id).await?;
+        permission = permissions.into_iter().map(RepositoryPermission::level).max().unwrap_or(Level::None);
+        if let Some(repository) = repository {
+            shared_until = tx.find_shared_until(repository, record.id, now).await?;
+        }
+    }
+    Ok(Some(Standing {
+        account: record,
+        token,
+        owns_namespace,
+        role,
+        team,
+        permission,
+        shared_until,
+        members_pull,
+    }))
 }
 
 impl Services {
@@ -237,7 +263,10 @@ impl Services {
                         None => None,
                     };
                     let repository = repository.map(Arc::new);
-                    let not_after = standing.and_then(|standing| standing.token?.expires_at);
+                    let not_after = standing.and_then(|standing| {
+                        let of_token = standing.token.and_then(|token| token.expires_at);
+                        of_token.into_iter().chain(standing.shared_until.flatten()).min()
+                    });
                     Ok(Access { repository, namespace_id, allowed, refused_by, subscribed, not_after })
                 })
             })
@@ -384,9 +413,13 @@ impl Services {
                         _ if is_disabled && !is_administrator => return Err(unknown()),
                         _ if !standing.lists_private() => NamespaceView::Public,
                         _ if is_administrator || standing.owns_namespace => NamespaceView::All,
+                        _ if standing.permission > Level::None => NamespaceView::All,
+                        None if tx.has_repository_permissions(namespace.id, account.account_id).await? => {
+                            NamespaceView::OfUser(account.account_id)
+                        }
                         None => NamespaceView::Public,
                         Some(OrganizationRole::Member) if !standing.members_pull => {
-                            NamespaceView::OfTeams(account.account_id)
+                            NamespaceView::OfUser(account.account_id)
                         }
                         Some(_) => NamespaceView::All,
                     };

@@ -6,10 +6,9 @@ use longshore_domain::event::EventAction;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{
     OrganizationAction, TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName,
-    TeamPermission,
 };
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::Action;
+use longshore_domain::permission::{Action, RepositoryPermission};
 use longshore_domain::ports::metadata::{NewTeam, TeamChange, Tx};
 use longshore_domain::{Error, Result};
 
@@ -293,7 +292,7 @@ impl Services {
         caller: &Caller,
         name: &RepositoryName,
         team: TeamId,
-        permission: TeamPermission,
+        permission: RepositoryPermission,
     ) -> Result<Team> {
         let repository = self.authorize_existing(caller, name, Action::AssignTeam).await?;
         let data = [("permission", permission.as_str().to_owned())];
@@ -328,7 +327,7 @@ impl Services {
         caller: &Caller,
         name: &RepositoryName,
         team: TeamId,
-    ) -> Result<(Team, TeamPermission)> {
+    ) -> Result<(Team, RepositoryPermission)> {
         let repository = self.authorize_existing(caller, name, Action::ViewTeams).await?;
         let found = self
             .metadata
@@ -353,7 +352,7 @@ impl Services {
         name: &RepositoryName,
         offset: u64,
         size: PageSize,
-    ) -> Result<(Vec<(Team, TeamPermission)>, u64)> {
+    ) -> Result<(Vec<(Team, RepositoryPermission)>, u64)> {
         let repository = self.authorize_existing(caller, name, Action::ViewTeams).await?;
         self.metadata
             .read((repository.id, offset, size), |tx, (id, offset, size)| {

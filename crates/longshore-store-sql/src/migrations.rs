@@ -53,6 +53,11 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0013_registries", works_with 13),
     // Programs before it would not know what a credential for signing in is limited to, nor which sign-ins were ended.
     migration!("0014_access_keys", works_with 14),
+    // Programs before it would not let users in who have a permission.
+    migration!("0015_user_permissions", works_with 14),
+    migration!("0016_retention", works_with 14),
+    // Programs before it would not count the bytes of images.
+    migration!("0017_inventory", works_with 17),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

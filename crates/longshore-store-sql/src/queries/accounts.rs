@@ -289,6 +289,10 @@ impl AccountRecords for SqlTx<'_> {
         self.execute("DELETE FROM teams WHERE organization_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM organization_members WHERE user_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM organization_members WHERE organization_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM namespace_users WHERE user_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM namespace_users WHERE namespace_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM repository_users WHERE user_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM repository_shares WHERE account_id = $1", values![id.0]).await?;
         self.delete_second_factor(id).await?;
         self.execute("DELETE FROM refresh_tokens WHERE account_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM access_tokens WHERE account_id = $1", values![id.0]).await?;

@@ -207,7 +207,7 @@ impl EventRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
-    async fn fold_usage(&mut self, size: PageSize) -> Result<u64> {
+    async fn fold_usage(&mut self, day: Timestamp, size: PageSize) -> Result<u64> {
         let changes = self
             .all(
                 "DELETE FROM usage_changes WHERE id IN (
@@ -225,9 +225,18 @@ impl EventRecords for SqlTx<'_> {
             self.execute(
                 "INSERT INTO usage_totals (namespace_id, kind, amount) VALUES ($1, $2, $3)
                  ON CONFLICT (namespace_id, kind) DO UPDATE SET amount = usage_totals.amount + excluded.amount",
-                values![namespace, kind, amount],
+                values![namespace, kind.as_str(), amount],
             )
             .await?;
+            if kind == UsageKind::StoredBytes.as_str() {
+                self.execute(
+                    "INSERT INTO usage_days (namespace_id, day_at, stored_bytes, sent_bytes)
+                     SELECT $1, $2, t.amount, 0 FROM usage_totals t WHERE t.namespace_id = $1 AND t.kind = $3
+                     ON CONFLICT (namespace_id, day_at) DO UPDATE SET stored_bytes = excluded.stored_bytes",
+                    values![namespace, day, kind],
+                )
+                .await?;
+            }
         }
         Ok(changes.len() as u64)
     }

@@ -9,6 +9,7 @@ use longshore_domain::digest::Digest;
 use longshore_domain::image::{
     Image, ImageFilter, ImageOrder, ImageStatus, ImageTag, ManifestDetails, TagDetails, TagOrder,
 };
+use longshore_domain::manifest::ManifestKind;
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ImageRecords, ManifestId, NewManifest, RepositoryCounts};
@@ -81,10 +82,11 @@ impl SqlTx<'_> {
         tags: i64,
         images: i64,
         pulls: i64,
+        bytes: i64,
     ) -> Result<()> {
         self.execute(
-            "INSERT INTO repository_changes (repository_id, tags, images, pulls) VALUES ($1, $2, $3, $4)",
-            values![repository.0, tags, images, pulls],
+            "INSERT INTO repository_changes (repository_id, tags, images, pulls, bytes) VALUES ($1, $2, $3, $4, $5)",
+            values![repository.0, tags, images, pulls, bytes],
         )
         .await
         .map(|_| ())
@@ -95,11 +97,15 @@ impl SqlTx<'_> {
         &mut self,
         repository: RepositoryId,
         images: i64,
-        at: Timestamp,
+        manifest: &NewManifest,
     ) -> Result<()> {
+        // An index is as large as its images, which are counted by themselves.
+        let size = if manifest.kind == ManifestKind::Index { 0 } else { manifest.total_size_bytes };
+        let bytes = images * i64::try_from(size).unwrap_or(i64::MAX);
         self.execute(
-            "INSERT INTO repository_changes (repository_id, tags, images, pulls, pushed_at) VALUES ($1, 0, $2, 0, $3)",
-            values![repository.0, images, at],
+            "INSERT INTO repository_changes (repository_id, tags, images, pulls, pushed_at, bytes)
+             VALUES ($1, 0, $2, 0, $3, $4)",
+            values![repository.0, images, manifest.pushed_at, bytes],
         )
         .await
         .map(|_| ())
@@ -127,10 +133,15 @@ impl SqlTx<'_> {
                 |row| row.int(0),
             )
             .await?;
-        match repository {
-            Some(repository) => self.change_counts(RepositoryId(repository), 0, -1, 0).await,
-            None => Ok(()),
-        }
+        let Some(repository) = repository else { return Ok(()) };
+        let bytes = self
+            .one(
+                "SELECT CASE WHEN kind = 'index' THEN 0 ELSE total_size_bytes END FROM manifests WHERE id = $1",
+                values![id.0],
+                |row| row.int(0),
+            )
+            .await?;
+        self.change_counts(RepositoryId(repository), 0, -1, 0, -bytes).await
     }
 
     /// Counts a tag more or less that points at an image.
@@ -388,14 +399,14 @@ impl ImageRecords for SqlTx<'_> {
     async fn repository_counts(&mut self, repository: RepositoryId) -> Result<RepositoryCounts> {
         self.one(
             "SELECT CAST(coalesce(sum(tags), 0) AS BIGINT), CAST(coalesce(sum(images), 0) AS BIGINT),
-                 CAST(coalesce(sum(pulls), 0) AS BIGINT) FROM (
-                 SELECT tags, images, pulls FROM repository_totals WHERE repository_id = $1
-                 UNION ALL SELECT tags, images, pulls FROM repository_changes WHERE repository_id = $1) AS amounts",
+                 CAST(coalesce(sum(pulls), 0) AS BIGINT), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM (
+                 SELECT tags, images, pulls, bytes FROM repository_totals WHERE repository_id = $1
+                 UNION ALL SELECT tags, images, pulls, bytes FROM repository_changes WHERE repository_id = $1) AS amounts",
             values![repository.0],
             |row| {
                 // What programs did that did not count yet may be taken away.
                 let count = |column| row.int(column).map(|count| u64::try_from(count).unwrap_or_default());
-                Ok(RepositoryCounts { tags: count(0)?, images: count(1)?, pulls: count(2)? })
+                Ok(RepositoryCounts { tags: count(0)?, images: count(1)?, pulls: count(2)?, bytes: count(3)? })
             },
         )
         .await
@@ -406,12 +417,12 @@ impl ImageRecords for SqlTx<'_> {
             .all(
                 "DELETE FROM repository_changes WHERE id IN (
                      SELECT id FROM repository_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
-                 RETURNING repository_id, tags, images, pulls, pushed_at",
+                 RETURNING repository_id, tags, images, pulls, bytes, pushed_at",
                 values![size.get()],
-                |row| Ok((row.int(0)?, [row.int(1)?, row.int(2)?, row.int(3)?], row.int(4)?)),
+                |row| Ok((row.int(0)?, [row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?], row.int(5)?)),
             )
             .await?;
-        let mut sums: BTreeMap<i64, ([i64; 3], i64)> = BTreeMap::new();
+        let mut sums: BTreeMap<i64, ([i64; 4], i64)> = BTreeMap::new();
         for (repository, amounts, pushed_at) in &changes {
             let (sum, newest) = sums.entry(*repository).or_default();
             *newest = (*newest).max(*pushed_at);
@@ -421,14 +432,15 @@ impl ImageRecords for SqlTx<'_> {
         }
         let rows: Vec<_> = sums
             .into_iter()
-            .map(|(repository, ([tags, images, pulls], newest))| {
-                row![tags, images, pulls, newest, repository]
+            .map(|(repository, ([tags, images, pulls, bytes], newest))| {
+                row![tags, images, pulls, bytes, newest, repository]
             })
             .collect();
         // The repository may have been collected meanwhile.
         self.execute_each(
             "UPDATE repository_totals SET tags = tags + $1, images = images + $2, pulls = pulls + $3,
-                 updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at END WHERE repository_id = $5",
+                 bytes = bytes + $4, updated_at = CASE WHEN updated_at < $5 THEN $5 ELSE updated_at END
+             WHERE repository_id = $6",
             &rows,
         )
         .await?;

@@ -116,7 +116,7 @@ impl ManifestRecords for SqlTx<'_> {
             )
             .await?;
             self.put_image(id, manifest).await?;
-            self.count_push(manifest.repository, i64::from(was_deleted), manifest.pushed_at).await?;
+            self.count_push(manifest.repository, i64::from(was_deleted), manifest).await?;
             return Ok(if was_deleted { ManifestPut::Restored(id) } else { ManifestPut::Existing(id) });
         }
         let platform = manifest.platform.as_ref();
@@ -149,7 +149,7 @@ impl ManifestRecords for SqlTx<'_> {
             .await?;
         let id = ManifestId(id);
         self.put_image(id, manifest).await?;
-        self.count_push(manifest.repository, 1, manifest.pushed_at).await?;
+        self.count_push(manifest.repository, 1, manifest).await?;
         Ok(ManifestPut::Created(id))
     }
 
@@ -319,7 +319,7 @@ impl ManifestRecords for SqlTx<'_> {
             }
         }
         for (repository, count) in repositories {
-            self.change_counts(repository, 0, 0, count).await?;
+            self.change_counts(repository, 0, 0, count, 0).await?;
         }
         Ok(())
     }

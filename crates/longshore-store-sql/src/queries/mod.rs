@@ -6,17 +6,21 @@ mod collection;
 mod collection_runs;
 mod events;
 mod images;
+mod inventory;
 mod invites;
 mod manifests;
 mod registries;
 mod repositories;
+mod retention;
 mod second_factors;
+mod shares;
 mod sign_ins;
 mod strays;
 mod tags;
 mod teams;
 mod tokens;
 mod uploads;
+mod user_permissions;
 
 use longshore_domain::page::PageSize;
 

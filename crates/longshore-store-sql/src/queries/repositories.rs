@@ -33,7 +33,7 @@ fn immutable_tags(row: &Row<'_>, from: usize) -> Result<ImmutableTags> {
     Ok(ImmutableTags::from_stored(row.truth(from)?, rules))
 }
 
-fn details(row: &Row<'_>) -> Result<RepositoryDetails> {
+pub(super) fn details(row: &Row<'_>) -> Result<RepositoryDetails> {
     Ok(RepositoryDetails {
         repository: repository(row)?,
         description: row.text(5)?,
@@ -45,7 +45,7 @@ fn details(row: &Row<'_>) -> Result<RepositoryDetails> {
 }
 
 /// Gives the pattern of names that hold a text after their namespace.
-fn pattern(part: &str) -> String {
+pub(super) fn like(part: &str) -> String {
     let mut pattern = String::from("%/%");
     for letter in part.to_lowercase().chars() {
         if matches!(letter, '%' | '_' | '!') {
@@ -66,11 +66,11 @@ fn searcher(viewer: Viewer) -> (bool, i64) {
     }
 }
 
-/// Gives whether all is seen, and whose teams' repositories are, besides what is public.
+/// Gives whether all is seen, and whose permissions count, besides what is public.
 fn seen(view: NamespaceView) -> (bool, i64) {
     match view {
         NamespaceView::All => (true, 0),
-        NamespaceView::OfTeams(user) => (false, user.0),
+        NamespaceView::OfUser(user) => (false, user.0),
         NamespaceView::Public => (false, 0),
     }
 }
@@ -168,27 +168,24 @@ impl RepositoryRecords for SqlTx<'_> {
                 .all(
                     "SELECT id, namespace_id, name, visibility, created_at FROM repositories
                      WHERE deleted_at IS NULL AND name > $1 AND namespace_id IN (
-                         SELECT $2 UNION SELECT m.organization_id FROM organization_members m
-                             LEFT JOIN organization_settings s ON s.organization_id = m.organization_id
-                         WHERE m.user_id = $2 AND (m.role <> 'member' OR coalesce(s.members_pull, 1) = 1))
+                         SELECT $2 UNION SELECT n.namespace_id FROM user_namespaces n WHERE n.user_id = $2)
                      ORDER BY name LIMIT $3",
                     values![after, account.0, overfull(size)],
                     repository,
                 )
                 .await?;
             found.extend(own);
-            let of_teams = self
+            let of_user = self
                 .all(
                     "SELECT id, namespace_id, name, visibility, created_at FROM repositories
                      WHERE deleted_at IS NULL AND name > $1 AND id IN (
-                         SELECT p.repository_id FROM team_members t JOIN team_permissions p ON p.team_id = t.team_id
-                         WHERE t.user_id = $2)
+                         SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $2)
                      ORDER BY name LIMIT $3",
                     values![after, account.0, overfull(size)],
                     repository,
                 )
                 .await?;
-            found.extend(of_teams);
+            found.extend(of_user);
             found.sort_by(|a, b| a.name.cmp(&b.name));
             found.dedup_by_key(|repository| repository.id);
             found.truncate(overfull(size) as usize);
@@ -212,8 +209,7 @@ impl RepositoryRecords for SqlTx<'_> {
                      FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
                      WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                          AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
-                             WHERE m.user_id = $4))
+                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
                      ORDER BY r.name LIMIT $5 OFFSET $6"
             }
             RepositoryOrder::NameDescending => {
@@ -222,8 +218,7 @@ impl RepositoryRecords for SqlTx<'_> {
                      FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
                      WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                          AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
-                             WHERE m.user_id = $4))
+                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
                      ORDER BY r.name DESC LIMIT $5 OFFSET $6"
             }
             RepositoryOrder::Updated => {
@@ -232,8 +227,7 @@ impl RepositoryRecords for SqlTx<'_> {
                      FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
                      WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                          AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
-                             WHERE m.user_id = $4))
+                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
                      ORDER BY t.updated_at, t.repository_id LIMIT $5 OFFSET $6"
             }
             RepositoryOrder::UpdatedDescending => {
@@ -242,8 +236,7 @@ impl RepositoryRecords for SqlTx<'_> {
                      FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
                      WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                          AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
-                             WHERE m.user_id = $4))
+                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
                      ORDER BY t.updated_at DESC, t.repository_id DESC LIMIT $5 OFFSET $6"
             }
             RepositoryOrder::Pulls => {
@@ -252,8 +245,7 @@ impl RepositoryRecords for SqlTx<'_> {
                      FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
                      WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                          AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
-                             WHERE m.user_id = $4))
+                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
                      ORDER BY t.pulls, t.repository_id LIMIT $5 OFFSET $6"
             }
             RepositoryOrder::PullsDescending => {
@@ -262,13 +254,12 @@ impl RepositoryRecords for SqlTx<'_> {
                      FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
                      WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                          AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
-                             WHERE m.user_id = $4))
+                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
                      ORDER BY t.pulls DESC, t.repository_id DESC LIMIT $5 OFFSET $6"
             }
         };
-        let (sees_all, of_teams) = seen(view);
-        let values = values![namespace.0, pattern(name_part), sees_all, of_teams, size.get(), offset];
+        let (sees_all, of_user) = seen(view);
+        let values = values![namespace.0, like(name_part), sees_all, of_user, size.get(), offset];
         self.all(sql, values, details).await
     }
 
@@ -279,17 +270,16 @@ impl RepositoryRecords for SqlTx<'_> {
         after: &str,
         size: PageSize,
     ) -> Result<Vec<RepositoryDetails>> {
-        let (sees_all, of_teams) = seen(view);
+        let (sees_all, of_user) = seen(view);
         self.all(
             "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
                      r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
                  FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
                  WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name > $2
                      AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                         SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
-                         WHERE m.user_id = $4))
+                         SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
                  ORDER BY r.name LIMIT $5",
-            values![namespace.0, after, sees_all, of_teams, size.get()],
+            values![namespace.0, after, sees_all, of_user, size.get()],
             details,
         )
         .await
@@ -301,14 +291,13 @@ impl RepositoryRecords for SqlTx<'_> {
         view: NamespaceView,
         name_part: &str,
     ) -> Result<u64> {
-        let (sees_all, of_teams) = seen(view);
+        let (sees_all, of_user) = seen(view);
         self.one(
             "SELECT count(*) FROM repositories r
              WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
                  AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                     SELECT p.repository_id FROM team_members m JOIN team_permissions p ON p.team_id = m.team_id
-                     WHERE m.user_id = $4))",
-            values![namespace.0, pattern(name_part), sees_all, of_teams],
+                     SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))",
+            values![namespace.0, like(name_part), sees_all, of_user],
             |row| row.size(0),
         )
         .await
@@ -329,12 +318,9 @@ impl RepositoryRecords for SqlTx<'_> {
                  LEFT JOIN repository_totals t ON t.repository_id = r.id
              WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL
                  AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.namespace_id = $4 OR r.namespace_id IN (
-                         SELECT m.organization_id FROM organization_members m
-                             LEFT JOIN organization_settings s ON s.organization_id = m.organization_id
-                         WHERE m.user_id = $4 AND (m.role <> 'member' OR coalesce(s.members_pull, 1) = 1))
+                         SELECT n.namespace_id FROM user_namespaces n WHERE n.user_id = $4)
                      OR r.id IN (
-                         SELECT p.repository_id FROM team_members e JOIN team_permissions p ON p.team_id = e.team_id
-                         WHERE e.user_id = $4))
+                         SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
              ORDER BY w.word, w.repository_id LIMIT $5 OFFSET $6",
             values![beginning, end_of(beginning), sees_all, account, size.get(), offset],
             details,
@@ -349,12 +335,9 @@ impl RepositoryRecords for SqlTx<'_> {
                  SELECT 1 FROM repository_words w JOIN repositories r ON r.id = w.repository_id
                  WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL
                      AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.namespace_id = $4 OR r.namespace_id IN (
-                         SELECT m.organization_id FROM organization_members m
-                             LEFT JOIN organization_settings s ON s.organization_id = m.organization_id
-                         WHERE m.user_id = $4 AND (m.role <> 'member' OR coalesce(s.members_pull, 1) = 1))
+                         SELECT n.namespace_id FROM user_namespaces n WHERE n.user_id = $4)
                      OR r.id IN (
-                         SELECT p.repository_id FROM team_members e JOIN team_permissions p ON p.team_id = e.team_id
-                         WHERE e.user_id = $4))
+                         SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
                  ORDER BY w.word, w.repository_id LIMIT 10000) AS found",
             values![beginning, end_of(beginning), sees_all, account],
             |row| row.size(0),
@@ -380,11 +363,13 @@ impl RepositoryRecords for SqlTx<'_> {
     async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()> {
         self.execute(
             "UPDATE repositories SET description = coalesce($1, description),
-                 full_description = coalesce($2, full_description), visibility = coalesce($3, visibility) WHERE id = $4",
+                 full_description = coalesce($2, full_description), visibility = coalesce($3, visibility),
+                 category = coalesce($4, category) WHERE id = $5",
             values![
                 change.description.as_deref(),
                 change.full_description.as_deref(),
                 change.visibility.map(Visibility::as_str),
+                change.category.as_deref(),
                 id.0
             ],
         )

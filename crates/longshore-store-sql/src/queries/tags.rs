@@ -89,7 +89,7 @@ impl TagRecords for SqlTx<'_> {
         match &previous {
             None => {
                 self.change_image_tags(manifest, 1).await?;
-                self.change_counts(repository, 1, 0, 0).await?;
+                self.change_counts(repository, 1, 0, 0, 0).await?;
             }
             Some((id, _)) if *id != manifest => {
                 // In one order everywhere.
@@ -131,7 +131,7 @@ impl TagRecords for SqlTx<'_> {
         let previous = found.filter(|(manifest, _)| from.is_none_or(|from| from == *manifest));
         if let Some((manifest, _)) = &previous {
             self.change_image_tags(*manifest, -1).await?;
-            self.change_counts(repository, -1, 0, 0).await?;
+            self.change_counts(repository, -1, 0, 0, 0).await?;
             self.execute(
                 "DELETE FROM tags WHERE repository_id = $1 AND name = $2",
                 values![repository.0, tag.as_str()],

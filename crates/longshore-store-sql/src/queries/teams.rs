@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, OrganizationRole};
 use longshore_domain::organization::{
-    MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName, TeamPermission,
+    MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName,
 };
 use longshore_domain::page::PageSize;
+use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::metadata::{AccountRecords, NewTeam, TeamChange, TeamRecords};
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
@@ -223,7 +224,7 @@ impl TeamRecords for SqlTx<'_> {
         &mut self,
         team: TeamId,
         repository: RepositoryId,
-        permission: TeamPermission,
+        permission: RepositoryPermission,
     ) -> Result<()> {
         self.execute(
             "INSERT INTO team_permissions (team_id, repository_id, permission) VALUES ($1, $2, $3)
@@ -249,7 +250,7 @@ impl TeamRecords for SqlTx<'_> {
         &mut self,
         team: TeamId,
         repository: RepositoryId,
-    ) -> Result<Option<TeamPermission>> {
+    ) -> Result<Option<RepositoryPermission>> {
         self.first(
             "SELECT permission FROM team_permissions WHERE team_id = $1 AND repository_id = $2",
             values![team.0, repository.0],
@@ -263,7 +264,7 @@ impl TeamRecords for SqlTx<'_> {
         repository: RepositoryId,
         offset: u64,
         size: PageSize,
-    ) -> Result<Vec<(Team, TeamPermission)>> {
+    ) -> Result<Vec<(Team, RepositoryPermission)>> {
         self.all(
             "SELECT t.id, t.uuid, t.name, t.description, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id),
                  p.permission
@@ -288,7 +289,7 @@ impl TeamRecords for SqlTx<'_> {
         &mut self,
         repository: RepositoryId,
         user: AccountId,
-    ) -> Result<Vec<TeamPermission>> {
+    ) -> Result<Vec<RepositoryPermission>> {
         self.all(
             "SELECT DISTINCT p.permission FROM team_permissions p JOIN team_members m ON m.team_id = p.team_id
              WHERE p.repository_id = $1 AND m.user_id = $2",

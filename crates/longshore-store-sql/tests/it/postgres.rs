@@ -64,7 +64,8 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
     let client = database.client().await;
     let mut here = BTreeSet::new();
     let columns = "SELECT table_name::text, column_name::text, is_nullable::text
-                   FROM information_schema.columns WHERE table_schema = current_schema()";
+                   FROM information_schema.columns JOIN pg_tables ON tablename = table_name AND schemaname = table_schema
+                   WHERE table_schema = current_schema()";
     for row in client.query(columns, &[]).await.unwrap() {
         let (table, column, nullable): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         here.insert(format!("{table}.{column} {}", nullable == "YES"));

@@ -50,7 +50,7 @@ pub trait EventRecords {
         at: Timestamp,
     ) -> Result<()>;
     /// Folds usage changes into totals, at most `size`; returns how many.
-    async fn fold_usage(&mut self, size: PageSize) -> Result<u64>;
+    async fn fold_usage(&mut self, day: Timestamp, size: PageSize) -> Result<u64>;
 }
 
 /// What usage counts.

@@ -19,6 +19,8 @@ pub struct RepositoryCounts {
     pub images: u64,
     /// Pulls of its images, ever.
     pub pulls: u64,
+    /// Bytes of its images, each by itself.
+    pub bytes: u64,
 }
 
 /// Lists of images and tags.

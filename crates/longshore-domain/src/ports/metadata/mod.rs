@@ -9,17 +9,21 @@ mod collection;
 mod collection_runs;
 mod events;
 mod images;
+mod inventory;
 mod invites;
 mod manifests;
 mod registries;
 mod repositories;
+mod retention;
 mod second_factors;
+mod shares;
 mod sign_ins;
 mod strays;
 mod tags;
 mod teams;
 mod tokens;
 mod uploads;
+mod user_permissions;
 
 use std::any::Any;
 use std::future::Future;
@@ -39,13 +43,16 @@ pub use collection::{
 pub use collection_runs::CollectionRunRecords;
 pub use events::{EventRecords, UsageKind};
 pub use images::{ImageRecords, RepositoryCounts};
+pub use inventory::{InventoryRecords, UsageDay};
 pub use invites::{InviteRecords, NewInvite};
 pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
 pub use registries::RegistryRecords;
 pub use repositories::{RepositoryRecords, Viewer};
+pub use retention::{PushedTag, RetentionRecords};
 pub use second_factors::{SecondFactor, SecondFactorRecords, SignInChallenge};
+pub use shares::ShareRecords;
 pub use sign_ins::{SignInFailures, SignInRecords};
 pub use strays::StrayRecords;
 pub use tags::{TagInterval, TagRecords};
@@ -54,6 +61,7 @@ pub use tokens::{
     AccessTokenChange, AccessTokenCounts, NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords,
 };
 pub use uploads::UploadRecords;
+pub use user_permissions::{PermissionTarget, UserPermissionRecords};
 
 /// A future that a unit of work returns.
 pub type WorkFuture<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
@@ -160,6 +168,10 @@ pub trait Tx:
     + SecondFactorRecords
     + SignInRecords
     + StrayRecords
+    + InventoryRecords
+    + RetentionRecords
+    + ShareRecords
+    + UserPermissionRecords
     + Send
 {
 }

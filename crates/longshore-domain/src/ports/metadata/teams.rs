@@ -6,10 +6,9 @@ use uuid::Uuid;
 
 use crate::account::{Account, AccountId};
 use crate::error::Result;
-use crate::organization::{
-    MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName, TeamPermission,
-};
+use crate::organization::{MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName};
 use crate::page::PageSize;
+use crate::permission::RepositoryPermission;
 use crate::repository::RepositoryId;
 
 /// A team to be created.
@@ -90,7 +89,7 @@ pub trait TeamRecords {
         &mut self,
         team: TeamId,
         repository: RepositoryId,
-        permission: TeamPermission,
+        permission: RepositoryPermission,
     ) -> Result<()>;
     /// Takes from a team what it may do in a repository; false when it was nothing.
     async fn delete_team_permission(&mut self, team: TeamId, repository: RepositoryId) -> Result<bool>;
@@ -99,14 +98,14 @@ pub trait TeamRecords {
         &mut self,
         team: TeamId,
         repository: RepositoryId,
-    ) -> Result<Option<TeamPermission>>;
+    ) -> Result<Option<RepositoryPermission>>;
     /// Lists the teams that may do something in a repository, the oldest first, leaving out the first `offset`, at most `size`.
     async fn list_repository_teams(
         &mut self,
         repository: RepositoryId,
         offset: u64,
         size: PageSize,
-    ) -> Result<Vec<(Team, TeamPermission)>>;
+    ) -> Result<Vec<(Team, RepositoryPermission)>>;
     /// Counts what [`TeamRecords::list_repository_teams`] lists.
     async fn count_repository_teams(&mut self, repository: RepositoryId) -> Result<u64>;
     /// Lists what the teams of a user may do in a repository.
@@ -114,7 +113,7 @@ pub trait TeamRecords {
         &mut self,
         repository: RepositoryId,
         user: AccountId,
-    ) -> Result<Vec<TeamPermission>>;
+    ) -> Result<Vec<RepositoryPermission>>;
     /// Tells whether members of an organization pull from all its repositories.
     async fn find_members_pull(&mut self, organization: AccountId) -> Result<bool>;
     /// Decides whether members of an organization pull from all its repositories.
