@@ -32,6 +32,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
         | Error::CollectionRunUnknown
+        | Error::RetentionPolicyUnknown
         | Error::UserUnknown(_)
         | Error::OrganizationUnknown(_)
         | Error::ManifestUnknown { .. }

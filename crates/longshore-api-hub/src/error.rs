@@ -40,6 +40,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
         | Error::CollectionRunUnknown
+        | Error::RetentionPolicyUnknown
         // What cannot be a name is not there.
         | Error::NameInvalid { .. }
         | Error::TagInvalid(_)

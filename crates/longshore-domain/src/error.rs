@@ -176,6 +176,9 @@ pub enum Error {
     /// The registry has no such collection run, or it is over.
     #[error("there is no such garbage collection in progress")]
     CollectionRunUnknown,
+    /// The repository has no such retention policy.
+    #[error("this repository has no such retention policy")]
+    RetentionPolicyUnknown,
     /// There is no such access token.
     #[error("there is no access token {0:?}")]
     TokenUnknown(String),

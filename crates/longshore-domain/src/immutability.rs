@@ -23,7 +23,7 @@ pub struct ImmutableTags {
 }
 
 /// The rules of a repository, ready to be asked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TagRules(Option<Vec<Regex>>);
 
 /// Reads a rule: a regular expression, matched in linear time, anywhere in the tag unless it says otherwise.

@@ -13,6 +13,8 @@ const RECORDING: Duration = Duration::from_secs(60);
 const KEY_CHECK: Duration = Duration::from_secs(60);
 /// How often collections that owners asked for are looked for.
 const RUN_CHECK: Duration = Duration::from_secs(1);
+/// How often retention policies that are due are looked for.
+const RETENTION_CHECK: Duration = Duration::from_secs(10);
 /// How often multipart uploads that nobody recorded are looked for.
 const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 
@@ -28,6 +30,9 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
     });
     every(RECORDING, services, stop, tasks, "number events", |services| async move {
         services.fold_records().await
+    });
+    every(RETENTION_CHECK, services, stop, tasks, "apply retention policies", |services| async move {
+        services.apply_retention().await
     });
     every(KEY_CHECK, services, stop, tasks, "rotate keys", |services| async move {
         services.rotate_signing_key_when_due().await

@@ -1,13 +1,20 @@
 //! Inventory: what a registry holds, as the lists of its owner show it.
 
+use jiff::Timestamp;
+use longshore_domain::account::AccountId;
 use longshore_domain::digest::Digest;
+use longshore_domain::error::Unauthenticated;
 use longshore_domain::image::{ManifestDetails, TagDetails, TagOrder};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
-use longshore_domain::ports::metadata::{ManifestId, Tx};
+use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
 use longshore_domain::registry::RegistryAction;
-use longshore_domain::repository::{NamespaceView, Repository, RepositoryOrder};
+use longshore_domain::repository::{
+    InventoryFilter, InventoryOrder, NamespaceView, Repository, RepositoryListing, RepositoryOrder,
+    Visibility,
+};
+use longshore_domain::share::SharedBy;
 use longshore_domain::{Error, Result};
 
 use crate::Services;
@@ -226,5 +233,175 @@ impl Services {
                 })
             })
             .await
+    }
+}
+
+/// A repository in a list over all namespaces, with what it holds.
+#[derive(Clone, Debug)]
+pub struct ListedRepository {
+    /// The repository.
+    pub listing: RepositoryListing,
+    /// What it holds.
+    pub counts: RepositoryCounts,
+    /// Its newest tags, the first 100.
+    pub tags: Vec<Tag>,
+    /// Of a shared one, whether the sharing is valid.
+    pub is_valid: bool,
+}
+
+/// Which of the shared repositories are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedSide {
+    /// Those that the account shares with others.
+    Own,
+    /// Those that others share with the account.
+    Others,
+}
+
+/// Which repositories somebody wants, of those that are listed anyway.
+#[derive(Clone, Debug, Default)]
+pub struct WantedRepositories {
+    /// Only those of the namespace of this name.
+    pub namespace: Option<String>,
+    /// Only those whose name holds this text.
+    pub name_part: String,
+    /// Only those of this category.
+    pub category: Option<String>,
+    /// Only those of this visibility.
+    pub visibility: Option<Visibility>,
+    /// Of shared ones, only those whose sharing is valid, or only the others.
+    pub is_valid: Option<bool>,
+}
+
+/// Tags that a list shows of each repository.
+const LISTED_TAGS: u64 = 100;
+
+async fn hold(tx: &mut dyn Tx, listing: RepositoryListing, is_valid: bool) -> Result<ListedRepository> {
+    let id = listing.details.repository.id;
+    let counts = tx.repository_counts(id).await?;
+    let newest = tx.list_pushed_tags(id, (Timestamp::MAX, ""), PageSize::clamped(LISTED_TAGS)?).await?;
+    let tags = newest.into_iter().map(|pushed| pushed.tag).collect();
+    Ok(ListedRepository { listing, counts, tags, is_valid })
+}
+
+impl Services {
+    async fn inventory_filter(
+        &self,
+        caller: &Caller,
+        wanted: WantedRepositories,
+    ) -> Result<(InventoryFilter, AccountId)> {
+        let acting = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let (own, token) = self.acting_with(acting).await?;
+        let project = self.get_project(caller).await?;
+        let WantedRepositories { namespace, name_part, category, visibility, is_valid } = wanted;
+        // An access token for what is public sees nothing else.
+        let public_only = token.is_some_and(|token| !token.cap.lists_private());
+        let filter = InventoryFilter {
+            own: own.id,
+            only: (project.id != own.id).then_some(project.id),
+            namespace,
+            name_part,
+            category,
+            visibility: if public_only { Some(Visibility::Public) } else { visibility },
+            is_valid,
+        };
+        Ok((filter, project.id))
+    }
+
+    /// Lists the repositories of the caller's namespaces, and those that it has a permission for, leaving out the first
+    /// `offset`, and counts all.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void.
+    pub async fn list_own_repositories(
+        &self,
+        caller: &Caller,
+        wanted: WantedRepositories,
+        order: InventoryOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<ListedRepository>, u64)> {
+        let (filter, _) = self.inventory_filter(caller, wanted).await?;
+        self.metadata
+            .read((filter, order, offset, size), |tx, (filter, order, offset, size)| {
+                Box::pin(async move {
+                    let mut listed = Vec::new();
+                    for listing in tx.list_own_repositories(filter, *order, *offset, *size).await? {
+                        listed.push(hold(tx, listing, true).await?);
+                    }
+                    Ok((listed, tx.count_own_repositories(filter).await?))
+                })
+            })
+            .await
+    }
+
+    /// Lists the repositories that the caller's project shares, or that are shared with it, leaving out the first `offset`,
+    /// and counts all.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void; `Denied` for access tokens of public repositories.
+    pub async fn list_shared_repositories(
+        &self,
+        caller: &Caller,
+        side: SharedSide,
+        wanted: WantedRepositories,
+        order: InventoryOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<ListedRepository>, u64)> {
+        let (filter, project) = self.inventory_filter(caller, wanted).await?;
+        if filter.visibility == Some(Visibility::Public) {
+            return Err(Error::Denied("this access token is for public repositories only".into()));
+        }
+        let shared = match side {
+            SharedSide::Own => SharedBy::Account(project),
+            SharedSide::Others => SharedBy::Others(project),
+        };
+        let input = (shared, filter, order, self.clock.now(), offset, size);
+        self.metadata
+            .read(input, |tx, (shared, filter, order, now, offset, size)| {
+                Box::pin(async move {
+                    let page =
+                        tx.list_shared_repositories(*shared, filter, *order, *now, *offset, *size).await?;
+                    let mut listed = Vec::new();
+                    for (listing, is_valid) in page {
+                        listed.push(hold(tx, listing, is_valid).await?);
+                    }
+                    Ok((listed, tx.count_shared_repositories(*shared, filter, *now).await?))
+                })
+            })
+            .await
+    }
+
+    /// Gives a repository as lists over all namespaces show it.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for viewing.
+    pub async fn get_listed_repository(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+    ) -> Result<ListedRepository> {
+        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        let found = self
+            .metadata
+            .read(repository.id, |tx, id| {
+                Box::pin(async move {
+                    match tx.find_repository_listing(*id).await? {
+                        None => Ok(None),
+                        Some(listing) => hold(tx, listing, true).await.map(Some),
+                    }
+                })
+            })
+            .await?;
+        found.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
+    }
+
+    /// Gives the content of a manifest that a list showed; `None` when it was collected meanwhile.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn read_manifest_content(&self, manifest: ManifestId) -> Result<Option<Vec<u8>>> {
+        self.metadata.look_up(manifest, |tx, id| Box::pin(tx.find_manifest_content(*id))).await
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Job {
     CollectGarbage,
     /// Goes on with collections that owners asked for.
     AdvanceCollectionRuns,
+    /// Applies retention policies.
+    ApplyRetention,
     /// Numbers events, folds usage, forgets old failures.
     FoldRecords,
     /// Rotates signing keys.
@@ -30,6 +32,7 @@ impl Job {
             Self::SetUp => "set-up",
             Self::CollectGarbage => "garbage-collection",
             Self::AdvanceCollectionRuns => "collection-runs",
+            Self::ApplyRetention => "retention",
             Self::FoldRecords => "fold-records",
             Self::RotateKeys => "rotate-keys",
             Self::Reconcile => "reconcile",

@@ -89,6 +89,37 @@ async fn hand_over(
     }
 }
 
+/// Gives a member another role, or removes it, for somebody who may manage members.
+pub(crate) async fn change_role(
+    tx: &mut dyn Tx,
+    principal: &Principal,
+    organization: &Account,
+    user: &Account,
+    role: Option<OrganizationRole>,
+    event: NewEvent,
+) -> Result<()> {
+    let before = tx.find_role(organization.id, user.id).await?;
+    let unknown = || Error::UserUnknown(format!("{} in {}", user.name, organization.name));
+    before.ok_or_else(unknown)?;
+    check_leaves_owners(principal, &[before, role])?;
+    if before == role {
+        return Ok(());
+    }
+    check_keeps_owner(tx, organization, before).await?;
+    let mut event = NewEvent { account_id: Some(organization.id), subject: user.name.to_string(), ..event };
+    match role {
+        Some(role) => {
+            tx.put_member(organization.id, user.id, role, event.at).await?;
+            event.data.insert("role", role.to_string());
+        }
+        None => {
+            tx.delete_member(organization.id, user.id).await?;
+        }
+    }
+    hand_over(tx, organization.id, user.id, role, event.at).await?;
+    tx.record_event(&event).await
+}
+
 /// An entry of a list of members.
 #[derive(Debug)]
 pub enum ListedMember {
@@ -374,14 +405,8 @@ impl Services {
                         tx.hold_authority().await?;
                         let unknown = || Error::UserUnknown(format!("{user} in {}", organization.name));
                         let account = get_user(tx, user).await?;
-                        let before = tx.find_role(organization.id, account.id).await?.ok_or_else(unknown)?;
-                        check_leaves_owners(principal, &[Some(before), Some(*role)])?;
-                        if before != *role {
-                            check_keeps_owner(tx, organization, Some(before)).await?;
-                            tx.put_member(organization.id, account.id, *role, event.at).await?;
-                            hand_over(tx, organization.id, account.id, Some(*role), event.at).await?;
-                            tx.record_event(event).await?;
-                        }
+                        change_role(tx, principal, organization, &account, Some(*role), event.clone())
+                            .await?;
                         let filter =
                             MemberFilter { name_prefix: Some(user.to_string()), ..MemberFilter::default() };
                         let one = PageSize::clamped(1)?;
@@ -518,18 +543,7 @@ impl Services {
                         tx.hold_authority().await?;
                         let organization = get_organization(tx, organization).await?;
                         let user = get_user(tx, user).await?;
-                        let role = tx.find_role(organization.id, user.id).await?;
-                        check_leaves_owners(principal, &[role])?;
-                        check_keeps_owner(tx, &organization, role).await?;
-                        if !tx.delete_member(organization.id, user.id).await? {
-                            return Err(Error::UserUnknown(format!(
-                                "{} in {}",
-                                user.name, organization.name
-                            )));
-                        }
-                        hand_over(tx, organization.id, user.id, None, event.at).await?;
-                        tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() })
-                            .await
+                        change_role(tx, principal, &organization, &user, None, event.clone()).await
                     })
                 },
             )
@@ -576,6 +590,11 @@ impl Services {
             ));
         }
         let event = self.event(principal, None, EventAction::OrganizationDeleted, name.as_str(), []);
+        self.remove_organization(event, name).await
+    }
+
+    /// Deletes an organization that is empty for somebody who may.
+    pub(crate) async fn remove_organization(&self, event: NewEvent, name: &Namespace) -> Result<()> {
         self.metadata
             .write((name.clone(), event), |tx, (name, event)| {
                 Box::pin(async move {

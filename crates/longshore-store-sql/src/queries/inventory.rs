@@ -237,6 +237,17 @@ impl InventoryRecords for SqlTx<'_> {
         .await
     }
 
+    async fn namespace_counts(&mut self, namespace: AccountId) -> Result<(u64, u64)> {
+        self.one(
+            "SELECT count(*), CAST(coalesce(sum(t.tags), 0) AS BIGINT) FROM repositories r
+                 LEFT JOIN repository_totals t ON t.repository_id = r.id
+             WHERE r.namespace_id = $1 AND r.deleted_at IS NULL",
+            values![namespace.0],
+            |row| Ok((row.size(0)?, u64::try_from(row.int(1)?).unwrap_or_default())),
+        )
+        .await
+    }
+
     async fn add_daily_traffic(&mut self, day: Timestamp, amounts: &[(AccountId, u64)]) -> Result<()> {
         let rows: Vec<_> = amounts.iter().map(|(namespace, bytes)| row![namespace.0, day, *bytes]).collect();
         self.execute_each(

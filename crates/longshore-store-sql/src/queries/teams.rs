@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, OrganizationRole};
+use longshore_domain::name::Namespace;
 use longshore_domain::organization::{
     MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName,
 };
@@ -379,6 +380,16 @@ impl TeamRecords for SqlTx<'_> {
                 filter.role.map(OrganizationRole::as_str)
             ],
             |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn find_first_owner(&mut self, organization: AccountId) -> Result<Option<Namespace>> {
+        self.first(
+            "SELECT a.name FROM organization_members m JOIN accounts a ON a.id = m.user_id
+             WHERE m.organization_id = $1 AND m.role = 'owner' ORDER BY m.created_at, m.user_id LIMIT 1",
+            values![organization.0],
+            |row| row.parsed(0),
         )
         .await
     }

@@ -53,6 +53,8 @@ pub trait InventoryRecords {
     ) -> Result<u64>;
     /// Finds a repository that is not deleted, as lists show it.
     async fn find_repository_listing(&mut self, id: RepositoryId) -> Result<Option<RepositoryListing>>;
+    /// Counts the repositories of a namespace, and their tags.
+    async fn namespace_counts(&mut self, namespace: AccountId) -> Result<(u64, u64)>;
     /// Adds to the bytes that were pulled from namespaces on the day that began then.
     async fn add_daily_traffic(&mut self, day: Timestamp, amounts: &[(AccountId, u64)]) -> Result<()>;
     /// Lists the days of a namespace from one on, in their order, at most `size`.

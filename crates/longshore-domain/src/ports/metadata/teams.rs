@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::account::{Account, AccountId};
 use crate::error::Result;
+use crate::name::Namespace;
 use crate::organization::{MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName};
 use crate::page::PageSize;
 use crate::permission::RepositoryPermission;
@@ -132,6 +133,8 @@ pub trait TeamRecords {
         organization: AccountId,
         filter: &MemberFilter,
     ) -> Result<u64>;
+    /// Finds the owner of an organization who has been a member longest.
+    async fn find_first_owner(&mut self, organization: AccountId) -> Result<Option<Namespace>>;
     /// Lists the organizations of a user by name with role and teams there, leaving out the first `offset`, at most `size`.
     async fn list_organizations_of(
         &mut self,

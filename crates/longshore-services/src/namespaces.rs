@@ -1,0 +1,264 @@
+//! Namespaces as a user sees them: its own, those of its organizations, and those that it was given something in.
+//!
+//! SWR API, "Organizations".
+
+use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
+use longshore_domain::credential::{Principal, Scope, TokenCap};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::name::Namespace;
+use longshore_domain::page::PageSize;
+use longshore_domain::permission::{Level, RepositoryPermission};
+use longshore_domain::ports::metadata::{NewAccount, Tx};
+use longshore_domain::registry::NAMESPACES_LIMIT;
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+use crate::authentication::Caller;
+
+/// A namespace with what somebody may do in it.
+#[derive(Clone, Debug)]
+pub struct OwnNamespace {
+    /// The account whose name it is.
+    pub account: Account,
+    /// Name of who founded it, as far as that is still known.
+    pub creator: String,
+    /// How much somebody may do in it.
+    pub level: Level,
+}
+
+/// Which namespaces are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedNamespaces {
+    /// Those in which the user may do something as a whole.
+    Permitted,
+    /// Also those of single repositories in which the user may do something.
+    Visible,
+}
+
+/// What somebody is to a namespace.
+pub(crate) struct NamespaceStanding {
+    pub(crate) account: Account,
+    pub(crate) level: Level,
+    /// True for the account itself, its owners, and administrators.
+    pub(crate) is_owner: bool,
+}
+
+/// Gives how much a role lets somebody do in a namespace as a whole.
+pub(crate) fn level_of(role: OrganizationRole) -> Level {
+    match role {
+        OrganizationRole::Owner => Level::Admin,
+        OrganizationRole::Editor => Level::Write,
+        OrganizationRole::Member => Level::Read,
+    }
+}
+
+async fn standing_in(tx: &mut dyn Tx, own: &Account, name: &Namespace) -> Result<Option<NamespaceStanding>> {
+    let Some(account) = tx.find_account_by_name(name).await? else { return Ok(None) };
+    let is_organization = account.kind == AccountKind::Organization;
+    if is_organization && !account.is_active && !own.is_administrator {
+        return Ok(None);
+    }
+    let role = if is_organization { tx.find_role(account.id, own.id).await? } else { None };
+    let given = tx.list_own_permissions(account.id, None, own.id).await?;
+    let given = given.into_iter().map(RepositoryPermission::level).max().unwrap_or(Level::None);
+    let is_owner = account.id == own.id || own.is_administrator || role == Some(OrganizationRole::Owner);
+    let level = match is_owner {
+        true => Level::Admin,
+        false => role.map_or(Level::None, level_of).max(given),
+    };
+    Ok((level > Level::None).then_some(NamespaceStanding { account, level, is_owner }))
+}
+
+async fn creator_of(tx: &mut dyn Tx, account: &Account) -> Result<String> {
+    match account.kind {
+        AccountKind::User => Ok(account.name.to_string()),
+        AccountKind::Organization => {
+            Ok(tx.find_first_owner(account.id).await?.map(|name| name.to_string()).unwrap_or_default())
+        }
+    }
+}
+
+fn unknown(name: &Namespace) -> Error {
+    Error::OrganizationUnknown(name.to_string())
+}
+
+type Wanted = (Account, Option<Namespace>, ListedNamespaces, String);
+
+async fn list(tx: &mut dyn Tx, (own, only, which, part): &Wanted) -> Result<Vec<OwnNamespace>> {
+    let mut found = vec![(own.clone(), Level::Admin)];
+    let organizations = tx.list_organizations_of(own.id, 0, PageSize::MAX).await?;
+    found.extend(organizations.into_iter().map(|listed| (listed.account, level_of(listed.role))));
+    let given = tx.list_permitted_namespaces(own.id, PageSize::MAX).await?;
+    found.extend(given.into_iter().map(|(account, permission)| (account, permission.level())));
+    if *which == ListedNamespaces::Visible {
+        let visible = tx.list_visible_namespaces(own.id, PageSize::MAX).await?;
+        found.extend(visible.into_iter().map(|account| (account, Level::Read)));
+    }
+    found.retain(|(account, _)| {
+        let is_only = only.as_ref().is_none_or(|only| account.name == *only);
+        is_only && account.is_active && account.name.as_str().contains(part.as_str())
+    });
+    // What is more comes first of what is listed twice.
+    found.sort_by(|a, b| (&a.0.name, b.1).cmp(&(&b.0.name, a.1)));
+    found.dedup_by_key(|(account, _)| account.id);
+    let mut namespaces = Vec::new();
+    for (account, level) in found {
+        let creator = creator_of(tx, &account).await?;
+        namespaces.push(OwnNamespace { account, creator, level });
+    }
+    Ok(namespaces)
+}
+
+impl Services {
+    /// Gives the account that acts, signed in by itself or with an access key for all that it may do.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied` for other access tokens.
+    pub(crate) async fn acting_manager(&self, principal: &Principal) -> Result<Account> {
+        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let (own, token) = self.acting_with(acting).await?;
+        match token.map(|token| token.cap) {
+            None | Some(TokenCap::Scope(Scope::Account)) => Ok(own),
+            Some(_) => Err(Error::Denied(
+                "an access token cannot do this; sign in with a password, or with an access key of the scope account"
+                    .into(),
+            )),
+        }
+    }
+
+    /// Gives what a caller is to a namespace.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, also when the caller signed in to another project; `OrganizationUnknown` when it may do nothing
+    /// there; `Denied` for access tokens without the scope for reading.
+    pub(crate) async fn standing_in(&self, caller: &Caller, name: &Namespace) -> Result<NamespaceStanding> {
+        if !caller.grants.cover_namespace(name) {
+            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+        }
+        let acting = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let (own, token) = self.acting_with(acting).await?;
+        if token.is_some_and(|token| !token.cap.lists_private()) {
+            return Err(Error::Denied("this access token is for public repositories only".into()));
+        }
+        let found = self
+            .metadata
+            .look_up((own, name.clone()), |tx, (own, name)| Box::pin(standing_in(tx, own, name)))
+            .await?;
+        found.ok_or_else(|| unknown(name))
+    }
+
+    /// Lists the namespaces of a caller by name whose name holds a text: the first thousand of each kind.
+    ///
+    /// # Errors
+    /// `Unauthenticated`.
+    pub async fn list_own_namespaces(
+        &self,
+        caller: &Caller,
+        name_part: &str,
+        which: ListedNamespaces,
+    ) -> Result<Vec<OwnNamespace>> {
+        let own = self.get_own_account(&caller.principal).await?;
+        let project = self.get_project(caller).await?;
+        let only = (project.id != own.id).then_some(project.name);
+        let input = (own, only, which, name_part.to_owned());
+        self.metadata.read(input, |tx, wanted| Box::pin(list(tx, wanted))).await
+    }
+
+    /// Gives a namespace of a caller.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `OrganizationUnknown` when the caller may do nothing there.
+    pub async fn get_own_namespace(&self, caller: &Caller, name: &Namespace) -> Result<OwnNamespace> {
+        let NamespaceStanding { account, level, .. } = self.standing_in(caller, name).await?;
+        let creator =
+            self.metadata.look_up(account.clone(), |tx, account| Box::pin(creator_of(tx, account))).await?;
+        Ok(OwnNamespace { account, creator, level })
+    }
+
+    /// Makes a namespace: an organization whose owner is the caller.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied` for access tokens, for organizations, and where the operator makes all names;
+    /// `NameReserved`, `Exists`; `OverLimit` when the caller owns too many.
+    pub async fn create_namespace(&self, caller: &Caller, name: &Namespace) -> Result<Account> {
+        let own = self.acting_manager(&caller.principal).await?;
+        if !caller.grants.cover_namespace(name) {
+            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+        }
+        if own.kind == AccountKind::Organization || !self.settings.registries_make_names {
+            return Err(Error::Denied("on this server the operator makes organizations; ask for one".into()));
+        }
+        if *name == own.name {
+            return Err(Error::Exists(format!("the organization {name}")));
+        }
+        name.check_available_to_accounts()?;
+        let account = NewAccount {
+            uuid: self.new_uuid(),
+            kind: AccountKind::Organization,
+            name: name.clone(),
+            password_hash: None,
+            is_administrator: false,
+            created_at: self.clock.now(),
+        };
+        let data = [("owner", own.name.to_string())];
+        let action = EventAction::OrganizationCreated;
+        let event = self.event(&caller.principal, None, action, name.as_str(), data);
+        self.metadata
+            .write(
+                (account, own.id, event),
+                |tx, (account, owner, event): &(NewAccount, AccountId, NewEvent)| {
+                    Box::pin(async move {
+                        tx.hold_authority().await?;
+                        if tx.count_owned_organizations(*owner).await? >= NAMESPACES_LIMIT {
+                            return Err(Error::OverLimit(format!(
+                                "you own {NAMESPACES_LIMIT} organizations, and may own no more"
+                            )));
+                        }
+                        let id = tx.create_account(account).await?;
+                        tx.put_member(id, *owner, OrganizationRole::Owner, account.created_at).await?;
+                        tx.record_event(&NewEvent { account_id: Some(id), ..event.clone() }).await?;
+                        tx.find_account(id)
+                            .await?
+                            .ok_or_else(|| Error::internal("the new account is not there"))
+                    })
+                },
+            )
+            .await
+    }
+
+    /// Deletes a namespace that is empty: an organization that the caller owns. The name stays taken.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `OrganizationUnknown`; `Denied` for who does not own it, and for users' own; `Conflict` while it has
+    /// repositories.
+    pub async fn delete_namespace(&self, caller: &Caller, name: &Namespace) -> Result<()> {
+        let standing = self.standing_in(caller, name).await?;
+        self.acting_manager(&caller.principal).await?;
+        if !standing.is_owner {
+            return Err(Error::Denied(format!("only an owner of {name} may delete it")));
+        }
+        if standing.account.kind == AccountKind::User {
+            return Err(Error::Denied("the namespace of a user lasts as long as the user".into()));
+        }
+        let event = self.event(
+            &caller.principal,
+            Some(standing.account.id),
+            EventAction::OrganizationDeleted,
+            name.as_str(),
+            [],
+        );
+        self.remove_organization(event, name).await
+    }
+
+    /// Counts the organizations that an account owns, and gives how many it may own.
+    ///
+    /// # Errors
+    /// `Unauthenticated`.
+    pub async fn namespace_quota(&self, caller: &Caller) -> Result<(u64, u64)> {
+        let own = self.get_own_account(&caller.principal).await?;
+        let used =
+            self.metadata.look_up(own.id, |tx, id| Box::pin(tx.count_owned_organizations(*id))).await?;
+        Ok((used, NAMESPACES_LIMIT))
+    }
+}

@@ -1,0 +1,393 @@
+//! Retention policies: what they say, what they would do, and the job that applies them.
+//!
+//! SWR API, "Image retention policies". A policy is applied when it is made or changed and then every day. It deletes tags as
+//! their owner would: what is immutable stays, what was deleted can be restored in the undo window, and images without a tag
+//! go the way of all such.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use longshore_domain::credential::Principal;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::immutability::TagRules;
+use longshore_domain::name::RepositoryName;
+use longshore_domain::page::PageSize;
+use longshore_domain::permission::Action;
+use longshore_domain::ports::metadata::{PushedTag, Review, Tx};
+use longshore_domain::repository::{Repository, RepositoryId};
+use longshore_domain::retention::{
+    POLICIES_LIMIT, RetentionEntry, RetentionPass, RetentionPolicy, RetentionPolicyId, RetentionRule,
+    RetiredTag, check_rules,
+};
+use longshore_domain::{Error, Result};
+
+use crate::authentication::Caller;
+use crate::leases::Job;
+use crate::{Services, later};
+
+/// How long after it was applied a policy is applied again.
+const INTERVAL: Duration = Duration::from_secs(24 * 3600);
+/// How long after it failed it is tried again.
+const RETRY: Duration = Duration::from_secs(600);
+/// Tags that are looked at, and deleted, at once.
+const BATCH: u64 = 200;
+/// Tags that a dry run looks at.
+const DRY_RUN_LIMIT: usize = 20_000;
+
+/// What a policy would delete.
+#[derive(Clone, Debug)]
+pub struct DryRun {
+    /// Tags, the newest first.
+    pub tags: Vec<RetiredTag>,
+    /// Whether there are tags that were not looked at.
+    pub is_cut: bool,
+}
+
+/// Some tags of a repository that a policy does not keep.
+struct Retirement {
+    repository: RepositoryId,
+    policy: RetentionPolicyId,
+    tags: Vec<(PushedTag, RetentionRule)>,
+    event: NewEvent,
+    review_at: Timestamp,
+}
+
+async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<u64> {
+    let Retirement { repository, policy, tags, event, review_at } = retirement;
+    let immutable = tx.find_immutable_tags(*repository).await?.compile()?;
+    let mut deleted = 0;
+    for (judged, rule) in tags {
+        // It may have been pushed again, or its repository's rules changed, since it was judged.
+        let is_same = tx.hold_pushed_tag(*repository, &judged.tag).await?.as_ref() == Some(judged);
+        if !is_same || immutable.cover(&judged.tag) {
+            continue;
+        }
+        tx.delete_tag(*repository, &judged.tag, Some(judged.manifest), None, event.at).await?;
+        tx.enqueue_review(Review::Manifest(judged.manifest), *review_at).await?;
+        let retired =
+            RetiredTag { tag: judged.tag.clone(), digest: judged.digest.clone(), rule: rule.clone() };
+        tx.log_retired_tag(*repository, *policy, &retired, event.at).await?;
+        let mut event = event.clone();
+        event.data.insert("tag", judged.tag.to_string());
+        event.data.insert("digest", judged.digest.to_string());
+        tx.record_event(&event).await?;
+        deleted += 1;
+    }
+    Ok(deleted)
+}
+
+/// Where a pass through a repository begins: before all tags.
+fn beginning() -> (Timestamp, String) {
+    (Timestamp::MAX, String::new())
+}
+
+impl Services {
+    async fn load_policy(&self, id: RepositoryId, policy: RetentionPolicyId) -> Result<RetentionPolicy> {
+        let found = self
+            .metadata
+            .look_up((id, policy), |tx, (id, policy)| Box::pin(tx.find_retention_policy(*id, *policy)))
+            .await?;
+        found.ok_or(Error::RetentionPolicyUnknown)
+    }
+
+    /// Lists the retention policies of a repository, the oldest first.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for viewing tags.
+    pub async fn list_retention_policies(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+    ) -> Result<Vec<RetentionPolicy>> {
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let size = PageSize::clamped(POLICIES_LIMIT)?;
+        self.metadata
+            .read((repository.id, size), |tx, (id, size)| Box::pin(tx.list_retention_policies(*id, *size)))
+            .await
+    }
+
+    /// Gives a retention policy of a repository.
+    ///
+    /// # Errors
+    /// As [`Services::list_retention_policies`]; `RetentionPolicyUnknown`.
+    pub async fn get_retention_policy(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        policy: RetentionPolicyId,
+    ) -> Result<RetentionPolicy> {
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        self.load_policy(repository.id, policy).await
+    }
+
+    /// Makes a retention policy, which is applied soon.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for deleting tags; `Invalid` for the rules; `OverLimit` for too many.
+    pub async fn create_retention_policy(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        rules: Vec<RetentionRule>,
+    ) -> Result<RetentionPolicyId> {
+        let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
+        check_rules(&rules)?;
+        let event = self.policy_event(caller, &repository, EventAction::RetentionPolicyCreated, &rules)?;
+        self.metadata
+            .write((repository, rules, event), |tx, (repository, rules, event)| {
+                Box::pin(async move {
+                    // Held, so that creations at the same time are counted.
+                    tx.hold_account(repository.namespace_id).await?;
+                    let all = tx.list_retention_policies(repository.id, PageSize::MAX).await?;
+                    if all.len() as u64 >= POLICIES_LIMIT {
+                        return Err(Error::OverLimit(format!(
+                            "a repository may have at most {POLICIES_LIMIT} retention policies"
+                        )));
+                    }
+                    let id = tx.create_retention_policy(repository.id, rules, event.at).await?;
+                    tx.record_event(event).await?;
+                    Ok(id)
+                })
+            })
+            .await
+    }
+
+    fn policy_event(
+        &self,
+        caller: &Caller,
+        repository: &Repository,
+        action: EventAction,
+        rules: &[RetentionRule],
+    ) -> Result<NewEvent> {
+        let rules = serde_json::to_string(rules).map_err(Error::internal)?;
+        let subject = repository.name.as_str();
+        Ok(self.event(&caller.principal, Some(repository.namespace_id), action, subject, [("rules", rules)]))
+    }
+
+    /// Changes the rules of a retention policy, which is applied soon.
+    ///
+    /// # Errors
+    /// As [`Services::create_retention_policy`]; `RetentionPolicyUnknown`; `Invalid` when a rule would be of another kind than
+    /// the one in its place.
+    pub async fn change_retention_policy(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        policy: RetentionPolicyId,
+        rules: Vec<RetentionRule>,
+    ) -> Result<()> {
+        let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
+        let known = self.load_policy(repository.id, policy).await?;
+        check_rules(&rules)?;
+        let kinds = |rules: &[RetentionRule]| -> Vec<_> {
+            rules.iter().map(|rule| std::mem::discriminant(&rule.kept)).collect()
+        };
+        if kinds(&known.rules) != kinds(&rules) {
+            return Err(Error::Invalid {
+                field: "template",
+                reason: "a policy keeps the templates that it was made with; make another one".into(),
+            });
+        }
+        let event = self.policy_event(caller, &repository, EventAction::RetentionPolicyUpdated, &rules)?;
+        self.metadata
+            .write((policy, rules, event), |tx, (policy, rules, event)| {
+                Box::pin(async move {
+                    tx.change_retention_policy(*policy, rules, event.at).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Deletes a retention policy; the log of what it deleted stays.
+    ///
+    /// # Errors
+    /// As [`Services::create_retention_policy`]; `RetentionPolicyUnknown`.
+    pub async fn delete_retention_policy(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        policy: RetentionPolicyId,
+    ) -> Result<()> {
+        let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
+        let known = self.load_policy(repository.id, policy).await?;
+        let action = EventAction::RetentionPolicyDeleted;
+        let event = self.policy_event(caller, &repository, action, &known.rules)?;
+        self.metadata
+            .write((policy, event), |tx, (policy, event)| {
+                Box::pin(async move {
+                    tx.delete_retention_policy(*policy).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Lists what retention policies of a repository deleted, the last first, leaving out the first `offset`, and counts all.
+    ///
+    /// # Errors
+    /// As [`Services::list_retention_policies`].
+    pub async fn list_retention_log(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<RetentionEntry>, u64)> {
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        self.metadata
+            .read((repository.id, offset, size), |tx, (id, offset, size)| {
+                Box::pin(async move {
+                    let entries = tx.list_retention_log(*id, *offset, *size).await?;
+                    Ok((entries, tx.count_retention_log(*id).await?))
+                })
+            })
+            .await
+    }
+
+    /// Tells what a retention policy would delete now, of the 20,000 newest tags.
+    ///
+    /// # Errors
+    /// As [`Services::get_retention_policy`].
+    pub async fn dry_run_retention(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        policy: RetentionPolicyId,
+    ) -> Result<DryRun> {
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let policy = self.load_policy(repository.id, policy).await?;
+        let immutable = self
+            .metadata
+            .look_up(repository.id, |tx, id| Box::pin(tx.find_immutable_tags(*id)))
+            .await?
+            .compile()?;
+        let mut pass = RetentionPass::new(&policy.rules, self.clock.now())?;
+        let (mut before, mut looked_at) = (beginning(), 0);
+        let mut tags = Vec::new();
+        while looked_at < DRY_RUN_LIMIT {
+            let page = self.pushed_tags(repository.id, before).await?;
+            let Some(last) = page.last() else { return Ok(DryRun { tags, is_cut: false }) };
+            before = (last.pushed_at, last.tag.to_string());
+            looked_at += page.len();
+            let retired = judge(&mut pass, page, &immutable);
+            tags.extend(retired.into_iter().map(|(tag, rule)| RetiredTag {
+                tag: tag.tag,
+                digest: tag.digest,
+                rule,
+            }));
+        }
+        Ok(DryRun { tags, is_cut: true })
+    }
+
+    async fn pushed_tags(&self, id: RepositoryId, before: (Timestamp, String)) -> Result<Vec<PushedTag>> {
+        self.metadata
+            .look_up((id, before, PageSize::clamped(BATCH)?), |tx, (id, (at, name), size)| {
+                Box::pin(tx.list_pushed_tags(*id, (*at, name), *size))
+            })
+            .await
+    }
+
+    /// Applies the retention policies that are due, as the job of one node. For the server's own schedule.
+    ///
+    /// # Errors
+    /// Those of the metadata store; what fails in one repository is tried again later.
+    pub async fn apply_retention(&self) -> Result<()> {
+        // Most of the time there is nothing to do, and nothing is written.
+        if self.due_policies().await?.is_empty() {
+            return Ok(());
+        }
+        let work = async {
+            while !self.is_stopping() {
+                let due = self.due_policies().await?;
+                if due.is_empty() {
+                    break;
+                }
+                for (policy, repository) in due {
+                    if self.is_stopping() || !self.take_lease(Job::ApplyRetention).await? {
+                        return Ok(());
+                    }
+                    let applied = self.apply_policy(&policy, &repository).await;
+                    if let Err(error) = &applied {
+                        tracing::warn!(
+                            repository = %repository.name, policy = policy.id.0, error = %error, cause = error.cause(),
+                            "a retention policy could not be applied; it is tried again"
+                        );
+                    }
+                    let wait = if applied.is_ok() { INTERVAL } else { RETRY };
+                    let input = (policy, later(self.clock.now(), wait));
+                    self.metadata
+                        .write(input, |tx, (policy, due_at)| Box::pin(tx.postpone_policy(policy, *due_at)))
+                        .await?;
+                }
+            }
+            Ok(())
+        };
+        self.alone(Job::ApplyRetention, work).await.map(|_| ())
+    }
+
+    async fn due_policies(&self) -> Result<Vec<(RetentionPolicy, Repository)>> {
+        self.metadata
+            .look_up((self.clock.now(), PageSize::clamped(BATCH)?), |tx, (now, size)| {
+                Box::pin(tx.list_due_policies(*now, *size))
+            })
+            .await
+    }
+
+    async fn apply_policy(&self, policy: &RetentionPolicy, repository: &Repository) -> Result<()> {
+        let mut pass = RetentionPass::new(&policy.rules, self.clock.now())?;
+        let mut before = beginning();
+        let mut deleted = 0;
+        loop {
+            let page = self.pushed_tags(repository.id, before).await?;
+            let Some(last) = page.last() else { break };
+            before = (last.pushed_at, last.tag.to_string());
+            // What is immutable is told when it would be deleted.
+            let tags = judge(&mut pass, page, &TagRules::default());
+            if tags.is_empty() {
+                continue;
+            }
+            let data = [("retention_policy", policy.id.0.to_string())];
+            let event = self.event(
+                &Principal::Operator,
+                Some(repository.namespace_id),
+                EventAction::TagDeleted,
+                repository.name.as_str(),
+                data,
+            );
+            let review_at = later(event.at, self.settings.collection.lease);
+            let retirement =
+                Retirement { repository: repository.id, policy: policy.id, tags, event, review_at };
+            deleted += self
+                .metadata
+                .write(Arc::new(retirement), |tx, retirement| Box::pin(delete_tags(tx, retirement)))
+                .await?;
+            if self.is_stopping() || !self.take_lease(Job::ApplyRetention).await? {
+                return Err(Error::Unavailable("this node stops".into()));
+            }
+        }
+        if deleted > 0 {
+            tracing::info!(repository = %repository.name, policy = policy.id.0, deleted, "applied a retention policy");
+        }
+        Ok(())
+    }
+}
+
+/// Gives those of some tags that nothing keeps, with the rules by which they go.
+fn judge(
+    pass: &mut RetentionPass,
+    page: Vec<PushedTag>,
+    immutable: &TagRules,
+) -> Vec<(PushedTag, RetentionRule)> {
+    let mut retired = Vec::new();
+    for tag in page {
+        let rule = pass.judge(&tag.tag, tag.pushed_at).cloned();
+        if let Some(rule) = rule
+            && !immutable.cover(&tag.tag)
+        {
+            retired.push((tag, rule));
+        }
+    }
+    retired
+}

@@ -1,0 +1,174 @@
+//! Sharing repositories with other accounts, for pulling.
+//!
+//! SWR API, "Shared accounts".
+
+use std::sync::Arc;
+
+use longshore_domain::account::Account;
+use longshore_domain::event::EventAction;
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::page::PageSize;
+use longshore_domain::permission::Action;
+use longshore_domain::ports::metadata::Tx;
+use longshore_domain::repository::Repository;
+use longshore_domain::share::{SHARES_LIMIT, Share, ShareTerms};
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+use crate::authentication::Caller;
+
+async fn find_sharer(tx: &mut dyn Tx, account: &Namespace) -> Result<Account> {
+    let found = tx.find_account_by_name(account).await?;
+    found.ok_or_else(|| Error::UserUnknown(account.to_string()))
+}
+
+fn unshared(name: &RepositoryName, account: &Namespace) -> Error {
+    Error::UserUnknown(format!("{account} with whom {name} is shared"))
+}
+
+impl Services {
+    /// Gives a repository to whoever may decide with whom it is shared.
+    async fn authorize_sharing(&self, caller: &Caller, name: &RepositoryName) -> Result<Arc<Repository>> {
+        let repository = self.authorize_existing(caller, name, Action::AssignTeam).await?;
+        self.acting_manager(&caller.principal).await?;
+        Ok(repository)
+    }
+
+    /// Shares a repository with an account: a user, or an organization for all its members.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`]; `Denied` for access tokens; `UserUnknown`; `Exists`; `Invalid` for the description or
+    /// a time that has passed, and for its own account; `OverLimit` for too many.
+    pub async fn create_share(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        account: &Namespace,
+        terms: ShareTerms,
+    ) -> Result<()> {
+        let repository = self.authorize_sharing(caller, name).await?;
+        terms.check()?;
+        self.check_deadline(&terms)?;
+        if name.namespace() == *account {
+            let reason = "is the account that has the repository".into();
+            return Err(Error::Invalid { field: "access_domain", reason });
+        }
+        let data = [("account", account.to_string())];
+        let action = EventAction::RepositoryShared;
+        let event = self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data);
+        self.metadata
+            .write((repository, account.clone(), terms, event), |tx, (repository, account, terms, event)| {
+                Box::pin(async move {
+                    tx.hold_authority().await?;
+                    let with = find_sharer(tx, account).await?;
+                    if tx.count_shares(repository.id).await? >= SHARES_LIMIT {
+                        return Err(Error::OverLimit(format!(
+                            "a repository is shared with at most {SHARES_LIMIT} accounts"
+                        )));
+                    }
+                    if !tx.create_share(repository.id, with.id, terms, event.actor_id, event.at).await? {
+                        return Err(Error::Exists(format!(
+                            "the sharing of {} with {account}",
+                            repository.name
+                        )));
+                    }
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    fn check_deadline(&self, terms: &ShareTerms) -> Result<()> {
+        match terms.expires_at.is_some_and(|expires_at| expires_at <= self.clock.now()) {
+            true => Err(Error::Invalid { field: "deadline", reason: "must lie in the future".into() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Changes until when a repository is shared with an account.
+    ///
+    /// # Errors
+    /// As [`Services::create_share`]; `UserUnknown` when it is not shared with it.
+    pub async fn change_share(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        account: &Namespace,
+        terms: ShareTerms,
+    ) -> Result<()> {
+        let repository = self.authorize_sharing(caller, name).await?;
+        terms.check()?;
+        self.check_deadline(&terms)?;
+        let data = [("account", account.to_string())];
+        let action = EventAction::RepositoryShared;
+        let event = self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data);
+        self.metadata
+            .write((repository, account.clone(), terms, event), |tx, (repository, account, terms, event)| {
+                Box::pin(async move {
+                    let with = find_sharer(tx, account).await?;
+                    match tx.change_share(repository.id, with.id, terms, event.at).await? {
+                        true => tx.record_event(event).await,
+                        false => Err(unshared(&repository.name, account)),
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Ends the sharing of a repository with an account.
+    ///
+    /// # Errors
+    /// As [`Services::change_share`].
+    pub async fn delete_share(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        account: &Namespace,
+    ) -> Result<()> {
+        let repository = self.authorize_sharing(caller, name).await?;
+        let data = [("account", account.to_string())];
+        let action = EventAction::RepositoryUnshared;
+        let event = self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data);
+        self.metadata
+            .write((repository, account.clone(), event), |tx, (repository, account, event)| {
+                Box::pin(async move {
+                    let with = find_sharer(tx, account).await?;
+                    match tx.delete_share(repository.id, with.id).await? {
+                        true => tx.record_event(event).await,
+                        false => Err(unshared(&repository.name, account)),
+                    }
+                })
+            })
+            .await
+    }
+
+    /// Lists the accounts that a repository is shared with, by name.
+    ///
+    /// # Errors
+    /// As [`Services::create_share`] for who may not decide.
+    pub async fn list_shares(&self, caller: &Caller, name: &RepositoryName) -> Result<Vec<Share>> {
+        let repository = self.authorize_sharing(caller, name).await?;
+        self.metadata.read(repository.id, |tx, id| Box::pin(tx.list_shares(*id, PageSize::MAX))).await
+    }
+
+    /// Gives the sharing of a repository with an account; `None` when it is not shared with it.
+    ///
+    /// # Errors
+    /// As [`Services::list_shares`].
+    pub async fn find_share(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        account: &Namespace,
+    ) -> Result<Option<Share>> {
+        let repository = self.authorize_sharing(caller, name).await?;
+        self.metadata
+            .look_up((repository.id, account.clone()), |tx, (id, account)| {
+                Box::pin(async move {
+                    let Some(with) = tx.find_account_by_name(account).await? else { return Ok(None) };
+                    tx.find_share(*id, with.id).await
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,364 @@
+//! What users may do in a namespace or repository by name: their roles in its organization, and what they were given besides.
+//!
+//! SWR API, "Organization permissions" and "Image permissions". A role is a permission for the whole namespace; changing that
+//! changes the role. Whoever has none is given a permission, which makes nobody a member: membership comes with the rules of
+//! the organization, so it takes an invite.
+
+use longshore_domain::account::{Account, AccountKind, OrganizationRole};
+use longshore_domain::credential::Principal;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::organization::MemberFilter;
+use longshore_domain::page::PageSize;
+use longshore_domain::permission::{
+    Action, Level, RepositoryPermission, USER_PERMISSIONS_LIMIT, UserPermission,
+};
+use longshore_domain::ports::metadata::{PermissionTarget, Tx};
+use longshore_domain::{Error, Result};
+use uuid::Uuid;
+
+use crate::Services;
+use crate::authentication::Caller;
+use crate::namespaces::level_of;
+use crate::organizations::change_role;
+
+/// Most permissions that one request changes.
+const CHANGED_AT_ONCE: usize = 100;
+
+/// What a permission is for.
+#[derive(Clone, Debug)]
+pub enum PermissionOf<'n> {
+    /// A namespace.
+    Namespace(&'n Namespace),
+    /// A repository.
+    Repository(&'n RepositoryName),
+}
+
+/// Who may do what, as far as the caller may know.
+#[derive(Clone, Debug)]
+pub struct PermissionList {
+    /// Number of the namespace or repository in the metadata store.
+    pub id: i64,
+    /// The caller's own.
+    pub own: UserPermission,
+    /// Those of others, for who may change them.
+    pub others: Vec<UserPermission>,
+}
+
+/// A permission that somebody shall have.
+#[derive(Clone, Debug)]
+pub struct WantedPermission {
+    /// Public id of the user.
+    pub uuid: Uuid,
+    /// The name that belongs to it.
+    pub name: Namespace,
+    /// What the user shall be able to do.
+    pub permission: RepositoryPermission,
+}
+
+/// What a change of permissions works on.
+struct Terrain {
+    target: PermissionTarget,
+    namespace: Account,
+    subject: String,
+    /// Whether roles may be changed, too.
+    with_roles: bool,
+    principal: Principal,
+    event: NewEvent,
+}
+
+/// How a list of permissions is changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Grant,
+    Update,
+}
+
+fn permission_of(level: Level) -> RepositoryPermission {
+    match level {
+        Level::None | Level::Read => RepositoryPermission::Read,
+        Level::Write => RepositoryPermission::Write,
+        Level::Admin => RepositoryPermission::Admin,
+    }
+}
+
+fn role_of(permission: RepositoryPermission) -> OrganizationRole {
+    match permission {
+        RepositoryPermission::Read => OrganizationRole::Member,
+        RepositoryPermission::Write => OrganizationRole::Editor,
+        RepositoryPermission::Admin => OrganizationRole::Owner,
+    }
+}
+
+async fn find_user(tx: &mut dyn Tx, uuid: Uuid, name: Option<&Namespace>) -> Result<Account> {
+    let found = tx.find_account_by_uuid(uuid).await?.filter(|account| account.kind == AccountKind::User);
+    let found = found.filter(|account| name.is_none_or(|name| account.name == *name));
+    found.ok_or_else(|| {
+        Error::UserUnknown(name.map_or_else(|| uuid.simple().to_string(), Namespace::to_string))
+    })
+}
+
+impl Terrain {
+    /// Gives the role of a user, where roles count: for namespaces of organizations.
+    async fn role(&self, tx: &mut dyn Tx, user: &Account) -> Result<Option<OrganizationRole>> {
+        match self.target {
+            PermissionTarget::Namespace(id) => tx.find_role(id, user.id).await,
+            PermissionTarget::Repository(_) => Ok(None),
+        }
+    }
+
+    fn event(
+        &self,
+        action: EventAction,
+        user: &Account,
+        permission: Option<RepositoryPermission>,
+    ) -> NewEvent {
+        let mut event = NewEvent { action, ..self.event.clone() };
+        event.data.insert("user", user.name.to_string());
+        if let Some(permission) = permission {
+            event.data.insert("permission", permission.as_str().to_owned());
+        }
+        event
+    }
+
+    fn check_roles(&self) -> Result<()> {
+        match self.with_roles {
+            true => Ok(()),
+            false => Err(Error::Denied(format!(
+                "only an owner of {} changes what its members may do as such",
+                self.namespace.name
+            ))),
+        }
+    }
+
+    async fn set(&self, tx: &mut dyn Tx, wanted: &WantedPermission, change: Change) -> Result<()> {
+        let user = find_user(tx, wanted.uuid, Some(&wanted.name)).await?;
+        let role = self.role(tx, &user).await?;
+        let given = tx.find_user_permission(self.target, user.id).await?;
+        let exists = role.is_some() || given.is_some() || user.id == self.namespace.id;
+        match change {
+            Change::Grant if exists => {
+                return Err(Error::Exists(format!("a permission of {} for {}", user.name, self.subject)));
+            }
+            Change::Update if !exists => {
+                return Err(Error::UserUnknown(format!(
+                    "{} with a permission for {}",
+                    user.name, self.subject
+                )));
+            }
+            _ => {}
+        }
+        if user.id == self.namespace.id {
+            return Err(Error::Denied("a namespace is its user's own".into()));
+        }
+        if role.is_some() {
+            self.check_roles()?;
+            let event = self.event(EventAction::MemberRoleChanged, &user, None);
+            let role = Some(role_of(wanted.permission));
+            return change_role(tx, &self.principal, &self.namespace, &user, role, event).await;
+        }
+        if given.is_none() && tx.count_user_permissions(self.target).await? >= USER_PERMISSIONS_LIMIT {
+            return Err(Error::OverLimit(format!(
+                "at most {USER_PERMISSIONS_LIMIT} users may have a permission for {}",
+                self.subject
+            )));
+        }
+        tx.put_user_permission(self.target, user.id, wanted.permission, self.event.at).await?;
+        tx.record_event(&self.event(EventAction::PermissionGranted, &user, Some(wanted.permission))).await
+    }
+
+    async fn revoke(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
+        let user = find_user(tx, uuid, None).await?;
+        let was_given = tx.delete_user_permission(self.target, user.id).await?;
+        if was_given {
+            tx.record_event(&self.event(EventAction::PermissionRevoked, &user, None)).await?;
+        }
+        if self.role(tx, &user).await?.is_some() {
+            self.check_roles()?;
+            let event = self.event(EventAction::MemberRemoved, &user, None);
+            return change_role(tx, &self.principal, &self.namespace, &user, None, event).await;
+        }
+        match was_given {
+            true => Ok(()),
+            false => Err(Error::UserUnknown(format!("{} with a permission for {}", user.name, self.subject))),
+        }
+    }
+
+    async fn list(&self, tx: &mut dyn Tx) -> Result<Vec<UserPermission>> {
+        let mut listed = tx.list_user_permissions(self.target, PageSize::MAX).await?;
+        if let (PermissionTarget::Namespace(id), AccountKind::Organization) =
+            (self.target, self.namespace.kind)
+        {
+            let filter = MemberFilter::default();
+            let members = tx.list_organization_members(id, &filter, 0, PageSize::MAX).await?;
+            listed.extend(members.into_iter().map(|member| UserPermission {
+                user_id: member.account.id,
+                uuid: member.account.uuid,
+                name: member.account.name,
+                permission: permission_of(level_of(member.role)),
+            }));
+        }
+        listed.sort_by(|a, b| (&a.name, b.permission.level()).cmp(&(&b.name, a.permission.level())));
+        listed.dedup_by_key(|permission| permission.user_id);
+        Ok(listed)
+    }
+}
+
+impl Services {
+    /// Finds out on what a caller may change permissions; `Err(Denied)` with who may not is left to the caller of this.
+    async fn permission_terrain(
+        &self,
+        caller: &Caller,
+        of: &PermissionOf<'_>,
+    ) -> Result<(Terrain, Level, i64)> {
+        let terrain = |target, namespace: Account, subject: String, with_roles| {
+            let event = self.event(
+                &caller.principal,
+                Some(namespace.id),
+                EventAction::PermissionGranted,
+                &subject,
+                [],
+            );
+            Terrain { target, namespace, subject, with_roles, principal: caller.principal.clone(), event }
+        };
+        match of {
+            PermissionOf::Namespace(name) => {
+                let standing = self.standing_in(caller, name).await?;
+                let id = standing.account.id;
+                let target = PermissionTarget::Namespace(id);
+                let made = terrain(target, standing.account, name.to_string(), standing.is_owner);
+                Ok((made, standing.level, id.0))
+            }
+            PermissionOf::Repository(name) => {
+                let repository = self.authorize_existing(caller, name, Action::View).await?;
+                let allowed = self.access(&caller.principal, name).await?.allowed;
+                let level = [Level::Admin, Level::Write].into_iter().find(|level| {
+                    let action = if *level == Level::Admin { Action::AssignTeam } else { Action::Push };
+                    allowed.contains(action)
+                });
+                let namespace = self
+                    .metadata
+                    .look_up(repository.namespace_id, |tx, id| Box::pin(tx.find_account(*id)))
+                    .await?
+                    .ok_or_else(|| Error::RepositoryUnknown((*name).clone()))?;
+                let target = PermissionTarget::Repository(repository.id);
+                let made = terrain(target, namespace, name.to_string(), false);
+                Ok((made, level.unwrap_or(Level::Read), repository.id.0))
+            }
+        }
+    }
+
+    async fn managed_terrain(&self, caller: &Caller, of: &PermissionOf<'_>) -> Result<Terrain> {
+        let (terrain, level, _) = self.permission_terrain(caller, of).await?;
+        self.acting_manager(&caller.principal).await?;
+        match level {
+            Level::Admin => Ok(terrain),
+            _ => Err(Error::Denied(format!("you may not change who may do what in {}", terrain.subject))),
+        }
+    }
+
+    /// Lists who may do what in a namespace or repository; others only for who may change that.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `OrganizationUnknown` or `RepositoryUnknown` when the caller may do nothing there.
+    pub async fn list_permissions(&self, caller: &Caller, of: PermissionOf<'_>) -> Result<PermissionList> {
+        let (terrain, level, id) = self.permission_terrain(caller, &of).await?;
+        let account = self.get_own_account(&caller.principal).await?;
+        let own = UserPermission {
+            user_id: account.id,
+            uuid: account.uuid,
+            name: account.name,
+            permission: permission_of(level),
+        };
+        let mut others = Vec::new();
+        if level == Level::Admin {
+            others = self.metadata.read(terrain, |tx, terrain| Box::pin(terrain.list(tx))).await?;
+            others.retain(|permission| permission.user_id != own.user_id);
+        }
+        Ok(PermissionList { id, own, others })
+    }
+
+    async fn set_permissions(
+        &self,
+        caller: &Caller,
+        of: PermissionOf<'_>,
+        wanted: Vec<WantedPermission>,
+        change: Change,
+    ) -> Result<()> {
+        let terrain = self.managed_terrain(caller, &of).await?;
+        check_number(wanted.len())?;
+        self.metadata
+            .write((terrain, wanted, change), |tx, (terrain, wanted, change)| {
+                Box::pin(async move {
+                    tx.hold_authority().await?;
+                    for wanted in wanted {
+                        terrain.set(tx, wanted, *change).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Gives users permissions that have none yet; all or none.
+    ///
+    /// # Errors
+    /// As [`Services::list_permissions`]; `Denied` for who may not; `UserUnknown`; `Exists`; `Invalid` for none or too many.
+    pub async fn grant_permissions(
+        &self,
+        caller: &Caller,
+        of: PermissionOf<'_>,
+        wanted: Vec<WantedPermission>,
+    ) -> Result<()> {
+        self.set_permissions(caller, of, wanted, Change::Grant).await
+    }
+
+    /// Changes permissions or roles; all or none.
+    ///
+    /// # Errors
+    /// As [`Services::grant_permissions`], but `UserUnknown` for who has none; `Conflict` when the last owner would go;
+    /// `Denied` for roles of who is no owner.
+    pub async fn update_permissions(
+        &self,
+        caller: &Caller,
+        of: PermissionOf<'_>,
+        wanted: Vec<WantedPermission>,
+    ) -> Result<()> {
+        self.set_permissions(caller, of, wanted, Change::Update).await
+    }
+
+    /// Takes permissions away, and membership where that is what somebody has; all or none.
+    ///
+    /// # Errors
+    /// As [`Services::update_permissions`].
+    pub async fn revoke_permissions(
+        &self,
+        caller: &Caller,
+        of: PermissionOf<'_>,
+        users: Vec<Uuid>,
+    ) -> Result<()> {
+        let terrain = self.managed_terrain(caller, &of).await?;
+        check_number(users.len())?;
+        self.metadata
+            .write((terrain, users), |tx, (terrain, users)| {
+                Box::pin(async move {
+                    tx.hold_authority().await?;
+                    for user in users {
+                        terrain.revoke(tx, *user).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+fn check_number(number: usize) -> Result<()> {
+    match (1..=CHANGED_AT_ONCE).contains(&number) {
+        true => Ok(()),
+        false => Err(Error::Invalid {
+            field: "permissions",
+            reason: format!("must be 1 to {CHANGED_AT_ONCE} in one request"),
+        }),
+    }
+}
