@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Request, header};
 use longshore_domain::{Error, Result};
+use serde_json::Value;
 
 use crate::asked::Asked;
 use crate::body::{self, RequestBody};
 use crate::client::Client;
 use crate::metrics::{Metrics, OperationMetrics};
+use crate::openapi::{Describe, Operation};
 use crate::{Response, observe};
 
 /// Which paths are a dialect's.
@@ -88,6 +91,46 @@ impl Router {
     }
 }
 
+/// What takes an operation.
+pub type Handler<C> = for<'c> fn(&'c C, RequestBody) -> BoxFuture<'c, Result<Response>>;
+
+/// A row of a dialect's table. `C` is what its handlers get, `N` what callers may need, `E` the shapes of its errors if it has
+/// several.
+pub struct Route<C: 'static, N, E = ()> {
+    /// Method.
+    pub method: Method,
+    /// Path, with its parameters in braces.
+    pub path: &'static str,
+    /// Name of the operation in logs, metrics and the document.
+    pub operation: &'static str,
+    /// Group of the operation, as the API's reference has it.
+    pub group: &'static str,
+    /// What it does.
+    pub summary: &'static str,
+    /// What a caller needs; what it may do there, the operation itself decides.
+    pub needs: N,
+    /// Shape of its errors.
+    pub errors: E,
+    /// Describes it for the document.
+    pub describe: fn(&mut Describe<'_>),
+    /// Takes it.
+    pub handler: Handler<C>,
+}
+
+impl<C, N, E> Route<C, N, E> {
+    /// Gives what identifies it in the document, with what a caller needs.
+    pub fn described(&self, security: Value) -> Operation<'_> {
+        Operation {
+            method: self.method.as_str().to_ascii_lowercase(),
+            path: self.path,
+            id: self.operation,
+            group: self.group,
+            summary: self.summary,
+            security,
+        }
+    }
+}
+
 /// What a request asks for.
 pub enum Wanted {
     /// A row of the table.
@@ -114,20 +157,20 @@ pub struct Table {
 }
 
 impl Table {
-    /// Makes the table of a dialect from the method, path and name of each row.
+    /// Makes the table of a dialect.
     ///
     /// # Errors
     /// As [`Router::new`].
-    pub fn new(
+    pub fn new<C, N, E>(
         dialect: &'static str,
         metrics: &Metrics,
-        rows: impl IntoIterator<Item = (Method, &'static str, &'static str)>,
+        routes: &'static [Route<C, N, E>],
     ) -> Result<Self> {
-        let rows: Vec<_> = rows.into_iter().collect();
+        let counted = |route: &Route<C, N, E>| (route.operation, metrics.operation(dialect, route.operation));
         Ok(Self {
             dialect,
-            router: Router::new(rows.iter().map(|(method, path, _)| (method.clone(), *path)))?,
-            operations: rows.iter().map(|(_, _, name)| (*name, metrics.operation(dialect, name))).collect(),
+            router: Router::new(routes.iter().map(|route| (route.method.clone(), route.path)))?,
+            operations: routes.iter().map(counted).collect(),
             unknown: metrics.operation(dialect, "unknown"),
         })
     }

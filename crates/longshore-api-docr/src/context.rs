@@ -22,9 +22,9 @@ const DEFAULT_PAGE_SIZE: u64 = 20;
 pub(crate) const PAGE_SIZE_LIMIT: u64 = 200;
 
 /// A request and what it is answered with.
-pub(crate) struct Context {
-    pub services: Arc<Services>,
-    pub route: &'static Route,
+pub struct Context {
+    pub(crate) services: Arc<Services>,
+    pub(crate) route: &'static Route,
     asked: Asked,
     /// Who calls, once it is known that the credential is good.
     signed_in: OnceLock<Arc<Caller>>,

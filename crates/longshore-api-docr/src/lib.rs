@@ -50,8 +50,7 @@ impl Docr {
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let document = openapi::document(ROUTES, &services.settings().tiers, &services.settings().regions);
-        let rows = ROUTES.iter().map(|route| (route.method.clone(), route.path, route.operation));
-        let table = Table::new("digitalocean", metrics, rows)?;
+        let table = Table::new("digitalocean", metrics, ROUTES)?;
         Ok(Self { services, table, document: document.to_string() })
     }
 

@@ -1,7 +1,7 @@
 //! The OpenAPI document of this dialect.
 
 use longshore_api_common::asked::PAGE_LIMIT;
-use longshore_api_common::openapi::{Describe, Document, Operation};
+use longshore_api_common::openapi::{Describe, Document};
 use longshore_domain::registry::Region;
 use longshore_domain::tier::Tiers;
 use serde_json::{Map, Value, json};
@@ -44,18 +44,11 @@ impl DescribePages for Describe<'_> {
 pub(crate) fn document(routes: &[Route], tiers: &Tiers, regions: &[Region]) -> Value {
     let mut document = Document::default();
     for route in routes {
-        let operation = Operation {
-            method: route.method.as_str().to_ascii_lowercase(),
-            path: route.path,
-            id: route.operation,
-            group: route.group,
-            summary: route.summary,
-            security: match route.needs {
-                Needs::Nothing => json!([]),
-                Needs::Account => json!([{ "bearer_auth": [] }]),
-            },
+        let security = match route.needs {
+            Needs::Nothing => json!([]),
+            Needs::Account => json!([{ "bearer_auth": [] }]),
         };
-        document.add(operation, |describe| {
+        document.add(route.described(security), |describe| {
             (route.describe)(describe);
             describe.refuses(400, "The request is malformed.", "error");
             describe.refuses(401, "No access token, or none that is good now.", "error");

@@ -2,19 +2,12 @@
 //!
 //! The tests hold the table against `docs/api/digitalocean.md` and against what the server really refuses.
 
-use futures::future::BoxFuture;
 use http::Method;
-use longshore_api_common::Response;
-use longshore_api_common::body::RequestBody;
-use longshore_api_common::openapi::Describe;
-use longshore_domain::Result;
+use longshore_api_common::table;
 
 use crate::context::Context;
 use crate::openapi::DescribePages;
 use crate::{accounts, credentials, garbage_collection, kubernetes, registries, repositories, subscription};
-
-/// What takes an operation.
-pub(crate) type Handler = for<'c> fn(&'c Context, RequestBody) -> BoxFuture<'c, Result<Response>>;
 
 /// What a caller needs for an operation; what it may do there, the operation itself decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +19,7 @@ pub enum Needs {
 }
 
 /// A row of the table.
-pub struct Route {
-    /// Method.
-    pub method: Method,
-    /// Path, with its parameters in braces.
-    pub path: &'static str,
-    /// Name of the operation.
-    pub operation: &'static str,
-    /// Group of the operation.
-    pub group: &'static str,
-    /// What it does.
-    pub summary: &'static str,
-    /// What a caller needs.
-    pub needs: Needs,
-    pub(crate) describe: fn(&mut Describe<'_>),
-    pub(crate) handler: Handler,
-}
+pub type Route = table::Route<Context, Needs>;
 
 /// Makes a row.
 macro_rules! route {
@@ -54,6 +32,7 @@ macro_rules! route {
             group: $group,
             summary: $summary,
             needs: Needs::$needs,
+            errors: (),
             describe: |$describe| {
                 $description;
             },

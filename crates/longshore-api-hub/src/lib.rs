@@ -73,8 +73,7 @@ impl Hub {
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
-        let rows = ROUTES.iter().map(|route| (route.method.clone(), route.path, route.operation));
-        let table = Table::new("hub", metrics, rows)?;
+        let table = Table::new("hub", metrics, ROUTES)?;
         Ok(Self { services, table, document: openapi::document(ROUTES).to_string() })
     }
 

@@ -2,7 +2,7 @@
 
 use longshore_api_common::asked::PAGE_LIMIT;
 pub(crate) use longshore_api_common::openapi::Describe;
-use longshore_api_common::openapi::{Document, Operation};
+use longshore_api_common::openapi::Document;
 use serde_json::{Map, Value, json};
 
 use crate::error::ErrorShape;
@@ -52,19 +52,12 @@ fn error_schemas() -> Map<String, Value> {
 pub(crate) fn document(routes: &[Route]) -> Value {
     let mut document = Document::default();
     for route in routes {
-        let operation = Operation {
-            method: route.method.as_str().to_ascii_lowercase(),
-            path: route.path,
-            id: route.operation,
-            group: route.group,
-            summary: route.summary,
-            security: match route.needs {
-                Needs::Nothing => json!([]),
-                Needs::Nobody => json!([{}, { "bearerAuth": [] }]),
-                Needs::Account | Needs::Password => json!([{ "bearerAuth": [] }]),
-            },
+        let security = match route.needs {
+            Needs::Nothing => json!([]),
+            Needs::Nobody => json!([{}, { "bearerAuth": [] }]),
+            Needs::Account | Needs::Password => json!([{ "bearerAuth": [] }]),
         };
-        document.add(operation, |describe| {
+        document.add(route.described(security), |describe| {
             (route.describe)(describe);
             let (bad, other) = match route.errors {
                 ErrorShape::Plain | ErrorShape::Rich => ("ValueError", "Error"),

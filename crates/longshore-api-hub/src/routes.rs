@@ -2,23 +2,17 @@
 //!
 //! The tests hold the table against `docs/api/hub.md` and against what the server really refuses.
 
-use futures::future::BoxFuture;
 use http::Method;
-use longshore_api_common::Response;
-use longshore_api_common::body::RequestBody;
-use longshore_domain::Result;
+use longshore_api_common::table;
 
 use crate::context::Context;
 pub use crate::error::ErrorShape;
-use crate::openapi::{Describe, DescribePages};
+use crate::openapi::DescribePages;
 use crate::wire::Page;
 use crate::{
     access_tokens, audit_logs, authentication, former, groups, images, invites, org_access_tokens,
     org_settings, orgs, repositories, search, second_factor, tags, users,
 };
-
-/// What takes an operation.
-pub(crate) type Handler = for<'c> fn(&'c Context, RequestBody) -> BoxFuture<'c, Result<Response>>;
 
 /// What a caller needs for an operation; what it may do there, the operation itself decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,24 +29,7 @@ pub enum Needs {
 }
 
 /// A row of the table.
-pub struct Route {
-    /// Method.
-    pub method: Method,
-    /// Path, with its parameters in braces.
-    pub path: &'static str,
-    /// Name of the operation.
-    pub operation: &'static str,
-    /// Group of the operation, as the API's reference has it.
-    pub group: &'static str,
-    /// What it does.
-    pub summary: &'static str,
-    /// What a caller needs.
-    pub needs: Needs,
-    /// Shape of its errors.
-    pub errors: ErrorShape,
-    pub(crate) describe: fn(&mut Describe<'_>),
-    pub(crate) handler: Handler,
-}
+pub type Route = table::Route<Context, Needs, ErrorShape>;
 
 /// Makes a row.
 macro_rules! route {

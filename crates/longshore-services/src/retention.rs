@@ -65,8 +65,7 @@ async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<u64> {
         }
         tx.delete_tag(*repository, &judged.tag, Some(judged.manifest), None, event.at).await?;
         tx.enqueue_review(Review::Manifest(judged.manifest), *review_at).await?;
-        let retired =
-            RetiredTag { tag: judged.tag.clone(), digest: judged.digest.clone(), rule: rule.clone() };
+        let retired = RetiredTag { tag: judged.tag.clone(), digest: judged.digest, rule: rule.clone() };
         tx.log_retired_tag(*repository, *policy, &retired, event.at).await?;
         let mut event = event.clone();
         event.data.insert("tag", judged.tag.to_string());
