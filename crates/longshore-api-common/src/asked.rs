@@ -117,7 +117,18 @@ impl Asked {
     }
 }
 
-/// Reads a JSON document: an object, as all are.
+/// Reads a JSON document that is a list.
+///
+/// # Errors
+/// `Invalid` when it is not the document that the operation takes.
+pub fn parse_list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Invalid {
+        field: "body",
+        reason: format!("is not the list that is documented: {error}"),
+    })
+}
+
+/// Reads a JSON document that is an object.
 ///
 /// # Errors
 /// `Invalid` when it is not the document that the operation takes.

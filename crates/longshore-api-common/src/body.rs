@@ -31,6 +31,12 @@ pub fn stream(bytes: ByteStream, length: u64) -> ResponseBody {
     Streamed { bytes, remaining: length }.boxed_unsync()
 }
 
+/// Makes a body of a stream whose length is not known. A stream that fails ends the connection.
+pub fn pieces(bytes: ByteStream) -> ResponseBody {
+    let pieces = bytes.map(|piece| piece.inspect_err(log_broken_stream).map(Frame::data));
+    http_body_util::StreamBody::new(pieces).boxed_unsync()
+}
+
 struct Streamed {
     bytes: ByteStream,
     remaining: u64,
@@ -57,7 +63,7 @@ impl Body for Streamed {
 
 fn log_broken_stream(error: &Error) {
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    tracing::error!(error = %error, cause, "a blob could not be read to its end; the connection is cut");
+    tracing::error!(error = %error, cause, "what is sent could not be read to its end; the connection is cut");
 }
 
 /// Gives a request's body as a stream. A broken connection is `BodyInterrupted`.

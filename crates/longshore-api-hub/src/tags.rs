@@ -5,14 +5,13 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::image::{Layer, ManifestDetails, TagDetails, TagOrder, status};
+use longshore_domain::image::{Layer, ManifestDetails, TagDetails, TagOrder, status, tag_number};
 use longshore_domain::name::Tag;
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 use longshore_services::images::a_month_before;
 use schemars::JsonSchema;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::bare;
 use crate::context::Context;
@@ -85,13 +84,6 @@ pub(crate) struct LayerDocument {
     instruction: String,
 }
 
-/// Gives a number for a tag: tags have none of their own, and clients want one that stays the same.
-fn number(repository: RepositoryId, tag: &Tag) -> u64 {
-    let hash = Sha256::digest(format!("{} {tag}", repository.0));
-    // JavaScript knows whole numbers up to 53 bits.
-    hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte)) >> 11
-}
-
 fn content_type(manifest: &ManifestDetails) -> &'static str {
     match &manifest.artifact_type {
         None => "image",
@@ -130,7 +122,7 @@ fn document(repository: RepositoryId, tag: &TagDetails, active_from: Timestamp) 
     let status = status_name(status(tag.updated_at, tag.pulled_at, active_from));
     TagDocument {
         creator: updater,
-        id: number(repository, &tag.tag),
+        id: tag_number(repository, &tag.tag),
         images: tag.images.iter().map(|image| image_document(image, active_from)).collect(),
         last_updated: Some(wire::time(tag.updated_at)),
         last_updater: updater,

@@ -140,6 +140,7 @@ fn challenge_header(context: &Context, scope: Option<&str>, reason: Unauthentica
         Unauthenticated::Missing
         | Unauthenticated::WrongCredential
         | Unauthenticated::AccessTokenNeeded
+        | Unauthenticated::SecondFactorNeeded
         | Unauthenticated::WrongSignature
         | Unauthenticated::ClockSkew
         | Unauthenticated::SignatureUsed => {}

@@ -278,6 +278,9 @@ pub enum Unauthenticated {
         "this account has a second factor, so its password does not work here; use an access token in its place"
     )]
     AccessTokenNeeded,
+    /// The password is right, and the code of the second factor must come with it.
+    #[error("this account has a second factor; send its code with the password, as the method totp")]
+    SecondFactorNeeded,
     /// The bearer token is malformed, forged, expired or revoked.
     #[error("the bearer token is not valid, or no longer")]
     InvalidToken,

@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use crate::descriptor::Platform;
 use crate::digest::Digest;
 use crate::name::Tag;
+use crate::repository::RepositoryId;
 
 /// Most images that one request deletes.
 pub const DELETION_LIMIT: usize = 1000;
@@ -129,6 +131,13 @@ pub struct Layer {
     pub size_bytes: u64,
     /// What made it, from the image's configuration; empty when that does not tell.
     pub instruction: String,
+}
+
+/// Gives a number for a tag: tags have none of their own, and clients want one that stays the same.
+pub fn tag_number(repository: RepositoryId, tag: &Tag) -> u64 {
+    let hash = Sha256::digest(format!("{} {tag}", repository.0));
+    // JavaScript knows whole numbers up to 53 bits.
+    hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte)) >> 11
 }
 
 /// How a list of tags is sorted.

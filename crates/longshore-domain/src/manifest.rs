@@ -238,6 +238,19 @@ pub fn platform_of_config(config: &[u8]) -> Option<Platform> {
     fits.then_some(Platform { os: config.os, architecture: config.architecture, variant: config.variant })
 }
 
+/// Reads the digest of the configuration out of the manifest of an image; none for an index.
+pub fn config_digest(content: &[u8]) -> Option<Digest> {
+    #[derive(Deserialize)]
+    struct Image {
+        config: Config,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        digest: String,
+    }
+    serde_json::from_slice::<Image>(content).ok()?.config.digest.parse().ok()
+}
+
 /// Reads out of an image's configuration what made each of its layers, in order; none when it does not tell.
 ///
 /// OCI image specification, "Image Configuration": `history`.

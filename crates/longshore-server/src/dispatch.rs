@@ -10,6 +10,7 @@ use longshore_api_common::{Response, observe};
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::Oci;
+use longshore_api_swr::Swr;
 use longshore_domain::Error;
 use longshore_services::Services;
 use tokio::sync::Mutex;
@@ -29,6 +30,7 @@ pub struct Dispatch {
     oci: Oci,
     hub: Hub,
     docr: Docr,
+    swr: Swr,
     metrics: Arc<Exposition>,
     /// Whether `/metrics` has a listener of its own.
     metrics_elsewhere: bool,
@@ -41,10 +43,11 @@ impl Dispatch {
         oci: Oci,
         hub: Hub,
         docr: Docr,
+        swr: Swr,
         metrics: Arc<Exposition>,
         metrics_elsewhere: bool,
     ) -> Self {
-        Self { services, oci, hub, docr, metrics, metrics_elsewhere, ready: Mutex::new(None) }
+        Self { services, oci, hub, docr, swr, metrics, metrics_elsewhere, ready: Mutex::new(None) }
     }
 
     /// Answers a request whose client has been described.
@@ -55,6 +58,9 @@ impl Dispatch {
         }
         if longshore_api_docr::PATHS.contain(path) {
             return self.docr.handle(request).await;
+        }
+        if longshore_api_swr::PATHS.contain(path) || longshore_api_swr::asks_for_versions(&request) {
+            return self.swr.handle(request).await;
         }
         if path == "/v2" || path.starts_with("/v2/") {
             return self.oci.handle(request).await;
@@ -71,6 +77,7 @@ impl Dispatch {
             _ if is_read && let Some(page) = pages::find(path) => page,
             "/api/openapi/digitalocean.json" if is_read => self.docr.document(),
             "/api/openapi/hub.json" if is_read => self.hub.document(),
+            "/api/openapi/swr.json" if is_read => self.swr.document(),
             "/healthz" if is_read => text(StatusCode::OK, "ok\n"),
             "/readyz" if is_read => self.ready(Client::of(request.extensions()).clone()).await,
             "/metrics" if is_read && self.may_read_metrics(&request) => self.metrics.render(),
@@ -126,7 +133,7 @@ mod tests {
 
     #[test]
     fn no_account_can_have_the_name_of_a_dialects_path() {
-        for paths in [longshore_api_hub::PATHS, longshore_api_docr::PATHS] {
+        for paths in [longshore_api_hub::PATHS, longshore_api_docr::PATHS, longshore_api_swr::PATHS] {
             for segment in paths.segments {
                 assert!(is_reserved(segment), "{segment}");
             }

@@ -11,6 +11,7 @@ use longshore_api_common::metrics::Metrics;
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::{Oci, Redirects};
+use longshore_api_swr::Swr;
 use longshore_domain::clock::Entropy;
 use longshore_services::bootstrap::{ADMINISTRATOR, Prepared};
 use prometheus_client::registry::Registry;
@@ -76,6 +77,7 @@ pub async fn serve(config: Config) -> Result<()> {
             oci,
             Hub::new(Arc::clone(&services), &metrics)?,
             Docr::new(Arc::clone(&services), &metrics)?,
+            Swr::new(Arc::clone(&services), &metrics, config.swr.internal_address()?)?,
             Arc::clone(&exposition),
             metrics_address.is_some(),
         ),

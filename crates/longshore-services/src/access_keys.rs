@@ -14,6 +14,7 @@ use longshore_domain::credential::{
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
+use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 
 use crate::access_tokens::{TokenForm, TokenOwner, WantedToken};
@@ -94,6 +95,46 @@ impl Services {
     ) -> Result<(AccessToken, Secret)> {
         let account = self.authorize_tokens(principal, owner.into()).await?;
         self.put_access_token(principal, &account, wanted, None, TokenForm::KeyPair).await
+    }
+
+    /// Lists the pairs of keys of an account that are not for signing Docker in, in the order of their creation.
+    ///
+    /// # Errors
+    /// As [`Services::create_access_token`] for the owner.
+    pub async fn list_access_keys(
+        &self,
+        principal: &Principal,
+        owner: impl Into<TokenOwner<'_>>,
+    ) -> Result<Vec<AccessToken>> {
+        let account = self.authorize_tokens(principal, owner.into()).await?;
+        self.metadata
+            .read(account.id, |tx, id| {
+                Box::pin(async move {
+                    // An account has no more than these.
+                    let tokens = tx.list_access_tokens_at(*id, 0, PageSize::MAX).await?;
+                    let further =
+                        tx.list_access_tokens_at(*id, u64::from(PageSize::MAX.get()), PageSize::MAX).await?;
+                    let all = tokens.into_iter().chain(further);
+                    Ok(all.filter(|token| token.access_key.is_some() && !token.cap.is_credential()).collect())
+                })
+            })
+            .await
+    }
+
+    /// Gives a pair of keys of an account.
+    ///
+    /// # Errors
+    /// As [`Services::list_access_keys`]; `TokenUnknown`.
+    pub async fn get_access_key(
+        &self,
+        principal: &Principal,
+        owner: impl Into<TokenOwner<'_>>,
+        key: &AccessKey,
+    ) -> Result<AccessToken> {
+        let account = self.authorize_tokens(principal, owner.into()).await?;
+        let found = self.metadata.look_up(key.clone(), |tx, key| Box::pin(tx.find_access_key(key))).await?;
+        let own = found.map(|(token, _)| token).filter(|token| token.account_id == account.id);
+        own.ok_or_else(|| Error::TokenUnknown(key.to_string()))
     }
 
     /// Finds a pair that works now, its account, and its secret key.

@@ -176,6 +176,16 @@ impl Services {
         Ok(OwnNamespace { account, creator, level })
     }
 
+    /// Gives the account whose name a namespace is, for showing what is in it to who may see that.
+    ///
+    /// # Errors
+    /// `OrganizationUnknown` when there is none.
+    pub async fn get_namespace_account(&self, name: &Namespace) -> Result<Account> {
+        let found =
+            self.metadata.look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name))).await?;
+        found.ok_or_else(|| unknown(name))
+    }
+
     /// Makes a namespace: an organization whose owner is the caller.
     ///
     /// # Errors

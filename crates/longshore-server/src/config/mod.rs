@@ -53,7 +53,7 @@ pub struct Config {
     pub manifests: Manifests,
     pub gc: Gc,
     pub registry: RegistrySection,
-    pub swr: Swr,
+    pub swr: SwrSection,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -154,12 +154,12 @@ pub struct Gc {
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Swr {
+pub struct SwrSection {
     region: String,
-    pub internal_address: String,
+    internal_address: String,
 }
 
-impl Swr {
+impl SwrSection {
     /// The region: a word, as it stands in addresses and names of projects.
     fn region(&self) -> Result<String> {
         let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';

@@ -1,0 +1,270 @@
+//! A request that is understood: its parameters, its query, its body, and who sent it.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::Method;
+use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse_list};
+use longshore_api_common::body::RequestBody;
+use longshore_domain::credential::is_access_token;
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::page::PageSize;
+use longshore_domain::{Error, Result};
+use longshore_services::Services;
+use longshore_services::access_keys::SignedText;
+use longshore_services::authentication::Caller;
+use longshore_services::projects::ProjectName;
+use serde::de::DeserializeOwned;
+
+use crate::filter::Filter;
+use crate::routes::{Needs, Route};
+use crate::signature::{self, Authorization};
+use crate::wire::{self, Paging};
+
+/// Most records of a page, and those of one that nobody asked for.
+pub(crate) const PAGE_SIZE_LIMIT: u64 = 1000;
+
+/// A request and what it is answered with.
+pub struct Context {
+    pub(crate) services: Arc<Services>,
+    pub(crate) route: &'static Route,
+    asked: Asked,
+    internal_address: Option<Arc<str>>,
+    /// The body of a signed request, of which the signature tells.
+    signed_body: OnceLock<Bytes>,
+    /// Who calls, once it is known that the credential is good.
+    signed_in: tokio::sync::OnceCell<Arc<Caller>>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        services: Arc<Services>,
+        route: &'static Route,
+        asked: Asked,
+        internal_address: Option<Arc<str>>,
+    ) -> Self {
+        Self {
+            services,
+            route,
+            asked,
+            internal_address,
+            signed_body: OnceLock::new(),
+            signed_in: tokio::sync::OnceCell::new(),
+        }
+    }
+
+    /// Takes in the body of a signed request; of others it is left to who reads it.
+    pub(crate) async fn take_in(&self, body: RequestBody) -> Result<RequestBody> {
+        if signature::header_of(&self.parts).is_none() {
+            return Ok(body);
+        }
+        let bytes = self.bytes(body, self.services.settings().body_idle).await?;
+        let _ = self.signed_body.set(bytes.clone());
+        Ok(RequestBody::from(bytes))
+    }
+
+    /// Checks what every operation needs.
+    pub(crate) async fn check(&self) -> Result<()> {
+        if self.route.needs == Needs::Account {
+            self.caller().await?;
+        }
+        self.check_query()
+    }
+
+    /// Finds out who calls: by a token, or by a signature. A request asks the database once.
+    pub(crate) async fn caller(&self) -> Result<Arc<Caller>> {
+        self.signed_in.get_or_try_init(|| self.find_caller()).await.map(Arc::clone)
+    }
+
+    async fn find_caller(&self) -> Result<Arc<Caller>> {
+        if let Some(token) = self.token("x-auth-token")? {
+            return match is_access_token(token) {
+                true => self.services.authenticate_access_token(token).await,
+                false => self.services.authenticate_identity(token).await.map(|identity| identity.caller),
+            };
+        }
+        match signature::header_of(&self.parts) {
+            Some(header) => self.find_signer(header).await.map(Arc::new),
+            None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
+        }
+    }
+
+    async fn find_signer(&self, header: &str) -> Result<Caller> {
+        let wrong = |_| Error::Unauthenticated(Unauthenticated::WrongSignature);
+        let authorization = Authorization::parse(header).map_err(wrong)?;
+        let body = self.signed_body.get().map(Bytes::as_ref).unwrap_or_default();
+        let signed = signature::signed(&self.parts, &authorization, body).map_err(wrong)?;
+        let caller = self
+            .services
+            .authenticate_signature(&SignedText {
+                access_key: authorization.access_key,
+                text: &signed.text,
+                signature: &authorization.signature,
+                signed_at: signed.signed_at,
+                is_change: !matches!(self.parts.method, Method::GET | Method::HEAD),
+            })
+            .await?;
+        let outside = || Error::Unauthenticated(Unauthenticated::InsufficientScope);
+        for name in ["x-project-id", "x-domain-id"] {
+            if let Some(text) = self.token(name)? {
+                let id = wire::parse_id(text).ok_or_else(outside)?;
+                return self
+                    .services
+                    .enter_project(&caller, &ProjectName::Id(id))
+                    .await
+                    .map(|(caller, _)| caller);
+            }
+        }
+        Ok(caller)
+    }
+
+    /// Gives the value of a header that holds a token or an id; an empty one is none.
+    pub(crate) fn token(&self, name: &str) -> Result<Option<&str>> {
+        let Some(value) = self.parts.headers.get(name) else { return Ok(None) };
+        let text = value.to_str().map_err(|_| Error::Unauthenticated(Unauthenticated::InvalidToken))?;
+        Ok(Some(text.trim()).filter(|text| !text.is_empty()))
+    }
+
+    /// Gives the namespace that the path names.
+    pub(crate) fn namespace(&self) -> Result<Namespace> {
+        self.parsed("namespace")
+    }
+
+    /// Gives the repository that the path names; a slash may be written `$`.
+    pub(crate) fn repository(&self) -> Result<RepositoryName> {
+        self.repository_named(&self.parameter("repository").replace('$', "/"))
+    }
+
+    /// Gives a repository of the namespace that the path names.
+    pub(crate) fn repository_named(&self, rest: &str) -> Result<RepositoryName> {
+        format!("{}/{rest}", self.namespace()?).parse()
+    }
+
+    /// Gives the host at which the client reaches the registry.
+    pub(crate) fn host(&self) -> String {
+        let url = self.client.origin.absolute("");
+        url.split_once("://").map_or(url.as_str(), |(_, host)| host).trim_end_matches('/').to_owned()
+    }
+
+    /// Gives the host at which the operator's own machines reach the registry.
+    pub(crate) fn internal_host(&self) -> String {
+        self.internal_address.as_ref().map_or_else(|| self.host(), |host| host.to_string())
+    }
+
+    /// Reads the parameters of a list, plain ones and those of the filter.
+    ///
+    /// # Errors
+    /// `Invalid` when the filter is none.
+    pub(crate) fn listed(&self, known: &'static [&'static str]) -> Result<Listed<'_>> {
+        let filter = match self.query("filter") {
+            None => Filter::default(),
+            Some(text) => Filter::parse(&text, known)?,
+        };
+        Ok(Listed { context: self, filter })
+    }
+
+    /// Reads a JSON body.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
+        self.asked.json(body, self.services.settings().body_idle).await
+    }
+
+    /// Reads a JSON body that is a list.
+    pub(crate) async fn json_list<T: DeserializeOwned>(&self, body: RequestBody) -> Result<Vec<T>> {
+        parse_list(&self.bytes(body, self.services.settings().body_idle).await?)
+    }
+}
+
+impl Deref for Context {
+    type Target = Asked;
+    fn deref(&self) -> &Asked {
+        &self.asked
+    }
+}
+
+/// The parameters of a list: what is given plainly counts, else what the filter says.
+pub(crate) struct Listed<'c> {
+    context: &'c Context,
+    filter: Filter,
+}
+
+impl Listed<'_> {
+    /// Gives a value; an empty one is none.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        let plain = self.context.query(name).map(std::borrow::Cow::into_owned);
+        plain.or_else(|| self.filter.get(name).map(str::to_owned))
+    }
+
+    fn number(&self, name: &'static str, least: u64, limit: u64) -> Result<Option<u64>> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        match text.parse::<u64>() {
+            Ok(number) if (least..=limit).contains(&number) && !text.starts_with('+') => Ok(Some(number)),
+            _ => Err(Error::Invalid {
+                field: name,
+                reason: format!("must be a whole number from {least} to {limit}"),
+            }),
+        }
+    }
+
+    /// Gives the page that the client wants, from `offset` and `limit`, which go together; without them everything, up to a
+    /// thousand records.
+    ///
+    /// # Errors
+    /// `Invalid` when one of them is no number in its range, or stands alone.
+    pub(crate) fn paging(&self) -> Result<Paging> {
+        let offset = self.number("offset", 0, PAGE_LIMIT)?;
+        let limit = self.number("limit", 1, PAGE_SIZE_LIMIT)?;
+        let (offset, limit) = match (offset, limit) {
+            (None, None) => (0, PAGE_SIZE_LIMIT),
+            (Some(offset), Some(limit)) => (offset, limit),
+            (Some(_), None) => return Err(together("offset", "limit")),
+            (None, Some(_)) => return Err(together("limit", "offset")),
+        };
+        Ok(Paging { offset, size: PageSize::clamped(limit)? })
+    }
+
+    /// Gives the order that the client wants, from `order_column` and `order_type`, which go together: one of some columns,
+    /// and whether the largest comes first.
+    ///
+    /// # Errors
+    /// `Invalid` when one of them is none that there is, or stands alone.
+    pub(crate) fn order<C: Copy>(&self, columns: &[(&str, C)]) -> Result<Option<(C, bool)>> {
+        let (column, direction) = match (self.get("order_column"), self.get("order_type")) {
+            (None, None) => return Ok(None),
+            (Some(column), Some(direction)) => (column, direction),
+            (Some(_), None) => return Err(together("order_column", "order_type")),
+            (None, Some(_)) => return Err(together("order_type", "order_column")),
+        };
+        let found = columns.iter().find(|(name, _)| *name == column);
+        let (_, column) = found.ok_or_else(|| Error::Invalid {
+            field: "order_column",
+            reason: format!(
+                "must be one of {}",
+                columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+            ),
+        })?;
+        match direction.as_str() {
+            "desc" => Ok(Some((*column, true))),
+            "asc" => Ok(Some((*column, false))),
+            _ => Err(Error::Invalid { field: "order_type", reason: "must be desc or asc".into() }),
+        }
+    }
+
+    /// Gives a truth value, if there is one.
+    ///
+    /// # Errors
+    /// `Invalid` when it is neither `true` nor `false`.
+    pub(crate) fn truth(&self, name: &'static str) -> Result<Option<bool>> {
+        match self.get(name).as_deref() {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(Error::Invalid { field: name, reason: "must be true or false".into() }),
+        }
+    }
+}
+
+fn together(given: &'static str, missing: &str) -> Error {
+    Error::Invalid { field: given, reason: format!("goes together with {missing}; give both or neither") }
+}

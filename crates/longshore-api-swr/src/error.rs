@@ -1,0 +1,211 @@
+//! Errors: in SWR a list with one `{"errorCode", "errorMessage", "detail"}`, in the identity service
+//! `{"error": {"code", "message", "title"}}`.
+//!
+//! SWR API, "Error codes".
+
+use http::{HeaderValue, Method, StatusCode, header};
+use longshore_api_common::response::json;
+use longshore_api_common::{Response, observe};
+use longshore_domain::Error;
+use longshore_domain::error::Unauthenticated;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::routes;
+
+/// One element of schema `ErrorList`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ErrorInfo")]
+pub(crate) struct ErrorInfo {
+    /// For example `SVCSTG.SWR.4040113`.
+    #[serde(rename = "errorCode")]
+    code: String,
+    /// What is wrong and what to do.
+    #[serde(rename = "errorMessage")]
+    message: String,
+    /// Names the request in the server's log.
+    detail: String,
+}
+
+/// What an operation is about, which decides the code of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    Organization,
+    Repository,
+    Tags,
+    OrganizationPermission,
+    ImagePermission,
+    Sharing,
+    Other,
+}
+
+fn about(group: &str) -> About {
+    match group {
+        routes::ORGANIZATIONS => About::Organization,
+        routes::IMAGE_REPOSITORIES => About::Repository,
+        routes::IMAGE_TAGS => About::Tags,
+        routes::ORGANIZATION_PERMISSIONS => About::OrganizationPermission,
+        routes::IMAGE_PERMISSIONS => About::ImagePermission,
+        routes::SHARED_ACCOUNTS => About::Sharing,
+        _ => About::Other,
+    }
+}
+
+/// Gives status and number of a bad value.
+fn invalid(field: &str) -> (u16, u32) {
+    match field {
+        "filter" => (400, 4_001_035),
+        "limit" => (400, 4_000_056),
+        "body" => (400, 4_000_014),
+        "auth" => (400, 4_001_091),
+        "access_domain" => (400, 4_001_041),
+        "user_id" => (400, 4_001_067),
+        _ => (400, 4_001_025),
+    }
+}
+
+/// Gives the status and the number of an error's code. A new variant does not compile until it has an answer here.
+fn code(error: &Error, about: About, method: &Method) -> (u16, u32) {
+    match error {
+        Error::RepositoryUnknown(_) => (404, 4_040_113),
+        Error::OrganizationUnknown(_) => (404, 4_040_058),
+        Error::ManifestUnknown { .. } | Error::BlobUnknown { .. } => (404, 4_040_115),
+        Error::UserUnknown(_) => match (about, method) {
+            (About::Sharing, &Method::POST) => (400, 4_001_041),
+            (_, &Method::POST) => (400, 4_001_067),
+            (About::OrganizationPermission, _) => (404, 4_040_078),
+            _ => (404, 4_040_091),
+        },
+        Error::RetentionPolicyUnknown
+        | Error::TokenUnknown(_)
+        | Error::RegistryUnknown(_)
+        | Error::NoRegistry
+        | Error::CollectionRunUnknown
+        | Error::UploadUnknown
+        | Error::InviteUnknown
+        | Error::PageUnknown(_)
+        | Error::TeamUnknown(_) => (404, 4_040_091),
+        Error::NameInvalid { .. } | Error::NameReserved(_) => match about {
+            About::Organization | About::OrganizationPermission => (400, 4_001_028),
+            _ => (400, 4_001_029),
+        },
+        Error::TagInvalid(_) => (400, 4_009_021),
+        Error::DigestInvalid { .. } => (400, 4_000_013),
+        Error::Invalid { field, .. } => invalid(field),
+        Error::UploadInvalid(_)
+        | Error::UploadOffset { .. }
+        | Error::DigestMismatch { .. }
+        | Error::SizeMismatch { .. }
+        | Error::ManifestInvalid(_)
+        | Error::ManifestReferencesUnknown(_)
+        | Error::PreconditionFailed
+        | Error::NotEligible(_)
+        | Error::SeveralRegistries
+        | Error::Unsupported(_)
+        | Error::BodyInterrupted => (400, 4_000_014),
+        Error::OverLimit(_) => match about {
+            About::Organization => (400, 4_000_097),
+            About::Tags => (400, 4_000_099),
+            _ => (400, 4_000_098),
+        },
+        Error::BlobTooLarge { .. } | Error::ManifestTooLarge { .. } | Error::BodyTooLarge { .. } => {
+            (413, 4_131_001)
+        }
+        Error::Unauthenticated(Unauthenticated::Missing) => (400, 4_001_048),
+        Error::Unauthenticated(Unauthenticated::InsufficientScope) => (401, 4_011_064),
+        Error::Unauthenticated(_) | Error::MountSourceNotCovered(_) => (401, 4_010_000),
+        Error::Denied(_) => match about {
+            About::Organization | About::OrganizationPermission => (403, 4_037_017),
+            About::Repository | About::ImagePermission | About::Sharing => (403, 4_037_018),
+            About::Tags => (403, 4_037_020),
+            About::Other => (403, 4_039_002),
+        },
+        Error::TagImmutable(_) | Error::ReadOnly(_) => (403, 4_037_020),
+        Error::Throttled { .. } => (403, 4_031_042),
+        Error::Exists(_) => match about {
+            About::Organization => (409, 4_090_060),
+            About::OrganizationPermission => (409, 4_090_076),
+            About::ImagePermission | About::Sharing => (409, 4_090_089),
+            _ => (409, 4_090_006),
+        },
+        Error::Conflict(_) | Error::InUse { .. } => match about {
+            About::Organization => (406, 4_060_074),
+            About::OrganizationPermission => (400, 4_001_065),
+            _ => (409, 4_090_023),
+        },
+        Error::StorageFull(_) | Error::Unavailable(_) | Error::MailUnavailable(_) => (500, 5_001_038),
+        Error::Internal(_) => match about {
+            About::Tags => (500, 5_000_063),
+            _ => (500, 5_000_007),
+        },
+    }
+}
+
+/// Gives the status that the identity service answers with.
+fn identity_status(error: &Error, status: u16) -> StatusCode {
+    let status = match error {
+        Error::Unauthenticated(_) => 401,
+        Error::Throttled { .. } => 429,
+        Error::UserUnknown(_) | Error::OrganizationUnknown(_) => 404,
+        Error::OverLimit(_) => 403,
+        Error::Unavailable(_) | Error::StorageFull(_) => 503,
+        _ => status,
+    };
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn identity_response(status: StatusCode, message: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or_default();
+    let error = serde_json::json!({ "code": status.as_u16(), "message": message, "title": title });
+    json(status, &serde_json::json!({ "error": error }))
+}
+
+fn response(status: u16, number: u32, message: String, detail: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let code = format!("SVCSTG.SWR.{number}");
+    json(status, &[ErrorInfo { code, message, detail: detail.to_owned() }])
+}
+
+/// Makes the response to an error, and logs it if the fault is the registry's.
+pub(crate) fn render(error: &Error, context: &Context) -> Response {
+    let (status, number) = code(error, about(context.route.group), &context.parts.method);
+    let mut response = match routes::is_identity(context.route.path) {
+        true => identity_response(identity_status(error, status), &error.to_string()),
+        false => response(status, number, error.to_string(), &context.client.request_id),
+    };
+    let headers = response.headers_mut();
+    match error {
+        Error::Throttled { retry_after_seconds } => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+        }
+        Error::Unavailable(_) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        _ => {}
+    }
+    if error.is_fault() {
+        observe::log_fault(&context.client, error);
+    }
+    response
+}
+
+pub(crate) fn method_not_allowed(method: &Method, allow: &str, is_identity: bool) -> Response {
+    let message = format!("{method} is not supported here; use {allow}");
+    let mut response = match is_identity {
+        true => identity_response(StatusCode::METHOD_NOT_ALLOWED, &message),
+        false => response(405, 4_031_033, message, ""),
+    };
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+pub(crate) fn not_found(is_identity: bool) -> Response {
+    let message = "there is nothing at this path; /api/openapi/swr.json lists what there is";
+    match is_identity {
+        true => identity_response(StatusCode::NOT_FOUND, message),
+        false => response(404, 4_040_083, message.into(), ""),
+    }
+}

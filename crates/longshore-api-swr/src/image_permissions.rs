@@ -1,0 +1,43 @@
+//! Permissions of users for a repository.
+
+use http::StatusCode;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::response::{bare, json};
+use longshore_domain::Result;
+use longshore_services::user_permissions::PermissionOf;
+
+use crate::context::Context;
+use crate::organization_permissions::{document, users, wanted};
+
+/// `GET …/repos/{repository}/access`.
+pub(crate) async fn show_repo_auth(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let list = context.services.list_permissions(&caller, PermissionOf::Repository(&name)).await?;
+    Ok(json(StatusCode::OK, &document(&list, name.rest(), None)))
+}
+
+/// `POST …/repos/{repository}/access`.
+pub(crate) async fn create_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let (name, wanted) = (context.repository()?, wanted(context, body).await?);
+    context.services.grant_permissions(&caller, PermissionOf::Repository(&name), wanted).await?;
+    Ok(bare(StatusCode::CREATED))
+}
+
+/// `PATCH …/repos/{repository}/access`.
+pub(crate) async fn update_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let (name, wanted) = (context.repository()?, wanted(context, body).await?);
+    context.services.update_permissions(&caller, PermissionOf::Repository(&name), wanted).await?;
+    Ok(bare(StatusCode::CREATED))
+}
+
+/// `DELETE …/repos/{repository}/access`.
+pub(crate) async fn delete_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let (name, users) = (context.repository()?, users(context, body).await?);
+    context.services.revoke_permissions(&caller, PermissionOf::Repository(&name), users).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}

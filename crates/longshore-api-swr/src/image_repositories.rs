@@ -1,0 +1,296 @@
+//! Repositories: one, those of an account, and those that are shared.
+
+use http::StatusCode;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::response::{bare, json};
+use longshore_domain::repository::{
+    DESCRIPTION_LIMIT_CHARACTERS, InventoryColumn, InventoryOrder, RepositoryChange, RepositoryDetails,
+    Visibility,
+};
+use longshore_domain::{Error, Result};
+use longshore_services::inventory::{ListedRepository, SharedSide, WantedRepositories};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::wire;
+
+/// Keys of the filter of `listReposDetails`.
+const FILTER: &[&str] =
+    &["namespace", "name", "category", "is_public", "limit", "offset", "order_column", "order_type"];
+/// Keys of the filter of `listSharedReposDetails`.
+const SHARED_FILTER: &[&str] = &[
+    "center",
+    "namespace",
+    "name",
+    "domain_name",
+    "status",
+    "limit",
+    "offset",
+    "order_column",
+    "order_type",
+];
+
+/// Columns by which lists are sorted; the documents name one of them differently in different places.
+const COLUMNS: &[(&str, InventoryColumn)] = &[
+    ("updated_time", InventoryColumn::Updated),
+    ("updated_at", InventoryColumn::Updated),
+    ("name", InventoryColumn::Name),
+    ("tag_count", InventoryColumn::Tags),
+    ("namespace", InventoryColumn::Namespace),
+    ("is_public", InventoryColumn::Visibility),
+    ("domain_name", InventoryColumn::Namespace),
+];
+
+/// Body of `createRepo`.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct CreateRequest {
+    /// Name, which may hold slashes.
+    repository: String,
+    is_public: bool,
+    #[serde(default)]
+    category: Option<String>,
+    /// At most 25,000 bytes.
+    #[serde(default)]
+    description: Option<String>,
+}
+
+/// Body of `updateRepo`.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct UpdateRequest {
+    is_public: bool,
+    #[serde(default)]
+    category: Option<String>,
+    /// At most 25,000 bytes.
+    #[serde(default)]
+    description: Option<String>,
+}
+
+/// Schema `ShowRepository`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShowRepository")]
+pub(crate) struct RepositoryDocument {
+    id: i64,
+    ns_id: i64,
+    name: String,
+    category: String,
+    description: String,
+    creator_id: String,
+    creator_name: String,
+    /// Bytes of all its images.
+    size: u64,
+    is_public: bool,
+    /// How many tags it has.
+    num_images: u64,
+    num_download: u64,
+    /// Empty: there are no logos.
+    url: String,
+    path: String,
+    internal_path: String,
+    created: String,
+    updated: String,
+    domain_id: String,
+    priority: i64,
+}
+
+/// Schema `ShowReposResp`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShowReposResp")]
+pub(crate) struct ListedDocument {
+    name: String,
+    category: String,
+    description: String,
+    /// Bytes of all its images.
+    size: u64,
+    is_public: bool,
+    /// How many tags it has.
+    num_images: u64,
+    num_download: u64,
+    created_at: String,
+    updated_at: String,
+    /// Empty: there are no logos.
+    logo: String,
+    /// Empty: there are no logos.
+    url: String,
+    path: String,
+    internal_path: String,
+    domain_name: String,
+    namespace: String,
+    /// The newest, 100 at most.
+    tags: Vec<String>,
+    /// Whether the sharing is valid.
+    status: bool,
+    /// Records of all pages.
+    total_range: u64,
+}
+
+fn description(details: &RepositoryDetails) -> String {
+    match details.full_description.is_empty() {
+        true => details.description.clone(),
+        false => details.full_description.clone(),
+    }
+}
+
+/// Makes what a description changes: the long one, and the short one as far as it fits there.
+fn change(is_public: bool, category: Option<String>, description: Option<String>) -> RepositoryChange {
+    let short = description.as_ref().map(|text| {
+        let is_short = text.chars().count() <= DESCRIPTION_LIMIT_CHARACTERS && !text.contains('\n');
+        if is_short { text.clone() } else { String::new() }
+    });
+    RepositoryChange {
+        description: short,
+        full_description: description,
+        visibility: Some(visibility(is_public)),
+        immutable_tags: None,
+        category,
+    }
+}
+
+fn visibility(is_public: bool) -> Visibility {
+    if is_public { Visibility::Public } else { Visibility::Private }
+}
+
+/// `POST /v2/manage/namespaces/{namespace}/repos`.
+pub(crate) async fn create_repo(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    context.namespace()?;
+    let request: CreateRequest = context.json(body).await?;
+    let name = context.repository_named(&request.repository)?;
+    let visibility = visibility(request.is_public);
+    let change = change(request.is_public, request.category, request.description);
+    context.services.create_repository(&caller, &name, visibility, change).await?;
+    Ok(bare(StatusCode::OK))
+}
+
+/// `GET …/repos/{repository}`.
+pub(crate) async fn show_repository(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let listed = context.services.get_listed_repository(&caller, &name).await?;
+    let owner = context.services.get_namespace_account(&name.namespace()).await?;
+    let (details, creator) = (&listed.listing.details, &listed.listing.created_by);
+    let document = RepositoryDocument {
+        id: details.repository.id.0,
+        ns_id: details.repository.namespace_id.0,
+        name: name.rest().to_owned(),
+        category: listed.listing.category.clone(),
+        description: description(details),
+        creator_id: creator.as_ref().map(|(uuid, _)| wire::id(*uuid)).unwrap_or_default(),
+        creator_name: creator.as_ref().map(|(_, name)| name.to_string()).unwrap_or_default(),
+        size: listed.counts.bytes,
+        is_public: details.repository.visibility == Visibility::Public,
+        num_images: listed.counts.tags,
+        num_download: listed.counts.pulls,
+        url: String::new(),
+        path: format!("{}/{name}", context.host()),
+        internal_path: format!("{}/{name}", context.internal_host()),
+        created: wire::time(details.repository.created_at),
+        updated: wire::time(details.updated_at),
+        domain_id: wire::account_id(&owner),
+        priority: 0,
+    };
+    Ok(json(StatusCode::OK, &document))
+}
+
+/// `PATCH …/repos/{repository}`.
+pub(crate) async fn update_repo(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let request: UpdateRequest = context.json(body).await?;
+    let change = change(request.is_public, request.category, request.description);
+    context.services.change_repository(&caller, &name, change).await?;
+    Ok(bare(StatusCode::CREATED))
+}
+
+/// `DELETE …/repos/{repository}`.
+pub(crate) async fn delete_repo(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    context.services.delete_repository(&caller, &context.repository()?).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+fn listed_document(context: &Context, listed: &ListedRepository, total: u64) -> ListedDocument {
+    let details = &listed.listing.details;
+    let name = &details.repository.name;
+    ListedDocument {
+        name: name.rest().to_owned(),
+        category: listed.listing.category.clone(),
+        description: description(details),
+        size: listed.counts.bytes,
+        is_public: details.repository.visibility == Visibility::Public,
+        num_images: listed.counts.tags,
+        num_download: listed.counts.pulls,
+        created_at: wire::time(details.repository.created_at),
+        updated_at: wire::time(details.updated_at),
+        logo: String::new(),
+        url: String::new(),
+        path: format!("{}/{name}", context.host()),
+        internal_path: format!("{}/{name}", context.internal_host()),
+        // An account has one namespace, of its name.
+        domain_name: name.namespace_str().to_owned(),
+        namespace: name.namespace_str().to_owned(),
+        tags: listed.tags.iter().map(ToString::to_string).collect(),
+        status: listed.is_valid,
+        total_range: total,
+    }
+}
+
+fn order(wanted: Option<(InventoryColumn, bool)>) -> InventoryOrder {
+    let (column, is_descending) = wanted.unwrap_or((InventoryColumn::Updated, true));
+    InventoryOrder { column, is_descending }
+}
+
+/// `GET /v2/manage/repos`.
+pub(crate) async fn list_repos_details(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let listed = context.listed(FILTER)?;
+    let (paging, order) = (listed.paging()?, order(listed.order(&COLUMNS[..6])?));
+    let wanted = WantedRepositories {
+        namespace: listed.get("namespace"),
+        name_part: listed.get("name").unwrap_or_default(),
+        category: listed.get("category"),
+        visibility: listed.truth("is_public")?.map(visibility),
+        is_valid: None,
+    };
+    let (found, total) =
+        context.services.list_own_repositories(&caller, wanted, order, paging.offset, paging.size).await?;
+    Ok(list(context, &found, paging.offset, total))
+}
+
+fn list(context: &Context, found: &[ListedRepository], offset: u64, total: u64) -> Response {
+    let documents: Vec<_> = found.iter().map(|listed| listed_document(context, listed, total)).collect();
+    let mut response = json(StatusCode::OK, &documents);
+    wire::show_range(&mut response, offset, documents.len(), total);
+    response
+}
+
+/// `GET /v2/manage/shared-repositories`.
+pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let listed = context.listed(SHARED_FILTER)?;
+    let (paging, order) = (listed.paging()?, order(listed.order(COLUMNS)?));
+    let side = match listed.get("center").as_deref() {
+        Some("self") => SharedSide::Own,
+        Some("thirdparty") => SharedSide::Others,
+        _ => return Err(Error::Invalid { field: "center", reason: "must be self or thirdparty".into() }),
+    };
+    let (namespace, owner) = (listed.get("namespace"), listed.get("domain_name"));
+    let is_valid = listed.truth("status")?;
+    // An account has one namespace, of its name.
+    if namespace.is_some() && owner.is_some() && namespace != owner {
+        return Ok(list(context, &[], paging.offset, 0));
+    }
+    let wanted = WantedRepositories {
+        namespace: namespace.or(owner),
+        name_part: listed.get("name").unwrap_or_default(),
+        category: None,
+        visibility: None,
+        is_valid,
+    };
+    let (found, total) = context
+        .services
+        .list_shared_repositories(&caller, side, wanted, order, paging.offset, paging.size)
+        .await?;
+    Ok(list(context, &found, paging.offset, total))
+}

@@ -1,0 +1,122 @@
+//! The SWR dialect: the image management API of Huawei Cloud and Open Telekom Cloud, with as much of their identity service
+//! (Keystone v3) as clients need to sign in.
+//!
+//! Sources: SWR API reference, IAM API reference. What is done and what is left out: `docs/api/swr.md`. [`routes`] is the table
+//! of all operations; each group of them has a file. Nothing is decided here: every handler calls one operation of
+//! `longshore-services` and renders its answer.
+
+mod access_keys;
+mod api_versions;
+mod context;
+mod error;
+pub mod filter;
+mod image_permissions;
+mod image_repositories;
+mod image_tags;
+mod limits;
+mod openapi;
+mod organization_permissions;
+mod organizations;
+mod overview;
+mod projects;
+mod quotas;
+mod retention_policies;
+pub mod routes;
+mod shared_accounts;
+pub mod signature;
+mod temporary_login;
+mod tokens;
+mod wire;
+
+use std::sync::Arc;
+
+use http::{Method, Request, header};
+use longshore_api_common::Response;
+use longshore_api_common::asked::Asked;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::metrics::Metrics;
+use longshore_api_common::table::{self, Paths, Table, Wanted};
+use longshore_services::Services;
+
+use crate::context::Context;
+use crate::routes::{ROUTES, Route};
+
+/// The paths of this dialect.
+pub const PATHS: Paths = Paths { segments: &["domains", "manage"], others: &["/v3"] };
+
+/// Tells whether a request that others could answer too is meant for this dialect: its list of versions, which stands at paths
+/// where browsers and registry clients look for something else.
+pub fn asks_for_versions(request: &Request<RequestBody>) -> bool {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let headers = request.headers();
+    let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
+    let is_client = headers.contains_key("x-auth-token")
+        || text(header::AUTHORIZATION).is_some_and(signature::is_signature);
+    match request.uri().path() {
+        "/" => is_read && (is_client || text(header::ACCEPT).is_some_and(|accept| accept.contains("json"))),
+        "/v2" => is_read && is_client,
+        _ => false,
+    }
+}
+
+/// The dialect.
+pub struct Swr {
+    services: Arc<Services>,
+    table: Table,
+    document: String,
+    /// Host at which the operator's own machines reach the registry.
+    internal_address: Option<Arc<str>>,
+}
+
+impl Swr {
+    /// Makes the dialect.
+    ///
+    /// # Errors
+    /// `Internal` when two rows of the table have the same path in different words.
+    pub fn new(
+        services: Arc<Services>,
+        metrics: &Metrics,
+        internal_address: Option<String>,
+    ) -> longshore_domain::Result<Self> {
+        let document = openapi::document(ROUTES).to_string();
+        let table = Table::new("swr", metrics, ROUTES)?;
+        Ok(Self { services, table, document, internal_address: internal_address.map(Arc::from) })
+    }
+
+    /// Gives the OpenAPI document of this dialect.
+    pub fn document(&self) -> Response {
+        table::document(&self.document)
+    }
+
+    /// Answers a request to one of this dialect's paths.
+    pub async fn handle(&self, request: Request<RequestBody>) -> Response {
+        let is_identity = routes::is_identity(request.uri().path());
+        self.table
+            .serve(request, |wanted| async move {
+                match wanted {
+                    Wanted::Operation(number, asked, body) => {
+                        self.answer(&ROUTES[number], *asked, body).await
+                    }
+                    Wanted::OtherMethod { method, allow, .. } => {
+                        error::method_not_allowed(&method, &allow, is_identity)
+                    }
+                    Wanted::Unknown(_) => error::not_found(is_identity),
+                }
+            })
+            .await
+    }
+
+    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
+        let internal = self.internal_address.clone();
+        let context = Context::new(Arc::clone(&self.services), route, asked, internal);
+        let answer = self.answer_to(&context, body).await;
+        answer.unwrap_or_else(|error| error::render(&error, &context))
+    }
+
+    async fn answer_to(&self, context: &Context, body: RequestBody) -> longshore_domain::Result<Response> {
+        let body = context.take_in(body).await?;
+        limits::count(context).await?;
+        context.check().await?;
+        (context.route.handler)(context, body).await
+    }
+}
