@@ -71,7 +71,7 @@ impl Router {
     /// Finds the row of a path; a trailing slash changes nothing, and is never answered with a redirect, on which clients
     /// would lose their credentials or their method. `HEAD` is `GET` where it has no row of its own.
     pub fn find(&self, method: &Method, path: &str) -> Found {
-        let plain = path.strip_suffix('/').unwrap_or(path);
+        let plain = path.strip_suffix('/').filter(|plain| !plain.is_empty()).unwrap_or(path);
         let Ok(found) = self.paths.at(plain) else { return Found::Nothing };
         let wanted =
             |method: &Method| found.value.iter().copied().find(|number| self.methods[*number] == *method);

@@ -15,4 +15,5 @@ mod oci;
 mod operation;
 mod refusals;
 mod server;
+mod swr;
 mod walk;

@@ -180,7 +180,11 @@ impl Server {
             None => Vec::new(),
             Some(stores) => {
                 stores.new_database(folder.path());
-                stores.environment(folder.path())
+                // Nodes that share a database need one that is given to them.
+                let key = folder.path().join("sealing.key");
+                std::fs::write(&key, "5e".repeat(32)).unwrap();
+                let key = ("LONGSHORE_AUTH_SEALING_KEY_FILE", key.to_str().unwrap().to_owned());
+                stores.environment(folder.path()).into_iter().chain([key]).collect()
             }
         };
         Self::on(folder, data, arguments, file_limit, environment)
@@ -295,7 +299,8 @@ impl Client {
         self.url.trim_start_matches("http://")
     }
 
-    /// Sends a request as a user (`user:secret`), with a bearer token (`Bearer …`), or as nobody (empty).
+    /// Sends a request as a user (`user:secret`), with a bearer token (`Bearer …`), with one in `X-Auth-Token` (`Token …`), or
+    /// as nobody (empty).
     pub fn send(
         &self,
         method: &str,
@@ -343,6 +348,8 @@ impl Client {
         let mut request = Request::builder().method(method).uri(url);
         if user.starts_with("Bearer ") {
             request = request.header("authorization", user);
+        } else if let Some(token) = user.strip_prefix("Token ") {
+            request = request.header("x-auth-token", token);
         } else if !user.is_empty() {
             request = request.header("authorization", format!("Basic {}", base64(user)));
         }
