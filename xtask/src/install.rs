@@ -102,17 +102,17 @@ fn newest_postgres() -> Option<PathBuf> {
     Some(PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin")))
 }
 
-/// Installs a Python package into a folder of this repository's build output, and gives one of its programs, or the
-/// interpreter that has it.
-pub fn python_program(root: &Path, package: &str, program: &str) -> Result<PathBuf> {
-    let folder = root.join("target/python").join(package);
+/// Installs Python packages, with blanks between them, into a folder of this repository's build output, and gives one of their
+/// programs, or the interpreter that has them.
+pub fn python_program(root: &Path, packages: &str, program: &str) -> Result<PathBuf> {
+    let folder = root.join("target/python").join(packages.replace(' ', "+"));
     let path = folder.join("bin").join(program);
     // Written last: an installation that was interrupted begins anew.
     let mark = folder.join("installed");
     if mark.exists() {
         return Ok(path);
     }
-    eprintln!("installing {package}");
+    eprintln!("installing {packages}");
     let make = || Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).output();
     if !make().is_ok_and(|output| output.status.success()) {
         apt(&["update", "--quiet"])?;
@@ -120,11 +120,12 @@ pub fn python_program(root: &Path, package: &str, program: &str) -> Result<PathB
         make().context("python3 -m venv failed")?;
     }
     let status = Command::new(folder.join("bin/pip"))
-        .args(["install", "--quiet", "--disable-pip-version-check", package])
+        .args(["install", "--quiet", "--disable-pip-version-check"])
+        .args(packages.split(' '))
         .status()
         .context("cannot run pip")?;
     if !status.success() {
-        bail!("pip install {package} failed");
+        bail!("pip install {packages} failed");
     }
     std::fs::write(mark, "")?;
     Ok(path)

@@ -110,6 +110,8 @@ fn main() -> Result<()> {
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 /// DigitalOcean's Python client.
 const PYDO: &str = "pydo==0.44.0";
+/// The SDK of Huawei Cloud, and OpenStack's with the extensions of Open Telekom Cloud, which need an older version of it.
+const SWR_CLIENTS: &str = "huaweicloudsdkswr==3.1.219 otcextensions==0.34.8 openstacksdk==4.4.1";
 
 fn test() -> Result<()> {
     install::clients()?;
@@ -117,9 +119,12 @@ fn test() -> Result<()> {
     let schemathesis = schemathesis.to_str().context("the path of the build folder is no text")?;
     let pydo = install::python_program(&root(), PYDO, "python")?;
     let pydo = pydo.to_str().context("the path of the build folder is no text")?;
+    let swr_clients = install::python_program(&root(), SWR_CLIENTS, "python")?;
+    let swr_clients = swr_clients.to_str().context("the path of the build folder is no text")?;
     let stores = Stores::start(&root())?;
     let mut environment: Vec<(&str, &str)> =
         stores.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    environment.push(("LONGSHORE_TEST_SWR_CLIENTS", swr_clients));
     environment.push(("LONGSHORE_TEST_SCHEMATHESIS", schemathesis));
     environment.push(("LONGSHORE_TEST_PYDO", pydo));
     cargo(&["test", "--workspace", "--no-fail-fast"], &environment)?;

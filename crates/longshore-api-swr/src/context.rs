@@ -265,6 +265,7 @@ impl Listed<'_> {
     }
 }
 
-fn together(given: &'static str, missing: &str) -> Error {
-    Error::Invalid { field: given, reason: format!("goes together with {missing}; give both or neither") }
+fn together(given: &str, missing: &str) -> Error {
+    let reason = format!("{given} goes together with {missing}; give both or neither");
+    Error::Invalid { field: "parameters", reason }
 }

@@ -18,6 +18,8 @@ use crate::wire;
 
 /// The deadline of what has none.
 const FOREVER: &str = "forever";
+/// Characters of a date without a time.
+const DATE_CHARACTERS: usize = 10;
 /// The one permission that sharing gives.
 const READ: &str = "read";
 
@@ -73,18 +75,11 @@ fn deadline(text: &str) -> Result<Option<Timestamp>> {
         return Ok(None);
     }
     let utc = |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-    let found = text
-        .parse::<Timestamp>()
-        .ok()
-        .or_else(|| text.parse::<DateTime>().ok().and_then(utc))
+    let found = match text.len() == DATE_CHARACTERS {
         // A date means its whole day.
-        .or_else(|| {
-            text.parse::<Date>()
-                .ok()?
-                .tomorrow()
-                .ok()
-                .and_then(|date| utc(date.to_datetime(jiff::civil::Time::midnight())))
-        });
+        true => text.parse::<Date>().and_then(Date::tomorrow).ok().and_then(|next| utc(next.at(0, 0, 0, 0))),
+        false => text.parse::<Timestamp>().ok().or_else(|| text.parse().ok().and_then(utc)),
+    };
     found.map(Some).ok_or_else(|| Error::Invalid {
         field: "deadline",
         reason: "must be forever or a UTC time such as 2030-01-01T00:00:00Z".into(),

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use crate::server::Answer;
 
-const DOCUMENTS: [(&str, &str); 5] = [
+const DOCUMENTS: [(&str, &str); 6] = [
     ("docr-registries", include_str!("../contract/docr-registries.json")),
     ("docr-registry", include_str!("../contract/docr-registry.json")),
     ("hub-base", include_str!("../contract/hub-base.json")),
     ("hub-images", include_str!("../contract/hub-images.json")),
     ("hub-latest", include_str!("../contract/hub-latest.json")),
+    ("swr", include_str!("../contract/swr.json")),
 ];
 
 /// hub-tool gets a bare list here, everybody else what the document says.
@@ -166,6 +167,9 @@ fn answers_that_a_document_does_not_have_are_found() {
     assert!(finds("GET", run, 200, json!({ "garbage_collection": { "status": "sleeping" } })));
     assert!(finds("GET", "/v2/registries", 200, json!({ "registries": [{ "name": "shop" }] })));
     assert!(finds("GET", "/v2/registry", 418, json!({ "id": "teapot" })));
+    let tags = "/v2/manage/namespaces/shop/repos/app/tags";
+    assert!(finds("GET", tags, 200, json!([{ "Tag": "v1" }])));
+    assert!(finds("GET", tags, 400, json!({ "errorCode": "1" })));
     let taken =
         || check("POST", "/v2/users/login", b"{\"username\":1}", &answer(200, json!({ "token": "x" })));
     assert!(std::panic::catch_unwind(taken).is_err());

@@ -30,10 +30,14 @@ pub fn run(
         true => format!("{}{document}", server.url),
         false => format!("{}/tests/contract/{document}", env!("CARGO_MANIFEST_DIR")),
     };
+    let credential = match who.strip_prefix("Token ") {
+        Some(token) => format!("X-Auth-Token: {token}"),
+        None => format!("Authorization: {who}"),
+    };
     let output = Command::new(program)
         .current_dir(server.data())
         .args(["--config-file", config.to_str().unwrap(), "run", &document])
-        .args(["--url", &server.url, "--header", &format!("Authorization: {who}")])
+        .args(["--url", &server.url, "--header", &credential])
         .args(["--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", examples])
         .args(methods)
         .args(["--generation-deterministic", "--no-color"])

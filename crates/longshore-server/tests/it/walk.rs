@@ -32,6 +32,10 @@ pub struct Walk {
     /// What stands for the parameters of paths.
     pub names: BTreeMap<&'static str, String>,
     pub who: String,
+    /// Queries that operations need, by their names.
+    pub queries: BTreeMap<&'static str, &'static str>,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
     done: BTreeSet<&'static str>,
 }
 
@@ -52,6 +56,8 @@ impl Walk {
             refusals,
             names: BTreeMap::new(),
             who: String::new(),
+            queries: BTreeMap::new(),
+            headers: Vec::new(),
             done: BTreeSet::new(),
         }
     }
@@ -73,8 +79,14 @@ impl Walk {
         let found = self.operations.iter().position(|operation| operation.name == name);
         let operation = &self.operations[found.unwrap_or_else(|| panic!("there is no operation {name}"))];
         self.refuses_bad_input(operation);
-        let path = self.with_names(operation.path);
-        let answer = send(&self.server, &operation.method, &path, &self.who, body).expect(status);
+        let mut path = self.with_names(operation.path);
+        if let Some(query) = self.queries.get(operation.name) {
+            path = format!("{path}?{query}");
+        }
+        let bytes = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
+        let further = self.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = [("content-type", "application/json")].into_iter().chain(further).collect();
+        let answer = self.server.send(&operation.method, &path, &self.who, &headers, &bytes).expect(status);
         self.done.insert(operation.name);
         serde_json::from_slice(&answer.body).unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 
 mod access_tokens;
 mod audit_logs;
-mod authentication;
+pub mod authentication;
 mod groups;
 mod images;
 mod invites;

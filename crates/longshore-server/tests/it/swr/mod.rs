@@ -1,6 +1,15 @@
 //! The SWR dialect.
 
+mod access_keys;
 mod clients;
+mod operations;
+mod permissions;
+mod refusals;
+mod retention;
+mod schemathesis;
+mod signatures;
+mod tags;
+mod tokens;
 
 use longshore_testkit::images::image;
 use serde_json::{Value, json};
