@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access_keys;
 mod accounts;
 mod collection;
 mod collection_property;
@@ -13,7 +14,9 @@ mod permissions;
 mod rates;
 mod reconciliation;
 mod registries;
+mod retention;
 mod sign_in;
 mod store_faults;
 mod tokens;
 mod uploads;
+mod usage;

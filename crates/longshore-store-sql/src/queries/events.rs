@@ -1,6 +1,6 @@
 //! Audit events and usage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -221,22 +221,25 @@ impl EventRecords for SqlTx<'_> {
         for (key, amount) in &changes {
             *sums.entry(key.clone()).or_default() += amount;
         }
+        let mut namespaces = BTreeSet::new();
         for ((namespace, kind), amount) in sums {
             self.execute(
                 "INSERT INTO usage_totals (namespace_id, kind, amount) VALUES ($1, $2, $3)
                  ON CONFLICT (namespace_id, kind) DO UPDATE SET amount = usage_totals.amount + excluded.amount",
-                values![namespace, kind.as_str(), amount],
+                values![namespace, kind, amount],
             )
             .await?;
-            if kind == UsageKind::StoredBytes.as_str() {
-                self.execute(
-                    "INSERT INTO usage_days (namespace_id, day_at, stored_bytes, sent_bytes)
-                     SELECT $1, $2, t.amount, 0 FROM usage_totals t WHERE t.namespace_id = $1 AND t.kind = $3
-                     ON CONFLICT (namespace_id, day_at) DO UPDATE SET stored_bytes = excluded.stored_bytes",
-                    values![namespace, day, kind],
-                )
-                .await?;
-            }
+            namespaces.insert(namespace);
+        }
+        for namespace in namespaces {
+            self.execute(
+                "INSERT INTO usage_days (namespace_id, day_at, stored_bytes, sent_bytes)
+                 SELECT $1, $2, CAST(coalesce(sum(t.amount), 0) AS BIGINT), 0 FROM usage_totals t
+                     WHERE t.namespace_id = $1 AND t.kind IN ('stored_bytes', 'manifest_bytes')
+                 ON CONFLICT (namespace_id, day_at) DO UPDATE SET stored_bytes = excluded.stored_bytes",
+                values![namespace, day],
+            )
+            .await?;
         }
         Ok(changes.len() as u64)
     }

@@ -1,0 +1,202 @@
+use std::time::Duration;
+
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use jiff::Timestamp;
+use longshore_domain::Error;
+use longshore_domain::credential::{Principal, Scope, TokenOrigin};
+use longshore_domain::error::Unauthenticated;
+use longshore_services::access_keys::{LOGIN_VALIDITY, SignedText};
+use longshore_services::access_tokens::WantedToken;
+use longshore_services::authentication::Caller;
+use longshore_services::sealing::SealingKey;
+use longshore_testkit::registry::{TestRegistry, name};
+
+struct Keys {
+    access: String,
+    secret: String,
+}
+
+async fn keys(registry: &TestRegistry, user: &str, scope: Scope) -> Keys {
+    let wanted = WantedToken::new("test", scope);
+    let owner = user.parse().unwrap();
+    let (token, secret) =
+        registry.services.create_access_key(&Principal::Operator, &owner, wanted).await.unwrap();
+    Keys { access: token.access_key.unwrap().to_string(), secret: secret.expose().to_owned() }
+}
+
+/// Signs a text, as a client does.
+async fn ask(
+    registry: &TestRegistry,
+    keys: &Keys,
+    text: &str,
+    signed_at: Timestamp,
+    is_change: bool,
+) -> Result<Caller, Error> {
+    let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, keys.secret.as_bytes()), text.as_bytes());
+    let signed =
+        SignedText { access_key: &keys.access, text, signature: signature.as_ref(), signed_at, is_change };
+    registry.services.authenticate_signature(&signed).await
+}
+
+fn refused(answer: Result<Caller, Error>) -> Unauthenticated {
+    match answer {
+        Err(Error::Unauthenticated(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_signature_stands_for_its_account() {
+    let registry = TestRegistry::new().await;
+    let keys = keys(&registry, "alice", Scope::Account).await;
+    let now = registry.services.now();
+    let caller = ask(&registry, &keys, "text", now, false).await.unwrap();
+    assert_eq!(caller.principal.display_name(), "alice");
+    let unknown = Keys { access: "LSAAAAAAAAAAAAAAAAAA".into(), secret: keys.secret.clone() };
+    assert_eq!(refused(ask(&registry, &unknown, "text", now, false).await), Unauthenticated::WrongSignature);
+    let wrong = Keys { access: keys.access.clone(), secret: "A".repeat(40) };
+    assert_eq!(refused(ask(&registry, &wrong, "text", now, false).await), Unauthenticated::WrongSignature);
+    let none = Keys { access: "' OR 1=1".into(), secret: keys.secret.clone() };
+    assert_eq!(refused(ask(&registry, &none, "text", now, false).await), Unauthenticated::WrongSignature);
+    for signature in [&b""[..], &[0; 32], &[0; 31]] {
+        let signed = SignedText {
+            access_key: &keys.access,
+            text: "text",
+            signature,
+            signed_at: now,
+            is_change: false,
+        };
+        let answer = registry.services.authenticate_signature(&signed).await;
+        assert_eq!(refused(answer), Unauthenticated::WrongSignature);
+    }
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_a_quarter_of_an_hour() {
+    let registry = TestRegistry::new().await;
+    let keys = keys(&registry, "alice", Scope::Account).await;
+    let now = registry.services.now();
+    let limit = Duration::from_secs(15 * 60);
+    let second = Duration::from_secs(1);
+    for (signed_at, is_taken) in [
+        (now - limit, true),
+        (now + limit, true),
+        (now - limit - second, false),
+        (now + limit + second, false),
+        (Timestamp::MIN, false),
+        (Timestamp::MAX, false),
+    ] {
+        let answer = ask(&registry, &keys, "text", signed_at, false).await;
+        assert_eq!(answer.is_ok(), is_taken, "{signed_at}");
+        if !is_taken {
+            assert_eq!(refused(answer), Unauthenticated::ClockSkew);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_taken_once_and_again_within_seconds_only() {
+    let mut registry = TestRegistry::new().await;
+    let keys = keys(&registry, "alice", Scope::Account).await;
+    let signed_at = registry.services.now();
+    // Several clients of one key may ask for the same in the same second.
+    for _ in 0..3 {
+        ask(&registry, &keys, "change", signed_at, true).await.unwrap();
+    }
+    registry.clock.advance(Duration::from_secs(6));
+    let again = ask(&registry, &keys, "change", signed_at, true).await;
+    assert_eq!(refused(again), Unauthenticated::SignatureUsed);
+    // It is new what was not seen, also late, and once.
+    ask(&registry, &keys, "other change", signed_at, true).await.unwrap();
+    let again = ask(&registry, &keys, "other change", signed_at, true).await;
+    assert_eq!(refused(again), Unauthenticated::SignatureUsed);
+    // What only reads may come again.
+    for _ in 0..3 {
+        ask(&registry, &keys, "read", signed_at, false).await.unwrap();
+    }
+    // A restart, and forgetting what is too old, changes nothing.
+    registry.services.fold_records().await.unwrap();
+    registry.restart().await;
+    let again = ask(&registry, &keys, "change", signed_at, true).await;
+    assert_eq!(refused(again), Unauthenticated::SignatureUsed);
+    registry.clock.advance(Duration::from_secs(15 * 60));
+    registry.services.fold_records().await.unwrap();
+    let again = ask(&registry, &keys, "change", signed_at, true).await;
+    assert_eq!(refused(again), Unauthenticated::ClockSkew);
+}
+
+#[tokio::test]
+async fn keys_do_what_their_scope_includes() {
+    let registry = TestRegistry::new().await;
+    let now = registry.services.now();
+    for (scope, makes_organizations) in [(Scope::Account, true), (Scope::Admin, false), (Scope::Read, false)]
+    {
+        let keys = keys(&registry, "alice", scope).await;
+        let caller = ask(&registry, &keys, "text", now, false).await.unwrap();
+        let new = format!("org-{makes_organizations}-{}", scope.as_str().len());
+        let made = registry.services.create_namespace(&caller, &new.parse().unwrap()).await;
+        assert_eq!(made.is_ok(), makes_organizations, "{scope}: {made:?}");
+        // Keys make no keys, and no passwords.
+        let wanted = WantedToken::new("more", Scope::Read);
+        let owner = "alice".parse().unwrap();
+        let more = registry.services.create_access_key(&caller.principal, &owner, wanted).await;
+        assert!(matches!(more, Err(Error::Denied(_))), "{more:?}");
+    }
+    // The scope is for keys.
+    let wanted = WantedToken::new("test", Scope::Account);
+    let plain =
+        registry.services.create_access_token(&Principal::Operator, &"alice".parse().unwrap(), wanted).await;
+    assert!(matches!(plain, Err(Error::Invalid { field: "scope", .. })), "{plain:?}");
+}
+
+#[tokio::test]
+async fn keys_end_with_their_account_and_their_expiry() {
+    let registry = TestRegistry::new().await;
+    let until = registry.services.now() + Duration::from_secs(60);
+    let wanted = WantedToken { expires_at: Some(until), ..WantedToken::new("test", Scope::Account) };
+    let owner = "bob".parse().unwrap();
+    let (token, secret) =
+        registry.services.create_access_key(&Principal::Operator, &owner, wanted).await.unwrap();
+    let keys = Keys { access: token.access_key.unwrap().to_string(), secret: secret.expose().to_owned() };
+    let now = registry.services.now();
+    ask(&registry, &keys, "text", now, false).await.unwrap();
+    registry.clock.advance(Duration::from_secs(60));
+    assert_eq!(refused(ask(&registry, &keys, "text", now, false).await), Unauthenticated::WrongSignature);
+}
+
+#[tokio::test]
+async fn a_server_without_its_sealing_key_has_no_keys() {
+    let registry = TestRegistry::with(|settings| settings.sealing_key = None).await;
+    let wanted = WantedToken::new("test", Scope::Account);
+    let made =
+        registry.services.create_access_key(&Principal::Operator, &"alice".parse().unwrap(), wanted).await;
+    let error = made.unwrap_err();
+    assert!(error.to_string().contains("auth.sealing_key_file"), "{error}");
+    assert!(SealingKey::parse("short").is_err());
+}
+
+#[tokio::test]
+async fn a_login_for_docker_lasts_six_hours() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let origin = TokenOrigin::default();
+    let login = registry.services.create_docker_login(&alice, None, origin).await.unwrap();
+    let user = format!("alice@{}", login.access_key);
+    let sign_in = || registry.services.authenticate_basic(&user, login.password.expose(), None);
+    let docker = sign_in().await.unwrap();
+    registry.push_blob(&docker, "acme/app", b"layer").await.unwrap();
+    let removed = registry.services.delete_repository(&docker, &name("acme/app")).await;
+    assert!(matches!(removed, Err(Error::Denied(_))), "{removed:?}");
+    registry.clock.advance(LOGIN_VALIDITY);
+    assert!(sign_in().await.is_err());
+    registry.push_blob(&docker, "acme/app", b"other").await.unwrap_err();
+    // What has expired is forgotten.
+    registry.services.fold_records().await.unwrap();
+    let owner = "alice".parse().unwrap();
+    let (_, counts) = registry
+        .services
+        .list_access_tokens_at(&Principal::Operator, &owner, 0, longshore_domain::page::PageSize::MAX)
+        .await
+        .unwrap();
+    assert_eq!(counts.all, 0);
+}
