@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testkit", &["domain", "services", "store-blob", "store-sql"]),
     ("api-common", &["domain", "services"]),
     ("api-docr", &["api-common", "domain", "services"]),
+    ("api-swr", &["api-common", "domain", "services"]),
     ("api-hub", &["api-common", "domain", "services"]),
     ("api-oci", &["api-common", "domain", "services"]),
     ("cli", &["domain"]),
@@ -25,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "api-common",
             "api-docr",
+            "api-swr",
             "api-hub",
             "api-oci",
             "cli",
@@ -43,7 +45,7 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("deadpool-postgres", &["store-sql"]),
     ("object_store", &["store-blob"]),
     ("axum", &["api-common", "api-oci", "server"]),
-    ("http", &["api-common", "api-docr", "api-hub", "api-oci", "server"]),
+    ("http", &["api-common", "api-docr", "api-hub", "api-oci", "api-swr", "server"]),
 ];
 
 /// Checks all rules.

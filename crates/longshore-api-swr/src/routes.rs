@@ -279,3 +279,19 @@ pub const ROUTES: &[Route] = &[
         |d| d.gives_nothing(204, "Deleted."),
         access_keys::delete_access_key),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_api_lists_every_operation() {
+        let page = include_str!("../../../docs/api/swr.md");
+        for route in ROUTES {
+            let line = format!("| `{}` | `{}` | `{}` |", route.operation, route.method, route.path);
+            assert!(page.contains(&line), "docs/api/swr.md lacks: {line}");
+        }
+        let listed = page.lines().filter(|line| line.starts_with("| `") && line.contains("` | `/")).count();
+        assert_eq!(listed, ROUTES.len(), "docs/api/swr.md lists what is not there");
+    }
+}
