@@ -5,6 +5,7 @@ pub mod asked;
 pub mod body;
 pub mod client;
 pub mod credentials;
+pub mod docker_config;
 pub mod metrics;
 pub mod observe;
 pub mod openapi;

@@ -22,6 +22,12 @@ impl Origin {
         }
     }
 
+    /// Gives the host, with its port if it has one of its own.
+    pub fn host(&self) -> &str {
+        let (Self::Known(origin) | Self::Addressed(origin)) = self;
+        origin.split_once("://").map_or(&**origin, |(_, host)| host)
+    }
+
     /// Makes a link with scheme and authority.
     pub fn absolute(&self, path: &str) -> String {
         match self {

@@ -131,6 +131,38 @@ impl<C, N, E> Route<C, N, E> {
     }
 }
 
+/// Makes a row of a dialect's table. `Route`, `Needs` and, for dialects with several shapes of errors, `ErrorShape` are the
+/// dialect's own.
+#[macro_export]
+macro_rules! route {
+    ($method:ident $path:literal $operation:ident in $group:expr, $needs:ident, $summary:literal,
+     |$describe:ident| $description:expr, $handler:path) => {
+        $crate::route!(@row $method $path $operation $group, $needs, (), $summary, $describe, $description, $handler)
+    };
+    ($method:ident $path:literal $operation:ident in $group:expr, $needs:ident, $errors:ident, $summary:literal,
+     |$describe:ident| $description:expr, $handler:path) => {
+        $crate::route!(
+            @row $method $path $operation $group, $needs, ErrorShape::$errors, $summary, $describe, $description, $handler
+        )
+    };
+    (@row $method:ident $path:literal $operation:ident $group:expr, $needs:ident, $errors:expr, $summary:literal,
+     $describe:ident, $description:expr, $handler:path) => {
+        Route {
+            method: http::Method::$method,
+            path: $path,
+            operation: stringify!($operation),
+            group: $group,
+            summary: $summary,
+            needs: Needs::$needs,
+            errors: $errors,
+            describe: |$describe| {
+                $description;
+            },
+            handler: |context, body| Box::pin($handler(context, body)),
+        }
+    };
+}
+
 /// What a request asks for.
 pub enum Wanted {
     /// A row of the table.

@@ -1,13 +1,11 @@
 //! Credentials for `docker login`, as Docker's configuration file holds them, and their end.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_api_common::docker_config::DockerConfig;
 use longshore_api_common::response::json;
 use longshore_domain::credential::TokenOrigin;
 use longshore_domain::error::Unauthenticated;
@@ -16,25 +14,12 @@ use longshore_domain::registry::RegistryAction;
 use longshore_domain::{Error, Result};
 use longshore_services::registries::CredentialScope;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::context::Context;
 
 /// Longest that a credential with an expiry works: a hundred years.
 pub(crate) const EXPIRY_LIMIT_SECONDS: u64 = 100 * 365 * 86_400;
-
-/// Schema `docker_credentials`: a Docker configuration file.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct DockerConfig {
-    /// By the host of the registry.
-    auths: BTreeMap<String, DockerAuth>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct DockerAuth {
-    /// User name and secret, with one `:` between them, in Base64.
-    auth: String,
-}
 
 /// Body of `oauth_revoke` (RFC 7009).
 #[derive(Deserialize, JsonSchema)]
@@ -62,15 +47,8 @@ async fn give(context: &Context, registry: &Namespace) -> Result<Response> {
         .create_registry_credential(&caller.principal, registry, scope, valid, origin)
         .await?;
     // The secret says whose it is; clients that end it look for it in either place.
-    let auth = STANDARD.encode(format!("{0}:{0}", secret.expose()));
-    let auths = [(host(context), DockerAuth { auth })].into();
-    Ok(json(StatusCode::OK, &DockerConfig { auths }))
-}
-
-/// Gives the host under which clients reach the registry, which `docker` looks credentials up by.
-fn host(context: &Context) -> String {
-    let url = context.client.origin.absolute("");
-    url.split_once("://").map_or(url.as_str(), |(_, host)| host).trim_end_matches('/').to_owned()
+    let host = context.client.origin.host().to_owned();
+    Ok(json(StatusCode::OK, &DockerConfig::new(host, secret.expose(), secret.expose())))
 }
 
 /// `GET /v2/registry/docker-credentials`.

@@ -2,8 +2,9 @@
 //!
 //! The tests hold the table against `docs/api/digitalocean.md` and against what the server really refuses.
 
-use http::Method;
-use longshore_api_common::table;
+use longshore_api_common::{route, table};
+
+use longshore_api_common::docker_config::DockerConfig;
 
 use crate::context::Context;
 use crate::openapi::DescribePages;
@@ -20,26 +21,6 @@ pub enum Needs {
 
 /// A row of the table.
 pub type Route = table::Route<Context, Needs>;
-
-/// Makes a row.
-macro_rules! route {
-    ($method:ident $path:literal $operation:ident in $group:literal, $needs:ident, $summary:literal,
-     |$describe:ident| $description:expr, $handler:path) => {
-        Route {
-            method: Method::$method,
-            path: $path,
-            operation: stringify!($operation),
-            group: $group,
-            summary: $summary,
-            needs: Needs::$needs,
-            errors: (),
-            describe: |$describe| {
-                $description;
-            },
-            handler: |context, body| Box::pin($handler(context, body)),
-        }
-    };
-}
 
 /// All operations: those for one registry, their paths of older documents, those for several, and what clients call
 /// beside them.
@@ -66,7 +47,7 @@ pub const ROUTES: &[Route] = &[
         subscription::update_subscription),
     route!(GET "/v2/registry/docker-credentials" registry_get_dockerCredentials in "Container Registry", Account,
         "Makes a credential for docker login.",
-        |d| d.credentials().gives::<credentials::DockerConfig>(200, "A Docker configuration file.").refuses(412, "The account has several registries.", "error"),
+        |d| d.credentials().gives::<DockerConfig>(200, "A Docker configuration file.").refuses(412, "The account has several registries.", "error"),
         credentials::registry_get_docker_credentials),
     route!(POST "/v2/registry/validate-name" registry_validate_name in "Container Registry", Account,
         "Tells whether a registry of this name could be created.",
@@ -158,7 +139,7 @@ pub const ROUTES: &[Route] = &[
         subscription::update_subscription),
     route!(GET "/v2/registries/{registry_name}/docker-credentials" registries_get_dockerCredentials in "Container Registries", Account,
         "Makes a credential for docker login.",
-        |d| d.credentials().gives::<credentials::DockerConfig>(200, "A Docker configuration file."),
+        |d| d.credentials().gives::<DockerConfig>(200, "A Docker configuration file."),
         credentials::registries_get_docker_credentials),
     route!(POST "/v2/registries/validate-name" registries_validate_name in "Container Registries", Account,
         "Tells whether a registry of this name could be created.",

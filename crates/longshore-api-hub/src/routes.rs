@@ -2,8 +2,7 @@
 //!
 //! The tests hold the table against `docs/api/hub.md` and against what the server really refuses.
 
-use http::Method;
-use longshore_api_common::table;
+use longshore_api_common::{route, table};
 
 use crate::context::Context;
 pub use crate::error::ErrorShape;
@@ -30,26 +29,6 @@ pub enum Needs {
 
 /// A row of the table.
 pub type Route = table::Route<Context, Needs, ErrorShape>;
-
-/// Makes a row.
-macro_rules! route {
-    ($method:ident $path:literal $operation:ident in $group:literal, $needs:ident, $errors:ident, $summary:literal,
-     |$describe:ident| $description:expr, $handler:path) => {
-        Route {
-            method: Method::$method,
-            path: $path,
-            operation: stringify!($operation),
-            group: $group,
-            summary: $summary,
-            needs: Needs::$needs,
-            errors: ErrorShape::$errors,
-            describe: |$describe| {
-                $description;
-            },
-            handler: |context, body| Box::pin($handler(context, body)),
-        }
-    };
-}
 
 /// All operations, in the order of the API's reference.
 pub const ROUTES: &[Route] = &[

@@ -143,14 +143,13 @@ impl Context {
     }
 
     /// Gives the host at which the client reaches the registry.
-    pub(crate) fn host(&self) -> String {
-        let url = self.client.origin.absolute("");
-        url.split_once("://").map_or(url.as_str(), |(_, host)| host).trim_end_matches('/').to_owned()
+    pub(crate) fn host(&self) -> &str {
+        self.client.origin.host()
     }
 
     /// Gives the host at which the operator's own machines reach the registry.
-    pub(crate) fn internal_host(&self) -> String {
-        self.internal_address.as_ref().map_or_else(|| self.host(), |host| host.to_string())
+    pub(crate) fn internal_host(&self) -> &str {
+        self.internal_address.as_deref().unwrap_or_else(|| self.host())
     }
 
     /// Reads the parameters of a list, plain ones and those of the filter.

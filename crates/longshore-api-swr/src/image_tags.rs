@@ -89,8 +89,8 @@ impl Frame {
         Ok(Self {
             repository,
             domain_id: wire::account_id(&owner),
-            host: context.host(),
-            internal_host: context.internal_host(),
+            host: context.host().to_owned(),
+            internal_host: context.internal_host().to_owned(),
             shows_content: context.services.authorize(caller, &name, Action::Pull).await.is_ok(),
             name,
         })

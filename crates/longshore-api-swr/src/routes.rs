@@ -2,8 +2,9 @@
 //!
 //! The tests hold the table against `docs/api/swr.md` and against what the server really refuses.
 
-use http::Method;
-use longshore_api_common::table;
+use longshore_api_common::{route, table};
+
+use longshore_api_common::docker_config::DockerConfig;
 
 use crate::context::Context;
 use crate::openapi::DescribeLists;
@@ -42,26 +43,6 @@ pub type Route = table::Route<Context, Needs>;
 /// Tells whether a path is one of the identity service, whose errors have another shape.
 pub(crate) fn is_identity(path: &str) -> bool {
     path.starts_with("/v3") && !path.starts_with("/v3/manage")
-}
-
-/// Makes a row.
-macro_rules! route {
-    ($method:ident $path:literal $operation:ident in $group:ident, $needs:ident, $summary:literal,
-     |$describe:ident| $description:expr, $handler:path) => {
-        Route {
-            method: Method::$method,
-            path: $path,
-            operation: stringify!($operation),
-            group: $group,
-            summary: $summary,
-            needs: Needs::$needs,
-            errors: (),
-            describe: |$describe| {
-                $description;
-            },
-            handler: |context, body| Box::pin($handler(context, body)),
-        }
-    };
 }
 
 /// All operations, in the order of the API's reference, and those of the identity service.
@@ -208,11 +189,11 @@ pub const ROUTES: &[Route] = &[
         retention_policies::dry_run_retention),
     route!(POST "/v2/manage/utils/secret" createSecret in TEMPORARY_LOGIN, Account,
         "Makes a command that signs Docker in for six hours.",
-        |d| d.query("projectname", "string", "The project that stands in the user name; an organization limits it to that.").gives::<temporary_login::DockerConfig>(200, "A Docker configuration file; X-Swr-Dockerlogin has the command."),
+        |d| d.query("projectname", "string", "The project that stands in the user name; an organization limits it to that.").gives::<DockerConfig>(200, "A Docker configuration file; X-Swr-Dockerlogin has the command."),
         temporary_login::create_secret),
     route!(POST "/v2/manage/utils/authorizationtoken" createAuthorizationToken in TEMPORARY_LOGIN, Account,
         "Makes a command that signs Docker in, as newer clients ask for it.",
-        |d| d.query("projectname", "string", "The project that stands in the user name; an organization limits it to that.").gives::<temporary_login::DockerConfig>(200, "A Docker configuration file; X-Swr-Dockerlogin has the command."),
+        |d| d.query("projectname", "string", "The project that stands in the user name; an organization limits it to that.").gives::<DockerConfig>(200, "A Docker configuration file; X-Swr-Dockerlogin has the command."),
         temporary_login::create_secret),
     route!(GET "/v2/manage/projects/{project_id}/quotas" listQuotas in QUOTAS, Account,
         "Lists quotas.",

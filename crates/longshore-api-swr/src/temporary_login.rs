@@ -1,35 +1,18 @@
 //! Commands that sign Docker in for some hours.
 
-use std::collections::BTreeMap;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, StatusCode};
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_api_common::docker_config::DockerConfig;
 use longshore_api_common::response::json;
 use longshore_domain::account::AccountKind;
 use longshore_domain::credential::TokenOrigin;
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::Grants;
 use longshore_services::projects::ProjectName;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::context::Context;
 use crate::wire;
-
-/// Response of `createSecret`: a Docker configuration file.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct DockerConfig {
-    auths: BTreeMap<String, DockerAuth>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct DockerAuth {
-    /// User name and password, with one `:` between them, in Base64.
-    auth: String,
-}
 
 /// `POST /v2/manage/utils/secret` and `POST /v2/manage/utils/authorizationtoken`.
 pub(crate) async fn create_secret(context: &Context, _: RequestBody) -> Result<Response> {
@@ -54,8 +37,8 @@ pub(crate) async fn create_secret(context: &Context, _: RequestBody) -> Result<R
     let login = services.create_docker_login(&caller, namespace.as_ref(), origin).await?;
     let (user, host) = (format!("{project}@{}", login.access_key), context.host());
     let password = login.password.expose();
-    let auth = DockerAuth { auth: STANDARD.encode(format!("{user}:{password}")) };
-    let mut response = json(StatusCode::OK, &DockerConfig { auths: [(host.clone(), auth)].into() });
+    let config = DockerConfig::new(host.to_owned(), &user, password);
+    let mut response = json(StatusCode::OK, &config);
     let command = format!("docker login -u {user} -p {password} {host}");
     for (name, value) in [("x-swr-dockerlogin", command), ("x-swr-expireat", wire::time(login.expires_at))] {
         let mut value = HeaderValue::try_from(value).map_err(Error::internal)?;

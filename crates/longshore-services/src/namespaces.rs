@@ -203,14 +203,7 @@ impl Services {
             return Err(Error::Exists(format!("the organization {name}")));
         }
         name.check_available_to_accounts()?;
-        let account = NewAccount {
-            uuid: self.new_uuid(),
-            kind: AccountKind::Organization,
-            name: name.clone(),
-            password_hash: None,
-            is_administrator: false,
-            created_at: self.clock.now(),
-        };
+        let account = self.new_organization(name);
         let data = [("owner", own.name.to_string())];
         let action = EventAction::OrganizationCreated;
         let event = self.event(&caller.principal, None, action, name.as_str(), data);

@@ -145,6 +145,18 @@ impl Services {
         self.create_organization_unchecked(principal, name, owner).await
     }
 
+    /// Makes the record of a new organization.
+    pub(crate) fn new_organization(&self, name: &Namespace) -> NewAccount {
+        NewAccount {
+            uuid: self.new_uuid(),
+            kind: AccountKind::Organization,
+            name: name.clone(),
+            password_hash: None,
+            is_administrator: false,
+            created_at: self.clock.now(),
+        }
+    }
+
     /// Creates an organization whose name may be reserved for the server itself.
     pub(crate) async fn create_organization_unchecked(
         &self,
@@ -152,14 +164,7 @@ impl Services {
         name: &Namespace,
         owner: &Namespace,
     ) -> Result<Account> {
-        let account = NewAccount {
-            uuid: self.new_uuid(),
-            kind: AccountKind::Organization,
-            name: name.clone(),
-            password_hash: None,
-            is_administrator: false,
-            created_at: self.clock.now(),
-        };
+        let account = self.new_organization(name);
         let event = self.event(
             principal,
             None,

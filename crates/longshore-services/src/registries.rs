@@ -342,14 +342,7 @@ impl Services {
             wanted.name.as_str(),
             [("region", region.to_string())],
         );
-        let organization = NewAccount {
-            uuid: self.new_uuid(),
-            kind: AccountKind::Organization,
-            name: wanted.name.clone(),
-            password_hash: None,
-            is_administrator: false,
-            created_at: event.at,
-        };
+        let organization = self.new_organization(&wanted.name);
         let founder = Founder {
             account,
             wanted,
