@@ -26,6 +26,9 @@ use crate::wire::{self, Paging};
 /// Most records of a page, and those of one that nobody asked for.
 pub(crate) const PAGE_SIZE_LIMIT: u64 = 1000;
 
+/// Records of a page of a newer list when the client does not say.
+const MARKED_PAGE_SIZE: u64 = 100;
+
 /// A request and what it is answered with.
 pub struct Context {
     pub(crate) services: Arc<Services>,
@@ -158,6 +161,8 @@ impl Context {
     /// `Invalid` when the filter is none.
     pub(crate) fn listed(&self, known: &'static [&'static str]) -> Result<Listed<'_>> {
         let filter = match self.query("filter") {
+            // Newer lists have no filter.
+            _ if known.is_empty() => Filter::default(),
             None => Filter::default(),
             Some(text) => Filter::parse(&text, known)?,
         };
@@ -220,6 +225,16 @@ impl Listed<'_> {
             (Some(_), None) => return Err(together("offset", "limit")),
             (None, Some(_)) => return Err(together("limit", "offset")),
         };
+        Ok(Paging { offset, size: PageSize::clamped(limit)? })
+    }
+
+    /// Gives the page that the client wants, from `marker`, where the last one said that the next begins, and `limit`.
+    ///
+    /// # Errors
+    /// `Invalid` when one of them is no number in its range.
+    pub(crate) fn marker(&self) -> Result<Paging> {
+        let offset = self.number("marker", 0, PAGE_LIMIT)?.unwrap_or_default();
+        let limit = self.number("limit", 1, PAGE_SIZE_LIMIT)?.unwrap_or(MARKED_PAGE_SIZE);
         Ok(Paging { offset, size: PageSize::clamped(limit)? })
     }
 

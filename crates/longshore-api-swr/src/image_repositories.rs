@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::wire;
+use crate::wire::{self, Paging};
 
 /// Keys of the filter of `listReposDetails`.
 const FILTER: &[&str] =
@@ -293,4 +293,102 @@ pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody)
         .list_shared_repositories(&caller, side, wanted, order, paging.offset, paging.size)
         .await?;
     Ok(list(context, &found, paging.offset, total))
+}
+
+/// Schema `ShowReposRespV3`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShowReposRespV3")]
+pub(crate) struct NewerDocument {
+    id: i64,
+    name: String,
+    category: String,
+    description: String,
+    size: u64,
+    is_public: bool,
+    num_images: u64,
+    num_download: u64,
+    created_at: String,
+    updated_at: String,
+    domain_name: String,
+    namespace_name: String,
+    status: bool,
+}
+
+/// Response of the newer lists of repositories.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MarkedRepositories {
+    repos: Vec<NewerDocument>,
+    /// Absent on the last page.
+    #[serde(rename = "nextMarker", skip_serializing_if = "Option::is_none")]
+    next_marker: Option<u64>,
+}
+
+fn newer(context: &Context, found: &[ListedRepository], paging: Paging, total: u64) -> Response {
+    let document = |listed: &ListedRepository| {
+        let id = listed.listing.details.repository.id.0;
+        let older = listed_document(context, listed, total);
+        NewerDocument {
+            id,
+            name: older.name,
+            category: older.category,
+            description: older.description,
+            size: older.size,
+            is_public: older.is_public,
+            num_images: older.num_images,
+            num_download: older.num_download,
+            created_at: older.created_at,
+            updated_at: older.updated_at,
+            domain_name: older.domain_name,
+            namespace_name: older.namespace,
+            status: older.status,
+        }
+    };
+    let next_marker = paging.next(found.len(), total);
+    let repos = found.iter().map(document).collect();
+    json(StatusCode::OK, &MarkedRepositories { repos, next_marker })
+}
+
+/// `GET /v3/manage/repos`.
+pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let listed = context.listed(&[])?;
+    let paging = listed.marker()?;
+    let wanted = WantedRepositories {
+        namespace: listed.get("namespace"),
+        name_part: listed.get("name").unwrap_or_default(),
+        category: listed.get("category"),
+        visibility: listed.truth("is_public")?.map(visibility),
+        is_valid: None,
+    };
+    let (found, total) = context
+        .services
+        .list_own_repositories(&caller, wanted, order(None), paging.offset, paging.size)
+        .await?;
+    Ok(newer(context, &found, paging, total))
+}
+
+/// `GET /v3/manage/shared-repositories`.
+pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let listed = context.listed(&[])?;
+    let paging = listed.marker()?;
+    let side = match listed.get("shared_by").as_deref() {
+        Some("self") => SharedSide::Own,
+        None | Some("thirdparty") => SharedSide::Others,
+        Some(_) => {
+            return Err(Error::Invalid { field: "shared_by", reason: "must be self or thirdparty".into() });
+        }
+    };
+    let wanted = WantedRepositories {
+        namespace: listed.get("namespace"),
+        name_part: listed.get("name").unwrap_or_default(),
+        category: None,
+        visibility: None,
+        is_valid: listed.truth("status")?,
+    };
+    let (found, total) = context
+        .services
+        .list_shared_repositories(&caller, side, wanted, order(None), paging.offset, paging.size)
+        .await?;
+    Ok(newer(context, &found, paging, total))
 }

@@ -20,10 +20,10 @@ use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::authentication::Caller;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::context::Context;
-use crate::wire;
+use crate::context::{Context, Listed};
+use crate::wire::{self, Paging};
 
 /// Keys of the filter.
 const FILTER: &[&str] = &["offset", "limit", "order_column", "order_type", "tag"];
@@ -67,6 +67,61 @@ pub(crate) struct TagDocument {
     tag_type: u8,
 }
 
+/// Schema `ShowReposTagRespV3`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShowReposTagRespV3")]
+pub(crate) struct NewerTagDocument {
+    id: u64,
+    repo_id: i64,
+    tag: String,
+    image_id: String,
+    /// Empty unless it was asked for.
+    manifest: String,
+    digest: String,
+    schema: u8,
+    path: String,
+    internal_path: String,
+    size: u64,
+    is_trusted: bool,
+    created: String,
+    updated: String,
+    domain_id: String,
+    tag_type: u8,
+}
+
+/// Response of `listRepositoryTag`.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct MarkedTags {
+    tags: Vec<NewerTagDocument>,
+    /// Empty on the last page.
+    #[serde(rename = "nextMarker")]
+    next_marker: String,
+    has_more: bool,
+}
+
+impl TagDocument {
+    /// Gives it as the newer form of the list has it.
+    fn newer(self) -> NewerTagDocument {
+        NewerTagDocument {
+            id: self.id,
+            repo_id: self.repo_id,
+            tag: self.tag,
+            image_id: self.image_id,
+            manifest: self.manifest,
+            digest: self.digest,
+            schema: self.schema,
+            path: self.path,
+            internal_path: self.internal_path,
+            size: self.size,
+            is_trusted: self.is_trusted,
+            created: self.created,
+            updated: self.updated,
+            domain_id: self.domain_id,
+            tag_type: self.tag_type,
+        }
+    }
+}
+
 /// What the elements of a list have in common.
 struct Frame {
     repository: RepositoryId,
@@ -76,6 +131,8 @@ struct Frame {
     internal_host: String,
     /// Whether the caller may read manifests, and not only see that there are some.
     shows_content: bool,
+    /// Whether manifests are wanted.
+    shows_manifest: bool,
 }
 
 impl Frame {
@@ -92,6 +149,7 @@ impl Frame {
             host: context.host().to_owned(),
             internal_host: context.internal_host().to_owned(),
             shows_content: context.services.authorize(caller, &name, Action::Pull).await.is_ok(),
+            shows_manifest: true,
             name,
         })
     }
@@ -117,7 +175,10 @@ impl Frame {
             repo_id: self.repository.0,
             tag: tag.to_string(),
             image_id,
-            manifest: String::from_utf8_lossy(content).into_owned(),
+            manifest: match self.shows_manifest {
+                true => String::from_utf8_lossy(content).into_owned(),
+                false => String::new(),
+            },
             digest: manifest.digest.to_string(),
             schema: 2,
             path: format!("{}/{name}:{tag}", self.host),
@@ -144,8 +205,37 @@ struct Writing {
     services: Arc<Services>,
     frame: Frame,
     left: VecDeque<TagDetails>,
+    form: Form,
     has_begun: bool,
     is_done: bool,
+}
+
+/// What stands around the elements of a list.
+#[derive(Clone, Copy)]
+enum Form {
+    /// Nothing: the list is the document.
+    Bare,
+    /// A document with where the next page begins, if there is one.
+    WithMarker(Option<u64>),
+}
+
+impl Form {
+    fn beginning(self) -> String {
+        match self {
+            Self::Bare => "[".to_owned(),
+            Self::WithMarker(_) => "{\"tags\":[".to_owned(),
+        }
+    }
+
+    fn end(self) -> String {
+        match self {
+            Self::Bare => "]".to_owned(),
+            Self::WithMarker(next) => {
+                let marker = next.map(|next| next.to_string()).unwrap_or_default();
+                format!("],\"nextMarker\":\"{marker}\",\"has_more\":{}}}", next.is_some())
+            }
+        }
+    }
 }
 
 async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
@@ -154,11 +244,11 @@ async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
     }
     let mut piece = Vec::new();
     if !writing.has_begun {
-        piece.push(b'[');
+        piece.extend(writing.form.beginning().into_bytes());
     }
     match writing.left.pop_front() {
         None => {
-            piece.push(b']');
+            piece.extend(writing.form.end().into_bytes());
             writing.is_done = true;
         }
         Some(details) => {
@@ -173,7 +263,11 @@ async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
                 }
             };
             let document = writing.frame.document(&details, &content);
-            if let Err(error) = serde_json::to_writer(&mut piece, &document) {
+            let written = match writing.form {
+                Form::Bare => serde_json::to_writer(&mut piece, &document),
+                Form::WithMarker(_) => serde_json::to_writer(&mut piece, &document.newer()),
+            };
+            if let Err(error) = written {
                 writing.is_done = true;
                 return Some((Err(Error::internal(error)), writing));
             }
@@ -183,11 +277,12 @@ async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
     Some((Ok(piece.into()), writing))
 }
 
-fn list(context: &Context, frame: Frame, tags: Vec<TagDetails>) -> Response {
+fn list(context: &Context, frame: Frame, tags: Vec<TagDetails>, form: Form) -> Response {
     let writing = Writing {
         services: Arc::clone(&context.services),
         frame,
         left: tags.into(),
+        form,
         has_begun: false,
         is_done: false,
     };
@@ -197,46 +292,88 @@ fn list(context: &Context, frame: Frame, tags: Vec<TagDetails>) -> Response {
     response
 }
 
-/// `GET …/repos/{repository}/tags`.
-pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let name = context.repository()?;
-    let listed = context.listed(FILTER)?;
-    let paging = listed.paging()?;
-    let order = match listed.order(&[
-        ("updated_at", Column::Updated),
-        ("updated_time", Column::Updated),
-        ("tag", Column::Tag),
-    ])? {
+const COLUMNS: &[(&str, Column)] =
+    &[("updated_at", Column::Updated), ("updated_time", Column::Updated), ("tag", Column::Tag)];
+
+/// Finds a part of the tags of a repository, or the one of a name, and counts all.
+async fn find(
+    context: &Context,
+    caller: &Caller,
+    name: &RepositoryName,
+    listed: &Listed<'_>,
+    paging: Paging,
+) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
+    let order = match listed.order(COLUMNS)? {
         None | Some((Column::Updated, true)) => TagOrder::Newest,
         Some((Column::Updated, false)) => TagOrder::Oldest,
         Some((Column::Tag, false)) => TagOrder::Name,
         Some((Column::Tag, true)) => TagOrder::NameDescending,
     };
     let services = &context.services;
-    let (repository, tags, total) = match listed.get("tag") {
-        None => services.list_tag_details(&caller, &name, order, paging.offset, paging.size).await?,
-        Some(wanted) => {
-            let repository = services.authorize_existing(&caller, &name, Action::ViewTags).await?;
-            let found = match wanted.parse::<Tag>() {
-                Ok(tag) => services.get_tag_details(&caller, &name, &tag, false).await.map(Some),
-                // What cannot be a tag is not there.
-                Err(_) => Ok(None),
-            };
-            let found = match found {
-                Err(Error::ManifestUnknown { .. }) => None,
-                found => found?,
-            };
-            let total = u64::from(found.is_some());
-            let skipped = usize::from(paging.offset > 0);
-            (repository.id, found.into_iter().map(|(_, tag, _)| tag).skip(skipped).collect(), total)
-        }
+    let Some(wanted) = listed.get("tag") else {
+        return services.list_tag_details(caller, name, order, paging.offset, paging.size).await;
     };
+    let repository = services.authorize_existing(caller, name, Action::ViewTags).await?;
+    let found = match wanted.parse::<Tag>() {
+        Ok(tag) => services.get_tag_details(caller, name, &tag, false).await.map(Some),
+        // What cannot be a tag is not there.
+        Err(_) => Ok(None),
+    };
+    let found = match found {
+        Err(Error::ManifestUnknown { .. }) => None,
+        found => found?,
+    };
+    let total = u64::from(found.is_some());
+    let skipped = usize::from(paging.offset > 0);
+    Ok((repository.id, found.into_iter().map(|(_, tag, _)| tag).skip(skipped).collect(), total))
+}
+
+/// `GET /v2/…/repos/{repository}/tags`.
+pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let listed = context.listed(FILTER)?;
+    let paging = listed.paging()?;
+    let (repository, tags, total) = find(context, &caller, &name, &listed, paging).await?;
     let frame = Frame::new(context, &caller, repository, name).await?;
     let count = tags.len();
-    let mut response = list(context, frame, tags);
+    let mut response = list(context, frame, tags, Form::Bare);
     wire::show_range(&mut response, paging.offset, count, total);
     Ok(response)
+}
+
+/// `GET /v3/…/repos/{repository}/tags`.
+pub(crate) async fn list_repository_tag(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let listed = context.listed(&[])?;
+    let paging = listed.marker()?;
+    let with_manifest = listed.truth("with_manifest")?.unwrap_or(false);
+    let (repository, tags, total) = find(context, &caller, &name, &listed, paging).await?;
+    let mut frame = Frame::new(context, &caller, repository, name).await?;
+    frame.shows_manifest = with_manifest;
+    let next = paging.next(tags.len(), total);
+    Ok(list(context, frame, tags, Form::WithMarker(next)))
+}
+
+/// Body of `createRepoTag`.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct CopyRequest {
+    source_tag: String,
+    destination_tag: String,
+    /// Whether the destination may exist.
+    #[serde(default, rename = "override")]
+    may_move: bool,
+}
+
+/// `POST …/repos/{repository}/tags`.
+pub(crate) async fn create_repo_tag(context: &Context, body: RequestBody) -> Result<Response> {
+    let caller = context.caller().await?;
+    let name = context.repository()?;
+    let request: CopyRequest = context.json(body).await?;
+    let (from, to): (Tag, Tag) = (request.source_tag.parse()?, request.destination_tag.parse()?);
+    context.services.copy_tag(&caller, &name, &from, &to, request.may_move).await?;
+    Ok(bare(StatusCode::CREATED))
 }
 
 /// `GET …/repos/{repository}/tags/{tag}`.

@@ -1,5 +1,6 @@
 //! The OpenAPI document of this dialect.
 
+use longshore_api_common::asked::PAGE_LIMIT;
 use longshore_api_common::openapi::{Describe, Document};
 use serde_json::{Value, json};
 
@@ -10,6 +11,8 @@ use crate::routes::{Needs, Route, is_identity};
 pub(crate) trait DescribeLists {
     /// Adds the parameters that say which part of a list is wanted, and the filter.
     fn page(&mut self) -> &mut Self;
+    /// Adds the parameters of a newer list.
+    fn marker(&mut self) -> &mut Self;
     /// Adds the parameters of an order.
     fn order(&mut self, columns: &[&str]) -> &mut Self;
 }
@@ -25,6 +28,16 @@ impl DescribeLists for Describe<'_> {
                 limit,
             )
             .query("filter", "string", "The same parameters as key::value, with | between them.")
+    }
+
+    fn marker(&mut self) -> &mut Self {
+        let marker = json!({ "type": "integer", "minimum": 0, "maximum": PAGE_LIMIT });
+        let limit = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_SIZE_LIMIT, "default": 100 });
+        self.parameter("marker", "Where to begin: what the page before says.", marker).parameter(
+            "limit",
+            "Most records.",
+            limit,
+        )
     }
 
     fn order(&mut self, columns: &[&str]) -> &mut Self {

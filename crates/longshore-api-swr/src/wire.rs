@@ -67,6 +67,14 @@ pub(crate) struct Paging {
     pub(crate) size: PageSize,
 }
 
+impl Paging {
+    /// Gives where the next part begins, if there is one after this many records of all.
+    pub(crate) fn next(self, count: usize, total: u64) -> Option<u64> {
+        let next = self.offset.saturating_add(count as u64);
+        (count > 0 && next < total).then_some(next)
+    }
+}
+
 /// Tells which part of a list a response is: its start, the number of its records, and the number of all.
 pub(crate) fn show_range(response: &mut Response, offset: u64, count: usize, total: u64) {
     if let Ok(range) = HeaderValue::from_str(&format!("{offset}-{count}/{total}")) {

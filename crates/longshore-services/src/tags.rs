@@ -6,9 +6,10 @@ use longshore_domain::event::EventAction;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::Action;
-use longshore_domain::ports::metadata::{Review, TagInterval};
+use longshore_domain::ports::metadata::{ManifestId, Review, TagInterval};
 
 use crate::authentication::Caller;
+use crate::manifests::{Condition, ManifestPush};
 use crate::{Services, later};
 
 impl Services {
@@ -50,6 +51,37 @@ impl Services {
                 Box::pin(tx.list_tag_history(*id, tag, *size))
             })
             .await
+    }
+
+    /// Lets another tag point at what a tag points at, also one that exists already if it may be moved.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for pulling, and [`Services::push_manifest`]; `ManifestUnknown` when there is no such
+    /// tag; `Exists` when the other one exists and may not be moved.
+    pub async fn copy_tag(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        from: &Tag,
+        to: &Tag,
+        may_move: bool,
+    ) -> Result<()> {
+        self.authorize_existing(caller, name, Action::Pull).await?;
+        let (_, details, _) = self.get_tag_details(caller, name, from, false).await?;
+        let unknown =
+            || Error::ManifestUnknown { repository: name.clone(), reference: Reference::Tag(from.clone()) };
+        let content = self.read_manifest_content(ManifestId(details.manifest.id)).await?;
+        let push = ManifestPush {
+            reference: Reference::Tag(to.clone()),
+            tags: Vec::new(),
+            media_type: Some(details.manifest.media_type),
+            content: content.ok_or_else(unknown)?.into(),
+            condition: if may_move { Condition::None } else { Condition::Absent },
+        };
+        match self.push_manifest(caller, name, push).await {
+            Err(Error::PreconditionFailed) => Err(Error::Exists(format!("the tag {to}"))),
+            pushed => pushed.map(|_| ()),
+        }
     }
 
     /// Deletes a tag; its manifest stays. OCI distribution 1.1, end-9.

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::{access_key, project_id, push, pusher, shop};
 use crate::server::{PASSWORD, Server};
 
-/// Operations of the API's document by their names in the vendor's SDK.
+/// Operations by their names in the vendor's SDK.
 const OPERATIONS: &str = "list_api_versions show_api_version list_namespaces create_namespace show_namespace \
     delete_namespaces show_namespace_auth create_namespace_auth update_namespace_auth delete_namespace_auth create_repo \
     show_repository update_repo delete_repo list_repos_details list_shared_repos_details list_repository_tags show_repo_tag \
@@ -13,7 +13,8 @@ const OPERATIONS: &str = "list_api_versions show_api_version list_namespaces cre
     delete_user_repository_auth create_repo_domains list_repo_domains show_access_domain update_repo_domains \
     delete_repo_domains list_retentions create_retention show_retention update_retention delete_retention \
     list_retention_histories create_secret create_authorization_token list_quotas show_share_feature_gates \
-    show_domain_overview show_domain_resource_reports";
+    show_domain_overview show_domain_resource_reports create_repo_tag list_repository_tag list_repo_details \
+    list_shared_repo_details";
 
 #[track_caller]
 fn run(server: &Server, script: &str) {

@@ -106,6 +106,14 @@ assert [t.tag for t in tags.body] == ["v2"] and tags.content_range == "0-1/1"
 tag = c.show_repo_tag(m.ShowRepoTagRequest(namespace="shop", repository="busybox", tag="v2"))
 assert (tag.digest, tag.size, tag.schema, tag.tag_type) == (tags.body[0].digest, tags.body[0].size, 2, 0)
 refused(400, lambda: c.list_repository_tags(m.ListRepositoryTagsRequest(namespace="shop", repository="busybox", limit="2")))
+c.create_repo_tag(m.CreateRepoTagRequest(namespace="shop", repository="busybox", body=m.CreateRepoTagRequestBody(
+    source_tag="v1", destination_tag="copied", override=False)))
+newer = c.list_repository_tag(m.ListRepositoryTagRequest(
+    namespace="shop", repository="busybox", limit=3, order_column="updated_at", order_type="asc"))
+assert ([t.tag for t in newer.tags], newer.has_more, newer.next_marker) == (["v1", "v2", "v3"], True, "3"), newer
+c.delete_repo_tag(m.DeleteRepoTagRequest(namespace="shop", repository="busybox", tag="copied"))
+newer = c.list_repo_details(m.ListRepoDetailsRequest(namespace="shop", limit=10))
+assert [(r.name, r.namespace_name) for r in newer.repos] == [("busybox", "shop")]
 c.delete_repo_tag(m.DeleteRepoTagRequest(namespace="shop", repository="busybox", tag="v1"))
 refused(404, lambda: c.delete_repo_tag(m.DeleteRepoTagRequest(namespace="shop", repository="busybox", tag="v1")))
 
@@ -130,6 +138,8 @@ assert (one.exist, one.deadline, one.description) == (True, "2099-01-01T00:00:00
 assert not c.show_access_domain(m.ShowAccessDomainRequest(**where, access_domain="nobody")).exist
 mine = c.list_shared_repos_details(m.ListSharedReposDetailsRequest(center="self"))
 assert [r.name for r in mine.body] == ["busybox"] and mine.content_range == "0-1/1"
+newer = c.list_shared_repo_details(m.ListSharedRepoDetailsRequest(shared_by="self", limit=10))
+assert [r.name for r in newer.repos] == ["busybox"]
 assert not c.list_shared_repos_details(m.ListSharedReposDetailsRequest(center="thirdparty")).body
 theirs = client(os.environ["BOB_AK"], os.environ["BOB_SK"])
 shared = theirs.list_shared_repos_details(m.ListSharedReposDetailsRequest(filter="center::thirdparty|status::true", center="thirdparty")).body

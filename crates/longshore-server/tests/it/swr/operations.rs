@@ -74,6 +74,12 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!(walk.does("listRepositoryTags", &nothing, 200).as_array().unwrap().len(), 2);
     assert_eq!(walk.does("showRepoTag", &nothing, 200)["Tag"], "v1");
     assert_eq!(walk.does("listReposDetails", &nothing, 200)[0]["name"], "team/app");
+    let copy = json!({ "source_tag": "v2", "destination_tag": "stable" });
+    walk.does("createRepoTag", &copy, 201);
+    let newer = walk.does("listRepositoryTag", &nothing, 200);
+    assert_eq!((newer["tags"].as_array().unwrap().len(), &newer["has_more"]), (3, &json!(false)));
+    assert_eq!(newer["tags"][0]["manifest"], "");
+    assert_eq!(walk.does("listRepoDetails", &nothing, 200)["repos"][0]["namespace_name"], "group");
     walk.does("createRepoAuth", &permission(1), 201);
     walk.does("updateRepoAuth", &permission(7), 201);
     assert_eq!(walk.does("showRepoAuth", &nothing, 200)["others_auths"], permission(7));
@@ -87,6 +93,9 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     walk.queries.insert("listSharedReposDetails", "center=self");
     let shared = walk.does("listSharedReposDetails", &nothing, 200);
     assert_eq!(shared.as_array().unwrap().len(), 1);
+    walk.queries.insert("listSharedRepoDetails", "shared_by=self");
+    let shared = walk.does("listSharedRepoDetails", &nothing, 200);
+    assert_eq!((shared["repos"].as_array().unwrap().len(), &shared["nextMarker"]), (1, &Value::Null));
     walk.does("deleteRepoDomains", &nothing, 204);
     let policy = |days: &str| {
         let rule = json!({ "template": "date_rule", "params": { "days": days }, "tag_selectors": [] });

@@ -227,3 +227,56 @@ fn a_list_of_large_manifests_is_streamed() {
     assert!(answer.header("content-length").is_empty(), "its length is not known before");
     assert_eq!((answer.body.len() > 20_000_000, names(&answer).len()), (true, 40));
 }
+
+#[test]
+fn newer_lists_are_paged_by_markers() {
+    let server = shop(&[]);
+    let alice = token(&server, "alice", "eu-de");
+    for tag in ["a", "b", "c", "d", "e"] {
+        push(&server, &pusher(), "shop/busybox", tag);
+    }
+    let path = "/v3/manage/namespaces/shop/repos/busybox/tags?limit=2&order_column=tag&order_type=asc&with_manifest=true";
+    let (mut marker, mut seen) = (String::new(), Vec::new());
+    loop {
+        let page =
+            send(&server, "GET", &format!("{path}&marker={marker}"), &alice, &Value::Null).expect(200).json();
+        for tag in page["tags"].as_array().unwrap() {
+            assert!(tag["manifest"].as_str().unwrap().contains("schemaVersion"));
+            seen.push(tag["tag"].as_str().unwrap().to_owned());
+        }
+        marker = page["nextMarker"].as_str().unwrap().to_owned();
+        assert_eq!(page["has_more"], json!(!marker.is_empty()));
+        if marker.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen, ["a", "b", "c", "d", "e"]);
+    for bad in ["?limit=0", "?limit=1001", "?marker=-1", "?marker=x", "?with_manifest=yes"] {
+        let path = format!("/v3/manage/namespaces/shop/repos/busybox/tags{bad}");
+        let refused = send(&server, "GET", &path, &alice, &Value::Null).expect(400).json();
+        assert!(refused[0]["errorCode"].is_string(), "{bad}");
+    }
+}
+
+#[test]
+fn a_tag_is_copied_and_moved_only_when_that_is_asked_for() {
+    let server = shop(&[]);
+    let alice = token(&server, "alice", "eu-de");
+    push(&server, &pusher(), "shop/busybox", "v1");
+    push(&server, &pusher(), "shop/busybox", "v2");
+    let copy = |from: &str, to: &str, may_move: bool| {
+        let body = json!({ "source_tag": from, "destination_tag": to, "override": may_move });
+        send(&server, "POST", TAGS, &alice, &body).status
+    };
+    let digest = |tag: &str| list(&server, &alice, &format!("?tag={tag}")).json()[0]["digest"].clone();
+    assert_eq!(copy("v1", "stable", false), 201);
+    assert_eq!(digest("stable"), digest("v1"));
+    assert_eq!(copy("v2", "stable", false), 409);
+    assert_eq!(digest("stable"), digest("v1"));
+    assert_eq!(copy("v2", "stable", true), 201);
+    assert_eq!(digest("stable"), digest("v2"));
+    assert_eq!(
+        (copy("other", "stable", true), copy("v1", "no tag", true), copy("no tag", "x", true)),
+        (404, 400, 400)
+    );
+}
