@@ -33,6 +33,8 @@ fn status(error: &Error) -> StatusCode {
         | Error::NoRegistry
         | Error::CollectionRunUnknown
         | Error::RetentionPolicyUnknown
+        | Error::PermissionUnknown { .. }
+        | Error::ShareUnknown { .. }
         | Error::UserUnknown(_)
         | Error::OrganizationUnknown(_)
         | Error::ManifestUnknown { .. }

@@ -41,6 +41,8 @@ fn status(error: &Error) -> StatusCode {
         | Error::NoRegistry
         | Error::CollectionRunUnknown
         | Error::RetentionPolicyUnknown
+        | Error::PermissionUnknown { .. }
+        | Error::ShareUnknown { .. }
         // What cannot be a name is not there.
         | Error::NameInvalid { .. }
         | Error::TagInvalid(_)

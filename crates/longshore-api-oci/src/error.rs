@@ -51,7 +51,9 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
         | Error::CollectionRunUnknown
-        | Error::RetentionPolicyUnknown => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
+        | Error::RetentionPolicyUnknown
+        | Error::PermissionUnknown { .. }
+        | Error::ShareUnknown { .. } => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
         Error::TokenUnknown(_) | Error::InviteUnknown => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),
         Error::Exists(_) => (StatusCode::CONFLICT, "DENIED"),
         Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
@@ -141,6 +143,8 @@ fn challenge_header(context: &Context, scope: Option<&str>, reason: Unauthentica
         | Unauthenticated::WrongCredential
         | Unauthenticated::AccessTokenNeeded
         | Unauthenticated::SecondFactorNeeded
+        | Unauthenticated::OutsideProject
+        | Unauthenticated::MalformedSignature(_)
         | Unauthenticated::WrongSignature
         | Unauthenticated::ClockSkew
         | Unauthenticated::SignatureUsed => {}

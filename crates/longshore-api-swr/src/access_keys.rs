@@ -90,7 +90,7 @@ fn document(account: &Account, token: &AccessToken, secret: Option<String>) -> K
 
 /// Gives the account that acts, which must be the one that a request names, if it names one.
 async fn owner(context: &Context, named: Option<&str>) -> Result<Account> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let account = context.services.get_own_account(&caller.principal).await?;
     match named.is_none_or(|named| named == wire::account_id(&account)) {
         true => Ok(account),
@@ -99,7 +99,7 @@ async fn owner(context: &Context, named: Option<&str>) -> Result<Account> {
 }
 
 async fn find(context: &Context, account: &Account) -> Result<AccessToken> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let text = context.parameter("access");
     let unknown = || Error::TokenUnknown(text.chars().take(40).collect());
     let key: AccessKey = text.parse().map_err(|_| unknown())?;
@@ -108,7 +108,7 @@ async fn find(context: &Context, account: &Account) -> Result<AccessToken> {
 
 /// `POST /v3.0/OS-CREDENTIAL/credentials`.
 pub(crate) async fn create_access_key(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let request: CreateRequest = context.json(body).await?;
     let account = owner(context, request.credential.user_id.as_deref()).await?;
     let label = request.credential.description.filter(|text| !text.trim().is_empty());
@@ -127,7 +127,7 @@ pub(crate) async fn create_access_key(context: &Context, body: RequestBody) -> R
 
 /// `GET /v3.0/OS-CREDENTIAL/credentials`.
 pub(crate) async fn list_access_keys(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let account = owner(context, context.query("user_id").as_deref()).await?;
     let tokens = context.services.list_access_keys(&caller.principal, &account.name).await?;
     let credentials = tokens.iter().map(|token| document(&account, token, None)).collect();
@@ -143,7 +143,7 @@ pub(crate) async fn show_access_key(context: &Context, _: RequestBody) -> Result
 
 /// `PUT /v3.0/OS-CREDENTIAL/credentials/{access}`.
 pub(crate) async fn update_access_key(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let request: UpdateRequest = context.json(body).await?;
     let is_active = match request.credential.status.as_deref() {
         None => None,
@@ -164,7 +164,7 @@ pub(crate) async fn update_access_key(context: &Context, body: RequestBody) -> R
 
 /// `DELETE /v3.0/OS-CREDENTIAL/credentials/{access}`.
 pub(crate) async fn delete_access_key(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let account = owner(context, None).await?;
     let token = find(context, &account).await?;
     context.services.delete_access_token(&caller.principal, &account.name, token.uuid).await?;

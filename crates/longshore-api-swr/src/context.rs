@@ -15,12 +15,13 @@ use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::access_keys::SignedText;
 use longshore_services::authentication::Caller;
-use longshore_services::projects::ProjectName;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::filter::Filter;
+use crate::limits;
 use crate::routes::{Needs, Route};
-use crate::signature::{self, Authorization};
+use crate::signature::{self, Authorization, Malformed};
 use crate::wire::{self, Paging};
 
 /// Most records of a page, and those of one that nobody asked for.
@@ -38,7 +39,7 @@ pub struct Context {
     /// The body of a signed request, of which the signature tells.
     signed_body: OnceLock<Bytes>,
     /// Who calls, once it is known that the credential is good.
-    signed_in: tokio::sync::OnceCell<Arc<Caller>>,
+    signed_in: OnceLock<Arc<Caller>>,
 }
 
 impl Context {
@@ -54,7 +55,7 @@ impl Context {
             asked,
             internal_address,
             signed_body: OnceLock::new(),
-            signed_in: tokio::sync::OnceCell::new(),
+            signed_in: OnceLock::new(),
         }
     }
 
@@ -68,17 +69,27 @@ impl Context {
         Ok(RequestBody::from(bytes))
     }
 
-    /// Checks what every operation needs.
+    /// Checks what every operation needs: that somebody calls whose credential is good, who did not ask too often, where that
+    /// is needed, and that the query can be read. Who calls is found out once.
     pub(crate) async fn check(&self) -> Result<()> {
-        if self.route.needs == Needs::Account {
-            self.caller().await?;
+        let found = self.find_caller().await;
+        limits::count(self, found.as_ref().ok().map(Arc::as_ref)).await?;
+        match found {
+            Ok(caller) => {
+                let _ = self.signed_in.set(caller);
+            }
+            Err(error) if self.route.needs == Needs::Account => return Err(error),
+            Err(_) => {}
         }
         self.check_query()
     }
 
-    /// Finds out who calls: by a token, or by a signature. A request asks the database once.
-    pub(crate) async fn caller(&self) -> Result<Arc<Caller>> {
-        self.signed_in.get_or_try_init(|| self.find_caller()).await.map(Arc::clone)
+    /// Gives who calls.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when nobody has to sign in here, and nobody did.
+    pub(crate) fn caller(&self) -> Result<Arc<Caller>> {
+        self.signed_in.get().map(Arc::clone).ok_or(Error::Unauthenticated(Unauthenticated::Missing))
     }
 
     async fn find_caller(&self) -> Result<Arc<Caller>> {
@@ -95,32 +106,33 @@ impl Context {
     }
 
     async fn find_signer(&self, header: &str) -> Result<Caller> {
-        let wrong = |_| Error::Unauthenticated(Unauthenticated::WrongSignature);
+        let wrong = |reason: Malformed| {
+            Error::Unauthenticated(Unauthenticated::MalformedSignature(reason.description()))
+        };
         let authorization = Authorization::parse(header).map_err(wrong)?;
         let body = self.signed_body.get().map(Bytes::as_ref).unwrap_or_default();
         let signed = signature::signed(&self.parts, &authorization, body).map_err(wrong)?;
-        let caller = self
-            .services
+        self.services
             .authenticate_signature(&SignedText {
                 access_key: authorization.access_key,
                 text: &signed.text,
                 signature: &authorization.signature,
                 signed_at: signed.signed_at,
                 is_change: !matches!(self.parts.method, Method::GET | Method::HEAD),
+                project: self.wanted_project()?,
             })
-            .await?;
-        let outside = || Error::Unauthenticated(Unauthenticated::InsufficientScope);
+            .await
+    }
+
+    /// Gives the project that a signed request is for.
+    fn wanted_project(&self) -> Result<Option<Uuid>> {
         for name in ["x-project-id", "x-domain-id"] {
             if let Some(text) = self.token(name)? {
-                let id = wire::parse_id(text).ok_or_else(outside)?;
-                return self
-                    .services
-                    .enter_project(&caller, &ProjectName::Id(id))
-                    .await
-                    .map(|(caller, _)| caller);
+                let outside = Error::Unauthenticated(Unauthenticated::OutsideProject);
+                return wire::parse_id(text).map(Some).ok_or(outside);
             }
         }
-        Ok(caller)
+        Ok(None)
     }
 
     /// Gives the value of a header that holds a token or an id; an empty one is none.

@@ -66,18 +66,21 @@ fn invalid(field: &str) -> (u16, u32) {
 }
 
 /// Gives the status and the number of an error's code. A new variant does not compile until it has an answer here.
-fn code(error: &Error, about: About, method: &Method) -> (u16, u32) {
+fn code(error: &Error, about: About) -> (u16, u32) {
     match error {
         Error::RepositoryUnknown(_) => (404, 4_040_113),
         Error::OrganizationUnknown(_) => (404, 4_040_058),
         Error::ManifestUnknown { .. } | Error::BlobUnknown { .. } => (404, 4_040_115),
-        Error::UserUnknown(_) => match (about, method) {
-            (About::Sharing, &Method::POST) => (400, 4_001_041),
-            (_, &Method::POST) => (400, 4_001_067),
-            (About::OrganizationPermission, _) => (404, 4_040_078),
+        Error::UserUnknown(_) => match about {
+            About::Sharing => (400, 4_001_041),
+            _ => (400, 4_001_067),
+        },
+        Error::PermissionUnknown { .. } => match about {
+            About::OrganizationPermission => (404, 4_040_078),
             _ => (404, 4_040_091),
         },
-        Error::RetentionPolicyUnknown
+        Error::ShareUnknown { .. }
+        | Error::RetentionPolicyUnknown
         | Error::TokenUnknown(_)
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
@@ -113,7 +116,9 @@ fn code(error: &Error, about: About, method: &Method) -> (u16, u32) {
             (413, 4_131_001)
         }
         Error::Unauthenticated(Unauthenticated::Missing) => (400, 4_001_048),
-        Error::Unauthenticated(Unauthenticated::InsufficientScope) => (401, 4_011_064),
+        Error::Unauthenticated(Unauthenticated::InsufficientScope | Unauthenticated::OutsideProject) => {
+            (401, 4_011_064)
+        }
         Error::Unauthenticated(_) | Error::MountSourceNotCovered(_) => (401, 4_010_000),
         Error::Denied(_) => match about {
             About::Organization | About::OrganizationPermission => (403, 4_037_017),
@@ -169,7 +174,7 @@ fn response(status: u16, number: u32, message: String, detail: &str) -> Response
 
 /// Makes the response to an error, and logs it if the fault is the registry's.
 pub(crate) fn render(error: &Error, context: &Context) -> Response {
-    let (status, number) = code(error, about(context.route.group), &context.parts.method);
+    let (status, number) = code(error, about(context.route.group));
     let mut response = match routes::is_identity(context.route.path) {
         true => identity_response(identity_status(error, status), &error.to_string()),
         false => response(status, number, error.to_string(), &context.client.request_id),

@@ -12,7 +12,7 @@ use crate::organization_permissions::{document, users, wanted};
 
 /// `GET …/repos/{repository}/access`.
 pub(crate) async fn show_repo_auth(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let name = context.repository()?;
     let list = context.services.list_permissions(&caller, PermissionOf::Repository(&name)).await?;
     Ok(json(StatusCode::OK, &document(&list, name.rest(), None)))
@@ -20,7 +20,7 @@ pub(crate) async fn show_repo_auth(context: &Context, _: RequestBody) -> Result<
 
 /// `POST …/repos/{repository}/access`.
 pub(crate) async fn create_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, wanted) = (context.repository()?, wanted(context, body).await?);
     context.services.grant_permissions(&caller, PermissionOf::Repository(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
@@ -28,7 +28,7 @@ pub(crate) async fn create_repo_auth(context: &Context, body: RequestBody) -> Re
 
 /// `PATCH …/repos/{repository}/access`.
 pub(crate) async fn update_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, wanted) = (context.repository()?, wanted(context, body).await?);
     context.services.update_permissions(&caller, PermissionOf::Repository(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
@@ -36,7 +36,7 @@ pub(crate) async fn update_repo_auth(context: &Context, body: RequestBody) -> Re
 
 /// `DELETE …/repos/{repository}/access`.
 pub(crate) async fn delete_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, users) = (context.repository()?, users(context, body).await?);
     context.services.revoke_permissions(&caller, PermissionOf::Repository(&name), users).await?;
     Ok(bare(StatusCode::NO_CONTENT))

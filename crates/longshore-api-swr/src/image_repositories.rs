@@ -5,11 +5,10 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_domain::repository::{
-    DESCRIPTION_LIMIT_CHARACTERS, InventoryColumn, InventoryOrder, RepositoryChange, RepositoryDetails,
-    Visibility,
+    InventoryColumn, InventoryOrder, RepositoryChange, RepositoryDetails, Visibility,
 };
 use longshore_domain::{Error, Result};
-use longshore_services::inventory::{ListedRepository, SharedSide, WantedRepositories};
+use longshore_services::inventory::{ListedRepository, SharedSide, WantedRepositories, WantedShares};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,14 +31,22 @@ const SHARED_FILTER: &[&str] = &[
     "order_type",
 ];
 
-/// Columns by which lists are sorted; the documents name one of them differently in different places.
-const COLUMNS: &[(&str, InventoryColumn)] = &[
+/// Columns by which repositories are sorted; the documents name one of them differently in different places.
+pub(crate) const COLUMNS: &[(&str, InventoryColumn)] = &[
     ("updated_time", InventoryColumn::Updated),
     ("updated_at", InventoryColumn::Updated),
     ("name", InventoryColumn::Name),
     ("tag_count", InventoryColumn::Tags),
     ("namespace", InventoryColumn::Namespace),
     ("is_public", InventoryColumn::Visibility),
+];
+/// Columns by which shared repositories are sorted.
+pub(crate) const SHARED_COLUMNS: &[(&str, InventoryColumn)] = &[
+    ("updated_at", InventoryColumn::Updated),
+    ("updated_time", InventoryColumn::Updated),
+    ("name", InventoryColumn::Name),
+    ("tag_count", InventoryColumn::Tags),
+    ("namespace", InventoryColumn::Namespace),
     ("domain_name", InventoryColumn::Namespace),
 ];
 
@@ -132,18 +139,12 @@ fn description(details: &RepositoryDetails) -> String {
     }
 }
 
-/// Makes what a description changes: the long one, and the short one as far as it fits there.
 fn change(is_public: bool, category: Option<String>, description: Option<String>) -> RepositoryChange {
-    let short = description.as_ref().map(|text| {
-        let is_short = text.chars().count() <= DESCRIPTION_LIMIT_CHARACTERS && !text.contains('\n');
-        if is_short { text.clone() } else { String::new() }
-    });
-    RepositoryChange {
-        description: short,
-        full_description: description,
-        visibility: Some(visibility(is_public)),
-        immutable_tags: None,
-        category,
+    let change =
+        RepositoryChange { visibility: Some(visibility(is_public)), category, ..RepositoryChange::default() };
+    match description {
+        Some(text) => change.described(text),
+        None => change,
     }
 }
 
@@ -153,7 +154,7 @@ fn visibility(is_public: bool) -> Visibility {
 
 /// `POST /v2/manage/namespaces/{namespace}/repos`.
 pub(crate) async fn create_repo(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     context.namespace()?;
     let request: CreateRequest = context.json(body).await?;
     let name = context.repository_named(&request.repository)?;
@@ -165,10 +166,9 @@ pub(crate) async fn create_repo(context: &Context, body: RequestBody) -> Result<
 
 /// `GET …/repos/{repository}`.
 pub(crate) async fn show_repository(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let name = context.repository()?;
-    let listed = context.services.get_listed_repository(&caller, &name).await?;
-    let owner = context.services.get_namespace_account(&name.namespace()).await?;
+    let (listed, owner) = context.services.get_listed_repository(&caller, &name).await?;
     let (details, creator) = (&listed.listing.details, &listed.listing.created_by);
     let document = RepositoryDocument {
         id: details.repository.id.0,
@@ -195,7 +195,7 @@ pub(crate) async fn show_repository(context: &Context, _: RequestBody) -> Result
 
 /// `PATCH …/repos/{repository}`.
 pub(crate) async fn update_repo(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let name = context.repository()?;
     let request: UpdateRequest = context.json(body).await?;
     let change = change(request.is_public, request.category, request.description);
@@ -205,7 +205,7 @@ pub(crate) async fn update_repo(context: &Context, body: RequestBody) -> Result<
 
 /// `DELETE …/repos/{repository}`.
 pub(crate) async fn delete_repo(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     context.services.delete_repository(&caller, &context.repository()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
@@ -243,15 +243,14 @@ fn order(wanted: Option<(InventoryColumn, bool)>) -> InventoryOrder {
 
 /// `GET /v2/manage/repos`.
 pub(crate) async fn list_repos_details(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let listed = context.listed(FILTER)?;
-    let (paging, order) = (listed.paging()?, order(listed.order(&COLUMNS[..6])?));
+    let (paging, order) = (listed.paging()?, order(listed.order(COLUMNS)?));
     let wanted = WantedRepositories {
         namespace: listed.get("namespace"),
         name_part: listed.get("name").unwrap_or_default(),
         category: listed.get("category"),
         visibility: listed.truth("is_public")?.map(visibility),
-        is_valid: None,
     };
     let (found, total) =
         context.services.list_own_repositories(&caller, wanted, order, paging.offset, paging.size).await?;
@@ -267,9 +266,9 @@ fn list(context: &Context, found: &[ListedRepository], offset: u64, total: u64) 
 
 /// `GET /v2/manage/shared-repositories`.
 pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let listed = context.listed(SHARED_FILTER)?;
-    let (paging, order) = (listed.paging()?, order(listed.order(COLUMNS)?));
+    let (paging, order) = (listed.paging()?, order(listed.order(SHARED_COLUMNS)?));
     let side = match listed.get("center").as_deref() {
         Some("self") => SharedSide::Own,
         Some("thirdparty") => SharedSide::Others,
@@ -281,17 +280,14 @@ pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody)
     if namespace.is_some() && owner.is_some() && namespace != owner {
         return Ok(list(context, &[], paging.offset, 0));
     }
-    let wanted = WantedRepositories {
+    let wanted = WantedShares {
+        side,
         namespace: namespace.or(owner),
         name_part: listed.get("name").unwrap_or_default(),
-        category: None,
-        visibility: None,
         is_valid,
     };
-    let (found, total) = context
-        .services
-        .list_shared_repositories(&caller, side, wanted, order, paging.offset, paging.size)
-        .await?;
+    let (found, total) =
+        context.services.list_shared_repositories(&caller, wanted, order, paging.offset, paging.size).await?;
     Ok(list(context, &found, paging.offset, total))
 }
 
@@ -350,7 +346,7 @@ fn newer(context: &Context, found: &[ListedRepository], paging: Paging, total: u
 
 /// `GET /v3/manage/repos`.
 pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let listed = context.listed(&[])?;
     let paging = listed.marker()?;
     let wanted = WantedRepositories {
@@ -358,7 +354,6 @@ pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Resu
         name_part: listed.get("name").unwrap_or_default(),
         category: listed.get("category"),
         visibility: listed.truth("is_public")?.map(visibility),
-        is_valid: None,
     };
     let (found, total) = context
         .services
@@ -369,7 +364,7 @@ pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Resu
 
 /// `GET /v3/manage/shared-repositories`.
 pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let listed = context.listed(&[])?;
     let paging = listed.marker()?;
     let side = match listed.get("shared_by").as_deref() {
@@ -379,16 +374,15 @@ pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) 
             return Err(Error::Invalid { field: "shared_by", reason: "must be self or thirdparty".into() });
         }
     };
-    let wanted = WantedRepositories {
+    let wanted = WantedShares {
+        side,
         namespace: listed.get("namespace"),
         name_part: listed.get("name").unwrap_or_default(),
-        category: None,
-        visibility: None,
         is_valid: listed.truth("status")?,
     };
     let (found, total) = context
         .services
-        .list_shared_repositories(&caller, side, wanted, order(None), paging.offset, paging.size)
+        .list_shared_repositories(&caller, wanted, order(None), paging.offset, paging.size)
         .await?;
     Ok(newer(context, &found, paging, total))
 }

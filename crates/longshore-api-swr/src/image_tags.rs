@@ -1,6 +1,5 @@
 //! Tags of a repository.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,13 +11,12 @@ use longshore_api_common::{Response, ResponseBody};
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{TagDetails, TagOrder, tag_number};
 use longshore_domain::manifest::config_digest;
-use longshore_domain::name::{RepositoryName, Tag};
-use longshore_domain::permission::Action;
-use longshore_domain::ports::metadata::ManifestId;
+use longshore_domain::name::{Reference, RepositoryName, Tag};
+use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
-use longshore_services::authentication::Caller;
+use longshore_services::inventory::ReadableTags;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +28,14 @@ const FILTER: &[&str] = &["offset", "limit", "order_column", "order_type", "tag"
 
 /// What lists are sorted by.
 #[derive(Clone, Copy)]
-enum Column {
+pub(crate) enum Column {
     Updated,
     Tag,
 }
+
+/// Columns by which lists are sorted.
+pub(crate) const COLUMNS: &[(&str, Column)] =
+    &[("updated_at", Column::Updated), ("updated_time", Column::Updated), ("tag", Column::Tag)];
 
 /// Schema `ShowReposTagResp`.
 #[derive(Serialize, JsonSchema)]
@@ -100,7 +102,7 @@ pub(crate) struct MarkedTags {
 }
 
 impl TagDocument {
-    /// Gives it as the newer form of the list has it.
+    /// Gives it as one tag, and the newer form of the list, have it.
     fn newer(self) -> NewerTagDocument {
         NewerTagDocument {
             id: self.id,
@@ -129,38 +131,20 @@ struct Frame {
     domain_id: String,
     host: String,
     internal_host: String,
-    /// Whether the caller may read manifests, and not only see that there are some.
-    shows_content: bool,
     /// Whether manifests are wanted.
     shows_manifest: bool,
 }
 
 impl Frame {
-    async fn new(
-        context: &Context,
-        caller: &Caller,
-        repository: RepositoryId,
-        name: RepositoryName,
-    ) -> Result<Self> {
-        let owner = context.services.get_namespace_account(&name.namespace()).await?;
-        Ok(Self {
-            repository,
-            domain_id: wire::account_id(&owner),
+    fn new(context: &Context, name: RepositoryName, tags: &ReadableTags) -> Self {
+        Self {
+            repository: tags.repository,
+            name,
+            domain_id: wire::account_id(&tags.owner),
             host: context.host().to_owned(),
             internal_host: context.internal_host().to_owned(),
-            shows_content: context.services.authorize(caller, &name, Action::Pull).await.is_ok(),
             shows_manifest: true,
-            name,
-        })
-    }
-
-    /// Reads the manifest of a tag; nothing when it was collected meanwhile, or may not be read.
-    async fn content(&self, services: &Services, details: &TagDetails) -> Result<Vec<u8>> {
-        if !self.shows_content {
-            return Ok(Vec::new());
         }
-        let content = services.read_manifest_content(ManifestId(details.manifest.id)).await?;
-        Ok(content.unwrap_or_default())
     }
 
     fn document(&self, details: &TagDetails, content: &[u8]) -> TagDocument {
@@ -204,7 +188,7 @@ fn hex_of(digest: &Digest) -> String {
 struct Writing {
     services: Arc<Services>,
     frame: Frame,
-    left: VecDeque<TagDetails>,
+    left: ReadableTags,
     form: Form,
     has_begun: bool,
     is_done: bool,
@@ -246,22 +230,19 @@ async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
     if !writing.has_begun {
         piece.extend(writing.form.beginning().into_bytes());
     }
-    match writing.left.pop_front() {
-        None => {
+    match writing.services.read_next_tag(&mut writing.left).await {
+        Err(error) => {
+            writing.is_done = true;
+            return Some((Err(error), writing));
+        }
+        Ok(None) => {
             piece.extend(writing.form.end().into_bytes());
             writing.is_done = true;
         }
-        Some(details) => {
+        Ok(Some((details, content))) => {
             if writing.has_begun {
                 piece.push(b',');
             }
-            let content = match writing.frame.content(&writing.services, &details).await {
-                Ok(content) => content,
-                Err(error) => {
-                    writing.is_done = true;
-                    return Some((Err(error), writing));
-                }
-            };
             let document = writing.frame.document(&details, &content);
             let written = match writing.form {
                 Form::Bare => serde_json::to_writer(&mut piece, &document),
@@ -277,82 +258,54 @@ async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
     Some((Ok(piece.into()), writing))
 }
 
-fn list(context: &Context, frame: Frame, tags: Vec<TagDetails>, form: Form) -> Response {
-    let writing = Writing {
-        services: Arc::clone(&context.services),
-        frame,
-        left: tags.into(),
-        form,
-        has_begun: false,
-        is_done: false,
-    };
+fn list(context: &Context, frame: Frame, left: ReadableTags, form: Form) -> Response {
+    let services = Arc::clone(&context.services);
+    let writing = Writing { services, frame, left, form, has_begun: false, is_done: false };
     let body: ResponseBody = body::pieces(Box::pin(stream::unfold(writing, write_next)));
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-const COLUMNS: &[(&str, Column)] =
-    &[("updated_at", Column::Updated), ("updated_time", Column::Updated), ("tag", Column::Tag)];
-
 /// Finds a part of the tags of a repository, or the one of a name, and counts all.
 async fn find(
     context: &Context,
-    caller: &Caller,
     name: &RepositoryName,
     listed: &Listed<'_>,
     paging: Paging,
-) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
+) -> Result<ReadableTags> {
     let order = match listed.order(COLUMNS)? {
         None | Some((Column::Updated, true)) => TagOrder::Newest,
         Some((Column::Updated, false)) => TagOrder::Oldest,
         Some((Column::Tag, false)) => TagOrder::Name,
         Some((Column::Tag, true)) => TagOrder::NameDescending,
     };
+    let (caller, only) = (context.caller()?, listed.get("tag"));
     let services = &context.services;
-    let Some(wanted) = listed.get("tag") else {
-        return services.list_tag_details(caller, name, order, paging.offset, paging.size).await;
-    };
-    let repository = services.authorize_existing(caller, name, Action::ViewTags).await?;
-    let found = match wanted.parse::<Tag>() {
-        Ok(tag) => services.get_tag_details(caller, name, &tag, false).await.map(Some),
-        // What cannot be a tag is not there.
-        Err(_) => Ok(None),
-    };
-    let found = match found {
-        Err(Error::ManifestUnknown { .. }) => None,
-        found => found?,
-    };
-    let total = u64::from(found.is_some());
-    let skipped = usize::from(paging.offset > 0);
-    Ok((repository.id, found.into_iter().map(|(_, tag, _)| tag).skip(skipped).collect(), total))
+    services.list_readable_tags(&caller, name, only.as_deref(), order, paging.offset, paging.size).await
 }
 
 /// `GET /v2/…/repos/{repository}/tags`.
 pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
     let name = context.repository()?;
     let listed = context.listed(FILTER)?;
     let paging = listed.paging()?;
-    let (repository, tags, total) = find(context, &caller, &name, &listed, paging).await?;
-    let frame = Frame::new(context, &caller, repository, name).await?;
-    let count = tags.len();
-    let mut response = list(context, frame, tags, Form::Bare);
+    let tags = find(context, &name, &listed, paging).await?;
+    let (count, total) = (tags.left(), tags.total);
+    let mut response = list(context, Frame::new(context, name, &tags), tags, Form::Bare);
     wire::show_range(&mut response, paging.offset, count, total);
     Ok(response)
 }
 
 /// `GET /v3/…/repos/{repository}/tags`.
 pub(crate) async fn list_repository_tag(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
     let name = context.repository()?;
     let listed = context.listed(&[])?;
     let paging = listed.marker()?;
-    let with_manifest = listed.truth("with_manifest")?.unwrap_or(false);
-    let (repository, tags, total) = find(context, &caller, &name, &listed, paging).await?;
-    let mut frame = Frame::new(context, &caller, repository, name).await?;
-    frame.shows_manifest = with_manifest;
-    let next = paging.next(tags.len(), total);
+    let shows_manifest = listed.truth("with_manifest")?.unwrap_or(false);
+    let tags = find(context, &name, &listed, paging).await?;
+    let frame = Frame { shows_manifest, ..Frame::new(context, name, &tags) };
+    let next = paging.next(tags.left(), tags.total);
     Ok(list(context, frame, tags, Form::WithMarker(next)))
 }
 
@@ -368,7 +321,7 @@ pub(crate) struct CopyRequest {
 
 /// `POST …/repos/{repository}/tags`.
 pub(crate) async fn create_repo_tag(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let name = context.repository()?;
     let request: CopyRequest = context.json(body).await?;
     let (from, to): (Tag, Tag) = (request.source_tag.parse()?, request.destination_tag.parse()?);
@@ -378,17 +331,23 @@ pub(crate) async fn create_repo_tag(context: &Context, body: RequestBody) -> Res
 
 /// `GET …/repos/{repository}/tags/{tag}`.
 pub(crate) async fn show_repo_tag(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, tag): (_, Tag) = (context.repository()?, context.parsed("tag")?);
-    let (repository, details, _) = context.services.get_tag_details(&caller, &name, &tag, false).await?;
-    let frame = Frame::new(context, &caller, repository, name).await?;
-    let content = frame.content(&context.services, &details).await?;
-    Ok(json(StatusCode::OK, &frame.document(&details, &content)))
+    let services = &context.services;
+    let size = PageSize::clamped(1)?;
+    let mut tags =
+        services.list_readable_tags(&caller, &name, Some(tag.as_str()), TagOrder::Newest, 0, size).await?;
+    let frame = Frame::new(context, name.clone(), &tags);
+    let (details, content) = services
+        .read_next_tag(&mut tags)
+        .await?
+        .ok_or_else(|| Error::ManifestUnknown { repository: name, reference: Reference::Tag(tag) })?;
+    Ok(json(StatusCode::OK, &frame.document(&details, &content).newer()))
 }
 
 /// `DELETE …/repos/{repository}/tags/{tag}`.
 pub(crate) async fn delete_repo_tag(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, tag): (_, Tag) = (context.repository()?, context.parsed("tag")?);
     context.services.delete_tag(&caller, &name, &tag).await?;
     Ok(bare(StatusCode::NO_CONTENT))

@@ -115,7 +115,6 @@ impl Swr {
 
     async fn answer_to(&self, context: &Context, body: RequestBody) -> longshore_domain::Result<Response> {
         let body = context.take_in(body).await?;
-        limits::count(context).await?;
         context.check().await?;
         (context.route.handler)(context, body).await
     }

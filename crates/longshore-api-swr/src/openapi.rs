@@ -14,7 +14,7 @@ pub(crate) trait DescribeLists {
     /// Adds the parameters of a newer list.
     fn marker(&mut self) -> &mut Self;
     /// Adds the parameters of an order.
-    fn order(&mut self, columns: &[&str]) -> &mut Self;
+    fn order<C>(&mut self, columns: &[(&str, C)]) -> &mut Self;
 }
 
 impl DescribeLists for Describe<'_> {
@@ -40,8 +40,9 @@ impl DescribeLists for Describe<'_> {
         )
     }
 
-    fn order(&mut self, columns: &[&str]) -> &mut Self {
-        self.choice("order_column", columns, "What to sort by; goes together with order_type.").choice(
+    fn order<C>(&mut self, columns: &[(&str, C)]) -> &mut Self {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        self.choice("order_column", &names, "What to sort by; goes together with order_type.").choice(
             "order_type",
             &["desc", "asc"],
             "In which direction; goes together with order_column.",

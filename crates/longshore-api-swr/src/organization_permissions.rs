@@ -88,7 +88,7 @@ pub(crate) async fn users(context: &Context, body: RequestBody) -> Result<Vec<Uu
 
 /// `GET /v2/manage/namespaces/{namespace}/access`.
 pub(crate) async fn show_namespace_auth(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let name = context.namespace()?;
     let list = context.services.list_permissions(&caller, PermissionOf::Namespace(&name)).await?;
     let creator = context.services.get_own_namespace(&caller, &name).await?.creator;
@@ -97,7 +97,7 @@ pub(crate) async fn show_namespace_auth(context: &Context, _: RequestBody) -> Re
 
 /// `POST /v2/manage/namespaces/{namespace}/access`.
 pub(crate) async fn create_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, wanted) = (context.namespace()?, wanted(context, body).await?);
     context.services.grant_permissions(&caller, PermissionOf::Namespace(&name), wanted).await?;
     Ok(bare(StatusCode::OK))
@@ -105,7 +105,7 @@ pub(crate) async fn create_namespace_auth(context: &Context, body: RequestBody) 
 
 /// `PATCH /v2/manage/namespaces/{namespace}/access`.
 pub(crate) async fn update_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, wanted) = (context.namespace()?, wanted(context, body).await?);
     context.services.update_permissions(&caller, PermissionOf::Namespace(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
@@ -113,7 +113,7 @@ pub(crate) async fn update_namespace_auth(context: &Context, body: RequestBody) 
 
 /// `DELETE /v2/manage/namespaces/{namespace}/access`.
 pub(crate) async fn delete_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, users) = (context.namespace()?, users(context, body).await?);
     context.services.revoke_permissions(&caller, PermissionOf::Namespace(&name), users).await?;
     Ok(bare(StatusCode::NO_CONTENT))

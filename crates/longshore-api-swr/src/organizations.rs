@@ -51,7 +51,7 @@ fn document(namespace: &OwnNamespace) -> NamespaceDocument {
 
 /// `GET /v2/manage/namespaces`.
 pub(crate) async fn list_namespaces(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let listed = context.listed(FILTER)?;
     let which = match listed.get("mode").as_deref() {
         None => ListedNamespaces::Permitted,
@@ -67,7 +67,7 @@ pub(crate) async fn list_namespaces(context: &Context, _: RequestBody) -> Result
 
 /// `POST /v2/manage/namespaces`.
 pub(crate) async fn create_namespace(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let request: CreateRequest = context.json(body).await?;
     context.services.create_namespace(&caller, &request.namespace.parse()?).await?;
     Ok(bare(StatusCode::CREATED))
@@ -75,14 +75,14 @@ pub(crate) async fn create_namespace(context: &Context, body: RequestBody) -> Re
 
 /// `GET /v2/manage/namespaces/{namespace}`.
 pub(crate) async fn show_namespace(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let namespace = context.services.get_own_namespace(&caller, &context.namespace()?).await?;
     Ok(json(StatusCode::OK, &document(&namespace)))
 }
 
 /// `DELETE /v2/manage/namespaces/{namespace}`.
 pub(crate) async fn delete_namespace(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     context.services.delete_namespace(&caller, &context.namespace()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -40,7 +40,7 @@ pub(crate) struct ReportData {
 
 /// `GET /v2/manage/overview`.
 pub(crate) async fn show_domain_overview(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let overview = context.services.get_overview(&caller).await?;
     let document = OverviewDocument {
         domain_id: wire::account_id(&overview.account),
@@ -56,7 +56,7 @@ pub(crate) async fn show_domain_overview(context: &Context, _: RequestBody) -> R
 
 /// `GET /v2/manage/reports/{resource_type}/{frequency}`.
 pub(crate) async fn show_domain_resource_reports(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let invalid = |field, reason: &str| Error::Invalid { field, reason: reason.to_owned() };
     let reported = match context.parameter("resource_type") {
         "store" => Reported::Stored,

@@ -63,14 +63,14 @@ fn project(account: &Account, name: &str) -> Project {
 }
 
 async fn accounts(context: &Context) -> Result<Vec<Account>> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let all = context.services.list_projects(&caller.principal, 0, PageSize::MAX).await?;
     Ok(all.into_iter().filter(|account| caller.grants.cover_namespace(&account.name)).collect())
 }
 
 /// `GET /v3/projects` and `GET /v3/auth/projects`.
 pub(crate) async fn list_projects(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let projects = match context.query("name") {
         None => {
             accounts(context).await?.iter().map(|account| project(account, account.name.as_str())).collect()
@@ -86,7 +86,7 @@ pub(crate) async fn list_projects(context: &Context, _: RequestBody) -> Result<R
 
 /// `GET /v3/auth/domains`: one's own, as clients for a whole account want exactly one.
 pub(crate) async fn list_domains(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let account = context.services.get_project(&caller).await?;
     let domain = Domain {
         id: wire::account_id(&account),

@@ -44,8 +44,8 @@ pub(crate) struct FeatureGates {
 
 /// Checks that the path names a project of the caller's.
 async fn check_project(context: &Context) -> Result<()> {
-    let caller = context.caller().await?;
-    let outside = || Error::Unauthenticated(Unauthenticated::InsufficientScope);
+    let caller = context.caller()?;
+    let outside = || Error::Unauthenticated(Unauthenticated::OutsideProject);
     let id = wire::parse_id(context.parameter("project_id")).ok_or_else(outside)?;
     context.services.enter_project(&caller, &ProjectName::Id(id)).await.map(|_| ())
 }
@@ -53,7 +53,7 @@ async fn check_project(context: &Context) -> Result<()> {
 /// `GET /v2/manage/projects/{project_id}/quotas`.
 pub(crate) async fn list_quotas(context: &Context, _: RequestBody) -> Result<Response> {
     check_project(context).await?;
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (used, quota_limit) = context.services.namespace_quota(&caller).await?;
     let quotas = vec![Quota { quota_key: "namespace", quota_limit, used, unit: "" }];
     Ok(json(StatusCode::OK, &Quotas { quotas }))

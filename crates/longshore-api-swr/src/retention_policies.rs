@@ -103,9 +103,10 @@ pub(crate) struct RetiredDocument {
 /// Response of `dryRunRetention`, which is our own.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct DryRunDocument {
-    /// What the policy would delete now, the newest first.
+    /// What the policy would delete now, the newest first, 1000 at most.
     tags: Vec<RetiredDocument>,
-    total: usize,
+    /// How many it would delete.
+    total: u64,
     /// True when the repository has so many tags that the oldest were not looked at.
     is_cut: bool,
 }
@@ -189,14 +190,14 @@ fn named(context: &Context) -> Result<(RepositoryName, RetentionPolicyId)> {
 
 /// `GET …/retentions`.
 pub(crate) async fn list_retentions(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let policies = context.services.list_retention_policies(&caller, &context.repository()?).await?;
     Ok(json(StatusCode::OK, &policies.iter().map(policy_document).collect::<Vec<_>>()))
 }
 
 /// `POST …/retentions`.
 pub(crate) async fn create_retention(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, rules) = (context.repository()?, wanted(context, body).await?);
     let id = context.services.create_retention_policy(&caller, &name, rules).await?;
     Ok(json(StatusCode::CREATED, &Created { id: id.0 }))
@@ -204,7 +205,7 @@ pub(crate) async fn create_retention(context: &Context, body: RequestBody) -> Re
 
 /// `GET …/retentions/{retention_id}`.
 pub(crate) async fn show_retention(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, id) = named(context)?;
     let policy = context.services.get_retention_policy(&caller, &name, id).await?;
     Ok(json(StatusCode::OK, &policy_document(&policy)))
@@ -212,7 +213,7 @@ pub(crate) async fn show_retention(context: &Context, _: RequestBody) -> Result<
 
 /// `PATCH …/retentions/{retention_id}`.
 pub(crate) async fn update_retention(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, id) = named(context)?;
     let rules = wanted(context, body).await?;
     context.services.change_retention_policy(&caller, &name, id, rules).await?;
@@ -221,7 +222,7 @@ pub(crate) async fn update_retention(context: &Context, body: RequestBody) -> Re
 
 /// `DELETE …/retentions/{retention_id}`.
 pub(crate) async fn delete_retention(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, id) = named(context)?;
     context.services.delete_retention_policy(&caller, &name, id).await?;
     Ok(bare(StatusCode::OK))
@@ -229,7 +230,7 @@ pub(crate) async fn delete_retention(context: &Context, _: RequestBody) -> Resul
 
 /// `GET …/retentions/{retention_id}/dry-run`.
 pub(crate) async fn dry_run_retention(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, id) = named(context)?;
     let run = context.services.dry_run_retention(&caller, &name, id).await?;
     let tag = |retired: &RetiredTag| RetiredDocument {
@@ -238,12 +239,12 @@ pub(crate) async fn dry_run_retention(context: &Context, _: RequestBody) -> Resu
         rule_type: rule_text(retired),
     };
     let tags: Vec<_> = run.tags.iter().map(tag).collect();
-    Ok(json(StatusCode::OK, &DryRunDocument { total: tags.len(), tags, is_cut: run.is_cut }))
+    Ok(json(StatusCode::OK, &DryRunDocument { tags, total: run.total, is_cut: run.is_cut }))
 }
 
 /// `GET …/retentions/histories`.
 pub(crate) async fn list_retention_histories(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let (name, paging) = (context.repository()?, context.listed(FILTER)?.paging()?);
     let (entries, total) =
         context.services.list_retention_log(&caller, &name, paging.offset, paging.size).await?;

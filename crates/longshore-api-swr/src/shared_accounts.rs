@@ -98,6 +98,18 @@ impl TermsRequest {
     }
 }
 
+fn account_named(text: &str) -> Result<Namespace> {
+    text.parse().map_err(|_| Error::Invalid {
+        field: "access_domain",
+        reason: "must be the name of a user or an organization".into(),
+    })
+}
+
+/// Gives the account that the path names.
+fn account(context: &Context) -> Result<Namespace> {
+    account_named(context.parameter("access_domain"))
+}
+
 fn document(context: &Context, share: &Share) -> ShareDocument {
     let creator = share.created_by.as_ref();
     ShareDocument {
@@ -117,20 +129,17 @@ fn document(context: &Context, share: &Share) -> ShareDocument {
 
 /// `POST …/repositories/{repository}/access-domains`.
 pub(crate) async fn create_repo_domains(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let name = context.repository()?;
     let request: CreateRequest = context.json(body).await?;
-    let account: Namespace = request
-        .access_domain
-        .parse()
-        .map_err(|_| Error::UserUnknown(request.access_domain.chars().take(80).collect()))?;
+    let account = account_named(&request.access_domain)?;
     context.services.create_share(&caller, &name, &account, request.terms.read()?).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `GET …/repositories/{repository}/access-domains`.
 pub(crate) async fn list_repo_domains(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let shares = context.services.list_shares(&caller, &context.repository()?).await?;
     let documents: Vec<_> = shares.iter().map(|share| document(context, share)).collect();
     Ok(json(StatusCode::OK, &documents))
@@ -138,18 +147,17 @@ pub(crate) async fn list_repo_domains(context: &Context, _: RequestBody) -> Resu
 
 /// `GET …/access-domains/{access_domain}`.
 pub(crate) async fn show_access_domain(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let name = context.repository()?;
-    let account: Namespace = context.parsed("access_domain")?;
-    let share = context.services.find_share(&caller, &name, &account).await?;
+    let share = context.services.find_share(&caller, &name, &account(context)?).await?;
     let found = FoundShare { exist: share.is_some(), share: share.map(|share| document(context, &share)) };
     Ok(json(StatusCode::OK, &found))
 }
 
 /// `PATCH …/access-domains/{access_domain}`.
 pub(crate) async fn update_repo_domains(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let (name, account): (_, Namespace) = (context.repository()?, context.parsed("access_domain")?);
+    let caller = context.caller()?;
+    let (name, account) = (context.repository()?, account(context)?);
     let request: TermsRequest = context.json(body).await?;
     context.services.change_share(&caller, &name, &account, request.read()?).await?;
     Ok(bare(StatusCode::CREATED))
@@ -157,8 +165,8 @@ pub(crate) async fn update_repo_domains(context: &Context, body: RequestBody) ->
 
 /// `DELETE …/access-domains/{access_domain}`.
 pub(crate) async fn delete_repo_domains(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let (name, account): (_, Namespace) = (context.repository()?, context.parsed("access_domain")?);
+    let caller = context.caller()?;
+    let (name, account) = (context.repository()?, account(context)?);
     context.services.delete_share(&caller, &name, &account).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -41,6 +41,21 @@ pub enum Malformed {
     Content,
 }
 
+impl Malformed {
+    /// Tells what is wrong and what to do.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Algorithm => "requests are signed with SDK-HMAC-SHA256, and not with another algorithm",
+            Self::Header => {
+                "the Authorization header must be SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…"
+            }
+            Self::Uncovered => "the signature must cover the headers host and x-sdk-date",
+            Self::Date => "the header X-Sdk-Date must be the time of signing, UTC, such as 20300101T000000Z",
+            Self::Content => "the body is not the one that X-Sdk-Content-Sha256 tells of",
+        }
+    }
+}
+
 /// What stands in the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization<'h> {

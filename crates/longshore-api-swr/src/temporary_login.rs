@@ -16,7 +16,7 @@ use crate::wire;
 
 /// `POST /v2/manage/utils/secret` and `POST /v2/manage/utils/authorizationtoken`.
 pub(crate) async fn create_secret(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let services = &context.services;
     let named = context.query("projectname");
     let (project, namespace) = match (&named, &caller.grants) {

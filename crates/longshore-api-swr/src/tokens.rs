@@ -13,8 +13,8 @@ use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::Caller;
+use longshore_services::identity::{ShownIdentity, UserName, WantedScope};
 use longshore_services::projects::ProjectName;
-use longshore_services::sign_in::SignIn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -163,20 +163,12 @@ struct Endpoint {
     url: String,
 }
 
-/// What a token was asked for.
-struct Scoped {
-    caller: Arc<Caller>,
-    account: Account,
-    /// What the client calls the project; `None` when it asked for a domain.
-    project: Option<String>,
-}
-
 fn invalid(field: &'static str, reason: &str) -> Error {
     Error::Invalid { field, reason: reason.to_owned() }
 }
 
 fn outside() -> Error {
-    Error::Unauthenticated(Unauthenticated::InsufficientScope)
+    Error::Unauthenticated(Unauthenticated::OutsideProject)
 }
 
 fn domain(account: &Account) -> DomainDocument {
@@ -205,68 +197,38 @@ async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<C
         (["password"] | ["password", "totp"] | ["totp", "password"], Some(password), _) => {
             let user = &password.user;
             let name = match (&user.id, &user.name) {
-                (Some(id), _) => {
-                    let found = match wire::parse_id(id) {
-                        Some(uuid) => services.find_user_name(uuid).await?,
-                        None => None,
-                    };
-                    // What cannot be a name is refused like a wrong one.
-                    found.map_or_else(|| format!("id:{id}"), |name| name.to_string())
-                }
-                (None, Some(name)) => name.clone(),
+                (Some(id), _) => UserName::Id(wire::parse_id(id)),
+                (None, Some(name)) => UserName::Name(name),
                 (None, None) => return Err(invalid("user", "must have an id or a name")),
             };
+            let passcode = identity.totp.as_ref().filter(|_| methods.contains(&"totp"));
+            let passcode = passcode.map(|totp| totp.user.passcode.as_str());
             let address = Some(context.client.address);
-            let caller = match services.sign_in(&name, &user.password, address).await? {
-                SignIn::Done(caller) => caller,
-                SignIn::SecondFactorNeeded(challenge) => {
-                    let passcode = identity.totp.as_ref().map(|totp| totp.user.passcode.as_str());
-                    let passcode = passcode
-                        .filter(|_| methods.contains(&"totp"))
-                        .ok_or(Error::Unauthenticated(Unauthenticated::SecondFactorNeeded))?;
-                    services.complete_sign_in(challenge.expose(), passcode).await?
-                }
-            };
+            let caller = services.authenticate_password(name, &user.password, passcode, address).await?;
             if let Some(domain) = &user.domain {
                 let named = domain.project_name("domain")?;
                 services.find_project(&caller.principal, &named).await?.ok_or_else(outside)?;
             }
-            Ok((Arc::new(caller), None))
+            Ok((caller, None))
         }
         _ => Err(invalid("methods", "must be password, password with totp, or token, each with its member")),
     }
 }
 
-async fn project_of(context: &Context, caller: &Caller) -> Result<Account> {
-    context.services.get_project(caller).await
-}
-
-async fn enter(context: &Context, caller: Arc<Caller>, scope: Option<&ScopeRequest>) -> Result<Scoped> {
-    let services = &context.services;
-    let region = &services.settings().region;
-    let (wanted, project) = match scope {
+fn wanted(scope: Option<&ScopeRequest>) -> Result<WantedScope<'_>> {
+    match scope {
         Some(ScopeRequest { project: Some(project), .. }) => {
-            // The region is the project of the domain that is given with it.
-            let of_domain = project
-                .domain
-                .as_ref()
-                .filter(|_| project.id.is_none() && project.name.as_ref() == Some(region));
-            let named = of_domain
-                .map_or_else(|| project.project_name("project"), |domain| domain.project_name("domain"))?;
-            (named, Some(project.name.clone()))
+            let domain = project.domain.as_ref().map(|domain| domain.project_name("domain")).transpose()?;
+            Ok(WantedScope::Project(project.project_name("project")?, domain))
         }
-        Some(ScopeRequest { domain: Some(domain), .. }) => (domain.project_name("domain")?, None),
-        _ => {
-            let account = project_of(context, &caller).await?;
-            let name = account.name.to_string();
-            return Ok(Scoped { caller, account, project: Some(name) });
+        Some(ScopeRequest { domain: Some(domain), .. }) => {
+            Ok(WantedScope::Domain(domain.project_name("domain")?))
         }
-    };
-    let (caller, account) = services.enter_project(&caller, &wanted).await?;
-    let project = project.map(|name| name.unwrap_or_else(|| account.name.to_string()));
-    Ok(Scoped { caller: Arc::new(caller), account, project })
+        _ => Ok(WantedScope::Unchanged),
+    }
 }
 
+/// Lists the services of this registry. Their ids mean nothing: they only stay the same, as clients expect of ids.
 fn catalog(context: &Context) -> Vec<Service> {
     let region = &context.services.settings().region;
     let service = |kind, name, id, path: &str| Service {
@@ -287,43 +249,35 @@ fn catalog(context: &Context) -> Vec<Service> {
     ]
 }
 
-async fn document(
-    context: &Context,
-    scoped: &Scoped,
-    methods: Vec<String>,
-    issued_at: Timestamp,
-    expires_at: Timestamp,
-) -> Result<TokenResponse> {
-    let user = context.services.get_own_account(&scoped.caller.principal).await?;
-    let account = &scoped.account;
-    let role = context.services.get_own_namespace(&scoped.caller, &account.name).await?.level;
-    let role = match wire::level(role) {
+fn document(context: &Context, shown: ShownIdentity) -> TokenResponse {
+    let ShownIdentity { identity, user, account, level } = shown;
+    let role = match wire::level(level) {
         7 => "te_admin",
         3 => "swr_editor",
         _ => "readonly",
     };
     let time = |at: Timestamp| format!("{at:.6}");
-    let project = scoped.project.as_ref().map(|name| ProjectDocument {
-        id: wire::account_id(account),
-        name: name.clone(),
-        domain: domain(account),
+    let project = identity.scope.project.map(|name| ProjectDocument {
+        id: wire::account_id(&account),
+        name,
+        domain: domain(&account),
     });
     let token = TokenDocument {
-        methods,
-        issued_at: time(issued_at),
-        expires_at: time(expires_at),
+        methods: identity.scope.methods,
+        issued_at: time(identity.issued_at),
+        expires_at: time(identity.expires_at),
         user: UserDocument {
             id: wire::account_id(&user),
             name: user.name.to_string(),
             domain: domain(&user),
             password_expires_at: String::new(),
         },
-        domain: project.is_none().then(|| domain(account)),
+        domain: project.is_none().then(|| domain(&account)),
         project,
         roles: vec![DomainDocument { id: role.to_owned(), name: role.to_owned() }],
         catalog: context.query("nocatalog").is_none().then(|| catalog(context)),
     };
-    Ok(TokenResponse { token })
+    TokenResponse { token }
 }
 
 fn with_subject(mut response: Response, token: &str) -> Result<Response> {
@@ -338,10 +292,10 @@ pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result
     let request: TokenRequest = context.json(body).await?;
     let AuthRequest { identity, scope } = request.auth;
     let (caller, until) = sign_in(context, &identity).await?;
-    let scoped = enter(context, caller, scope.as_ref()).await?;
-    let issued = context.services.issue_identity(&scoped.caller, until)?;
-    let shown = document(context, &scoped, identity.methods, issued.issued_at, issued.expires_at).await?;
-    with_subject(json(StatusCode::CREATED, &shown), &issued.token)
+    let services = &context.services;
+    let issued = services.issue_identity(&caller, wanted(scope.as_ref())?, identity.methods, until).await?;
+    let shown = services.show_identity(issued.identity).await?;
+    with_subject(json(StatusCode::CREATED, &document(context, shown)), &issued.token)
 }
 
 fn subject(context: &Context) -> Result<&str> {
@@ -350,27 +304,15 @@ fn subject(context: &Context) -> Result<&str> {
 
 /// `GET /v3/auth/tokens`.
 pub(crate) async fn show_token(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     let token = subject(context)?;
-    let unknown = || Error::TokenUnknown("in X-Subject-Token".into());
-    let identity = match context.services.authenticate_identity(token).await {
-        Err(Error::Unauthenticated(_)) => return Err(unknown()),
-        found => found?,
-    };
-    if identity.caller.principal.account_id() != caller.principal.account_id() {
-        return Err(unknown());
-    }
-    let account = project_of(context, &identity.caller).await?;
-    let project = Some(account.name.to_string());
-    let scoped = Scoped { caller: identity.caller, account, project };
-    let methods = vec!["password".to_owned()];
-    let shown = document(context, &scoped, methods, identity.issued_at, identity.expires_at).await?;
-    with_subject(json(StatusCode::OK, &shown), token)
+    let shown = context.services.find_identity(&caller, token).await?;
+    with_subject(json(StatusCode::OK, &document(context, shown)), token)
 }
 
 /// `DELETE /v3/auth/tokens`.
 pub(crate) async fn delete_token(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let caller = context.caller()?;
     context.services.revoke_identity(&caller, subject(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

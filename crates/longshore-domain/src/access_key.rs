@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// How far the clock of who signs may be from the registry's.
 pub const CLOCK_SKEW_LIMIT: Duration = Duration::from_secs(15 * 60);
-/// How long after it was signed a request that changes something may come again: clients sign to the second, so that equal
+/// How long after it came first a request that changes something may come again: clients sign to the second, so that equal
 /// requests of the same second cannot be told apart.
 pub const REPEAT_LIMIT: Duration = Duration::from_secs(5);
 

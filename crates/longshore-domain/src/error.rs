@@ -179,6 +179,22 @@ pub enum Error {
     /// The repository has no such retention policy.
     #[error("this repository has no such retention policy")]
     RetentionPolicyUnknown,
+    /// The user has no permission of its own there.
+    #[error("{user} has no permission for {subject}")]
+    PermissionUnknown {
+        /// Name or id of the user.
+        user: String,
+        /// Name of the namespace or repository.
+        subject: String,
+    },
+    /// The repository is not shared with the account.
+    #[error("{repository} is not shared with {account}")]
+    ShareUnknown {
+        /// The repository.
+        repository: RepositoryName,
+        /// Name of the account.
+        account: Namespace,
+    },
     /// There is no such access token.
     #[error("there is no access token {0:?}")]
     TokenUnknown(String),
@@ -287,6 +303,14 @@ pub enum Unauthenticated {
     /// The bearer token is genuine but does not hold the needed action.
     #[error("the bearer token does not cover this action; ask for one that does")]
     InsufficientScope,
+    /// There is no such project, the caller may not sign in to it, or it signed in to another one.
+    #[error(
+        "this is not in a project that you have signed in to; GET /v3/auth/projects lists those that you may sign in to"
+    )]
+    OutsideProject,
+    /// The signature cannot be checked, with the reason.
+    #[error("{0}")]
+    MalformedSignature(&'static str),
     /// The request is not signed with the secret key of its access key, or that does not work now.
     #[error("the access key or the signature of the request is wrong, or the keys no longer work")]
     WrongSignature,

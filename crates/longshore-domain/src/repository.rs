@@ -10,6 +10,7 @@ use crate::account::AccountId;
 use crate::error::{Error, Result};
 use crate::immutability::ImmutableTags;
 use crate::name::{Namespace, RepositoryName};
+use crate::share::SharedBy;
 
 /// Number of a repository in the metadata store. It is never used again, so a repository that is deleted
 /// and created anew under the same name has another.
@@ -84,6 +85,14 @@ pub struct RepositoryChange {
 }
 
 impl RepositoryChange {
+    /// Describes a repository by one text, as APIs with a single description do: it is the full one, and the short one as far
+    /// as it fits there; otherwise the short one stays.
+    #[must_use]
+    pub fn described(self, text: String) -> Self {
+        let fits = text.chars().count() <= DESCRIPTION_LIMIT_CHARACTERS && !text.contains('\n');
+        Self { description: fits.then(|| text.clone()), full_description: Some(text), ..self }
+    }
+
     /// Tells whether anything but immutability changes.
     pub fn edits(&self) -> bool {
         self.description.is_some()
@@ -171,13 +180,24 @@ pub struct InventoryFilter {
     pub only: Option<AccountId>,
     /// Only those of the namespace of this name.
     pub namespace: Option<String>,
-    /// Only those whose name, after the namespace, holds this text.
+    /// Only those whose name, after the namespace, holds this text, in either case.
     pub name_part: String,
     /// Only those of this category.
     pub category: Option<String>,
     /// Only those of this visibility.
     pub visibility: Option<Visibility>,
-    /// Of shared ones, only those with a share that is valid, or only the others.
+}
+
+/// Which shared repositories a list shows.
+#[derive(Clone, Debug)]
+pub struct SharedFilter {
+    /// Whose.
+    pub shared: SharedBy,
+    /// Only those of the namespace of this name.
+    pub namespace: Option<String>,
+    /// Only those whose name, after the namespace, holds this text, in either case.
+    pub name_part: String,
+    /// Only those whose sharing is valid, or only the others.
     pub is_valid: Option<bool>,
 }
 

@@ -16,6 +16,7 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
+use uuid::Uuid;
 
 use crate::access_tokens::{TokenForm, TokenOwner, WantedToken};
 use crate::authentication::{Caller, Grants, principal_of};
@@ -39,6 +40,8 @@ pub struct SignedText<'s> {
     pub signed_at: Timestamp,
     /// Whether the request changes something.
     pub is_change: bool,
+    /// The project that it is for, by the public id of the account; `None` for one's own.
+    pub project: Option<Uuid>,
 }
 
 /// A credential for signing Docker in.
@@ -110,7 +113,7 @@ impl Services {
         self.metadata
             .read(account.id, |tx, id| {
                 Box::pin(async move {
-                    // An account has no more than these.
+                    // Twice the largest page is more than an account may have (`ACCESS_TOKENS_LIMIT`, `CREDENTIALS_LIMIT`).
                     let tokens = tx.list_access_tokens_at(*id, 0, PageSize::MAX).await?;
                     let further =
                         tx.list_access_tokens_at(*id, u64::from(PageSize::MAX.get()), PageSize::MAX).await?;
@@ -166,7 +169,7 @@ impl Services {
     /// Finds out who signed a request. A request that changes something is taken once, and again only within seconds.
     ///
     /// # Errors
-    /// `Unauthenticated` when the key or signature is wrong, the clocks differ too much, or it was taken before; `Denied`
+    /// `Unauthenticated` when the key or signature is wrong, the clocks differ too much, it was taken before, or there is no such project; `Denied`
     /// for the keys of a credential for Docker.
     pub async fn authenticate_signature(&self, signed: &SignedText<'_>) -> Result<Caller> {
         let refused = |reason| Error::Unauthenticated(reason);
@@ -182,19 +185,27 @@ impl Services {
         if token.cap.is_credential() {
             return Err(Error::Denied("these keys are for signing Docker in only".into()));
         }
+        let principal = Principal::Account(principal_of(&account, Some(token.id)));
+        let caller = Caller { principal, grants: Grants::Everything };
+        let caller = match signed.project {
+            None => caller,
+            Some(project) => self.enter_project(&caller, &ProjectName::Id(project)).await?.0,
+        };
+        // Last, so that only a request that is taken uses its signature up.
         if signed.is_change {
-            let input = (signed.signature.to_vec(), expires_at);
-            let is_new = self
+            let input = (signed.signature.to_vec(), now, expires_at);
+            let taken_at = self
                 .metadata
-                .write(input, |tx, (signature, until)| Box::pin(tx.record_signature(signature, *until)))
+                .write(input, |tx, (signature, now, until)| {
+                    Box::pin(tx.record_signature(signature, *now, *until))
+                })
                 .await?;
-            if !is_new && now > later(signed.signed_at, REPEAT_LIMIT) {
+            if now > later(taken_at, REPEAT_LIMIT) {
                 return Err(refused(Unauthenticated::SignatureUsed));
             }
         }
         self.record_use(&token, now).await?;
-        let principal = Principal::Account(principal_of(&account, Some(token.id)));
-        Ok(Caller { principal, grants: Grants::Everything })
+        Ok(caller)
     }
 
     /// Checks a user name with an access key and the password that belongs to it.
@@ -241,7 +252,7 @@ impl Services {
         };
         let only = match (&caller.grants, namespace) {
             (Grants::Namespace(scoped), Some(wanted)) if scoped != wanted => {
-                return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+                return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
             }
             (Grants::Namespace(scoped), _) => Some(scoped.clone()),
             (_, wanted) => wanted.cloned(),

@@ -150,7 +150,7 @@ pub struct UploadCaller {
 
 /// Claims of the registry's bearer tokens.
 ///
-/// Docker token authentication, "JWT"; `uid`, `tid`, `scp`, `cep` and `prj` are our own.
+/// Docker token authentication, "JWT"; `uid`, `tid`, `scp`, `cep` and `idn` are our own.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub iss: String,
@@ -174,9 +174,22 @@ pub(crate) struct Claims {
     /// Credential epoch of the account.
     #[serde(default)]
     pub cep: i64,
-    /// Name of the organization whose project it is for, in tokens of the identity service.
+    /// What a token of the identity service is for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub prj: Option<String>,
+    pub idn: Option<IdentityScope>,
+}
+
+/// What a token of the identity service is for, and how it was got.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IdentityScope {
+    /// Name of the organization that it is limited to; `None` for one's own project.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub organization: Option<String>,
+    /// What the client called the project; `None` when it asked for a domain.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub project: Option<String>,
+    /// How somebody signed in: `password`, `totp`, `token`.
+    pub methods: Vec<String>,
 }
 
 impl Claims {
@@ -199,6 +212,7 @@ impl Claims {
             not_before: time(self.nbf)?,
             expires_at: time(self.exp)?,
             id: self.jti.parse().map_err(|_| invalid())?,
+            identity: self.idn.clone(),
             checked_in: AtomicU64::new(NEVER),
         })
     }
@@ -225,6 +239,7 @@ pub(crate) struct BearerSession {
     not_before: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) id: Uuid,
+    pub(crate) identity: Option<IdentityScope>,
     /// The authority epoch in which it was last looked up whether it was ended.
     pub(crate) checked_in: AtomicU64,
 }

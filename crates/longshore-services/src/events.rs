@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
 use longshore_domain::credential::{Principal, Scope, TokenCap};
 use longshore_domain::error::Unauthenticated;
@@ -187,7 +189,9 @@ impl Services {
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX))).await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_expired_credentials(*now, PageSize::MAX))).await?;
-            let kept_from = earlier(today, USAGE_DAYS_KEPT);
+            // What is kept for ever is looked at each time, so that once a day is enough.
+            let is_new_day = now.duration_since(today) < SignedDuration::from_mins(10);
+            let kept_from = if is_new_day { earlier(today, USAGE_DAYS_KEPT) } else { Timestamp::MIN };
             self.drain(kept_from, |tx, from| Box::pin(tx.delete_old_usage_days(*from, PageSize::MAX)))
                 .await?;
             let logged_from = earlier(now, RETENTION_LOG_KEPT);

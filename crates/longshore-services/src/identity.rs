@@ -2,59 +2,159 @@
 //!
 //! Keystone v3, "Password authentication", "Validate and show information for token", "Revoke token".
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::event::EventAction;
+use longshore_domain::permission::Level;
 use longshore_domain::{Error, Result};
+use uuid::Uuid;
 
 use crate::Services;
-use crate::authentication::{BearerSession, Caller, Claims, Grants, TokenUse};
+use crate::authentication::{BearerSession, Caller, Claims, Grants, IdentityScope, TokenUse};
+use crate::projects::ProjectName;
+use crate::sign_in::SignIn;
+
+/// What names a user who signs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserName<'n> {
+    /// The public id; `None` for what cannot be one.
+    Id(Option<Uuid>),
+    /// The name.
+    Name(&'n str),
+}
+
+/// What a token shall be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedScope<'n> {
+    /// The project that the caller is in already.
+    Unchanged,
+    /// A domain.
+    Domain(ProjectName<'n>),
+    /// A project, perhaps of a domain: the region is the project of the domain that is given with it.
+    Project(ProjectName<'n>, Option<ProjectName<'n>>),
+}
 
 /// A token of the identity service, as issued.
 #[derive(Debug)]
 pub struct IssuedIdentity {
     /// The token.
     pub token: String,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// When it stops working.
-    pub expires_at: Timestamp,
+    /// What it is.
+    pub identity: Identity,
 }
 
 /// A token of the identity service, as presented.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Identity {
     /// Who it stands for, and in which project.
     pub caller: Arc<Caller>,
+    /// What it is for, and how it was got.
+    pub scope: IdentityScope,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// When it stops working.
     pub expires_at: Timestamp,
 }
 
+/// A token of the identity service with whose it is.
+#[derive(Debug)]
+pub struct ShownIdentity {
+    /// The token.
+    pub identity: Identity,
+    /// Who signed in.
+    pub user: Account,
+    /// The account whose project it is for.
+    pub account: Account,
+    /// How much the user may do in its namespace.
+    pub level: Level,
+}
+
 impl Services {
-    /// Issues a token for a caller in its project, that works as long as other sign-ins, and not after `until`.
+    /// Checks a password, and the code of the second factor where there is one.
     ///
     /// # Errors
-    /// `Internal` when there is no signing key.
-    pub fn issue_identity(&self, caller: &Caller, until: Option<Timestamp>) -> Result<IssuedIdentity> {
-        let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let now = self.clock.now();
-        let left = until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
-        let ttl = left.map_or(self.settings.session_ttl, |left| left.min(self.settings.session_ttl));
-        let prj = match &caller.grants {
+    /// `Unauthenticated`, the same for every reason but a missing code; `Throttled` after too many failures.
+    pub async fn authenticate_password(
+        &self,
+        user: UserName<'_>,
+        password: &str,
+        passcode: Option<&str>,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Caller>> {
+        let name = match user {
+            UserName::Name(name) => name.to_owned(),
+            UserName::Id(uuid) => {
+                let found = match uuid {
+                    Some(uuid) => self.find_account_name(uuid).await?,
+                    None => None,
+                };
+                // What is no name is refused like a wrong one, and in the same time.
+                found.map_or_else(|| "no user has this id".to_owned(), |name| name.to_string())
+            }
+        };
+        match self.sign_in(&name, password, address).await? {
+            SignIn::Done(caller) => Ok(Arc::new(caller)),
+            SignIn::SecondFactorNeeded(challenge) => {
+                let needed = Error::Unauthenticated(Unauthenticated::SecondFactorNeeded);
+                let caller = self.complete_sign_in(challenge.expose(), passcode.ok_or(needed)?).await?;
+                Ok(Arc::new(caller))
+            }
+        }
+    }
+
+    /// Issues a token for a caller in the project that it wants, that works as long as other sign-ins, and not after `until`.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when there is no such project that it may sign in to; `Internal` when there is no signing key.
+    pub async fn issue_identity(
+        &self,
+        caller: &Arc<Caller>,
+        wanted: WantedScope<'_>,
+        methods: Vec<String>,
+        until: Option<Timestamp>,
+    ) -> Result<IssuedIdentity> {
+        let region = self.settings.region.as_str();
+        let (caller, project) = match wanted {
+            WantedScope::Unchanged => {
+                let account = self.get_project(caller).await?;
+                (Arc::clone(caller), Some(account.name.to_string()))
+            }
+            WantedScope::Domain(domain) => (Arc::new(self.enter_project(caller, &domain).await?.0), None),
+            WantedScope::Project(project, domain) => {
+                let named = match (project, domain) {
+                    (ProjectName::Name(name), Some(domain)) if name == region => domain,
+                    _ => project,
+                };
+                let (entered, account) = self.enter_project(caller, &named).await?;
+                let name = match project {
+                    ProjectName::Name(name) => name.to_owned(),
+                    ProjectName::Id(_) => account.name.to_string(),
+                };
+                (Arc::new(entered), Some(name))
+            }
+        };
+        let organization = match &caller.grants {
             Grants::Namespace(name) => Some(name.to_string()),
             Grants::Everything => None,
             Grants::Listed { .. } => return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope)),
         };
+        let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let now = self.clock.now();
+        let left = until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
+        let ttl = left.map_or(self.settings.session_ttl, |left| left.min(self.settings.session_ttl));
+        let scope = IdentityScope { organization, project, methods };
         let claims = self.claims(Some(account), self.identity_audience(), now, ttl.as_secs());
-        let claims = Claims { prj, ..claims };
+        let claims = Claims { idn: Some(scope.clone()), ..claims };
         let time = |seconds| Timestamp::from_second(seconds).map_err(Error::internal);
         let (issued_at, expires_at) = (time(claims.iat)?, time(claims.exp)?);
-        Ok(IssuedIdentity { token: self.keys.sign(&claims)?, issued_at, expires_at })
+        let token = self.keys.sign(&claims)?;
+        Ok(IssuedIdentity { token, identity: Identity { caller, scope, issued_at, expires_at } })
     }
 
     /// Gives the audience of these tokens. What they are limited to only the dialect knows that takes them.
@@ -66,7 +166,8 @@ impl Services {
         let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
         let claims: Option<Claims> = self.verify_signature(token, &self.identity_audience()).await?;
         let claims = claims.filter(|claims| claims.uid.is_some()).ok_or_else(invalid)?;
-        let grants = match &claims.prj {
+        let scope = claims.idn.as_ref().ok_or_else(invalid)?;
+        let grants = match &scope.organization {
             None => Grants::Everything,
             Some(name) => Grants::Namespace(name.parse().map_err(|_| invalid())?),
         };
@@ -99,8 +200,43 @@ impl Services {
     pub async fn authenticate_identity(&self, token: &str) -> Result<Identity> {
         let session = self.identity_session(token).await?;
         self.check_manages(&session.caller.principal).await?;
-        let BearerSession { issued_at, expires_at, .. } = *session;
-        Ok(Identity { caller: Arc::clone(&session.caller), issued_at, expires_at })
+        let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+        Ok(Identity {
+            caller: Arc::clone(&session.caller),
+            scope: session.identity.clone().ok_or_else(invalid)?,
+            issued_at: session.issued_at,
+            expires_at: session.expires_at,
+        })
+    }
+
+    /// Gives a token with whose it is.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it does not work any more.
+    pub async fn show_identity(&self, identity: Identity) -> Result<ShownIdentity> {
+        let user = self.get_own_account(&identity.caller.principal).await?;
+        let account = self.get_project(&identity.caller).await?;
+        let level = match account.id == user.id {
+            true => Level::Admin,
+            false => self.standing_in(&identity.caller, &account.name).await?.level,
+        };
+        Ok(ShownIdentity { identity, user, account, level })
+    }
+
+    /// Gives a token of the caller's account with whose it is.
+    ///
+    /// # Errors
+    /// `TokenUnknown` for those of others, and those that do not work any more.
+    pub async fn find_identity(&self, caller: &Caller, token: &str) -> Result<ShownIdentity> {
+        let unknown = || Error::TokenUnknown("in X-Subject-Token".into());
+        let identity = match self.authenticate_identity(token).await {
+            Err(Error::Unauthenticated(_)) => return Err(unknown()),
+            found => found?,
+        };
+        match identity.caller.principal.account_id() == caller.principal.account_id() {
+            true => self.show_identity(identity).await,
+            false => Err(unknown()),
+        }
     }
 
     /// Ends a token of the caller's account. One that does not work any more is ended already.
@@ -112,12 +248,23 @@ impl Services {
             Err(Error::Unauthenticated(_)) => return Ok(()),
             found => found?,
         };
-        if session.caller.principal.account_id() != caller.principal.account_id() {
+        let account = caller.principal.account_id();
+        if session.caller.principal.account_id() != account {
             return Err(Error::Denied("this token is somebody else's".into()));
         }
+        let event = self.event(
+            &caller.principal,
+            account,
+            EventAction::SessionEnded,
+            caller.principal.display_name(),
+            [],
+        );
         self.metadata
-            .write((session.id, session.expires_at), |tx, (id, until)| {
-                Box::pin(tx.revoke_session(*id, *until))
+            .write((session.id, session.expires_at, event), |tx, (id, until, event)| {
+                Box::pin(async move {
+                    tx.revoke_session(*id, *until).await?;
+                    tx.record_event(event).await
+                })
             })
             .await
     }

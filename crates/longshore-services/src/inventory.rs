@@ -1,7 +1,9 @@
 //! Inventory: what a registry holds, as the lists of its owner show it.
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
-use longshore_domain::account::AccountId;
+use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::image::{ManifestDetails, TagDetails, TagOrder};
@@ -11,8 +13,8 @@ use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
 use longshore_domain::registry::RegistryAction;
 use longshore_domain::repository::{
-    InventoryFilter, InventoryOrder, NamespaceView, Repository, RepositoryListing, RepositoryOrder,
-    Visibility,
+    InventoryFilter, InventoryOrder, NamespaceView, Repository, RepositoryId, RepositoryListing,
+    RepositoryOrder, SharedFilter, Visibility,
 };
 use longshore_domain::share::SharedBy;
 use longshore_domain::{Error, Result};
@@ -258,7 +260,7 @@ pub enum SharedSide {
     Others,
 }
 
-/// Which repositories somebody wants, of those that are listed anyway.
+/// Which repositories somebody wants, of its own and those that it has a permission for.
 #[derive(Clone, Debug, Default)]
 pub struct WantedRepositories {
     /// Only those of the namespace of this name.
@@ -269,47 +271,44 @@ pub struct WantedRepositories {
     pub category: Option<String>,
     /// Only those of this visibility.
     pub visibility: Option<Visibility>,
-    /// Of shared ones, only those whose sharing is valid, or only the others.
+}
+
+/// Which shared repositories somebody wants.
+#[derive(Clone, Debug)]
+pub struct WantedShares {
+    /// Who shares.
+    pub side: SharedSide,
+    /// Only those of the namespace of this name.
+    pub namespace: Option<String>,
+    /// Only those whose name holds this text.
+    pub name_part: String,
+    /// Only those whose sharing is valid, or only the others.
     pub is_valid: Option<bool>,
 }
 
 /// Tags that a list shows of each repository.
 const LISTED_TAGS: u64 = 100;
 
-async fn hold(tx: &mut dyn Tx, listing: RepositoryListing, is_valid: bool) -> Result<ListedRepository> {
+async fn hold(tx: &mut dyn Tx, listing: RepositoryListing) -> Result<ListedRepository> {
     let id = listing.details.repository.id;
     let counts = tx.repository_counts(id).await?;
     let newest = tx.list_pushed_tags(id, (Timestamp::MAX, ""), PageSize::clamped(LISTED_TAGS)?).await?;
     let tags = newest.into_iter().map(|pushed| pushed.tag).collect();
-    Ok(ListedRepository { listing, counts, tags, is_valid })
+    Ok(ListedRepository { listing, counts, tags, is_valid: true })
+}
+
+/// Leaves of a repository whose sharing has expired that there was one: what it is now is nothing of theirs.
+fn expired(mut listing: RepositoryListing) -> ListedRepository {
+    listing.details.description = String::new();
+    listing.details.full_description = String::new();
+    listing.details.updated_at = listing.details.repository.created_at;
+    listing.category = String::new();
+    ListedRepository { listing, counts: RepositoryCounts::default(), tags: Vec::new(), is_valid: false }
 }
 
 impl Services {
-    async fn inventory_filter(
-        &self,
-        caller: &Caller,
-        wanted: WantedRepositories,
-    ) -> Result<(InventoryFilter, AccountId)> {
-        let acting = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
-        let project = self.get_project(caller).await?;
-        let WantedRepositories { namespace, name_part, category, visibility, is_valid } = wanted;
-        // An access token for what is public sees nothing else.
-        let public_only = token.is_some_and(|token| !token.cap.lists_private());
-        let filter = InventoryFilter {
-            own: own.id,
-            only: (project.id != own.id).then_some(project.id),
-            namespace,
-            name_part,
-            category,
-            visibility: if public_only { Some(Visibility::Public) } else { visibility },
-            is_valid,
-        };
-        Ok((filter, project.id))
-    }
-
     /// Lists the repositories of the caller's namespaces, and those that it has a permission for, leaving out the first
-    /// `offset`, and counts all.
+    /// `offset`, and counts all. An access token for public repositories lists these only.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
@@ -321,13 +320,23 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedRepository>, u64)> {
-        let (filter, _) = self.inventory_filter(caller, wanted).await?;
+        let acting = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let (own, token) = self.acting_with(acting).await?;
+        let project = self.get_project(caller).await?;
+        let WantedRepositories { namespace, name_part, category, visibility } = wanted;
+        let visibility = match token.is_none_or(|token| token.cap.lists_private()) {
+            true => visibility,
+            false if visibility == Some(Visibility::Private) => return Ok((Vec::new(), 0)),
+            false => Some(Visibility::Public),
+        };
+        let only = (project.id != own.id).then_some(project.id);
+        let filter = InventoryFilter { own: own.id, only, namespace, name_part, category, visibility };
         self.metadata
             .read((filter, order, offset, size), |tx, (filter, order, offset, size)| {
                 Box::pin(async move {
                     let mut listed = Vec::new();
                     for listing in tx.list_own_repositories(filter, *order, *offset, *size).await? {
-                        listed.push(hold(tx, listing, true).await?);
+                        listed.push(hold(tx, listing).await?);
                     }
                     Ok((listed, tx.count_own_repositories(filter).await?))
                 })
@@ -336,44 +345,45 @@ impl Services {
     }
 
     /// Lists the repositories that the caller's project shares, or that are shared with it, leaving out the first `offset`,
-    /// and counts all.
+    /// and counts all. Of those that are no longer shared with it, it learns nothing else.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void; `Denied` for access tokens of public repositories.
     pub async fn list_shared_repositories(
         &self,
         caller: &Caller,
-        side: SharedSide,
-        wanted: WantedRepositories,
+        wanted: WantedShares,
         order: InventoryOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedRepository>, u64)> {
-        let (filter, project) = self.inventory_filter(caller, wanted).await?;
-        if filter.visibility == Some(Visibility::Public) {
-            return Err(Error::Denied("this access token is for public repositories only".into()));
-        }
+        self.acting_reader(&caller.principal).await?;
+        let project = self.get_project(caller).await?.id;
+        let WantedShares { side, namespace, name_part, is_valid } = wanted;
         let shared = match side {
             SharedSide::Own => SharedBy::Account(project),
             SharedSide::Others => SharedBy::Others(project),
         };
-        let input = (shared, filter, order, self.clock.now(), offset, size);
+        let filter = SharedFilter { shared, namespace, name_part, is_valid };
+        let input = (side, filter, order, self.clock.now(), offset, size);
         self.metadata
-            .read(input, |tx, (shared, filter, order, now, offset, size)| {
+            .read(input, |tx, (side, filter, order, now, offset, size)| {
                 Box::pin(async move {
-                    let page =
-                        tx.list_shared_repositories(*shared, filter, *order, *now, *offset, *size).await?;
+                    let page = tx.list_shared_repositories(filter, *order, *now, *offset, *size).await?;
                     let mut listed = Vec::new();
                     for (listing, is_valid) in page {
-                        listed.push(hold(tx, listing, is_valid).await?);
+                        listed.push(match (side, is_valid) {
+                            (SharedSide::Others, false) => expired(listing),
+                            _ => ListedRepository { is_valid, ..hold(tx, listing).await? },
+                        });
                     }
-                    Ok((listed, tx.count_shared_repositories(*shared, filter, *now).await?))
+                    Ok((listed, tx.count_shared_repositories(filter, *now).await?))
                 })
             })
             .await
     }
 
-    /// Gives a repository as lists over all namespaces show it.
+    /// Gives a repository as lists over all namespaces show it, and the account whose it is.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for viewing.
@@ -381,15 +391,17 @@ impl Services {
         &self,
         caller: &Caller,
         name: &RepositoryName,
-    ) -> Result<ListedRepository> {
+    ) -> Result<(ListedRepository, Account)> {
         let repository = self.authorize_existing(caller, name, Action::View).await?;
         let found = self
             .metadata
-            .read(repository.id, |tx, id| {
+            .read(repository, |tx, repository| {
                 Box::pin(async move {
-                    match tx.find_repository_listing(*id).await? {
+                    let listing = tx.find_repository_listing(repository.id).await?;
+                    let owner = tx.find_account(repository.namespace_id).await?;
+                    match listing.zip(owner) {
                         None => Ok(None),
-                        Some(listing) => hold(tx, listing, true).await.map(Some),
+                        Some((listing, owner)) => Ok(Some((hold(tx, listing).await?, owner))),
                     }
                 })
             })
@@ -397,11 +409,84 @@ impl Services {
         found.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
     }
 
-    /// Gives the content of a manifest that a list showed; `None` when it was collected meanwhile.
+    /// Lists the tags of a repository so that their manifests can be read one after the other, leaving out the first `offset`:
+    /// all, or the one of a name, if it is there.
+    ///
+    /// # Errors
+    /// As [`Services::authorize_existing`] for viewing tags.
+    pub async fn list_readable_tags(
+        &self,
+        caller: &Caller,
+        name: &RepositoryName,
+        only: Option<&str>,
+        order: TagOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<ReadableTags> {
+        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let may_read = self.authorize(caller, name, Action::Pull).await.is_ok();
+        let owner = self
+            .metadata
+            .look_up(repository.namespace_id, |tx, id| Box::pin(tx.find_account(*id)))
+            .await?
+            .ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
+        let (tags, total) = match only {
+            None => {
+                let (_, tags, total) = self.list_tag_details(caller, name, order, offset, size).await?;
+                (tags, total)
+            }
+            Some(text) => {
+                let found = match text.parse::<Tag>() {
+                    Ok(tag) => self.get_tag_details(caller, name, &tag, false).await.map(Some),
+                    // What cannot be a tag is not there.
+                    Err(_) => Ok(None),
+                };
+                let found = match found {
+                    Err(Error::ManifestUnknown { .. }) => None,
+                    found => found?,
+                };
+                let total = u64::from(found.is_some());
+                let tag = found.filter(|_| offset == 0).map(|(_, tag, _)| tag);
+                (tag.into_iter().collect(), total)
+            }
+        };
+        Ok(ReadableTags { repository: repository.id, owner, tags: tags.into(), total, may_read })
+    }
+
+    /// Takes the next of some tags, with its manifest: empty when that was collected meanwhile, or may not be read.
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn read_manifest_content(&self, manifest: ManifestId) -> Result<Option<Vec<u8>>> {
+    pub async fn read_next_tag(&self, tags: &mut ReadableTags) -> Result<Option<(TagDetails, Vec<u8>)>> {
+        let Some(tag) = tags.tags.pop_front() else { return Ok(None) };
+        let content = match tags.may_read {
+            true => self.find_manifest_content(ManifestId(tag.manifest.id)).await?,
+            false => None,
+        };
+        Ok(Some((tag, content.unwrap_or_default())))
+    }
+
+    pub(crate) async fn find_manifest_content(&self, manifest: ManifestId) -> Result<Option<Vec<u8>>> {
         self.metadata.look_up(manifest, |tx, id| Box::pin(tx.find_manifest_content(*id))).await
+    }
+}
+
+/// Tags whose manifests somebody reads one after the other.
+#[derive(Debug)]
+pub struct ReadableTags {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The account whose it is.
+    pub owner: Account,
+    /// How many there are in all.
+    pub total: u64,
+    tags: VecDeque<TagDetails>,
+    may_read: bool,
+}
+
+impl ReadableTags {
+    /// Gives how many are left.
+    pub fn left(&self) -> usize {
+        self.tags.len()
     }
 }

@@ -21,10 +21,12 @@ use crate::authentication::Caller;
 pub struct OwnNamespace {
     /// The account whose name it is.
     pub account: Account,
-    /// Name of who founded it, as far as that is still known.
+    /// Name of the user whose it is, or of the owner who has been a member longest.
     pub creator: String,
     /// How much somebody may do in it.
     pub level: Level,
+    /// True for one's own, and for organizations that one owns.
+    pub is_owned: bool,
 }
 
 /// Which namespaces are listed.
@@ -86,26 +88,29 @@ fn unknown(name: &Namespace) -> Error {
 type Wanted = (Account, Option<Namespace>, ListedNamespaces, String);
 
 async fn list(tx: &mut dyn Tx, (own, only, which, part): &Wanted) -> Result<Vec<OwnNamespace>> {
-    let mut found = vec![(own.clone(), Level::Admin)];
+    let mut found = vec![(own.clone(), Level::Admin, true)];
     let organizations = tx.list_organizations_of(own.id, 0, PageSize::MAX).await?;
-    found.extend(organizations.into_iter().map(|listed| (listed.account, level_of(listed.role))));
+    found.extend(organizations.into_iter().map(|listed| {
+        let is_owned = listed.role == OrganizationRole::Owner;
+        (listed.account, level_of(listed.role), is_owned)
+    }));
     let given = tx.list_permitted_namespaces(own.id, PageSize::MAX).await?;
-    found.extend(given.into_iter().map(|(account, permission)| (account, permission.level())));
+    found.extend(given.into_iter().map(|(account, permission)| (account, permission.level(), false)));
     if *which == ListedNamespaces::Visible {
         let visible = tx.list_visible_namespaces(own.id, PageSize::MAX).await?;
-        found.extend(visible.into_iter().map(|account| (account, Level::Read)));
+        found.extend(visible.into_iter().map(|account| (account, Level::Read, false)));
     }
-    found.retain(|(account, _)| {
+    found.retain(|(account, ..)| {
         let is_only = only.as_ref().is_none_or(|only| account.name == *only);
         is_only && account.is_active && account.name.as_str().contains(part.as_str())
     });
     // What is more comes first of what is listed twice.
-    found.sort_by(|a, b| (&a.0.name, b.1).cmp(&(&b.0.name, a.1)));
-    found.dedup_by_key(|(account, _)| account.id);
+    found.sort_by(|a, b| (&a.0.name, b.2, b.1).cmp(&(&b.0.name, a.2, a.1)));
+    found.dedup_by_key(|(account, ..)| account.id);
     let mut namespaces = Vec::new();
-    for (account, level) in found {
+    for (account, level, is_owned) in found {
         let creator = creator_of(tx, &account).await?;
-        namespaces.push(OwnNamespace { account, creator, level });
+        namespaces.push(OwnNamespace { account, creator, level, is_owned });
     }
     Ok(namespaces)
 }
@@ -127,6 +132,19 @@ impl Services {
         }
     }
 
+    /// Gives the account that acts, with a credential that is not for public repositories only.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied` for access tokens without the scope for reading.
+    pub(crate) async fn acting_reader(&self, principal: &Principal) -> Result<Account> {
+        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let (own, token) = self.acting_with(acting).await?;
+        match token.is_none_or(|token| token.cap.lists_private()) {
+            true => Ok(own),
+            false => Err(Error::Denied("this access token is for public repositories only".into())),
+        }
+    }
+
     /// Gives what a caller is to a namespace.
     ///
     /// # Errors
@@ -134,13 +152,9 @@ impl Services {
     /// there; `Denied` for access tokens without the scope for reading.
     pub(crate) async fn standing_in(&self, caller: &Caller, name: &Namespace) -> Result<NamespaceStanding> {
         if !caller.grants.cover_namespace(name) {
-            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+            return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
         }
-        let acting = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
-        if token.is_some_and(|token| !token.cap.lists_private()) {
-            return Err(Error::Denied("this access token is for public repositories only".into()));
-        }
+        let own = self.acting_reader(&caller.principal).await?;
         let found = self
             .metadata
             .look_up((own, name.clone()), |tx, (own, name)| Box::pin(standing_in(tx, own, name)))
@@ -151,14 +165,14 @@ impl Services {
     /// Lists the namespaces of a caller by name whose name holds a text: the first thousand of each kind.
     ///
     /// # Errors
-    /// `Unauthenticated`.
+    /// `Unauthenticated`; `Denied` for access tokens without the scope for reading.
     pub async fn list_own_namespaces(
         &self,
         caller: &Caller,
         name_part: &str,
         which: ListedNamespaces,
     ) -> Result<Vec<OwnNamespace>> {
-        let own = self.get_own_account(&caller.principal).await?;
+        let own = self.acting_reader(&caller.principal).await?;
         let project = self.get_project(caller).await?;
         let only = (project.id != own.id).then_some(project.name);
         let input = (own, only, which, name_part.to_owned());
@@ -170,20 +184,10 @@ impl Services {
     /// # Errors
     /// `Unauthenticated`; `OrganizationUnknown` when the caller may do nothing there.
     pub async fn get_own_namespace(&self, caller: &Caller, name: &Namespace) -> Result<OwnNamespace> {
-        let NamespaceStanding { account, level, .. } = self.standing_in(caller, name).await?;
+        let NamespaceStanding { account, level, is_owner } = self.standing_in(caller, name).await?;
         let creator =
             self.metadata.look_up(account.clone(), |tx, account| Box::pin(creator_of(tx, account))).await?;
-        Ok(OwnNamespace { account, creator, level })
-    }
-
-    /// Gives the account whose name a namespace is, for showing what is in it to who may see that.
-    ///
-    /// # Errors
-    /// `OrganizationUnknown` when there is none.
-    pub async fn get_namespace_account(&self, name: &Namespace) -> Result<Account> {
-        let found =
-            self.metadata.look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name))).await?;
-        found.ok_or_else(|| unknown(name))
+        Ok(OwnNamespace { account, creator, level, is_owned: is_owner })
     }
 
     /// Makes a namespace: an organization whose owner is the caller.
@@ -194,7 +198,7 @@ impl Services {
     pub async fn create_namespace(&self, caller: &Caller, name: &Namespace) -> Result<Account> {
         let own = self.acting_manager(&caller.principal).await?;
         if !caller.grants.cover_namespace(name) {
-            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+            return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
         }
         if own.kind == AccountKind::Organization || !self.settings.registries_make_names {
             return Err(Error::Denied("on this server the operator makes organizations; ask for one".into()));

@@ -317,9 +317,10 @@ impl Services {
         {
             self.check_writable(namespace).await?;
         }
-        match is_covered {
-            true => Ok(access),
-            false => Err(Error::Unauthenticated(Unauthenticated::InsufficientScope)),
+        match (is_covered, &caller.grants) {
+            (true, _) => Ok(access),
+            (false, Grants::Namespace(_)) => Err(Error::Unauthenticated(Unauthenticated::OutsideProject)),
+            (false, _) => Err(Error::Unauthenticated(Unauthenticated::InsufficientScope)),
         }
     }
 

@@ -102,7 +102,7 @@ impl Services {
         caller: &Caller,
         wanted: &ProjectName<'_>,
     ) -> Result<(Caller, Account)> {
-        let outside = || Error::Unauthenticated(Unauthenticated::InsufficientScope);
+        let outside = || Error::Unauthenticated(Unauthenticated::OutsideProject);
         let project = self.find_project(&caller.principal, wanted).await?.ok_or_else(outside)?;
         if !caller.grants.cover_namespace(&project.name) {
             return Err(outside());
@@ -115,11 +115,8 @@ impl Services {
         Ok((Caller { principal: caller.principal.clone(), grants }, project))
     }
 
-    /// Gives the name of a user by its public id, for signing in.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn find_user_name(&self, uuid: Uuid) -> Result<Option<Namespace>> {
+    /// Gives the name of an account by its public id, for signing in.
+    pub(crate) async fn find_account_name(&self, uuid: Uuid) -> Result<Option<Namespace>> {
         let found = self.metadata.look_up(uuid, |tx, uuid| Box::pin(tx.find_account_by_uuid(*uuid))).await?;
         Ok(found.map(|account| account.name))
     }

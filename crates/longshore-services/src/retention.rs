@@ -14,16 +14,17 @@ use longshore_domain::immutability::TagRules;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
-use longshore_domain::ports::metadata::{PushedTag, Review, Tx};
+use longshore_domain::ports::metadata::{PushedTag, Tx};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::retention::{
-    POLICIES_LIMIT, RetentionEntry, RetentionPass, RetentionPolicy, RetentionPolicyId, RetentionRule,
+    Kept, POLICIES_LIMIT, RetentionEntry, RetentionPass, RetentionPolicy, RetentionPolicyId, RetentionRule,
     RetiredTag, check_rules,
 };
 use longshore_domain::{Error, Result};
 
 use crate::authentication::Caller;
 use crate::leases::Job;
+use crate::tags::remove_tag;
 use crate::{Services, later};
 
 /// How long after it was applied a policy is applied again.
@@ -34,14 +35,26 @@ const RETRY: Duration = Duration::from_secs(600);
 const BATCH: u64 = 200;
 /// Tags that a dry run looks at.
 const DRY_RUN_LIMIT: usize = 20_000;
+/// Tags that a dry run shows.
+const DRY_RUN_SHOWN: usize = 1000;
 
 /// What a policy would delete.
 #[derive(Clone, Debug)]
 pub struct DryRun {
-    /// Tags, the newest first.
+    /// Tags, the newest first, the first thousand.
     pub tags: Vec<RetiredTag>,
+    /// How many.
+    pub total: u64,
     /// Whether there are tags that were not looked at.
     pub is_cut: bool,
+}
+
+/// How far a policy was applied.
+enum Applied {
+    /// To all tags.
+    Done,
+    /// This node stops, or another one has taken the job over, which goes on.
+    Interrupted,
 }
 
 /// Some tags of a repository that a policy does not keep.
@@ -63,17 +76,17 @@ async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<u64> {
         if !is_same || immutable.cover(&judged.tag) {
             continue;
         }
-        tx.delete_tag(*repository, &judged.tag, Some(judged.manifest), None, event.at).await?;
-        tx.enqueue_review(Review::Manifest(judged.manifest), *review_at).await?;
+        remove_tag(tx, *repository, &judged.tag, event, *review_at).await?;
         let retired = RetiredTag { tag: judged.tag.clone(), digest: judged.digest, rule: rule.clone() };
         tx.log_retired_tag(*repository, *policy, &retired, event.at).await?;
-        let mut event = event.clone();
-        event.data.insert("tag", judged.tag.to_string());
-        event.data.insert("digest", judged.digest.to_string());
-        tx.record_event(&event).await?;
         deleted += 1;
     }
     Ok(deleted)
+}
+
+/// Gives what kinds of rules a policy has, in their order.
+fn kinds(rules: &[RetentionRule]) -> Vec<std::mem::Discriminant<Kept>> {
+    rules.iter().map(|rule| std::mem::discriminant(&rule.kept)).collect()
 }
 
 /// Where a pass through a repository begins: before all tags.
@@ -177,23 +190,23 @@ impl Services {
         rules: Vec<RetentionRule>,
     ) -> Result<()> {
         let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
-        let known = self.load_policy(repository.id, policy).await?;
         check_rules(&rules)?;
-        let kinds = |rules: &[RetentionRule]| -> Vec<_> {
-            rules.iter().map(|rule| std::mem::discriminant(&rule.kept)).collect()
-        };
-        if kinds(&known.rules) != kinds(&rules) {
-            return Err(Error::Invalid {
-                field: "template",
-                reason: "a policy keeps the templates that it was made with; make another one".into(),
-            });
-        }
         let event = self.policy_event(caller, &repository, EventAction::RetentionPolicyUpdated, &rules)?;
         self.metadata
-            .write((policy, rules, event), |tx, (policy, rules, event)| {
+            .write((repository.id, policy, rules, event), |tx, (repository, policy, rules, event)| {
                 Box::pin(async move {
-                    tx.change_retention_policy(*policy, rules, event.at).await?;
-                    tx.record_event(event).await
+                    let known = tx.find_retention_policy(*repository, *policy).await?;
+                    if kinds(&known.ok_or(Error::RetentionPolicyUnknown)?.rules) != kinds(rules) {
+                        return Err(Error::Invalid {
+                            field: "template",
+                            reason: "a policy keeps the templates that it was made with; make another one"
+                                .into(),
+                        });
+                    }
+                    match tx.change_retention_policy(*policy, rules, event.at).await? {
+                        true => tx.record_event(event).await,
+                        false => Err(Error::RetentionPolicyUnknown),
+                    }
                 })
             })
             .await
@@ -216,8 +229,10 @@ impl Services {
         self.metadata
             .write((policy, event), |tx, (policy, event)| {
                 Box::pin(async move {
-                    tx.delete_retention_policy(*policy).await?;
-                    tx.record_event(event).await
+                    match tx.delete_retention_policy(*policy).await? {
+                        true => tx.record_event(event).await,
+                        false => Err(Error::RetentionPolicyUnknown),
+                    }
                 })
             })
             .await
@@ -264,20 +279,24 @@ impl Services {
             .compile()?;
         let mut pass = RetentionPass::new(&policy.rules, self.clock.now())?;
         let (mut before, mut looked_at) = (beginning(), 0);
-        let mut tags = Vec::new();
-        while looked_at < DRY_RUN_LIMIT {
+        let mut run = DryRun { tags: Vec::new(), total: 0, is_cut: false };
+        loop {
             let page = self.pushed_tags(repository.id, before).await?;
-            let Some(last) = page.last() else { return Ok(DryRun { tags, is_cut: false }) };
+            let Some(last) = page.last() else { return Ok(run) };
+            if looked_at >= DRY_RUN_LIMIT {
+                return Ok(DryRun { is_cut: true, ..run });
+            }
             before = (last.pushed_at, last.tag.to_string());
             looked_at += page.len();
             let retired = judge(&mut pass, page, &immutable);
-            tags.extend(retired.into_iter().map(|(tag, rule)| RetiredTag {
+            run.total += retired.len() as u64;
+            let room = DRY_RUN_SHOWN.saturating_sub(run.tags.len());
+            run.tags.extend(retired.into_iter().take(room).map(|(tag, rule)| RetiredTag {
                 tag: tag.tag,
                 digest: tag.digest,
                 rule,
             }));
         }
-        Ok(DryRun { tags, is_cut: true })
     }
 
     async fn pushed_tags(&self, id: RepositoryId, before: (Timestamp, String)) -> Result<Vec<PushedTag>> {
@@ -308,6 +327,9 @@ impl Services {
                         return Ok(());
                     }
                     let applied = self.apply_policy(&policy, &repository).await;
+                    if matches!(applied, Ok(Applied::Interrupted)) {
+                        return Ok(());
+                    }
                     if let Err(error) = &applied {
                         tracing::warn!(
                             repository = %repository.name, policy = policy.id.0, error = %error, cause = error.cause(),
@@ -334,7 +356,7 @@ impl Services {
             .await
     }
 
-    async fn apply_policy(&self, policy: &RetentionPolicy, repository: &Repository) -> Result<()> {
+    async fn apply_policy(&self, policy: &RetentionPolicy, repository: &Repository) -> Result<Applied> {
         let mut pass = RetentionPass::new(&policy.rules, self.clock.now())?;
         let mut before = beginning();
         let mut deleted = 0;
@@ -342,7 +364,7 @@ impl Services {
             let page = self.pushed_tags(repository.id, before).await?;
             let Some(last) = page.last() else { break };
             before = (last.pushed_at, last.tag.to_string());
-            // What is immutable is told when it would be deleted.
+            // Whether a tag is immutable is asked in the transaction that would delete it.
             let tags = judge(&mut pass, page, &TagRules::default());
             if tags.is_empty() {
                 continue;
@@ -363,13 +385,13 @@ impl Services {
                 .write(Arc::new(retirement), |tx, retirement| Box::pin(delete_tags(tx, retirement)))
                 .await?;
             if self.is_stopping() || !self.take_lease(Job::ApplyRetention).await? {
-                return Err(Error::Unavailable("this node stops".into()));
+                return Ok(Applied::Interrupted);
             }
         }
         if deleted > 0 {
             tracing::info!(repository = %repository.name, policy = policy.id.0, deleted, "applied a retention policy");
         }
-        Ok(())
+        Ok(Applied::Done)
     }
 }
 

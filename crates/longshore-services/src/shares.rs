@@ -23,7 +23,13 @@ async fn find_sharer(tx: &mut dyn Tx, account: &Namespace) -> Result<Account> {
 }
 
 fn unshared(name: &RepositoryName, account: &Namespace) -> Error {
-    Error::UserUnknown(format!("{account} with whom {name} is shared"))
+    Error::ShareUnknown { repository: name.clone(), account: account.clone() }
+}
+
+/// Gives what the event about a share says.
+fn event_data(account: &Namespace, terms: &ShareTerms) -> [(&'static str, String); 2] {
+    let until = terms.expires_at.map_or_else(|| "forever".to_owned(), |at| at.to_string());
+    [("account", account.to_string()), ("until", until)]
 }
 
 impl Services {
@@ -53,7 +59,7 @@ impl Services {
             let reason = "is the account that has the repository".into();
             return Err(Error::Invalid { field: "access_domain", reason });
         }
-        let data = [("account", account.to_string())];
+        let data = event_data(account, &terms);
         let action = EventAction::RepositoryShared;
         let event = self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data);
         self.metadata
@@ -88,7 +94,7 @@ impl Services {
     /// Changes until when a repository is shared with an account.
     ///
     /// # Errors
-    /// As [`Services::create_share`]; `UserUnknown` when it is not shared with it.
+    /// As [`Services::create_share`]; `ShareUnknown`.
     pub async fn change_share(
         &self,
         caller: &Caller,
@@ -99,13 +105,14 @@ impl Services {
         let repository = self.authorize_sharing(caller, name).await?;
         terms.check()?;
         self.check_deadline(&terms)?;
-        let data = [("account", account.to_string())];
-        let action = EventAction::RepositoryShared;
+        let data = event_data(account, &terms);
+        let action = EventAction::RepositoryShareChanged;
         let event = self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data);
         self.metadata
             .write((repository, account.clone(), terms, event), |tx, (repository, account, terms, event)| {
                 Box::pin(async move {
-                    let with = find_sharer(tx, account).await?;
+                    let found = tx.find_account_by_name(account).await?;
+                    let with = found.ok_or_else(|| unshared(&repository.name, account))?;
                     match tx.change_share(repository.id, with.id, terms, event.at).await? {
                         true => tx.record_event(event).await,
                         false => Err(unshared(&repository.name, account)),
@@ -132,7 +139,8 @@ impl Services {
         self.metadata
             .write((repository, account.clone(), event), |tx, (repository, account, event)| {
                 Box::pin(async move {
-                    let with = find_sharer(tx, account).await?;
+                    let found = tx.find_account_by_name(account).await?;
+                    let with = found.ok_or_else(|| unshared(&repository.name, account))?;
                     match tx.delete_share(repository.id, with.id).await? {
                         true => tx.record_event(event).await,
                         false => Err(unshared(&repository.name, account)),

@@ -1,16 +1,39 @@
 //! Tags.
 
+use jiff::Timestamp;
 use longshore_domain::Error;
 use longshore_domain::Result;
-use longshore_domain::event::EventAction;
+use longshore_domain::digest::Digest;
+use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::Action;
-use longshore_domain::ports::metadata::{ManifestId, Review, TagInterval};
+use longshore_domain::ports::metadata::{ManifestId, Review, TagInterval, Tx};
+use longshore_domain::repository::RepositoryId;
 
 use crate::authentication::Caller;
 use crate::manifests::{Condition, ManifestPush};
 use crate::{Services, later};
+
+/// Deletes a tag that may be deleted; its manifest is looked at after the leases of what was pushed. Gives what it pointed at.
+pub(crate) async fn remove_tag(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    tag: &Tag,
+    event: &NewEvent,
+    review_at: Timestamp,
+) -> Result<Option<Digest>> {
+    let Some((manifest, digest)) = tx.delete_tag(repository, tag, None, event.actor_id, event.at).await?
+    else {
+        return Ok(None);
+    };
+    tx.enqueue_review(Review::Manifest(manifest), review_at).await?;
+    let mut event = event.clone();
+    event.data.insert("tag", tag.to_string());
+    event.data.insert("digest", digest.to_string());
+    tx.record_event(&event).await?;
+    Ok(Some(digest))
+}
 
 impl Services {
     /// Lists tags in byte order, strictly after `after`. OCI distribution 1.1, end-8a and end-8b.
@@ -70,7 +93,7 @@ impl Services {
         let (_, details, _) = self.get_tag_details(caller, name, from, false).await?;
         let unknown =
             || Error::ManifestUnknown { repository: name.clone(), reference: Reference::Tag(from.clone()) };
-        let content = self.read_manifest_content(ManifestId(details.manifest.id)).await?;
+        let content = self.find_manifest_content(ManifestId(details.manifest.id)).await?;
         let push = ManifestPush {
             reference: Reference::Tag(to.clone()),
             tags: Vec::new(),
@@ -95,7 +118,7 @@ impl Services {
             Some(repository.namespace_id),
             EventAction::TagDeleted,
             name.as_str(),
-            [("tag", tag.to_string())],
+            [],
         );
         let review_at = later(event.at, self.settings.collection.lease);
         self.metadata
@@ -106,14 +129,10 @@ impl Services {
                         reference: Reference::Tag(tag.clone()),
                     };
                     tx.find_immutable_tags(repository.id).await?.compile()?.check(tag)?;
-                    let (manifest, digest) = tx
-                        .delete_tag(repository.id, tag, None, event.actor_id, event.at)
+                    remove_tag(tx, repository.id, tag, event, *review_at)
                         .await?
-                        .ok_or_else(unknown)?;
-                    tx.enqueue_review(Review::Manifest(manifest), *review_at).await?;
-                    let mut event = event.clone();
-                    event.data.insert("digest", digest.to_string());
-                    tx.record_event(&event).await
+                        .ok_or_else(unknown)
+                        .map(|_| ())
                 })
             })
             .await

@@ -181,7 +181,7 @@ impl Services {
             tid: access_token.map(|id| id.0),
             scp: access_token.map(|_| Scope::PublicRead.to_string()),
             cep: account.map(|account| account.credential_epoch).unwrap_or_default(),
-            prj: None,
+            idn: None,
         }
     }
 

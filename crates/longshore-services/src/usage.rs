@@ -10,7 +10,6 @@ use jiff::{Timestamp, ToSpan};
 use longshore_domain::Result;
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::Level;
 use longshore_domain::ports::metadata::Tx;
 
 use crate::Services;
@@ -108,7 +107,7 @@ impl Services {
     /// Gives the namespaces that a caller's account owns, as far as the project goes that it signed in to.
     async fn owned_namespaces(&self, caller: &Caller) -> Result<Vec<AccountId>> {
         let all = self.list_own_namespaces(caller, "", ListedNamespaces::Permitted).await?;
-        let owned = all.into_iter().filter(|namespace| namespace.level == Level::Admin);
+        let owned = all.into_iter().filter(|namespace| namespace.is_owned);
         Ok(owned.map(|namespace| namespace.account.id).collect())
     }
 
@@ -129,8 +128,7 @@ impl Services {
                     for namespace in namespaces {
                         let (repositories, tags) = tx.namespace_counts(*namespace).await?;
                         let stored = tx.storage_of(*namespace).await?;
-                        let days = tx.list_usage_days(*namespace, *month, PageSize::MAX).await?;
-                        let sent = days.iter().map(|day| day.sent_bytes).sum();
+                        let sent = tx.traffic_of(*namespace, *month).await?;
                         for (sum, amount) in sums.iter_mut().zip([repositories, tags, stored, sent]) {
                             *sum += amount;
                         }

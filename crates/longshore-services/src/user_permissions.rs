@@ -99,6 +99,10 @@ async fn find_user(tx: &mut dyn Tx, uuid: Uuid, name: Option<&Namespace>) -> Res
 }
 
 impl Terrain {
+    fn unknown(&self, user: &Account) -> Error {
+        Error::PermissionUnknown { user: user.name.to_string(), subject: self.subject.clone() }
+    }
+
     /// Gives the role of a user, where roles count: for namespaces of organizations.
     async fn role(&self, tx: &mut dyn Tx, user: &Account) -> Result<Option<OrganizationRole>> {
         match self.target {
@@ -141,10 +145,7 @@ impl Terrain {
                 return Err(Error::Exists(format!("a permission of {} for {}", user.name, self.subject)));
             }
             Change::Update if !exists => {
-                return Err(Error::UserUnknown(format!(
-                    "{} with a permission for {}",
-                    user.name, self.subject
-                )));
+                return Err(self.unknown(&user));
             }
             _ => {}
         }
@@ -168,7 +169,9 @@ impl Terrain {
     }
 
     async fn revoke(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
-        let user = find_user(tx, uuid, None).await?;
+        let unknown =
+            |_| Error::PermissionUnknown { user: uuid.simple().to_string(), subject: self.subject.clone() };
+        let user = find_user(tx, uuid, None).await.map_err(unknown)?;
         let was_given = tx.delete_user_permission(self.target, user.id).await?;
         if was_given {
             tx.record_event(&self.event(EventAction::PermissionRevoked, &user, None)).await?;
@@ -180,7 +183,7 @@ impl Terrain {
         }
         match was_given {
             true => Ok(()),
-            false => Err(Error::UserUnknown(format!("{} with a permission for {}", user.name, self.subject))),
+            false => Err(self.unknown(&user)),
         }
     }
 
@@ -205,7 +208,7 @@ impl Terrain {
 }
 
 impl Services {
-    /// Finds out on what a caller may change permissions; `Err(Denied)` with who may not is left to the caller of this.
+    /// Finds what permissions are for, how much the caller may do there, and its number in the metadata store.
     async fn permission_terrain(
         &self,
         caller: &Caller,
@@ -316,7 +319,7 @@ impl Services {
     /// Changes permissions or roles; all or none.
     ///
     /// # Errors
-    /// As [`Services::grant_permissions`], but `UserUnknown` for who has none; `Conflict` when the last owner would go;
+    /// As [`Services::grant_permissions`], but `PermissionUnknown` for who has none; `Conflict` when the last owner would go;
     /// `Denied` for roles of who is no owner.
     pub async fn update_permissions(
         &self,

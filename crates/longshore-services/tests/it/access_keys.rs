@@ -33,8 +33,14 @@ async fn ask(
     is_change: bool,
 ) -> Result<Caller, Error> {
     let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, keys.secret.as_bytes()), text.as_bytes());
-    let signed =
-        SignedText { access_key: &keys.access, text, signature: signature.as_ref(), signed_at, is_change };
+    let signed = SignedText {
+        access_key: &keys.access,
+        text,
+        signature: signature.as_ref(),
+        signed_at,
+        is_change,
+        project: None,
+    };
     registry.services.authenticate_signature(&signed).await
 }
 
@@ -65,6 +71,7 @@ async fn a_signature_stands_for_its_account() {
             signature,
             signed_at: now,
             is_change: false,
+            project: None,
         };
         let answer = registry.services.authenticate_signature(&signed).await;
         assert_eq!(refused(answer), Unauthenticated::WrongSignature);
@@ -106,8 +113,11 @@ async fn a_change_is_taken_once_and_again_within_seconds_only() {
     registry.clock.advance(Duration::from_secs(6));
     let again = ask(&registry, &keys, "change", signed_at, true).await;
     assert_eq!(refused(again), Unauthenticated::SignatureUsed);
-    // It is new what was not seen, also late, and once.
-    ask(&registry, &keys, "other change", signed_at, true).await.unwrap();
+    // It is new what was not seen, also late; the seconds count from when it came first.
+    for _ in 0..2 {
+        ask(&registry, &keys, "other change", signed_at, true).await.unwrap();
+    }
+    registry.clock.advance(Duration::from_secs(6));
     let again = ask(&registry, &keys, "other change", signed_at, true).await;
     assert_eq!(refused(again), Unauthenticated::SignatureUsed);
     // What only reads may come again.
@@ -123,6 +133,26 @@ async fn a_change_is_taken_once_and_again_within_seconds_only() {
     registry.services.fold_records().await.unwrap();
     let again = ask(&registry, &keys, "change", signed_at, true).await;
     assert_eq!(refused(again), Unauthenticated::ClockSkew);
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_does_not_use_its_signature_up() {
+    let registry = TestRegistry::new().await;
+    let keys = keys(&registry, "alice", Scope::Account).await;
+    let now = registry.services.now();
+    let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, keys.secret.as_bytes()), b"change");
+    let unknown = SignedText {
+        access_key: &keys.access,
+        text: "change",
+        signature: signature.as_ref(),
+        signed_at: now,
+        is_change: true,
+        project: Some(uuid::Uuid::nil()),
+    };
+    let answer = registry.services.authenticate_signature(&unknown).await;
+    assert_eq!(refused(answer), Unauthenticated::OutsideProject);
+    registry.clock.advance(Duration::from_secs(60));
+    ask(&registry, &keys, "change", now, true).await.unwrap();
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn a_policy_is_applied_when_it_is_made_changed_and_every_day() {
     registry.services.change_retention_policy(&alice, &name(REPOSITORY), id, changed).await.unwrap();
     let run = registry.services.dry_run_retention(&alice, &name(REPOSITORY), id).await.unwrap();
     let would: Vec<_> = run.tags.iter().map(|retired| retired.tag.to_string()).collect();
-    assert_eq!((would, run.is_cut), (vec!["v4".to_owned(), "v3".to_owned()], false));
+    assert_eq!((would, run.total, run.is_cut), (vec!["v4".to_owned(), "v3".to_owned()], 2, false));
     registry.services.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await, ["v5"]);
     assert_eq!(logged(&registry, &alice).await, ["v3", "v4", "v2", "v1"]);

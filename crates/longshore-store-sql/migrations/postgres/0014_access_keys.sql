@@ -14,6 +14,8 @@ CREATE INDEX access_tokens_login_namespace ON access_tokens (login_namespace_id)
 -- Signatures of requests that changed something, until they are too old to be accepted.
 CREATE TABLE used_signatures (
     signature BYTEA PRIMARY KEY,
+    -- When it was taken first.
+    taken_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX used_signatures_expiry ON used_signatures (expires_at);

@@ -18,3 +18,8 @@ CREATE TABLE usage_days (
     PRIMARY KEY (namespace_id, day_at)
 );
 CREATE INDEX usage_days_day ON usage_days (day_at);
+
+-- What is stored today, so that reports do not begin with nothing.
+INSERT INTO usage_days (namespace_id, day_at, stored_bytes, sent_bytes)
+    SELECT namespace_id, (CAST(extract(epoch FROM now()) AS BIGINT) / 86400) * 86400000000, CAST(sum(amount) AS BIGINT), 0
+    FROM usage_totals WHERE kind IN ('stored_bytes', 'manifest_bytes') GROUP BY namespace_id;

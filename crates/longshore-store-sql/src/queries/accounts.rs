@@ -292,6 +292,7 @@ impl AccountRecords for SqlTx<'_> {
         self.execute("DELETE FROM namespace_users WHERE user_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM namespace_users WHERE namespace_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM repository_users WHERE user_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM usage_days WHERE namespace_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM repository_shares WHERE account_id = $1", values![id.0]).await?;
         self.delete_second_factor(id).await?;
         self.execute("DELETE FROM refresh_tokens WHERE account_id = $1", values![id.0]).await?;

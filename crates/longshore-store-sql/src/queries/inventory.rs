@@ -7,7 +7,8 @@ use longshore_domain::account::AccountId;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{InventoryRecords, UsageDay};
 use longshore_domain::repository::{
-    InventoryColumn, InventoryFilter, InventoryOrder, RepositoryId, RepositoryListing, Visibility,
+    InventoryColumn, InventoryFilter, InventoryOrder, RepositoryId, RepositoryListing, SharedFilter,
+    Visibility,
 };
 use longshore_domain::share::SharedBy;
 
@@ -61,7 +62,7 @@ impl InventoryRecords for SqlTx<'_> {
                      r.category, c.uuid, c.name
                  FROM repositories r JOIN accounts a ON a.id = r.namespace_id
                      LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                 WHERE r.deleted_at IS NULL AND r.id IN (
+                 WHERE r.deleted_at IS NULL AND a.is_active = 1 AND r.id IN (
                      SELECT o.id FROM repositories o WHERE o.namespace_id = $1
                      UNION SELECT o.id FROM user_namespaces n JOIN repositories o ON o.namespace_id = n.namespace_id
                          WHERE n.user_id = $1
@@ -72,7 +73,7 @@ impl InventoryRecords for SqlTx<'_> {
                      AND (CAST($6 AS BIGINT) IS NULL OR r.namespace_id = $6)
                  ORDER BY CASE CAST($7 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                          WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END,
-                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) ELSE '' END, r.name
+                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END, r.name
                  LIMIT $8 OFFSET $9"
             }
             true => {
@@ -81,7 +82,7 @@ impl InventoryRecords for SqlTx<'_> {
                      r.category, c.uuid, c.name
                  FROM repositories r JOIN accounts a ON a.id = r.namespace_id
                      LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                 WHERE r.deleted_at IS NULL AND r.id IN (
+                 WHERE r.deleted_at IS NULL AND a.is_active = 1 AND r.id IN (
                      SELECT o.id FROM repositories o WHERE o.namespace_id = $1
                      UNION SELECT o.id FROM user_namespaces n JOIN repositories o ON o.namespace_id = n.namespace_id
                          WHERE n.user_id = $1
@@ -92,7 +93,7 @@ impl InventoryRecords for SqlTx<'_> {
                      AND (CAST($6 AS BIGINT) IS NULL OR r.namespace_id = $6)
                  ORDER BY CASE CAST($7 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                          WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END DESC,
-                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) ELSE '' END DESC, r.name DESC
+                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END DESC, r.name DESC
                  LIMIT $8 OFFSET $9"
             }
         };
@@ -107,7 +108,7 @@ impl InventoryRecords for SqlTx<'_> {
         let [namespace, part, category, visibility, only] = filters(filter);
         self.one(
             "SELECT count(*) FROM repositories r JOIN accounts a ON a.id = r.namespace_id
-             WHERE r.deleted_at IS NULL AND r.id IN (
+             WHERE r.deleted_at IS NULL AND a.is_active = 1 AND r.id IN (
                  SELECT o.id FROM repositories o WHERE o.namespace_id = $1
                  UNION SELECT o.id FROM user_namespaces n JOIN repositories o ON o.namespace_id = n.namespace_id
                      WHERE n.user_id = $1
@@ -124,8 +125,7 @@ impl InventoryRecords for SqlTx<'_> {
 
     async fn list_shared_repositories(
         &mut self,
-        shared: SharedBy,
-        filter: &InventoryFilter,
+        filter: &SharedFilter,
         order: InventoryOrder,
         now: Timestamp,
         offset: u64,
@@ -148,11 +148,11 @@ impl InventoryRecords for SqlTx<'_> {
                      GROUP BY h.repository_id) AS shared
                      JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id
                      LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                 WHERE r.deleted_at IS NULL AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
+                 WHERE r.deleted_at IS NULL AND a.is_active = 1 AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
                      AND (CAST($6 AS BIGINT) IS NULL OR shared.is_valid = $6)
                  ORDER BY CASE CAST($7 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                          WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END,
-                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) ELSE '' END, r.name
+                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END, r.name
                  LIMIT $8 OFFSET $9"
             }
             true => {
@@ -171,15 +171,15 @@ impl InventoryRecords for SqlTx<'_> {
                      GROUP BY h.repository_id) AS shared
                      JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id
                      LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                 WHERE r.deleted_at IS NULL AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
+                 WHERE r.deleted_at IS NULL AND a.is_active = 1 AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
                      AND (CAST($6 AS BIGINT) IS NULL OR shared.is_valid = $6)
                  ORDER BY CASE CAST($7 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                          WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END DESC,
-                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) ELSE '' END DESC, r.name DESC
+                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END DESC, r.name DESC
                  LIMIT $8 OFFSET $9"
             }
         };
-        let (with, of) = shared_by(shared);
+        let (with, of) = shared_by(filter.shared);
         let values = values![
             now,
             with,
@@ -194,13 +194,8 @@ impl InventoryRecords for SqlTx<'_> {
         self.all(sql, values, |row| Ok((listing(row)?, row.truth(14)?))).await
     }
 
-    async fn count_shared_repositories(
-        &mut self,
-        shared: SharedBy,
-        filter: &InventoryFilter,
-        now: Timestamp,
-    ) -> Result<u64> {
-        let (with, of) = shared_by(shared);
+    async fn count_shared_repositories(&mut self, filter: &SharedFilter, now: Timestamp) -> Result<u64> {
+        let (with, of) = shared_by(filter.shared);
         self.one(
             "SELECT count(*) FROM (SELECT h.repository_id,
                      max(CASE WHEN h.expires_at IS NULL OR h.expires_at > $1 THEN 1 ELSE 0 END) AS is_valid
@@ -213,7 +208,7 @@ impl InventoryRecords for SqlTx<'_> {
                      AND (CAST($2 AS BIGINT) = 0 OR h.account_id = $2)
                  GROUP BY h.repository_id) AS shared
                  JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id
-             WHERE r.deleted_at IS NULL AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
+             WHERE r.deleted_at IS NULL AND a.is_active = 1 AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
                  AND (CAST($6 AS BIGINT) IS NULL OR shared.is_valid = $6)",
             values![now, with, of, filter.namespace.as_deref(), like(&filter.name_part), filter.is_valid],
             |row| row.size(0),

@@ -295,6 +295,17 @@ impl RegistryRecords for SqlTx<'_> {
         .await
     }
 
+    async fn traffic_of(&mut self, namespace: AccountId, month: Timestamp) -> Result<u64> {
+        let found = self
+            .first(
+                "SELECT bytes FROM traffic WHERE namespace_id = $1 AND month_at = $2",
+                values![namespace.0, month],
+                |row| amount(row, 0),
+            )
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
     async fn list_all_repositories(
         &mut self,
         namespace: AccountId,

@@ -86,17 +86,19 @@ impl RetentionRecords for SqlTx<'_> {
         id: RetentionPolicyId,
         rules: &[RetentionRule],
         at: Timestamp,
-    ) -> Result<()> {
-        self.execute(
-            "UPDATE retention_policies SET rules = $1, updated_at = $2, due_at = $2 WHERE id = $3",
-            values![serde_json::to_string(rules).map_err(Error::internal)?, at, id.0],
-        )
-        .await
-        .map(|_| ())
+    ) -> Result<bool> {
+        let changed = self
+            .execute(
+                "UPDATE retention_policies SET rules = $1, updated_at = $2, due_at = $2 WHERE id = $3",
+                values![serde_json::to_string(rules).map_err(Error::internal)?, at, id.0],
+            )
+            .await?;
+        Ok(changed > 0)
     }
 
-    async fn delete_retention_policy(&mut self, id: RetentionPolicyId) -> Result<()> {
-        self.execute("DELETE FROM retention_policies WHERE id = $1", values![id.0]).await.map(|_| ())
+    async fn delete_retention_policy(&mut self, id: RetentionPolicyId) -> Result<bool> {
+        let deleted = self.execute("DELETE FROM retention_policies WHERE id = $1", values![id.0]).await?;
+        Ok(deleted > 0)
     }
 
     async fn list_due_policies(
@@ -143,7 +145,7 @@ impl RetentionRecords for SqlTx<'_> {
     async fn hold_pushed_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<PushedTag>> {
         self.first(
             "SELECT t.name, t.updated_at, t.manifest_id, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest_id
-             WHERE t.repository_id = $1 AND t.name = $2 FOR UPDATE",
+             WHERE t.repository_id = $1 AND t.name = $2 FOR UPDATE OF t",
             values![repository.0, tag.as_str()],
             pushed_tag,
         )

@@ -132,15 +132,20 @@ impl TokenRecords for SqlTx<'_> {
         .await
     }
 
-    async fn record_signature(&mut self, signature: &[u8], expires_at: Timestamp) -> Result<bool> {
-        let recorded = self
-            .execute(
-                "INSERT INTO used_signatures (signature, expires_at) VALUES ($1, $2)
-                 ON CONFLICT (signature) DO NOTHING",
-                values![signature, expires_at],
-            )
-            .await?;
-        Ok(recorded > 0)
+    async fn record_signature(
+        &mut self,
+        signature: &[u8],
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Timestamp> {
+        self.execute(
+            "INSERT INTO used_signatures (signature, taken_at, expires_at) VALUES ($1, $2, $3)
+             ON CONFLICT (signature) DO NOTHING",
+            values![signature, now, expires_at],
+        )
+        .await?;
+        let taken = "SELECT taken_at FROM used_signatures WHERE signature = $1";
+        Ok(self.first(taken, values![signature], |row| row.time(0)).await?.unwrap_or(now))
     }
 
     async fn delete_old_signatures(&mut self, now: Timestamp, size: PageSize) -> Result<u64> {

@@ -43,7 +43,7 @@ const MAY_SORT: &[(&str, &str)] = &[
         "the repositories of one user, or those shared with one, in an order that somebody wants",
     ),
     (
-        "SELECT count(*) FROM repositories r JOIN accounts a ON a.id = r.namespace_id\n             WHERE r.deleted_at IS NULL AND r.id IN",
+        "SELECT count(*) FROM repositories r JOIN accounts a ON a.id = r.namespace_id\n             WHERE r.deleted_at IS NULL AND a.is_active = 1 AND r.id IN",
         "the repositories of one user, counted for a list of them",
     ),
     ("SELECT count(*) FROM (SELECT h.repository_id", "the repositories that are shared with one account"),
@@ -74,7 +74,7 @@ INSERT INTO access_tokens (id, uuid, account_id, label, scope, secret_hash, crea
     FROM numbers WHERE n <= 20000;
 UPDATE access_tokens SET access_key = 'LS' || id, sealed_secret = secret_hash, is_login = id % 2, login_namespace_id = account_id,
     expires_at = id WHERE id % 4 < 2;
-INSERT INTO used_signatures (signature, expires_at) SELECT CAST('signature-' || n AS BYTES), n FROM numbers;
+INSERT INTO used_signatures (signature, taken_at, expires_at) SELECT CAST('signature-' || n AS BYTES), n, n FROM numbers;
 INSERT INTO revoked_sessions (id, expires_at) SELECT CAST('session-' || n AS BYTES), n FROM numbers;
 INSERT INTO refresh_tokens (secret_hash, account_id, access_token_id, credential_epoch, service, created_at)
     SELECT CAST('refresh-' || n AS BYTES), n % 10000 + 1, n, 0, 's', 1 FROM numbers WHERE n <= 20000;

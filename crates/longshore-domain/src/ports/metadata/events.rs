@@ -49,7 +49,8 @@ pub trait EventRecords {
         amount: i64,
         at: Timestamp,
     ) -> Result<()>;
-    /// Folds usage changes into totals, at most `size`; returns how many.
+    /// Folds usage changes into totals, at most `size`, and writes down what their namespaces store on the day that began then;
+    /// returns how many.
     async fn fold_usage(&mut self, day: Timestamp, size: PageSize) -> Result<u64>;
 }
 

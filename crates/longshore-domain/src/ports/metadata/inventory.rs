@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use crate::account::AccountId;
 use crate::error::Result;
 use crate::page::PageSize;
-use crate::repository::{InventoryFilter, InventoryOrder, RepositoryId, RepositoryListing};
-use crate::share::SharedBy;
+use crate::repository::{InventoryFilter, InventoryOrder, RepositoryId, RepositoryListing, SharedFilter};
 
 /// What a namespace stored and sent on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +36,14 @@ pub trait InventoryRecords {
     /// Lists repositories that are shared, with whether the share is valid, leaving out the first `offset`, at most `size`.
     async fn list_shared_repositories(
         &mut self,
-        shared: SharedBy,
-        filter: &InventoryFilter,
+        filter: &SharedFilter,
         order: InventoryOrder,
         now: Timestamp,
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<(RepositoryListing, bool)>>;
     /// Counts what [`InventoryRecords::list_shared_repositories`] lists.
-    async fn count_shared_repositories(
-        &mut self,
-        shared: SharedBy,
-        filter: &InventoryFilter,
-        now: Timestamp,
-    ) -> Result<u64>;
+    async fn count_shared_repositories(&mut self, filter: &SharedFilter, now: Timestamp) -> Result<u64>;
     /// Finds a repository that is not deleted, as lists show it.
     async fn find_repository_listing(&mut self, id: RepositoryId) -> Result<Option<RepositoryListing>>;
     /// Counts the repositories of a namespace, and their tags.

@@ -73,6 +73,8 @@ pub trait RegistryRecords {
     async fn add_traffic(&mut self, month: Timestamp, amounts: &[(AccountId, u64)]) -> Result<()>;
     /// Gives the bytes that were pulled from all registries of an account in the month that began then.
     async fn traffic_of_account(&mut self, owner: AccountId, month: Timestamp) -> Result<u64>;
+    /// Gives the bytes that were pulled from a namespace in the month that began then.
+    async fn traffic_of(&mut self, namespace: AccountId, month: Timestamp) -> Result<u64>;
     /// Lists the repositories of a namespace, also deleted ones, by number, strictly after `after`, at most `size`; with each,
     /// whether it is deleted.
     async fn list_all_repositories(

@@ -46,15 +46,15 @@ pub trait RetentionRecords {
         repository: RepositoryId,
         size: PageSize,
     ) -> Result<Vec<RetentionPolicy>>;
-    /// Changes the rules of a policy, which is due at once.
+    /// Changes the rules of a policy, which is due at once; false when it is not there.
     async fn change_retention_policy(
         &mut self,
         id: RetentionPolicyId,
         rules: &[RetentionRule],
         at: Timestamp,
-    ) -> Result<()>;
-    /// Deletes a policy.
-    async fn delete_retention_policy(&mut self, id: RetentionPolicyId) -> Result<()>;
+    ) -> Result<bool>;
+    /// Deletes a policy; false when it is not there.
+    async fn delete_retention_policy(&mut self, id: RetentionPolicyId) -> Result<bool>;
     /// Lists the policies that are due with their repositories, the one that waits longest first, at most `size`. Those of
     /// deleted repositories are left out.
     async fn list_due_policies(

@@ -109,8 +109,13 @@ pub trait TokenRecords {
     async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>>;
     /// Finds an access token by its access key, with the encrypted secret key.
     async fn find_access_key(&mut self, key: &AccessKey) -> Result<Option<(AccessToken, Vec<u8>)>>;
-    /// Remembers a signature until it cannot be used any more; false when it was known.
-    async fn record_signature(&mut self, signature: &[u8], expires_at: Timestamp) -> Result<bool>;
+    /// Remembers a signature until it cannot be used any more; gives when it was taken first.
+    async fn record_signature(
+        &mut self,
+        signature: &[u8],
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Timestamp>;
     /// Forgets signatures that cannot be used any more, at most `size`; returns how many.
     async fn delete_old_signatures(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
     /// Ends a session token before it expires.

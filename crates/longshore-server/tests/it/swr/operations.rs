@@ -40,7 +40,7 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     }
     let signed_in = walk.does("createToken", &super::credentials("alice", "alice"), 201);
     assert_eq!(signed_in["token"]["user"]["id"], own);
-    assert_eq!(walk.does("showToken", &nothing, 200)["token"]["project"]["name"], "alice");
+    assert_eq!(walk.does("showToken", &nothing, 200)["token"]["project"]["name"], "eu-de");
     assert_eq!(walk.does("listProjects", &nothing, 200)["projects"].as_array().unwrap().len(), 3);
     walk.does("listAuthProjects", &nothing, 200);
     assert_eq!(walk.does("listDomains", &nothing, 200)["domains"][0]["id"], own);
@@ -72,7 +72,7 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     }
     walk.named("tag", &json!("v1"));
     assert_eq!(walk.does("listRepositoryTags", &nothing, 200).as_array().unwrap().len(), 2);
-    assert_eq!(walk.does("showRepoTag", &nothing, 200)["Tag"], "v1");
+    assert_eq!(walk.does("showRepoTag", &nothing, 200)["tag"], "v1");
     assert_eq!(walk.does("listReposDetails", &nothing, 200)[0]["name"], "team/app");
     let copy = json!({ "source_tag": "v2", "destination_tag": "stable" });
     walk.does("createRepoTag", &copy, 201);

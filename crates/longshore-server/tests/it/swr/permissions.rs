@@ -140,6 +140,14 @@ fn a_share_lets_an_account_pull_until_its_deadline() {
     server.wait_for("the share to end", || !may_pull(&server, &user("bob"), "shop/app"));
     let expired = send(&server, "GET", path, &alice, &Value::Null).expect(200).json();
     assert_eq!(expired[0]["status"], false);
+    // Of what is no longer shared nothing is told but that it was.
+    push(&server, &pusher(), "shop/app", "v2");
+    let bob = token(&server, "bob", "eu-de");
+    let theirs = "/v2/manage/shared-repositories?center=thirdparty";
+    let of_bob = send(&server, "GET", theirs, &bob, &Value::Null).expect(200).json();
+    assert_eq!((&of_bob[0]["name"], &of_bob[0]["status"]), (&json!("app"), &json!(false)));
+    assert_eq!((&of_bob[0]["num_images"], &of_bob[0]["tags"]), (&json!(0), &json!([])));
+    assert_eq!(of_bob[0]["updated_at"], of_bob[0]["created_at"]);
     let listed = |filter: &str| {
         let path = format!("/v2/manage/shared-repositories?center=self&filter={filter}");
         send(&server, "GET", &path, &alice, &Value::Null).expect(200).json().as_array().unwrap().len()
@@ -149,7 +157,6 @@ fn a_share_lets_an_account_pull_until_its_deadline() {
     share("guild", "forever").expect(201);
     assert!(may_pull(&server, &user("bob"), "shop/app") && may_pull(&server, &user("carol"), "shop/app"));
     let of_guild = token(&server, "carol", "guild");
-    let theirs = "/v2/manage/shared-repositories?center=thirdparty";
     let listed = send(&server, "GET", theirs, &of_guild, &Value::Null).expect(200);
     assert_eq!((listed.header("content-range"), &listed.json()[0]["namespace"]), ("0-1/1", &json!("shop")));
     send(&server, "DELETE", &format!("{path}/guild"), &alice, &Value::Null).expect(204);
