@@ -139,10 +139,23 @@ impl Walk {
                 ask(&format!("{path}?{name}=wrong"), b"", malformed);
             } else if schema["type"] == "string" {
                 ask(&format!("{path}?{name}=%00"), b"", malformed);
+                if method == "GET" {
+                    self.answers_long_text(operation, name);
+                }
             }
         }
         let takes_nothing = self.refusals.without_input.contains(&operation.name);
         assert_eq!(asked == 0, takes_nothing, "{} was asked {asked} times with bad input", operation.name);
+    }
+
+    /// What is longer than anything that could be found is no fault of the registry's.
+    #[track_caller]
+    fn answers_long_text(&self, operation: &Operation, name: &str) {
+        let path = self.with_names(operation.path);
+        let further = self.queries.get(operation.name).map_or_else(String::new, |query| format!("{query}&"));
+        let path = format!("{path}?{further}{name}={}", "x".repeat(60_000));
+        let Answer { status, .. } = self.server.send("GET", &path, &self.who, &[], b"");
+        assert!(status < 500, "{} answers {status} to a long {name}", operation.name);
     }
 
     /// Ends the walk, which must have been over all operations.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
 use longshore_domain::immutability::ImmutableTags;
-use longshore_domain::name::RepositoryName;
+use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
     AccountRecords, CollectionRecords, RepositoryRecords, Review, Viewer,
@@ -44,10 +44,11 @@ pub(super) fn details(row: &Row<'_>) -> Result<RepositoryDetails> {
     })
 }
 
-/// Gives the pattern of names that hold a text after their namespace.
+/// Gives the pattern of names that hold a text after their namespace. Of a text that is longer than any name, which none holds,
+/// only as much is looked for as shows that: SQLite refuses patterns of more than 50,000 bytes.
 pub(super) fn like(part: &str) -> String {
     let mut pattern = String::from("%/%");
-    for letter in part.to_lowercase().chars() {
+    for letter in part.to_lowercase().chars().take(REPOSITORY_NAME_LIMIT_BYTES + 1) {
         if matches!(letter, '%' | '_' | '!') {
             pattern.push('!');
         }
