@@ -2,6 +2,7 @@
 
 mod access_keys;
 mod clients;
+mod errors;
 mod operations;
 mod permissions;
 mod refusals;
