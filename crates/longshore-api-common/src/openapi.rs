@@ -146,6 +146,14 @@ impl Describe<'_> {
         self
     }
 
+    /// Says that the answer of a status, which was described before, has a header with some text.
+    pub fn with_header(&mut self, status: u16, name: &str, text: &str) -> &mut Self {
+        if let Some(response) = self.responses.get_mut(&status.to_string()) {
+            response["headers"][name] = json!({ "description": text, "schema": { "type": "string" } });
+        }
+        self
+    }
+
     /// Says with which schema of errors a status comes.
     pub fn refuses(&mut self, status: u16, text: &str, schema: &str) -> &mut Self {
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });

@@ -15,6 +15,8 @@ pub(crate) trait DescribeLists {
     fn marker(&mut self) -> &mut Self;
     /// Adds the parameters of an order.
     fn order<C>(&mut self, columns: &[(&str, C)]) -> &mut Self;
+    /// Says that a list tells which part of it is there.
+    fn with_range(&mut self) -> &mut Self;
 }
 
 impl DescribeLists for Describe<'_> {
@@ -46,6 +48,14 @@ impl DescribeLists for Describe<'_> {
             "order_type",
             &["desc", "asc"],
             "In which direction; goes together with order_column.",
+        )
+    }
+
+    fn with_range(&mut self) -> &mut Self {
+        self.with_header(
+            200,
+            "Content-Range",
+            "Where it begins, how many records are there, and how many in all: 10-10/57.",
         )
     }
 }
