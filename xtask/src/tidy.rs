@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api-common", &["domain", "services"]),
     ("api-docr", &["api-common", "domain", "services"]),
     ("api-swr", &["api-common", "domain", "services"]),
+    ("api-scim", &["api-common", "domain", "services"]),
     ("api-hub", &["api-common", "domain", "services"]),
     ("api-oci", &["api-common", "domain", "services"]),
     ("cli", &["domain"]),
