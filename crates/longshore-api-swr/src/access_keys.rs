@@ -91,7 +91,7 @@ fn document(account: &Account, token: &AccessToken, secret: Option<String>) -> K
 /// Gives the account that acts, which must be the one that a request names, if it names one.
 async fn owner(context: &Context, named: Option<&str>) -> Result<Account> {
     let caller = context.caller()?;
-    let account = context.services.get_own_account(&caller.principal).await?;
+    let account = context.services.get_own_project(&caller).await?;
     match named.is_none_or(|named| named == wire::account_id(&account)) {
         true => Ok(account),
         false => Err(Error::Denied("you manage your own access keys only".into())),

@@ -107,7 +107,7 @@ pub(crate) struct DryRunDocument {
     tags: Vec<RetiredDocument>,
     /// How many it would delete.
     total: u64,
-    /// True when the repository has so many tags that the oldest were not looked at.
+    /// True when the repository has so many tags, or takes so long, that the oldest were not looked at.
     is_cut: bool,
 }
 

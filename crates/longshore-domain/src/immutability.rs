@@ -31,12 +31,17 @@ pub struct TagRules(Option<Vec<Regex>>);
 /// # Errors
 /// `Invalid`, also for one that is too large when it is taken apart.
 pub fn parse_rule(text: &str) -> Result<Regex> {
+    parse_within(text, RULE_SIZE_LIMIT_BYTES)
+}
+
+/// Reads a rule whose compiled form has at most some bytes.
+pub(crate) fn parse_within(text: &str, size_limit_bytes: usize) -> Result<Regex> {
     let invalid = |reason: String| Error::Invalid { field: "immutable_tags_rules", reason };
     if text.is_empty() || text.len() > RULE_LIMIT_BYTES {
         return Err(invalid(format!("a rule has 1 to {RULE_LIMIT_BYTES} bytes")));
     }
     RegexBuilder::new(text)
-        .size_limit(RULE_SIZE_LIMIT_BYTES)
+        .size_limit(size_limit_bytes)
         .build()
         .map_err(|error| invalid(format!("{text:?} cannot be used: {error}")))
 }

@@ -9,16 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::immutability::parse_rule;
+use crate::immutability::{parse_rule, parse_within};
 use crate::name::Tag;
 use crate::repository::RepositoryId;
 
 /// Most policies of one repository.
-pub const POLICIES_LIMIT: u64 = 100;
+pub const POLICIES_LIMIT: u64 = 10;
 /// Most rules of one policy.
 pub const RETENTION_RULES_LIMIT: usize = 10;
 /// Most exceptions of one rule.
 pub const EXCEPTIONS_LIMIT: usize = 50;
+/// Most regular expressions among the exceptions of one policy: all of them are tried on every tag.
+pub const PATTERNS_LIMIT: usize = 20;
 /// Largest number of days or tags of a rule.
 pub const AMOUNT_LIMIT: u32 = 100_000;
 
@@ -96,9 +98,13 @@ pub struct RetentionEntry {
     pub at: Timestamp,
 }
 
+/// Largest compiled form of a regular expression in bytes, about as much as a hundred letters: with [`PATTERNS_LIMIT`] it limits
+/// what a tag costs.
+const PATTERN_SIZE_LIMIT_BYTES: usize = 4 << 10;
+
 fn pattern(text: &str) -> Result<Regex> {
     parse_rule(text)?;
-    parse_rule(&format!("^(?:{text})$"))
+    parse_within(&format!("^(?:{text})$"), PATTERN_SIZE_LIMIT_BYTES)
 }
 
 /// Checks the rules of a policy.
@@ -109,6 +115,11 @@ pub fn check_rules(rules: &[RetentionRule]) -> Result<()> {
     let invalid = |reason: String| Err(Error::Invalid { field: "rules", reason });
     if !(1..=RETENTION_RULES_LIMIT).contains(&rules.len()) {
         return invalid(format!("there must be 1 to {RETENTION_RULES_LIMIT}"));
+    }
+    let exceptions = rules.iter().flat_map(|rule| &rule.exceptions);
+    let patterns = exceptions.filter(|exception| matches!(exception, TagSelector::Pattern(_))).count();
+    if patterns > PATTERNS_LIMIT {
+        return invalid(format!("a policy may have at most {PATTERNS_LIMIT} regular expressions"));
     }
     for rule in rules {
         let (Kept::Days(amount) | Kept::Newest(amount)) = rule.kept;
@@ -154,20 +165,22 @@ impl Judge {
         Ok(judge)
     }
 
+    fn excepts(&self, tag: &Tag) -> bool {
+        self.tags.iter().any(|name| name == tag.as_str())
+            || self.patterns.iter().any(|pattern| pattern.is_match(tag.as_str()))
+    }
+
     fn keeps(&mut self, tag: &Tag, pushed_at: Timestamp, now: Timestamp) -> bool {
-        let is_exception = self.tags.iter().any(|name| name == tag.as_str())
-            || self.patterns.iter().any(|pattern| pattern.is_match(tag.as_str()));
-        if is_exception {
-            return true;
-        }
         match self.kept {
             Kept::Days(days) => {
                 let age = now.duration_since(pushed_at);
-                age < SignedDuration::from_hours(24 * i64::from(days))
+                age < SignedDuration::from_hours(24 * i64::from(days)) || self.excepts(tag)
             }
-            Kept::Newest(number) => {
-                self.counted = self.counted.saturating_add(1);
-                self.counted <= number
+            // When the number is reached already, it does not matter whether the tag counts.
+            Kept::Newest(number) if self.counted >= number => self.excepts(tag),
+            Kept::Newest(_) => {
+                self.counted += u32::from(!self.excepts(tag));
+                true
             }
         }
     }
@@ -268,6 +281,8 @@ mod tests {
             vec![rule(Kept::Newest(AMOUNT_LIMIT + 1), &[])],
             vec![rule(Kept::Days(1), &[TagSelector::Tag("a b".into())])],
             vec![rule(Kept::Days(1), &[TagSelector::Pattern("(".into())])],
+            vec![rule(Kept::Days(1), &[TagSelector::Pattern("(a?){60}b".into())])],
+            vec![rule(Kept::Days(1), &vec![TagSelector::Pattern("a".into()); PATTERNS_LIMIT + 1])],
             vec![rule(Kept::Days(1), &[TagSelector::Pattern(")(".into())])],
             vec![rule(Kept::Days(1), &[TagSelector::Pattern(String::new())])],
             vec![rule(Kept::Days(1), &too_many)],

@@ -9,7 +9,7 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::image::{ManifestDetails, TagDetails, TagOrder};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::Action;
+use longshore_domain::permission::{Action, Level};
 use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
 use longshore_domain::registry::RegistryAction;
 use longshore_domain::repository::{
@@ -348,7 +348,8 @@ impl Services {
     /// and counts all. Of those that are no longer shared with it, it learns nothing else.
     ///
     /// # Errors
-    /// `Unauthenticated` when the credential has become void; `Denied` for access tokens of public repositories.
+    /// `Unauthenticated` when the credential has become void; `Denied` for access tokens of public repositories, and
+    /// for members of an organization who only read, as to what it shares.
     pub async fn list_shared_repositories(
         &self,
         caller: &Caller,
@@ -357,9 +358,20 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedRepository>, u64)> {
-        self.acting_reader(&caller.principal).await?;
-        let project = self.get_project(caller).await?.id;
+        let own = self.acting_reader(&caller.principal).await?;
+        let project = self.get_project(caller).await?;
         let WantedShares { side, namespace, name_part, is_valid } = wanted;
+        // Members may not see each repository of their organization.
+        if side == SharedSide::Own && project.id != own.id {
+            let level = self.standing_in(caller, &project.name).await?.level;
+            if level < Level::Write {
+                return Err(Error::Denied(format!(
+                    "only owners and editors of {} list what it shares",
+                    project.name
+                )));
+            }
+        }
+        let project = project.id;
         let shared = match side {
             SharedSide::Own => SharedBy::Account(project),
             SharedSide::Others => SharedBy::Others(project),

@@ -93,6 +93,18 @@ impl Services {
         }
     }
 
+    /// Gives the caller's own account, whose credentials it manages: in the project of an organization it manages none, as they
+    /// would do more than it may do there.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it signed in to the project of an organization, or the credential has become void.
+    pub async fn get_own_project(&self, caller: &Caller) -> Result<Account> {
+        match &caller.grants {
+            Grants::Namespace(_) => Err(Error::Unauthenticated(Unauthenticated::OutsideProject)),
+            _ => self.get_own_account(&caller.principal).await,
+        }
+    }
+
     /// Lets a caller act in a project only: an organization's is for its namespace, one's own for everything.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //! go the way of all such.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use longshore_domain::credential::Principal;
@@ -37,6 +37,8 @@ const BATCH: u64 = 200;
 const DRY_RUN_LIMIT: usize = 20_000;
 /// Tags that a dry run shows.
 const DRY_RUN_SHOWN: usize = 1000;
+/// How long a dry run looks at tags.
+const DRY_RUN_TIME: Duration = Duration::from_secs(5);
 
 /// What a policy would delete.
 #[derive(Clone, Debug)]
@@ -277,18 +279,20 @@ impl Services {
             .look_up(repository.id, |tx, id| Box::pin(tx.find_immutable_tags(*id)))
             .await?
             .compile()?;
+        let immutable = Arc::new(immutable);
         let mut pass = RetentionPass::new(&policy.rules, self.clock.now())?;
-        let (mut before, mut looked_at) = (beginning(), 0);
+        let (mut before, mut looked_at, began) = (beginning(), 0, Instant::now());
         let mut run = DryRun { tags: Vec::new(), total: 0, is_cut: false };
         loop {
             let page = self.pushed_tags(repository.id, before).await?;
             let Some(last) = page.last() else { return Ok(run) };
-            if looked_at >= DRY_RUN_LIMIT {
+            if looked_at >= DRY_RUN_LIMIT || began.elapsed() > DRY_RUN_TIME {
                 return Ok(DryRun { is_cut: true, ..run });
             }
             before = (last.pushed_at, last.tag.to_string());
             looked_at += page.len();
-            let retired = judge(&mut pass, page, &immutable);
+            let retired;
+            (retired, pass) = judge(pass, page, Arc::clone(&immutable)).await?;
             run.total += retired.len() as u64;
             let room = DRY_RUN_SHOWN.saturating_sub(run.tags.len());
             run.tags.extend(retired.into_iter().take(room).map(|(tag, rule)| RetiredTag {
@@ -365,7 +369,8 @@ impl Services {
             let Some(last) = page.last() else { break };
             before = (last.pushed_at, last.tag.to_string());
             // Whether a tag is immutable is asked in the transaction that would delete it.
-            let tags = judge(&mut pass, page, &TagRules::default());
+            let tags;
+            (tags, pass) = judge(pass, page, Arc::default()).await?;
             if tags.is_empty() {
                 continue;
             }
@@ -395,20 +400,24 @@ impl Services {
     }
 }
 
-/// Gives those of some tags that nothing keeps, with the rules by which they go.
-fn judge(
-    pass: &mut RetentionPass,
+/// Gives those of some tags that nothing keeps, with the rules by which they go. Regular expressions take their time, so this is
+/// not done where requests are answered.
+async fn judge(
+    mut pass: RetentionPass,
     page: Vec<PushedTag>,
-    immutable: &TagRules,
-) -> Vec<(PushedTag, RetentionRule)> {
-    let mut retired = Vec::new();
-    for tag in page {
-        let rule = pass.judge(&tag.tag, tag.pushed_at).cloned();
-        if let Some(rule) = rule
-            && !immutable.cover(&tag.tag)
-        {
-            retired.push((tag, rule));
+    immutable: Arc<TagRules>,
+) -> Result<(Vec<(PushedTag, RetentionRule)>, RetentionPass)> {
+    let work = move || {
+        let mut retired = Vec::new();
+        for tag in page {
+            let rule = pass.judge(&tag.tag, tag.pushed_at).cloned();
+            if let Some(rule) = rule
+                && !immutable.cover(&tag.tag)
+            {
+                retired.push((tag, rule));
+            }
         }
-    }
-    retired
+        (retired, pass)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }

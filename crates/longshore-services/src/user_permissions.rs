@@ -154,6 +154,11 @@ impl Terrain {
         }
         if role.is_some() {
             self.check_roles()?;
+            // What the user was given before it became a member would add to the role.
+            if given.is_some() {
+                tx.delete_user_permission(self.target, user.id).await?;
+                tx.record_event(&self.event(EventAction::PermissionRevoked, &user, None)).await?;
+            }
             let event = self.event(EventAction::MemberRoleChanged, &user, None);
             let role = Some(role_of(wanted.permission));
             return change_role(tx, &self.principal, &self.namespace, &user, role, event).await;

@@ -10,7 +10,7 @@ use longshore_domain::name::Namespace;
 use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    AccountRecords, NewAccount, RegistryRecords, SecondFactorRecords, TeamRecords,
+    AccountRecords, NewAccount, RegistryRecords, SecondFactorRecords, TeamRecords, UserPermissionRecords,
 };
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
@@ -344,6 +344,7 @@ impl AccountRecords for SqlTx<'_> {
 
     async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool> {
         self.delete_team_memberships(organization, user).await?;
+        self.delete_user_permissions(organization, user).await?;
         let removed = self
             .execute(
                 "DELETE FROM organization_members WHERE organization_id = $1 AND user_id = $2",

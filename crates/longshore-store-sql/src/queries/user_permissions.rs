@@ -135,6 +135,17 @@ impl UserPermissionRecords for SqlTx<'_> {
         Ok(deleted > 0)
     }
 
+    async fn delete_user_permissions(&mut self, namespace: AccountId, user: AccountId) -> Result<()> {
+        self.delete_user_permission(PermissionTarget::Namespace(namespace), user).await?;
+        self.execute(
+            "DELETE FROM repository_users WHERE user_id = $1 AND repository_id IN (
+                 SELECT r.id FROM repositories r WHERE r.id = repository_id AND r.namespace_id = $2)",
+            values![user.0, namespace.0],
+        )
+        .await
+        .map(|_| ())
+    }
+
     async fn list_permitted_namespaces(
         &mut self,
         user: AccountId,

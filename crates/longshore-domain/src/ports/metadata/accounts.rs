@@ -104,7 +104,7 @@ pub trait AccountRecords {
         role: OrganizationRole,
         at: Timestamp,
     ) -> Result<()>;
-    /// Removes a member; false when there was none.
+    /// Removes a member, from teams too, and takes what it was given in the namespace besides; false when there was none.
     async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool>;
     /// Lists members by name, strictly after `after`; one more than `size` when more follow.
     async fn list_members(

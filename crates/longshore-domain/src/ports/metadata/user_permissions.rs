@@ -54,6 +54,8 @@ pub trait UserPermissionRecords {
     ) -> Result<()>;
     /// Takes from a user what it was given; false when it was nothing.
     async fn delete_user_permission(&mut self, target: PermissionTarget, user: AccountId) -> Result<bool>;
+    /// Takes from a user all that it was given in a namespace and its repositories.
+    async fn delete_user_permissions(&mut self, namespace: AccountId, user: AccountId) -> Result<()>;
     /// Lists the namespaces in which a user was given something as a whole, by name, at most `size`.
     async fn list_permitted_namespaces(
         &mut self,

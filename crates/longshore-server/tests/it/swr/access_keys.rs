@@ -146,3 +146,23 @@ fn users_manage_their_own_keys_by_password() {
     send(&server, "DELETE", &one, &alice, &Value::Null).expect(204);
     send(&server, "DELETE", &one, &alice, &Value::Null).expect(404);
 }
+
+#[test]
+fn access_keys_are_managed_in_ones_own_project() {
+    let server = shop(&[]);
+    let (own, scoped) = (token(&server, "alice", "eu-de"), token(&server, "alice", "shop"));
+    let path = "/v3.0/OS-CREDENTIAL/credentials";
+    let wanted = json!({ "credential": { "description": "ci" } });
+    // Keys are for all that their user may do, and the token is for the organization.
+    send(&server, "POST", path, &scoped, &wanted).expect(401);
+    let made = send(&server, "POST", path, &own, &wanted).expect(201).json();
+    let one = format!("{path}/{}", made["credential"]["access"].as_str().unwrap());
+    send(&server, "GET", path, &scoped, &Value::Null).expect(401);
+    send(&server, "GET", &one, &scoped, &Value::Null).expect(401);
+    send(&server, "PUT", &one, &scoped, &json!({ "credential": { "status": "inactive" } })).expect(401);
+    send(&server, "DELETE", &one, &scoped, &Value::Null).expect(401);
+    assert_eq!(
+        send(&server, "GET", &one, &own, &Value::Null).expect(200).json()["credential"]["status"],
+        "active"
+    );
+}

@@ -203,3 +203,46 @@ fn organizations_are_made_within_limits() {
     send(&server, "DELETE", "/v2/manage/namespaces/org1", &alice, &Value::Null).expect(204);
     make("org1").expect(409);
 }
+
+#[test]
+fn whoever_leaves_an_organization_loses_what_it_was_given_besides() {
+    let server = shop(&[]);
+    let (alice, bob) = (token(&server, "alice", "eu-de"), user("bob"));
+    push(&server, &pusher(), "shop/app", "v1");
+    let set = |method: &str, path: &str, auth: u8, status: u16| {
+        send(&server, method, path, &alice, &given(&server, auth)).expect(status);
+    };
+    set("POST", NAMESPACE, 7, 200);
+    set("POST", REPOSITORY, 3, 201);
+    server.admin(&["org", "set-member", "shop", "bob", "--role", "member"]);
+    // A change of who is a member by now is one of the role, and of nothing else that would add to it.
+    set("PATCH", NAMESPACE, 1, 201);
+    let shown = send(&server, "GET", NAMESPACE, &alice, &Value::Null).expect(200).json();
+    assert_eq!(shown["others_auths"][0]["auth"], 1);
+    let as_bob = token(&server, "bob", "eu-de");
+    let shown = send(&server, "GET", NAMESPACE, &as_bob, &Value::Null).expect(200).json();
+    assert_eq!(shown["self_auth"]["auth"], 1);
+    assert!(may_push(&server, &bob, "shop/app"));
+    server.admin(&["org", "remove-member", "shop", "bob"]);
+    server.wait_for("bob to be out", || !may_pull(&server, &bob, "shop/app"));
+    send(&server, "GET", "/v2/manage/namespaces/shop", &as_bob, &Value::Null).expect(404);
+}
+
+#[test]
+fn members_who_only_read_do_not_list_what_is_shared() {
+    let server = shop(&[]);
+    push(&server, &pusher(), "shop/app", "v1");
+    server.admin(&["org", "set-member", "shop", "bob", "--role", "member"]);
+    server.admin(&["org", "set-members-pull", "shop", "none"]);
+    let (alice, bob) = (token(&server, "alice", "shop"), token(&server, "bob", "shop"));
+    let path = "/v2/manage/namespaces/shop/repositories/app/access-domains";
+    let body = json!({ "access_domain": "bob", "permit": "read", "deadline": "forever" });
+    send(&server, "POST", path, &alice, &body).expect(201);
+    for shared in
+        ["/v2/manage/shared-repositories?center=self", "/v3/manage/shared-repositories?shared_by=self"]
+    {
+        send(&server, "GET", shared, &bob, &Value::Null).expect(403);
+        let listed = send(&server, "GET", shared, &alice, &Value::Null).expect(200);
+        assert!(String::from_utf8_lossy(&listed.body).contains("\"app\""));
+    }
+}
