@@ -43,7 +43,7 @@ pub(crate) fn parse_within(text: &str, size_limit_bytes: usize) -> Result<Regex>
     RegexBuilder::new(text)
         .size_limit(size_limit_bytes)
         .build()
-        .map_err(|error| invalid(format!("{text:?} cannot be used: {error}")))
+        .map_err(|error| invalid(format!("{text:?} cannot be used, write it in another way: {error}")))
 }
 
 impl ImmutableTags {

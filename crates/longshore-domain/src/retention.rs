@@ -135,8 +135,8 @@ pub fn check_rules(rules: &[RetentionRule]) -> Result<()> {
                     tag.parse::<Tag>()?;
                 }
                 TagSelector::Pattern(text) => {
-                    if let Err(error) = pattern(text) {
-                        return invalid(error.to_string());
+                    if let Err(Error::Invalid { reason, .. }) = pattern(text) {
+                        return invalid(reason);
                     }
                 }
             }
