@@ -33,12 +33,14 @@ pub enum Malformed {
     Algorithm,
     /// The header is not as documented.
     Header,
-    /// The host or the date is not covered by the signature.
+    /// The host, the date or the project is not covered by the signature.
     Uncovered,
     /// There is no date, or it is none.
     Date,
     /// The digest that was signed is not that of the body.
     Content,
+    /// The query could be read in more than one way.
+    Query,
 }
 
 impl Malformed {
@@ -49,8 +51,13 @@ impl Malformed {
             Self::Header => {
                 "the Authorization header must be SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…"
             }
-            Self::Uncovered => "the signature must cover the headers host and x-sdk-date",
+            Self::Uncovered => {
+                "the signature must cover the headers host and x-sdk-date, and x-project-id, x-domain-id and x-subject-token where they are sent"
+            }
             Self::Date => "the header X-Sdk-Date must be the time of signing, UTC, such as 20300101T000000Z",
+            Self::Query => {
+                "the query of a signed request names each parameter once, and writes a space as %20 and a plus sign as %2B"
+            }
             Self::Content => "the body is not the one that X-Sdk-Content-Sha256 tells of",
         }
     }
@@ -136,13 +143,20 @@ fn canonical_path(path: &str, into: &mut String) {
     }
 }
 
-fn canonical_query(query: &str, into: &mut String) {
+fn canonical_query(query: &str, into: &mut String) -> Result<(), Malformed> {
+    // What is signed does not tell these apart from something else.
+    if query.contains('+') {
+        return Err(Malformed::Query);
+    }
     let pair = |text: &str| {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         (decoded(name), decoded(value))
     };
     let mut pairs: Vec<_> = query.split('&').filter(|text| !text.is_empty()).map(pair).collect();
     pairs.sort();
+    if pairs.iter().zip(pairs.iter().skip(1)).any(|(one, next)| one.0 == next.0) {
+        return Err(Malformed::Query);
+    }
     for (number, (name, value)) in pairs.iter().enumerate() {
         if number > 0 {
             into.push('&');
@@ -151,6 +165,7 @@ fn canonical_query(query: &str, into: &mut String) {
         into.push('=');
         encode(value, into);
     }
+    Ok(())
 }
 
 /// Gives a header's value; of several the ones after the other.
@@ -179,10 +194,13 @@ fn content_digest(headers: &HeaderMap, body: &[u8]) -> Result<String, Malformed>
 /// Writes a request down as it was signed.
 ///
 /// # Errors
-/// `Uncovered`, `Date`, `Content`.
+/// `Uncovered`, `Date`, `Content`, `Query`.
 pub fn signed(parts: &Parts, authorization: &Authorization<'_>, body: &[u8]) -> Result<Signed, Malformed> {
     let covers = |name| authorization.signed_headers.contains(&name);
-    if !covers("host") || !covers(DATE) {
+    // What else decides what a request does.
+    let deciding = ["x-project-id", "x-domain-id", "x-subject-token"];
+    let has_open = deciding.into_iter().any(|name| parts.headers.contains_key(name) && !covers(name));
+    if !covers("host") || !covers(DATE) || has_open {
         return Err(Malformed::Uncovered);
     }
     let date = parts.headers.get(DATE).and_then(|value| value.to_str().ok()).ok_or(Malformed::Date)?;
@@ -193,7 +211,7 @@ pub fn signed(parts: &Parts, authorization: &Authorization<'_>, body: &[u8]) -> 
     canonical_path(parts.uri.path(), &mut path);
     request.push_str(&path);
     request.push('\n');
-    canonical_query(parts.uri.query().unwrap_or_default(), &mut request);
+    canonical_query(parts.uri.query().unwrap_or_default(), &mut request)?;
     request.push('\n');
     for name in &authorization.signed_headers {
         let _ = writeln!(request, "{name}:{}", header_value(&parts.headers, parts, name));

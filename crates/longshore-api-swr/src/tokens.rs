@@ -13,7 +13,7 @@ use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::Caller;
-use longshore_services::identity::{ShownIdentity, UserName, WantedScope};
+use longshore_services::identity::{Identity, ShownIdentity, UserName, WantedScope};
 use longshore_services::projects::ProjectName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -185,14 +185,14 @@ impl NameRequest {
     }
 }
 
-/// Checks who asks: gives the caller, and until when its tokens may work.
-async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<Caller>, Option<Timestamp>)> {
+/// Checks who asks: gives the caller, and the token that it came with.
+async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<Caller>, Option<Identity>)> {
     let methods: Vec<&str> = identity.methods.iter().map(String::as_str).collect();
     let services = &context.services;
     match (methods.as_slice(), &identity.password, &identity.token) {
         (["token"], _, Some(token)) => {
             let identity = services.authenticate_identity(&token.id).await?;
-            Ok((identity.caller, Some(identity.expires_at)))
+            Ok((Arc::clone(&identity.caller), Some(identity)))
         }
         (["password"] | ["password", "totp"] | ["totp", "password"], Some(password), _) => {
             let user = &password.user;
@@ -291,9 +291,10 @@ fn with_subject(mut response: Response, token: &str) -> Result<Response> {
 pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result<Response> {
     let request: TokenRequest = context.json(body).await?;
     let AuthRequest { identity, scope } = request.auth;
-    let (caller, until) = sign_in(context, &identity).await?;
+    let (caller, got_with) = sign_in(context, &identity).await?;
     let services = &context.services;
-    let issued = services.issue_identity(&caller, wanted(scope.as_ref())?, identity.methods, until).await?;
+    let scope = wanted(scope.as_ref())?;
+    let issued = services.issue_identity(&caller, scope, identity.methods, got_with.as_ref()).await?;
     let shown = services.show_identity(issued.identity).await?;
     with_subject(json(StatusCode::CREATED, &document(context, shown)), &issued.token)
 }

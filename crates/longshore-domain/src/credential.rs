@@ -26,6 +26,9 @@ pub const TOKEN_LABEL_LIMIT_CHARACTERS: usize = 100;
 pub const ACCESS_TOKENS_LIMIT: u64 = 1000;
 /// Most credentials for registries that one account may have besides.
 pub const CREDENTIALS_LIMIT: u64 = 1000;
+/// Most of these that one access token, or the sessions of the account, may make for Docker to work for some hours: none uses
+/// up what is there for the others.
+pub const LOGINS_LIMIT: u64 = 200;
 
 /// Number of an access token in the metadata store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -243,6 +243,11 @@ impl Services {
         let (own, token) = self.acting_with(acting).await?;
         let scope = match token.as_ref().map(|token| &token.cap) {
             None => Scope::Write,
+            Some(TokenCap::Scope(Scope::PublicRead)) => {
+                return Err(Error::Denied(
+                    "this access token is for public repositories, which need no login; use one that may pull".into(),
+                ));
+            }
             Some(TokenCap::Scope(scope)) => (*scope).min(Scope::Write),
             Some(_) => {
                 return Err(Error::Denied(

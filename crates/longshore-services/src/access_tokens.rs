@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use longshore_domain::access_key::{AccessKey, generate_secret_key};
 use longshore_domain::account::{Account, AccountKind, Feature};
 use longshore_domain::credential::{
-    ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, CREDENTIALS_LIMIT, Principal, Scope, Secret,
-    TOKEN_LABEL_LIMIT_CHARACTERS, TokenCap, TokenOrigin,
+    ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, CREDENTIALS_LIMIT, LOGINS_LIMIT, Principal, Scope,
+    Secret, TOKEN_LABEL_LIMIT_CHARACTERS, TokenCap, TokenOrigin,
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
@@ -241,6 +241,13 @@ impl Services {
                     // Held, so that creations at the same time are counted.
                     tx.hold_account(token.account_id).await?;
                     check_count(&token.cap, tx.count_access_tokens(token.account_id).await?)?;
+                    if matches!(token.cap, TokenCap::Login { .. })
+                        && tx.count_logins_made_with(token.account_id, token.made_with).await? >= LOGINS_LIMIT
+                    {
+                        return Err(Error::Conflict(format!(
+                            "{LOGINS_LIMIT} logins for Docker that were made like this one work already; use one of them, or wait until the first expires"
+                        )));
+                    }
                     // It may have been deleted since it was looked at.
                     if let Some(parent) = token.made_with
                         && !tx.hold_access_token(parent).await?

@@ -190,6 +190,9 @@ pub struct IdentityScope {
     pub project: Option<String>,
     /// How somebody signed in: `password`, `totp`, `token`.
     pub methods: Vec<String>,
+    /// The token that somebody signed in for first, if this one was got with that or one that was; it ends with it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) first: Option<Uuid>,
 }
 
 impl Claims {

@@ -60,6 +60,7 @@ pub struct Identity {
     pub issued_at: Timestamp,
     /// When it stops working.
     pub expires_at: Timestamp,
+    id: Uuid,
 }
 
 /// A token of the identity service with whose it is.
@@ -108,7 +109,8 @@ impl Services {
         }
     }
 
-    /// Issues a token for a caller in the project that it wants, that works as long as other sign-ins, and not after `until`.
+    /// Issues a token for a caller in the project that it wants, that works as long as other sign-ins. One that is got with
+    /// another one works no longer than that, and ends with the first of them.
     ///
     /// # Errors
     /// `Unauthenticated` when there is no such project that it may sign in to; `Internal` when there is no signing key.
@@ -117,7 +119,7 @@ impl Services {
         caller: &Arc<Caller>,
         wanted: WantedScope<'_>,
         methods: Vec<String>,
-        until: Option<Timestamp>,
+        got_with: Option<&Identity>,
     ) -> Result<IssuedIdentity> {
         let region = self.settings.region.as_str();
         let (caller, project) = match wanted {
@@ -146,15 +148,18 @@ impl Services {
         };
         let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let now = self.clock.now();
-        let left = until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
+        let left = got_with
+            .map(|identity| Duration::try_from(identity.expires_at.duration_since(now)).unwrap_or_default());
         let ttl = left.map_or(self.settings.session_ttl, |left| left.min(self.settings.session_ttl));
-        let scope = IdentityScope { organization, project, methods };
+        let first = got_with.map(|identity| identity.scope.first.unwrap_or(identity.id));
+        let scope = IdentityScope { organization, project, methods, first };
         let claims = self.claims(Some(account), self.identity_audience(), now, ttl.as_secs());
         let claims = Claims { idn: Some(scope.clone()), ..claims };
         let time = |seconds| Timestamp::from_second(seconds).map_err(Error::internal);
         let (issued_at, expires_at) = (time(claims.iat)?, time(claims.exp)?);
+        let id = claims.jti.parse().map_err(Error::internal)?;
         let token = self.keys.sign(&claims)?;
-        Ok(IssuedIdentity { token, identity: Identity { caller, scope, issued_at, expires_at } })
+        Ok(IssuedIdentity { token, identity: Identity { caller, scope, issued_at, expires_at, id } })
     }
 
     /// Gives the audience of these tokens. What they are limited to only the dialect knows that takes them.
@@ -182,8 +187,11 @@ impl Services {
         }
         let epoch = self.metadata.authority_epoch();
         if session.checked_in.load(Ordering::Relaxed) != epoch {
-            let is_revoked =
-                self.metadata.look_up(session.id, |tx, id| Box::pin(tx.is_session_revoked(*id))).await?;
+            let first = session.identity.as_ref().and_then(|scope| scope.first).unwrap_or(session.id);
+            let is_revoked = self
+                .metadata
+                .look_up([first, session.id], |tx, ids| Box::pin(tx.is_session_revoked(*ids)))
+                .await?;
             if is_revoked {
                 return Err(invalid());
             }
@@ -206,6 +214,7 @@ impl Services {
             scope: session.identity.clone().ok_or_else(invalid)?,
             issued_at: session.issued_at,
             expires_at: session.expires_at,
+            id: session.id,
         })
     }
 

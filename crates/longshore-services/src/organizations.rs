@@ -11,7 +11,7 @@ use longshore_domain::organization::{
     ImageRestriction, MemberFilter, MemberKinds, OrganizationAction, OrganizationMember, OwnOrganization,
 };
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{NewAccount, Tx};
+use longshore_domain::ports::metadata::{NewAccount, PermissionTarget, Tx};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
@@ -102,11 +102,18 @@ pub(crate) async fn change_role(
     let unknown = || Error::UserUnknown(format!("{} in {}", user.name, organization.name));
     before.ok_or_else(unknown)?;
     check_leaves_owners(principal, &[before, role])?;
+    let mut event = NewEvent { account_id: Some(organization.id), subject: user.name.to_string(), ..event };
+    // What the user was given before it became a member would add to the role.
+    if tx.delete_user_permission(PermissionTarget::Namespace(organization.id), user.id).await? {
+        let action = EventAction::PermissionRevoked;
+        let mut revoked = NewEvent { action, subject: organization.name.to_string(), ..event.clone() };
+        revoked.data.insert("user", user.name.to_string());
+        tx.record_event(&revoked).await?;
+    }
     if before == role {
         return Ok(());
     }
     check_keeps_owner(tx, organization, before).await?;
-    let mut event = NewEvent { account_id: Some(organization.id), subject: user.name.to_string(), ..event };
     match role {
         Some(role) => {
             tx.put_member(organization.id, user.id, role, event.at).await?;
@@ -351,34 +358,24 @@ impl Services {
         role: OrganizationRole,
     ) -> Result<()> {
         self.require_operator(principal)?;
-        let data = [("role", role.to_string())];
-        let event = self.event(principal, None, EventAction::MemberAdded, user.as_str(), data);
+        let event = self.event(principal, None, EventAction::MemberAdded, user.as_str(), []);
         self.metadata
             .write(
-                (organization.clone(), user.clone(), role, event),
-                |tx, (organization, user, role, event)| {
+                (organization.clone(), user.clone(), role, event, principal.clone()),
+                |tx, (organization, user, role, event, principal)| {
                     Box::pin(async move {
                         tx.hold_authority().await?;
                         let organization = get_organization(tx, organization).await?;
                         let user = get_user(tx, user).await?;
-                        let before = tx.find_role(organization.id, user.id).await?;
-                        if before == Some(*role) {
-                            return Ok(());
+                        if tx.find_role(organization.id, user.id).await?.is_some() {
+                            let event = NewEvent { action: EventAction::MemberRoleChanged, ..event.clone() };
+                            return change_role(tx, principal, &organization, &user, Some(*role), event)
+                                .await;
                         }
-                        check_keeps_owner(tx, &organization, before).await?;
                         tx.put_member(organization.id, user.id, *role, event.at).await?;
-                        hand_over(tx, organization.id, user.id, Some(*role), event.at).await?;
-                        let action = if before.is_some() {
-                            EventAction::MemberRoleChanged
-                        } else {
-                            EventAction::MemberAdded
-                        };
-                        tx.record_event(&NewEvent {
-                            account_id: Some(organization.id),
-                            action,
-                            ..event.clone()
-                        })
-                        .await
+                        let mut event = NewEvent { account_id: Some(organization.id), ..event.clone() };
+                        event.data.insert("role", role.to_string());
+                        tx.record_event(&event).await
                     })
                 },
             )

@@ -55,21 +55,27 @@ pub struct DryRun {
 enum Applied {
     /// To all tags.
     Done,
+    /// To some, until it was changed or deleted.
+    Overtaken,
     /// This node stops, or another one has taken the job over, which goes on.
     Interrupted,
 }
 
 /// Some tags of a repository that a policy does not keep.
 struct Retirement {
-    repository: RepositoryId,
-    policy: RetentionPolicyId,
+    policy: RetentionPolicy,
     tags: Vec<(PushedTag, RetentionRule)>,
     event: NewEvent,
     review_at: Timestamp,
 }
 
-async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<u64> {
-    let Retirement { repository, policy, tags, event, review_at } = retirement;
+/// Deletes tags, and gives how many; `None` when the policy is not as it was when it judged them, or the repository was deleted.
+async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<Option<u64>> {
+    let Retirement { policy, tags, event, review_at } = retirement;
+    let repository = &policy.repository_id;
+    if !tx.hold_retention_policy(policy).await? {
+        return Ok(None);
+    }
     let immutable = tx.find_immutable_tags(*repository).await?.compile()?;
     let mut deleted = 0;
     for (judged, rule) in tags {
@@ -80,10 +86,10 @@ async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<u64> {
         }
         remove_tag(tx, *repository, &judged.tag, event, *review_at).await?;
         let retired = RetiredTag { tag: judged.tag.clone(), digest: judged.digest, rule: rule.clone() };
-        tx.log_retired_tag(*repository, *policy, &retired, event.at).await?;
+        tx.log_retired_tag(*repository, policy.id, &retired, event.at).await?;
         deleted += 1;
     }
-    Ok(deleted)
+    Ok(Some(deleted))
 }
 
 /// Gives what kinds of rules a policy has, in their order.
@@ -383,12 +389,13 @@ impl Services {
                 data,
             );
             let review_at = later(event.at, self.settings.collection.lease);
-            let retirement =
-                Retirement { repository: repository.id, policy: policy.id, tags, event, review_at };
-            deleted += self
+            let retirement = Retirement { policy: policy.clone(), tags, event, review_at };
+            let done = self
                 .metadata
                 .write(Arc::new(retirement), |tx, retirement| Box::pin(delete_tags(tx, retirement)))
                 .await?;
+            let Some(done) = done else { return Ok(Applied::Overtaken) };
+            deleted += done;
             if self.is_stopping() || !self.take_lease(Job::ApplyRetention).await? {
                 return Ok(Applied::Interrupted);
             }

@@ -63,9 +63,12 @@ impl Services {
         if secret.starts_with(Secret::REFRESH_TOKEN_PREFIX) {
             let caller = self.authenticate_refresh_token(secret).await?;
             self.check_manages(&caller.principal).await?;
-            return match caller.principal.account().is_some_and(|account| account.name.as_str() == user) {
-                true => Ok(SignIn::Done(caller)),
-                false => Err(wrong()),
+            let acting = caller.principal.account().filter(|account| account.name.as_str() == user);
+            // A pair of keys manages by signing requests. What it signs Docker in with stays on machines that pull, and so do
+            // the refresh tokens that come of it.
+            return match self.acting_with(acting.ok_or_else(wrong)?).await? {
+                (_, Some(token)) if token.access_key.is_some() => Err(wrong()),
+                _ => Ok(SignIn::Done(caller)),
             };
         }
         let now = self.clock.now();

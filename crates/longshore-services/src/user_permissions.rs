@@ -154,11 +154,6 @@ impl Terrain {
         }
         if role.is_some() {
             self.check_roles()?;
-            // What the user was given before it became a member would add to the role.
-            if given.is_some() {
-                tx.delete_user_permission(self.target, user.id).await?;
-                tx.record_event(&self.event(EventAction::PermissionRevoked, &user, None)).await?;
-            }
             let event = self.event(EventAction::MemberRoleChanged, &user, None);
             let role = Some(role_of(wanted.permission));
             return change_role(tx, &self.principal, &self.namespace, &user, role, event).await;
@@ -279,7 +274,13 @@ impl Services {
             permission: permission_of(level),
         };
         let mut others = Vec::new();
-        if level == Level::Admin {
+        let may_change = match self.acting_manager(&caller.principal).await {
+            Ok(_) => level == Level::Admin,
+            // A token that may not change permissions is not told of those of others either.
+            Err(Error::Denied(_)) => false,
+            Err(error) => return Err(error),
+        };
+        if may_change {
             others = self.metadata.read(terrain, |tx, terrain| Box::pin(terrain.list(tx))).await?;
             others.retain(|permission| permission.user_id != own.user_id);
         }

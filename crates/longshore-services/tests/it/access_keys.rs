@@ -3,12 +3,13 @@ use std::time::Duration;
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use jiff::Timestamp;
 use longshore_domain::Error;
-use longshore_domain::credential::{Principal, Scope, TokenOrigin};
+use longshore_domain::credential::{LOGINS_LIMIT, Principal, Scope, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
 use longshore_services::access_keys::{LOGIN_VALIDITY, SignedText};
 use longshore_services::access_tokens::WantedToken;
 use longshore_services::authentication::Caller;
 use longshore_services::sealing::SealingKey;
+use longshore_services::tokens::Refresh;
 use longshore_testkit::registry::{TestRegistry, name};
 
 struct Keys {
@@ -229,4 +230,65 @@ async fn a_login_for_docker_lasts_six_hours() {
         .await
         .unwrap();
     assert_eq!(counts.all, 0);
+}
+
+#[tokio::test]
+async fn logins_end_with_the_password_of_the_session_that_made_them() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let login = registry.services.create_docker_login(&alice, None, TokenOrigin::default()).await.unwrap();
+    let user = format!("alice@{}", login.access_key);
+    let sign_in = || registry.services.authenticate_basic(&user, login.password.expose(), None);
+    let docker = sign_in().await.unwrap();
+    registry.push_blob(&docker, "acme/app", b"layer").await.unwrap();
+    let owner = "alice".parse().unwrap();
+    registry.services.set_password(&Principal::Operator, &owner, "another password").await.unwrap();
+    sign_in().await.unwrap_err();
+    registry.push_blob(&docker, "acme/app", b"other").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn no_credential_uses_up_the_logins_of_others() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let owner = "alice".parse().unwrap();
+    let with = |scope| {
+        let registry = &registry;
+        let owner = &owner;
+        async move {
+            let wanted = WantedToken::new("test", scope);
+            let (_, secret) =
+                registry.services.create_access_token(&Principal::Operator, owner, wanted).await.unwrap();
+            registry.services.authenticate_access_token(secret.expose()).await.unwrap()
+        }
+    };
+    let (reads, other, public) =
+        (with(Scope::Read).await, with(Scope::Read).await, with(Scope::PublicRead).await);
+    let make = |caller| registry.services.create_docker_login(caller, None, TokenOrigin::default());
+    assert!(matches!(make(&public).await, Err(Error::Denied(_))));
+    for _ in 0..LOGINS_LIMIT {
+        make(&reads).await.unwrap();
+    }
+    assert!(matches!(make(&reads).await, Err(Error::Conflict(_))));
+    make(&other).await.unwrap();
+    make(&alice).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_login_leaves_on_a_machine_manages_nothing() {
+    let registry = TestRegistry::new().await;
+    let keys = keys(&registry, "alice", Scope::Account).await;
+    let key = hmac::Key::new(HMAC_SHA256, keys.secret.as_bytes());
+    let password = hex::encode(hmac::sign(&key, keys.access.as_bytes()));
+    let docker = registry
+        .services
+        .authenticate_basic(&format!("alice@{}", keys.access), &password, None)
+        .await
+        .unwrap();
+    let issued = registry.services.issue_token(&docker, &[], Refresh::Issue).await.unwrap();
+    let refresh = issued.refresh_token.unwrap();
+    // It gets bearer tokens for the registry, and no session.
+    registry.services.authenticate_refresh_token(refresh.expose()).await.unwrap();
+    let session = registry.services.sign_in("alice", refresh.expose(), None).await;
+    assert!(matches!(session, Err(Error::Unauthenticated(Unauthenticated::WrongCredential))), "{session:?}");
 }

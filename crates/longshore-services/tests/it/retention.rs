@@ -174,3 +174,24 @@ async fn policies_are_for_who_may_delete_tags() {
     let deleted = registry.services.delete_retention_policy(&bob, &name(REPOSITORY), id).await;
     assert!(matches!(deleted, Err(Error::Denied(_))), "{deleted:?}");
 }
+
+#[tokio::test]
+async fn nothing_is_deleted_after_the_policy_was() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    registry.push_blob(&alice, REPOSITORY, b"config").await.unwrap();
+    let manifest = image(b"config", &[]);
+    for number in 0..1000 {
+        registry.push_manifest(&alice, REPOSITORY, &format!("t{number:03}"), &manifest).await.unwrap();
+    }
+    let id = policy(&registry, &alice, &[rule(Kept::Newest(1))]).await;
+    let services = Arc::clone(&registry.services);
+    let job = tokio::spawn(async move { services.apply_retention().await });
+    while tags(&registry, &alice).await.len() == 1000 {
+        tokio::task::yield_now().await;
+    }
+    registry.services.delete_retention_policy(&alice, &name(REPOSITORY), id).await.unwrap();
+    let left = tags(&registry, &alice).await.len();
+    job.await.unwrap().unwrap();
+    assert_eq!(tags(&registry, &alice).await.len(), left);
+}

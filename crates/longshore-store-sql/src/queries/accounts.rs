@@ -10,7 +10,8 @@ use longshore_domain::name::Namespace;
 use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    AccountRecords, NewAccount, RegistryRecords, SecondFactorRecords, TeamRecords, UserPermissionRecords,
+    AccountRecords, NewAccount, RegistryRecords, SecondFactorRecords, TeamRecords, TokenRecords,
+    UserPermissionRecords,
 };
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
@@ -264,6 +265,7 @@ impl AccountRecords for SqlTx<'_> {
             values![password_hash, id.0],
         )
         .await?;
+        self.delete_logins_of_sessions(id).await?;
         self.advance_authority_epoch().await
     }
 
@@ -273,6 +275,7 @@ impl AccountRecords for SqlTx<'_> {
             values![id.0],
         )
         .await?;
+        self.delete_logins_of_sessions(id).await?;
         self.advance_authority_epoch().await
     }
 

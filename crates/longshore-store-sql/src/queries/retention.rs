@@ -117,6 +117,18 @@ impl RetentionRecords for SqlTx<'_> {
         .await
     }
 
+    async fn hold_retention_policy(&mut self, policy: &RetentionPolicy) -> Result<bool> {
+        let held = self
+            .first(
+                "SELECT p.id FROM retention_policies p JOIN repositories r ON r.id = p.repository_id
+                 WHERE p.id = $1 AND p.updated_at = $2 AND r.deleted_at IS NULL FOR UPDATE OF p",
+                values![policy.id.0, policy.updated_at],
+                |row| row.int(0),
+            )
+            .await?;
+        Ok(held.is_some())
+    }
+
     async fn postpone_policy(&mut self, policy: &RetentionPolicy, due_at: Timestamp) -> Result<()> {
         self.execute(
             "UPDATE retention_policies SET due_at = $1 WHERE id = $2 AND updated_at = $3",

@@ -168,9 +168,9 @@ impl TokenRecords for SqlTx<'_> {
         self.advance_authority_epoch().await
     }
 
-    async fn is_session_revoked(&mut self, id: Uuid) -> Result<bool> {
-        let found =
-            self.first("SELECT 1 FROM revoked_sessions WHERE id = $1", values![id], |_| Ok(())).await?;
+    async fn is_session_revoked(&mut self, [first, second]: [Uuid; 2]) -> Result<bool> {
+        let revoked = "SELECT 1 FROM revoked_sessions WHERE id = $1 OR id = $2";
+        let found = self.first(revoked, values![first, second], |_| Ok(())).await?;
         Ok(found.is_some())
     }
 
@@ -285,6 +285,28 @@ impl TokenRecords for SqlTx<'_> {
             },
         )
         .await
+    }
+
+    async fn count_logins_made_with(
+        &mut self,
+        account: AccountId,
+        made_with: Option<AccessTokenId>,
+    ) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM access_tokens WHERE account_id = $1 AND is_login = 1 AND coalesce(made_with, 0) = $2",
+            values![account.0, made_with.map_or(0, |id| id.0)],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn delete_logins_of_sessions(&mut self, account: AccountId) -> Result<()> {
+        self.execute(
+            "DELETE FROM access_tokens WHERE account_id = $1 AND is_login = 1 AND made_with IS NULL",
+            values![account.0],
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn change_access_token(&mut self, id: AccessTokenId, change: &AccessTokenChange) -> Result<()> {

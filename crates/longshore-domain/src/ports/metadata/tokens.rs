@@ -120,8 +120,8 @@ pub trait TokenRecords {
     async fn delete_old_signatures(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
     /// Ends a session token before it expires.
     async fn revoke_session(&mut self, id: Uuid, expires_at: Timestamp) -> Result<()>;
-    /// Tells whether a session token was ended.
-    async fn is_session_revoked(&mut self, id: Uuid) -> Result<bool>;
+    /// Tells whether one of two session tokens was ended.
+    async fn is_session_revoked(&mut self, ids: [Uuid; 2]) -> Result<bool>;
     /// Forgets session tokens that have expired, at most `size`; returns how many.
     async fn delete_old_revocations(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
     /// Finds an access token by number.
@@ -148,6 +148,14 @@ pub trait TokenRecords {
     ) -> Result<Vec<AccessToken>>;
     /// Counts an account's access tokens.
     async fn count_access_tokens(&mut self, account: AccountId) -> Result<AccessTokenCounts>;
+    /// Counts an account's credentials for Docker that were made with an access token, or with none.
+    async fn count_logins_made_with(
+        &mut self,
+        account: AccountId,
+        made_with: Option<AccessTokenId>,
+    ) -> Result<u64>;
+    /// Deletes an account's credentials for Docker that were made without an access token.
+    async fn delete_logins_of_sessions(&mut self, account: AccountId) -> Result<()>;
     /// Changes an access token.
     async fn change_access_token(&mut self, id: AccessTokenId, change: &AccessTokenChange) -> Result<()>;
     /// Deletes an access token and the refresh tokens made with it.

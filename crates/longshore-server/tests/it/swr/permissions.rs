@@ -246,3 +246,29 @@ fn members_who_only_read_do_not_list_what_is_shared() {
         assert!(String::from_utf8_lossy(&listed.body).contains("\"app\""));
     }
 }
+
+#[test]
+fn a_role_replaces_what_was_given_before() {
+    let server = shop(&[]);
+    push(&server, &pusher(), "shop/app", "v1");
+    let (alice, bob) = (token(&server, "alice", "eu-de"), user("bob"));
+    send(&server, "POST", NAMESPACE, &alice, &given(&server, 7)).expect(200);
+    for role in ["editor", "member"] {
+        server.admin(&["org", "set-member", "shop", "bob", "--role", role]);
+    }
+    server.wait_for("the role to count", || !may_push(&server, &bob, "shop/app"));
+    assert!(may_pull(&server, &bob, "shop/app"));
+}
+
+#[test]
+fn tokens_that_may_not_change_permissions_do_not_see_those_of_others() {
+    let server = shop(&[]);
+    let alice = token(&server, "alice", "eu-de");
+    send(&server, "POST", NAMESPACE, &alice, &given(&server, 1)).expect(200);
+    let made = server.admin(&["token", "create", "alice", "--label", "t", "--scope", "repo:read"]);
+    let reads = format!("Token {}", made["token"].as_str().unwrap());
+    for (who, expected) in [(&alice, 1), (&reads, 0)] {
+        let shown = send(&server, "GET", NAMESPACE, who, &Value::Null).expect(200).json();
+        assert_eq!(shown["others_auths"].as_array().unwrap().len(), expected, "{shown}");
+    }
+}

@@ -14,7 +14,8 @@ PATHS = ["/", "/v2", "/v2/manage/namespaces", "/v2/manage/namespaces/a$b/repos/c
 
 def request(number):
     path = PATHS[number % len(PATHS)]
-    query = [(chance.choice(TEXTS) or "k", chance.choice(TEXTS)) for _ in range(chance.randrange(6))]
+    # Each parameter once: others are refused.
+    query = list({chance.choice(TEXTS) or "k": chance.choice(TEXTS) for _ in range(chance.randrange(6))}.items())
     body = chance.choice([None, "", "{}", '{"namespace": "ä"}', "[1, 2]"])
     headers = {"Content-Type": "application/json"}
     for name in chance.sample(["X-Project-Id", "X-Under_Score", "Accept", "X-Blank", "X-Last"], chance.randrange(5)):

@@ -83,9 +83,31 @@ fn what_does_not_cover_the_request_is_refused() {
             "{wrong}"
         );
     }
+    // What decides for whom a request is must be signed too.
+    for name in ["x-project-id", "x-domain-id", "x-subject-token"] {
+        let headers = [host, date, (name, "x")];
+        assert_eq!(sign(&headers, "host;x-sdk-date", b""), Err(Malformed::Uncovered), "{name}");
+        assert_eq!(sign(&headers, &format!("host;x-sdk-date;{name}"), b""), Ok(()), "{name}");
+    }
     // A digest that is not that of the body, or none, covers no body.
     for digest in ["UNSIGNED-PAYLOAD", &"0".repeat(64)] {
         let headers = [host, date, ("x-sdk-content-sha256", digest)];
         assert_eq!(sign(&headers, "host;x-sdk-date", b"{}"), Err(Malformed::Content), "{digest}");
     }
+}
+
+#[test]
+fn a_query_that_reads_in_two_ways_is_refused() {
+    let sign = |query: &str| {
+        let request = Request::builder().uri(format!("/v2/manage/repos?{query}"));
+        let request = request.header("host", "a").header("x-sdk-date", "20260101T000000Z");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let header = "SDK-HMAC-SHA256 Access=A, SignedHeaders=host;x-sdk-date, Signature=00";
+        signed(&parts, &Authorization::parse(header).unwrap(), b"").map(|signed| signed.text)
+    };
+    assert!(sign("name=a%20b&limit=1").is_ok());
+    assert_eq!(sign("limit=1&name=a%20b"), sign("name=a%20b&limit=1"));
+    assert_eq!(sign("name=a+b"), Err(Malformed::Query));
+    assert_eq!(sign("name=a&name=b"), Err(Malformed::Query));
+    assert_eq!(sign("name=a&%6eame=b"), Err(Malformed::Query));
 }

@@ -129,13 +129,19 @@ fn a_token_is_shown_exchanged_and_ended() {
     // Narrow stays narrow.
     exchange(&narrow, "acme").expect(401);
     exchange(&narrow, "alice").expect(401);
-    exchange(&narrow, "shop").expect(201);
+    let second = exchange(&narrow, "shop").expect(201).header("x-subject-token").to_owned();
+    // What ends in between ends alone; with the first all end.
+    let other = token(&server, "alice", "eu-de");
+    assert_eq!(subject("DELETE", &other, &narrow), 204);
+    overview(&server, &format!("Token {narrow}")).expect(401);
+    overview(&server, &format!("Token {second}")).expect(200);
     assert_eq!(subject("DELETE", &alice, secret), 204);
     overview(&server, &alice).expect(401);
     exchange(secret, "shop").expect(401);
-    overview(&server, &format!("Token {narrow}")).expect(200);
+    overview(&server, &format!("Token {second}")).expect(401);
+    exchange(&second, "shop").expect(401);
     // Ending it again changes nothing.
-    assert_eq!(subject("DELETE", &format!("Token {narrow}"), secret), 204);
+    assert_eq!(subject("DELETE", &other, secret), 204);
 }
 
 #[test]
