@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "api-common",
             "api-docr",
+            "api-scim",
             "api-swr",
             "api-hub",
             "api-oci",
@@ -46,7 +47,7 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("deadpool-postgres", &["store-sql"]),
     ("object_store", &["store-blob"]),
     ("axum", &["api-common", "api-oci", "server"]),
-    ("http", &["api-common", "api-docr", "api-hub", "api-oci", "api-swr", "server"]),
+    ("http", &["api-common", "api-docr", "api-hub", "api-oci", "api-scim", "api-swr", "server"]),
 ];
 
 /// Checks all rules.

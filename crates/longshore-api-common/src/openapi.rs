@@ -140,6 +140,21 @@ impl Describe<'_> {
         self
     }
 
+    /// Says what the body is by the name of a schema that the document has.
+    pub fn takes_named(&mut self, media_type: &str, schema: &str) -> &mut Self {
+        let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        self.body = Some(json!({ "required": true, "content": { media_type: { "schema": schema } } }));
+        self
+    }
+
+    /// Says what a status comes with by the name of a schema that the document has.
+    pub fn gives_named(&mut self, status: u16, text: &str, media_type: &str, schema: &str) -> &mut Self {
+        let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        let response = json!({ "description": text, "content": { media_type: { "schema": schema } } });
+        self.responses.entry(status.to_string()).or_insert(response);
+        self
+    }
+
     /// Says that a status comes without a body.
     pub fn gives_nothing(&mut self, status: u16, text: &str) -> &mut Self {
         self.responses.insert(status.to_string(), json!({ "description": text }));

@@ -18,6 +18,7 @@ mod invites;
 mod limits;
 mod openapi;
 mod org_access_tokens;
+mod org_scim_tokens;
 mod org_settings;
 mod orgs;
 mod repositories;

@@ -10,7 +10,7 @@ use crate::openapi::DescribePages;
 use crate::wire::Page;
 use crate::{
     access_tokens, audit_logs, authentication, former, groups, images, invites, org_access_tokens,
-    org_settings, orgs, repositories, search, second_factor, tags, users,
+    org_scim_tokens, org_settings, orgs, repositories, search, second_factor, tags, users,
 };
 
 /// What a caller needs for an operation; what it may do there, the operation itself decides.
@@ -273,6 +273,25 @@ pub const ROUTES: &[Route] = &[
         "Deletes an access token of an organization for good.",
         |d| d.gives_nothing(204, "Deleted."),
         org_access_tokens::delete_orgs_access_token),
+    route!(POST "/v2/orgs/{org_name}/scim-tokens" post_orgs_scim_tokens in "org-scim-tokens", Password, Plain,
+        "Creates a SCIM token for an identity provider of an organization; its secret is shown this once.",
+        |d| d.takes::<org_scim_tokens::CreateRequest>()
+            .gives::<org_scim_tokens::NewToken>(201, "Created."),
+        org_scim_tokens::post_orgs_scim_tokens),
+    route!(GET "/v2/orgs/{org_name}/scim-tokens" get_orgs_scim_tokens in "org-scim-tokens", Password, Plain,
+        "Lists the SCIM tokens of an organization.",
+        |d| d.gives::<org_scim_tokens::TokenList>(200, "All of them."),
+        org_scim_tokens::get_orgs_scim_tokens),
+    route!(POST "/v2/orgs/{org_name}/scim-tokens/{scim_token_id}/rotate" rotate_orgs_scim_token
+        in "org-scim-tokens", Password, Plain,
+        "Gives a SCIM token another secret; the one before stops working at once.",
+        |d| d.gives::<org_scim_tokens::NewToken>(200, "The token with its new secret."),
+        org_scim_tokens::rotate_orgs_scim_token),
+    route!(DELETE "/v2/orgs/{org_name}/scim-tokens/{scim_token_id}" delete_orgs_scim_token
+        in "org-scim-tokens", Password, Plain,
+        "Revokes a SCIM token.",
+        |d| d.gives_nothing(204, "Revoked."),
+        org_scim_tokens::delete_orgs_scim_token),
     route!(GET "/v2/user/orgs" get_user_orgs in "orgs", Account, Rich,
         "Lists the organizations that you belong to.",
         |d| d.page().gives::<Page<orgs::OrgDocument>>(200, "A page."),

@@ -1,8 +1,95 @@
 //! SCIM 2.0: how identity providers provision the users of an organization.
 //!
-//! RFC 7643 (schema), RFC 7644 (protocol). So far this reads what requests ask for: [`filter`] and [`patch_path`].
+//! RFC 7643 (schema), RFC 7644 (protocol), and the Docker Hub API document, "SCIM". What is done and what is left out:
+//! `docs/api/scim.md`. [`routes`] is the table of all operations; [`schema`] says what attributes there are, and everything
+//! that reads attributes asks it. Nothing is decided here: every handler calls operations of `longshore-services`.
 
 pub mod attribute;
+mod bulk;
+mod context;
+mod discovery;
+mod error;
+mod evaluate;
 pub mod filter;
+mod groups;
+mod openapi;
+mod patch;
 pub mod patch_path;
+mod projection;
+pub mod routes;
 mod scan;
+pub mod schema;
+mod search;
+mod users;
+mod wire;
+
+use std::sync::Arc;
+
+use http::Request;
+use longshore_api_common::Response;
+use longshore_api_common::asked::Asked;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::metrics::Metrics;
+use longshore_api_common::table::{self, Paths, Table, Wanted};
+use longshore_services::Services;
+use tokio::sync::Semaphore;
+
+use crate::context::Context;
+use crate::routes::{ROUTES, Route};
+
+/// The paths of this dialect.
+pub const PATHS: Paths = Paths { segments: &["scim"], others: &[] };
+
+/// Requests that look at all resources of a directory at the same time.
+const PARALLEL_SCANS: usize = 2;
+
+/// The dialect.
+pub struct Scim {
+    services: Arc<Services>,
+    table: Table,
+    document: String,
+    scans: Arc<Semaphore>,
+}
+
+impl Scim {
+    /// Makes the dialect.
+    ///
+    /// # Errors
+    /// `Internal` when two rows of the table have the same path in different words.
+    pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+        let table = Table::new("scim", metrics, ROUTES)?;
+        let document = openapi::document(ROUTES).to_string();
+        Ok(Self { services, table, document, scans: Arc::new(Semaphore::new(PARALLEL_SCANS)) })
+    }
+
+    /// Gives the OpenAPI document of this dialect.
+    pub fn document(&self) -> Response {
+        table::document(&self.document)
+    }
+
+    /// Answers a request to one of this dialect's paths.
+    pub async fn handle(&self, request: Request<RequestBody>) -> Response {
+        self.table
+            .serve(request, |wanted| async {
+                match wanted {
+                    Wanted::Operation(number, asked, body) => {
+                        self.answer(&ROUTES[number], *asked, body).await
+                    }
+                    Wanted::OtherMethod { method, allow, client } => {
+                        error::method_not_allowed(&method, &allow, &client)
+                    }
+                    Wanted::Unknown(client) => error::not_found(&client),
+                }
+            })
+            .await
+    }
+
+    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
+        let context = Context::new(Arc::clone(&self.services), route, asked, Arc::clone(&self.scans));
+        let answer = match context.check().await {
+            Ok(()) => (context.route.handler)(&context, body).await.map_err(error::Refusal::Domain),
+            Err(refusal) => Err(refusal),
+        };
+        answer.unwrap_or_else(|refusal| error::render(&refusal, &context.client))
+    }
+}

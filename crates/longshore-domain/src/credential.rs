@@ -100,6 +100,8 @@ impl Secret {
     pub const CHALLENGE_PREFIX: &str = "lsc_";
     /// Prefix of what the link of an invite holds.
     pub const INVITE_PREFIX: &str = "lsi_";
+    /// Prefix of tokens of identity providers.
+    pub const SCIM_TOKEN_PREFIX: &str = "lss_";
     /// Prefix of refresh tokens of the token service.
     pub const REFRESH_TOKEN_PREFIX: &str = "lsr_";
 

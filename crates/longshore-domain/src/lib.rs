@@ -11,6 +11,7 @@ pub mod collection_run;
 pub mod credential;
 pub mod descriptor;
 pub mod digest;
+pub mod directory;
 pub mod email;
 pub mod error;
 pub mod event;

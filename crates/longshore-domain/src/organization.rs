@@ -103,6 +103,8 @@ pub enum OrganizationAction {
     ManageSettings,
     /// See, create, change and delete its access tokens.
     ManageTokens,
+    /// See, make, renew and revoke the tokens of its identity providers.
+    ManageProvisioning,
     /// Read its audit log.
     ReadAuditLog,
     /// See it as a registry, and get credentials for pulling from it.
@@ -124,6 +126,7 @@ impl OrganizationAction {
             | Self::ManageTeams
             | Self::ManageSettings
             | Self::ManageTokens
+            | Self::ManageProvisioning
             | Self::ReadAuditLog
             | Self::ManageRegistry => OrganizationRole::Owner,
         }

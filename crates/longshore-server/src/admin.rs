@@ -6,6 +6,7 @@
 mod render;
 mod request;
 mod run;
+mod scim_tokens;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;

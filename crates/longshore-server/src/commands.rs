@@ -78,6 +78,9 @@ enum Command {
     /// Access tokens of users and organizations
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Tokens for identity providers (SCIM) of organizations
+    #[command(subcommand)]
+    ScimToken(ScimTokenCommand),
     /// Repositories
     #[command(subcommand)]
     Repo(RepoCommand),
@@ -275,6 +278,34 @@ enum TokenCommand {
 }
 
 #[derive(Subcommand)]
+enum ScimTokenCommand {
+    /// Create a token that an identity provider manages an organization's users with; it is shown once
+    Create {
+        organization: String,
+        /// What it is for, such as okta; the audit log names it
+        #[arg(long, default_value = "scim")]
+        label: String,
+        /// Days after which it stops working [default: never]
+        #[arg(long, value_name = "DAYS")]
+        expires_in_days: Option<u32>,
+    },
+    /// Give a token another secret, which is shown once; the one before stops working at once
+    Rotate {
+        organization: String,
+        /// Which one, by id or label, if there are several
+        id: Option<String>,
+    },
+    /// Revoke a token; it stops working at once
+    Revoke {
+        organization: String,
+        /// Which one, by id or label, if there are several
+        id: Option<String>,
+    },
+    /// List the tokens of an organization
+    List { organization: String },
+}
+
+#[derive(Subcommand)]
 enum RepoCommand {
     /// Create an empty repository (a first push does that too)
     Create {
@@ -380,6 +411,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::User(command) => user_request(command)?,
         Command::Org(command) => org_request(command),
         Command::Token(command) => token_request(command),
+        Command::ScimToken(command) => scim_token_request(command),
         Command::Repo(command) => repo_request(command),
         Command::Tag(TagCommand::History { repository, tag }) => Request::TagHistory { repository, tag },
         Command::Key(KeyCommand::Rotate) => Request::KeyRotate,
@@ -572,6 +604,17 @@ fn token_request(command: TokenCommand) -> Request {
         TokenCommand::Enable { owner, id } => Request::TokenEnable { owner, id },
         TokenCommand::Disable { owner, id } => Request::TokenDisable { owner, id },
         TokenCommand::Delete { owner, id } => Request::TokenDelete { owner, id },
+    }
+}
+
+fn scim_token_request(command: ScimTokenCommand) -> Request {
+    match command {
+        ScimTokenCommand::Create { organization, label, expires_in_days } => {
+            Request::ScimTokenCreate { organization, label, expires_in_days }
+        }
+        ScimTokenCommand::Rotate { organization, id } => Request::ScimTokenRotate { organization, id },
+        ScimTokenCommand::Revoke { organization, id } => Request::ScimTokenRevoke { organization, id },
+        ScimTokenCommand::List { organization } => Request::ScimTokenList { organization },
     }
 }
 

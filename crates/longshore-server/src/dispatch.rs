@@ -10,6 +10,7 @@ use longshore_api_common::{Response, observe};
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::Oci;
+use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
 use longshore_domain::Error;
 use longshore_services::Services;
@@ -24,13 +25,19 @@ const READY_KEPT: Duration = Duration::from_secs(1);
 /// A store that does not answer in this time is not ready.
 const READY_LIMIT: Duration = Duration::from_secs(5);
 
+/// What speaks to clients, each in its own words.
+pub struct Dialects {
+    pub oci: Oci,
+    pub hub: Hub,
+    pub docr: Docr,
+    pub swr: Swr,
+    pub scim: Scim,
+}
+
 /// All that answers requests.
 pub struct Dispatch {
     services: Arc<Services>,
-    oci: Oci,
-    hub: Hub,
-    docr: Docr,
-    swr: Swr,
+    dialects: Dialects,
     metrics: Arc<Exposition>,
     /// Whether `/metrics` has a listener of its own.
     metrics_elsewhere: bool,
@@ -40,33 +47,33 @@ pub struct Dispatch {
 impl Dispatch {
     pub fn new(
         services: Arc<Services>,
-        oci: Oci,
-        hub: Hub,
-        docr: Docr,
-        swr: Swr,
+        dialects: Dialects,
         metrics: Arc<Exposition>,
         metrics_elsewhere: bool,
     ) -> Self {
-        Self { services, oci, hub, docr, swr, metrics, metrics_elsewhere, ready: Mutex::new(None) }
+        Self { services, dialects, metrics, metrics_elsewhere, ready: Mutex::new(None) }
     }
 
     /// Answers a request whose client has been described.
     pub async fn answer(&self, request: Request<RequestBody>) -> Response {
         let path = request.uri().path();
         if longshore_api_hub::PATHS.contain(path) {
-            return self.hub.handle(request).await;
+            return self.dialects.hub.handle(request).await;
         }
         if longshore_api_docr::PATHS.contain(path) {
-            return self.docr.handle(request).await;
+            return self.dialects.docr.handle(request).await;
         }
         if longshore_api_swr::PATHS.contain(path) || longshore_api_swr::asks_for_versions(&request) {
-            return self.swr.handle(request).await;
+            return self.dialects.swr.handle(request).await;
+        }
+        if longshore_api_scim::PATHS.contain(path) {
+            return self.dialects.scim.handle(request).await;
         }
         if path == "/v2" || path.starts_with("/v2/") {
-            return self.oci.handle(request).await;
+            return self.dialects.oci.handle(request).await;
         }
         if path == "/token" {
-            return self.oci.handle_token(request).await;
+            return self.dialects.oci.handle_token(request).await;
         }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         match path {
@@ -75,9 +82,10 @@ impl Dispatch {
                 "This is a Longshore container registry. Clients talk to it below /v2/.\n",
             ),
             _ if is_read && let Some(page) = pages::find(path) => page,
-            "/api/openapi/digitalocean.json" if is_read => self.docr.document(),
-            "/api/openapi/hub.json" if is_read => self.hub.document(),
-            "/api/openapi/swr.json" if is_read => self.swr.document(),
+            "/api/openapi/digitalocean.json" if is_read => self.dialects.docr.document(),
+            "/api/openapi/hub.json" if is_read => self.dialects.hub.document(),
+            "/api/openapi/scim.json" if is_read => self.dialects.scim.document(),
+            "/api/openapi/swr.json" if is_read => self.dialects.swr.document(),
             "/healthz" if is_read => text(StatusCode::OK, "ok\n"),
             "/readyz" if is_read => self.ready(Client::of(request.extensions()).clone()).await,
             "/metrics" if is_read && self.may_read_metrics(&request) => self.metrics.render(),
@@ -133,7 +141,12 @@ mod tests {
 
     #[test]
     fn no_account_can_have_the_name_of_a_dialects_path() {
-        for paths in [longshore_api_hub::PATHS, longshore_api_docr::PATHS, longshore_api_swr::PATHS] {
+        for paths in [
+            longshore_api_hub::PATHS,
+            longshore_api_docr::PATHS,
+            longshore_api_swr::PATHS,
+            longshore_api_scim::PATHS,
+        ] {
             for segment in paths.segments {
                 assert!(is_reserved(segment), "{segment}");
             }

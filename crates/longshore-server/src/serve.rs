@@ -11,6 +11,7 @@ use longshore_api_common::metrics::Metrics;
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::{Oci, Redirects};
+use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
 use longshore_domain::clock::Entropy;
 use longshore_services::bootstrap::{ADMINISTRATOR, Prepared};
@@ -23,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::data_folder::DataFolder;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dialects, Dispatch};
 use crate::http_server::{self, Clients, Exposition, Server};
 use crate::system::SystemEntropy;
 use crate::tls::Certificate;
@@ -74,10 +75,13 @@ pub async fn serve(config: Config) -> Result<()> {
     let server = Arc::new(Server {
         dispatch: Dispatch::new(
             Arc::clone(&services),
-            oci,
-            Hub::new(Arc::clone(&services), &metrics)?,
-            Docr::new(Arc::clone(&services), &metrics)?,
-            Swr::new(Arc::clone(&services), &metrics, config.swr.internal_address()?)?,
+            Dialects {
+                oci,
+                hub: Hub::new(Arc::clone(&services), &metrics)?,
+                docr: Docr::new(Arc::clone(&services), &metrics)?,
+                swr: Swr::new(Arc::clone(&services), &metrics, config.swr.internal_address()?)?,
+                scim: Scim::new(Arc::clone(&services), &metrics)?,
+            },
             Arc::clone(&exposition),
             metrics_address.is_some(),
         ),

@@ -72,7 +72,7 @@ pub(crate) enum TokenForm {
     KeyPair,
 }
 
-fn checked_label(label: &str) -> Result<String> {
+pub(crate) fn checked_label(label: &str) -> Result<String> {
     let label = label.trim();
     let fits = (1..=TOKEN_LABEL_LIMIT_CHARACTERS).contains(&label.chars().count());
     match fits && !label.chars().any(char::is_control) {

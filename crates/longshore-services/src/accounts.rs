@@ -18,7 +18,7 @@ pub(crate) async fn get_user(tx: &mut dyn Tx, name: &Namespace) -> Result<Accoun
 }
 
 /// Checks that switching this user off or demoting it leaves an administrator.
-async fn check_not_last_administrator(tx: &mut dyn Tx, user: &Account) -> Result<()> {
+pub(crate) async fn check_not_last_administrator(tx: &mut dyn Tx, user: &Account) -> Result<()> {
     if user.is_administrator && user.is_active && tx.count_active_administrators().await? <= 1 {
         return Err(Error::Conflict(format!(
             "{} is the last active administrator; make another user one first",
@@ -146,10 +146,15 @@ impl Services {
                     tx.hold_authority().await?;
                     let user = get_user(tx, name).await?;
                     match change {
-                        UserChange::Enable => tx.set_account_active(user.id, true).await?,
+                        UserChange::Enable => {
+                            tx.set_account_active(user.id, true).await?;
+                            tx.set_deprovisioned(user.id, false).await?;
+                        }
                         UserChange::Disable => {
                             check_not_last_administrator(tx, &user).await?;
                             tx.set_account_active(user.id, false).await?;
+                            // No identity provider switches on what the operator switched off.
+                            tx.set_deprovisioned(user.id, false).await?;
                         }
                         UserChange::MakeAdministrator => tx.set_administrator(user.id, true).await?,
                         UserChange::RevokeAdministrator => {

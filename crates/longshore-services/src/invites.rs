@@ -234,6 +234,11 @@ async fn accept(tx: &mut dyn Tx, hash: &SecretHash, user: &Account, event: &NewE
     if invite.user_id.is_some_and(|id| id != user.id) || !tx.delete_invite(invite.id).await? {
         return Err(Error::InviteUnknown);
     }
+    if tx.find_suspended_role(invite.organization_id, user.id).await?.is_some() {
+        return Err(Error::Conflict(
+            "the organization's identity provider has deactivated this user; only it, or an owner, can change that".into(),
+        ));
+    }
     if tx.find_role(invite.organization_id, user.id).await?.is_none() {
         tx.put_member(invite.organization_id, user.id, invite.role, event.at).await?;
         tx.record_event(event).await?;

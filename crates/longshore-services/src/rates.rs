@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::account::AccountId;
 use longshore_domain::credential::Principal;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
@@ -135,10 +136,15 @@ fn window(now: Timestamp, length: Duration) -> (Timestamp, Timestamp) {
 impl Services {
     /// Counts a request to a management API; gives the tighter of the limits of account and address.
     pub async fn count_request(&self, principal: &Principal, address: IpAddr) -> Option<Allowance> {
+        self.count_request_of(principal.account_id(), address).await
+    }
+
+    /// Counts a request to a management API for an account; gives the tighter of the limits of account and address.
+    pub async fn count_request_of(&self, account: Option<AccountId>, address: IpAddr) -> Option<Allowance> {
         let rates = self.settings.rates;
         let by_address = Source::Address(network(address));
         let address = self.count(&by_address.key("requests"), rates.requests_per_address, 1).await;
-        let account = match principal.account_id() {
+        let account = match account {
             None => None,
             Some(id) => {
                 self.count(&Source::Account(id.0).key("requests"), rates.requests_per_account, 1).await

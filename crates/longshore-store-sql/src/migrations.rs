@@ -58,6 +58,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0016_retention", works_with 14),
     // Programs before it would not count the bytes of images.
     migration!("0017_inventory", works_with 17),
+    // Programs before it would not write new members into the directory of their organization.
+    migration!("0018_directory", works_with 18),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

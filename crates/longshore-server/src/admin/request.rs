@@ -112,6 +112,22 @@ pub enum Request {
         owner: String,
         id: String,
     },
+    ScimTokenCreate {
+        organization: String,
+        label: String,
+        expires_in_days: Option<u32>,
+    },
+    ScimTokenRotate {
+        organization: String,
+        id: Option<String>,
+    },
+    ScimTokenRevoke {
+        organization: String,
+        id: Option<String>,
+    },
+    ScimTokenList {
+        organization: String,
+    },
     RepoCreate {
         name: String,
         visibility: String,

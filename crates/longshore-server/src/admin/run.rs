@@ -18,9 +18,9 @@ use longshore_services::collection::CollectionMode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Outcome, Request};
+use super::{Outcome, Request, scim_tokens};
 
-const OPERATOR: Principal = Principal::Operator;
+pub(super) const OPERATOR: Principal = Principal::Operator;
 
 /// Runs one command.
 pub async fn run(
@@ -141,6 +141,16 @@ pub async fn run(
             services.delete_access_token(&OPERATOR, &owner.parse()?, token_id(&id)?).await?;
             Ok(done(format!("token {id} is deleted and no longer works"), &id))
         }
+        Request::ScimTokenCreate { organization, label, expires_in_days } => {
+            scim_tokens::create(services, &organization.parse()?, &label, expires_in_days).await
+        }
+        Request::ScimTokenRotate { organization, id } => {
+            scim_tokens::rotate(services, &organization.parse()?, id.as_deref()).await
+        }
+        Request::ScimTokenRevoke { organization, id } => {
+            scim_tokens::revoke(services, &organization.parse()?, id.as_deref()).await
+        }
+        Request::ScimTokenList { organization } => scim_tokens::list(services, &organization.parse()?).await,
         Request::RepoCreate { name, visibility } => {
             let (created, _) = services
                 .create_repository(
@@ -193,11 +203,11 @@ pub async fn run(
     }
 }
 
-fn done(text: String, name: &str) -> Outcome {
+pub(super) fn done(text: String, name: &str) -> Outcome {
     Outcome::said(text, json!({ "name": name, "done": true }))
 }
 
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 

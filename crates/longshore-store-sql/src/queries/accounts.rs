@@ -147,12 +147,17 @@ impl AccountRecords for SqlTx<'_> {
         {
             return Err(Error::Exists(format!("an account with the e-mail address {email}")));
         }
+        let before =
+            self.find_account(id).await?.ok_or_else(|| Error::internal("the account is not there"))?;
         self.execute(
             "UPDATE accounts SET email = $1, email_key = $2 WHERE id = $3",
             values![email.as_ref().map(EmailAddress::as_str), email.as_ref().map(EmailAddress::key), id.0],
         )
-        .await
-        .map(|_| ())
+        .await?;
+        let name = before.name.as_str();
+        let known_as = |email: Option<&EmailAddress>| email.map_or(name, EmailAddress::as_str).to_owned();
+        let (before, after) = (known_as(before.profile.email.as_ref()), known_as(email.as_ref()));
+        self.rename_in_directories(id, &before, &after).await
     }
 
     async fn find_password_hash(&mut self, id: AccountId) -> Result<Option<String>> {
@@ -288,6 +293,7 @@ impl AccountRecords for SqlTx<'_> {
         .await?;
         self.execute("DELETE FROM invites WHERE user_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM invites WHERE organization_id = $1", values![id.0]).await?;
+        self.leave_directories(id).await?;
         self.execute("DELETE FROM team_members WHERE user_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM teams WHERE organization_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM organization_members WHERE user_id = $1", values![id.0]).await?;
@@ -342,12 +348,14 @@ impl AccountRecords for SqlTx<'_> {
             values![organization.0, user.0, role.as_str(), at],
         )
         .await?;
+        self.enter_directory(organization, user, at).await?;
         self.advance_authority_epoch().await
     }
 
     async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool> {
         self.delete_team_memberships(organization, user).await?;
         self.delete_user_permissions(organization, user).await?;
+        self.leave_directory(organization, user).await?;
         let removed = self
             .execute(
                 "DELETE FROM organization_members WHERE organization_id = $1 AND user_id = $2",

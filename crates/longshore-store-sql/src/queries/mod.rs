@@ -4,6 +4,7 @@ mod accounts;
 mod blobs;
 mod collection;
 mod collection_runs;
+mod directory;
 mod events;
 mod images;
 mod inventory;

@@ -151,7 +151,10 @@ impl TeamRecords for SqlTx<'_> {
             return Err(Error::Exists(format!("the team {name}")));
         }
         self.execute(
-            "UPDATE teams SET name = coalesce($1, name), description = coalesce($2, description) WHERE id = $3",
+            "UPDATE teams SET name = coalesce($1, name), description = coalesce($2, description),
+                 display_name = CASE WHEN CAST($1 AS TEXT) IS NULL OR $1 = name THEN display_name ELSE NULL END,
+                 display_name_lower = CASE WHEN CAST($1 AS TEXT) IS NULL OR $1 = name THEN display_name_lower ELSE NULL END
+             WHERE id = $3",
             values![change.name.as_ref().map(TeamName::as_str), change.description.as_deref(), id.0],
         )
         .await

@@ -93,6 +93,24 @@ INSERT INTO invites (uuid, organization_id, inviter_name, invitee, invitee_key, 
     SELECT CAST('invite-' || n AS BYTES), n % 5000 * 2 + 1, 'a', 'i' || n, 'i' || n, CASE WHEN n % 2 = 0 THEN n % 5000 * 2 ELSE NULL END,
         'member', CAST('is-' || n AS BYTES), 0, 1, n FROM numbers WHERE n <= 20000;
 INSERT INTO team_members (team_id, user_id, created_at) SELECT n, n % 5000 * 2, 1 FROM numbers WHERE n <= 20000;
+UPDATE teams SET display_name = name, display_name_lower = name, external_id = 'x' || id WHERE id % 2 = 0;
+UPDATE accounts SET managed_by = 1 WHERE id % 50 = 0;
+INSERT INTO directory_users (organization_id, user_id, uuid, position, user_name, user_name_lower, external_id, created_at, updated_at)
+    SELECT n % 10 * 2 + 1, n % 5000 * 2 + 2, CAST('user-' || n AS BYTES), n, 'u' || n, 'u' || n, 'x' || n, 1, 1 FROM numbers WHERE n <= 5000;
+INSERT INTO directory_users (organization_id, user_id, uuid, position, user_name, user_name_lower, created_at, updated_at)
+    SELECT n % 5000 * 2 + 1, n % 4999 * 2 + 2, CAST('user-' || n AS BYTES), n, 'u' || n, 'u' || n, 1, 1 FROM numbers WHERE n > 5010 AND n <= 10000;
+INSERT INTO directory_emails (organization_id, user_id, number, address, address_lower, is_primary)
+    SELECT organization_id, user_id, 0, user_name, user_name, 1 FROM directory_users;
+INSERT INTO directory_blocks (organization_id, block, users) SELECT n % 5000 * 2 + 1, n, 1 FROM numbers;
+INSERT INTO suspended_members (organization_id, user_id, role, created_at)
+    SELECT n % 5000 * 2 + 1, n * 2 % 10000 + 2, 'member', 1 FROM numbers WHERE n < 4999;
+INSERT INTO suspended_team_members (team_id, user_id, created_at) SELECT n, n % 5000 * 2, 1 FROM numbers WHERE n <= 20000;
+INSERT INTO suspended_namespace_users (namespace_id, user_id, permission, created_at)
+    SELECT n % 5000 * 2 + 1, n * 2 % 10000 + 2, 'read', 1 FROM numbers WHERE n < 4999;
+INSERT INTO suspended_repository_users (repository_id, user_id, permission, created_at)
+    SELECT n, n % 5000 * 2 + 2, 'read', 1 FROM numbers WHERE n <= 20000;
+INSERT INTO scim_tokens (id, uuid, organization_id, label, secret_hash, created_by, created_at)
+    SELECT n, CAST('scim-' || n AS BYTES), n % 5000 * 2 + 1, 'l', CAST('ss-' || n AS BYTES), 'a', 1 FROM numbers WHERE n <= 20000;
 INSERT INTO team_permissions (team_id, repository_id, permission) SELECT n % 20000 + 1, n % 20000 + 1, 'read' FROM numbers WHERE n <= 20000;
 INSERT INTO namespace_users (namespace_id, user_id, permission, created_at) SELECT n % 5000 * 2 + 1, n * 2 % 10000 + 2, 'read', 1 FROM numbers WHERE n < 4999;
 INSERT INTO repository_users (repository_id, user_id, permission, created_at) SELECT n, n % 5000 * 2 + 2, 'read', 1 FROM numbers WHERE n <= 20000;

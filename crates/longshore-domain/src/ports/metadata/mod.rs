@@ -7,6 +7,7 @@ mod accounts;
 mod blobs;
 mod collection;
 mod collection_runs;
+mod directory;
 mod events;
 mod images;
 mod inventory;
@@ -41,6 +42,7 @@ pub use collection::{
     Tombstone,
 };
 pub use collection_runs::CollectionRunRecords;
+pub use directory::{DirectoryEntry, DirectoryRecords, GroupEntry, NewScimToken, WantedUsers};
 pub use events::{EventRecords, UsageKind};
 pub use images::{ImageRecords, RepositoryCounts};
 pub use inventory::{InventoryRecords, UsageDay};
@@ -164,6 +166,7 @@ pub trait Tx:
     + CollectionRecords
     + CollectionRunRecords
     + RegistryRecords
+    + DirectoryRecords
     + EventRecords
     + SecondFactorRecords
     + SignInRecords

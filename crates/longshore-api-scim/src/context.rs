@@ -1,0 +1,187 @@
+//! A request that is understood, and which identity provider sent it.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use http::{StatusCode, header};
+use longshore_api_common::Response;
+use longshore_api_common::asked::Asked;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::credentials::Credentials;
+use longshore_domain::Error;
+use longshore_domain::directory::Provisioner;
+use longshore_domain::error::Unauthenticated;
+use longshore_services::Services;
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::error::Refusal;
+use crate::projection::Projection;
+use crate::routes::Route;
+use crate::search::Search;
+use crate::wire;
+
+/// A request and what it is answered with.
+pub struct Context {
+    pub(crate) services: Arc<Services>,
+    pub(crate) route: &'static Route,
+    asked: Asked,
+    scans: Arc<Semaphore>,
+    provisioner: OnceLock<Provisioner>,
+}
+
+impl Deref for Context {
+    type Target = Asked;
+    fn deref(&self) -> &Asked {
+        &self.asked
+    }
+}
+
+impl Context {
+    pub(crate) fn new(
+        services: Arc<Services>,
+        route: &'static Route,
+        asked: Asked,
+        scans: Arc<Semaphore>,
+    ) -> Self {
+        Self { services, route, asked, scans, provisioner: OnceLock::new() }
+    }
+
+    /// Checks what every operation needs: a token that is good, and not too many requests.
+    pub(crate) async fn check(&self) -> Result<(), Refusal> {
+        let found = self.find_provisioner().await;
+        let account = found.as_ref().ok().map(|provisioner| provisioner.organization.id);
+        let allowance = self.services.count_request_of(account, self.client.address).await;
+        if let Some(allowance) = allowance.filter(|allowance| allowance.is_exceeded) {
+            return Err(allowance.refusal(self.services.now()).into());
+        }
+        let _ = self.provisioner.set(found?);
+        Ok(self.check_query()?)
+    }
+
+    async fn find_provisioner(&self) -> Result<Provisioner, Error> {
+        match Credentials::of(&self.parts.headers)? {
+            Credentials::Bearer(token) => self.services.authenticate_provisioner(token).await,
+            Credentials::None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
+            Credentials::Basic { .. } => Err(Error::Unauthenticated(Unauthenticated::InvalidToken)),
+        }
+    }
+
+    /// Gives who calls.
+    pub(crate) fn provisioner(&self) -> Result<&Provisioner, Refusal> {
+        let found = self.provisioner.get();
+        found.ok_or(Refusal::Domain(Error::Unauthenticated(Unauthenticated::Missing)))
+    }
+
+    /// Waits for its turn to look at all resources of a directory, of which few do at once.
+    pub(crate) async fn scan_turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.scans.acquire().await.map_err(|error| Refusal::Domain(Error::internal(error)))
+    }
+
+    /// Gives the address of a resource, or with an empty path of all.
+    pub(crate) fn location(&self, path: &str) -> String {
+        self.client.origin.absolute(&format!("{}{path}", wire::BASE))
+    }
+
+    /// Reads a JSON object.
+    pub(crate) async fn object(&self, body: RequestBody) -> Result<Map<String, Value>, Refusal> {
+        let bytes = self.bytes(body, self.services.settings().body_idle).await?;
+        match serde_json::from_slice::<Value>(&bytes) {
+            Ok(Value::Object(object)) if has_nul(&object) => {
+                Err(Refusal::value("a text has a NUL character"))
+            }
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(_) => Err(Refusal::syntax("the body must be a JSON object")),
+            Err(error) => Err(Refusal::syntax(format!("the body is not JSON: {error}"))),
+        }
+    }
+
+    fn listed(&self, name: &str) -> Option<Vec<String>> {
+        self.query(name).map(|text| text.split(',').map(str::to_owned).collect())
+    }
+
+    /// Gives what the query says is to be answered of a resource.
+    pub(crate) fn projection(&self) -> Result<Projection, Refusal> {
+        let (only, without) = (self.listed("attributes"), self.listed("excludedAttributes"));
+        Projection::new(only.as_deref(), without.as_deref())
+    }
+
+    /// Gives what the query searches for.
+    pub(crate) fn search(&self) -> Result<Search, Refusal> {
+        let text = |name: &str| self.query(name).map(std::borrow::Cow::into_owned);
+        let number = |name: &'static str| match self.query(name) {
+            None => Ok(None),
+            Some(text) => match text.parse::<i64>() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(Refusal::value(format!("{name} must be a whole number"))),
+            },
+        };
+        Ok(Search {
+            filter: text("filter"),
+            sort_by: text("sortBy"),
+            sort_order: text("sortOrder"),
+            start_index: number("startIndex")?,
+            count: number("count")?,
+            projection: self.projection()?,
+        })
+    }
+
+    /// Gives the versions that a header allows; `None` when it is not there, or allows every one.
+    pub(crate) fn versions(&self, name: header::HeaderName) -> Option<Vec<String>> {
+        let value = self.parts.headers.get(name)?.to_str().ok()?;
+        versions(value)
+    }
+}
+
+/// Reads entity tags; `None` for `*`.
+pub(crate) fn versions(text: &str) -> Option<Vec<String>> {
+    if text.trim() == "*" {
+        return None;
+    }
+    let tags = text.split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned());
+    Some(tags.collect())
+}
+
+fn has_nul(object: &Map<String, Value>) -> bool {
+    object.iter().any(|(name, value)| name.contains('\0') || value_has_nul(value))
+}
+
+fn value_has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(value_has_nul),
+        Value::Object(object) => has_nul(object),
+        _ => false,
+    }
+}
+
+/// What came of an operation on one resource.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Option<Value>,
+    pub(crate) location: Option<String>,
+    pub(crate) version: Option<String>,
+}
+
+impl Reply {
+    /// Nothing is left to say.
+    pub(crate) fn nothing() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: None, location: None, version: None }
+    }
+
+    /// Makes the response.
+    pub(crate) fn response(self) -> Response {
+        let mut response = match &self.body {
+            Some(body) => wire::json(self.status, body),
+            None => longshore_api_common::response::bare(self.status),
+        };
+        let headers = response.headers_mut();
+        let tag = self.version.map(|version| wire::entity_tag(&version));
+        for (name, value) in [(header::LOCATION, self.location), (header::ETAG, tag)] {
+            if let Some(value) = value.and_then(|value| value.parse().ok()) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+}

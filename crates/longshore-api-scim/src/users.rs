@@ -1,0 +1,553 @@
+//! Users.
+//!
+//! RFC 7643, section 4.1; the Docker Hub API document, "SCIM": the user name is the e-mail address, the display name that of the
+//! account.
+
+use http::{StatusCode, header};
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_domain::directory::{
+    DirectoryChange, DirectoryEmail, DirectoryUser, UserMark, UserOrder, UserParts, UserProbe,
+};
+use longshore_domain::page::PageSize;
+use longshore_domain::{Error, Result as DomainResult};
+use longshore_services::directory::UserList;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::context::{Context, Reply};
+use crate::error::{self, Refusal};
+use crate::evaluate::{self, Key, member, truth_of};
+use crate::patch::{self, Operation};
+use crate::projection::Projection;
+use crate::schema::{USER, USERS};
+use crate::search::{self, Asking, SORT_LIMIT, Search, Sort};
+use crate::wire;
+
+/// What indexes have.
+const INDEXED: &[(&str, Option<&str>)] = &[
+    ("userName", None),
+    ("externalId", None),
+    ("id", None),
+    ("displayName", None),
+    ("emails", Some("value")),
+];
+/// Users that are looked at at once.
+const SCAN_PAGE: u64 = 1000;
+/// How often a change is tried anew when others change the same user.
+const ATTEMPTS: u32 = 5;
+
+/// A page of users.
+pub(crate) struct Page {
+    pub(crate) total: u64,
+    pub(crate) resources: Vec<Map<String, Value>>,
+}
+
+/// Gives the e-mail addresses of a user: as long as none are kept, the user name is one.
+fn emails(user: &DirectoryUser) -> Vec<Value> {
+    let address = &user.user_name;
+    if user.emails.is_empty() && user.account_email.as_ref() == Some(address) {
+        return vec![json!({ "value": address, "display": address, "type": "work", "primary": true })];
+    }
+    let each = user.emails.iter().map(|email| {
+        let mut document = json!({ "value": email.address });
+        if let Some(display) = &email.display {
+            document["display"] = display.as_str().into();
+        }
+        if let Some(kind) = &email.kind {
+            document["type"] = kind.as_str().into();
+        }
+        document["primary"] = email.is_primary.into();
+        document
+    });
+    each.collect()
+}
+
+/// Gives given and family name: as long as none are kept, those that the account's whole name seems to have.
+fn names(user: &DirectoryUser) -> (&str, &str) {
+    if !user.given_name.is_empty() || !user.family_name.is_empty() {
+        return (&user.given_name, &user.family_name);
+    }
+    user.full_name.rsplit_once(' ').unwrap_or((&user.full_name, ""))
+}
+
+/// Gives a user as it is answered.
+pub(crate) fn resource(context: &Context, user: &DirectoryUser) -> Map<String, Value> {
+    let location = context.location(&format!("/Users/{}", user.uuid));
+    let mut resource = Map::new();
+    resource.insert("schemas".into(), json!([USER]));
+    resource.insert("id".into(), user.uuid.to_string().into());
+    if let Some(id) = &user.external_id {
+        resource.insert("externalId".into(), id.as_str().into());
+    }
+    resource.insert("userName".into(), user.user_name.as_str().into());
+    let (given, family) = names(user);
+    let name: Map<String, Value> = [("givenName", given), ("familyName", family)]
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(name, text)| (name.to_owned(), text.into()))
+        .collect();
+    if !name.is_empty() {
+        resource.insert("name".into(), name.into());
+    }
+    resource.insert("displayName".into(), user.name.as_str().into());
+    resource.insert("active".into(), user.is_active.into());
+    let emails = emails(user);
+    if !emails.is_empty() {
+        resource.insert("emails".into(), emails.into());
+    }
+    if !user.teams.is_empty() {
+        let groups = user.teams.iter().map(|team| {
+            json!({
+                "value": team.uuid.to_string(),
+                "$ref": context.location(&format!("/Groups/{}", team.uuid)),
+                "display": team.display_name,
+            })
+        });
+        resource.insert("groups".into(), groups.collect());
+    }
+    resource.insert(
+        "meta".into(),
+        json!({
+            "resourceType": "User",
+            "created": wire::time(user.created_at),
+            "lastModified": wire::time(user.updated_at),
+            "location": location,
+            "version": wire::entity_tag(&user.version()),
+        }),
+    );
+    resource
+}
+
+fn reply(context: &Context, status: StatusCode, user: &DirectoryUser, projection: &Projection) -> Reply {
+    let mut shown = resource(context, user);
+    projection.apply(&USERS, &mut shown);
+    Reply {
+        status,
+        body: Some(shown.into()),
+        location: Some(context.location(&format!("/Users/{}", user.uuid))),
+        version: Some(user.version()),
+    }
+}
+
+pub(crate) fn user_id(text: &str) -> Result<Uuid, Refusal> {
+    text.parse().map_err(|_| Refusal::not_found("user", text))
+}
+
+/// Checks that a document says what it is.
+pub(crate) fn check_schemas(body: &Map<String, Value>, wanted: &str) -> Result<(), Refusal> {
+    let Some(Value::Array(schemas)) = member(body, "schemas") else {
+        return Err(Refusal::syntax("schemas must be a list that tells what the body is"));
+    };
+    let is_it = |schema: &Value| schema.as_str().is_some_and(|schema| schema.eq_ignore_ascii_case(wanted));
+    match schemas.iter().any(is_it) {
+        true => Ok(()),
+        false => Err(Refusal::value(format!("schemas must have {wanted}"))),
+    }
+}
+
+/// Gives a text, `None` when it is absent, `Some(None)` when it is null.
+pub(crate) fn text(body: &Map<String, Value>, name: &str) -> Result<Option<Option<String>>, Refusal> {
+    match member(body, name) {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(None)),
+        Some(Value::String(text)) => Ok(Some(Some(text.clone()))),
+        Some(_) => Err(Refusal::value(format!("{name} must be a text"))),
+    }
+}
+
+fn read_email(value: &Value) -> Result<DirectoryEmail, Refusal> {
+    let object = match value {
+        Value::String(address) => {
+            return Ok(DirectoryEmail {
+                address: address.clone(),
+                kind: None,
+                display: None,
+                is_primary: false,
+            });
+        }
+        Value::Object(object) => object,
+        _ => return Err(Refusal::value("each of emails must be an object with a value")),
+    };
+    let address = text(object, "value")?.flatten();
+    let is_primary = match member(object, "primary") {
+        None | Some(Value::Null) => false,
+        Some(value) => {
+            truth_of(value).ok_or_else(|| Refusal::value("emails.primary must be true or false"))?
+        }
+    };
+    Ok(DirectoryEmail {
+        address: address.ok_or_else(|| Refusal::value("each of emails must have a value"))?,
+        kind: text(object, "type")?.flatten(),
+        display: text(object, "display")?.flatten(),
+        is_primary,
+    })
+}
+
+fn read_emails(value: &Value) -> Result<Vec<DirectoryEmail>, Refusal> {
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(values) => values.iter().map(read_email).collect(),
+        value => Ok(vec![read_email(value)?]),
+    }
+}
+
+/// Reads a whole user. What is absent, and a name that is empty, stays as it is.
+fn read(body: &Map<String, Value>) -> Result<DirectoryChange, Refusal> {
+    check_schemas(body, USER)?;
+    let truth = |name: &str| match member(body, name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match truth_of(value) {
+            Some(truth) => Ok(Some(truth)),
+            None => Err(Refusal::value(format!("{name} must be true or false"))),
+        },
+    };
+    let mut change = DirectoryChange {
+        user_name: text(body, "userName")?.flatten(),
+        external_id: text(body, "externalId")?.map(|id| id.filter(|id| !id.is_empty())),
+        emails: member(body, "emails").map(read_emails).transpose()?,
+        is_active: truth("active")?.or(truth("enabled")?),
+        password: text(body, "password")?.flatten(),
+        ..DirectoryChange::default()
+    };
+    match member(body, "name") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(name)) => {
+            change.given_name = text(name, "givenName")?.flatten().filter(|name| !name.is_empty());
+            change.family_name = text(name, "familyName")?.flatten().filter(|name| !name.is_empty());
+        }
+        Some(_) => return Err(Refusal::value("name must be an object")),
+    }
+    Ok(change)
+}
+
+/// Gives what differs between a user before and after a change.
+fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Result<DirectoryChange, Refusal> {
+    let changed = |name: &str| before.get(name) != after.get(name);
+    let mut change = DirectoryChange::default();
+    if changed("userName") {
+        change.user_name = text(after, "userName")?.flatten();
+    }
+    if changed("externalId") {
+        change.external_id = Some(text(after, "externalId")?.flatten());
+    }
+    if changed("active") {
+        change.is_active = after.get("active").and_then(truth_of);
+    }
+    if changed("emails") {
+        change.emails = Some(read_emails(after.get("emails").unwrap_or(&Value::Null))?);
+    }
+    if changed("name") {
+        let part = |whole: &Map<String, Value>, part: &str| {
+            let name = whole.get("name").and_then(Value::as_object);
+            name.and_then(|name| name.get(part)).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let new = |name: &str| Some(part(after, name)).filter(|new| *new != part(before, name));
+        change.given_name = new("givenName");
+        change.family_name = new("familyName");
+    }
+    change.password = text(after, "password")?.flatten();
+    Ok(change)
+}
+
+/// Checks the versions that a client has in mind, and gives the one that a user must have when it is changed.
+fn expected(user: &DirectoryUser, versions: Option<&[String]>) -> Result<Option<String>, Refusal> {
+    let version = user.version();
+    match versions {
+        None => Ok(None),
+        Some(versions) if versions.contains(&version) => Ok(Some(version)),
+        Some(_) => Err(Refusal::Domain(Error::PreconditionFailed)),
+    }
+}
+
+/// Makes a user.
+pub(crate) async fn create(
+    context: &Context,
+    body: &Map<String, Value>,
+    projection: &Projection,
+) -> Result<Reply, Refusal> {
+    let change = read(body)?;
+    let user = context.services.create_directory_user(context.provisioner()?, change).await?;
+    Ok(reply(context, StatusCode::CREATED, &user, projection))
+}
+
+/// Gives a user, unless the client has this version.
+pub(crate) async fn get(
+    context: &Context,
+    id: &str,
+    known: Option<&[String]>,
+    projection: &Projection,
+) -> Result<Reply, Refusal> {
+    let user = context.services.get_directory_user(context.provisioner()?, user_id(id)?).await?;
+    let found = reply(context, StatusCode::OK, &user, projection);
+    match known.is_some_and(|known| known.contains(&user.version())) {
+        true => Ok(Reply { status: StatusCode::NOT_MODIFIED, body: None, ..found }),
+        false => Ok(found),
+    }
+}
+
+/// Puts a user in place of the one before.
+pub(crate) async fn replace(
+    context: &Context,
+    id: &str,
+    body: &Map<String, Value>,
+    versions: Option<&[String]>,
+    projection: &Projection,
+) -> Result<Reply, Refusal> {
+    let (id, provisioner) = (user_id(id)?, context.provisioner()?);
+    let mut change = read(body)?;
+    // As documented: whoever is neither said to be active nor enabled is deactivated.
+    change.is_active = change.is_active.or(Some(false));
+    let user = context.services.get_directory_user(provisioner, id).await?;
+    let expected = expected(&user, versions)?;
+    let user = context.services.change_directory_user(provisioner, id, change, expected).await?;
+    Ok(reply(context, StatusCode::OK, &user, projection))
+}
+
+/// Changes parts of a user.
+pub(crate) async fn change(
+    context: &Context,
+    id: &str,
+    operations: &[Operation],
+    versions: Option<&[String]>,
+    projection: &Projection,
+) -> Result<Reply, Refusal> {
+    let (id, provisioner) = (user_id(id)?, context.provisioner()?);
+    for attempt in 1..=ATTEMPTS {
+        let user = context.services.get_directory_user(provisioner, id).await?;
+        expected(&user, versions)?;
+        let before = resource(context, &user);
+        let mut after = before.clone();
+        patch::apply(operations, &mut after, &USERS)?;
+        let change = difference(&before, &after)?;
+        // What was read must still be so when it is changed.
+        let version = Some(user.version());
+        match context.services.change_directory_user(provisioner, id, change, version).await {
+            Err(Error::PreconditionFailed) if versions.is_none() && attempt < ATTEMPTS => {}
+            changed => return Ok(reply(context, StatusCode::OK, &changed?, projection)),
+        }
+    }
+    Err(Refusal::Domain(Error::Conflict("others change this user all the time; try again".into())))
+}
+
+/// Takes a user out of the organization.
+pub(crate) async fn remove(
+    context: &Context,
+    id: &str,
+    versions: Option<&[String]>,
+) -> Result<Reply, Refusal> {
+    let (id, provisioner) = (user_id(id)?, context.provisioner()?);
+    let user = context.services.get_directory_user(provisioner, id).await?;
+    let expected = expected(&user, versions)?;
+    context.services.delete_directory_user(provisioner, id, expected).await?;
+    Ok(Reply::nothing())
+}
+
+fn probe(key: Key) -> UserProbe {
+    match key {
+        Key::Equal("userName", value) => UserProbe::UserName(value),
+        Key::Equal("externalId", value) => UserProbe::ExternalId(value),
+        Key::Equal("displayName", value) => UserProbe::Name(value),
+        Key::Equal("emails", value) => UserProbe::Email(value),
+        Key::Equal("id", value) => value.parse().map_or(UserProbe::Nobody, UserProbe::Id),
+        Key::Equal(..) => UserProbe::Nobody,
+        Key::Prefix(_, value) => UserProbe::UserNamePrefix(value),
+    }
+}
+
+/// What the answer, or a filter, needs of users.
+fn wanted_parts(projection: &Projection) -> UserParts {
+    UserParts { emails: projection.wants(&USERS, "emails"), teams: projection.wants(&USERS, "groups") }
+}
+
+/// Finds the users of a page.
+pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Refusal> {
+    let Asking { filter, sort, is_descending, skip, take, projection } = asking;
+    let (services, provisioner) = (&context.services, context.provisioner()?);
+    let order = match sort {
+        Sort::Unsorted => Some(UserOrder::Position),
+        Sort::By(attribute, None) if attribute.name == "userName" => Some(UserOrder::UserName),
+        Sort::By(attribute, Some(part)) if attribute.name == "meta" && part.name == "created" => {
+            Some(UserOrder::Position)
+        }
+        Sort::By(..) => None,
+    };
+    let show = |user: &DirectoryUser| {
+        let mut shown = resource(context, user);
+        projection.apply(&USERS, &mut shown);
+        shown
+    };
+    let keys = match filter {
+        None => None,
+        Some(filter) => evaluate::keys(filter, &USERS, INDEXED, &["userName"]),
+    };
+    let (probes, scan): (Vec<UserProbe>, _) = match keys {
+        Some(keys) if keys.iter().all(|key| matches!(key, Key::Equal(..))) => {
+            (keys.into_iter().map(probe).collect(), None)
+        }
+        Some(keys) => (Vec::new(), keys.into_iter().next().map(probe)),
+        None => (Vec::new(), Some(UserProbe::All)),
+    };
+    if let (None, Some(order), Some(UserProbe::All)) = (filter, order, &scan) {
+        let total = services.count_directory_users(provisioner).await?;
+        let after = match *skip {
+            0 => None,
+            skip if skip >= total => return Ok(Page { total, resources: Vec::new() }),
+            skip => services.find_user_mark(provisioner, order, *is_descending, skip).await?,
+        };
+        let Ok(size) = PageSize::clamped(*take as u64) else {
+            return Ok(Page { total, resources: Vec::new() });
+        };
+        let (probe, parts) = (UserProbe::All, wanted_parts(projection));
+        let list = UserList { probe, order, is_descending: *is_descending, after, size, parts };
+        let users = services.list_directory_users(provisioner, list).await?;
+        return Ok(Page { total, resources: users.iter().map(show).collect() });
+    }
+    let meets = |user: &DirectoryUser| {
+        filter.as_ref().is_none_or(|filter| evaluate::meets(filter, &resource(context, user), &USERS))
+    };
+    let (skip, take) = (usize::try_from(*skip).unwrap_or(usize::MAX), *take);
+    // By what no index has they are sorted here.
+    let in_order = |users: &mut Vec<(Option<String>, DirectoryUser)>| {
+        users.sort_by(|(one, a), (other, b)| {
+            search::compare_keys(one, other, *is_descending).then(a.position.cmp(&b.position))
+        });
+    };
+    let Some(scanned) = scan else {
+        let mut found = Vec::new();
+        for probe in probes {
+            let list = UserList {
+                probe,
+                order: UserOrder::Position,
+                is_descending: false,
+                after: None,
+                size: PageSize::MAX,
+                parts: UserParts::ALL,
+            };
+            let users = services.list_directory_users(provisioner, list).await?;
+            found.extend(users.into_iter().filter(meets));
+        }
+        found.sort_by_key(|user| user.position);
+        found.dedup_by_key(|user| user.position);
+        let key = |user: &DirectoryUser| search::sort_key(&resource(context, user), *sort);
+        let mut found: Vec<_> = found.into_iter().map(|user| (key(&user), user)).collect();
+        in_order(&mut found);
+        let total = found.len() as u64;
+        let page = found.iter().skip(skip).take(take).map(|(_, user)| show(user));
+        return Ok(Page { total, resources: page.collect() });
+    };
+    let _turn = context.scan_turn().await?;
+    let names = |attribute| filter.as_ref().is_some_and(|filter| evaluate::names(filter, attribute));
+    let sorts_by = |name| matches!(sort, Sort::By(attribute, _) if attribute.name == name);
+    let parts = UserParts {
+        emails: names("emails") || sorts_by("emails"),
+        teams: names("groups") || sorts_by("groups"),
+    };
+    let (mut total, mut after, mut chosen) = (0_usize, None, Vec::new());
+    loop {
+        let list = UserList {
+            probe: scanned.clone(),
+            order: order.unwrap_or_default(),
+            is_descending: *is_descending && order.is_some(),
+            after: after.take(),
+            size: PageSize::clamped(SCAN_PAGE)?,
+            parts,
+        };
+        let users = services.list_directory_users(provisioner, list).await?;
+        let Some(last) = users.last() else { break };
+        after = Some(UserMark::behind(last));
+        for user in users.into_iter().filter(meets) {
+            let is_shown = total >= skip && chosen.len() < take;
+            total += 1;
+            match order {
+                Some(_) if is_shown => chosen.push((None, user)),
+                Some(_) => {}
+                None => {
+                    let key = search::sort_key(&resource(context, &user), *sort);
+                    chosen.push((key, user));
+                    if chosen.len() > SORT_LIMIT {
+                        return Err(search::too_many_to_sort());
+                    }
+                }
+            }
+        }
+    }
+    if order.is_none() {
+        in_order(&mut chosen);
+        chosen = chosen.into_iter().skip(skip).take(take).collect();
+    }
+    let mut resources = Vec::new();
+    for (_, user) in chosen {
+        // With all that the answer has; whoever has gone meanwhile is left out.
+        match services.get_directory_user(provisioner, user.uuid).await {
+            Ok(user) => resources.push(show(&user)),
+            Err(Error::UserUnknown(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Page { total: total as u64, resources })
+}
+
+/// Answers a list of users. Clients of Docker Hub read `resources`, all others `Resources`.
+pub(crate) async fn list(context: &Context, search: &Search) -> Result<Response, Refusal> {
+    let asking = search.read(&USERS)?;
+    let page = find(context, &asking).await?;
+    let mut list = search::envelope(page.total, asking.skip, page.resources.len());
+    list.insert("resources".into(), page.resources.clone().into());
+    list.insert("Resources".into(), page.resources.into());
+    Ok(wire::json(StatusCode::OK, &list.into()))
+}
+
+fn answered(context: &Context, reply: Result<Reply, Refusal>) -> DomainResult<Response> {
+    Ok(match reply {
+        Ok(reply) => reply.response(),
+        Err(refusal) => error::render(&refusal, &context.client),
+    })
+}
+
+/// `GET /Users`.
+pub(crate) async fn list_users(context: &Context, _: RequestBody) -> DomainResult<Response> {
+    let work = async { list(context, &context.search()?).await };
+    Ok(work.await.unwrap_or_else(|refusal| error::render(&refusal, &context.client)))
+}
+
+/// `POST /Users`.
+pub(crate) async fn create_user(context: &Context, body: RequestBody) -> DomainResult<Response> {
+    let work = async { create(context, &context.object(body).await?, &context.projection()?).await };
+    answered(context, work.await)
+}
+
+/// `GET /Users/{id}`.
+pub(crate) async fn get_user(context: &Context, _: RequestBody) -> DomainResult<Response> {
+    let known = context.versions(header::IF_NONE_MATCH);
+    let work =
+        async { get(context, context.parameter("id"), known.as_deref(), &context.projection()?).await };
+    answered(context, work.await)
+}
+
+/// `PUT /Users/{id}`.
+pub(crate) async fn replace_user(context: &Context, body: RequestBody) -> DomainResult<Response> {
+    let versions = context.versions(header::IF_MATCH);
+    let work = async {
+        let (body, projection) = (context.object(body).await?, context.projection()?);
+        replace(context, context.parameter("id"), &body, versions.as_deref(), &projection).await
+    };
+    answered(context, work.await)
+}
+
+/// `PATCH /Users/{id}`.
+pub(crate) async fn change_user(context: &Context, body: RequestBody) -> DomainResult<Response> {
+    let versions = context.versions(header::IF_MATCH);
+    let work = async {
+        let operations = patch::operations(&context.object(body).await?)?;
+        let projection = context.projection()?;
+        change(context, context.parameter("id"), &operations, versions.as_deref(), &projection).await
+    };
+    answered(context, work.await)
+}
+
+/// `DELETE /Users/{id}`.
+pub(crate) async fn delete_user(context: &Context, _: RequestBody) -> DomainResult<Response> {
+    let versions = context.versions(header::IF_MATCH);
+    answered(context, remove(context, context.parameter("id"), versions.as_deref()).await)
+}

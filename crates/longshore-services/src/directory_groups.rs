@@ -1,0 +1,354 @@
+//! Teams of an organization as groups of its directory.
+//!
+//! RFC 7643, section 4.2.
+
+use std::collections::BTreeSet;
+
+use longshore_domain::account::AccountId;
+use longshore_domain::directory::{
+    DirectoryGroup, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner, team_names,
+};
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::organization::{TEAMS_LIMIT, TeamName};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{GroupEntry, NewTeam, Tx};
+use longshore_domain::{Error, Result};
+use uuid::Uuid;
+
+use crate::Services;
+use crate::directory::find_user;
+
+/// Most members that one request adds, removes or puts in place of those before.
+pub const MEMBERS_LIMIT: usize = 10_000;
+
+/// What a unit of work on a group has at hand.
+#[derive(Clone)]
+struct Desk {
+    provisioner: Provisioner,
+    event: NewEvent,
+    change: GroupChange,
+    expected: Option<String>,
+}
+
+fn unknown(uuid: Uuid) -> Error {
+    Error::TeamUnknown(uuid.to_string())
+}
+
+async fn find_group(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryGroup> {
+    let organization = provisioner.organization.id;
+    let found = tx.list_directory_groups(organization, &GroupProbe::Id(uuid), 0, PageSize::MAX).await?;
+    found.into_iter().next().ok_or_else(|| unknown(uuid))
+}
+
+impl Desk {
+    async fn find(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryGroup> {
+        let group = find_group(tx, &self.provisioner, uuid).await?;
+        match self.expected.as_ref().is_some_and(|expected| *expected != group.version()) {
+            true => Err(Error::PreconditionFailed),
+            false => Ok(group),
+        }
+    }
+
+    fn member_event(&self, action: EventAction, group: &DirectoryGroup, user: String) -> NewEvent {
+        let mut event = NewEvent { action, subject: user, ..self.event.clone() };
+        event.data.insert("team", group.name.to_string());
+        event
+    }
+
+    async fn add(&self, tx: &mut dyn Tx, group: &DirectoryGroup, uuid: Uuid) -> Result<()> {
+        let user = match find_user(tx, &self.provisioner, uuid).await {
+            Err(Error::UserUnknown(_)) => {
+                return Err(Error::Invalid {
+                    field: "members",
+                    reason: format!("there is no user with the id {uuid}"),
+                });
+            }
+            found => found?,
+        };
+        match tx.add_group_member(group.id, &user, self.event.at).await? {
+            false => Ok(()),
+            true => {
+                let event = self.member_event(EventAction::TeamMemberAdded, group, user.name.to_string());
+                tx.record_event(&event).await
+            }
+        }
+    }
+
+    async fn remove(&self, tx: &mut dyn Tx, group: &DirectoryGroup, uuid: Uuid) -> Result<()> {
+        let user = match find_user(tx, &self.provisioner, uuid).await {
+            // Who has left is no member.
+            Err(Error::UserUnknown(_)) => return Ok(()),
+            found => found?,
+        };
+        match tx.delete_group_member(group.id, &user, self.event.at).await? {
+            false => Ok(()),
+            true => {
+                let event = self.member_event(EventAction::TeamMemberRemoved, group, user.name.to_string());
+                tx.record_event(&event).await
+            }
+        }
+    }
+
+    /// Lists the ids of members that are none of some.
+    async fn others(
+        &self,
+        tx: &mut dyn Tx,
+        group: &DirectoryGroup,
+        kept: &BTreeSet<Uuid>,
+    ) -> Result<Vec<Uuid>> {
+        let (mut others, mut after) = (Vec::new(), AccountId(0));
+        loop {
+            let organization = self.provisioner.organization.id;
+            let page = tx.list_group_members(organization, group.id, after, PageSize::MAX).await?;
+            let Some(last) = page.last() else { return Ok(others) };
+            after = last.account_id;
+            others.extend(page.iter().map(|member| member.uuid).filter(|uuid| !kept.contains(uuid)));
+            if others.len() > MEMBERS_LIMIT {
+                return Err(too_many());
+            }
+        }
+    }
+
+    async fn apply(&self, tx: &mut dyn Tx, group: &DirectoryGroup) -> Result<()> {
+        let organization = self.provisioner.organization.id;
+        let GroupChange { display_name, external_id, members } = &self.change;
+        let display = display_name.as_ref().filter(|name| **name != group.display_name);
+        let external = external_id.as_ref().filter(|id| **id != group.external_id);
+        if display.is_some() || external.is_some() {
+            let shown = display.unwrap_or(&group.display_name);
+            let entry = GroupEntry {
+                display_name: (shown != group.name.as_str()).then(|| shown.clone()),
+                external_id: external.unwrap_or(&group.external_id).clone(),
+            };
+            tx.change_group_entry(organization, group.id, &entry, self.event.at).await?;
+            let mut event = NewEvent {
+                action: EventAction::TeamUpdated,
+                subject: group.name.to_string(),
+                ..self.event.clone()
+            };
+            event.data.insert("display_name", shown.clone());
+            tx.record_event(&event).await?;
+        }
+        for change in members {
+            match change {
+                MemberChange::Add(users) => {
+                    for user in users {
+                        self.add(tx, group, *user).await?;
+                    }
+                }
+                MemberChange::Remove(users) => {
+                    for user in users {
+                        self.remove(tx, group, *user).await?;
+                    }
+                }
+                MemberChange::Replace(users) => {
+                    let kept = users.iter().copied().collect();
+                    for user in self.others(tx, group, &kept).await? {
+                        self.remove(tx, group, user).await?;
+                    }
+                    for user in kept {
+                        self.add(tx, group, user).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn change(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryGroup> {
+        tx.hold_authority().await?;
+        let group = self.find(tx, uuid).await?;
+        self.apply(tx, &group).await?;
+        find_group(tx, &self.provisioner, uuid).await
+    }
+
+    async fn create(&self, tx: &mut dyn Tx, uuid: Uuid, names: &[TeamName]) -> Result<DirectoryGroup> {
+        tx.hold_authority().await?;
+        let organization = self.provisioner.organization.id;
+        let display = self.change.display_name.clone().unwrap_or_default();
+        let probe = GroupProbe::DisplayName(display.clone());
+        if !tx.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?.is_empty() {
+            return Err(Error::Exists(format!("a group with the displayName {display:?}")));
+        }
+        if tx.count_teams(organization, None, "").await? >= TEAMS_LIMIT {
+            return Err(Error::Conflict(format!("an organization may have at most {TEAMS_LIMIT} teams")));
+        }
+        let mut free = None;
+        for name in names {
+            if tx.find_team(organization, name).await?.is_none() {
+                free = Some(name.clone());
+                break;
+            }
+        }
+        let name = free.ok_or_else(|| Error::Conflict(format!("no name is left for {display:?}")))?;
+        let team =
+            NewTeam { uuid, name: name.clone(), description: String::new(), created_at: self.event.at };
+        tx.create_team(organization, &team).await?;
+        let subject = name.to_string();
+        tx.record_event(&NewEvent { action: EventAction::TeamCreated, subject, ..self.event.clone() })
+            .await?;
+        let group = find_group(tx, &self.provisioner, uuid).await?;
+        self.apply(tx, &group).await?;
+        find_group(tx, &self.provisioner, uuid).await
+    }
+
+    async fn delete(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
+        let group = self.find(tx, uuid).await?;
+        tx.delete_team(group.id).await?;
+        let subject = group.name.to_string();
+        tx.record_event(&NewEvent { action: EventAction::TeamDeleted, subject, ..self.event.clone() }).await
+    }
+}
+
+fn too_many() -> Error {
+    Error::Invalid {
+        field: "members",
+        reason: format!("at most {MEMBERS_LIMIT} members can be changed in one request; use several"),
+    }
+}
+
+impl Services {
+    fn group_desk(
+        &self,
+        provisioner: &Provisioner,
+        change: GroupChange,
+        expected: Option<String>,
+    ) -> Result<Desk> {
+        change.check()?;
+        let count = |change: &MemberChange| match change {
+            MemberChange::Add(users) | MemberChange::Remove(users) | MemberChange::Replace(users) => {
+                users.len()
+            }
+        };
+        if change.members.iter().map(count).sum::<usize>() > MEMBERS_LIMIT {
+            return Err(too_many());
+        }
+        let event = self.provisioning_event(provisioner, EventAction::TeamUpdated);
+        Ok(Desk { provisioner: provisioner.clone(), event, change, expected })
+    }
+
+    /// Lists groups of a directory by number, behind `after`; probes for one value give all that there are.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn list_directory_groups(
+        &self,
+        provisioner: &Provisioner,
+        probe: GroupProbe,
+        after: i64,
+        size: PageSize,
+    ) -> Result<Vec<DirectoryGroup>> {
+        let input = (provisioner.organization.id, probe, after, size);
+        self.metadata
+            .read(input, |tx, (id, probe, after, size)| {
+                Box::pin(tx.list_directory_groups(*id, probe, *after, *size))
+            })
+            .await
+    }
+
+    /// Counts the groups of a directory.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn count_directory_groups(&self, provisioner: &Provisioner) -> Result<u64> {
+        self.metadata
+            .read(provisioner.organization.id, |tx, id| Box::pin(tx.count_teams(*id, None, "")))
+            .await
+    }
+
+    /// Gives the number behind which the groups after the first `offset` lie; `None` when there are not so many.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn find_group_mark(&self, provisioner: &Provisioner, offset: u64) -> Result<Option<i64>> {
+        self.metadata
+            .read((provisioner.organization.id, offset), |tx, (id, offset)| {
+                Box::pin(tx.find_group_mark(*id, *offset))
+            })
+            .await
+    }
+
+    /// Gives a group.
+    ///
+    /// # Errors
+    /// `TeamUnknown`.
+    pub async fn get_directory_group(&self, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryGroup> {
+        self.metadata
+            .look_up((provisioner.clone(), uuid), |tx, (provisioner, uuid)| {
+                Box::pin(find_group(tx, provisioner, *uuid))
+            })
+            .await
+    }
+
+    /// Lists members of a group by the number of their account, behind `after`.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn list_directory_group_members(
+        &self,
+        provisioner: &Provisioner,
+        group: &DirectoryGroup,
+        after: AccountId,
+        size: PageSize,
+    ) -> Result<Vec<GroupMember>> {
+        let input = (provisioner.organization.id, group.id, after, size);
+        self.metadata
+            .read(input, |tx, (organization, group, after, size)| {
+                Box::pin(tx.list_group_members(*organization, *group, *after, *size))
+            })
+            .await
+    }
+
+    /// Makes a group, which is a team of the organization.
+    ///
+    /// # Errors
+    /// `Invalid`, also for members that there are not; `Exists` for a display name that is there; `Conflict` for too many.
+    pub async fn create_directory_group(
+        &self,
+        provisioner: &Provisioner,
+        change: GroupChange,
+    ) -> Result<DirectoryGroup> {
+        let display = change
+            .display_name
+            .clone()
+            .ok_or_else(|| Error::Invalid { field: "displayName", reason: "must be given".into() })?;
+        let mut chance = [0; 4];
+        self.entropy.fill(&mut chance);
+        let names = team_names(&display, u32::from_ne_bytes(chance));
+        let desk = self.group_desk(provisioner, change, None)?;
+        self.metadata
+            .write((desk, self.new_uuid(), names), |tx, (desk, uuid, names)| {
+                Box::pin(desk.create(tx, *uuid, names))
+            })
+            .await
+    }
+
+    /// Changes a group and who is in it. `expected` is the version that it must have.
+    ///
+    /// # Errors
+    /// `TeamUnknown`; `PreconditionFailed`; as [`Services::create_directory_group`].
+    pub async fn change_directory_group(
+        &self,
+        provisioner: &Provisioner,
+        uuid: Uuid,
+        change: GroupChange,
+        expected: Option<String>,
+    ) -> Result<DirectoryGroup> {
+        let desk = self.group_desk(provisioner, change, expected)?;
+        self.metadata.write((desk, uuid), |tx, (desk, uuid)| Box::pin(desk.change(tx, *uuid))).await
+    }
+
+    /// Deletes a group, with what its members could do by it.
+    ///
+    /// # Errors
+    /// `TeamUnknown`; `PreconditionFailed`.
+    pub async fn delete_directory_group(
+        &self,
+        provisioner: &Provisioner,
+        uuid: Uuid,
+        expected: Option<String>,
+    ) -> Result<()> {
+        let desk = self.group_desk(provisioner, GroupChange::default(), expected)?;
+        self.metadata.write((desk, uuid), |tx, (desk, uuid)| Box::pin(desk.delete(tx, *uuid))).await
+    }
+}

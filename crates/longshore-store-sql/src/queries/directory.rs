@@ -1,0 +1,1016 @@
+//! Directories of organizations, memberships that rest, and the tokens of identity providers.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::account::{AccountId, OrganizationRole};
+use longshore_domain::credential::SecretHash;
+use longshore_domain::directory::{
+    DirectoryEmail, DirectoryGroup, DirectoryTeam, DirectoryUser, GroupMember, GroupProbe, SHOWN_TEAMS_LIMIT,
+    ScimToken, UserMark, UserOrder, UserParts, UserProbe, directory_id,
+};
+use longshore_domain::organization::TeamId;
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{
+    AccountRecords, DirectoryEntry, DirectoryRecords, GroupEntry, NewScimToken, TeamRecords,
+    UserPermissionRecords, WantedUsers,
+};
+use longshore_domain::{Error, Result};
+use uuid::Uuid;
+
+use super::end_of;
+use crate::tx::{Row, SqlTx, row, values};
+
+/// Positions that are counted together.
+const BLOCK: i64 = 256;
+
+fn user(row: &Row<'_>) -> Result<DirectoryUser> {
+    let (account_is_active, is_suspended) = (row.truth(9)?, row.truth(10)?);
+    Ok(DirectoryUser {
+        uuid: row.uuid(0)?,
+        account_id: AccountId(row.int(1)?),
+        name: row.parsed(2)?,
+        user_name: row.text(3)?,
+        external_id: row.optional_text(4)?,
+        given_name: row.text(5)?,
+        family_name: row.text(6)?,
+        full_name: row.text(7)?,
+        account_email: row.optional_text(8)?,
+        is_active: account_is_active && !is_suspended,
+        is_suspended,
+        account_is_active,
+        is_managed: row.truth(11)?,
+        position: row.int(12)?,
+        created_at: row.time(13)?,
+        updated_at: row.time(14)?,
+        emails: Vec::new(),
+        teams: Vec::new(),
+    })
+}
+
+fn group(row: &Row<'_>) -> Result<DirectoryGroup> {
+    Ok(DirectoryGroup {
+        id: TeamId(row.int(0)?),
+        uuid: row.uuid(1)?,
+        name: row.parsed(2)?,
+        display_name: row.text(3)?,
+        external_id: row.optional_text(4)?,
+        created_at: row.time(5)?,
+        updated_at: row.time(6)?,
+    })
+}
+
+fn group_member(row: &Row<'_>) -> Result<GroupMember> {
+    Ok(GroupMember { uuid: row.uuid(0)?, account_id: AccountId(row.int(1)?), user_name: row.text(2)? })
+}
+
+fn email(row: &Row<'_>) -> Result<DirectoryEmail> {
+    Ok(DirectoryEmail {
+        address: row.text(0)?,
+        kind: row.optional_text(1)?,
+        display: row.optional_text(2)?,
+        is_primary: row.truth(3)?,
+    })
+}
+
+fn team(row: &Row<'_>) -> Result<DirectoryTeam> {
+    Ok(DirectoryTeam { uuid: row.uuid(0)?, display_name: row.text(1)? })
+}
+
+fn scim_token(row: &Row<'_>) -> Result<ScimToken> {
+    Ok(ScimToken {
+        uuid: row.uuid(0)?,
+        organization_id: AccountId(row.int(1)?),
+        label: row.text(2)?,
+        created_by: row.text(3)?,
+        created_at: row.time(4)?,
+        expires_at: row.optional_time(5)?,
+        last_used_at: row.optional_time(6)?,
+    })
+}
+
+impl SqlTx<'_> {
+    /// Writes a member into the directory of an organization. A membership that rested goes on.
+    pub(super) async fn enter_directory(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+        at: Timestamp,
+    ) -> Result<()> {
+        if let Some(entry) = self.find_directory_user(organization, account).await? {
+            return match entry.is_suspended {
+                true => self.restore_member(organization, account, at).await,
+                false => Ok(()),
+            };
+        }
+        let gone = || Error::internal("a member without an account");
+        let own = self.find_account(account).await?.ok_or_else(gone)?;
+        let of = self.find_account(organization).await?.ok_or_else(gone)?;
+        // Held, so that no two get one place.
+        self.hold_account(organization).await?;
+        let position = self
+            .one(
+                "SELECT coalesce(max(position), 0) + 1 FROM directory_users WHERE organization_id = $1",
+                values![organization.0],
+                |row| row.int(0),
+            )
+            .await?;
+        let names = [own.profile.email.as_ref().map(ToString::to_string), Some(own.name.to_string())];
+        let mut user_name = own.uuid.to_string();
+        for name in names.into_iter().flatten() {
+            let taken = self.find_by_user_name(organization, &name.to_lowercase()).await?;
+            if taken.is_none() {
+                user_name = name;
+                break;
+            }
+        }
+        self.execute(
+            "INSERT INTO directory_users (organization_id, user_id, uuid, position, user_name, user_name_lower, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
+            values![
+                organization.0,
+                account.0,
+                directory_id(of.uuid, own.uuid),
+                position,
+                user_name.as_str(),
+                user_name.to_lowercase(),
+                at
+            ],
+        )
+        .await?;
+        self.execute(
+            "INSERT INTO directory_blocks (organization_id, block, users) VALUES ($1, $2, 1)
+             ON CONFLICT (organization_id, block) DO UPDATE SET users = directory_blocks.users + 1",
+            values![organization.0, position / BLOCK],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Takes a member out of the directory of an organization.
+    pub(super) async fn leave_directory(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+    ) -> Result<()> {
+        let position = self
+            .first(
+                "DELETE FROM directory_users WHERE organization_id = $1 AND user_id = $2 RETURNING position",
+                values![organization.0, account.0],
+                |row| row.int(0),
+            )
+            .await?;
+        if let Some(position) = position {
+            self.execute(
+                "UPDATE directory_blocks SET users = users - 1 WHERE organization_id = $1 AND block = $2",
+                values![organization.0, position / BLOCK],
+            )
+            .await?;
+        }
+        self.forget_suspended(organization, account).await
+    }
+
+    /// Takes an account that is deleted out of all directories.
+    pub(super) async fn leave_directories(&mut self, account: AccountId) -> Result<()> {
+        let organizations = self
+            .all(
+                "SELECT organization_id FROM directory_users WHERE user_id = $1",
+                values![account.0],
+                |row| row.int(0),
+            )
+            .await?;
+        for organization in organizations {
+            self.leave_directory(AccountId(organization), account).await?;
+        }
+        for delete in [
+            "DELETE FROM directory_users WHERE organization_id = $1",
+            "DELETE FROM directory_blocks WHERE organization_id = $1",
+            "DELETE FROM suspended_members WHERE organization_id = $1",
+            "DELETE FROM suspended_namespace_users WHERE namespace_id = $1",
+            "DELETE FROM scim_tokens WHERE organization_id = $1",
+            "UPDATE accounts SET managed_by = NULL WHERE managed_by = $1",
+        ] {
+            self.execute(delete, values![account.0]).await?;
+        }
+        Ok(())
+    }
+
+    /// Renames an account in the directories where it goes by its e-mail address, or by its name for want of one.
+    pub(super) async fn rename_in_directories(
+        &mut self,
+        account: AccountId,
+        before: &str,
+        after: &str,
+    ) -> Result<()> {
+        self.execute(
+            "UPDATE directory_users SET user_name = $1, user_name_lower = $2
+             WHERE user_id = $3 AND user_name_lower = $4 AND NOT EXISTS (
+                 SELECT 1 FROM directory_users o
+                 WHERE o.organization_id = directory_users.organization_id AND o.user_name_lower = $2)",
+            values![after, after.to_lowercase(), account.0, before.to_lowercase()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn forget_suspended(&mut self, organization: AccountId, account: AccountId) -> Result<()> {
+        for delete in [
+            "DELETE FROM suspended_members WHERE organization_id = $1 AND user_id = $2",
+            "DELETE FROM suspended_team_members WHERE team_id IN (
+                 SELECT t.id FROM teams t WHERE t.id = team_id AND t.organization_id = $1) AND user_id = $2",
+            "DELETE FROM suspended_namespace_users WHERE namespace_id = $1 AND user_id = $2",
+            "DELETE FROM suspended_repository_users WHERE repository_id IN (
+                 SELECT r.id FROM repositories r WHERE r.id = repository_id AND r.namespace_id = $1) AND user_id = $2",
+        ] {
+            self.execute(delete, values![organization.0, account.0]).await?;
+        }
+        Ok(())
+    }
+
+    async fn find_by_user_name(
+        &mut self,
+        organization: AccountId,
+        lower: &str,
+    ) -> Result<Option<DirectoryUser>> {
+        self.first(
+            "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                 a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                 d.position, d.created_at, d.updated_at
+             FROM directory_users d JOIN accounts a ON a.id = d.user_id
+             WHERE d.organization_id = $1 AND d.user_name_lower = $2",
+            values![organization.0, lower],
+            user,
+        )
+        .await
+    }
+
+    /// Gives the users that a probe for one value finds; `None` for other probes.
+    async fn probe(
+        &mut self,
+        organization: AccountId,
+        probe: &UserProbe,
+    ) -> Result<Option<Vec<DirectoryUser>>> {
+        let found = match probe {
+            UserProbe::All | UserProbe::UserNamePrefix(_) => return Ok(None),
+            UserProbe::Nobody => Vec::new(),
+            UserProbe::UserName(name) => {
+                self.find_by_user_name(organization, &name.to_lowercase()).await?.into_iter().collect()
+            }
+            UserProbe::Id(uuid) => {
+                self.all(
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                         a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                         d.position, d.created_at, d.updated_at
+                     FROM directory_users d JOIN accounts a ON a.id = d.user_id
+                     WHERE d.organization_id = $1 AND d.uuid = $2",
+                    values![organization.0, *uuid],
+                    user,
+                )
+                .await?
+            }
+            UserProbe::ExternalId(id) => {
+                self.all(
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                         a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                         d.position, d.created_at, d.updated_at
+                     FROM directory_users d JOIN accounts a ON a.id = d.user_id
+                     WHERE d.organization_id = $1 AND d.external_id = $2 LIMIT $3",
+                    values![organization.0, id.as_str(), PageSize::MAX.get()],
+                    user,
+                )
+                .await?
+            }
+            UserProbe::Name(name) => {
+                self.all(
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                         a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                         d.position, d.created_at, d.updated_at
+                     FROM accounts a JOIN directory_users d ON d.user_id = a.id
+                     WHERE a.name = $1 AND d.organization_id = $2",
+                    values![name.to_lowercase(), organization.0],
+                    user,
+                )
+                .await?
+            }
+            UserProbe::Email(address) => {
+                let lower = address.to_lowercase();
+                let mut found = self
+                    .all(
+                        "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                             a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                             d.position, d.created_at, d.updated_at
+                         FROM directory_emails e
+                             JOIN directory_users d ON d.organization_id = e.organization_id AND d.user_id = e.user_id
+                             JOIN accounts a ON a.id = d.user_id
+                         WHERE e.organization_id = $1 AND e.address_lower = $2 LIMIT $3",
+                        values![organization.0, lower.as_str(), PageSize::MAX.get()],
+                        user,
+                    )
+                    .await?;
+                // Who was given none has that of the account.
+                let of_account = self
+                    .first(
+                        "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                             a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                             d.position, d.created_at, d.updated_at
+                         FROM accounts a JOIN directory_users d ON d.user_id = a.id
+                         WHERE a.email_key = $1 AND d.organization_id = $2",
+                        values![lower.as_str(), organization.0],
+                        user,
+                    )
+                    .await?;
+                found.extend(of_account);
+                found.sort_by_key(|user| user.position);
+                found.dedup_by_key(|user| user.position);
+                found
+            }
+        };
+        Ok(Some(found))
+    }
+
+    async fn add_parts(
+        &mut self,
+        organization: AccountId,
+        users: &mut [DirectoryUser],
+        parts: UserParts,
+    ) -> Result<()> {
+        for user in users {
+            if parts.emails {
+                user.emails = self
+                    .all(
+                        "SELECT address, kind, display, is_primary FROM directory_emails
+                         WHERE organization_id = $1 AND user_id = $2 ORDER BY number",
+                        values![organization.0, user.account_id.0],
+                        email,
+                    )
+                    .await?;
+            }
+            if parts.teams {
+                let teams = match user.is_suspended {
+                    false => {
+                        "SELECT t.uuid, coalesce(t.display_name, t.name) FROM team_members m JOIN teams t ON t.id = m.team_id
+                         WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY m.team_id LIMIT $3"
+                    }
+                    true => {
+                        "SELECT t.uuid, coalesce(t.display_name, t.name) FROM suspended_team_members m JOIN teams t ON t.id = m.team_id
+                         WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY m.team_id LIMIT $3"
+                    }
+                };
+                user.teams = self
+                    .all(teams, values![user.account_id.0, organization.0, SHOWN_TEAMS_LIMIT], team)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the place of the user that has so many before it.
+    async fn find_position(&mut self, organization: AccountId, before: u64) -> Result<Option<i64>> {
+        let blocks = self
+            .all(
+                "SELECT block, users FROM directory_blocks WHERE organization_id = $1 ORDER BY block",
+                values![organization.0],
+                |row| Ok((row.int(0)?, row.size(1)?)),
+            )
+            .await?;
+        let mut left = before;
+        for (block, users) in blocks {
+            if left < users {
+                return self
+                    .first(
+                        "SELECT position FROM directory_users WHERE organization_id = $1 AND position >= $2
+                         ORDER BY position LIMIT 1 OFFSET $3",
+                        values![organization.0, block * BLOCK, left],
+                        |row| row.int(0),
+                    )
+                    .await;
+            }
+            left -= users;
+        }
+        Ok(None)
+    }
+
+    async fn touch_team(&mut self, team: TeamId, at: Timestamp) -> Result<()> {
+        self.execute("UPDATE teams SET updated_at = $1 WHERE id = $2", values![at, team.0]).await.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl DirectoryRecords for SqlTx<'_> {
+    async fn list_directory_users(&mut self, wanted: &WantedUsers) -> Result<Vec<DirectoryUser>> {
+        let WantedUsers { organization, probe, order, is_descending, after, size, parts } = wanted;
+        if let Some(mut found) = self.probe(*organization, probe).await? {
+            self.add_parts(*organization, &mut found, *parts).await?;
+            return Ok(found);
+        }
+        let prefix = match probe {
+            UserProbe::UserNamePrefix(prefix) => Some(prefix.to_lowercase()),
+            _ => None,
+        };
+        let by_name = prefix.is_some() || *order == UserOrder::UserName;
+        let prefix = prefix.unwrap_or_default();
+        let is_descending = *is_descending && (by_name == (*order == UserOrder::UserName));
+        let mut users = match (by_name, is_descending) {
+            (false, false) => {
+                self.all(
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                         a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                         d.position, d.created_at, d.updated_at
+                     FROM directory_users d JOIN accounts a ON a.id = d.user_id
+                     WHERE d.organization_id = $1 AND d.position > $2 ORDER BY d.position LIMIT $3",
+                    values![organization.0, after.as_ref().map_or(0, |after| after.position), size.get()],
+                    user,
+                )
+                .await?
+            }
+            (false, true) => {
+                self.all(
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                         a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                         d.position, d.created_at, d.updated_at
+                     FROM directory_users d JOIN accounts a ON a.id = d.user_id
+                     WHERE d.organization_id = $1 AND d.position < $2 ORDER BY d.position DESC LIMIT $3",
+                    values![
+                        organization.0,
+                        after.as_ref().map_or(i64::MAX, |after| after.position),
+                        size.get()
+                    ],
+                    user,
+                )
+                .await?
+            }
+            (true, false) => {
+                self.all(
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                         a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                         d.position, d.created_at, d.updated_at
+                     FROM directory_users d JOIN accounts a ON a.id = d.user_id
+                     WHERE d.organization_id = $1 AND d.user_name_lower > $2 AND d.user_name_lower >= $3 AND d.user_name_lower < $4
+                     ORDER BY d.user_name_lower LIMIT $5",
+                    values![
+                        organization.0,
+                        after.as_ref().map_or("", |after| after.user_name.as_str()),
+                        prefix.as_str(),
+                        end_of(&prefix),
+                        size.get()
+                    ],
+                    user,
+                )
+                .await?
+            }
+            (true, true) => {
+                let end = end_of(&prefix);
+                self.all(
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                         a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                         d.position, d.created_at, d.updated_at
+                     FROM directory_users d JOIN accounts a ON a.id = d.user_id
+                     WHERE d.organization_id = $1 AND d.user_name_lower < $2 AND d.user_name_lower >= $3
+                     ORDER BY d.user_name_lower DESC LIMIT $4",
+                    values![
+                        organization.0,
+                        after.as_ref().map_or(end.as_str(), |after| after.user_name.as_str()),
+                        prefix.as_str(),
+                        size.get()
+                    ],
+                    user,
+                )
+                .await?
+            }
+        };
+        self.add_parts(*organization, &mut users, *parts).await?;
+        Ok(users)
+    }
+
+    async fn count_directory_users(&mut self, organization: AccountId) -> Result<u64> {
+        self.one(
+            "SELECT CAST(coalesce(sum(users), 0) AS BIGINT) FROM directory_blocks WHERE organization_id = $1",
+            values![organization.0],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn find_user_mark(
+        &mut self,
+        organization: AccountId,
+        order: UserOrder,
+        is_descending: bool,
+        offset: u64,
+    ) -> Result<Option<UserMark>> {
+        let Some(before) = offset.checked_sub(1) else { return Ok(None) };
+        let by_name = |name: Option<String>| name.map(|user_name| UserMark { position: 0, user_name });
+        match (order, is_descending) {
+            (UserOrder::Position, _) => {
+                let before = match is_descending {
+                    false => Some(before),
+                    true => self.count_directory_users(organization).await?.checked_sub(offset),
+                };
+                let position = match before {
+                    None => None,
+                    Some(before) => self.find_position(organization, before).await?,
+                };
+                Ok(position.map(|position| UserMark { position, user_name: String::new() }))
+            }
+            (UserOrder::UserName, false) => self
+                .first(
+                    "SELECT user_name_lower FROM directory_users WHERE organization_id = $1
+                     ORDER BY user_name_lower LIMIT 1 OFFSET $2",
+                    values![organization.0, before],
+                    |row| row.text(0),
+                )
+                .await
+                .map(by_name),
+            (UserOrder::UserName, true) => self
+                .first(
+                    "SELECT user_name_lower FROM directory_users WHERE organization_id = $1
+                     ORDER BY user_name_lower DESC LIMIT 1 OFFSET $2",
+                    values![organization.0, before],
+                    |row| row.text(0),
+                )
+                .await
+                .map(by_name),
+        }
+    }
+
+    async fn find_directory_user(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+    ) -> Result<Option<DirectoryUser>> {
+        let found = self
+            .first(
+                "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                     a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
+                     d.position, d.created_at, d.updated_at
+                 FROM directory_users d JOIN accounts a ON a.id = d.user_id
+                 WHERE d.organization_id = $1 AND d.user_id = $2",
+                values![organization.0, account.0],
+                user,
+            )
+            .await?;
+        let Some(mut found) = found else { return Ok(None) };
+        self.add_parts(organization, std::slice::from_mut(&mut found), UserParts::ALL).await?;
+        Ok(Some(found))
+    }
+
+    async fn change_directory_entry(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+        entry: &DirectoryEntry,
+        at: Timestamp,
+    ) -> Result<()> {
+        let lower = entry.user_name.to_lowercase();
+        let other = self.find_by_user_name(organization, &lower).await?;
+        if other.is_some_and(|other| other.account_id != account) {
+            return Err(Error::Exists(format!("a user with the userName {:?}", entry.user_name)));
+        }
+        self.execute(
+            "UPDATE directory_users SET user_name = $1, user_name_lower = $2, external_id = $3, given_name = $4, family_name = $5,
+                 updated_at = $6
+             WHERE organization_id = $7 AND user_id = $8",
+            values![
+                entry.user_name.as_str(),
+                lower,
+                entry.external_id.as_deref(),
+                entry.given_name.as_str(),
+                entry.family_name.as_str(),
+                at,
+                organization.0,
+                account.0
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn put_directory_emails(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+        emails: &[DirectoryEmail],
+    ) -> Result<()> {
+        self.execute(
+            "DELETE FROM directory_emails WHERE organization_id = $1 AND user_id = $2",
+            values![organization.0, account.0],
+        )
+        .await?;
+        let rows: Vec<_> = (0_u32..)
+            .zip(emails)
+            .map(|(number, email)| {
+                row![
+                    organization.0,
+                    account.0,
+                    number,
+                    email.address.as_str(),
+                    email.address.to_lowercase(),
+                    email.kind.as_deref(),
+                    email.display.as_deref(),
+                    email.is_primary
+                ]
+            })
+            .collect();
+        self.execute_each(
+            "INSERT INTO directory_emails (organization_id, user_id, number, address, address_lower, kind, display, is_primary)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            &rows,
+        )
+        .await
+    }
+
+    async fn touch_directory_users(&mut self, account: AccountId, at: Timestamp) -> Result<()> {
+        self.execute("UPDATE directory_users SET updated_at = $1 WHERE user_id = $2", values![at, account.0])
+            .await
+            .map(|_| ())
+    }
+
+    async fn set_managing_organization(&mut self, account: AccountId, organization: AccountId) -> Result<()> {
+        self.execute(
+            "UPDATE accounts SET managed_by = $1 WHERE id = $2 AND managed_by IS NULL",
+            values![organization.0, account.0],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_managing_organization(&mut self, account: AccountId) -> Result<Option<AccountId>> {
+        let found = self
+            .first("SELECT managed_by FROM accounts WHERE id = $1", values![account.0], |row| {
+                row.optional_int(0)
+            })
+            .await?;
+        Ok(found.flatten().map(AccountId))
+    }
+
+    async fn set_deprovisioned(&mut self, account: AccountId, is_deprovisioned: bool) -> Result<()> {
+        self.execute(
+            "UPDATE accounts SET is_deprovisioned = $1 WHERE id = $2",
+            values![is_deprovisioned, account.0],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn is_deprovisioned(&mut self, account: AccountId) -> Result<bool> {
+        let found = self
+            .first("SELECT is_deprovisioned FROM accounts WHERE id = $1", values![account.0], |row| {
+                row.truth(0)
+            })
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    async fn suspend_member(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+        at: Timestamp,
+    ) -> Result<()> {
+        for keep in [
+            "INSERT INTO suspended_members (organization_id, user_id, role, created_at)
+                 SELECT organization_id, user_id, role, created_at FROM organization_members
+                 WHERE organization_id = $1 AND user_id = $2",
+            "INSERT INTO suspended_team_members (team_id, user_id, created_at)
+                 SELECT m.team_id, m.user_id, m.created_at FROM team_members m JOIN teams t ON t.id = m.team_id
+                 WHERE t.organization_id = $1 AND m.user_id = $2",
+            "INSERT INTO suspended_namespace_users (namespace_id, user_id, permission, created_at)
+                 SELECT namespace_id, user_id, permission, created_at FROM namespace_users
+                 WHERE namespace_id = $1 AND user_id = $2",
+            "INSERT INTO suspended_repository_users (repository_id, user_id, permission, created_at)
+                 SELECT u.repository_id, u.user_id, u.permission, u.created_at
+                 FROM repository_users u JOIN repositories r ON r.id = u.repository_id
+                 WHERE r.namespace_id = $1 AND u.user_id = $2",
+            "DELETE FROM organization_members WHERE organization_id = $1 AND user_id = $2",
+        ] {
+            self.execute(keep, values![organization.0, account.0]).await?;
+        }
+        self.delete_team_memberships(organization, account).await?;
+        self.delete_user_permissions(organization, account).await?;
+        self.execute(
+            "UPDATE directory_users SET is_suspended = 1, updated_at = $1 WHERE organization_id = $2 AND user_id = $3",
+            values![at, organization.0, account.0],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn restore_member(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+        at: Timestamp,
+    ) -> Result<()> {
+        for restore in [
+            "INSERT INTO organization_members (organization_id, user_id, role, created_at)
+                 SELECT organization_id, user_id, role, created_at FROM suspended_members
+                 WHERE organization_id = $1 AND user_id = $2
+             ON CONFLICT (organization_id, user_id) DO NOTHING",
+            "INSERT INTO team_members (team_id, user_id, created_at)
+                 SELECT m.team_id, m.user_id, m.created_at FROM suspended_team_members m JOIN teams t ON t.id = m.team_id
+                 WHERE t.organization_id = $1 AND m.user_id = $2
+             ON CONFLICT (team_id, user_id) DO NOTHING",
+            "INSERT INTO namespace_users (namespace_id, user_id, permission, created_at)
+                 SELECT namespace_id, user_id, permission, created_at FROM suspended_namespace_users
+                 WHERE namespace_id = $1 AND user_id = $2
+             ON CONFLICT (namespace_id, user_id) DO NOTHING",
+            "INSERT INTO repository_users (repository_id, user_id, permission, created_at)
+                 SELECT u.repository_id, u.user_id, u.permission, u.created_at
+                 FROM suspended_repository_users u JOIN repositories r ON r.id = u.repository_id
+                 WHERE r.namespace_id = $1 AND u.user_id = $2
+             ON CONFLICT (repository_id, user_id) DO NOTHING",
+        ] {
+            self.execute(restore, values![organization.0, account.0]).await?;
+        }
+        self.forget_suspended(organization, account).await?;
+        self.execute(
+            "UPDATE directory_users SET is_suspended = 0, updated_at = $1 WHERE organization_id = $2 AND user_id = $3",
+            values![at, organization.0, account.0],
+        )
+        .await?;
+        self.advance_authority_epoch().await
+    }
+
+    async fn find_suspended_role(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+    ) -> Result<Option<OrganizationRole>> {
+        self.first(
+            "SELECT role FROM suspended_members WHERE organization_id = $1 AND user_id = $2",
+            values![organization.0, account.0],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn count_other_active_owners(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+    ) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM organization_members m JOIN accounts a ON a.id = m.user_id
+             WHERE m.organization_id = $1 AND m.role = 'owner' AND a.is_active = 1 AND m.user_id <> $2",
+            values![organization.0, account.0],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn list_directory_groups(
+        &mut self,
+        organization: AccountId,
+        probe: &GroupProbe,
+        after: i64,
+        size: PageSize,
+    ) -> Result<Vec<DirectoryGroup>> {
+        match probe {
+            GroupProbe::All => {
+                self.all(
+                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
+                         coalesce(t.updated_at, t.created_at)
+                     FROM teams t WHERE t.organization_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3",
+                    values![organization.0, after, size.get()],
+                    group,
+                )
+                .await
+            }
+            GroupProbe::Nothing => Ok(Vec::new()),
+            GroupProbe::Id(uuid) => {
+                self.all(
+                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
+                         coalesce(t.updated_at, t.created_at)
+                     FROM teams t WHERE t.uuid = $1 AND t.organization_id = $2",
+                    values![*uuid, organization.0],
+                    group,
+                )
+                .await
+            }
+            GroupProbe::DisplayName(name) => {
+                let lower = name.to_lowercase();
+                let mut found = self
+                    .all(
+                        "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
+                             coalesce(t.updated_at, t.created_at)
+                         FROM teams t WHERE t.organization_id = $1 AND t.display_name_lower = $2",
+                        values![organization.0, lower.as_str()],
+                        group,
+                    )
+                    .await?;
+                let of_name = self
+                    .all(
+                        "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
+                             coalesce(t.updated_at, t.created_at)
+                         FROM teams t WHERE t.organization_id = $1 AND t.name = $2 AND t.display_name_lower IS NULL",
+                        values![organization.0, lower.as_str()],
+                        group,
+                    )
+                    .await?;
+                found.extend(of_name);
+                Ok(found)
+            }
+            GroupProbe::ExternalId(id) => {
+                self.all(
+                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
+                         coalesce(t.updated_at, t.created_at)
+                     FROM teams t WHERE t.organization_id = $1 AND t.external_id = $2 LIMIT $3",
+                    values![organization.0, id.as_str(), PageSize::MAX.get()],
+                    group,
+                )
+                .await
+            }
+            GroupProbe::Member(uuid) => {
+                let mut found = Vec::new();
+                for teams in [
+                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
+                         coalesce(t.updated_at, t.created_at)
+                     FROM directory_users d JOIN team_members m ON m.user_id = d.user_id JOIN teams t ON t.id = m.team_id
+                     WHERE d.organization_id = $1 AND d.uuid = $2 AND t.organization_id = d.organization_id",
+                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
+                         coalesce(t.updated_at, t.created_at)
+                     FROM directory_users d JOIN suspended_team_members m ON m.user_id = d.user_id JOIN teams t ON t.id = m.team_id
+                     WHERE d.organization_id = $1 AND d.uuid = $2 AND t.organization_id = d.organization_id",
+                ] {
+                    found.extend(self.all(teams, values![organization.0, *uuid], group).await?);
+                }
+                found.sort_by_key(|group| group.id);
+                Ok(found)
+            }
+        }
+    }
+
+    async fn find_group_mark(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>> {
+        let Some(before) = offset.checked_sub(1) else { return Ok(None) };
+        self.first(
+            "SELECT id FROM teams WHERE organization_id = $1 ORDER BY id LIMIT 1 OFFSET $2",
+            values![organization.0, before],
+            |row| row.int(0),
+        )
+        .await
+    }
+
+    async fn change_group_entry(
+        &mut self,
+        organization: AccountId,
+        id: TeamId,
+        entry: &GroupEntry,
+        at: Timestamp,
+    ) -> Result<()> {
+        if let Some(name) = &entry.display_name {
+            let probe = GroupProbe::DisplayName(name.clone());
+            let others = self.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?;
+            if others.iter().any(|other| other.id != id) {
+                return Err(Error::Exists(format!("a group with the displayName {name:?}")));
+            }
+        }
+        self.execute(
+            "UPDATE teams SET display_name = $1, display_name_lower = $2, external_id = $3, updated_at = $4 WHERE id = $5",
+            values![
+                entry.display_name.as_deref(),
+                entry.display_name.as_ref().map(|name| name.to_lowercase()),
+                entry.external_id.as_deref(),
+                at,
+                id.0
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn list_group_members(
+        &mut self,
+        organization: AccountId,
+        team: TeamId,
+        after: AccountId,
+        size: PageSize,
+    ) -> Result<Vec<GroupMember>> {
+        let mut found = Vec::new();
+        for members in [
+            "SELECT d.uuid, d.user_id, d.user_name
+             FROM team_members m JOIN directory_users d ON d.organization_id = $1 AND d.user_id = m.user_id
+             WHERE m.team_id = $2 AND m.user_id > $3 ORDER BY m.user_id LIMIT $4",
+            "SELECT d.uuid, d.user_id, d.user_name
+             FROM suspended_team_members m JOIN directory_users d ON d.organization_id = $1 AND d.user_id = m.user_id
+             WHERE m.team_id = $2 AND m.user_id > $3 ORDER BY m.user_id LIMIT $4",
+        ] {
+            let page = values![organization.0, team.0, after.0, size.get()];
+            found.extend(self.all(members, page, group_member).await?);
+        }
+        found.sort_by_key(|member| member.account_id);
+        found.truncate(usize::try_from(size.get()).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    async fn add_group_member(&mut self, team: TeamId, user: &DirectoryUser, at: Timestamp) -> Result<bool> {
+        let added = match user.is_suspended {
+            false => self.add_team_member(team, user.account_id, at).await?,
+            true => {
+                let added = self
+                    .execute(
+                        "INSERT INTO suspended_team_members (team_id, user_id, created_at) VALUES ($1, $2, $3)
+                         ON CONFLICT (team_id, user_id) DO NOTHING",
+                        values![team.0, user.account_id.0, at],
+                    )
+                    .await?;
+                added > 0
+            }
+        };
+        if added {
+            self.touch_team(team, at).await?;
+        }
+        Ok(added)
+    }
+
+    async fn delete_group_member(
+        &mut self,
+        team: TeamId,
+        user: &DirectoryUser,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let deleted = match user.is_suspended {
+            false => self.delete_team_member(team, user.account_id).await?,
+            true => {
+                let deleted = self
+                    .execute(
+                        "DELETE FROM suspended_team_members WHERE team_id = $1 AND user_id = $2",
+                        values![team.0, user.account_id.0],
+                    )
+                    .await?;
+                deleted > 0
+            }
+        };
+        if deleted {
+            self.touch_team(team, at).await?;
+        }
+        Ok(deleted)
+    }
+
+    async fn create_scim_token(&mut self, new: &NewScimToken) -> Result<()> {
+        let NewScimToken { token, secret_hash } = new;
+        self.execute(
+            "INSERT INTO scim_tokens (uuid, organization_id, label, secret_hash, created_by, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            values![
+                token.uuid,
+                token.organization_id.0,
+                token.label.as_str(),
+                secret_hash.0.as_slice(),
+                token.created_by.as_str(),
+                token.created_at,
+                token.expires_at
+            ],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_scim_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<ScimToken>> {
+        self.first(
+            "SELECT uuid, organization_id, label, created_by, created_at, expires_at, last_used_at FROM scim_tokens
+             WHERE secret_hash = $1",
+            values![hash.0.as_slice()],
+            scim_token,
+        )
+        .await
+    }
+
+    async fn find_scim_token(&mut self, organization: AccountId, uuid: Uuid) -> Result<Option<ScimToken>> {
+        self.first(
+            "SELECT uuid, organization_id, label, created_by, created_at, expires_at, last_used_at FROM scim_tokens
+             WHERE uuid = $1 AND organization_id = $2",
+            values![uuid, organization.0],
+            scim_token,
+        )
+        .await
+    }
+
+    async fn list_scim_tokens(&mut self, organization: AccountId, size: PageSize) -> Result<Vec<ScimToken>> {
+        self.all(
+            "SELECT uuid, organization_id, label, created_by, created_at, expires_at, last_used_at FROM scim_tokens
+             WHERE organization_id = $1 ORDER BY id LIMIT $2",
+            values![organization.0, size.get()],
+            scim_token,
+        )
+        .await
+    }
+
+    async fn change_scim_secret(&mut self, uuid: Uuid, secret_hash: &SecretHash) -> Result<bool> {
+        let changed = self
+            .execute(
+                "UPDATE scim_tokens SET secret_hash = $1 WHERE uuid = $2",
+                values![secret_hash.0.as_slice(), uuid],
+            )
+            .await?;
+        Ok(changed > 0)
+    }
+
+    async fn delete_scim_token(&mut self, uuid: Uuid) -> Result<bool> {
+        Ok(self.execute("DELETE FROM scim_tokens WHERE uuid = $1", values![uuid]).await? > 0)
+    }
+
+    async fn record_scim_token_use(&mut self, uuid: Uuid, at: Timestamp) -> Result<()> {
+        self.execute("UPDATE scim_tokens SET last_used_at = $1 WHERE uuid = $2", values![at, uuid])
+            .await
+            .map(|_| ())
+    }
+}
