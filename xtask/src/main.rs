@@ -113,6 +113,9 @@ const PYDO: &str = "pydo==0.44.0";
 /// The SDK of Huawei Cloud, and OpenStack's with the extensions of Open Telekom Cloud, which need an older version of it.
 const SWR_CLIENTS: &str = "huaweicloudsdkswr==3.1.219 otcextensions==0.34.8 openstacksdk==4.4.1";
 
+/// What identity providers do, by an independent tester of SCIM servers.
+const SCIM_TESTER: &str = "scim2-cli==0.6.0 scim2-tester==0.5.2 scim2-client==0.13.2 scim2-models==0.12.3";
+
 fn test() -> Result<()> {
     install::clients()?;
     let schemathesis = install::python_program(&root(), SCHEMATHESIS, "schemathesis")?;
@@ -121,9 +124,12 @@ fn test() -> Result<()> {
     let pydo = pydo.to_str().context("the path of the build folder is no text")?;
     let swr_clients = install::python_program(&root(), SWR_CLIENTS, "python")?;
     let swr_clients = swr_clients.to_str().context("the path of the build folder is no text")?;
+    let scim_tester = install::python_program(&root(), SCIM_TESTER, "scim2")?;
+    let scim_tester = scim_tester.to_str().context("the path of the build folder is no text")?;
     let stores = Stores::start(&root())?;
     let mut environment: Vec<(&str, &str)> =
         stores.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    environment.push(("LONGSHORE_TEST_SCIM", scim_tester));
     environment.push(("LONGSHORE_TEST_SWR_CLIENTS", swr_clients));
     environment.push(("LONGSHORE_TEST_SCHEMATHESIS", schemathesis));
     environment.push(("LONGSHORE_TEST_PYDO", pydo));

@@ -128,7 +128,7 @@ fn truth(value: &Value) -> Option<bool> {
     }
 }
 
-fn values<'j>(value: Option<&'j Json>) -> Vec<&'j Json> {
+fn values(value: Option<&Json>) -> Vec<&Json> {
     match value {
         None | Some(Json::Null) => Vec::new(),
         Some(Json::Array(values)) => values.iter().collect(),

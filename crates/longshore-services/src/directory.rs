@@ -333,7 +333,10 @@ impl Desk {
         }
         let account = self.take_account(tx, &user_name, newcomer).await?;
         tx.put_member(organization, account.id, OrganizationRole::Member, self.event.at).await?;
-        self.record(tx, EventAction::MemberAdded, &account.name).await?;
+        let subject = account.name.to_string();
+        let mut added = NewEvent { action: EventAction::MemberAdded, subject, ..self.event.clone() };
+        added.data.insert("role", OrganizationRole::Member.to_string());
+        tx.record_event(&added).await?;
         let team = ensure_company(tx, self, &newcomer.company).await?;
         if tx.add_team_member(team.id, account.id, self.event.at).await? {
             let mut event = NewEvent {

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use crate::server::Answer;
 
-const DOCUMENTS: [(&str, &str); 6] = [
+const DOCUMENTS: [(&str, &str); 7] = [
     ("docr-registries", include_str!("../contract/docr-registries.json")),
     ("docr-registry", include_str!("../contract/docr-registry.json")),
     ("hub-base", include_str!("../contract/hub-base.json")),
     ("hub-images", include_str!("../contract/hub-images.json")),
     ("hub-latest", include_str!("../contract/hub-latest.json")),
+    ("scim", include_str!("../contract/scim.json")),
     ("swr", include_str!("../contract/swr.json")),
 ];
 
@@ -105,7 +106,11 @@ impl Document {
     fn validator(&self, key: &str, described: &Value) -> Option<&'static Validator> {
         let mut validators = self.validators.lock().unwrap();
         *validators.entry(key.to_owned()).or_insert_with(|| {
-            let schema = &described["content"]["application/json"]["schema"];
+            let content = &described["content"];
+            let schema = match &content["application/json"]["schema"] {
+                Value::Null => &content["application/scim+json"]["schema"],
+                schema => schema,
+            };
             if schema.is_null() {
                 return None;
             }
@@ -170,6 +175,8 @@ fn answers_that_a_document_does_not_have_are_found() {
     let tags = "/v2/manage/namespaces/shop/repos/app/tags";
     assert!(finds("GET", tags, 200, json!([{ "Tag": "v1" }])));
     assert!(finds("GET", tags, 400, json!({ "errorCode": "1" })));
+    assert!(finds("GET", "/v2/scim/2.0/Users", 200, json!({ "resources": [{ "active": "yes" }] })));
+    assert!(finds("POST", "/v2/scim/2.0/Users", 409, json!({ "status": 409 })));
     let taken =
         || check("POST", "/v2/users/login", b"{\"username\":1}", &answer(200, json!({ "token": "x" })));
     assert!(std::panic::catch_unwind(taken).is_err());

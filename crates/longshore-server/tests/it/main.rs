@@ -14,6 +14,7 @@ mod hub;
 mod oci;
 mod operation;
 mod refusals;
+mod scim;
 mod server;
 mod swr;
 mod walk;

@@ -1,21 +1,17 @@
-//! Directories of organizations, memberships that rest, and the tokens of identity providers.
+//! Directories of organizations, and memberships that rest.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::{AccountId, OrganizationRole};
-use longshore_domain::credential::SecretHash;
 use longshore_domain::directory::{
-    DirectoryEmail, DirectoryGroup, DirectoryTeam, DirectoryUser, GroupMember, GroupProbe, SHOWN_TEAMS_LIMIT,
-    ScimToken, UserMark, UserOrder, UserParts, UserProbe, directory_id,
+    DirectoryEmail, DirectoryTeam, DirectoryUser, SHOWN_TEAMS_LIMIT, UserMark, UserOrder, UserParts,
+    UserProbe, directory_id,
 };
-use longshore_domain::organization::TeamId;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    AccountRecords, DirectoryEntry, DirectoryRecords, GroupEntry, NewScimToken, TeamRecords,
-    UserPermissionRecords, WantedUsers,
+    AccountRecords, DirectoryEntry, DirectoryRecords, TeamRecords, UserPermissionRecords, WantedUsers,
 };
 use longshore_domain::{Error, Result};
-use uuid::Uuid;
 
 use super::end_of;
 use crate::tx::{Row, SqlTx, row, values};
@@ -47,22 +43,6 @@ fn user(row: &Row<'_>) -> Result<DirectoryUser> {
     })
 }
 
-fn group(row: &Row<'_>) -> Result<DirectoryGroup> {
-    Ok(DirectoryGroup {
-        id: TeamId(row.int(0)?),
-        uuid: row.uuid(1)?,
-        name: row.parsed(2)?,
-        display_name: row.text(3)?,
-        external_id: row.optional_text(4)?,
-        created_at: row.time(5)?,
-        updated_at: row.time(6)?,
-    })
-}
-
-fn group_member(row: &Row<'_>) -> Result<GroupMember> {
-    Ok(GroupMember { uuid: row.uuid(0)?, account_id: AccountId(row.int(1)?), user_name: row.text(2)? })
-}
-
 fn email(row: &Row<'_>) -> Result<DirectoryEmail> {
     Ok(DirectoryEmail {
         address: row.text(0)?,
@@ -74,18 +54,6 @@ fn email(row: &Row<'_>) -> Result<DirectoryEmail> {
 
 fn team(row: &Row<'_>) -> Result<DirectoryTeam> {
     Ok(DirectoryTeam { uuid: row.uuid(0)?, display_name: row.text(1)? })
-}
-
-fn scim_token(row: &Row<'_>) -> Result<ScimToken> {
-    Ok(ScimToken {
-        uuid: row.uuid(0)?,
-        organization_id: AccountId(row.int(1)?),
-        label: row.text(2)?,
-        created_by: row.text(3)?,
-        created_at: row.time(4)?,
-        expires_at: row.optional_time(5)?,
-        last_used_at: row.optional_time(6)?,
-    })
 }
 
 impl SqlTx<'_> {
@@ -387,10 +355,6 @@ impl SqlTx<'_> {
             left -= users;
         }
         Ok(None)
-    }
-
-    async fn touch_team(&mut self, team: TeamId, at: Timestamp) -> Result<()> {
-        self.execute("UPDATE teams SET updated_at = $1 WHERE id = $2", values![at, team.0]).await.map(|_| ())
     }
 }
 
@@ -755,262 +719,5 @@ impl DirectoryRecords for SqlTx<'_> {
             |row| row.size(0),
         )
         .await
-    }
-
-    async fn list_directory_groups(
-        &mut self,
-        organization: AccountId,
-        probe: &GroupProbe,
-        after: i64,
-        size: PageSize,
-    ) -> Result<Vec<DirectoryGroup>> {
-        match probe {
-            GroupProbe::All => {
-                self.all(
-                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
-                     FROM teams t WHERE t.organization_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3",
-                    values![organization.0, after, size.get()],
-                    group,
-                )
-                .await
-            }
-            GroupProbe::Nothing => Ok(Vec::new()),
-            GroupProbe::Id(uuid) => {
-                self.all(
-                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
-                     FROM teams t WHERE t.uuid = $1 AND t.organization_id = $2",
-                    values![*uuid, organization.0],
-                    group,
-                )
-                .await
-            }
-            GroupProbe::DisplayName(name) => {
-                let lower = name.to_lowercase();
-                let mut found = self
-                    .all(
-                        "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                             coalesce(t.updated_at, t.created_at)
-                         FROM teams t WHERE t.organization_id = $1 AND t.display_name_lower = $2",
-                        values![organization.0, lower.as_str()],
-                        group,
-                    )
-                    .await?;
-                let of_name = self
-                    .all(
-                        "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                             coalesce(t.updated_at, t.created_at)
-                         FROM teams t WHERE t.organization_id = $1 AND t.name = $2 AND t.display_name_lower IS NULL",
-                        values![organization.0, lower.as_str()],
-                        group,
-                    )
-                    .await?;
-                found.extend(of_name);
-                Ok(found)
-            }
-            GroupProbe::ExternalId(id) => {
-                self.all(
-                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
-                     FROM teams t WHERE t.organization_id = $1 AND t.external_id = $2 LIMIT $3",
-                    values![organization.0, id.as_str(), PageSize::MAX.get()],
-                    group,
-                )
-                .await
-            }
-            GroupProbe::Member(uuid) => {
-                let mut found = Vec::new();
-                for teams in [
-                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
-                     FROM directory_users d JOIN team_members m ON m.user_id = d.user_id JOIN teams t ON t.id = m.team_id
-                     WHERE d.organization_id = $1 AND d.uuid = $2 AND t.organization_id = d.organization_id",
-                    "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
-                     FROM directory_users d JOIN suspended_team_members m ON m.user_id = d.user_id JOIN teams t ON t.id = m.team_id
-                     WHERE d.organization_id = $1 AND d.uuid = $2 AND t.organization_id = d.organization_id",
-                ] {
-                    found.extend(self.all(teams, values![organization.0, *uuid], group).await?);
-                }
-                found.sort_by_key(|group| group.id);
-                Ok(found)
-            }
-        }
-    }
-
-    async fn find_group_mark(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>> {
-        let Some(before) = offset.checked_sub(1) else { return Ok(None) };
-        self.first(
-            "SELECT id FROM teams WHERE organization_id = $1 ORDER BY id LIMIT 1 OFFSET $2",
-            values![organization.0, before],
-            |row| row.int(0),
-        )
-        .await
-    }
-
-    async fn change_group_entry(
-        &mut self,
-        organization: AccountId,
-        id: TeamId,
-        entry: &GroupEntry,
-        at: Timestamp,
-    ) -> Result<()> {
-        if let Some(name) = &entry.display_name {
-            let probe = GroupProbe::DisplayName(name.clone());
-            let others = self.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?;
-            if others.iter().any(|other| other.id != id) {
-                return Err(Error::Exists(format!("a group with the displayName {name:?}")));
-            }
-        }
-        self.execute(
-            "UPDATE teams SET display_name = $1, display_name_lower = $2, external_id = $3, updated_at = $4 WHERE id = $5",
-            values![
-                entry.display_name.as_deref(),
-                entry.display_name.as_ref().map(|name| name.to_lowercase()),
-                entry.external_id.as_deref(),
-                at,
-                id.0
-            ],
-        )
-        .await
-        .map(|_| ())
-    }
-
-    async fn list_group_members(
-        &mut self,
-        organization: AccountId,
-        team: TeamId,
-        after: AccountId,
-        size: PageSize,
-    ) -> Result<Vec<GroupMember>> {
-        let mut found = Vec::new();
-        for members in [
-            "SELECT d.uuid, d.user_id, d.user_name
-             FROM team_members m JOIN directory_users d ON d.organization_id = $1 AND d.user_id = m.user_id
-             WHERE m.team_id = $2 AND m.user_id > $3 ORDER BY m.user_id LIMIT $4",
-            "SELECT d.uuid, d.user_id, d.user_name
-             FROM suspended_team_members m JOIN directory_users d ON d.organization_id = $1 AND d.user_id = m.user_id
-             WHERE m.team_id = $2 AND m.user_id > $3 ORDER BY m.user_id LIMIT $4",
-        ] {
-            let page = values![organization.0, team.0, after.0, size.get()];
-            found.extend(self.all(members, page, group_member).await?);
-        }
-        found.sort_by_key(|member| member.account_id);
-        found.truncate(usize::try_from(size.get()).unwrap_or(usize::MAX));
-        Ok(found)
-    }
-
-    async fn add_group_member(&mut self, team: TeamId, user: &DirectoryUser, at: Timestamp) -> Result<bool> {
-        let added = match user.is_suspended {
-            false => self.add_team_member(team, user.account_id, at).await?,
-            true => {
-                let added = self
-                    .execute(
-                        "INSERT INTO suspended_team_members (team_id, user_id, created_at) VALUES ($1, $2, $3)
-                         ON CONFLICT (team_id, user_id) DO NOTHING",
-                        values![team.0, user.account_id.0, at],
-                    )
-                    .await?;
-                added > 0
-            }
-        };
-        if added {
-            self.touch_team(team, at).await?;
-        }
-        Ok(added)
-    }
-
-    async fn delete_group_member(
-        &mut self,
-        team: TeamId,
-        user: &DirectoryUser,
-        at: Timestamp,
-    ) -> Result<bool> {
-        let deleted = match user.is_suspended {
-            false => self.delete_team_member(team, user.account_id).await?,
-            true => {
-                let deleted = self
-                    .execute(
-                        "DELETE FROM suspended_team_members WHERE team_id = $1 AND user_id = $2",
-                        values![team.0, user.account_id.0],
-                    )
-                    .await?;
-                deleted > 0
-            }
-        };
-        if deleted {
-            self.touch_team(team, at).await?;
-        }
-        Ok(deleted)
-    }
-
-    async fn create_scim_token(&mut self, new: &NewScimToken) -> Result<()> {
-        let NewScimToken { token, secret_hash } = new;
-        self.execute(
-            "INSERT INTO scim_tokens (uuid, organization_id, label, secret_hash, created_by, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            values![
-                token.uuid,
-                token.organization_id.0,
-                token.label.as_str(),
-                secret_hash.0.as_slice(),
-                token.created_by.as_str(),
-                token.created_at,
-                token.expires_at
-            ],
-        )
-        .await
-        .map(|_| ())
-    }
-
-    async fn find_scim_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<ScimToken>> {
-        self.first(
-            "SELECT uuid, organization_id, label, created_by, created_at, expires_at, last_used_at FROM scim_tokens
-             WHERE secret_hash = $1",
-            values![hash.0.as_slice()],
-            scim_token,
-        )
-        .await
-    }
-
-    async fn find_scim_token(&mut self, organization: AccountId, uuid: Uuid) -> Result<Option<ScimToken>> {
-        self.first(
-            "SELECT uuid, organization_id, label, created_by, created_at, expires_at, last_used_at FROM scim_tokens
-             WHERE uuid = $1 AND organization_id = $2",
-            values![uuid, organization.0],
-            scim_token,
-        )
-        .await
-    }
-
-    async fn list_scim_tokens(&mut self, organization: AccountId, size: PageSize) -> Result<Vec<ScimToken>> {
-        self.all(
-            "SELECT uuid, organization_id, label, created_by, created_at, expires_at, last_used_at FROM scim_tokens
-             WHERE organization_id = $1 ORDER BY id LIMIT $2",
-            values![organization.0, size.get()],
-            scim_token,
-        )
-        .await
-    }
-
-    async fn change_scim_secret(&mut self, uuid: Uuid, secret_hash: &SecretHash) -> Result<bool> {
-        let changed = self
-            .execute(
-                "UPDATE scim_tokens SET secret_hash = $1 WHERE uuid = $2",
-                values![secret_hash.0.as_slice(), uuid],
-            )
-            .await?;
-        Ok(changed > 0)
-    }
-
-    async fn delete_scim_token(&mut self, uuid: Uuid) -> Result<bool> {
-        Ok(self.execute("DELETE FROM scim_tokens WHERE uuid = $1", values![uuid]).await? > 0)
-    }
-
-    async fn record_scim_token_use(&mut self, uuid: Uuid, at: Timestamp) -> Result<()> {
-        self.execute("UPDATE scim_tokens SET last_used_at = $1 WHERE uuid = $2", values![at, uuid])
-            .await
-            .map(|_| ())
     }
 }

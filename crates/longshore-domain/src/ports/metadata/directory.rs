@@ -137,7 +137,11 @@ pub trait DirectoryRecords {
     /// Counts owners whose account is switched on, but for one.
     async fn count_other_active_owners(&mut self, organization: AccountId, account: AccountId)
     -> Result<u64>;
+}
 
+/// Teams as groups of a directory.
+#[async_trait]
+pub trait DirectoryGroupRecords {
     /// Lists teams by number, behind `after`. Probes for one value give all that there are at once.
     async fn list_directory_groups(
         &mut self,
@@ -176,7 +180,11 @@ pub trait DirectoryRecords {
         user: &DirectoryUser,
         at: Timestamp,
     ) -> Result<bool>;
+}
 
+/// Tokens of identity providers.
+#[async_trait]
+pub trait ScimTokenRecords {
     /// Makes a token of an identity provider.
     async fn create_scim_token(&mut self, token: &NewScimToken) -> Result<()>;
     /// Finds a token by the hash of its secret.

@@ -42,7 +42,10 @@ pub use collection::{
     Tombstone,
 };
 pub use collection_runs::CollectionRunRecords;
-pub use directory::{DirectoryEntry, DirectoryRecords, GroupEntry, NewScimToken, WantedUsers};
+pub use directory::{
+    DirectoryEntry, DirectoryGroupRecords, DirectoryRecords, GroupEntry, NewScimToken, ScimTokenRecords,
+    WantedUsers,
+};
 pub use events::{EventRecords, UsageKind};
 pub use images::{ImageRecords, RepositoryCounts};
 pub use inventory::{InventoryRecords, UsageDay};
@@ -167,12 +170,14 @@ pub trait Tx:
     + CollectionRunRecords
     + RegistryRecords
     + DirectoryRecords
+    + DirectoryGroupRecords
     + EventRecords
     + SecondFactorRecords
     + SignInRecords
     + StrayRecords
     + InventoryRecords
     + RetentionRecords
+    + ScimTokenRecords
     + ShareRecords
     + UserPermissionRecords
     + Send

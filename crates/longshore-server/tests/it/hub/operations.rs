@@ -164,6 +164,12 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!(walk.does("get_orgs_access_token", &nothing, 200)["resources"], pulls);
     assert_eq!(walk.does("patch_orgs_access_token", &json!({ "label": "x" }), 200)["label"], "x");
     walk.does("delete_orgs_access_token", &nothing, 204);
+    walk.named("scim_token_id", &json!("none"));
+    let created = walk.does("post_orgs_scim_tokens", &json!({ "label": "okta" }), 201);
+    walk.named("scim_token_id", &created["id"]);
+    assert_eq!(walk.does("get_orgs_scim_tokens", &nothing, 200)["count"], 1);
+    assert_ne!(walk.does("rotate_orgs_scim_token", &nothing, 200)["token"], created["token"]);
+    walk.does("delete_orgs_scim_token", &nothing, 204);
     walk.server.admin(&["user", "set-profile", "bob", "--email", "bob@example.org"]);
     let invited = json!({ "org": "acme", "invitees": ["bob", "jane@example.org", "tim@example.org"] });
     let invited = walk.does("post_invites_bulk", &invited, 202);

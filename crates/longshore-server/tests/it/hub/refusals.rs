@@ -21,6 +21,7 @@ fn sample(route: &Route, uuid: &str, alice: &str, of_acme: &str, invite: &str) -
         .path
         .replace("{uuid}", uuid)
         .replace("{access_token_id}", of_acme)
+        .replace("{scim_token_id}", uuid)
         .replace("{id}", if route.group == "invites" { invite } else { alice })
         .replace("{namespace}", "alice")
         .replace("{repository}", "secret")
@@ -63,6 +64,10 @@ fn sample(route: &Route, uuid: &str, alice: &str, of_acme: &str, invite: &str) -
         "get_orgs_access_tokens" | "get_orgs_access_token" | "delete_orgs_access_token" => {
             of_alice(Value::Null, 404)
         }
+        "get_orgs_scim_tokens" | "rotate_orgs_scim_token" | "delete_orgs_scim_token" => {
+            of_alice(Value::Null, 404)
+        }
+        "post_orgs_scim_tokens" => of_alice(json!({ "label": "x" }), 404),
         "post_orgs_access_tokens" => of_alice(
             json!({ "label": "x", "resources":
                 [{ "type": "TYPE_REPO", "path": "acme/*", "scopes": ["scope-image-pull"] }] }),
