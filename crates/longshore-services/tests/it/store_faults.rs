@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use longshore_domain::credential::{Principal, Scope};
 use longshore_domain::digest::{Algorithm, Digest};
+use longshore_domain::directory::DirectoryChange;
 use longshore_domain::{Error, Result};
 use longshore_services::access_tokens::WantedToken;
 use longshore_services::authentication::{Caller, UploadCaller};
@@ -26,10 +27,11 @@ enum Operation {
     Delete,
     SignIn,
     CreateToken,
+    Provision,
     Collect,
 }
 
-const OPERATIONS: [Operation; 9] = [
+const OPERATIONS: [Operation; 10] = [
     Operation::PushImage,
     Operation::PushInChunks,
     Operation::Pull,
@@ -38,6 +40,7 @@ const OPERATIONS: [Operation; 9] = [
     Operation::Delete,
     Operation::SignIn,
     Operation::CreateToken,
+    Operation::Provision,
     Operation::Collect,
 ];
 
@@ -57,7 +60,11 @@ async fn push_image(registry: &TestRegistry, caller: &Caller, tag: &str, layer: 
 /// Brings about what the operation needs.
 async fn prepare(registry: &TestRegistry, caller: &Caller, operation: Operation, tag: &str, layer: &[u8]) {
     match operation {
-        Operation::PushImage | Operation::PushInChunks | Operation::SignIn | Operation::CreateToken => {}
+        Operation::PushImage
+        | Operation::PushInChunks
+        | Operation::SignIn
+        | Operation::CreateToken
+        | Operation::Provision => {}
         Operation::Pull | Operation::Mount | Operation::Retag | Operation::Delete => {
             push_image(registry, caller, tag, layer).await.unwrap();
         }
@@ -117,6 +124,21 @@ async fn run(
             .create_access_token(&Principal::Operator, &"alice".parse()?, WantedToken::new(tag, Scope::Read))
             .await
             .map(|_| ()),
+        Operation::Provision => {
+            let acme = "acme".parse()?;
+            let token = match services.list_scim_tokens(&Principal::Operator, &acme).await?.pop() {
+                Some(token) => services.rotate_scim_token(&Principal::Operator, &acme, token.uuid).await?,
+                None => services.create_scim_token(&Principal::Operator, &acme, "okta", None).await?,
+            };
+            let provisioner = services.authenticate_provisioner(token.1.expose()).await?;
+            let user_name = Some(format!("{tag}@example.org"));
+            let change = DirectoryChange { user_name, ..DirectoryChange::default() };
+            match services.create_directory_user(&provisioner, change).await {
+                // It was made before the answer was lost.
+                Err(Error::Exists(_)) => Ok(()),
+                made => made.map(|_| ()),
+            }
+        }
         Operation::Collect => {
             services.collect_garbage().await?;
             Ok(())

@@ -1,0 +1,528 @@
+//! Directories of organizations: random histories of what identity providers, owners and the operator do, against a simple
+//! model; and what happens at the same time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use longshore_domain::Error;
+use longshore_domain::account::OrganizationRole;
+use longshore_domain::credential::Principal;
+use longshore_domain::directory::{
+    DirectoryChange, DirectoryUser, GroupChange, GroupProbe, MemberChange, Provisioner, UserOrder, UserParts,
+    UserProbe,
+};
+use longshore_domain::page::PageSize;
+use longshore_domain::permission::Action;
+use longshore_services::accounts::UserChange;
+use longshore_services::authentication::Caller;
+use longshore_services::directory::UserList;
+use longshore_testkit::images::image;
+use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+/// Users that histories are about: the first has an account of its own, the others come by provisioning.
+const USERS: [&str; 4] = ["bob@example.org", "carol@example.org", "dave@example.org", "erin@example.org"];
+const GROUPS: [&str; 2] = ["Watch", "Wall"];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Create { user: usize, is_active: bool },
+    SetActive { user: usize, is_active: bool },
+    SetNames { user: usize, given: u8 },
+    SetExternal { user: usize, id: Option<u8> },
+    Delete { user: usize },
+    SetRole { user: usize, role: u8 },
+    RemoveByOwner { user: usize },
+    SwitchByOperator { user: usize, on: bool },
+    CreateGroup { group: usize, members: Vec<usize> },
+    ChangeMembers { group: usize, kind: u8, members: Vec<usize> },
+    DeleteGroup { group: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let user = 0..USERS.len();
+    let group = 0..GROUPS.len();
+    let members = || prop::collection::vec(0..USERS.len(), 0..4);
+    prop_oneof![
+        6 => (user.clone(), any::<bool>()).prop_map(|(user, is_active)| Step::Create { user, is_active }),
+        6 => (user.clone(), any::<bool>()).prop_map(|(user, is_active)| Step::SetActive { user, is_active }),
+        2 => (user.clone(), 0_u8..3).prop_map(|(user, given)| Step::SetNames { user, given }),
+        2 => (user.clone(), prop::option::of(0_u8..3)).prop_map(|(user, id)| Step::SetExternal { user, id }),
+        3 => user.clone().prop_map(|user| Step::Delete { user }),
+        3 => (user.clone(), 0_u8..3).prop_map(|(user, role)| Step::SetRole { user, role }),
+        1 => user.clone().prop_map(|user| Step::RemoveByOwner { user }),
+        2 => (user, any::<bool>()).prop_map(|(user, on)| Step::SwitchByOperator { user, on }),
+        2 => (group.clone(), members()).prop_map(|(group, members)| Step::CreateGroup { group, members }),
+        4 => (group.clone(), 0_u8..3, members())
+            .prop_map(|(group, kind, members)| Step::ChangeMembers { group, kind, members }),
+        1 => group.prop_map(|group| Step::DeleteGroup { group }),
+    ]
+}
+
+/// What the directory should say of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    given: String,
+    external: Option<String>,
+    role: OrganizationRole,
+    /// Deactivated by provisioning: the account if the organization made it, else the membership.
+    is_off: bool,
+    groups: BTreeSet<usize>,
+}
+
+#[derive(Default)]
+struct Model {
+    entries: BTreeMap<usize, Entry>,
+    groups: BTreeSet<usize>,
+    /// Accounts that there are, with what the operator and the organization have switched off.
+    accounts: BTreeMap<usize, (bool, bool)>,
+}
+
+impl Model {
+    fn is_managed(user: usize) -> bool {
+        user > 0
+    }
+
+    /// Whether the account can sign in.
+    fn account_works(&self, user: usize) -> bool {
+        self.accounts.get(&user).is_none_or(|(by_operator, by_provider)| !by_operator && !by_provider)
+    }
+
+    fn is_active(&self, user: usize) -> bool {
+        self.entries
+            .get(&user)
+            .is_some_and(|entry| self.account_works(user) && (Self::is_managed(user) || !entry.is_off))
+    }
+}
+
+struct Run {
+    registry: TestRegistry,
+    provisioner: Provisioner,
+    model: Model,
+}
+
+fn account_name(user: usize) -> String {
+    USERS[user].split('@').next().unwrap().to_owned()
+}
+
+async fn provisioner(registry: &TestRegistry, organization: &str) -> Provisioner {
+    let services = &registry.services;
+    let organization = organization.parse().unwrap();
+    let (_, secret) =
+        services.create_scim_token(&Principal::Operator, &organization, "okta", None).await.unwrap();
+    services.authenticate_provisioner(secret.expose()).await.unwrap()
+}
+
+fn list(probe: UserProbe, order: UserOrder) -> UserList {
+    UserList { probe, order, is_descending: false, after: None, size: PageSize::MAX, parts: UserParts::ALL }
+}
+
+fn named(user_name: &str) -> DirectoryChange {
+    DirectoryChange { user_name: Some(user_name.to_owned()), ..DirectoryChange::default() }
+}
+
+fn active(is_active: bool) -> DirectoryChange {
+    DirectoryChange { is_active: Some(is_active), ..DirectoryChange::default() }
+}
+
+impl Run {
+    async fn find(&self, user: usize) -> Option<DirectoryUser> {
+        let probe = UserProbe::UserName(USERS[user].to_uppercase());
+        let found = self
+            .registry
+            .services
+            .list_directory_users(&self.provisioner, list(probe, UserOrder::Position))
+            .await
+            .unwrap();
+        assert!(found.len() <= 1);
+        found.into_iter().next()
+    }
+
+    async fn group(&self, group: usize) -> Option<longshore_domain::directory::DirectoryGroup> {
+        let probe = GroupProbe::DisplayName(GROUPS[group].to_lowercase());
+        let found = self
+            .registry
+            .services
+            .list_directory_groups(&self.provisioner, probe, 0, PageSize::MAX)
+            .await
+            .unwrap();
+        assert!(found.len() <= 1);
+        found.into_iter().next()
+    }
+
+    async fn ids(&self, users: &[usize]) -> Vec<Uuid> {
+        let mut ids = Vec::new();
+        for user in users {
+            ids.push(self.find(*user).await.map_or_else(Uuid::nil, |user| user.uuid));
+        }
+        ids
+    }
+
+    async fn take(&mut self, step: &Step) {
+        let services = Arc::clone(&self.registry.services);
+        let acme = "acme".parse().unwrap();
+        match step {
+            Step::Create { user, is_active } => {
+                let change = DirectoryChange { is_active: Some(*is_active), ..named(USERS[*user]) };
+                let made = services.create_directory_user(&self.provisioner, change).await;
+                if self.model.entries.contains_key(user) {
+                    assert!(matches!(made, Err(Error::Exists(_))), "{made:?}");
+                    return;
+                }
+                let account = self.model.accounts.entry(*user).or_default();
+                if Model::is_managed(*user) && account.0 {
+                    // What the operator switched off does not come back.
+                    assert!(matches!(made, Err(Error::Conflict(_))), "{made:?}");
+                    return;
+                }
+                made.unwrap();
+                if Model::is_managed(*user) {
+                    account.1 = !is_active;
+                }
+                let is_off = !is_active && self.model.account_works(*user) && !Model::is_managed(*user);
+                let entry = Entry {
+                    given: String::new(),
+                    external: None,
+                    role: OrganizationRole::Member,
+                    is_off,
+                    groups: BTreeSet::new(),
+                };
+                self.model.entries.insert(*user, entry);
+            }
+            Step::SetActive { user, is_active } => {
+                let Some(found) = self.find(*user).await else { return };
+                let was = self.model.is_active(*user);
+                let changed = services
+                    .change_directory_user(&self.provisioner, found.uuid, active(*is_active), None)
+                    .await;
+                let by_operator = self.model.accounts.get(user).is_some_and(|(by_operator, _)| *by_operator);
+                if *is_active && by_operator {
+                    assert!(matches!(changed, Err(Error::Conflict(_))), "{changed:?}");
+                    return;
+                }
+                changed.unwrap();
+                if was != *is_active {
+                    let account = self.model.accounts.entry(*user).or_default();
+                    match Model::is_managed(*user) {
+                        true => account.1 = !is_active,
+                        false => self.model.entries.get_mut(user).unwrap().is_off = !is_active,
+                    }
+                }
+            }
+            Step::SetNames { user, given } => {
+                let Some(found) = self.find(*user).await else { return };
+                let given = "x".repeat(usize::from(*given));
+                let change =
+                    DirectoryChange { given_name: Some(given.clone()), ..DirectoryChange::default() };
+                services.change_directory_user(&self.provisioner, found.uuid, change, None).await.unwrap();
+                self.model.entries.get_mut(user).unwrap().given = given;
+            }
+            Step::SetExternal { user, id } => {
+                let Some(found) = self.find(*user).await else { return };
+                let external = id.map(|id| format!("ext{id}"));
+                let change =
+                    DirectoryChange { external_id: Some(external.clone()), ..DirectoryChange::default() };
+                services.change_directory_user(&self.provisioner, found.uuid, change, None).await.unwrap();
+                self.model.entries.get_mut(user).unwrap().external = external;
+            }
+            Step::Delete { user } => {
+                let Some(found) = self.find(*user).await else { return };
+                services.delete_directory_user(&self.provisioner, found.uuid, None).await.unwrap();
+                self.model.entries.remove(user);
+                if Model::is_managed(*user) && self.model.account_works(*user) {
+                    self.model.accounts.get_mut(user).unwrap().1 = true;
+                }
+                let again = services.delete_directory_user(&self.provisioner, found.uuid, None).await;
+                assert!(matches!(again, Err(Error::UserUnknown(_))), "{again:?}");
+            }
+            Step::SetRole { user, role } => {
+                let role = [OrganizationRole::Member, OrganizationRole::Editor, OrganizationRole::Owner]
+                    [usize::from(*role)];
+                let user_name = account_name(*user).parse().unwrap();
+                let Some(entry) = self.model.entries.get_mut(user) else { return };
+                // An owner who has somebody in again ends the rest.
+                services.put_member(&Principal::Operator, &acme, &user_name, role).await.unwrap();
+                (entry.role, entry.is_off) = (role, false);
+            }
+            Step::RemoveByOwner { user } => {
+                let user_name = account_name(*user).parse().unwrap();
+                let Some(entry) = self.model.entries.get(user) else { return };
+                let removed = services.delete_member(&Principal::Operator, &acme, &user_name).await;
+                match entry.is_off {
+                    true => assert!(matches!(removed, Err(Error::UserUnknown(_))), "{removed:?}"),
+                    false => {
+                        removed.unwrap();
+                        self.model.entries.remove(user);
+                    }
+                }
+            }
+            Step::SwitchByOperator { user, on } => {
+                let user_name = account_name(*user).parse().unwrap();
+                if *user > 0 && !self.model.accounts.contains_key(user) {
+                    return;
+                }
+                let change = if *on { UserChange::Enable } else { UserChange::Disable };
+                services.change_user(&Principal::Operator, &user_name, change).await.unwrap();
+                *self.model.accounts.entry(*user).or_default() = (!on, false);
+            }
+            Step::CreateGroup { group, members } => {
+                let change = GroupChange {
+                    display_name: Some(GROUPS[*group].to_owned()),
+                    members: vec![MemberChange::Replace(self.ids(members).await)],
+                    ..GroupChange::default()
+                };
+                let made = services.create_directory_group(&self.provisioner, change).await;
+                let all_are_there = members.iter().all(|user| self.model.entries.contains_key(user));
+                match (self.model.groups.contains(group), all_are_there) {
+                    (true, _) => assert!(matches!(made, Err(Error::Exists(_))), "{made:?}"),
+                    (false, false) => assert!(matches!(made, Err(Error::Invalid { .. })), "{made:?}"),
+                    (false, true) => {
+                        made.unwrap();
+                        self.model.groups.insert(*group);
+                        for user in members {
+                            self.model.entries.get_mut(user).unwrap().groups.insert(*group);
+                        }
+                    }
+                }
+            }
+            Step::ChangeMembers { group, kind, members } => {
+                let Some(found) = self.group(*group).await else { return };
+                let ids = self.ids(members).await;
+                let change = match kind {
+                    0 => MemberChange::Add(ids),
+                    1 => MemberChange::Remove(ids),
+                    _ => MemberChange::Replace(ids),
+                };
+                let change = GroupChange { members: vec![change], ..GroupChange::default() };
+                let changed =
+                    services.change_directory_group(&self.provisioner, found.uuid, change, None).await;
+                let all_are_there = members.iter().all(|user| self.model.entries.contains_key(user));
+                if *kind != 1 && !all_are_there {
+                    assert!(matches!(changed, Err(Error::Invalid { .. })), "{changed:?}");
+                    return;
+                }
+                changed.unwrap();
+                for (user, entry) in &mut self.model.entries {
+                    match (kind, members.contains(user)) {
+                        (0 | 2, true) => {
+                            entry.groups.insert(*group);
+                        }
+                        (1, true) | (2, false) => {
+                            entry.groups.remove(group);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Step::DeleteGroup { group } => {
+                let Some(found) = self.group(*group).await else { return };
+                services.delete_directory_group(&self.provisioner, found.uuid, None).await.unwrap();
+                self.model.groups.remove(group);
+                for entry in self.model.entries.values_mut() {
+                    entry.groups.remove(group);
+                }
+            }
+        }
+    }
+
+    async fn check(&self) {
+        let services = &self.registry.services;
+        for (number, user_name) in USERS.iter().enumerate() {
+            let found = self.find(number).await;
+            let expected = self.model.entries.get(&number);
+            assert_eq!(found.is_some(), expected.is_some(), "{user_name}");
+            let is_active = self.model.is_active(number);
+            if let (Some(found), Some(expected)) = (&found, expected) {
+                assert_eq!(found.is_active, is_active, "{user_name}");
+                assert_eq!((&found.given_name, &found.external_id), (&expected.given, &expected.external));
+                let groups: BTreeSet<&str> = found
+                    .teams
+                    .iter()
+                    .map(|team| team.display_name.as_str())
+                    .filter(|name| *name != "company")
+                    .collect();
+                let expected: BTreeSet<&str> = expected.groups.iter().map(|group| GROUPS[*group]).collect();
+                assert_eq!(groups, expected, "{user_name}");
+            }
+            // Who is active and nobody else pulls from the organization.
+            let account =
+                services.get_user(&Principal::Operator, &account_name(number).parse().unwrap()).await;
+            let pulls = match account {
+                Err(_) => false,
+                Ok(account) => {
+                    let principal = Principal::Account(longshore_domain::credential::AccountPrincipal {
+                        account_id: account.id,
+                        name: account.name,
+                        credential_epoch: account.credential_epoch,
+                        access_token: None,
+                    });
+                    let caller =
+                        Caller { principal, grants: longshore_services::authentication::Grants::Everything };
+                    services.authorize(&caller, &name("acme/app"), Action::Pull).await.is_ok()
+                }
+            };
+            assert_eq!(pulls, is_active, "{user_name}");
+        }
+        // All lists and counts agree, in either order and direction, from wherever a page begins.
+        for (order, is_descending) in [
+            (UserOrder::Position, false),
+            (UserOrder::Position, true),
+            (UserOrder::UserName, false),
+            (UserOrder::UserName, true),
+        ] {
+            let wanted = |after, size| UserList { is_descending, after, size, ..list(UserProbe::All, order) };
+            let all =
+                services.list_directory_users(&self.provisioner, wanted(None, PageSize::MAX)).await.unwrap();
+            assert_eq!(all.len(), self.model.entries.len() + 1, "with the owner");
+            assert_eq!(services.count_directory_users(&self.provisioner).await.unwrap(), all.len() as u64);
+            for skip in 1..=all.len() {
+                let mark = services
+                    .find_user_mark(&self.provisioner, order, is_descending, skip as u64)
+                    .await
+                    .unwrap();
+                let one = PageSize::clamped(1).unwrap();
+                let page = services
+                    .list_directory_users(&self.provisioner, wanted(Some(mark.unwrap()), one))
+                    .await
+                    .unwrap();
+                assert_eq!(page.first().map(|user| user.uuid), all.get(skip).map(|user| user.uuid));
+            }
+            let behind = all.len() as u64 + 1;
+            let none =
+                services.find_user_mark(&self.provisioner, order, is_descending, behind).await.unwrap();
+            assert_eq!(none, None);
+        }
+    }
+}
+
+async fn registry() -> TestRegistry {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    registry.push_blob(&alice, "acme/app", b"config").await.unwrap();
+    registry.push_manifest(&alice, "acme/app", "v1", &image(b"config", &[])).await.unwrap();
+    let change = longshore_domain::account::ProfileChange {
+        email: Some(Some(USERS[0].parse().unwrap())),
+        ..Default::default()
+    };
+    registry.services.change_profile(&Principal::Operator, &"bob".parse().unwrap(), change).await.unwrap();
+    registry
+}
+
+fn cases() -> u32 {
+    std::env::var("LONGSHORE_PROPERTY_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_directory_is_what_was_done_to_it(steps in prop::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let registry = registry().await;
+            let provisioner = provisioner(&registry, "acme").await;
+            let mut run = Run { registry, provisioner, model: Model::default() };
+            for step in &steps {
+                run.take(step).await;
+                run.check().await;
+            }
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_creations_at_the_same_time_one_is_done() {
+    let registry = registry().await;
+    let provisioner = Arc::new(provisioner(&registry, "acme").await);
+    for round in 0..5 {
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (services, provisioner) = (Arc::clone(&registry.services), Arc::clone(&provisioner));
+                let change = named(&format!("new{round}@example.org"));
+                tokio::spawn(async move { services.create_directory_user(&provisioner, change).await })
+            })
+            .collect();
+        let mut made = 0;
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(_) => made += 1,
+                Err(Error::Exists(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(made, 1);
+    }
+    assert_eq!(registry.services.count_directory_users(&provisioner).await.unwrap(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_owners_that_go_at_the_same_time_one_stays() {
+    let registry = registry().await;
+    let provisioner = Arc::new(provisioner(&registry, "acme").await);
+    let services = &registry.services;
+    services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
+    let acme = "acme".parse().unwrap();
+    for round in 0..5 {
+        services
+            .put_member(&Principal::Operator, &acme, &"bob".parse().unwrap(), OrganizationRole::Owner)
+            .await
+            .unwrap();
+        services
+            .put_member(&Principal::Operator, &acme, &"alice".parse().unwrap(), OrganizationRole::Owner)
+            .await
+            .unwrap();
+        let users = services
+            .list_directory_users(&provisioner, list(UserProbe::All, UserOrder::Position))
+            .await
+            .unwrap();
+        let tasks: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let (services, provisioner) = (Arc::clone(services), Arc::clone(&provisioner));
+                let uuid = user.uuid;
+                tokio::spawn(async move {
+                    services.change_directory_user(&provisioner, uuid, active(false), None).await
+                })
+            })
+            .collect();
+        let mut refused = 0;
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(_) => {}
+                Err(Error::Conflict(_)) => refused += 1,
+                Err(error) => panic!("{round}: {error}"),
+            }
+        }
+        assert_eq!(refused, 1, "{round}");
+    }
+}
+
+#[tokio::test]
+async fn an_invite_from_before_brings_nobody_back() {
+    let registry = registry().await;
+    let provisioner = provisioner(&registry, "acme").await;
+    let services = &registry.services;
+    let bob = services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
+    let alice = registry.sign_in("alice").await;
+    let acme = "acme".parse().unwrap();
+    services.delete_member(&Principal::Operator, &acme, &"bob".parse().unwrap()).await.unwrap();
+    let wanted = longshore_services::invites::WantedInvites {
+        invitees: vec!["bob".into()],
+        role: OrganizationRole::Member,
+        team: None,
+        dry_run: false,
+    };
+    let invited = services.invite(&alice.principal, &acme, wanted, "https://example.org").await.unwrap();
+    let longshore_services::invites::InviteOutcome::Invited(_, Some(link)) = &invited[0].1 else {
+        panic!("{invited:?}")
+    };
+    let secret = link.split('#').nth(1).unwrap().to_owned();
+    services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
+    services.change_directory_user(&provisioner, bob.uuid, active(false), None).await.unwrap();
+    let by_bob = services.authenticate_basic("bob", PASSWORD, None).await.unwrap();
+    let accepted = services.accept_invite(&by_bob.principal, &secret).await;
+    assert!(matches!(accepted, Err(Error::Conflict(_))), "{accepted:?}");
+    let denied = services.authorize(&by_bob, &name("acme/app"), Action::Pull).await;
+    assert!(matches!(denied, Err(Error::RepositoryUnknown(_))), "{denied:?}");
+}
