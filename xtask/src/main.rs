@@ -58,7 +58,7 @@ enum Bench {
     Machine,
     /// One, two and three nodes on PostgreSQL and S3, against docker-registry on the same S3 server
     Cluster,
-    /// 1,000,000 tags and 10,000,000 blob links against a thousandth of that, on SQLite and on PostgreSQL
+    /// 1,000,000 tags, 10,000,000 blob links and 100,000 users against a thousandth of that, on SQLite and on PostgreSQL
     Scale,
 }
 

@@ -1,4 +1,5 @@
-//! What a registry of 1,000,000 tags and 10,000,000 blob links costs beside one of a thousandth of that, in one run.
+//! What a registry of 1,000,000 tags, 10,000,000 blob links and 100,000 users of one organization costs beside one of a
+//! thousandth of that, in one run.
 //!
 //! `cargo xtask bench --only scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller.
 
@@ -8,12 +9,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use longshore_domain::credential::Principal;
 use longshore_domain::digest::Digest;
+use longshore_domain::directory::{DirectoryChange, UserOrder, UserParts, UserProbe};
 use longshore_domain::event::EventFilter;
 use longshore_domain::image::{ImageFilter, ImageOrder, TagOrder};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
 use longshore_services::authentication::Caller;
+use longshore_services::directory::UserList;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{TestRegistry, name};
 use longshore_testkit::stores::SharedStores;
@@ -54,6 +58,22 @@ UPDATE repository_totals SET tags = TAG_COUNT, images = MANIFESTS
 INSERT INTO events (account_id, actor_name, action, subject, data, at)
     SELECT a.id, 'alice', CASE WHEN n % 2 = 0 THEN 'repo.tag.push' ELSE 'repo.manifest.push' END, 'acme/app' || (n % 10), '{}', n
     FROM numbers JOIN accounts a ON a.name = 'acme';
+INSERT INTO accounts (id, uuid, kind, name, created_at, email, email_key)
+    SELECT FIRST + n, KEY(n), 'user', 'user' || n, 1, 'user' || n || '@example.org', 'user' || n || '@example.org'
+    FROM numbers WHERE n <= MANIFESTS;
+INSERT INTO organization_members (organization_id, user_id, role, created_at)
+    SELECT a.id, FIRST + n, 'member', 1 FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= MANIFESTS;
+INSERT INTO directory_users (organization_id, user_id, uuid, position, user_name, user_name_lower, external_id, given_name,
+        family_name, created_at, updated_at)
+    SELECT a.id, FIRST + n, KEY(n), 1000 + n, 'user' || n || '@example.org', 'user' || n || '@example.org', 'ext' || n, 'User',
+        'No. ' || n, 1, 1
+    FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= MANIFESTS;
+INSERT INTO directory_emails (organization_id, user_id, number, address, address_lower, kind, is_primary)
+    SELECT a.id, FIRST + n, 0, 'n' || n || '@work.org', 'n' || n || '@work.org', 'work', 1
+    FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= MANIFESTS;
+INSERT INTO directory_blocks (organization_id, block, users)
+    SELECT organization_id, position / 256, count(*) FROM directory_users WHERE position > 1000
+    GROUP BY organization_id, position / 256;
 ";
 
 fn filling(tags: u64) -> String {
@@ -145,7 +165,68 @@ async fn run(tags: u64) -> Measured {
     let log = async |filter: EventFilter| {
         services.list_account_events(&caller.principal, &acme, filter, 0, page).await.unwrap();
     };
+    let users = tags / 10;
+    let token = services.create_scim_token(&Principal::Operator, &acme, "bench", None).await.unwrap();
+    let provisioner = services.authenticate_provisioner(token.1.expose()).await.unwrap();
+    let a_user = |number: u64| number.wrapping_mul(7_919_777) % users + 1;
+    let probe = async |probe: UserProbe| {
+        let (order, parts) = (UserOrder::Position, UserParts::ALL);
+        let list = UserList { probe, order, is_descending: false, after: None, size: page, parts };
+        assert_eq!(services.list_directory_users(&provisioner, list).await.unwrap().len(), 1);
+    };
+    let page_behind = async |order: UserOrder, offset: u64| {
+        let after = services.find_user_mark(&provisioner, order, false, offset).await.unwrap();
+        let (probe, parts) = (UserProbe::All, UserParts::ALL);
+        let list = UserList { probe, order, is_descending: false, after, size: page, parts };
+        services.list_directory_users(&provisioner, list).await.unwrap();
+    };
     let rows = vec![
+        (
+            "SCIM: userName eq",
+            measure(2000, async |number| {
+                probe(UserProbe::UserName(format!("User{}@example.org", a_user(number)))).await;
+            })
+            .await,
+        ),
+        (
+            "SCIM: externalId eq",
+            measure(2000, async |number| {
+                probe(UserProbe::ExternalId(format!("ext{}", a_user(number)))).await;
+            })
+            .await,
+        ),
+        (
+            "SCIM: emails eq",
+            measure(2000, async |number| {
+                probe(UserProbe::Email(format!("n{}@work.org", a_user(number)))).await;
+            })
+            .await,
+        ),
+        (
+            "SCIM: first page of 100 users",
+            measure(300, async |_| page_behind(UserOrder::Position, 0).await).await,
+        ),
+        (
+            "SCIM: page of users in the midst",
+            measure(300, async |_| page_behind(UserOrder::Position, users / 2).await).await,
+        ),
+        (
+            "SCIM: last full page of users",
+            measure(300, async |_| page_behind(UserOrder::Position, users - 100).await).await,
+        ),
+        (
+            "SCIM: last page by userName",
+            measure(300, async |_| page_behind(UserOrder::UserName, users - 100).await).await,
+        ),
+        (
+            "SCIM: a user comes",
+            measure(500, async |number| {
+                let user_name = Some(format!("new{number}@example.org"));
+                let change = DirectoryChange { user_name, ..DirectoryChange::default() };
+                services.create_directory_user(&provisioner, change).await.unwrap();
+            })
+            .await,
+        ),
         (
             "tag look-up",
             measure(20_000, async |number| {
@@ -239,7 +320,11 @@ async fn main() {
     let engine = if SharedStores::chosen().is_some() { "PostgreSQL" } else { "SQLite" };
     let small = run((tags / 1000).max(1000)).await;
     let large = run(tags).await;
-    println!("\n{engine}: {tags} tags, {} blob links; beside a thousandth of that", tags * SHARING);
+    println!(
+        "\n{engine}: {tags} tags, {} blob links, {} users; beside a thousandth of that",
+        tags * SHARING,
+        tags / 10
+    );
     println!("{:<36} {:>10} {:>10} {:>12} {:>8}", "", "p50", "p99", "p99 small", "ratio");
     for ((what, took), (_, small)) in large.rows.iter().zip(&small.rows) {
         let ratio = took.p99.as_secs_f64() / small.p99.as_secs_f64();
