@@ -2,7 +2,7 @@
 //!
 //! RFC 7644, section 3.7. They are done one after the other, each by itself; what one makes, those after it can name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::{Method, StatusCode};
 use longshore_api_common::Response;
@@ -26,7 +26,7 @@ pub(crate) const PAYLOAD_LIMIT_BYTES: usize = 1 << 20;
 const REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
 const RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
-/// What the operations before made, by the ids that the client gave them.
+/// What operations made, by the ids that the client gave them.
 type Made = BTreeMap<String, String>;
 
 /// One operation.
@@ -36,6 +36,19 @@ struct Operation {
     path: String,
     version: Option<Vec<String>>,
     data: Map<String, Value>,
+}
+
+/// Gives the members of an answer that tell which operation it is of, as far as that can be read.
+fn named(value: &Value) -> Map<String, Value> {
+    let mut answer = Map::new();
+    let Some(object) = value.as_object() else { return answer };
+    if let Some(method) = member(object, "method").and_then(Value::as_str) {
+        answer.insert("method".into(), method.to_ascii_uppercase().into());
+    }
+    if let Some(id) = member(object, "bulkId").and_then(Value::as_str) {
+        answer.insert("bulkId".into(), id.into());
+    }
+    answer
 }
 
 fn read(value: &Value) -> Result<Operation, Refusal> {
@@ -61,45 +74,63 @@ fn read(value: &Value) -> Result<Operation, Refusal> {
     Ok(Operation {
         method,
         bulk_id,
-        path: path.ok_or_else(|| Refusal::syntax("path must be a text"))?,
+        path: path.ok_or_else(|| Refusal::syntax("path must be a string"))?,
         version: text(object, "version")?.flatten().and_then(|version| versions(&version)),
         data,
     })
 }
 
-/// Gives what was made under a name that a text refers to; the text itself when it refers to none.
-fn resolved(text: &str, made: &Made) -> Result<String, Refusal> {
-    match text.strip_prefix("bulkId:") {
-        None => Ok(text.to_owned()),
-        Some(name) => made
-            .get(name)
-            .cloned()
-            .ok_or_else(|| Refusal::value(format!("nothing was made as {name:?} before this operation"))),
-    }
+/// Gives the name that a text refers to.
+fn reference(text: &str) -> Option<&str> {
+    text.strip_prefix("bulkId:")
 }
 
-fn resolve(value: &mut Value, made: &Made) -> Result<(), Refusal> {
+/// Puts the ids of what was made in place of references to it: in members `value`, where ids stand. Gives a name for which
+/// there is nothing yet.
+fn resolve(value: &mut Value, is_id: bool, made: &Made) -> Option<String> {
     match value {
-        Value::String(text) => {
-            *text = resolved(text, made)?;
-            Ok(())
+        Value::String(text) if is_id => {
+            let name = reference(text)?;
+            match made.get(name) {
+                None => Some(name.to_owned()),
+                Some(id) => {
+                    *text = id.clone();
+                    None
+                }
+            }
         }
-        Value::Array(values) => values.iter_mut().try_for_each(|value| resolve(value, made)),
-        Value::Object(object) => object.values_mut().try_for_each(|value| resolve(value, made)),
-        _ => Ok(()),
+        Value::Array(values) => values.iter_mut().find_map(|value| resolve(value, is_id, made)),
+        Value::Object(object) => object
+            .iter_mut()
+            .find_map(|(name, value)| resolve(value, name.eq_ignore_ascii_case("value"), made)),
+        _ => None,
     }
 }
 
-async fn perform(context: &Context, operation: &mut Operation, made: &mut Made) -> Result<Reply, Refusal> {
-    for value in operation.data.values_mut() {
-        resolve(value, made)?;
+impl Operation {
+    /// Puts ids in place of references. Gives a name for which there is nothing yet.
+    fn resolve(&mut self, made: &Made) -> Option<String> {
+        let parts = self.path.rsplit_once('/').map(|(start, last)| (start.to_owned(), reference(last)));
+        if let Some((start, Some(name))) = parts {
+            match made.get(name) {
+                None => return Some(name.to_owned()),
+                Some(id) => self.path = format!("{start}/{id}"),
+            }
+        }
+        self.data
+            .iter_mut()
+            .find_map(|(name, value)| resolve(value, name.eq_ignore_ascii_case("value"), made))
     }
+}
+
+async fn perform(context: &Context, operation: &Operation) -> Result<Reply, Refusal> {
+    context.count_operation().await?;
     let path = operation.path.strip_prefix(wire::BASE).unwrap_or(&operation.path);
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let nowhere = || Refusal::not_found("path", path);
     let (kind, id) = match parts.as_slice() {
         [kind] => (*kind, None),
-        [kind, id] => (*kind, Some(resolved(id, made)?)),
+        [kind, id] => (*kind, Some(*id)),
         _ => return Err(nowhere()),
     };
     let everything = Projection::default();
@@ -112,23 +143,23 @@ async fn perform(context: &Context, operation: &mut Operation, made: &mut Made) 
     };
     match (kind, &operation.method, id) {
         ("Users", &Method::POST, None) => users::create(context, data, &everything).await,
-        ("Users", &Method::PUT, Some(id)) => users::replace(context, &id, data, versions, &everything).await,
+        ("Users", &Method::PUT, Some(id)) => users::replace(context, id, data, versions, &everything).await,
         ("Users", &Method::PATCH, Some(id)) => {
-            users::change(context, &id, &patch::operations(data)?, versions, &everything).await
+            users::change(context, id, &patch::operations(data)?, versions, &everything).await
         }
-        ("Users", &Method::DELETE, Some(id)) => users::remove(context, &id, versions).await,
+        ("Users", &Method::DELETE, Some(id)) => users::remove(context, id, versions).await,
         ("Groups", &Method::POST, None) => {
             groups::create(context, data).await.map(|group| of_group(StatusCode::CREATED, group))
         }
         ("Groups", &Method::PUT, Some(id)) => {
-            groups::replace(context, &id, data, versions).await.map(|group| of_group(StatusCode::OK, group))
+            groups::replace(context, id, data, versions).await.map(|group| of_group(StatusCode::OK, group))
         }
         ("Groups", &Method::PATCH, Some(id)) => {
             let operations = patch::operations(data)?;
-            let group = groups::change(context, &id, &operations, versions).await?;
+            let group = groups::change(context, id, &operations, versions).await?;
             Ok(of_group(StatusCode::OK, group))
         }
-        ("Groups", &Method::DELETE, Some(id)) => groups::remove(context, &id, versions).await,
+        ("Groups", &Method::DELETE, Some(id)) => groups::remove(context, id, versions).await,
         _ => Err(nowhere()),
     }
 }
@@ -150,34 +181,80 @@ async fn run(context: &Context, body: RequestBody) -> Result<Response, Refusal> 
             None => return Err(Refusal::syntax("failOnErrors must be a number from 1")),
         },
     };
-    let (mut made, mut done, mut errors) = (Made::new(), Vec::new(), 0);
-    for value in operations {
-        if errors >= errors_limit {
+    let mut run = Run { context, made: Made::new(), done: vec![None; operations.len()], errors: 0 };
+    let mut left = Vec::new();
+    let mut names = BTreeSet::new();
+    for (number, value) in operations.iter().enumerate() {
+        match read(value) {
+            Ok(operation) if operation.bulk_id.as_ref().is_some_and(|id| !names.insert(id.clone())) => {
+                let refusal = Refusal::value("another operation has this bulkId");
+                run.answer(number, named(value), Err(refusal));
+            }
+            Ok(operation) => left.push((number, operation, named(value))),
+            Err(refusal) => run.answer(number, named(value), Err(refusal)),
+        }
+        if run.errors >= errors_limit {
+            left.clear();
             break;
         }
-        let mut answer = Map::new();
-        let performed = match read(value) {
-            Err(refusal) => Err(refusal),
-            Ok(mut operation) => {
-                answer.insert("method".into(), operation.method.as_str().into());
-                if let Some(id) = &operation.bulk_id {
-                    answer.insert("bulkId".into(), id.as_str().into());
-                }
-                let reply = perform(context, &mut operation, &mut made).await;
-                if let (Ok(reply), Some(name)) = (&reply, &operation.bulk_id)
-                    && let Some(id) = reply.body.as_ref().and_then(|body| body["id"].as_str())
-                {
-                    made.insert(name.clone(), id.to_owned());
-                }
-                // What was there has an address, also when it is not to be changed.
-                if reply.is_err() && operation.method != Method::POST {
-                    let path = operation.path.strip_prefix(wire::BASE).unwrap_or(&operation.path);
-                    answer.insert("location".into(), context.location(path).into());
-                }
-                reply
+    }
+    // What refers to something that comes later is done after it.
+    loop {
+        let before = left.len();
+        let mut waiting = Vec::new();
+        for (number, mut operation, answer) in left {
+            if run.errors >= errors_limit {
+                break;
             }
-        };
-        match performed {
+            match operation.resolve(&run.made) {
+                Some(_) => waiting.push((number, operation, answer)),
+                None => run.perform(number, &operation, answer).await,
+            }
+        }
+        left = waiting;
+        if left.is_empty() || left.len() == before || run.errors >= errors_limit {
+            break;
+        }
+    }
+    for (number, mut operation, answer) in left {
+        if run.errors >= errors_limit {
+            break;
+        }
+        let name = operation.resolve(&run.made).unwrap_or_default();
+        let detail = format!("no operation made {name:?}, to which this one refers");
+        run.answer(number, answer, Err(Refusal::Scim { status: StatusCode::CONFLICT, kind: None, detail }));
+    }
+    let done: Vec<Value> = run.done.into_iter().flatten().collect();
+    Ok(wire::json(StatusCode::OK, &json!({ "schemas": [RESPONSE], "Operations": done })))
+}
+
+/// A request that is being done.
+struct Run<'c> {
+    context: &'c Context,
+    made: Made,
+    /// What came of each operation, in their order.
+    done: Vec<Option<Value>>,
+    errors: usize,
+}
+
+impl Run<'_> {
+    async fn perform(&mut self, number: usize, operation: &Operation, mut answer: Map<String, Value>) {
+        let reply = perform(self.context, operation).await;
+        if let (Ok(reply), Some(name)) = (&reply, &operation.bulk_id)
+            && let Some(id) = reply.body.as_ref().and_then(|body| body["id"].as_str())
+        {
+            self.made.insert(name.clone(), id.to_owned());
+        }
+        // What was there has an address, also when it was not changed.
+        if operation.method != Method::POST {
+            let path = operation.path.strip_prefix(wire::BASE).unwrap_or(&operation.path);
+            answer.insert("location".into(), self.context.location(path).into());
+        }
+        self.answer(number, answer, reply);
+    }
+
+    fn answer(&mut self, number: usize, mut answer: Map<String, Value>, reply: Result<Reply, Refusal>) {
+        match reply {
             Ok(reply) => {
                 answer.insert("status".into(), reply.status.as_u16().to_string().into());
                 let version = reply.version.map(|version| wire::entity_tag(&version));
@@ -188,19 +265,20 @@ async fn run(context: &Context, body: RequestBody) -> Result<Response, Refusal> 
                 }
             }
             Err(refusal) => {
-                errors += 1;
+                self.errors += 1;
                 if let Refusal::Domain(error) = &refusal
                     && error.is_fault()
                 {
-                    observe::log_fault(&context.client, error);
+                    observe::log_fault(&self.context.client, error);
                 }
                 answer.insert("status".into(), refusal.status().as_u16().to_string().into());
                 answer.insert("response".into(), refusal.document());
             }
         }
-        done.push(Value::from(answer));
+        if let Some(place) = self.done.get_mut(number) {
+            *place = Some(answer.into());
+        }
     }
-    Ok(wire::json(StatusCode::OK, &json!({ "schemas": [RESPONSE], "Operations": done })))
 }
 
 /// `POST /Bulk`.

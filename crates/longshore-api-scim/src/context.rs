@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::{StatusCode, header};
 use longshore_api_common::Response;
@@ -20,6 +21,9 @@ use crate::projection::Projection;
 use crate::routes::Route;
 use crate::search::Search;
 use crate::wire;
+
+/// How long a request waits for its turn to look at all resources.
+const TURN_WAIT: Duration = Duration::from_secs(30);
 
 /// A request and what it is answered with.
 pub struct Context {
@@ -59,6 +63,16 @@ impl Context {
         Ok(self.check_query()?)
     }
 
+    /// Counts one operation more of those in one request.
+    pub(crate) async fn count_operation(&self) -> Result<(), Refusal> {
+        let account = self.provisioner()?.organization.id;
+        let allowance = self.services.count_request_of(Some(account), self.client.address).await;
+        match allowance.filter(|allowance| allowance.is_exceeded) {
+            Some(allowance) => Err(allowance.refusal(self.services.now()).into()),
+            None => Ok(()),
+        }
+    }
+
     async fn find_provisioner(&self) -> Result<Provisioner, Error> {
         match Credentials::of(&self.parts.headers)? {
             Credentials::Bearer(token) => self.services.authenticate_provisioner(token).await,
@@ -75,7 +89,10 @@ impl Context {
 
     /// Waits for its turn to look at all resources of a directory, of which few do at once.
     pub(crate) async fn scan_turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.scans.acquire().await.map_err(|error| Refusal::Domain(Error::internal(error)))
+        match tokio::time::timeout(TURN_WAIT, self.scans.acquire()).await {
+            Ok(turn) => turn.map_err(|error| Refusal::Domain(Error::internal(error))),
+            Err(_) => Err(Refusal::Domain(Error::Throttled { retry_after_seconds: TURN_WAIT.as_secs() })),
+        }
     }
 
     /// Gives the address of a resource, or with an empty path of all.

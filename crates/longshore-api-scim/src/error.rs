@@ -165,14 +165,20 @@ fn kind(error: &Error) -> Option<&'static str> {
     match error {
         Error::Exists(_) => Some("uniqueness"),
         Error::Invalid { field: "body", .. } => Some("invalidSyntax"),
-        Error::Invalid { .. } | Error::NameInvalid { .. } | Error::NameReserved(_) => Some("invalidValue"),
+        error if status(error) == StatusCode::BAD_REQUEST => Some("invalidValue"),
         _ => None,
     }
 }
 
 /// Makes the response to a refusal, and logs it if the fault is the registry's.
 pub(crate) fn render(refusal: &Refusal, client: &Client) -> Response {
-    let mut response = wire::json(refusal.status(), &refusal.document());
+    let mut document = refusal.document();
+    if refusal.status().is_server_error() {
+        // What the operator finds it by in the log.
+        let detail = document["detail"].as_str().unwrap_or_default();
+        document["detail"] = format!("{detail} (request {})", client.request_id).into();
+    }
+    let mut response = wire::json(refusal.status(), &document);
     let headers = response.headers_mut();
     if let Refusal::Domain(error) = refusal {
         match error {

@@ -26,7 +26,7 @@ pub(crate) fn check(filter: &Filter, schema: &Schema) -> Result<(), Refusal> {
             None => Ok(()),
             Some((attribute, None)) if !attribute.parts.is_empty() => check_inside(filter, attribute),
             Some(_) => Err(Refusal::filter(format!(
-                "{path} has no parts, so nothing can stand in brackets after it"
+                "{path} has no sub-attributes, so nothing can stand in brackets after it"
             ))),
         },
     }
@@ -83,7 +83,7 @@ fn check_comparison(
 fn check_inside(filter: &Filter, attribute: &'static Attribute) -> Result<(), Refusal> {
     let part = |path: &AttributePath| {
         let part = attribute.part(&path.name).filter(|_| path.part.is_none() && path.schema.is_none());
-        part.ok_or_else(|| Refusal::filter(format!("{} has no part {path}", attribute.name)))
+        part.ok_or_else(|| Refusal::filter(format!("{} has no sub-attribute {path}", attribute.name)))
     };
     match filter {
         Filter::And(filters) | Filter::Or(filters) => {

@@ -269,7 +269,7 @@ fn read_operations(operations: &[Operation]) -> Result<GroupChange, Refusal> {
 
 fn text_value(value: Option<&Value>, name: &str) -> Result<String, Refusal> {
     let text = value.and_then(Value::as_str).map(str::to_owned);
-    text.ok_or_else(|| Refusal::value(format!("{name} must be a text")))
+    text.ok_or_else(|| Refusal::value(format!("{name} must be a string")))
 }
 
 fn read_operation(operation: &Operation, change: &mut GroupChange) -> Result<(), Refusal> {
@@ -284,12 +284,22 @@ fn read_operation(operation: &Operation, change: &mut GroupChange) -> Result<(),
             (attribute, Some(filter))
         }
     };
-    let Found::Attribute(attribute, part) = GROUPS.find(path) else { return Ok(()) };
+    let (attribute, part) = match GROUPS.find(path) {
+        Found::Attribute(attribute, part) => (attribute, part),
+        Found::Absent => return Ok(()),
+        Found::Unknown => return Err(patch::unknown(path, &GROUPS)),
+    };
     match (attribute.name, operation.verb) {
         ("displayName", Verb::Remove) => return Err(Refusal::mutability("displayName must have a value")),
         ("displayName", _) => change.display_name = Some(text_value(value, "displayName")?),
         ("externalId", Verb::Remove) => change.external_id = Some(None),
-        ("externalId", _) => change.external_id = Some(Some(text_value(value, "externalId")?)),
+        ("externalId", _) => {
+            let id = match value {
+                None | Some(Value::Null) => None,
+                value => Some(text_value(value, "externalId")?).filter(|id| !id.is_empty()),
+            };
+            change.external_id = Some(id);
+        }
         ("members", verb) => {
             if part.is_some_and(|part| part.name != "value") {
                 return Err(Refusal::mutability("a member comes and goes as a whole"));
@@ -487,7 +497,6 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
         }
     }
     if let Sort::By(..) = sort {
-        found.sort_by_cached_key(|group| group.id);
         let key = |group: &DirectoryGroup| search::sort_key(&resource(context, group), *sort);
         let mut keyed: Vec<_> = found.into_iter().map(|group| (key(&group), group)).collect();
         keyed.sort_by(|(one, _), (other, _)| search::compare_keys(one, other, *is_descending));

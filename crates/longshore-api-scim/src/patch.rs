@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::attribute::AttributePath;
 use crate::error::Refusal;
 use crate::evaluate::{self, member, truth_of};
 use crate::filter::{Filter, Operator, Value as Compared};
@@ -58,7 +59,7 @@ fn operation(value: &Value) -> Result<Operation, Refusal> {
         None | Some(Value::Null) => None,
         Some(Value::String(path)) if path.is_empty() => None,
         Some(Value::String(path)) => Some(parsed(path)?),
-        Some(_) => return Err(Refusal::syntax("path must be a text")),
+        Some(_) => return Err(Refusal::syntax("path must be a string")),
     };
     let value = member(object, "value").cloned();
     match (verb, &path, &value) {
@@ -85,6 +86,18 @@ pub(crate) fn spread(operation: &Operation) -> Result<Vec<Operation>, Refusal> {
         Ok(Operation { path: Some(parsed(name)?), value: Some(value.clone()), ..*operation })
     });
     each.collect()
+}
+
+/// Tells whether operations are about an attribute.
+pub(crate) fn names(operations: &[Operation], name: &str, schema: &Schema) -> bool {
+    let is_it = |operation: &Operation| match &operation.path {
+        Some(PatchPath::Attribute(path)) => {
+            matches!(schema.find(path), Found::Attribute(attribute, _) if attribute.name == name)
+        }
+        Some(PatchPath::Elements { .. }) | None => false,
+    };
+    let each = operations.iter().filter_map(|operation| spread(operation).ok());
+    each.flatten().any(|operation| is_it(&operation))
 }
 
 /// Applies operations to a resource.
@@ -114,7 +127,8 @@ fn apply_one(
     let (attribute, part) = match schema.find(path) {
         Found::Attribute(attribute, part) => (attribute, part),
         // What the registry does not keep is taken and forgotten.
-        Found::Absent | Found::Unknown => return Ok(()),
+        Found::Absent => return Ok(()),
+        Found::Unknown => return Err(unknown(path, schema)),
     };
     match check_writable(attribute, part, operation, resource)? {
         Writing::Ignored => return Ok(()),
@@ -146,6 +160,11 @@ fn apply_one(
         }
         (None, None) => change_whole(resource, attribute, operation.verb, value),
     }
+}
+
+/// Refuses a path that leads to nothing: whoever misspells an attribute must not believe that it was changed.
+pub(crate) fn unknown(path: &AttributePath, schema: &Schema) -> Refusal {
+    Refusal::path(format!("there is no attribute {path}; {} has {}", schema.name, schema.names()))
 }
 
 enum Writing {
@@ -183,7 +202,7 @@ fn simple(value: &Value, attribute: &Attribute) -> Result<Value, Refusal> {
         },
         _ => match value {
             Value::String(_) => Ok(value.clone()),
-            _ => Err(Refusal::value(format!("{name} must be a text"))),
+            _ => Err(Refusal::value(format!("{name} must be a string"))),
         },
     }
 }
@@ -364,7 +383,7 @@ fn change_elements(
         None => None,
         Some(part) => {
             let found = attribute.part(part);
-            Some(found.ok_or_else(|| Refusal::path(format!("{name} has no part {part}")))?)
+            Some(found.ok_or_else(|| Refusal::path(format!("{name} has no sub-attribute {part}")))?)
         }
     };
     let elements = resource.entry(name).or_insert_with(|| Value::Array(Vec::new()));
@@ -501,6 +520,8 @@ mod tests {
             (json!({ "op": "replace", "path": "id", "value": "2" }), "mutability"),
             (json!({ "op": "add", "path": "groups", "value": [{ "value": "x" }] }), "mutability"),
             (json!({ "op": "replace", "value": "x" }), "invalidValue"),
+            (json!({ "op": "replace", "path": "actve", "value": false }), "invalidPath"),
+            (json!({ "op": "replace", "value": { "actve": false } }), "invalidPath"),
             (json!({ "op": "replace", "path": "userName", "value": 1 }), "invalidValue"),
         ] {
             assert_eq!(changed(json!([operation.clone()])), Err(kind), "{operation}");

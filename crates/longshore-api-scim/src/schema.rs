@@ -295,6 +295,10 @@ const ABSENT: &[&str] = &[
     "x509certificates",
 ];
 
+/// Sub-attributes of RFC 7643 that identity providers send and nobody has here.
+const ABSENT_PARTS: &[&str] =
+    &["$ref", "display", "formatted", "honorificprefix", "honorificsuffix", "middlename", "primary", "type"];
+
 /// What a path leads to.
 #[derive(Clone, Copy, Debug)]
 pub enum Found {
@@ -335,6 +339,7 @@ impl Schema {
             None => Found::Attribute(attribute, None),
             Some(part) => match attribute.part(part) {
                 Some(part) => Found::Attribute(attribute, Some(part)),
+                None if ABSENT_PARTS.contains(&part.as_str()) && !attribute.parts.is_empty() => Found::Absent,
                 None => Found::Unknown,
             },
         }

@@ -94,7 +94,7 @@ impl Search {
         let text = |name: &str| match member(body, name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
-            Some(_) => Err(Refusal::syntax(format!("{name} must be a text"))),
+            Some(_) => Err(Refusal::syntax(format!("{name} must be a string"))),
         };
         let number = |name: &str| match member(body, name) {
             None | Some(Value::Null) => Ok(None),
@@ -108,9 +108,9 @@ impl Search {
             Some(Value::Array(values)) => {
                 let texts: Option<Vec<_>> =
                     values.iter().map(|value| value.as_str().map(str::to_owned)).collect();
-                texts.map(Some).ok_or_else(|| Refusal::syntax(format!("{name} must be a list of texts")))
+                texts.map(Some).ok_or_else(|| Refusal::syntax(format!("{name} must be a list of strings")))
             }
-            Some(_) => Err(Refusal::syntax(format!("{name} must be a list of texts"))),
+            Some(_) => Err(Refusal::syntax(format!("{name} must be a list of strings"))),
         };
         let projection =
             Projection::new(list("attributes")?.as_deref(), list("excludedAttributes")?.as_deref())?;
@@ -198,16 +198,9 @@ pub(crate) async fn search_groups(context: &Context, body: RequestBody) -> Domai
 
 /// Searches users and groups, the users first. An attribute that only one of the types has finds only that.
 async fn all(context: &Context, search: &Search) -> Result<Response, Refusal> {
-    let readable = |schema: &'static Schema| match search.read(schema) {
-        Ok(asking) => Ok(Some(asking)),
-        // It may be an attribute of the other type.
-        Err(refusal @ Refusal::Scim { kind: Some("invalidFilter" | "invalidValue"), .. }) => Err(refusal),
-        Err(refusal) => Err(refusal),
-    };
-    let (of_users, of_groups) = (readable(&USERS), readable(&GROUPS));
-    let (of_users, of_groups) = match (of_users, of_groups) {
+    let (of_users, of_groups) = match (search.read(&USERS), search.read(&GROUPS)) {
         (Err(refusal), Err(_)) => return Err(refusal),
-        (of_users, of_groups) => (of_users.ok().flatten(), of_groups.ok().flatten()),
+        (of_users, of_groups) => (of_users.ok(), of_groups.ok()),
     };
     let (skip, take) = search.window();
     let mut total = 0;

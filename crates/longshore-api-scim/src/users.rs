@@ -3,6 +3,8 @@
 //! RFC 7643, section 4.1; the Docker Hub API document, "SCIM": the user name is the e-mail address, the display name that of the
 //! account.
 
+use std::time::{Duration, Instant};
+
 use http::{StatusCode, header};
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
@@ -34,6 +36,8 @@ const INDEXED: &[(&str, Option<&str>)] = &[
 ];
 /// Users that are looked at at once.
 const SCAN_PAGE: u64 = 1000;
+/// How long one request looks at users.
+const SCAN_TIME: Duration = Duration::from_secs(20);
 /// How often a change is tried anew when others change the same user.
 const ATTEMPTS: u32 = 5;
 
@@ -63,14 +67,6 @@ fn emails(user: &DirectoryUser) -> Vec<Value> {
     each.collect()
 }
 
-/// Gives given and family name: as long as none are kept, those that the account's whole name seems to have.
-fn names(user: &DirectoryUser) -> (&str, &str) {
-    if !user.given_name.is_empty() || !user.family_name.is_empty() {
-        return (&user.given_name, &user.family_name);
-    }
-    user.full_name.rsplit_once(' ').unwrap_or((&user.full_name, ""))
-}
-
 /// Gives a user as it is answered.
 pub(crate) fn resource(context: &Context, user: &DirectoryUser) -> Map<String, Value> {
     let location = context.location(&format!("/Users/{}", user.uuid));
@@ -81,7 +77,7 @@ pub(crate) fn resource(context: &Context, user: &DirectoryUser) -> Map<String, V
         resource.insert("externalId".into(), id.as_str().into());
     }
     resource.insert("userName".into(), user.user_name.as_str().into());
-    let (given, family) = names(user);
+    let (given, family) = user.names();
     let name: Map<String, Value> = [("givenName", given), ("familyName", family)]
         .into_iter()
         .filter(|(_, text)| !text.is_empty())
@@ -152,7 +148,7 @@ pub(crate) fn text(body: &Map<String, Value>, name: &str) -> Result<Option<Optio
         None => Ok(None),
         Some(Value::Null) => Ok(Some(None)),
         Some(Value::String(text)) => Ok(Some(Some(text.clone()))),
-        Some(_) => Err(Refusal::value(format!("{name} must be a text"))),
+        Some(_) => Err(Refusal::value(format!("{name} must be a string"))),
     }
 }
 
@@ -229,10 +225,7 @@ fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Result
         change.user_name = text(after, "userName")?.flatten();
     }
     if changed("externalId") {
-        change.external_id = Some(text(after, "externalId")?.flatten());
-    }
-    if changed("active") {
-        change.is_active = after.get("active").and_then(truth_of);
+        change.external_id = Some(text(after, "externalId")?.flatten().filter(|id| !id.is_empty()));
     }
     if changed("emails") {
         change.emails = Some(read_emails(after.get("emails").unwrap_or(&Value::Null))?);
@@ -319,7 +312,11 @@ pub(crate) async fn change(
         let before = resource(context, &user);
         let mut after = before.clone();
         patch::apply(operations, &mut after, &USERS)?;
-        let change = difference(&before, &after)?;
+        let mut change = difference(&before, &after)?;
+        // Also when it is so already: others may have switched the account off, and on again later.
+        if patch::names(operations, "active", &USERS) {
+            change.is_active = after.get("active").and_then(truth_of);
+        }
         // What was read must still be so when it is changed.
         let version = Some(user.version());
         match context.services.change_directory_user(provisioner, id, change, version).await {
@@ -388,6 +385,15 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
         Some(keys) => (Vec::new(), keys.into_iter().next().map(probe)),
         None => (Vec::new(), Some(UserProbe::All)),
     };
+    // Who is found by a beginning of the user name is read in that order.
+    let order = match (&scan, order) {
+        (Some(UserProbe::UserNamePrefix(_)), Some(UserOrder::Position))
+            if !matches!(sort, Sort::Unsorted) =>
+        {
+            None
+        }
+        (_, order) => order,
+    };
     if let (None, Some(order), Some(UserProbe::All)) = (filter, order, &scan) {
         let total = services.count_directory_users(provisioner).await?;
         let after = match *skip {
@@ -444,7 +450,13 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
         teams: names("groups") || sorts_by("groups"),
     };
     let (mut total, mut after, mut chosen) = (0_usize, None, Vec::new());
+    let began_at = Instant::now();
     loop {
+        if began_at.elapsed() > SCAN_TIME {
+            return Err(Refusal::too_many(
+                "this takes too long: compare userName, externalId, id or emails with eq, so that an index finds them",
+            ));
+        }
         let list = UserList {
             probe: scanned.clone(),
             order: order.unwrap_or_default(),

@@ -18,7 +18,9 @@ pub const TEXT_LIMIT_CHARACTERS: usize = 255;
 /// Most e-mail addresses of one user.
 pub const EMAILS_LIMIT: usize = 20;
 /// Teams that are shown of each user.
-pub const SHOWN_TEAMS_LIMIT: u32 = 1000;
+pub const SHOWN_TEAMS_LIMIT: u32 = 200;
+/// Most users of one directory.
+pub const DIRECTORY_USERS_LIMIT: u64 = 250_000;
 /// The team that every user joins whom an identity provider brings (Docker Hub API, "SCIM", "Create user").
 pub const COMPANY_TEAM: &str = "company";
 
@@ -72,6 +74,8 @@ pub struct DirectoryUser {
     pub is_active: bool,
     /// Whether the membership rests, and the account itself goes on.
     pub is_suspended: bool,
+    /// Whether the organization's identity provider has deactivated the user, whoever else has.
+    pub is_deactivated: bool,
     /// Whether the account itself is switched on.
     pub account_is_active: bool,
     /// Whether the organization made the account, so that it may change it.
@@ -89,13 +93,23 @@ pub struct DirectoryUser {
 }
 
 impl DirectoryUser {
-    /// Gives what changes with every change of what an identity provider sees, but for teams.
+    /// Gives what changes with every change of what an identity provider sees, but for teams. E-mail addresses change with
+    /// the time of the last change.
     pub fn version(&self) -> String {
         let Self {
             user_name, external_id, given_name, family_name, full_name, account_email, is_active, ..
         } = self;
         let shown = (user_name, external_id, given_name, family_name, full_name, account_email, is_active);
-        digest(&format!("{} {shown:?} {:?} {}", self.name, self.emails, self.updated_at))
+        digest(&format!("{} {shown:?} {}", self.name, self.updated_at))
+    }
+
+    /// Gives given and family name: as long as none are kept, those that the account's whole name seems to have, the last
+    /// word being the family name.
+    pub fn names(&self) -> (&str, &str) {
+        if !self.given_name.is_empty() || !self.family_name.is_empty() {
+            return (&self.given_name, &self.family_name);
+        }
+        self.full_name.rsplit_once(' ').unwrap_or((&self.full_name, ""))
     }
 }
 
@@ -255,14 +269,16 @@ pub struct DirectoryGroup {
     pub external_id: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it, or who is in it, last changed.
+    /// When it last changed.
     pub updated_at: Timestamp,
+    /// Counts changes of who is in it.
+    pub revision: i64,
 }
 
 impl DirectoryGroup {
     /// Gives what changes with every change of what an identity provider sees.
     pub fn version(&self) -> String {
-        digest(&format!("{} {:?} {}", self.display_name, self.external_id, self.updated_at))
+        digest(&format!("{} {:?} {} {}", self.display_name, self.external_id, self.updated_at, self.revision))
     }
 }
 

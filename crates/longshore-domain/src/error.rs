@@ -120,7 +120,7 @@ pub enum Error {
     },
     /// A conditional request's condition does not hold.
     #[error(
-        "the manifest was changed by someone else: it no longer has the state that the request's condition names"
+        "this was changed by someone else: it no longer has the state that the request's condition names; read it again"
     )]
     PreconditionFailed,
     /// Nobody has signed in, and the request needs somebody.

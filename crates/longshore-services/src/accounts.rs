@@ -28,10 +28,23 @@ pub(crate) async fn check_not_last_administrator(tx: &mut dyn Tx, user: &Account
     Ok(())
 }
 
+/// Ends what the operator decided. What an identity provider decided stays as long as it is there to change it.
+async fn enable(tx: &mut dyn Tx, user: &Account) -> Result<()> {
+    tx.set_account_active(user.id, true).await?;
+    let is_provisioned = match tx.find_managing_organization(user.id).await? {
+        Some(managing) => tx.find_directory_user(managing, user.id).await?.is_some(),
+        None => false,
+    };
+    match is_provisioned {
+        true => Ok(()),
+        false => tx.set_deprovisioned(user.id, false).await,
+    }
+}
+
 /// What a command changes about a user.
 #[derive(Clone, Debug)]
 pub enum UserChange {
-    /// Lets the user sign in.
+    /// Lets the user sign in, unless an identity provider that has the user in its directory has deactivated it.
     Enable,
     /// Switches the user and all its tokens off.
     Disable,
@@ -146,15 +159,10 @@ impl Services {
                     tx.hold_authority().await?;
                     let user = get_user(tx, name).await?;
                     match change {
-                        UserChange::Enable => {
-                            tx.set_account_active(user.id, true).await?;
-                            tx.set_deprovisioned(user.id, false).await?;
-                        }
+                        UserChange::Enable => enable(tx, &user).await?,
                         UserChange::Disable => {
                             check_not_last_administrator(tx, &user).await?;
                             tx.set_account_active(user.id, false).await?;
-                            // No identity provider switches on what the operator switched off.
-                            tx.set_deprovisioned(user.id, false).await?;
                         }
                         UserChange::MakeAdministrator => tx.set_administrator(user.id, true).await?,
                         UserChange::RevokeAdministrator => {

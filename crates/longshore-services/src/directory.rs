@@ -4,9 +4,10 @@
 //! other accounts it has only the membership: deactivated, that rests, and the account goes on.
 
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
+use longshore_domain::credential::Principal;
 use longshore_domain::directory::{
-    COMPANY_TEAM, DirectoryChange, DirectoryUser, Provisioner, UserMark, UserOrder, UserParts, UserProbe,
-    account_names,
+    COMPANY_TEAM, DIRECTORY_USERS_LIMIT, DirectoryChange, DirectoryUser, Provisioner, UserMark, UserOrder,
+    UserParts, UserProbe, account_names,
 };
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -19,11 +20,12 @@ use uuid::Uuid;
 
 use crate::Services;
 use crate::accounts::check_not_last_administrator;
+use crate::organizations::{change_role, check_keeps_owner};
 use crate::passwords::check_new_password;
 
-/// What a unit of work on a directory has at hand.
+/// What a unit of work on a directory works with.
 #[derive(Clone)]
-struct Desk {
+struct DirectoryWork {
     provisioner: Provisioner,
     event: NewEvent,
     change: DirectoryChange,
@@ -32,9 +34,9 @@ struct Desk {
     expected: Option<String>,
 }
 
-/// A user to be made, if there is none yet.
+/// What a new user gets that has no account yet.
 #[derive(Clone)]
-struct Newcomer {
+struct NewUser {
     uuid: Uuid,
     names: Vec<Namespace>,
     company: NewTeam,
@@ -61,17 +63,10 @@ fn unknown(uuid: Uuid) -> Error {
     Error::UserUnknown(uuid.to_string())
 }
 
-impl Desk {
+impl DirectoryWork {
     /// Writes an event into the log of the organization.
     async fn record(&self, tx: &mut dyn Tx, action: EventAction, user: &Namespace) -> Result<()> {
         tx.record_event(&NewEvent { action, subject: user.to_string(), ..self.event.clone() }).await
-    }
-
-    /// Writes an event into the user's own log.
-    async fn record_own(&self, tx: &mut dyn Tx, action: EventAction, user: &Account) -> Result<()> {
-        let account_id = Some(user.id);
-        let event = NewEvent { action, account_id, subject: user.name.to_string(), ..self.event.clone() };
-        tx.record_event(&event).await
     }
 
     async fn find(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<(DirectoryUser, Account)> {
@@ -86,77 +81,32 @@ impl Desk {
         Ok((entry, account))
     }
 
-    /// Checks that the organization may change the account itself.
-    fn check_manages(&self, entry: &DirectoryUser, account: &Account, what: &str) -> Result<()> {
+    /// Checks that the organization may set the password of an account.
+    fn check_sets_password(&self, entry: &DirectoryUser, account: &Account) -> Result<()> {
         let organization = &self.provisioner.organization.name;
         match (entry.is_managed, account.is_administrator) {
             (true, false) => Ok(()),
             (true, true) => Err(Error::Denied(format!(
-                "{} is an administrator of the registry, so only its operator changes {what}",
+                "{} is an administrator of the registry, so only its operator sets the password",
                 account.name
             ))),
             (false, _) => Err(Error::Denied(format!(
-                "the account {} was not made by {organization}, so {organization} cannot change {what}",
+                "the account {} was not made by {organization}, so {organization} cannot set its password",
                 account.name
             ))),
         }
     }
 
-    /// Checks that an organization keeps an owner who can act when this one cannot.
-    async fn check_keeps_active_owner(&self, tx: &mut dyn Tx, account: &Account) -> Result<()> {
+    async fn deactivate(&self, tx: &mut dyn Tx, entry: &DirectoryUser, account: &Account) -> Result<()> {
         let organization = &self.provisioner.organization;
         let role = tx.find_role(organization.id, account.id).await?;
-        if role == Some(OrganizationRole::Owner)
-            && tx.count_other_active_owners(organization.id, account.id).await? == 0
-        {
-            return Err(Error::Conflict(format!(
-                "{} is the last owner of {}; make another member one first",
-                account.name, organization.name
-            )));
-        }
-        Ok(())
-    }
-
-    /// Switches off an account that the organization manages: whatever it signed in with ends.
-    async fn switch_off(&self, tx: &mut dyn Tx, account: &Account) -> Result<()> {
-        if !account.is_active {
-            return Ok(());
-        }
-        check_not_last_administrator(tx, account).await?;
-        tx.set_account_active(account.id, false).await?;
-        tx.set_deprovisioned(account.id, true).await?;
-        // Sessions do not come back with the account.
-        tx.advance_credential_epoch(account.id).await?;
-        tx.delete_refresh_tokens(account.id).await?;
-        tx.touch_directory_users(account.id, self.event.at).await?;
-        self.record_own(tx, EventAction::UserDisabled, account).await
-    }
-
-    async fn switch_on(&self, tx: &mut dyn Tx, account: &Account) -> Result<()> {
-        if account.is_active {
-            return Ok(());
-        }
-        if !tx.is_deprovisioned(account.id).await? {
-            return Err(Error::Conflict(format!(
-                "the operator of the registry has switched {} off, so only the operator can switch it on",
-                account.name
-            )));
-        }
-        tx.set_account_active(account.id, true).await?;
-        tx.set_deprovisioned(account.id, false).await?;
-        tx.touch_directory_users(account.id, self.event.at).await?;
-        self.record_own(tx, EventAction::UserEnabled, account).await
-    }
-
-    async fn deactivate(&self, tx: &mut dyn Tx, entry: &DirectoryUser, account: &Account) -> Result<()> {
-        let organization = self.provisioner.organization.id;
-        self.check_keeps_active_owner(tx, account).await?;
+        check_keeps_owner(tx, organization, account, role).await?;
         match entry.is_managed {
-            true => self.switch_off(tx, account).await?,
+            true => switch_off(tx, account, &self.event).await?,
             false => {
-                tx.suspend_member(organization, account.id, self.event.at).await?;
+                tx.suspend_member(organization.id, account.id, self.event.at).await?;
                 // Who does not act for the organization has no registry for it.
-                tx.hand_over_registries(account.id, Some(organization), self.event.at).await?;
+                tx.hand_over_registries(account.id, Some(organization.id), self.event.at).await?;
             }
         }
         self.record(tx, EventAction::MemberDeactivated, &account.name).await
@@ -166,18 +116,17 @@ impl Desk {
         if entry.is_suspended {
             tx.restore_member(self.provisioner.organization.id, account.id, self.event.at).await?;
         }
-        if !account.is_active {
-            match entry.is_managed {
-                true => self.switch_on(tx, account).await?,
-                false => {
-                    return Err(Error::Conflict(format!(
-                        "the account {} is switched off, and was not made by {}; its operator or organization can switch it on",
-                        account.name, self.provisioner.organization.name
-                    )));
-                }
-            }
+        if entry.is_managed && entry.is_deactivated {
+            self.switch_on(tx, account).await?;
         }
+        check_works(tx, account).await?;
         self.record(tx, EventAction::MemberReactivated, &account.name).await
+    }
+
+    async fn switch_on(&self, tx: &mut dyn Tx, account: &Account) -> Result<()> {
+        tx.set_deprovisioned(account.id, false).await?;
+        tx.touch_directory_users(account.id, self.event.at).await?;
+        record_own(tx, EventAction::UserEnabled, account, &self.event).await
     }
 
     /// Does to a user what was asked for; gives what was changed.
@@ -197,9 +146,10 @@ impl Desk {
             given_name: entry.given_name.clone(),
             family_name: entry.family_name.clone(),
         };
+        // The account itself is changed by the organization that made it, unless the operator trusts it with the registry.
+        let changes_account = entry.is_managed && !account.is_administrator;
         if let Some(user_name) = change.user_name.as_ref().filter(|name| **name != entry.user_name) {
-            self.check_manages(entry, account, "its userName")?;
-            if let Ok(email) = user_name.parse::<EmailAddress>() {
+            if let (true, Ok(email)) = (changes_account, user_name.parse::<EmailAddress>()) {
                 profile.email = Some(Some(email));
             }
             wanted.user_name.clone_from(user_name);
@@ -209,38 +159,50 @@ impl Desk {
             wanted.external_id.clone_from(id);
             changed.push("externalId");
         }
-        for (name, place) in
-            [(&change.given_name, &mut wanted.given_name), (&change.family_name, &mut wanted.family_name)]
-        {
-            if let Some(name) = name.as_ref().filter(|name| *name != place) {
-                place.clone_from(name);
-                changed.push("name");
+        let (given, family) = entry.names();
+        let given_name = change.given_name.as_deref().unwrap_or(given);
+        let family_name = change.family_name.as_deref().unwrap_or(family);
+        if (given_name, family_name) != (given, family) {
+            (wanted.given_name, wanted.family_name) = (given_name.to_owned(), family_name.to_owned());
+            if changes_account {
+                profile.full_name = Some(full_name(given_name, family_name));
             }
+            changed.push("name");
         }
-        if changed.contains(&"name") && entry.is_managed {
-            profile.full_name = Some(full_name(&wanted.given_name, &wanted.family_name));
+        let emails = change.emails.as_ref().filter(|emails| **emails != entry.emails);
+        if let Some(emails) = emails {
+            tx.put_directory_emails(organization, account.id, emails).await?;
+            changed.push("emails");
         }
         if profile != ProfileChange::default() {
             profile.check()?;
             tx.change_profile(account.id, &profile).await?;
+            let mut event = self.own_event(EventAction::ProfileChanged, account);
+            if let Some(Some(email)) = &profile.email {
+                event.data.insert("email", email.to_string());
+            }
+            tx.record_event(&event).await?;
         }
         if !changed.is_empty() {
             tx.change_directory_entry(organization, account.id, &wanted, self.event.at).await?;
         }
-        if let Some(emails) = change.emails.as_ref().filter(|emails| **emails != entry.emails) {
-            tx.put_directory_emails(organization, account.id, emails).await?;
-            tx.change_directory_entry(organization, account.id, &wanted, self.event.at).await?;
-            changed.push("emails");
-        }
         if let Some(hash) = &self.password_hash {
-            self.check_manages(entry, account, "its password")?;
+            self.check_sets_password(entry, account)?;
             tx.set_password_hash(account.id, hash).await?;
             tx.delete_refresh_tokens(account.id).await?;
-            self.record_own(tx, EventAction::UserPasswordChanged, account).await?;
+            record_own(tx, EventAction::UserPasswordChanged, account, &self.event).await?;
             changed.push("password");
         }
-        changed.dedup();
         Ok(changed)
+    }
+
+    fn own_event(&self, action: EventAction, account: &Account) -> NewEvent {
+        NewEvent {
+            action,
+            account_id: Some(account.id),
+            subject: account.name.to_string(),
+            ..self.event.clone()
+        }
     }
 
     async fn change(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryUser> {
@@ -254,11 +216,17 @@ impl Desk {
                 ..self.event.clone()
             };
             event.data.insert("changed", changed.join(", "));
+            if let Some(user_name) = self.change.user_name.as_ref().filter(|_| changed.contains(&"userName"))
+            {
+                event.data.insert("before", entry.user_name.clone());
+                event.data.insert("user_name", user_name.clone());
+            }
             tx.record_event(&event).await?;
         }
         match self.change.is_active {
             Some(true) if !entry.is_active => self.activate(tx, &entry, &account).await?,
-            Some(false) if entry.is_active => self.deactivate(tx, &entry, &account).await?,
+            // Also of whom somebody else has switched off: who switches the user on again must not undo this.
+            Some(false) if !entry.is_deactivated => self.deactivate(tx, &entry, &account).await?,
             _ => {}
         }
         reload(tx, &self.provisioner, &account).await
@@ -266,19 +234,13 @@ impl Desk {
 
     async fn delete(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
         tx.hold_authority().await?;
-        let (entry, account) = self.find(tx, uuid).await?;
-        let organization = self.provisioner.organization.id;
-        self.check_keeps_active_owner(tx, &account).await?;
-        if entry.is_managed {
-            self.switch_off(tx, &account).await?;
-        }
-        tx.delete_member(organization, account.id).await?;
-        tx.hand_over_registries(account.id, Some(organization), self.event.at).await?;
-        self.record(tx, EventAction::MemberRemoved, &account.name).await
+        let (_, account) = self.find(tx, uuid).await?;
+        let event = NewEvent { action: EventAction::MemberRemoved, ..self.event.clone() };
+        change_role(tx, &Principal::Operator, &self.provisioner.organization, &account, None, event).await
     }
 
     /// Gives the account of a new user: the one that has its e-mail address, or a new one.
-    async fn take_account(&self, tx: &mut dyn Tx, user_name: &str, newcomer: &Newcomer) -> Result<Account> {
+    async fn take_account(&self, tx: &mut dyn Tx, user_name: &str, new_user: &NewUser) -> Result<Account> {
         let organization = self.provisioner.organization.id;
         let primary = self.change.emails.iter().flatten().find(|email| email.is_primary);
         let addresses = [Some(user_name), primary.map(|email| email.address.as_str())];
@@ -292,13 +254,17 @@ impl Desk {
             {
                 return exists();
             }
-            if tx.find_managing_organization(account.id).await? == Some(organization) {
-                self.switch_on(tx, &account).await?;
+            let is_managed = tx.find_managing_organization(account.id).await? == Some(organization);
+            if self.change.is_active != Some(false) {
+                if is_managed && tx.is_deprovisioned(account.id).await? {
+                    self.switch_on(tx, &account).await?;
+                }
+                check_works(tx, &account).await?;
             }
             return Ok(account);
         }
         let mut free = None;
-        for name in &newcomer.names {
+        for name in &new_user.names {
             if !tx.is_name_taken(name).await? {
                 free = Some(name.clone());
                 break;
@@ -306,7 +272,7 @@ impl Desk {
         }
         let name = free.ok_or_else(|| Error::Conflict(format!("no name is left for {user_name:?}")))?;
         let account = NewAccount {
-            uuid: newcomer.uuid,
+            uuid: new_user.uuid,
             kind: AccountKind::User,
             name: name.clone(),
             password_hash: None,
@@ -319,11 +285,11 @@ impl Desk {
         tx.change_profile(id, &profile).await?;
         let account =
             tx.find_account(id).await?.ok_or_else(|| Error::internal("the new account is not there"))?;
-        self.record_own(tx, EventAction::UserCreated, &account).await?;
+        record_own(tx, EventAction::UserCreated, &account, &self.event).await?;
         Ok(account)
     }
 
-    async fn create(&self, tx: &mut dyn Tx, newcomer: &Newcomer) -> Result<DirectoryUser> {
+    async fn create(&self, tx: &mut dyn Tx, new_user: &NewUser) -> Result<DirectoryUser> {
         tx.hold_authority().await?;
         let organization = self.provisioner.organization.id;
         let user_name = self.change.user_name.clone().unwrap_or_default();
@@ -331,13 +297,18 @@ impl Desk {
         if !tx.list_directory_users(&one(&self.provisioner, probe)).await?.is_empty() {
             return Err(Error::Exists(format!("a user with the userName {user_name:?}")));
         }
-        let account = self.take_account(tx, &user_name, newcomer).await?;
+        if tx.count_directory_users(organization).await? >= DIRECTORY_USERS_LIMIT {
+            return Err(Error::Conflict(format!(
+                "an organization may have at most {DIRECTORY_USERS_LIMIT} users; delete some first"
+            )));
+        }
+        let account = self.take_account(tx, &user_name, new_user).await?;
         tx.put_member(organization, account.id, OrganizationRole::Member, self.event.at).await?;
         let subject = account.name.to_string();
         let mut added = NewEvent { action: EventAction::MemberAdded, subject, ..self.event.clone() };
         added.data.insert("role", OrganizationRole::Member.to_string());
         tx.record_event(&added).await?;
-        let team = ensure_company(tx, self, &newcomer.company).await?;
+        let team = ensure_company(tx, self, &new_user.company).await?;
         if tx.add_team_member(team.id, account.id, self.event.at).await? {
             let mut event = NewEvent {
                 action: EventAction::TeamMemberAdded,
@@ -347,20 +318,60 @@ impl Desk {
             event.data.insert("team", team.name.to_string());
             tx.record_event(&event).await?;
         }
+        // As the identity provider has it, also where the account says the same.
+        let named = DirectoryEntry {
+            user_name,
+            external_id: None,
+            given_name: String::new(),
+            family_name: String::new(),
+        };
+        tx.change_directory_entry(organization, account.id, &named, self.event.at).await?;
         let entry = reload(tx, &self.provisioner, &account).await?;
-        // What only its own organization may change stays as it is with an account that was there.
-        let mut desk = self.clone();
+        let mut work = self.clone();
+        work.change.user_name = None;
         if !entry.is_managed {
-            desk.change.user_name = None;
-            desk.password_hash = None;
+            // The password of an account that was there stays as it is.
+            work.password_hash = None;
         }
-        desk.apply(tx, &entry, &account).await?;
-        let account = tx.find_account(account.id).await?.ok_or_else(|| unknown(entry.uuid))?;
+        work.apply(tx, &entry, &account).await?;
         let entry = reload(tx, &self.provisioner, &account).await?;
-        if self.change.is_active == Some(false) && entry.is_active {
-            desk.deactivate(tx, &entry, &account).await?;
+        if self.change.is_active == Some(false) && !entry.is_deactivated {
+            work.deactivate(tx, &entry, &account).await?;
         }
         reload(tx, &self.provisioner, &account).await
+    }
+}
+
+/// Writes an event into the log of a user.
+async fn record_own(tx: &mut dyn Tx, action: EventAction, account: &Account, event: &NewEvent) -> Result<()> {
+    let account_id = Some(account.id);
+    let event = NewEvent { action, account_id, subject: account.name.to_string(), ..event.clone() };
+    tx.record_event(&event).await
+}
+
+/// Switches off an account for the organization that manages it: whatever it signed in with ends, and sessions do not come back
+/// with it. `event` tells who does it.
+pub(crate) async fn switch_off(tx: &mut dyn Tx, account: &Account, event: &NewEvent) -> Result<()> {
+    if tx.is_deprovisioned(account.id).await? {
+        return Ok(());
+    }
+    check_not_last_administrator(tx, account).await?;
+    tx.set_deprovisioned(account.id, true).await?;
+    tx.advance_credential_epoch(account.id).await?;
+    tx.delete_refresh_tokens(account.id).await?;
+    tx.touch_directory_users(account.id, event.at).await?;
+    record_own(tx, EventAction::UserDisabled, account, event).await
+}
+
+/// Checks that nobody but the organization keeps an account switched off.
+async fn check_works(tx: &mut dyn Tx, account: &Account) -> Result<()> {
+    let now = tx.find_account(account.id).await?;
+    match now.is_some_and(|now| now.is_active) {
+        true => Ok(()),
+        false => Err(Error::Conflict(format!(
+            "the account {} is switched off by the registry's operator or by the organization that made it, and only they can switch it on",
+            account.name
+        ))),
     }
 }
 
@@ -396,14 +407,14 @@ async fn reload(tx: &mut dyn Tx, provisioner: &Provisioner, account: &Account) -
     found.ok_or_else(|| Error::internal("a member without an entry in the directory"))
 }
 
-async fn ensure_company(tx: &mut dyn Tx, desk: &Desk, company: &NewTeam) -> Result<Team> {
-    let organization = desk.provisioner.organization.id;
+async fn ensure_company(tx: &mut dyn Tx, work: &DirectoryWork, company: &NewTeam) -> Result<Team> {
+    let organization = work.provisioner.organization.id;
     if let Some(team) = tx.find_team(organization, &company.name).await? {
         return Ok(team);
     }
     tx.create_team(organization, company).await?;
     let subject = company.name.to_string();
-    tx.record_event(&NewEvent { action: EventAction::TeamCreated, subject, ..desk.event.clone() }).await?;
+    tx.record_event(&NewEvent { action: EventAction::TeamCreated, subject, ..work.event.clone() }).await?;
     let made = tx.find_team(organization, &company.name).await?;
     made.ok_or_else(|| Error::internal("the new team is not there"))
 }
@@ -422,12 +433,12 @@ impl Services {
         }
     }
 
-    async fn desk(
+    async fn work(
         &self,
         provisioner: &Provisioner,
         change: DirectoryChange,
         expected: Option<String>,
-    ) -> Result<Desk> {
+    ) -> Result<DirectoryWork> {
         change.check()?;
         let password_hash = match &change.password {
             None => None,
@@ -437,7 +448,7 @@ impl Services {
             }
         };
         let event = self.provisioning_event(provisioner, EventAction::DirectoryUserUpdated);
-        Ok(Desk { provisioner: provisioner.clone(), event, change, password_hash, expected })
+        Ok(DirectoryWork { provisioner: provisioner.clone(), event, change, password_hash, expected })
     }
 
     /// Lists users of a directory.
@@ -522,14 +533,14 @@ impl Services {
             description: String::new(),
             created_at: self.clock.now(),
         };
-        let newcomer = Newcomer {
+        let new_user = NewUser {
             uuid: self.new_uuid(),
             names: account_names(&user_name, u32::from_ne_bytes(chance)),
             company,
         };
-        let desk = self.desk(provisioner, change, None).await?;
+        let work = self.work(provisioner, change, None).await?;
         self.metadata
-            .write((desk, newcomer), |tx, (desk, newcomer)| Box::pin(desk.create(tx, newcomer)))
+            .write((work, new_user), |tx, (work, new_user)| Box::pin(work.create(tx, new_user)))
             .await
     }
 
@@ -546,8 +557,8 @@ impl Services {
         change: DirectoryChange,
         expected: Option<String>,
     ) -> Result<DirectoryUser> {
-        let desk = self.desk(provisioner, change, expected).await?;
-        self.metadata.write((desk, uuid), |tx, (desk, uuid)| Box::pin(desk.change(tx, *uuid))).await
+        let work = self.work(provisioner, change, expected).await?;
+        self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid))).await
     }
 
     /// Takes a user out of a directory and the organization. An account that the organization made is switched off; what it
@@ -561,7 +572,7 @@ impl Services {
         uuid: Uuid,
         expected: Option<String>,
     ) -> Result<()> {
-        let desk = self.desk(provisioner, DirectoryChange::default(), expected).await?;
-        self.metadata.write((desk, uuid), |tx, (desk, uuid)| Box::pin(desk.delete(tx, *uuid))).await
+        let work = self.work(provisioner, DirectoryChange::default(), expected).await?;
+        self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.delete(tx, *uuid))).await
     }
 }

@@ -21,9 +21,9 @@ use crate::directory::find_user;
 /// Most members that one request adds, removes or puts in place of those before.
 pub const MEMBERS_LIMIT: usize = 10_000;
 
-/// What a unit of work on a group has at hand.
+/// What a unit of work on a group works with.
 #[derive(Clone)]
-struct Desk {
+struct GroupWork {
     provisioner: Provisioner,
     event: NewEvent,
     change: GroupChange,
@@ -40,7 +40,7 @@ async fn find_group(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> R
     found.into_iter().next().ok_or_else(|| unknown(uuid))
 }
 
-impl Desk {
+impl GroupWork {
     async fn find(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryGroup> {
         let group = find_group(tx, &self.provisioner, uuid).await?;
         match self.expected.as_ref().is_some_and(|expected| *expected != group.version()) {
@@ -80,7 +80,7 @@ impl Desk {
             Err(Error::UserUnknown(_)) => return Ok(()),
             found => found?,
         };
-        match tx.delete_group_member(group.id, &user, self.event.at).await? {
+        match tx.delete_group_member(group.id, &user).await? {
             false => Ok(()),
             true => {
                 let event = self.member_event(EventAction::TeamMemberRemoved, group, user.name.to_string());
@@ -117,10 +117,10 @@ impl Desk {
         if display.is_some() || external.is_some() {
             let shown = display.unwrap_or(&group.display_name);
             let entry = GroupEntry {
-                display_name: (shown != group.name.as_str()).then(|| shown.clone()),
+                display_name: shown.clone(),
                 external_id: external.unwrap_or(&group.external_id).clone(),
             };
-            tx.change_group_entry(organization, group.id, &entry, self.event.at).await?;
+            tx.change_group_entry(organization, group, &entry, self.event.at).await?;
             let mut event = NewEvent {
                 action: EventAction::TeamUpdated,
                 subject: group.name.to_string(),
@@ -165,6 +165,8 @@ impl Desk {
     async fn create(&self, tx: &mut dyn Tx, uuid: Uuid, names: &[TeamName]) -> Result<DirectoryGroup> {
         tx.hold_authority().await?;
         let organization = self.provisioner.organization.id;
+        // Held, so that creations at the same time are counted.
+        tx.hold_account(organization).await?;
         let display = self.change.display_name.clone().unwrap_or_default();
         let probe = GroupProbe::DisplayName(display.clone());
         if !tx.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?.is_empty() {
@@ -193,6 +195,7 @@ impl Desk {
     }
 
     async fn delete(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
+        tx.hold_authority().await?;
         let group = self.find(tx, uuid).await?;
         tx.delete_team(group.id).await?;
         let subject = group.name.to_string();
@@ -208,12 +211,12 @@ fn too_many() -> Error {
 }
 
 impl Services {
-    fn group_desk(
+    fn group_work(
         &self,
         provisioner: &Provisioner,
         change: GroupChange,
         expected: Option<String>,
-    ) -> Result<Desk> {
+    ) -> Result<GroupWork> {
         change.check()?;
         let count = |change: &MemberChange| match change {
             MemberChange::Add(users) | MemberChange::Remove(users) | MemberChange::Replace(users) => {
@@ -224,7 +227,7 @@ impl Services {
             return Err(too_many());
         }
         let event = self.provisioning_event(provisioner, EventAction::TeamUpdated);
-        Ok(Desk { provisioner: provisioner.clone(), event, change, expected })
+        Ok(GroupWork { provisioner: provisioner.clone(), event, change, expected })
     }
 
     /// Lists groups of a directory by number, behind `after`; probes for one value give all that there are.
@@ -315,10 +318,10 @@ impl Services {
         let mut chance = [0; 4];
         self.entropy.fill(&mut chance);
         let names = team_names(&display, u32::from_ne_bytes(chance));
-        let desk = self.group_desk(provisioner, change, None)?;
+        let work = self.group_work(provisioner, change, None)?;
         self.metadata
-            .write((desk, self.new_uuid(), names), |tx, (desk, uuid, names)| {
-                Box::pin(desk.create(tx, *uuid, names))
+            .write((work, self.new_uuid(), names), |tx, (work, uuid, names)| {
+                Box::pin(work.create(tx, *uuid, names))
             })
             .await
     }
@@ -334,8 +337,8 @@ impl Services {
         change: GroupChange,
         expected: Option<String>,
     ) -> Result<DirectoryGroup> {
-        let desk = self.group_desk(provisioner, change, expected)?;
-        self.metadata.write((desk, uuid), |tx, (desk, uuid)| Box::pin(desk.change(tx, *uuid))).await
+        let work = self.group_work(provisioner, change, expected)?;
+        self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid))).await
     }
 
     /// Deletes a group, with what its members could do by it.
@@ -348,7 +351,7 @@ impl Services {
         uuid: Uuid,
         expected: Option<String>,
     ) -> Result<()> {
-        let desk = self.group_desk(provisioner, GroupChange::default(), expected)?;
-        self.metadata.write((desk, uuid), |tx, (desk, uuid)| Box::pin(desk.delete(tx, *uuid))).await
+        let work = self.group_work(provisioner, GroupChange::default(), expected)?;
+        self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.delete(tx, *uuid))).await
     }
 }

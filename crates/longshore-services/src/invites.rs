@@ -236,7 +236,7 @@ async fn accept(tx: &mut dyn Tx, hash: &SecretHash, user: &Account, event: &NewE
     }
     if tx.find_suspended_role(invite.organization_id, user.id).await?.is_some() {
         return Err(Error::Conflict(
-            "the organization's identity provider has deactivated this user; only it, or an owner, can change that".into(),
+            "the organization's identity provider has deactivated this user, and can reactivate it; or an owner removes the member, and invites again".into(),
         ));
     }
     if tx.find_role(invite.organization_id, user.id).await?.is_none() {

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::Services;
 use crate::accounts::get_user;
+use crate::directory::switch_off;
 
 async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
     let found =
@@ -60,16 +61,19 @@ pub(crate) fn check_leaves_owners(principal: &Principal, roles: &[Option<Organiz
     }
 }
 
-/// Checks that an organization keeps an owner when this member is removed or gets another role.
-async fn check_keeps_owner(
+/// Checks that an organization keeps an owner who can act when this member is removed, gets another role, or is deactivated.
+pub(crate) async fn check_keeps_owner(
     tx: &mut dyn Tx,
     organization: &Account,
+    user: &Account,
     role: Option<OrganizationRole>,
 ) -> Result<()> {
-    if role == Some(OrganizationRole::Owner) && tx.count_owners(organization.id).await? <= 1 {
+    if role == Some(OrganizationRole::Owner)
+        && tx.count_other_active_owners(organization.id, user.id).await? == 0
+    {
         return Err(Error::Conflict(format!(
-            "{} needs an owner; make another member one first",
-            organization.name
+            "{} is the last owner of {} who can act; make another member one first",
+            user.name, organization.name
         )));
     }
     Ok(())
@@ -98,7 +102,11 @@ pub(crate) async fn change_role(
     role: Option<OrganizationRole>,
     event: NewEvent,
 ) -> Result<()> {
-    let before = tx.find_role(organization.id, user.id).await?;
+    let mut before = tx.find_role(organization.id, user.id).await?;
+    if before.is_none() && role.is_none() {
+        // Whoever was deactivated can be removed, too.
+        before = tx.find_suspended_role(organization.id, user.id).await?;
+    }
     let unknown = || Error::UserUnknown(format!("{} in {}", user.name, organization.name));
     before.ok_or_else(unknown)?;
     check_leaves_owners(principal, &[before, role])?;
@@ -113,13 +121,16 @@ pub(crate) async fn change_role(
     if before == role {
         return Ok(());
     }
-    check_keeps_owner(tx, organization, before).await?;
+    check_keeps_owner(tx, organization, user, before).await?;
     match role {
         Some(role) => {
             tx.put_member(organization.id, user.id, role, event.at).await?;
             event.data.insert("role", role.to_string());
         }
         None => {
+            if tx.find_managing_organization(user.id).await? == Some(organization.id) {
+                switch_off(tx, user, &event).await?;
+            }
             tx.delete_member(organization.id, user.id).await?;
         }
     }

@@ -174,6 +174,7 @@ impl Services {
         self.metadata
             .write((organization, name.clone(), event), |tx, (organization, name, event)| {
                 Box::pin(async move {
+                    tx.hold_authority().await?;
                     let team = get_team(tx, organization, name).await?;
                     tx.delete_team(team.id).await?;
                     tx.record_event(event).await
@@ -271,6 +272,7 @@ impl Services {
                 (organization, name.clone(), user.clone(), event),
                 |tx, (organization, name, user, event)| {
                     Box::pin(async move {
+                        tx.hold_authority().await?;
                         let team = get_team(tx, organization, name).await?;
                         let user = get_user(tx, user).await?;
                         if !tx.delete_team_member(team.id, user.id).await? {

@@ -151,6 +151,12 @@ impl Room {
     }
 }
 
+/// Who uploads, and when it was last found out that they may.
+struct Uploader<'c> {
+    caller: &'c Caller,
+    epoch: u64,
+}
+
 /// Why receiving ended.
 enum End {
     /// The body is complete.
@@ -224,6 +230,20 @@ impl Services {
         upload.ok_or(Error::UploadUnknown)
     }
 
+    fn uploader<'c>(&self, caller: &'c Caller) -> Uploader<'c> {
+        Uploader { caller, epoch: self.metadata.authority_epoch() }
+    }
+
+    /// Checks that whoever uploads still may, if that can have changed: a body may take hours.
+    async fn check_uploader(&self, uploader: &mut Uploader<'_>, name: &RepositoryName) -> Result<()> {
+        let epoch = self.metadata.authority_epoch();
+        if epoch != uploader.epoch {
+            self.authorize(uploader.caller, name, Action::Push).await?;
+            uploader.epoch = epoch;
+        }
+        Ok(())
+    }
+
     /// Gives the state of an upload as last saved. OCI distribution 1.1, end-13.
     ///
     /// # Errors
@@ -276,6 +296,7 @@ impl Services {
     ) -> Result<Upload> {
         self.find_own_upload(by, name, id).await?;
         let turn = self.uploads.take(id).await?;
+        let mut uploader = self.uploader(&by.caller);
         let mut upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
         let hasher = Hasher::resume(upload.algorithm, &upload.hash_state);
@@ -283,7 +304,9 @@ impl Services {
         let access = self.access(&by.caller.principal, name).await?;
         self.check_storage_left(&access).await?;
         let room = self.room(&access);
-        if let Some(mut sink) = self.receive(&mut upload, hasher, chunk, room, &turn.taken_over).await? {
+        let received =
+            self.receive(&mut uploader, &mut upload, hasher, chunk, room, &turn.taken_over).await?;
+        if let Some(mut sink) = received {
             let spent = sink.sync(&mut upload).await?;
             self.save_upload(&mut upload, spent).await?;
         }
@@ -305,10 +328,11 @@ impl Services {
     ) -> Result<Digest> {
         self.find_own_upload(by, name, id).await?;
         let turn = self.uploads.take(id).await?;
+        let uploader = self.uploader(&by.caller);
         let upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
         let room = self.room(&self.access(&by.caller.principal, name).await?);
-        self.finish(&by.caller.principal, upload, digest, chunk, room, &turn.taken_over).await
+        self.finish(uploader, upload, digest, chunk, room, &turn.taken_over).await
     }
 
     /// Uploads a blob in one request. OCI distribution 1.1, end-4b.
@@ -322,11 +346,11 @@ impl Services {
         digest: &Digest,
         chunk: Chunk,
     ) -> Result<Digest> {
+        let uploader = self.uploader(caller);
         let upload = self.begin_upload(caller, name, digest.algorithm()).await?;
         let id = upload.id;
         let room = self.room(&self.access(&caller.principal, name).await?);
-        let pushed =
-            self.finish(&caller.principal, upload, digest, chunk, room, &CancellationToken::new()).await;
+        let pushed = self.finish(uploader, upload, digest, chunk, room, &CancellationToken::new()).await;
         if pushed.is_err() {
             // The client does not know the upload, so it cannot go on with it.
             self.discard_upload(id).await?;
@@ -336,7 +360,7 @@ impl Services {
 
     async fn finish(
         &self,
-        principal: &Principal,
+        mut uploader: Uploader<'_>,
         mut upload: Upload,
         digest: &Digest,
         chunk: Chunk,
@@ -352,7 +376,8 @@ impl Services {
             None
         };
         let resumed = hasher.clone();
-        let mut sink = match self.receive(&mut upload, hasher, chunk, room, taken_over).await? {
+        let received = self.receive(&mut uploader, &mut upload, hasher, chunk, room, taken_over).await?;
+        let mut sink = match received {
             Some(sink) => sink,
             None => Sink { writer: self.blobs.open_writer(&staged(&upload)).await?, hasher: resumed },
         };
@@ -375,7 +400,9 @@ impl Services {
             }
         }
         let id = upload.id;
-        let published = self.publish(principal, upload, digest, spent).await;
+        let name = upload.repository.clone();
+        self.check_uploader(&mut uploader, &name).await?;
+        let published = self.publish(&uploader.caller.principal, upload, digest, spent).await;
         if let Err(Error::OverLimit(_)) = published {
             // Trying again would not help, and its bytes take room.
             self.discard_upload(id).await?;
@@ -498,6 +525,7 @@ impl Services {
     /// On failure everything is saved as far as it is sound.
     async fn receive(
         &self,
+        uploader: &mut Uploader<'_>,
         upload: &mut Upload,
         hasher: Option<Hasher>,
         chunk: Chunk,
@@ -525,6 +553,7 @@ impl Services {
         let mut sink = Sink { writer: self.blobs.open_writer(&staged(upload)).await?, hasher };
         let mut checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
         loop {
+            self.check_uploader(uploader, &saved.repository).await?;
             upload.offset_bytes += batch.len() as u64;
             if let Err(error) = room.check(upload.offset_bytes) {
                 self.discard_upload(upload.id).await?;

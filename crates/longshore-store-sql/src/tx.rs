@@ -257,6 +257,34 @@ impl<'c> SqlTx<'c> {
         Ok(answers)
     }
 
+    /// Like [`Self::first_each`], but maps all rows that each gives.
+    pub(crate) async fn all_each<T>(
+        &mut self,
+        sql: &'static str,
+        rows: &[Vec<Value>],
+        map: fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Vec<T>>> {
+        let mut answers = Vec::with_capacity(rows.len());
+        match &mut self.engine {
+            Engine::Lite(connection) => {
+                for values in rows {
+                    answers.push(sqlite::query(connection, sql, values, map, usize::MAX)?);
+                }
+            }
+            Engine::Pg { client, failure } => {
+                for batch in rows.chunks(PIPELINE) {
+                    let sent = batch.iter().map(|values| postgres::query(client, sql, values));
+                    let sent = futures::future::try_join_all(sent).await;
+                    for found in sent.map_err(|error| failed(error, failure))? {
+                        let mapped = found.iter().map(|row| map(&Row::Pg(row))).collect::<Result<_>>()?;
+                        answers.push(mapped);
+                    }
+                }
+            }
+        }
+        Ok(answers)
+    }
+
     /// Like [`Self::first_each`], of a statement that always gives a row.
     pub(crate) async fn one_each<T>(
         &mut self,

@@ -22,6 +22,17 @@ use super::{Outcome, Request, scim_tokens};
 
 pub(super) const OPERATOR: Principal = Principal::Operator;
 
+async fn enable_user(services: &Services, name: &str) -> Result<Outcome> {
+    let outcome = change_user(services, name, UserChange::Enable, "can sign in").await?;
+    if services.get_user(&OPERATOR, &name.parse()?).await?.is_active {
+        return Ok(outcome);
+    }
+    let text = format!(
+        "{name} is enabled, but stays switched off until the organization's identity provider reactivates the user; to take {name} from it, remove the member (longshore org remove-member ORG {name}) and enable the user again"
+    );
+    Ok(Outcome { text, ..outcome })
+}
+
 /// Runs one command.
 pub async fn run(
     services: &Services,
@@ -37,7 +48,7 @@ pub async fn run(
             let user = services.get_user(&OPERATOR, &name.parse()?).await?;
             Ok(Outcome::object(ACCOUNT_LINES, account_json(&user)))
         }
-        Request::UserEnable { name } => change_user(services, &name, UserChange::Enable, "can sign in").await,
+        Request::UserEnable { name } => enable_user(services, &name).await,
         Request::UserDisable { name } => {
             change_user(
                 services,

@@ -171,7 +171,7 @@ impl Run {
                     return;
                 }
                 let account = self.model.accounts.entry(*user).or_default();
-                if Model::is_managed(*user) && account.0 {
+                if *is_active && account.0 {
                     // What the operator switched off does not come back.
                     assert!(matches!(made, Err(Error::Conflict(_))), "{made:?}");
                     return;
@@ -180,7 +180,7 @@ impl Run {
                 if Model::is_managed(*user) {
                     account.1 = !is_active;
                 }
-                let is_off = !is_active && self.model.account_works(*user) && !Model::is_managed(*user);
+                let is_off = !is_active && !Model::is_managed(*user);
                 let entry = Entry {
                     given: String::new(),
                     external: None,
@@ -192,22 +192,19 @@ impl Run {
             }
             Step::SetActive { user, is_active } => {
                 let Some(found) = self.find(*user).await else { return };
-                let was = self.model.is_active(*user);
                 let changed = services
                     .change_directory_user(&self.provisioner, found.uuid, active(*is_active), None)
                     .await;
-                let by_operator = self.model.accounts.get(user).is_some_and(|(by_operator, _)| *by_operator);
-                if *is_active && by_operator {
+                let account = self.model.accounts.entry(*user).or_default();
+                if *is_active && account.0 {
                     assert!(matches!(changed, Err(Error::Conflict(_))), "{changed:?}");
                     return;
                 }
                 changed.unwrap();
-                if was != *is_active {
-                    let account = self.model.accounts.entry(*user).or_default();
-                    match Model::is_managed(*user) {
-                        true => account.1 = !is_active,
-                        false => self.model.entries.get_mut(user).unwrap().is_off = !is_active,
-                    }
+                // Kept also when somebody else has switched the account off.
+                match Model::is_managed(*user) {
+                    true => account.1 = !is_active,
+                    false => self.model.entries.get_mut(user).unwrap().is_off = !is_active,
                 }
             }
             Step::SetNames { user, given } => {
@@ -230,7 +227,7 @@ impl Run {
                 let Some(found) = self.find(*user).await else { return };
                 services.delete_directory_user(&self.provisioner, found.uuid, None).await.unwrap();
                 self.model.entries.remove(user);
-                if Model::is_managed(*user) && self.model.account_works(*user) {
+                if Model::is_managed(*user) {
                     self.model.accounts.get_mut(user).unwrap().1 = true;
                 }
                 let again = services.delete_directory_user(&self.provisioner, found.uuid, None).await;
@@ -247,14 +244,12 @@ impl Run {
             }
             Step::RemoveByOwner { user } => {
                 let user_name = account_name(*user).parse().unwrap();
-                let Some(entry) = self.model.entries.get(user) else { return };
-                let removed = services.delete_member(&Principal::Operator, &acme, &user_name).await;
-                match entry.is_off {
-                    true => assert!(matches!(removed, Err(Error::UserUnknown(_))), "{removed:?}"),
-                    false => {
-                        removed.unwrap();
-                        self.model.entries.remove(user);
-                    }
+                if self.model.entries.remove(user).is_none() {
+                    return;
+                }
+                services.delete_member(&Principal::Operator, &acme, &user_name).await.unwrap();
+                if Model::is_managed(*user) {
+                    self.model.accounts.get_mut(user).unwrap().1 = true;
                 }
             }
             Step::SwitchByOperator { user, on } => {
@@ -264,7 +259,11 @@ impl Run {
                 }
                 let change = if *on { UserChange::Enable } else { UserChange::Disable };
                 services.change_user(&Principal::Operator, &user_name, change).await.unwrap();
-                *self.model.accounts.entry(*user).or_default() = (!on, false);
+                let account = self.model.accounts.entry(*user).or_default();
+                account.0 = !on;
+                if *on && !self.model.entries.contains_key(user) {
+                    account.1 = false;
+                }
             }
             Step::CreateGroup { group, members } => {
                 let change = GroupChange {

@@ -155,6 +155,43 @@ async fn an_upload_outlives_the_token_that_began_it_but_not_its_owners_rights() 
 }
 
 #[tokio::test]
+async fn whoever_is_switched_off_while_a_body_arrives_has_pushed_nothing() {
+    for at_once in [false, true] {
+        let registry = TestRegistry::new().await;
+        let alice = registry.sign_in("alice").await;
+        let app = name("alice/app");
+        let (pieces, body) = futures::channel::mpsc::unbounded();
+        let content = vec![7; 3 << 20];
+        let digest = Digest::of(Algorithm::Sha256, &content);
+        let chunk = Chunk { start: None, length: Some(content.len() as u64), body: Box::pin(body) };
+        let (services, by_alice, to) = (Arc::clone(&registry.services), Arc::clone(&alice), app.clone());
+        let pushing = match at_once {
+            true => tokio::spawn(async move { services.push_blob(&by_alice, &to, &digest, chunk).await }),
+            false => {
+                let upload = services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+                tokio::spawn(async move {
+                    services.finish_upload(&by(&by_alice), &to, upload.id, &digest, chunk).await
+                })
+            }
+        };
+        let (first, second) = content.split_at(content.len() / 2);
+        pieces.unbounded_send(Ok(Bytes::copy_from_slice(first))).unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let operator = longshore_domain::credential::Principal::Operator;
+        let off = longshore_services::accounts::UserChange::Disable;
+        registry.services.change_user(&operator, &"alice".parse().unwrap(), off).await.unwrap();
+        let _ = pieces.unbounded_send(Ok(Bytes::copy_from_slice(second)));
+        drop(pieces);
+        let pushed = pushing.await.unwrap();
+        assert!(matches!(pushed, Err(Error::Unauthenticated(_))), "{pushed:?}");
+        let on = longshore_services::accounts::UserChange::Enable;
+        registry.services.change_user(&operator, &"alice".parse().unwrap(), on).await.unwrap();
+        let there = registry.read_blob(&alice, "alice/app", &digest).await;
+        assert!(there.is_err(), "{there:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_later_request_takes_an_upload_over_from_one_that_hangs() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;

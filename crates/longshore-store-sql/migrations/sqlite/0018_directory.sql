@@ -2,8 +2,10 @@
 
 -- The organization that made the account, and may change it.
 ALTER TABLE accounts ADD COLUMN managed_by INTEGER REFERENCES accounts (id);
--- Switched off by that organization, which may switch it on again.
+-- Switched off by that organization, which may switch it on again, and by the operator; active when by neither.
 ALTER TABLE accounts ADD COLUMN is_deprovisioned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN is_disabled INTEGER NOT NULL DEFAULT 0;
+UPDATE accounts SET is_disabled = 1 WHERE is_active = 0;
 CREATE INDEX accounts_managed ON accounts (managed_by) WHERE managed_by IS NOT NULL;
 
 CREATE TABLE directory_users (
@@ -14,6 +16,8 @@ CREATE TABLE directory_users (
     position INTEGER NOT NULL,
     user_name TEXT NOT NULL,
     user_name_lower TEXT NOT NULL,
+    -- The identity provider gave the name; other names follow the account.
+    is_named INTEGER NOT NULL DEFAULT 0,
     external_id TEXT,
     given_name TEXT NOT NULL DEFAULT '',
     family_name TEXT NOT NULL DEFAULT '',
@@ -91,6 +95,8 @@ ALTER TABLE teams ADD COLUMN display_name TEXT;
 ALTER TABLE teams ADD COLUMN display_name_lower TEXT;
 ALTER TABLE teams ADD COLUMN external_id TEXT;
 ALTER TABLE teams ADD COLUMN updated_at INTEGER;
+-- Counts changes of who is in it.
+ALTER TABLE teams ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 CREATE UNIQUE INDEX teams_display_name ON teams (organization_id, display_name_lower) WHERE display_name_lower IS NOT NULL;
 CREATE INDEX teams_external ON teams (organization_id, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX teams_order ON teams (organization_id, id);

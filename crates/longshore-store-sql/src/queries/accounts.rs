@@ -188,7 +188,13 @@ impl AccountRecords for SqlTx<'_> {
     }
 
     async fn set_account_active(&mut self, id: AccountId, is_active: bool) -> Result<()> {
-        self.execute("UPDATE accounts SET is_active = $1 WHERE id = $2", values![is_active, id.0]).await?;
+        self.execute(
+            "UPDATE accounts SET is_disabled = CAST($1 AS BIGINT),
+                 is_active = CASE WHEN is_deprovisioned = 0 AND CAST($1 AS BIGINT) = 0 AND deleted_at IS NULL THEN 1 ELSE 0 END
+             WHERE id = $2",
+            values![!is_active, id.0],
+        )
+        .await?;
         self.advance_authority_epoch().await
     }
 
@@ -377,15 +383,6 @@ impl AccountRecords for SqlTx<'_> {
              WHERE m.organization_id = $1 AND a.name > $2 ORDER BY a.name LIMIT $3",
             values![organization.0, after.map_or("", Namespace::as_str), overfull(size)],
             member,
-        )
-        .await
-    }
-
-    async fn count_owners(&mut self, organization: AccountId) -> Result<i64> {
-        self.one(
-            "SELECT count(*) FROM organization_members WHERE organization_id = $1 AND role = 'owner'",
-            values![organization.0],
-            |row| row.int(0),
         )
         .await
     }

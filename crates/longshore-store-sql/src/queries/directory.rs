@@ -20,7 +20,7 @@ use crate::tx::{Row, SqlTx, row, values};
 const BLOCK: i64 = 256;
 
 fn user(row: &Row<'_>) -> Result<DirectoryUser> {
-    let (account_is_active, is_suspended) = (row.truth(9)?, row.truth(10)?);
+    let (account_is_active, is_suspended, is_managed) = (row.truth(9)?, row.truth(10)?, row.truth(11)?);
     Ok(DirectoryUser {
         uuid: row.uuid(0)?,
         account_id: AccountId(row.int(1)?),
@@ -34,7 +34,8 @@ fn user(row: &Row<'_>) -> Result<DirectoryUser> {
         is_active: account_is_active && !is_suspended,
         is_suspended,
         account_is_active,
-        is_managed: row.truth(11)?,
+        is_deactivated: if is_managed { row.truth(15)? } else { is_suspended },
+        is_managed,
         position: row.int(12)?,
         created_at: row.time(13)?,
         updated_at: row.time(14)?,
@@ -171,7 +172,7 @@ impl SqlTx<'_> {
     ) -> Result<()> {
         self.execute(
             "UPDATE directory_users SET user_name = $1, user_name_lower = $2
-             WHERE user_id = $3 AND user_name_lower = $4 AND NOT EXISTS (
+             WHERE user_id = $3 AND user_name_lower = $4 AND is_named = 0 AND NOT EXISTS (
                  SELECT 1 FROM directory_users o
                  WHERE o.organization_id = directory_users.organization_id AND o.user_name_lower = $2)",
             values![after, after.to_lowercase(), account.0, before.to_lowercase()],
@@ -202,7 +203,7 @@ impl SqlTx<'_> {
         self.first(
             "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                  a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                 d.position, d.created_at, d.updated_at
+                 d.position, d.created_at, d.updated_at, a.is_deprovisioned
              FROM directory_users d JOIN accounts a ON a.id = d.user_id
              WHERE d.organization_id = $1 AND d.user_name_lower = $2",
             values![organization.0, lower],
@@ -227,7 +228,7 @@ impl SqlTx<'_> {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                         d.position, d.created_at, d.updated_at
+                         d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
                      WHERE d.organization_id = $1 AND d.uuid = $2",
                     values![organization.0, *uuid],
@@ -239,7 +240,7 @@ impl SqlTx<'_> {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                         d.position, d.created_at, d.updated_at
+                         d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
                      WHERE d.organization_id = $1 AND d.external_id = $2 LIMIT $3",
                     values![organization.0, id.as_str(), PageSize::MAX.get()],
@@ -251,7 +252,7 @@ impl SqlTx<'_> {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                         d.position, d.created_at, d.updated_at
+                         d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM accounts a JOIN directory_users d ON d.user_id = a.id
                      WHERE a.name = $1 AND d.organization_id = $2",
                     values![name.to_lowercase(), organization.0],
@@ -265,7 +266,7 @@ impl SqlTx<'_> {
                     .all(
                         "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                              a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                             d.position, d.created_at, d.updated_at
+                             d.position, d.created_at, d.updated_at, a.is_deprovisioned
                          FROM directory_emails e
                              JOIN directory_users d ON d.organization_id = e.organization_id AND d.user_id = e.user_id
                              JOIN accounts a ON a.id = d.user_id
@@ -279,7 +280,7 @@ impl SqlTx<'_> {
                     .first(
                         "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                              a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                             d.position, d.created_at, d.updated_at
+                             d.position, d.created_at, d.updated_at, a.is_deprovisioned
                          FROM accounts a JOIN directory_users d ON d.user_id = a.id
                          WHERE a.email_key = $1 AND d.organization_id = $2",
                         values![lower.as_str(), organization.0],
@@ -301,31 +302,43 @@ impl SqlTx<'_> {
         users: &mut [DirectoryUser],
         parts: UserParts,
     ) -> Result<()> {
-        for user in users {
-            if parts.emails {
-                user.emails = self
-                    .all(
-                        "SELECT address, kind, display, is_primary FROM directory_emails
-                         WHERE organization_id = $1 AND user_id = $2 ORDER BY number",
-                        values![organization.0, user.account_id.0],
-                        email,
-                    )
-                    .await?;
+        if parts.emails {
+            let rows: Vec<_> = users.iter().map(|user| row![organization.0, user.account_id.0]).collect();
+            let emails = self
+                .all_each(
+                    "SELECT address, kind, display, is_primary FROM directory_emails
+                     WHERE organization_id = $1 AND user_id = $2 ORDER BY number",
+                    &rows,
+                    email,
+                )
+                .await?;
+            for (user, emails) in users.iter_mut().zip(emails) {
+                user.emails = emails;
             }
-            if parts.teams {
-                let teams = match user.is_suspended {
-                    false => {
-                        "SELECT t.uuid, coalesce(t.display_name, t.name) FROM team_members m JOIN teams t ON t.id = m.team_id
-                         WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY m.team_id LIMIT $3"
-                    }
-                    true => {
-                        "SELECT t.uuid, coalesce(t.display_name, t.name) FROM suspended_team_members m JOIN teams t ON t.id = m.team_id
-                         WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY m.team_id LIMIT $3"
-                    }
-                };
-                user.teams = self
-                    .all(teams, values![user.account_id.0, organization.0, SHOWN_TEAMS_LIMIT], team)
-                    .await?;
+        }
+        if parts.teams {
+            for (teams, is_suspended) in [
+                (
+                    "SELECT t.uuid, coalesce(t.display_name, t.name) FROM team_members m JOIN teams t ON t.id = m.team_id
+                     WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY m.team_id LIMIT $3",
+                    false,
+                ),
+                (
+                    "SELECT t.uuid, coalesce(t.display_name, t.name) FROM suspended_team_members m JOIN teams t ON t.id = m.team_id
+                     WHERE m.user_id = $1 AND t.organization_id = $2 ORDER BY m.team_id LIMIT $3",
+                    true,
+                ),
+            ] {
+                let mut meant: Vec<_> =
+                    users.iter_mut().filter(|user| user.is_suspended == is_suspended).collect();
+                let rows: Vec<_> = meant
+                    .iter()
+                    .map(|user| row![user.account_id.0, organization.0, SHOWN_TEAMS_LIMIT])
+                    .collect();
+                let found = self.all_each(teams, &rows, team).await?;
+                for (user, found) in meant.iter_mut().zip(found) {
+                    user.teams = found;
+                }
             }
         }
         Ok(())
@@ -378,7 +391,7 @@ impl DirectoryRecords for SqlTx<'_> {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                         d.position, d.created_at, d.updated_at
+                         d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
                      WHERE d.organization_id = $1 AND d.position > $2 ORDER BY d.position LIMIT $3",
                     values![organization.0, after.as_ref().map_or(0, |after| after.position), size.get()],
@@ -390,7 +403,7 @@ impl DirectoryRecords for SqlTx<'_> {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                         d.position, d.created_at, d.updated_at
+                         d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
                      WHERE d.organization_id = $1 AND d.position < $2 ORDER BY d.position DESC LIMIT $3",
                     values![
@@ -406,7 +419,7 @@ impl DirectoryRecords for SqlTx<'_> {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                         d.position, d.created_at, d.updated_at
+                         d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
                      WHERE d.organization_id = $1 AND d.user_name_lower > $2 AND d.user_name_lower >= $3 AND d.user_name_lower < $4
                      ORDER BY d.user_name_lower LIMIT $5",
@@ -426,7 +439,7 @@ impl DirectoryRecords for SqlTx<'_> {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                         d.position, d.created_at, d.updated_at
+                         d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
                      WHERE d.organization_id = $1 AND d.user_name_lower < $2 AND d.user_name_lower >= $3
                      ORDER BY d.user_name_lower DESC LIMIT $4",
@@ -462,7 +475,6 @@ impl DirectoryRecords for SqlTx<'_> {
         offset: u64,
     ) -> Result<Option<UserMark>> {
         let Some(before) = offset.checked_sub(1) else { return Ok(None) };
-        let by_name = |name: Option<String>| name.map(|user_name| UserMark { position: 0, user_name });
         match (order, is_descending) {
             (UserOrder::Position, _) => {
                 let before = match is_descending {
@@ -475,24 +487,27 @@ impl DirectoryRecords for SqlTx<'_> {
                 };
                 Ok(position.map(|position| UserMark { position, user_name: String::new() }))
             }
-            (UserOrder::UserName, false) => self
-                .first(
-                    "SELECT user_name_lower FROM directory_users WHERE organization_id = $1
-                     ORDER BY user_name_lower LIMIT 1 OFFSET $2",
-                    values![organization.0, before],
-                    |row| row.text(0),
-                )
-                .await
-                .map(by_name),
-            (UserOrder::UserName, true) => self
-                .first(
-                    "SELECT user_name_lower FROM directory_users WHERE organization_id = $1
-                     ORDER BY user_name_lower DESC LIMIT 1 OFFSET $2",
-                    values![organization.0, before],
-                    |row| row.text(0),
-                )
-                .await
-                .map(by_name),
+            (UserOrder::UserName, _) => {
+                // From whichever end is nearer.
+                let total = self.count_directory_users(organization).await?;
+                let Some(behind) = total.checked_sub(offset) else { return Ok(None) };
+                let (ascends, before) = match before <= behind {
+                    true => (!is_descending, before),
+                    false => (is_descending, behind),
+                };
+                let found = match ascends {
+                    true => {
+                        "SELECT user_name_lower FROM directory_users WHERE organization_id = $1
+                         ORDER BY user_name_lower LIMIT 1 OFFSET $2"
+                    }
+                    false => {
+                        "SELECT user_name_lower FROM directory_users WHERE organization_id = $1
+                         ORDER BY user_name_lower DESC LIMIT 1 OFFSET $2"
+                    }
+                };
+                let name = self.first(found, values![organization.0, before], |row| row.text(0)).await?;
+                Ok(name.map(|user_name| UserMark { position: 0, user_name }))
+            }
         }
     }
 
@@ -505,7 +520,7 @@ impl DirectoryRecords for SqlTx<'_> {
             .first(
                 "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
                      a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                     d.position, d.created_at, d.updated_at
+                     d.position, d.created_at, d.updated_at, a.is_deprovisioned
                  FROM directory_users d JOIN accounts a ON a.id = d.user_id
                  WHERE d.organization_id = $1 AND d.user_id = $2",
                 values![organization.0, account.0],
@@ -531,7 +546,7 @@ impl DirectoryRecords for SqlTx<'_> {
         }
         self.execute(
             "UPDATE directory_users SET user_name = $1, user_name_lower = $2, external_id = $3, given_name = $4, family_name = $5,
-                 updated_at = $6
+                 updated_at = $6, is_named = 1
              WHERE organization_id = $7 AND user_id = $8",
             values![
                 entry.user_name.as_str(),
@@ -608,11 +623,13 @@ impl DirectoryRecords for SqlTx<'_> {
 
     async fn set_deprovisioned(&mut self, account: AccountId, is_deprovisioned: bool) -> Result<()> {
         self.execute(
-            "UPDATE accounts SET is_deprovisioned = $1 WHERE id = $2",
+            "UPDATE accounts SET is_deprovisioned = CAST($1 AS BIGINT),
+                 is_active = CASE WHEN is_disabled = 0 AND CAST($1 AS BIGINT) = 0 AND deleted_at IS NULL THEN 1 ELSE 0 END
+             WHERE id = $2",
             values![is_deprovisioned, account.0],
         )
-        .await
-        .map(|_| ())
+        .await?;
+        self.advance_authority_epoch().await
     }
 
     async fn is_deprovisioned(&mut self, account: AccountId) -> Result<bool> {

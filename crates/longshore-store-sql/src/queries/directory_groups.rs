@@ -20,6 +20,7 @@ fn group(row: &Row<'_>) -> Result<DirectoryGroup> {
         external_id: row.optional_text(4)?,
         created_at: row.time(5)?,
         updated_at: row.time(6)?,
+        revision: row.int(7)?,
     })
 }
 
@@ -28,8 +29,11 @@ fn group_member(row: &Row<'_>) -> Result<GroupMember> {
 }
 
 impl SqlTx<'_> {
-    async fn touch_team(&mut self, team: TeamId, at: Timestamp) -> Result<()> {
-        self.execute("UPDATE teams SET updated_at = $1 WHERE id = $2", values![at, team.0]).await.map(|_| ())
+    /// Says that somebody came into a team or left it.
+    pub(super) async fn advance_team_revision(&mut self, team: TeamId) -> Result<()> {
+        self.execute("UPDATE teams SET revision = revision + 1 WHERE id = $1", values![team.0])
+            .await
+            .map(|_| ())
     }
 }
 
@@ -46,7 +50,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
             GroupProbe::All => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
+                         coalesce(t.updated_at, t.created_at), t.revision
                      FROM teams t WHERE t.organization_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3",
                     values![organization.0, after, size.get()],
                     group,
@@ -57,7 +61,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
             GroupProbe::Id(uuid) => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
+                         coalesce(t.updated_at, t.created_at), t.revision
                      FROM teams t WHERE t.uuid = $1 AND t.organization_id = $2",
                     values![*uuid, organization.0],
                     group,
@@ -69,7 +73,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 let mut found = self
                     .all(
                         "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                             coalesce(t.updated_at, t.created_at)
+                             coalesce(t.updated_at, t.created_at), t.revision
                          FROM teams t WHERE t.organization_id = $1 AND t.display_name_lower = $2",
                         values![organization.0, lower.as_str()],
                         group,
@@ -78,7 +82,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 let of_name = self
                     .all(
                         "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                             coalesce(t.updated_at, t.created_at)
+                             coalesce(t.updated_at, t.created_at), t.revision
                          FROM teams t WHERE t.organization_id = $1 AND t.name = $2 AND t.display_name_lower IS NULL",
                         values![organization.0, lower.as_str()],
                         group,
@@ -90,7 +94,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
             GroupProbe::ExternalId(id) => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
+                         coalesce(t.updated_at, t.created_at), t.revision
                      FROM teams t WHERE t.organization_id = $1 AND t.external_id = $2 LIMIT $3",
                     values![organization.0, id.as_str(), PageSize::MAX.get()],
                     group,
@@ -101,11 +105,11 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 let mut found = Vec::new();
                 for teams in [
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
+                         coalesce(t.updated_at, t.created_at), t.revision
                      FROM directory_users d JOIN team_members m ON m.user_id = d.user_id JOIN teams t ON t.id = m.team_id
                      WHERE d.organization_id = $1 AND d.uuid = $2 AND t.organization_id = d.organization_id",
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
-                         coalesce(t.updated_at, t.created_at)
+                         coalesce(t.updated_at, t.created_at), t.revision
                      FROM directory_users d JOIN suspended_team_members m ON m.user_id = d.user_id JOIN teams t ON t.id = m.team_id
                      WHERE d.organization_id = $1 AND d.uuid = $2 AND t.organization_id = d.organization_id",
                 ] {
@@ -130,26 +134,19 @@ impl DirectoryGroupRecords for SqlTx<'_> {
     async fn change_group_entry(
         &mut self,
         organization: AccountId,
-        id: TeamId,
+        group: &DirectoryGroup,
         entry: &GroupEntry,
         at: Timestamp,
     ) -> Result<()> {
-        if let Some(name) = &entry.display_name {
-            let probe = GroupProbe::DisplayName(name.clone());
-            let others = self.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?;
-            if others.iter().any(|other| other.id != id) {
-                return Err(Error::Exists(format!("a group with the displayName {name:?}")));
-            }
+        let probe = GroupProbe::DisplayName(entry.display_name.clone());
+        let others = self.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?;
+        if others.iter().any(|other| other.id != group.id) {
+            return Err(Error::Exists(format!("a group with the displayName {:?}", entry.display_name)));
         }
+        let own = Some(entry.display_name.as_str()).filter(|name| *name != group.name.as_str());
         self.execute(
             "UPDATE teams SET display_name = $1, display_name_lower = $2, external_id = $3, updated_at = $4 WHERE id = $5",
-            values![
-                entry.display_name.as_deref(),
-                entry.display_name.as_ref().map(|name| name.to_lowercase()),
-                entry.external_id.as_deref(),
-                at,
-                id.0
-            ],
+            values![own, own.map(str::to_lowercase), entry.external_id.as_deref(), at, group.id.0],
         )
         .await
         .map(|_| ())
@@ -193,20 +190,15 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 added > 0
             }
         };
-        if added {
-            self.touch_team(team, at).await?;
+        if added && user.is_suspended {
+            self.advance_team_revision(team).await?;
         }
         Ok(added)
     }
 
-    async fn delete_group_member(
-        &mut self,
-        team: TeamId,
-        user: &DirectoryUser,
-        at: Timestamp,
-    ) -> Result<bool> {
-        let deleted = match user.is_suspended {
-            false => self.delete_team_member(team, user.account_id).await?,
+    async fn delete_group_member(&mut self, team: TeamId, user: &DirectoryUser) -> Result<bool> {
+        match user.is_suspended {
+            false => self.delete_team_member(team, user.account_id).await,
             true => {
                 let deleted = self
                     .execute(
@@ -214,12 +206,11 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                         values![team.0, user.account_id.0],
                     )
                     .await?;
-                deleted > 0
+                if deleted > 0 {
+                    self.advance_team_revision(team).await?;
+                }
+                Ok(deleted > 0)
             }
-        };
-        if deleted {
-            self.touch_team(team, at).await?;
         }
-        Ok(deleted)
     }
 }

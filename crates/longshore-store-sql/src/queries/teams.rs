@@ -43,9 +43,32 @@ impl SqlTx<'_> {
     }
 }
 
+impl SqlTx<'_> {
+    /// Checks that no other team goes by this name at the identity provider.
+    async fn check_not_shown(
+        &mut self,
+        organization: AccountId,
+        name: &TeamName,
+        own: Option<TeamId>,
+    ) -> Result<()> {
+        let shown = self
+            .first(
+                "SELECT id FROM teams WHERE organization_id = $1 AND display_name_lower = $2",
+                values![organization.0, name.as_str()],
+                |row| row.int(0),
+            )
+            .await?;
+        match shown.is_some_and(|id| own != Some(TeamId(id))) {
+            true => Err(Error::Exists(format!("the team {name}"))),
+            false => Ok(()),
+        }
+    }
+}
+
 #[async_trait]
 impl TeamRecords for SqlTx<'_> {
     async fn create_team(&mut self, organization: AccountId, team: &NewTeam) -> Result<TeamId> {
+        self.check_not_shown(organization, &team.name, None).await?;
         let id = self
             .first(
                 "INSERT INTO teams (uuid, organization_id, name, description, created_at) VALUES ($1, $2, $3, $4, $5)
@@ -150,6 +173,9 @@ impl TeamRecords for SqlTx<'_> {
         {
             return Err(Error::Exists(format!("the team {name}")));
         }
+        if let Some(name) = &change.name {
+            self.check_not_shown(organization, name, Some(id)).await?;
+        }
         self.execute(
             "UPDATE teams SET name = coalesce($1, name), description = coalesce($2, description),
                  display_name = CASE WHEN CAST($1 AS TEXT) IS NULL OR $1 = name THEN display_name ELSE NULL END,
@@ -174,6 +200,9 @@ impl TeamRecords for SqlTx<'_> {
                 values![team.0, user.0, at],
             )
             .await?;
+        if added > 0 {
+            self.advance_team_revision(team).await?;
+        }
         self.advance_authority_epoch().await?;
         Ok(added > 0)
     }
@@ -182,11 +211,20 @@ impl TeamRecords for SqlTx<'_> {
         let removed = self
             .execute("DELETE FROM team_members WHERE team_id = $1 AND user_id = $2", values![team.0, user.0])
             .await?;
+        if removed > 0 {
+            self.advance_team_revision(team).await?;
+        }
         self.advance_authority_epoch().await?;
         Ok(removed > 0)
     }
 
     async fn delete_team_memberships(&mut self, organization: AccountId, user: AccountId) -> Result<()> {
+        self.execute(
+            "UPDATE teams SET revision = revision + 1 WHERE organization_id = $1 AND id IN (
+                 SELECT m.team_id FROM team_members m WHERE m.user_id = $2)",
+            values![organization.0, user.0],
+        )
+        .await?;
         self.execute(
             "DELETE FROM team_members WHERE user_id = $1 AND team_id IN (
                  SELECT t.id FROM teams t WHERE t.id = team_id AND t.organization_id = $2)",

@@ -113,8 +113,6 @@ pub trait AccountRecords {
         after: Option<&Namespace>,
         size: PageSize,
     ) -> Result<Vec<Member>>;
-    /// Counts the owners of an organization.
-    async fn count_owners(&mut self, organization: AccountId) -> Result<i64>;
     /// Finds an organization of which the user is the only owner.
     async fn find_organization_owned_only_by(&mut self, user: AccountId) -> Result<Option<Namespace>>;
     /// Tells whether a name is an account's, or was that of one that is deleted: it stays taken.

@@ -39,8 +39,8 @@ pub struct DirectoryEntry {
 /// What a directory says about a team.
 #[derive(Clone, Debug)]
 pub struct GroupEntry {
-    /// Display name; `None` when it is the team's own name.
-    pub display_name: Option<String>,
+    /// Display name; it may be the team's own name.
+    pub display_name: String,
     /// Id of the identity provider.
     pub external_id: Option<String>,
 }
@@ -106,13 +106,13 @@ pub trait DirectoryRecords {
     ) -> Result<()>;
     /// Says that an entry changed, in all directories where the account is.
     async fn touch_directory_users(&mut self, account: AccountId, at: Timestamp) -> Result<()>;
-    /// Lets an organization manage an account, which no other one does.
+    /// Lets an organization manage an account that no other one manages; otherwise nothing changes.
     async fn set_managing_organization(&mut self, account: AccountId, organization: AccountId) -> Result<()>;
     /// Gives the organization that manages an account.
     async fn find_managing_organization(&mut self, account: AccountId) -> Result<Option<AccountId>>;
-    /// Says whether it was the managing organization that switched an account off.
+    /// Says whether the managing organization has switched an account off. It is active when neither that nor the operator has.
     async fn set_deprovisioned(&mut self, account: AccountId, is_deprovisioned: bool) -> Result<()>;
-    /// Tells whether it was the managing organization that switched an account off.
+    /// Tells whether the managing organization has switched an account off.
     async fn is_deprovisioned(&mut self, account: AccountId) -> Result<bool>;
     /// Lets a membership rest: role, teams and permissions are kept, and give nothing.
     async fn suspend_member(
@@ -159,7 +159,7 @@ pub trait DirectoryGroupRecords {
     async fn change_group_entry(
         &mut self,
         organization: AccountId,
-        team: TeamId,
+        group: &DirectoryGroup,
         entry: &GroupEntry,
         at: Timestamp,
     ) -> Result<()>;
@@ -174,12 +174,7 @@ pub trait DirectoryGroupRecords {
     /// Adds a user to a team, also one whose membership rests; false when it is in it.
     async fn add_group_member(&mut self, team: TeamId, user: &DirectoryUser, at: Timestamp) -> Result<bool>;
     /// Removes a user from a team, also one whose membership rests; false when it is not in it.
-    async fn delete_group_member(
-        &mut self,
-        team: TeamId,
-        user: &DirectoryUser,
-        at: Timestamp,
-    ) -> Result<bool>;
+    async fn delete_group_member(&mut self, team: TeamId, user: &DirectoryUser) -> Result<bool>;
 }
 
 /// Tokens of identity providers.

@@ -59,10 +59,47 @@ fn a_provisioned_account_ends_with_all_that_it_signed_in_with() {
     server.admin(&["user", "disable", "jon"]);
     assert_eq!(refusal(&set_active(&server, &okta, &user, true)), (409, String::new()));
     server.admin(&["user", "enable", "jon"]);
-    assert_eq!(set_active(&server, &okta, &user, true).expect(200).json()["active"], true);
-    set_active(&server, &okta, &user, false).expect(200);
+    assert!(works(&by_password));
+    // And what the provider switched off meanwhile, the operator's end of it does not switch on.
     server.admin(&["user", "disable", "jon"]);
-    assert_eq!(refusal(&set_active(&server, &okta, &user, true)), (409, String::new()));
+    set_active(&server, &okta, &user, false).expect(200);
+    server.admin(&["user", "enable", "jon"]);
+    assert_eq!(pulls(&server, &by_password), 401);
+    set_active(&server, &okta, &user, true).expect(200);
+    assert!(works(&by_password));
+}
+
+#[test]
+fn whoever_is_removed_by_an_owner_is_switched_off_too() {
+    let server = server();
+    let okta = provider(&server, "acme", "okta");
+    let body = json!({ "schemas": [USER], "userName": "jon@example.org", "password": PASSWORD });
+    let user = send(&server, "POST", "/Users", &okta, &body).expect(201).json();
+    let alice = crate::hub::sign_in(&server, "alice");
+    server.send("DELETE", "/v2/orgs/acme/members/jon", &alice, &[], b"").expect(204);
+    assert_eq!(server.get("/v2/", &format!("jon:{PASSWORD}")).status, 401);
+    assert_eq!(refusal(&set_active(&server, &okta, &user, false)), (404, String::new()));
+    // The operator lets somebody go on whom no provider has any more.
+    server.admin(&["user", "enable", "jon"]);
+    server.get("/v2/", &format!("jon:{PASSWORD}")).expect(200);
+    // Somebody whom others switched off is not said to have come.
+    server.admin(&["org", "create", "shop", "--owner", "bob"]);
+    let shop = provider(&server, "shop", "entra");
+    send(&server, "POST", "/Users", &okta, &body).expect(201);
+    let user =
+        super::filtered(&server, "Users", &okta, r#"userName eq "jon@example.org""#)["Resources"][0].clone();
+    send(&server, "DELETE", &path_of(&user), &okta, &Value::Null).expect(204);
+    assert_eq!(refusal(&send(&server, "POST", "/Users", &shop, &body)), (409, String::new()));
+    let mut off = body;
+    off["active"] = false.into();
+    assert_eq!(send(&server, "POST", "/Users", &shop, &off).expect(201).json()["active"], false);
+    // An owner removes whoever rests.
+    let bob = crate::hub::sign_in(&server, "bob");
+    server.send("DELETE", "/v2/orgs/shop/members/jon", &bob, &[], b"").expect(204);
+    assert_eq!(
+        super::filtered(&server, "Users", &shop, r#"userName eq "jon@example.org""#)["totalResults"],
+        0
+    );
 }
 
 #[test]

@@ -166,6 +166,18 @@ fn what_makes_no_sense_is_refused_and_changes_nothing() {
     let after = send(&server, "GET", &path, &okta, &Value::Null).expect(200).json();
     assert_eq!(after, group);
     assert_eq!(filtered(&server, "Groups", &okta, "displayName eq \"Other\"")["totalResults"], 0);
+    // A change of who is in it by an owner is another version, and no team takes the name that a group goes by.
+    let alice = crate::hub::sign_in(&server, "alice");
+    let by_owner = |member: &str| {
+        let body = json!({ "member": member });
+        crate::walk::send(&server, "POST", "/v2/orgs/acme/groups/watch/members", &alice, &body).expect(200);
+    };
+    by_owner("alice");
+    let now = send(&server, "GET", &path, &okta, &Value::Null).expect(200);
+    assert_ne!(now.header("etag"), group["meta"]["version"].as_str().unwrap());
+    let shown = json!([{ "op": "replace", "path": "displayName", "value": "Ops" }]);
+    patch(&server, &path, &okta, shown).expect(200);
+    crate::walk::send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "ops" })).expect(409);
     // Whoever is in no group can be taken out of it.
     let gone = format!("members[value eq \"{nobody}\"]");
     patch(&server, &path, &okta, json!([{ "op": "remove", "path": gone }])).expect(200);

@@ -87,6 +87,12 @@ fn lists_are_sorted_by_any_attribute() {
     );
     assert_eq!(sorted("sortBy=emails&count=2"), mail(&["carol", "dave"]));
     assert_eq!(sorted("sortBy=active&count=1"), mail(&["frank"]));
+    let newest = "sortBy=meta.created&sortOrder=descending&filter=userName%20sw%20%22";
+    assert_eq!(sorted(&format!("{newest}e%22")), mail(&["Erin"]));
+    for (order, expected) in [("ascending", "alice"), ("descending", "frank")] {
+        let query = format!("sortBy=meta.created&sortOrder={order}&filter=userName%20co%20%22a%22&count=1");
+        assert_eq!(sorted(&query), mail(&[expected]));
+    }
     assert_eq!(
         sorted("sortBy=userName&sortOrder=descending&filter=userName%20sw%20%22%22&count=1"),
         mail(&["frank"])

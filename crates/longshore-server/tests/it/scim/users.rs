@@ -51,18 +51,32 @@ fn whoever_has_an_account_joins_with_it() {
         "password": "another password",
     });
     let bob = send(&server, "POST", "/Users", &okta, &body).expect(201).json();
-    assert_eq!((&bob["displayName"], &bob["userName"]), (&json!("bob"), &json!("bob@example.org")));
-    assert_eq!(bob["name"]["givenName"], "Robert");
+    assert_eq!(bob["displayName"], "bob");
     assert_eq!(refusal(&send(&server, "POST", "/Users", &okta, &body)), (409, "uniqueness".into()));
+    // As it was sent, and the part of the name that was not given is what the account says.
+    assert_eq!(bob["userName"], "BOB@example.org");
+    assert_eq!(bob["name"], json!({ "givenName": "Robert", "familyName": "Roe" }));
     // The account itself stays as it is, and its password too.
+    let password = json!([{ "op": "replace", "path": "password", "value": "another password" }]);
+    assert_eq!(refusal(&patch(&server, &path_of(&bob), &okta, password)), (403, String::new()));
+    let renamed = json!([{ "op": "replace", "path": "userName", "value": "robert@example.org" }]);
+    patch(&server, &path_of(&bob), &okta, renamed).expect(200);
     crate::hub::sign_in(&server, "bob");
-    assert_eq!(server.admin(&["user", "show", "bob"])["full_name"], "Bob Roe");
-    for change in [
-        json!({ "op": "replace", "path": "userName", "value": "robert@example.org" }),
-        json!({ "op": "replace", "path": "password", "value": "another password" }),
-    ] {
-        assert_eq!(refusal(&patch(&server, &path_of(&bob), &okta, json!([change]))), (403, String::new()));
-    }
+    let account = server.admin(&["user", "show", "bob"]);
+    assert_eq!((&account["full_name"], &account["email"]), (&json!("Bob Roe"), &json!("bob@example.org")));
+    // Whatever spelling the whole comes back in, the user is deactivated.
+    let whole = json!({ "schemas": [USER], "userName": "Robert@Example.org", "active": false });
+    let off = send(&server, "PUT", &path_of(&bob), &okta, &whole).expect(200).json();
+    assert_eq!(off["active"], false);
+    // Who is matched by the first e-mail address is found by the name that was sent.
+    server.admin(&["user", "set-profile", "admin", "--email", "root@example.org"]);
+    let body = json!({ "schemas": [USER], "userName": "root", "emails": [{ "value": "root@example.org", "primary": true }] });
+    let root = send(&server, "POST", "/Users", &okta, &body).expect(201).json();
+    assert_eq!((&root["displayName"], &root["userName"]), (&json!("admin"), &json!("root")));
+    assert_eq!(filtered(&server, "Users", &okta, r#"userName eq "root""#)["totalResults"], 1);
+    // What the operator changes about the account does not rename it here.
+    server.admin(&["user", "set-profile", "admin", "--email", "other@example.org"]);
+    assert_eq!(filtered(&server, "Users", &okta, r#"userName eq "root""#)["totalResults"], 1);
     // Members that nobody provisioned are found, too.
     let alice = filtered(&server, "Users", &okta, r#"displayName eq "alice""#);
     assert_eq!((&alice["totalResults"], &alice["Resources"][0]["userName"]), (&json!(1), &json!("alice")));
@@ -122,8 +136,14 @@ fn another_organization_has_the_membership_only() {
     assert_eq!(patch(&server, &path_of(&of_shop), &shop, off).expect(200).json()["active"], false);
     assert_eq!(send(&server, "GET", &path_of(&of_acme), &acme, &Value::Null).json()["active"], true);
     let renamed = json!([{ "op": "replace", "path": "userName", "value": "snow@example.org" }]);
-    assert_eq!(patch(&server, &path_of(&of_shop), &shop, renamed.clone()).status, 403);
-    patch(&server, &path_of(&of_acme), &acme, renamed).expect(200);
+    patch(&server, &path_of(&of_acme), &acme, renamed.clone()).expect(200);
+    assert_eq!(server.admin(&["user", "show", "jon"])["email"], "snow@example.org");
+    // What the one calls the user, the other goes on to find by its own name; and changes no account that is not its own.
+    let found = filtered(&server, "Users", &shop, r#"userName eq "jon@example.org""#);
+    assert_eq!(found["totalResults"], 1);
+    let other = json!([{ "op": "replace", "path": "userName", "value": "third@example.org" }]);
+    patch(&server, &path_of(&of_shop), &shop, other).expect(200);
+    assert_eq!(server.admin(&["user", "show", "jon"])["email"], "snow@example.org");
     send(&server, "DELETE", &path_of(&of_shop), &shop, &Value::Null).expect(204);
     assert_eq!(send(&server, "GET", &path_of(&of_acme), &acme, &Value::Null).json()["active"], true);
 }
@@ -149,6 +169,15 @@ fn changes_are_made_only_to_the_version_that_is_meant() {
     assert_eq!(change(tag).status, 412);
     assert_eq!(server.send("DELETE", &path, &okta, &[("if-match", tag)], b"").status, 412);
     change("*").expect(200);
+    // Lists show the same version, whatever they leave out.
+    let list = server.send(
+        "GET",
+        "/v2/scim/2.0/Users?startIndex=2&excludedAttributes=emails,groups",
+        &okta,
+        &[],
+        b"",
+    );
+    assert_eq!(list.json()["Resources"][0]["meta"]["version"], changed.header("etag"));
     server.send("DELETE", &path, &okta, &[("if-match", changed.header("etag"))], b"").expect(204);
     get(tag).expect(404);
 }
@@ -220,5 +249,5 @@ fn every_change_is_in_the_audit_log_with_the_provider_as_actor() {
     );
     let own = server.admin(&["audit", "list", "--account", "jon"]);
     let own: Vec<_> = own.as_array().unwrap().iter().rev().map(|event| event["action"].clone()).collect();
-    assert_eq!(own, ["user.create", "user.disable", "user.enable", "user.disable"]);
+    assert_eq!(own, ["user.create", "user.change_profile", "user.disable", "user.enable", "user.disable"]);
 }
