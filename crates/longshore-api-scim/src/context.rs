@@ -1,7 +1,8 @@
 //! A request that is understood, and which identity provider sent it.
 
+use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use http::{StatusCode, header};
@@ -10,11 +11,12 @@ use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
 use longshore_domain::Error;
+use longshore_domain::account::AccountId;
 use longshore_domain::directory::Provisioner;
 use longshore_domain::error::Unauthenticated;
 use longshore_services::Services;
 use serde_json::{Map, Value};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Refusal;
 use crate::projection::Projection;
@@ -25,12 +27,40 @@ use crate::wire;
 /// How long a request waits for its turn to look at all resources.
 const TURN_WAIT: Duration = Duration::from_secs(30);
 
+/// Requests that look at all resources of a directory at the same time.
+const PARALLEL_SCANS: usize = 2;
+
+/// Whose turn it is to look at all resources of a directory. One organization does not keep the others waiting.
+pub(crate) struct Scans {
+    all: Arc<Semaphore>,
+    each: Mutex<HashMap<AccountId, Arc<Semaphore>>>,
+}
+
+impl Scans {
+    pub(crate) fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(PARALLEL_SCANS)), each: Mutex::default() }
+    }
+
+    fn of(&self, organization: AccountId) -> Arc<Semaphore> {
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that nobody waits for are not kept.
+        each.retain(|_, turns| Arc::strong_count(turns) > 1);
+        Arc::clone(each.entry(organization).or_insert_with(|| Arc::new(Semaphore::new(1))))
+    }
+}
+
+/// A turn, until it is dropped.
+pub(crate) struct Turn(
+    #[expect(dead_code, reason = "held")] OwnedSemaphorePermit,
+    #[expect(dead_code, reason = "held")] OwnedSemaphorePermit,
+);
+
 /// A request and what it is answered with.
 pub struct Context {
     pub(crate) services: Arc<Services>,
     pub(crate) route: &'static Route,
     asked: Asked,
-    scans: Arc<Semaphore>,
+    scans: Arc<Scans>,
     provisioner: OnceLock<Provisioner>,
 }
 
@@ -46,7 +76,7 @@ impl Context {
         services: Arc<Services>,
         route: &'static Route,
         asked: Asked,
-        scans: Arc<Semaphore>,
+        scans: Arc<Scans>,
     ) -> Self {
         Self { services, route, asked, scans, provisioner: OnceLock::new() }
     }
@@ -87,9 +117,14 @@ impl Context {
         found.ok_or(Refusal::Domain(Error::Unauthenticated(Unauthenticated::Missing)))
     }
 
-    /// Waits for its turn to look at all resources of a directory, of which few do at once.
-    pub(crate) async fn scan_turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        match tokio::time::timeout(TURN_WAIT, self.scans.acquire()).await {
+    /// Waits for its turn to look at all resources of a directory, of which each organization does one at once.
+    pub(crate) async fn scan_turn(&self) -> Result<Turn, Refusal> {
+        let own = self.scans.of(self.provisioner()?.organization.id);
+        let turns = async {
+            let own = own.acquire_owned().await?;
+            Ok::<_, tokio::sync::AcquireError>(Turn(own, Arc::clone(&self.scans.all).acquire_owned().await?))
+        };
+        match tokio::time::timeout(TURN_WAIT, turns).await {
             Ok(turn) => turn.map_err(|error| Refusal::Domain(Error::internal(error))),
             Err(_) => Err(Refusal::Domain(Error::Throttled { retry_after_seconds: TURN_WAIT.as_secs() })),
         }
@@ -143,14 +178,19 @@ impl Context {
         })
     }
 
-    /// Gives the versions that a header allows; `None` when it is not there, or allows every one.
+    /// Gives the versions that a header names; `None` when it is not there, or allows every one. What cannot be read is no
+    /// version.
     pub(crate) fn versions(&self, name: header::HeaderName) -> Option<Vec<String>> {
-        let value = self.parts.headers.get(name)?.to_str().ok()?;
-        versions(value)
+        let values: Vec<_> = self.parts.headers.get_all(name).iter().collect();
+        if values.is_empty() {
+            return None;
+        }
+        let texts: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
+        versions(&texts.join(","))
     }
 }
 
-/// Reads entity tags; `None` for `*`.
+/// Reads entity tags; `None` for `*`, which stands alone.
 pub(crate) fn versions(text: &str) -> Option<Vec<String>> {
     if text.trim() == "*" {
         return None;

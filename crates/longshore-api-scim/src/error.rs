@@ -173,7 +173,7 @@ fn kind(error: &Error) -> Option<&'static str> {
 /// Makes the response to a refusal, and logs it if the fault is the registry's.
 pub(crate) fn render(refusal: &Refusal, client: &Client) -> Response {
     let mut document = refusal.document();
-    if refusal.status().is_server_error() {
+    if refusal.status().is_server_error() && refusal.status() != StatusCode::NOT_IMPLEMENTED {
         // What the operator finds it by in the log.
         let detail = document["detail"].as_str().unwrap_or_default();
         document["detail"] = format!("{detail} (request {})", client.request_id).into();

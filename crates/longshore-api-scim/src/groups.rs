@@ -260,7 +260,7 @@ fn chosen_ids(filter: &Filter) -> Result<Vec<Uuid>, Refusal> {
 fn read_operations(operations: &[Operation]) -> Result<GroupChange, Refusal> {
     let mut change = GroupChange::default();
     for operation in operations {
-        for single in patch::spread(operation)? {
+        for single in patch::spread(operation, &GROUPS)? {
             read_operation(&single, &mut change)?;
         }
     }

@@ -32,23 +32,19 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::table::{self, Paths, Table, Wanted};
 use longshore_services::Services;
-use tokio::sync::Semaphore;
 
-use crate::context::Context;
+use crate::context::{Context, Scans};
 use crate::routes::{ROUTES, Route};
 
 /// The paths of this dialect.
 pub const PATHS: Paths = Paths { segments: &["scim"], others: &[] };
-
-/// Requests that look at all resources of a directory at the same time.
-const PARALLEL_SCANS: usize = 2;
 
 /// The dialect.
 pub struct Scim {
     services: Arc<Services>,
     table: Table,
     document: String,
-    scans: Arc<Semaphore>,
+    scans: Arc<Scans>,
 }
 
 impl Scim {
@@ -59,7 +55,7 @@ impl Scim {
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("scim", metrics, ROUTES)?;
         let document = openapi::document(ROUTES).to_string();
-        Ok(Self { services, table, document, scans: Arc::new(Semaphore::new(PARALLEL_SCANS)) })
+        Ok(Self { services, table, document, scans: Arc::new(Scans::new()) })
     }
 
     /// Gives the OpenAPI document of this dialect.

@@ -3,6 +3,7 @@
 //! RFC 7644, section 3.5.2, and what identity providers send besides: operations in any letter case, truth values as texts, paths
 //! as names of members, `replace` for what is not there yet.
 
+use longshore_domain::directory::EMAILS_LIMIT;
 use serde_json::{Map, Value};
 
 use crate::attribute::AttributePath;
@@ -14,6 +15,9 @@ use crate::schema::{Attribute, Found, Kind, Mutability, Schema};
 
 /// Most operations of one change.
 const OPERATIONS_LIMIT: usize = 1000;
+
+/// Most values of one attribute while it is changed. No attribute of a user may have more in the end.
+const VALUES_LIMIT: usize = EMAILS_LIMIT;
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,18 +78,30 @@ fn parsed(path: &str) -> Result<PatchPath, Refusal> {
         .map_err(|error| Refusal::path(format!("the path {path:?} cannot be read: {error}")))
 }
 
-/// Gives the operations that an operation without a path stands for: one for each member of its value.
-pub(crate) fn spread(operation: &Operation) -> Result<Vec<Operation>, Refusal> {
+/// Gives the operations that an operation without a path stands for: one for each member of its value. A member with the name
+/// of the schema holds its attributes.
+pub(crate) fn spread(operation: &Operation, schema: &Schema) -> Result<Vec<Operation>, Refusal> {
     if operation.path.is_some() {
         return Ok(vec![operation.clone()]);
     }
     let Some(Value::Object(members)) = &operation.value else {
         return Err(Refusal::value("without a path, the value must be an object"));
     };
-    let each = members.iter().map(|(name, value)| {
-        Ok(Operation { path: Some(parsed(name)?), value: Some(value.clone()), ..*operation })
-    });
-    each.collect()
+    let mut operations = Vec::new();
+    for (name, value) in members {
+        if name.eq_ignore_ascii_case(schema.id)
+            && let Value::Object(attributes) = value
+        {
+            for (name, value) in attributes {
+                let (path, value) = (Some(parsed(name)?), Some(value.clone()));
+                operations.push(Operation { path, value, ..*operation });
+            }
+        } else {
+            let (path, value) = (Some(parsed(name)?), Some(value.clone()));
+            operations.push(Operation { path, value, ..*operation });
+        }
+    }
+    Ok(operations)
 }
 
 /// Tells whether operations are about an attribute.
@@ -96,7 +112,7 @@ pub(crate) fn names(operations: &[Operation], name: &str, schema: &Schema) -> bo
         }
         Some(PatchPath::Elements { .. }) | None => false,
     };
-    let each = operations.iter().filter_map(|operation| spread(operation).ok());
+    let each = operations.iter().filter_map(|operation| spread(operation, schema).ok());
     each.flatten().any(|operation| is_it(&operation))
 }
 
@@ -107,7 +123,7 @@ pub(crate) fn apply(
     schema: &Schema,
 ) -> Result<(), Refusal> {
     for operation in operations {
-        for single in spread(operation)? {
+        for single in spread(operation, schema)? {
             apply_one(&single, resource, schema)?;
         }
     }
@@ -235,7 +251,16 @@ fn list(value: &Value, attribute: &Attribute) -> Result<Vec<Value>, Refusal> {
         Value::Null => &[],
         value => std::slice::from_ref(value),
     };
+    check_number(values.len(), attribute)?;
     values.iter().map(|value| complex(value, attribute).map(Value::Object)).collect()
+}
+
+/// Checks the number of values before anything is done with each of them.
+fn check_number(number: usize, attribute: &Attribute) -> Result<(), Refusal> {
+    match number > VALUES_LIMIT {
+        true => Err(Refusal::value(format!("{} may have at most {VALUES_LIMIT} values", attribute.name))),
+        false => Ok(()),
+    }
 }
 
 /// Lets at most one element be the first choice: the one that became it last.
@@ -284,6 +309,7 @@ fn change_whole(
         }
         for element in new {
             if !elements.contains(&element) {
+                check_number(elements.len() + 1, attribute)?;
                 elements.push(element);
                 let last = elements.len() - 1;
                 keep_one_primary(elements, last);
@@ -399,6 +425,7 @@ fn change_elements(
             return Err(none());
         }
         // Identity providers change what is not there yet, and mean that it comes in.
+        check_number(elements.len() + 1, attribute)?;
         elements.push(described(filter, attribute).ok_or_else(none)?.into());
         chosen.push(elements.len() - 1);
     }
@@ -451,6 +478,7 @@ mod tests {
             { "op": "add", "path": "emails[type eq \"other\"].value", "value": "c@x.org" },
             { "op": "add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "value": "d" },
             { "op": "replace", "path": "title", "value": "boss" },
+            { "op": "replace", "value": { "urn:ietf:params:scim:schemas:core:2.0:User": { "externalId": "1" } } },
             { "op": "replace", "path": "name.formatted", "value": "A B" },
             { "op": "Replace", "path": "displayName", "value": "Other" },
         ]))
@@ -527,6 +555,16 @@ mod tests {
             assert_eq!(changed(json!([operation.clone()])), Err(kind), "{operation}");
         }
         assert_eq!(changed(json!([])), Err("invalidSyntax"));
+        // What is too much is refused before it takes time.
+        let many: Vec<String> = (0..50_000).map(|number| number.to_string()).collect();
+        for verb in ["add", "replace", "remove"] {
+            let operation = json!([{ "op": verb, "path": "emails", "value": many }]);
+            assert_eq!(changed(operation), Err("invalidValue"), "{verb}");
+        }
+        let each: Vec<Value> = (0..25)
+            .map(|number| json!({ "op": "add", "path": format!("emails[type eq \"t{number}\"].value"), "value": "x" }))
+            .collect();
+        assert_eq!(changed(each.into()), Err("invalidValue"));
         assert!(changed(json!([{ "op": "replace", "path": "id", "value": "1" }])).is_ok());
     }
 }

@@ -39,7 +39,7 @@ const SCAN_PAGE: u64 = 1000;
 /// How long one request looks at users.
 const SCAN_TIME: Duration = Duration::from_secs(20);
 /// How often a change is tried anew when others change the same user.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 20;
 
 /// A page of users.
 pub(crate) struct Page {
@@ -306,7 +306,7 @@ pub(crate) async fn change(
     projection: &Projection,
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (user_id(id)?, context.provisioner()?);
-    for attempt in 1..=ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         let user = context.services.get_directory_user(provisioner, id).await?;
         expected(&user, versions)?;
         let before = resource(context, &user);
@@ -320,7 +320,7 @@ pub(crate) async fn change(
         // What was read must still be so when it is changed.
         let version = Some(user.version());
         match context.services.change_directory_user(provisioner, id, change, version).await {
-            Err(Error::PreconditionFailed) if versions.is_none() && attempt < ATTEMPTS => {}
+            Err(Error::PreconditionFailed) if versions.is_none() => {}
             changed => return Ok(reply(context, StatusCode::OK, &changed?, projection)),
         }
     }
@@ -419,8 +419,8 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
             search::compare_keys(one, other, *is_descending).then(a.position.cmp(&b.position))
         });
     };
-    let Some(scanned) = scan else {
-        let mut found = Vec::new();
+    let (mut found, mut is_cut) = (Vec::new(), false);
+    if scan.is_none() {
         for probe in probes {
             let list = UserList {
                 probe,
@@ -431,8 +431,13 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
                 parts: UserParts::ALL,
             };
             let users = services.list_directory_users(provisioner, list).await?;
+            is_cut |= users.len() as u64 >= u64::from(PageSize::MAX.get());
             found.extend(users.into_iter().filter(meets));
         }
+    }
+    // Of what so many have in common, an index gives the first only.
+    let scan = scan.or(is_cut.then_some(UserProbe::All));
+    let Some(scanned) = scan else {
         found.sort_by_key(|user| user.position);
         found.dedup_by_key(|user| user.position);
         let key = |user: &DirectoryUser| search::sort_key(&resource(context, user), *sort);

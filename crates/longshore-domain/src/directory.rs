@@ -206,7 +206,8 @@ impl fmt::Debug for DirectoryChange {
 
 fn check_text(field: &'static str, text: &str, least: usize) -> Result<()> {
     let fits = (least..=TEXT_LIMIT_CHARACTERS).contains(&text.chars().count());
-    match fits && !text.chars().any(char::is_control) {
+    // The last character of all stands behind every text in lists.
+    match fits && !text.chars().any(|letter| letter.is_control() || letter == char::MAX) {
         true => Ok(()),
         false => Err(Error::Invalid {
             field,

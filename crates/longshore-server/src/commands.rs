@@ -231,6 +231,13 @@ enum OrgCommand {
         #[arg(value_parser = ["all", "none"])]
         what: String,
     },
+    /// Decide whether an organization may provision users over SCIM, which makes accounts and takes in others by e-mail address
+    SetProvisioning {
+        name: String,
+        /// Whether it may; off, its SCIM tokens do not work
+        #[arg(value_parser = ["on", "off"])]
+        what: String,
+    },
     /// Delete an organization without repositories; the name stays taken
     Delete { name: String },
 }
@@ -579,6 +586,7 @@ fn org_request(command: OrgCommand) -> Request {
         OrgCommand::Enable { name } => Request::OrgSetActive { name, active: true },
         OrgCommand::Disable { name } => Request::OrgSetActive { name, active: false },
         OrgCommand::SetMembersPull { name, what } => Request::OrgSetMembersPull { name, all: what == "all" },
+        OrgCommand::SetProvisioning { name, what } => Request::OrgSetProvisioning { name, may: what == "on" },
         OrgCommand::SetProfile { name, profile } => profile.request(name),
         OrgCommand::SetPlan { name, plan } => Request::AccountSetPlan { name, plan },
         OrgCommand::GrantVerifiedPublisher { name } => {

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::Services;
 use crate::accounts::check_not_last_administrator;
-use crate::organizations::{change_role, check_keeps_owner};
+use crate::organizations::{change_role, check_keeps_owner, delete_invites};
 use crate::passwords::check_new_password;
 
 /// What a unit of work on a directory works with.
@@ -82,9 +82,19 @@ impl DirectoryWork {
     }
 
     /// Checks that the organization may set the password of an account.
-    fn check_sets_password(&self, entry: &DirectoryUser, account: &Account) -> Result<()> {
+    async fn check_sets_password(
+        &self,
+        tx: &mut dyn Tx,
+        entry: &DirectoryUser,
+        account: &Account,
+    ) -> Result<()> {
         let organization = &self.provisioner.organization.name;
         match (entry.is_managed, account.is_administrator) {
+            // Whoever sets the password signs in as the user, also to what others have let the user into.
+            (true, false) if tx.count_organizations_of(account.id).await? > 1 => Err(Error::Denied(format!(
+                "{} belongs to another organization too, so only the user or the operator sets the password",
+                account.name
+            ))),
             (true, false) => Ok(()),
             (true, true) => Err(Error::Denied(format!(
                 "{} is an administrator of the registry, so only its operator sets the password",
@@ -101,6 +111,7 @@ impl DirectoryWork {
         let organization = &self.provisioner.organization;
         let role = tx.find_role(organization.id, account.id).await?;
         check_keeps_owner(tx, organization, account, role).await?;
+        delete_invites(tx, organization, account).await?;
         match entry.is_managed {
             true => switch_off(tx, account, &self.event).await?,
             false => {
@@ -149,8 +160,13 @@ impl DirectoryWork {
         // The account itself is changed by the organization that made it, unless the operator trusts it with the registry.
         let changes_account = entry.is_managed && !account.is_administrator;
         if let Some(user_name) = change.user_name.as_ref().filter(|name| **name != entry.user_name) {
-            if let (true, Ok(email)) = (changes_account, user_name.parse::<EmailAddress>()) {
-                profile.email = Some(Some(email));
+            let was_address =
+                account.profile.email.as_ref().is_some_and(|email| email.as_str() == entry.user_name);
+            match user_name.parse::<EmailAddress>() {
+                Ok(email) if changes_account => profile.email = Some(Some(email)),
+                // An address that is not used any more is free for others.
+                Err(_) if changes_account && was_address => profile.email = Some(None),
+                _ => {}
             }
             wanted.user_name.clone_from(user_name);
             changed.push("userName");
@@ -187,7 +203,7 @@ impl DirectoryWork {
             tx.change_directory_entry(organization, account.id, &wanted, self.event.at).await?;
         }
         if let Some(hash) = &self.password_hash {
-            self.check_sets_password(entry, account)?;
+            self.check_sets_password(tx, entry, account).await?;
             tx.set_password_hash(account.id, hash).await?;
             tx.delete_refresh_tokens(account.id).await?;
             record_own(tx, EventAction::UserPasswordChanged, account, &self.event).await?;
@@ -308,6 +324,9 @@ impl DirectoryWork {
         let mut added = NewEvent { action: EventAction::MemberAdded, subject, ..self.event.clone() };
         added.data.insert("role", OrganizationRole::Member.to_string());
         tx.record_event(&added).await?;
+        let mut own = self.own_event(EventAction::MemberAdded, &account);
+        own.data.insert("organization", self.provisioner.organization.name.to_string());
+        tx.record_event(&own).await?;
         let team = ensure_company(tx, self, &new_user.company).await?;
         if tx.add_team_member(team.id, account.id, self.event.at).await? {
             let mut event = NewEvent {
@@ -538,6 +557,13 @@ impl Services {
             names: account_names(&user_name, u32::from_ne_bytes(chance)),
             company,
         };
+        // Before the password is hashed, which takes its time.
+        let known = one(provisioner, UserProbe::UserName(user_name.clone()));
+        let known =
+            self.metadata.look_up(known, |tx, known| Box::pin(tx.list_directory_users(known))).await?;
+        if !known.is_empty() {
+            return Err(Error::Exists(format!("a user with the userName {user_name:?}")));
+        }
         let work = self.work(provisioner, change, None).await?;
         self.metadata
             .write((work, new_user), |tx, (work, new_user)| Box::pin(work.create(tx, new_user)))

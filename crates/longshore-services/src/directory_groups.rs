@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use longshore_domain::account::AccountId;
 use longshore_domain::directory::{
-    DirectoryGroup, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner, team_names,
+    DirectoryGroup, DirectoryUser, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner,
+    team_names,
 };
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::organization::{TEAMS_LIMIT, TeamName};
@@ -20,6 +21,9 @@ use crate::directory::find_user;
 
 /// Most members that one request adds, removes or puts in place of those before.
 pub const MEMBERS_LIMIT: usize = 10_000;
+
+/// Members that one transaction changes; others wait for it. What is more comes in several.
+const MEMBERS_AT_ONCE: usize = 500;
 
 /// What a unit of work on a group works with.
 #[derive(Clone)]
@@ -56,15 +60,7 @@ impl GroupWork {
     }
 
     async fn add(&self, tx: &mut dyn Tx, group: &DirectoryGroup, uuid: Uuid) -> Result<()> {
-        let user = match find_user(tx, &self.provisioner, uuid).await {
-            Err(Error::UserUnknown(_)) => {
-                return Err(Error::Invalid {
-                    field: "members",
-                    reason: format!("there is no user with the id {uuid}"),
-                });
-            }
-            found => found?,
-        };
+        let user = find_member(tx, &self.provisioner, uuid).await?;
         match tx.add_group_member(group.id, &user, self.event.at).await? {
             false => Ok(()),
             true => {
@@ -203,6 +199,32 @@ impl GroupWork {
     }
 }
 
+/// Gives how many members a change names.
+fn changed(change: &GroupChange) -> usize {
+    let count = |change: &MemberChange| match change {
+        MemberChange::Add(users) | MemberChange::Remove(users) | MemberChange::Replace(users) => users.len(),
+    };
+    change.members.iter().map(count).sum()
+}
+
+/// Gives the ids of those that come in.
+fn incoming(members: &[MemberChange]) -> Vec<Uuid> {
+    let each = members.iter().map(|change| match change {
+        MemberChange::Add(users) | MemberChange::Replace(users) => users.as_slice(),
+        MemberChange::Remove(_) => &[],
+    });
+    each.flatten().copied().collect()
+}
+
+async fn find_member(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryUser> {
+    match find_user(tx, provisioner, uuid).await {
+        Err(Error::UserUnknown(_)) => {
+            Err(Error::Invalid { field: "members", reason: format!("there is no user with the id {uuid}") })
+        }
+        found => found,
+    }
+}
+
 fn too_many() -> Error {
     Error::Invalid {
         field: "members",
@@ -218,16 +240,75 @@ impl Services {
         expected: Option<String>,
     ) -> Result<GroupWork> {
         change.check()?;
-        let count = |change: &MemberChange| match change {
-            MemberChange::Add(users) | MemberChange::Remove(users) | MemberChange::Replace(users) => {
-                users.len()
-            }
-        };
-        if change.members.iter().map(count).sum::<usize>() > MEMBERS_LIMIT {
+        if changed(&change) > MEMBERS_LIMIT {
             return Err(too_many());
         }
         let event = self.provisioning_event(provisioner, EventAction::TeamUpdated);
         Ok(GroupWork { provisioner: provisioner.clone(), event, change, expected })
+    }
+
+    /// Checks that there are users with these ids.
+    async fn check_users(&self, provisioner: &Provisioner, users: Vec<Uuid>) -> Result<()> {
+        self.metadata
+            .read((provisioner.clone(), users), |tx, (provisioner, users)| {
+                Box::pin(async move {
+                    for user in users {
+                        find_member(tx, provisioner, *user).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Lists the ids of a group's members that are none of some, at most [`MEMBERS_LIMIT`].
+    async fn list_others(
+        &self,
+        provisioner: &Provisioner,
+        group: &DirectoryGroup,
+        kept: BTreeSet<Uuid>,
+    ) -> Result<Vec<Uuid>> {
+        let (mut others, mut after) = (Vec::new(), AccountId(0));
+        loop {
+            let page = self.list_directory_group_members(provisioner, group, after, PageSize::MAX).await?;
+            let Some(last) = page.last() else { return Ok(others) };
+            after = last.account_id;
+            others.extend(page.iter().map(|member| member.uuid).filter(|uuid| !kept.contains(uuid)));
+            if others.len() > MEMBERS_LIMIT {
+                return Err(too_many());
+            }
+        }
+    }
+
+    /// Changes who is in a group, some at a time, so that others are not kept waiting. What one time changed stays when the
+    /// next one fails.
+    async fn change_members(
+        &self,
+        provisioner: &Provisioner,
+        group: &DirectoryGroup,
+        members: Vec<MemberChange>,
+    ) -> Result<()> {
+        let mut batches = Vec::new();
+        for change in members {
+            let (gone, come) = match change {
+                MemberChange::Add(users) => (Vec::new(), users),
+                MemberChange::Remove(users) => (users, Vec::new()),
+                MemberChange::Replace(users) => {
+                    let kept = users.iter().copied().collect();
+                    (self.list_others(provisioner, group, kept).await?, users)
+                }
+            };
+            batches.extend(gone.chunks(MEMBERS_AT_ONCE).map(|users| MemberChange::Remove(users.to_vec())));
+            batches.extend(come.chunks(MEMBERS_AT_ONCE).map(|users| MemberChange::Add(users.to_vec())));
+        }
+        for batch in batches {
+            let change = GroupChange { members: vec![batch], ..GroupChange::default() };
+            let work = self.group_work(provisioner, change, None)?;
+            self.metadata
+                .write((work, group.uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid)))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Lists groups of a directory by number, behind `after`; probes for one value give all that there are.
@@ -318,12 +399,27 @@ impl Services {
         let mut chance = [0; 4];
         self.entropy.fill(&mut chance);
         let names = team_names(&display, u32::from_ne_bytes(chance));
+        let members = match changed(&change) > MEMBERS_AT_ONCE {
+            true => change.members.clone(),
+            false => Vec::new(),
+        };
+        let kept = if members.is_empty() { change.members.clone() } else { Vec::new() };
         let work = self.group_work(provisioner, change, None)?;
-        self.metadata
+        if !members.is_empty() {
+            self.check_users(provisioner, incoming(&members)).await?;
+        }
+        let work = GroupWork { change: GroupChange { members: kept, ..work.change }, ..work };
+        let group = self
+            .metadata
             .write((work, self.new_uuid(), names), |tx, (work, uuid, names)| {
                 Box::pin(work.create(tx, *uuid, names))
             })
-            .await
+            .await?;
+        if members.is_empty() {
+            return Ok(group);
+        }
+        self.change_members(provisioner, &group, members).await?;
+        self.get_directory_group(provisioner, group.uuid).await
     }
 
     /// Changes a group and who is in it. `expected` is the version that it must have.
@@ -338,7 +434,33 @@ impl Services {
         expected: Option<String>,
     ) -> Result<DirectoryGroup> {
         let work = self.group_work(provisioner, change, expected)?;
-        self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid))).await
+        if !self.is_large(provisioner, uuid, &work.change).await? {
+            return self
+                .metadata
+                .write((work, uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid)))
+                .await;
+        }
+        let members = work.change.members.clone();
+        self.check_users(provisioner, incoming(&members)).await?;
+        let work = GroupWork { change: GroupChange { members: Vec::new(), ..work.change }, ..work };
+        let group =
+            self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid))).await?;
+        self.change_members(provisioner, &group, members).await?;
+        self.get_directory_group(provisioner, uuid).await
+    }
+
+    /// Tells whether a change is about more members than one transaction changes.
+    async fn is_large(&self, provisioner: &Provisioner, uuid: Uuid, change: &GroupChange) -> Result<bool> {
+        if changed(change) > MEMBERS_AT_ONCE {
+            return Ok(true);
+        }
+        if !change.members.iter().any(|change| matches!(change, MemberChange::Replace(_))) {
+            return Ok(false);
+        }
+        let group = self.get_directory_group(provisioner, uuid).await?;
+        let page =
+            self.list_directory_group_members(provisioner, &group, AccountId(0), PageSize::MAX).await?;
+        Ok(page.len() > MEMBERS_AT_ONCE)
     }
 
     /// Deletes a group, with what its members could do by it.

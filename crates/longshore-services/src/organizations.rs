@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, Member, OrganizationRole};
 use longshore_domain::credential::{Principal, Scope, TokenCap};
+use longshore_domain::email::EmailAddress;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::Invite;
@@ -79,6 +80,17 @@ pub(crate) async fn check_keeps_owner(
     Ok(())
 }
 
+/// Calls back what invites somebody to an organization who is removed or deactivated: an invite from before is no way back.
+pub(crate) async fn delete_invites(tx: &mut dyn Tx, organization: &Account, user: &Account) -> Result<()> {
+    let mut keys = vec![user.name.to_string()];
+    keys.extend(user.profile.email.as_ref().map(EmailAddress::key));
+    if let Some(entry) = tx.find_directory_user(organization.id, user.id).await? {
+        keys.push(entry.user_name.to_lowercase());
+        keys.extend(entry.emails.iter().map(|email| email.address.to_lowercase()));
+    }
+    tx.delete_invites_of(organization.id, user.id, &keys).await
+}
+
 /// Lets an organization have the subscription of its registry itself when who has it is no owner any more.
 async fn hand_over(
     tx: &mut dyn Tx,
@@ -131,6 +143,7 @@ pub(crate) async fn change_role(
             if tx.find_managing_organization(user.id).await? == Some(organization.id) {
                 switch_off(tx, user, &event).await?;
             }
+            delete_invites(tx, organization, user).await?;
             tx.delete_member(organization.id, user.id).await?;
         }
     }
@@ -197,6 +210,8 @@ impl Services {
                     let user = get_user(tx, owner).await?;
                     let id = tx.create_account(account).await?;
                     tx.put_member(id, user.id, OrganizationRole::Owner, account.created_at).await?;
+                    // The operator made it, and trusts its owners with that.
+                    tx.set_may_provision(id, true).await?;
                     tx.record_event(&NewEvent { account_id: Some(id), ..event.clone() }).await?;
                     tx.find_account(id).await?.ok_or_else(|| Error::internal("the new account is not there"))
                 })
@@ -531,6 +546,26 @@ impl Services {
                 Box::pin(async move {
                     tx.put_members_pull(*id, *members_pull).await?;
                     tx.record_event(event).await
+                })
+            })
+            .await
+    }
+
+    /// Decides whether an organization may provision users. When it may not, its SCIM tokens do not work.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator; `OrganizationUnknown`.
+    pub async fn set_may_provision(&self, principal: &Principal, name: &Namespace, may: bool) -> Result<()> {
+        self.require_operator(principal)?;
+        let data = [("may_provision", may.to_string())];
+        let action = EventAction::OrganizationSettingsUpdated;
+        let event = self.event(principal, None, action, name.as_str(), data);
+        self.metadata
+            .write((name.clone(), may, event), |tx, (name, may, event)| {
+                Box::pin(async move {
+                    let organization = get_organization(tx, name).await?;
+                    tx.set_may_provision(organization.id, *may).await?;
+                    tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await
                 })
             })
             .await

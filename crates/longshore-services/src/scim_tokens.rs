@@ -21,6 +21,12 @@ use crate::{Services, later};
 /// Last uses are written down to this precision.
 const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 
+fn may_not_provision(organization: &Namespace) -> Error {
+    Error::Denied(format!(
+        "{organization} may not provision users, as that makes accounts and takes in others; the operator of the registry can allow it (longshore org set-provisioning {organization} on)"
+    ))
+}
+
 fn unknown(uuid: Uuid) -> Error {
     Error::TokenUnknown(uuid.to_string())
 }
@@ -29,7 +35,8 @@ impl Services {
     /// Makes a token for an identity provider of an organization and gives its secret, which is shown this once.
     ///
     /// # Errors
-    /// As [`Services::authorize_organization`] for managing provisioning; `Invalid` for the label or an expiry that has passed;
+    /// As [`Services::authorize_organization`] for managing provisioning; `Denied` when the operator has not allowed the
+    /// organization to provision; `Invalid` for the label or an expiry that has passed;
     /// `Exists` for a label that is there; `Conflict` for too many.
     pub async fn create_scim_token(
         &self,
@@ -62,13 +69,20 @@ impl Services {
             &token.uuid.to_string(),
             [("label", token.label.clone())],
         );
+        let (by_operator, name) = (*principal == Principal::Operator, organization.name);
         let new = NewScimToken { token: token.clone(), secret_hash: secret.hash() };
         self.metadata
-            .write((new, event), |tx, (new, event)| {
+            .write((new, event, by_operator, name), |tx, (new, event, by_operator, name)| {
                 Box::pin(async move {
                     let organization = new.token.organization_id;
                     // Held, so that creations at the same time are counted.
                     tx.hold_account(organization).await?;
+                    // A token of the operator's own says that it may.
+                    match *by_operator {
+                        true => tx.set_may_provision(organization, true).await?,
+                        false if tx.find_may_provision(organization).await? => {}
+                        false => return Err(may_not_provision(name)),
+                    }
                     let others = tx.list_scim_tokens(organization, PageSize::MAX).await?;
                     if others.len() as u64 >= SCIM_TOKENS_LIMIT {
                         return Err(Error::Conflict(format!(
@@ -183,7 +197,7 @@ impl Services {
     /// works nowhere.
     ///
     /// # Errors
-    /// `Unauthenticated`, also when the organization is switched off.
+    /// `Unauthenticated`, also when the organization is switched off or may not provision any more.
     pub async fn authenticate_provisioner(&self, secret: &str) -> Result<Provisioner> {
         let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
         if secret.len() > SECRET_LIMIT_BYTES || !secret.starts_with(Secret::SCIM_TOKEN_PREFIX) {
@@ -195,6 +209,9 @@ impl Services {
             .look_up(SecretHash::of(secret), |tx, hash| {
                 Box::pin(async move {
                     let Some(token) = tx.find_scim_token_by_secret(hash).await? else { return Ok(None) };
+                    if !tx.find_may_provision(token.organization_id).await? {
+                        return Ok(None);
+                    }
                     let organization = tx.find_account(token.organization_id).await?;
                     Ok(organization.map(|organization| Provisioner { token, organization }))
                 })

@@ -98,6 +98,17 @@ async fn find_user(tx: &mut dyn Tx, uuid: Uuid, name: Option<&Namespace>) -> Res
     })
 }
 
+/// Checks that somebody was not deactivated in an organization by its identity provider, so that nothing is given past that.
+pub(crate) async fn check_not_suspended(tx: &mut dyn Tx, namespace: &Account, user: &Account) -> Result<()> {
+    match tx.find_suspended_role(namespace.id, user.id).await? {
+        None => Ok(()),
+        Some(_) => Err(Error::Conflict(format!(
+            "the identity provider of {} has deactivated {}; remove the member first, or let it reactivate the user",
+            namespace.name, user.name
+        ))),
+    }
+}
+
 impl Terrain {
     fn unknown(&self, user: &Account) -> Error {
         Error::PermissionUnknown { user: user.name.to_string(), subject: self.subject.clone() }
@@ -137,6 +148,7 @@ impl Terrain {
 
     async fn set(&self, tx: &mut dyn Tx, wanted: &WantedPermission, change: Change) -> Result<()> {
         let user = find_user(tx, wanted.uuid, Some(&wanted.name)).await?;
+        check_not_suspended(tx, &self.namespace, &user).await?;
         let role = self.role(tx, &user).await?;
         let given = tx.find_user_permission(self.target, user.id).await?;
         let exists = role.is_some() || given.is_some() || user.id == self.namespace.id;

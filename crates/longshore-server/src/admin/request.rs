@@ -74,6 +74,10 @@ pub enum Request {
         name: String,
         all: bool,
     },
+    OrgSetProvisioning {
+        name: String,
+        may: bool,
+    },
     OrgSetActive {
         name: String,
         active: bool,

@@ -122,6 +122,11 @@ pub async fn run(
             let what = if all { "all repositories" } else { "the repositories of their teams only" };
             Ok(done(format!("members of {name} now pull from {what}"), &name))
         }
+        Request::OrgSetProvisioning { name, may } => {
+            services.set_may_provision(&OPERATOR, &name.parse()?, may).await?;
+            let what = if may { "may provision users now" } else { "provisions no users any more" };
+            Ok(done(format!("{name} {what}"), &name))
+        }
         Request::OrgSetActive { name, active } => {
             services.set_organization_active(&OPERATOR, &name.parse()?, active).await?;
             let what = if active {

@@ -521,7 +521,77 @@ async fn an_invite_from_before_brings_nobody_back() {
     services.change_directory_user(&provisioner, bob.uuid, active(false), None).await.unwrap();
     let by_bob = services.authenticate_basic("bob", PASSWORD, None).await.unwrap();
     let accepted = services.accept_invite(&by_bob.principal, &secret).await;
+    assert!(matches!(accepted, Err(Error::InviteUnknown)), "{accepted:?}");
+    // Nor does one from afterwards, as long as the provider says so.
+    let wanted = longshore_services::invites::WantedInvites {
+        invitees: vec!["bob".into()],
+        role: OrganizationRole::Member,
+        team: None,
+        dry_run: false,
+    };
+    let invited = services.invite(&alice.principal, &acme, wanted, "https://example.org").await.unwrap();
+    let longshore_services::invites::InviteOutcome::Invited(_, Some(link)) = &invited[0].1 else {
+        panic!("{invited:?}")
+    };
+    let secret = link.split('#').nth(1).unwrap().to_owned();
+    let accepted = services.accept_invite(&by_bob.principal, &secret).await;
     assert!(matches!(accepted, Err(Error::Conflict(_))), "{accepted:?}");
     let denied = services.authorize(&by_bob, &name("acme/app"), Action::Pull).await;
     assert!(matches!(denied, Err(Error::RepositoryUnknown(_))), "{denied:?}");
+}
+
+#[tokio::test]
+async fn a_large_change_of_members_is_made_some_at_a_time() {
+    let registry = registry().await;
+    let provisioner = provisioner(&registry, "acme").await;
+    let services = &registry.services;
+    let mut users = Vec::new();
+    for number in 0..1100 {
+        let made = services.create_directory_user(&provisioner, named(&format!("u{number}"))).await.unwrap();
+        users.push(made.uuid);
+    }
+    let replaced = |users: &[Uuid]| GroupChange {
+        display_name: Some("Everybody".to_owned()),
+        members: vec![MemberChange::Replace(users.to_vec())],
+        ..GroupChange::default()
+    };
+    // Somebody who is not there is found before anything is made.
+    let wrong = [&users[..], &[Uuid::nil()]].concat();
+    let refused = services.create_directory_group(&provisioner, replaced(&wrong)).await;
+    assert!(matches!(refused, Err(Error::Invalid { field: "members", .. })), "{refused:?}");
+    let group = services.create_directory_group(&provisioner, replaced(&users)).await.unwrap();
+    let members = async || {
+        let mut found = BTreeSet::new();
+        let mut after = longshore_domain::account::AccountId(0);
+        loop {
+            let page = services
+                .list_directory_group_members(&provisioner, &group, after, PageSize::MAX)
+                .await
+                .unwrap();
+            let Some(last) = page.last() else { return found };
+            after = last.account_id;
+            found.extend(page.iter().map(|member| member.uuid));
+        }
+    };
+    assert_eq!(members().await, users.iter().copied().collect());
+    let change = async |change: GroupChange, expected: Option<String>| {
+        services.change_directory_group(&provisioner, group.uuid, change, expected).await
+    };
+    let stale = change(replaced(&users[..2]), Some("other".into())).await;
+    assert!(matches!(stale, Err(Error::PreconditionFailed)), "{stale:?}");
+    change(replaced(&users[900..]), None).await.unwrap();
+    assert_eq!(members().await, users[900..].iter().copied().collect());
+    let both = GroupChange {
+        members: vec![MemberChange::Add(users[..900].to_vec()), MemberChange::Remove(users[500..].to_vec())],
+        ..GroupChange::default()
+    };
+    change(both, None).await.unwrap();
+    assert_eq!(members().await, users[..500].iter().copied().collect());
+    change(GroupChange { members: vec![MemberChange::Replace(Vec::new())], ..GroupChange::default() }, None)
+        .await
+        .unwrap();
+    assert!(members().await.is_empty());
+    let too_many = vec![users[0]; longshore_services::directory_groups::MEMBERS_LIMIT + 1];
+    let refused = change(replaced(&too_many), None).await;
+    assert!(matches!(refused, Err(Error::Invalid { field: "members", .. })), "{refused:?}");
 }

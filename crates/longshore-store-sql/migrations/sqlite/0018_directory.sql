@@ -6,6 +6,10 @@ ALTER TABLE accounts ADD COLUMN managed_by INTEGER REFERENCES accounts (id);
 ALTER TABLE accounts ADD COLUMN is_deprovisioned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN is_disabled INTEGER NOT NULL DEFAULT 0;
 UPDATE accounts SET is_disabled = 1 WHERE is_active = 0;
+-- The operator lets the organization provision users; organizations that the operator made may.
+ALTER TABLE accounts ADD COLUMN may_provision INTEGER NOT NULL DEFAULT 0;
+UPDATE accounts SET may_provision = 1 WHERE kind = 'organization' AND id IN (
+    SELECT e.account_id FROM events e WHERE e.action = 'org.create' AND e.actor_name = 'operator');
 CREATE INDEX accounts_managed ON accounts (managed_by) WHERE managed_by IS NOT NULL;
 
 CREATE TABLE directory_users (

@@ -361,6 +361,7 @@ impl AccountRecords for SqlTx<'_> {
     async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool> {
         self.delete_team_memberships(organization, user).await?;
         self.delete_user_permissions(organization, user).await?;
+        self.delete_shares_of(organization, user).await?;
         self.leave_directory(organization, user).await?;
         let removed = self
             .execute(

@@ -84,10 +84,10 @@ impl SqlTx<'_> {
             )
             .await?;
         let names = [own.profile.email.as_ref().map(ToString::to_string), Some(own.name.to_string())];
-        let mut user_name = own.uuid.to_string();
-        for name in names.into_iter().flatten() {
-            let taken = self.find_by_user_name(organization, &name.to_lowercase()).await?;
-            if taken.is_none() {
+        let numbered = (1_u64..).map(|number| format!("{} ({number})", own.name));
+        let mut user_name = String::new();
+        for name in names.into_iter().flatten().chain(numbered) {
+            if self.find_by_user_name(organization, &name.to_lowercase()).await?.is_none() {
                 user_name = name;
                 break;
             }
@@ -176,6 +176,21 @@ impl SqlTx<'_> {
                  SELECT 1 FROM directory_users o
                  WHERE o.organization_id = directory_users.organization_id AND o.user_name_lower = $2)",
             values![after, after.to_lowercase(), account.0, before.to_lowercase()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Ends what repositories of an organization were shared with somebody.
+    pub(super) async fn delete_shares_of(
+        &mut self,
+        organization: AccountId,
+        account: AccountId,
+    ) -> Result<()> {
+        self.execute(
+            "DELETE FROM repository_shares WHERE account_id = $1 AND repository_id IN (
+                 SELECT r.id FROM repositories r WHERE r.id = repository_id AND r.namespace_id = $2)",
+            values![account.0, organization.0],
         )
         .await
         .map(|_| ())
@@ -641,6 +656,21 @@ impl DirectoryRecords for SqlTx<'_> {
         Ok(found.unwrap_or_default())
     }
 
+    async fn set_may_provision(&mut self, organization: AccountId, may: bool) -> Result<()> {
+        self.execute("UPDATE accounts SET may_provision = $1 WHERE id = $2", values![may, organization.0])
+            .await
+            .map(|_| ())
+    }
+
+    async fn find_may_provision(&mut self, organization: AccountId) -> Result<bool> {
+        let found = self
+            .first("SELECT may_provision FROM accounts WHERE id = $1", values![organization.0], |row| {
+                row.truth(0)
+            })
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
     async fn suspend_member(
         &mut self,
         organization: AccountId,
@@ -667,6 +697,7 @@ impl DirectoryRecords for SqlTx<'_> {
         }
         self.delete_team_memberships(organization, account).await?;
         self.delete_user_permissions(organization, account).await?;
+        self.delete_shares_of(organization, account).await?;
         self.execute(
             "UPDATE directory_users SET is_suspended = 1, updated_at = $1 WHERE organization_id = $2 AND user_id = $3",
             values![at, organization.0, account.0],

@@ -12,7 +12,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use super::end_of;
-use crate::tx::{Row, SqlTx, values};
+use crate::tx::{Row, SqlTx, row, values};
 
 fn invite(row: &Row<'_>) -> Result<Invite> {
     let invitee = row.text(4)?;
@@ -173,6 +173,21 @@ impl InviteRecords for SqlTx<'_> {
             |row| row.size(0),
         )
         .await
+    }
+
+    async fn delete_invites_of(
+        &mut self,
+        organization: AccountId,
+        user: AccountId,
+        keys: &[String],
+    ) -> Result<()> {
+        self.execute(
+            "DELETE FROM invites WHERE organization_id = $1 AND user_id = $2",
+            values![organization.0, user.0],
+        )
+        .await?;
+        let rows: Vec<_> = keys.iter().map(|key| row![organization.0, key.as_str()]).collect();
+        self.execute_each("DELETE FROM invites WHERE organization_id = $1 AND invitee_key = $2", &rows).await
     }
 
     async fn delete_invite(&mut self, id: Uuid) -> Result<bool> {

@@ -114,6 +114,10 @@ pub trait DirectoryRecords {
     async fn set_deprovisioned(&mut self, account: AccountId, is_deprovisioned: bool) -> Result<()>;
     /// Tells whether the managing organization has switched an account off.
     async fn is_deprovisioned(&mut self, account: AccountId) -> Result<bool>;
+    /// Decides whether an organization may provision users.
+    async fn set_may_provision(&mut self, organization: AccountId, may: bool) -> Result<()>;
+    /// Tells whether an organization may provision users.
+    async fn find_may_provision(&mut self, organization: AccountId) -> Result<bool>;
     /// Lets a membership rest: role, teams and permissions are kept, and give nothing.
     async fn suspend_member(
         &mut self,

@@ -77,6 +77,13 @@ pub trait InviteRecords {
         invitee_prefix: &str,
         now: Timestamp,
     ) -> Result<u64>;
+    /// Deletes what invites a user, or somebody by one of these keys, to an organization.
+    async fn delete_invites_of(
+        &mut self,
+        organization: AccountId,
+        user: AccountId,
+        keys: &[String],
+    ) -> Result<()>;
     /// Deletes an invite; false when it was not there.
     async fn delete_invite(&mut self, id: Uuid) -> Result<bool>;
     /// Deletes invites that ended at or before a time, at most `size`; returns how many.

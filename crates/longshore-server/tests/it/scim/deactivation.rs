@@ -144,6 +144,30 @@ fn of_an_account_of_its_own_the_membership_rests_and_comes_back_whole() {
     assert_eq!((role().as_deref(), pulls(&server, by_password), begins()), (Some("editor"), 200, 202));
     let shown = send(&server, "GET", &path_of(&bob), &okta, &Value::Null).json();
     assert_eq!(shown["groups"].as_array().unwrap().len(), 2);
+    // Nothing is given past the provider to whoever rests.
+    set_active(&server, &okta, &bob, false).expect(200);
+    let alice = crate::swr::token(&server, "alice", "eu-de");
+    let of_bob = crate::swr::project_id(&server, "bob", "bob");
+    let permission = json!([{ "user_id": of_bob, "user_name": "bob", "auth": 3 }]);
+    let share = json!({ "access_domain": "bob", "permit": "read", "deadline": "forever" });
+    for (path, body) in [
+        ("/v2/manage/namespaces/acme/access", &permission),
+        ("/v2/manage/namespaces/acme/repos/app/access", &permission),
+        ("/v2/manage/namespaces/acme/repositories/app/access-domains", &share),
+    ] {
+        let refused = crate::walk::send(&server, "POST", path, &alice, body);
+        assert!([400, 409].contains(&refused.status), "{path}: {}", refused.status);
+    }
+    assert_eq!(pulls(&server, by_password), 404);
+    set_active(&server, &okta, &bob, true).expect(200);
+    let shared = crate::walk::send(
+        &server,
+        "POST",
+        "/v2/manage/namespaces/acme/repositories/app/access-domains",
+        &alice,
+        &share,
+    );
+    shared.expect(201);
     // Removed while it rests, nothing is left.
     set_active(&server, &okta, &bob, false).expect(200);
     send(&server, "DELETE", &path_of(&bob), &okta, &Value::Null).expect(204);

@@ -9,6 +9,7 @@ mod lists;
 mod okta;
 mod operations;
 mod refusals;
+mod schemathesis;
 mod tokens;
 mod users;
 

@@ -144,3 +144,24 @@ fn too_many_requests_are_refused() {
     assert_eq!(refusal(refused), (429, String::new()));
     assert!(refused.header("retry-after").parse::<u64>().unwrap() > 0);
 }
+
+#[test]
+fn organizations_provision_when_the_operator_trusts_them() {
+    let server = server();
+    let bob = crate::hub::sign_in(&server, "bob");
+    let ask = |path: &str, body: Value| crate::walk::send(&server, "POST", path, &bob, &body).status;
+    // One that somebody made for himself may not.
+    let made = crate::docr::bearer(&server, "bob", "repo:admin");
+    let shop = json!({ "name": "shop", "subscription_tier_slug": "basic" });
+    let created = crate::walk::send(&server, "POST", "/v2/registry", &made, &shop);
+    assert!([200, 201].contains(&created.status), "{}", created.status);
+    let path = "/v2/orgs/shop/scim-tokens";
+    let refused = crate::walk::send(&server, "POST", path, &bob, &json!({ "label": "x" })).expect(403);
+    assert!(String::from_utf8_lossy(&refused.body).contains("org set-provisioning shop on"));
+    server.admin(&["org", "set-provisioning", "shop", "on"]);
+    assert_eq!(ask(path, json!({ "label": "x" })), 201);
+    let okta = provider(&server, "shop", "okta");
+    assert_eq!(status(&server, &okta), 200);
+    server.admin(&["org", "set-provisioning", "shop", "off"]);
+    assert_eq!((status(&server, &okta), ask(path, json!({ "label": "y" }))), (401, 403));
+}

@@ -206,6 +206,12 @@ fn a_password_is_set_and_never_shown() {
     let filter = "/Users?filter=password%20sw%20%22w%22";
     let refused = send(&server, "GET", filter, &okta, &Value::Null).expect(400);
     assert_eq!(refusal(&refused), (400, "invalidFilter".into()));
+    // Nor does one organization sign in as somebody whom another one has let in.
+    server.admin(&["org", "create", "shop", "--owner", "bob"]);
+    server.admin(&["org", "set-member", "shop", "jon", "--role", "owner"]);
+    assert_eq!(refusal(&change("winter was long")), (403, String::new()));
+    server.admin(&["org", "remove-member", "shop", "jon"]);
+    change("winter was long").expect(200);
     // Whom the operator made an administrator no organization takes over.
     server.admin(&["user", "grant-administrator", "jon"]);
     assert_eq!(refusal(&change("winter was long")), (403, String::new()));
@@ -249,5 +255,15 @@ fn every_change_is_in_the_audit_log_with_the_provider_as_actor() {
     );
     let own = server.admin(&["audit", "list", "--account", "jon"]);
     let own: Vec<_> = own.as_array().unwrap().iter().rev().map(|event| event["action"].clone()).collect();
-    assert_eq!(own, ["user.create", "user.change_profile", "user.disable", "user.enable", "user.disable"]);
+    assert_eq!(
+        own,
+        [
+            "user.create",
+            "org.member.add",
+            "user.change_profile",
+            "user.disable",
+            "user.enable",
+            "user.disable"
+        ]
+    );
 }
