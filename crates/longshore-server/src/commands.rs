@@ -254,8 +254,8 @@ enum TokenCommand {
         /// repo:public_read, repo:read, repo:write or repo:admin
         #[arg(long, default_value = "repo:read")]
         scope: String,
-        /// Days after which it stops working [default: never]
-        #[arg(long, value_name = "DAYS")]
+        /// Days after which it stops working, at most 36500 [default: never]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         expires_in_days: Option<u32>,
     },
     /// Create a pair of keys that clients of Huawei Cloud and Open Telekom Cloud sign requests with; the secret key is shown once
@@ -268,8 +268,8 @@ enum TokenCommand {
         /// account (everything that the user may do), repo:public_read, repo:read, repo:write or repo:admin
         #[arg(long, default_value = "account")]
         scope: String,
-        /// Days after which it stops working [default: never]
-        #[arg(long, value_name = "DAYS")]
+        /// Days after which it stops working, at most 36500 [default: never]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         expires_in_days: Option<u32>,
     },
     /// List the tokens of a user or organization
@@ -292,8 +292,8 @@ enum ScimTokenCommand {
         /// What it is for, such as okta; the audit log names it
         #[arg(long, default_value = "scim")]
         label: String,
-        /// Days after which it stops working [default: never]
-        #[arg(long, value_name = "DAYS")]
+        /// Days after which it stops working, at most 36500 [default: never]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         expires_in_days: Option<u32>,
     },
     /// Give a token another secret, which is shown once; the one before stops working at once

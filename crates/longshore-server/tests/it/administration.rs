@@ -92,7 +92,7 @@ fn refusals_say_what_to_do() {
         (&["user", "disable", "admin"], "last active administrator"),
         (&["org", "create", "x", "--owner", "nobody"], "no user"),
         (&["org", "set-member", "acme", "bob", "--role", "king"], "owner, editor or member"),
-        (&["org", "remove-member", "acme", "alice"], "needs an owner"),
+        (&["org", "remove-member", "acme", "alice"], "make another member one first"),
         (&["token", "create", "alice", "--label", "x", "--scope", "all"], "repo:read"),
         (&["token", "show", "alice", "nonsense"], "no access token"),
         (&["repo", "show", "acme/none"], "does not exist"),
