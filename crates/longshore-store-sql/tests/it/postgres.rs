@@ -18,7 +18,7 @@ pub struct Database {
     stores: SharedStores,
 }
 
-fn database() -> Option<Database> {
+pub fn database() -> Option<Database> {
     SharedStores::find().map(Database::new)
 }
 
