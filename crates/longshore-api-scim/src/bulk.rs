@@ -124,7 +124,7 @@ impl Operation {
 }
 
 async fn perform(context: &Context, operation: &Operation) -> Result<Reply, Refusal> {
-    context.count_operation().await?;
+    context.check_operation().await?;
     let path = operation.path.strip_prefix(wire::BASE).unwrap_or(&operation.path);
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let nowhere = || Refusal::not_found("path", path);
@@ -185,30 +185,28 @@ async fn run(context: &Context, body: RequestBody) -> Result<Response, Refusal> 
     let mut left = Vec::new();
     let mut names = BTreeSet::new();
     for (number, value) in operations.iter().enumerate() {
-        match read(value) {
+        let operation = match read(value) {
             Ok(operation) if operation.bulk_id.as_ref().is_some_and(|id| !names.insert(id.clone())) => {
-                let refusal = Refusal::value("another operation has this bulkId");
-                run.answer(number, named(value), Err(refusal));
+                Err(Refusal::value("another operation has this bulkId"))
             }
-            Ok(operation) => left.push((number, operation, named(value))),
-            Err(refusal) => run.answer(number, named(value), Err(refusal)),
-        }
-        if run.errors >= errors_limit {
-            left.clear();
-            break;
-        }
+            operation => operation,
+        };
+        left.push((number, operation, named(value)));
     }
     // What refers to something that comes later is done after it.
     loop {
         let before = left.len();
         let mut waiting = Vec::new();
-        for (number, mut operation, answer) in left {
+        for (number, operation, answer) in left {
             if run.errors >= errors_limit {
                 break;
             }
-            match operation.resolve(&run.made) {
-                Some(_) => waiting.push((number, operation, answer)),
-                None => run.perform(number, &operation, answer).await,
+            match operation {
+                Err(refusal) => run.answer(number, answer, Err(refusal)),
+                Ok(mut operation) => match operation.resolve(&run.made) {
+                    Some(_) => waiting.push((number, Ok(operation), answer)),
+                    None => run.perform(number, &operation, answer).await,
+                },
             }
         }
         left = waiting;
@@ -216,11 +214,11 @@ async fn run(context: &Context, body: RequestBody) -> Result<Response, Refusal> 
             break;
         }
     }
-    for (number, mut operation, answer) in left {
+    for (number, operation, answer) in left {
         if run.errors >= errors_limit {
             break;
         }
-        let name = operation.resolve(&run.made).unwrap_or_default();
+        let name = operation.ok().and_then(|mut operation| operation.resolve(&run.made)).unwrap_or_default();
         let detail = format!("no operation made {name:?}, to which this one refers");
         run.answer(number, answer, Err(Refusal::Scim { status: StatusCode::CONFLICT, kind: None, detail }));
     }

@@ -93,9 +93,9 @@ impl Context {
         Ok(self.check_query()?)
     }
 
-    /// Counts one operation more of those in one request.
-    pub(crate) async fn count_operation(&self) -> Result<(), Refusal> {
-        let account = self.provisioner()?.organization.id;
+    /// Checks what one operation more of those in one request needs: a token that is still good, and not too many requests.
+    pub(crate) async fn check_operation(&self) -> Result<(), Refusal> {
+        let account = self.find_provisioner().await?.organization.id;
         let allowance = self.services.count_request_of(Some(account), self.client.address).await;
         match allowance.filter(|allowance| allowance.is_exceeded) {
             Some(allowance) => Err(allowance.refusal(self.services.now()).into()),
@@ -187,6 +187,12 @@ impl Context {
         }
         let texts: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
         versions(&texts.join(","))
+    }
+
+    /// Tells whether the client has a version already.
+    pub(crate) fn has(&self, version: &String) -> bool {
+        self.parts.headers.contains_key(header::IF_NONE_MATCH)
+            && self.versions(header::IF_NONE_MATCH).is_none_or(|known| known.contains(version))
     }
 }
 

@@ -540,8 +540,7 @@ pub(crate) async fn get_group(context: &Context, _: RequestBody) -> DomainResult
     let work = async {
         let (id, projection) = (group_id(context.parameter("id"))?, context.projection()?);
         let group = context.services.get_directory_group(context.provisioner()?, id).await?;
-        let known = context.versions(header::IF_NONE_MATCH).unwrap_or_default();
-        if known.contains(&group.version()) {
+        if context.has(&group.version()) {
             let version = Some(group.version());
             let reply = Reply { status: StatusCode::NOT_MODIFIED, body: None, location: None, version };
             return Ok(reply.response());

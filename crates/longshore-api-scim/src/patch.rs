@@ -79,9 +79,16 @@ fn parsed(path: &str) -> Result<PatchPath, Refusal> {
 }
 
 /// Gives the operations that an operation without a path stands for: one for each member of its value. A member with the name
-/// of the schema holds its attributes.
+/// of the schema holds its attributes, and a path that is the schema's name alone is as good as none.
 pub(crate) fn spread(operation: &Operation, schema: &Schema) -> Result<Vec<Operation>, Refusal> {
-    if operation.path.is_some() {
+    let is_whole = match &operation.path {
+        None => true,
+        Some(PatchPath::Attribute(path)) => {
+            operation.verb != Verb::Remove && path.part.is_none() && schema.is_itself(path)
+        }
+        Some(PatchPath::Elements { .. }) => false,
+    };
+    if !is_whole {
         return Ok(vec![operation.clone()]);
     }
     let Some(Value::Object(members)) = &operation.value else {
@@ -495,6 +502,23 @@ mod tests {
             ])
         );
         assert!(after.get("title").is_none());
+    }
+
+    #[test]
+    fn the_name_of_the_schema_stands_for_the_whole() {
+        const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+        for value in [json!({ "active": false }), json!({ CORE: { "active": false } })] {
+            let after = changed(json!([{ "op": "replace", "path": CORE, "value": value }])).unwrap();
+            assert_eq!(after["active"], false);
+        }
+        for wrong in [
+            json!([{ "op": "remove", "path": CORE }]),
+            json!([{ "op": "replace", "path": format!("{CORE}.active"), "value": false }]),
+            json!([{ "op": "replace", "value": { CORE: false } }]),
+        ] {
+            assert!(changed(wrong.clone()).is_err(), "{wrong}");
+        }
+        assert!(changed(json!([{ "op": "replace", "path": CORE, "value": false }])).is_err());
     }
 
     #[test]

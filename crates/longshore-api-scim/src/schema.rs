@@ -324,8 +324,11 @@ impl Attribute {
 impl Schema {
     /// Finds what a path leads to.
     pub fn find(&self, path: &AttributePath) -> Found {
+        if self.is_itself(path) {
+            return Found::Unknown;
+        }
         if path.schema.as_deref().is_some_and(|schema| !schema.eq_ignore_ascii_case(self.id)) {
-            // An extension; `urn:…:User` itself ends up as its own last part.
+            // An extension.
             return Found::Absent;
         }
         let attribute = named(self.attributes, &path.name).or_else(|| named(COMMON, &path.name));
@@ -343,6 +346,12 @@ impl Schema {
                 None => Found::Unknown,
             },
         }
+    }
+
+    /// Tells whether a path is the schema's own name, of which what stands after the last colon looks like an attribute.
+    pub fn is_itself(&self, path: &AttributePath) -> bool {
+        let is_it = |schema: &String| format!("{schema}:{}", path.name).eq_ignore_ascii_case(self.id);
+        path.schema.as_ref().is_some_and(is_it)
     }
 
     /// Gives the names of all attributes, for messages.

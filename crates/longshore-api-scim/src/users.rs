@@ -11,6 +11,7 @@ use longshore_api_common::body::RequestBody;
 use longshore_domain::directory::{
     DirectoryChange, DirectoryEmail, DirectoryUser, UserMark, UserOrder, UserParts, UserProbe,
 };
+use longshore_domain::email::EmailAddress;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result as DomainResult};
 use longshore_services::directory::UserList;
@@ -50,7 +51,7 @@ pub(crate) struct Page {
 /// Gives the e-mail addresses of a user: as long as none are kept, the user name is one.
 fn emails(user: &DirectoryUser) -> Vec<Value> {
     let address = &user.user_name;
-    if user.emails.is_empty() && user.account_email.as_ref() == Some(address) {
+    if user.emails.is_empty() && address.parse::<EmailAddress>().is_ok() {
         return vec![json!({ "value": address, "display": address, "type": "work", "primary": true })];
     }
     let each = user.emails.iter().map(|email| {
@@ -265,15 +266,10 @@ pub(crate) async fn create(
 }
 
 /// Gives a user, unless the client has this version.
-pub(crate) async fn get(
-    context: &Context,
-    id: &str,
-    known: Option<&[String]>,
-    projection: &Projection,
-) -> Result<Reply, Refusal> {
+pub(crate) async fn get(context: &Context, id: &str, projection: &Projection) -> Result<Reply, Refusal> {
     let user = context.services.get_directory_user(context.provisioner()?, user_id(id)?).await?;
     let found = reply(context, StatusCode::OK, &user, projection);
-    match known.is_some_and(|known| known.contains(&user.version())) {
+    match context.has(&user.version()) {
         true => Ok(Reply { status: StatusCode::NOT_MODIFIED, body: None, ..found }),
         false => Ok(found),
     }
@@ -536,9 +532,7 @@ pub(crate) async fn create_user(context: &Context, body: RequestBody) -> DomainR
 
 /// `GET /Users/{id}`.
 pub(crate) async fn get_user(context: &Context, _: RequestBody) -> DomainResult<Response> {
-    let known = context.versions(header::IF_NONE_MATCH);
-    let work =
-        async { get(context, context.parameter("id"), known.as_deref(), &context.projection()?).await };
+    let work = async { get(context, context.parameter("id"), &context.projection()?).await };
     answered(context, work.await)
 }
 

@@ -9,6 +9,7 @@ use longshore_domain::ports::metadata::{NewAccount, Tx};
 use longshore_domain::{Error, Result};
 
 use crate::Services;
+use crate::organizations::delete_invites;
 use crate::passwords::check_new_password;
 
 /// Finds a user, not an organization, by name.
@@ -294,8 +295,11 @@ impl Services {
                     }
                     if let Some(organization) = tx.find_organization_owned_only_by(user.id).await? {
                         return Err(Error::Conflict(format!(
-                            "{name} is the only owner of {organization}; give it another owner first"
+                            "{name} is the only owner of {organization} who can act; give it another owner first"
                         )));
+                    }
+                    for organization in tx.list_organizations_of(user.id, 0, PageSize::MAX).await? {
+                        delete_invites(tx, &organization.account, &user).await?;
                     }
                     tx.delete_account(user.id, event.at).await?;
                     tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await

@@ -91,10 +91,14 @@ impl DirectoryWork {
         let organization = &self.provisioner.organization.name;
         match (entry.is_managed, account.is_administrator) {
             // Whoever sets the password signs in as the user, also to what others have let the user into.
-            (true, false) if tx.count_organizations_of(account.id).await? > 1 => Err(Error::Denied(format!(
-                "{} belongs to another organization too, so only the user or the operator sets the password",
-                account.name
-            ))),
+            (true, false)
+                if tx.has_rights_elsewhere(account.id, self.provisioner.organization.id).await? =>
+            {
+                Err(Error::Denied(format!(
+                    "{} has rights in another organization or namespace too, so only the user or the operator sets the password",
+                    account.name
+                )))
+            }
             (true, false) => Ok(()),
             (true, true) => Err(Error::Denied(format!(
                 "{} is an administrator of the registry, so only its operator sets the password",
@@ -224,6 +228,10 @@ impl DirectoryWork {
     async fn change(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryUser> {
         tx.hold_authority().await?;
         let (entry, account) = self.find(tx, uuid).await?;
+        if self.change.user_name.is_some() || self.change.emails.is_some() {
+            // Whoever is a member needs none, and nobody finds them by an address that is not the user's any more.
+            delete_invites(tx, &self.provisioner.organization, &account).await?;
+        }
         let changed = self.apply(tx, &entry, &account).await?;
         if !changed.is_empty() {
             let mut event = NewEvent {
@@ -580,9 +588,13 @@ impl Services {
         &self,
         provisioner: &Provisioner,
         uuid: Uuid,
-        change: DirectoryChange,
+        mut change: DirectoryChange,
         expected: Option<String>,
     ) -> Result<DirectoryUser> {
+        if change.is_active == Some(false) {
+            // A password that is refused must not keep somebody active who has left; nobody signs in with it now.
+            change.password = None;
+        }
         let work = self.work(provisioner, change, expected).await?;
         self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid))).await
     }

@@ -288,8 +288,8 @@ impl Services {
         group: &DirectoryGroup,
         members: Vec<MemberChange>,
     ) -> Result<()> {
-        let mut batches = Vec::new();
         for change in members {
+            // Each sees what those before it left.
             let (gone, come) = match change {
                 MemberChange::Add(users) => (Vec::new(), users),
                 MemberChange::Remove(users) => (users, Vec::new()),
@@ -298,15 +298,15 @@ impl Services {
                     (self.list_others(provisioner, group, kept).await?, users)
                 }
             };
-            batches.extend(gone.chunks(MEMBERS_AT_ONCE).map(|users| MemberChange::Remove(users.to_vec())));
-            batches.extend(come.chunks(MEMBERS_AT_ONCE).map(|users| MemberChange::Add(users.to_vec())));
-        }
-        for batch in batches {
-            let change = GroupChange { members: vec![batch], ..GroupChange::default() };
-            let work = self.group_work(provisioner, change, None)?;
-            self.metadata
-                .write((work, group.uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid)))
-                .await?;
+            let gone = gone.chunks(MEMBERS_AT_ONCE).map(|users| MemberChange::Remove(users.to_vec()));
+            let come = come.chunks(MEMBERS_AT_ONCE).map(|users| MemberChange::Add(users.to_vec()));
+            for batch in gone.chain(come) {
+                let change = GroupChange { members: vec![batch], ..GroupChange::default() };
+                let work = self.group_work(provisioner, change, None)?;
+                self.metadata
+                    .write((work, group.uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid)))
+                    .await?;
+            }
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::Services;
 use crate::accounts::get_user;
 use crate::directory::switch_off;
+use crate::user_permissions::check_not_deactivated;
 
 async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
     let found =
@@ -412,7 +413,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for managing members; `Denied` to access tokens where an owner is concerned; `UserUnknown` for who is no member; `Conflict` when the last
-    /// owner would go.
+    /// owner would go, and for who is deactivated.
     pub async fn change_member_role(
         &self,
         principal: &Principal,
@@ -433,6 +434,7 @@ impl Services {
                         tx.hold_authority().await?;
                         let unknown = || Error::UserUnknown(format!("{user} in {}", organization.name));
                         let account = get_user(tx, user).await?;
+                        check_not_deactivated(tx, organization, &account).await?;
                         change_role(tx, principal, organization, &account, Some(*role), event.clone())
                             .await?;
                         let filter =

@@ -16,7 +16,7 @@ use longshore_domain::{Error, Result};
 
 use crate::Services;
 use crate::authentication::Caller;
-use crate::user_permissions::check_not_suspended;
+use crate::user_permissions::check_not_deactivated;
 
 async fn find_sharer(tx: &mut dyn Tx, account: &Namespace) -> Result<Account> {
     let found = tx.find_account_by_name(account).await?;
@@ -69,7 +69,7 @@ impl Services {
                     tx.hold_authority().await?;
                     let with = find_sharer(tx, account).await?;
                     if let Some(namespace) = tx.find_account(repository.namespace_id).await? {
-                        check_not_suspended(tx, &namespace, &with).await?;
+                        check_not_deactivated(tx, &namespace, &with).await?;
                     }
                     if tx.count_shares(repository.id).await? >= SHARES_LIMIT {
                         return Err(Error::OverLimit(format!(

@@ -15,6 +15,7 @@ use longshore_domain::{Error, Result};
 use crate::Services;
 use crate::accounts::get_user;
 use crate::authentication::Caller;
+use crate::user_permissions::check_not_deactivated;
 
 async fn get_team(tx: &mut dyn Tx, organization: &Account, name: &TeamName) -> Result<Team> {
     let found = tx.find_team(organization.id, name).await?;
@@ -241,6 +242,7 @@ impl Services {
                                 user.name, organization.name
                             )));
                         }
+                        check_not_deactivated(tx, organization, &user).await?;
                         match tx.add_team_member(team.id, user.id, event.at).await? {
                             true => tx.record_event(event).await,
                             false => Ok(()),

@@ -98,11 +98,17 @@ async fn find_user(tx: &mut dyn Tx, uuid: Uuid, name: Option<&Namespace>) -> Res
     })
 }
 
-/// Checks that somebody was not deactivated in an organization by its identity provider, so that nothing is given past that.
-pub(crate) async fn check_not_suspended(tx: &mut dyn Tx, namespace: &Account, user: &Account) -> Result<()> {
-    match tx.find_suspended_role(namespace.id, user.id).await? {
-        None => Ok(()),
-        Some(_) => Err(Error::Conflict(format!(
+/// Checks that somebody is not deactivated by the identity provider of an organization, so that nothing is given past that.
+pub(crate) async fn check_not_deactivated(
+    tx: &mut dyn Tx,
+    namespace: &Account,
+    user: &Account,
+) -> Result<()> {
+    let is_switched_off = tx.find_managing_organization(user.id).await? == Some(namespace.id)
+        && tx.is_deprovisioned(user.id).await?;
+    match is_switched_off || tx.find_suspended_role(namespace.id, user.id).await?.is_some() {
+        false => Ok(()),
+        true => Err(Error::Conflict(format!(
             "the identity provider of {} has deactivated {}; remove the member first, or let it reactivate the user",
             namespace.name, user.name
         ))),
@@ -148,7 +154,7 @@ impl Terrain {
 
     async fn set(&self, tx: &mut dyn Tx, wanted: &WantedPermission, change: Change) -> Result<()> {
         let user = find_user(tx, wanted.uuid, Some(&wanted.name)).await?;
-        check_not_suspended(tx, &self.namespace, &user).await?;
+        check_not_deactivated(tx, &self.namespace, &user).await?;
         let role = self.role(tx, &user).await?;
         let given = tx.find_user_permission(self.target, user.id).await?;
         let exists = role.is_some() || given.is_some() || user.id == self.namespace.id;

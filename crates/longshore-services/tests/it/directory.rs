@@ -540,6 +540,61 @@ async fn an_invite_from_before_brings_nobody_back() {
     assert!(matches!(denied, Err(Error::RepositoryUnknown(_))), "{denied:?}");
 }
 
+/// Invites somebody as an owner, and gives the secret of the link.
+async fn invite_owner(registry: &TestRegistry, invitee: &str) -> String {
+    let alice = registry.sign_in("alice").await;
+    let wanted = longshore_services::invites::WantedInvites {
+        invitees: vec![invitee.into()],
+        role: OrganizationRole::Owner,
+        team: None,
+        dry_run: false,
+    };
+    let acme = "acme".parse().unwrap();
+    let invited =
+        registry.services.invite(&alice.principal, &acme, wanted, "https://example.org").await.unwrap();
+    let longshore_services::invites::InviteOutcome::Invited(_, Some(link)) = &invited[0].1 else {
+        panic!("{invited:?}")
+    };
+    link.split('#').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn no_invite_to_an_address_from_before_is_left() {
+    let registry = registry().await;
+    let provisioner = provisioner(&registry, "acme").await;
+    let services = &registry.services;
+    let email = |address: &str| longshore_domain::directory::DirectoryEmail {
+        address: address.to_owned(),
+        kind: None,
+        display: None,
+        is_primary: false,
+    };
+    let is_left = async |secret: &str| services.get_invite(secret).await.is_ok();
+    // The user name changes before the user leaves.
+    let by_name = invite_owner(&registry, "jon@example.org").await;
+    let by_alias = invite_owner(&registry, "snow@example.org").await;
+    assert!(is_left(&by_name).await && is_left(&by_alias).await);
+    let mut change = named("jon@example.org");
+    change.emails = Some(vec![email("snow@example.org")]);
+    let jon = services.create_directory_user(&provisioner, change).await.unwrap();
+    services
+        .change_directory_user(&provisioner, jon.uuid, named("jon.snow@example.org"), None)
+        .await
+        .unwrap();
+    assert!(!is_left(&by_name).await);
+    // The other addresses go with the deactivation itself.
+    let by_alias = invite_owner(&registry, "snow@example.org").await;
+    let mut change = active(false);
+    change.emails = Some(Vec::new());
+    services.change_directory_user(&provisioner, jon.uuid, change, None).await.unwrap();
+    assert!(!is_left(&by_alias).await);
+    // Nor does one outlive the account.
+    let by_name = invite_owner(&registry, "arya@example.org").await;
+    services.create_directory_user(&provisioner, named("arya@example.org")).await.unwrap();
+    services.delete_user(&Principal::Operator, &"arya".parse().unwrap()).await.unwrap();
+    assert!(!is_left(&by_name).await);
+}
+
 #[tokio::test]
 async fn a_large_change_of_members_is_made_some_at_a_time() {
     let registry = registry().await;
@@ -587,10 +642,21 @@ async fn a_large_change_of_members_is_made_some_at_a_time() {
     };
     change(both, None).await.unwrap();
     assert_eq!(members().await, users[..500].iter().copied().collect());
-    change(GroupChange { members: vec![MemberChange::Replace(Vec::new())], ..GroupChange::default() }, None)
-        .await
-        .unwrap();
-    assert!(members().await.is_empty());
+    // Each change sees what those before it left, however many there are.
+    for (changes, left) in [
+        (vec![MemberChange::Add(users[..600].to_vec()), MemberChange::Replace(Vec::new())], &users[..0]),
+        (
+            vec![MemberChange::Replace(users[..600].to_vec()), MemberChange::Replace(users[500..].to_vec())],
+            &users[500..],
+        ),
+        (
+            vec![MemberChange::Replace(users[..1].to_vec()), MemberChange::Replace(users[1..2].to_vec())],
+            &users[1..2],
+        ),
+    ] {
+        change(GroupChange { members: changes, ..GroupChange::default() }, None).await.unwrap();
+        assert_eq!(members().await, left.iter().copied().collect());
+    }
     let too_many = vec![users[0]; longshore_services::directory_groups::MEMBERS_LIMIT + 1];
     let refused = change(replaced(&too_many), None).await;
     assert!(matches!(refused, Err(Error::Invalid { field: "members", .. })), "{refused:?}");

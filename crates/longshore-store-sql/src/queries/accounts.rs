@@ -408,8 +408,9 @@ impl AccountRecords for SqlTx<'_> {
         self.first(
             "SELECT a.name FROM organization_members m JOIN accounts a ON a.id = m.organization_id
              WHERE m.user_id = $1 AND m.role = 'owner' AND NOT EXISTS (
-                 SELECT 1 FROM organization_members o
-                 WHERE o.organization_id = m.organization_id AND o.role = 'owner' AND o.user_id <> m.user_id)
+                 SELECT 1 FROM organization_members o JOIN accounts u ON u.id = o.user_id
+                 WHERE o.organization_id = m.organization_id AND o.role = 'owner' AND o.user_id <> m.user_id
+                     AND u.is_active = 1)
              ORDER BY a.name LIMIT 1",
             values![user.0],
             |row| row.parsed(0),

@@ -290,19 +290,9 @@ impl SqlTx<'_> {
                         user,
                     )
                     .await?;
-                // Who was given none has that of the account.
-                let of_account = self
-                    .first(
-                        "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
-                             a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
-                             d.position, d.created_at, d.updated_at, a.is_deprovisioned
-                         FROM accounts a JOIN directory_users d ON d.user_id = a.id
-                         WHERE a.email_key = $1 AND d.organization_id = $2",
-                        values![lower.as_str(), organization.0],
-                        user,
-                    )
-                    .await?;
-                found.extend(of_account);
+                // Of who was given none, the user name is one.
+                let named = self.find_by_user_name(organization, &lower).await?;
+                found.extend(named);
                 found.sort_by_key(|user| user.position);
                 found.dedup_by_key(|user| user.position);
                 found
@@ -644,7 +634,32 @@ impl DirectoryRecords for SqlTx<'_> {
             values![is_deprovisioned, account.0],
         )
         .await?;
+        if is_deprovisioned && let Some(organization) = self.find_managing_organization(account).await? {
+            self.delete_shares_of(organization, account).await?;
+        }
         self.advance_authority_epoch().await
+    }
+
+    async fn has_rights_elsewhere(&mut self, user: AccountId, organization: AccountId) -> Result<bool> {
+        for rights in [
+            "SELECT 1 FROM organization_members m JOIN accounts a ON a.id = m.organization_id
+             WHERE m.user_id = $1 AND m.organization_id <> $2 AND a.deleted_at IS NULL LIMIT 1",
+            "SELECT 1 FROM suspended_members m JOIN accounts a ON a.id = m.organization_id
+             WHERE m.user_id = $1 AND m.organization_id <> $2 AND a.deleted_at IS NULL LIMIT 1",
+            "SELECT 1 FROM namespace_users WHERE user_id = $1 AND namespace_id <> $2 LIMIT 1",
+            "SELECT 1 FROM suspended_namespace_users WHERE user_id = $1 AND namespace_id <> $2 LIMIT 1",
+            "SELECT 1 FROM repository_users u JOIN repositories r ON r.id = u.repository_id
+             WHERE u.user_id = $1 AND r.namespace_id <> $2 LIMIT 1",
+            "SELECT 1 FROM suspended_repository_users u JOIN repositories r ON r.id = u.repository_id
+             WHERE u.user_id = $1 AND r.namespace_id <> $2 LIMIT 1",
+            "SELECT 1 FROM repository_shares s JOIN repositories r ON r.id = s.repository_id
+             WHERE s.account_id = $1 AND r.namespace_id <> $2 LIMIT 1",
+        ] {
+            if self.first(rights, values![user.0, organization.0], |row| row.size(0)).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn is_deprovisioned(&mut self, account: AccountId) -> Result<bool> {

@@ -39,8 +39,7 @@ fn assert_version_4(id: &[u8]) {
 /// The steps up to and without the directory's, and that one.
 fn steps(engine: &str) -> (Vec<String>, String) {
     let folder = format!("{}/migrations/{engine}", env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let directory = files.iter().position(|path| path.ends_with("0018_directory.sql")).unwrap();
     let read = |path: &std::path::PathBuf| std::fs::read_to_string(path).unwrap();
@@ -66,8 +65,7 @@ fn members_of_an_older_sqlite_database_are_in_the_directory() {
         assert_eq!(rows.map(Result::unwrap).collect::<Vec<_>>().join(", "), expected, "{sql}");
     }
     let mut statement = connection.prepare("SELECT DISTINCT uuid FROM directory_users").unwrap();
-    let ids: Vec<Vec<u8>> =
-        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let ids: Vec<Vec<u8>> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     assert_eq!(ids.len(), 3);
     ids.iter().for_each(|id| assert_version_4(id));
 }

@@ -110,8 +110,12 @@ pub trait DirectoryRecords {
     async fn set_managing_organization(&mut self, account: AccountId, organization: AccountId) -> Result<()>;
     /// Gives the organization that manages an account.
     async fn find_managing_organization(&mut self, account: AccountId) -> Result<Option<AccountId>>;
-    /// Says whether the managing organization has switched an account off. It is active when neither that nor the operator has.
+    /// Says whether the managing organization has switched an account off, which ends what it shares with the
+    /// account. It is active when neither that nor the operator has.
     async fn set_deprovisioned(&mut self, account: AccountId, is_deprovisioned: bool) -> Result<()>;
+    /// Tells whether a user is, or is again when reactivated, let into another namespace than an organization's: by membership,
+    /// permissions or shares.
+    async fn has_rights_elsewhere(&mut self, user: AccountId, organization: AccountId) -> Result<bool>;
     /// Tells whether the managing organization has switched an account off.
     async fn is_deprovisioned(&mut self, account: AccountId) -> Result<bool>;
     /// Decides whether an organization may provision users.

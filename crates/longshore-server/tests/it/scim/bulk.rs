@@ -80,6 +80,36 @@ fn operations_are_done_one_after_the_other() {
     let wrong = json!({ "method": "DELETE", "path": "/Users/x" });
     let done = bulk(json!([wrong, wrong, wrong]), json!(2));
     assert_eq!(done.len(), 2);
+    // What comes before a failure is done, whatever the failure is.
+    let sansa = json!({ "schemas": [USER], "userName": "sansa@example.org" });
+    let right = json!({ "method": "POST", "path": "/Users", "bulkId": "sansa", "data": sansa });
+    let done = bulk(json!([right, { "method": "MOVE" }, wrong]), json!(1));
+    let statuses: Vec<_> = done.iter().map(|one| one["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["201", "400"]);
+}
+
+#[test]
+fn a_token_that_is_revoked_ends_what_is_being_done_with_it() {
+    let server = server();
+    let okta = provider(&server, "acme", "okta");
+    let entra = provider(&server, "acme", "entra");
+    let operations: Vec<_> = (0..600)
+        .map(|number| {
+            let user = json!({ "schemas": [USER], "userName": format!("u{number}@example.org") });
+            json!({ "method": "POST", "path": "/Users", "bulkId": number.to_string(), "data": user })
+        })
+        .collect();
+    let body = json!({ "schemas": [REQUEST], "Operations": operations });
+    let done = std::thread::scope(|threads| {
+        let running = threads.spawn(|| send(&server, "POST", "/Bulk", &okta, &body).json());
+        server.wait_for("the first user", || {
+            super::filtered(&server, "Users", &entra, r#"userName eq "u0@example.org""#)["totalResults"] == 1
+        });
+        server.admin(&["scim-token", "revoke", "acme", "okta"]);
+        running.join().unwrap()
+    });
+    let done = done["Operations"].as_array().unwrap();
+    assert_eq!((done[0]["status"].as_str(), done[599]["status"].as_str()), (Some("201"), Some("401")));
 }
 
 #[test]

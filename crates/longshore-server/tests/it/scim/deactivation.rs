@@ -176,6 +176,41 @@ fn of_an_account_of_its_own_the_membership_rests_and_comes_back_whole() {
 }
 
 #[test]
+fn nothing_is_given_to_whose_account_is_switched_off() {
+    let server = server();
+    let okta = provider(&server, "acme", "okta");
+    crate::swr::push(&server, "alice:correct horse battery", "acme/app", "v1");
+    let body = json!({ "schemas": [USER], "userName": "jon@example.org", "password": PASSWORD });
+    let jon = send(&server, "POST", "/Users", &okta, &body).expect(201).json();
+    let user_id = crate::swr::project_id(&server, "jon", "jon");
+    let alice = crate::swr::token(&server, "alice", "eu-de");
+    let owner = crate::hub::sign_in(&server, "alice");
+    let shares = "/v2/manage/namespaces/acme/repositories/app/access-domains";
+    let share = json!({ "access_domain": "jon", "permit": "read", "deadline": "forever" });
+    crate::walk::send(&server, "POST", shares, &alice, &share).expect(201);
+    // A password that is refused keeps nobody active.
+    let operations = json!([
+        { "op": "replace", "path": "password", "value": "x" }, { "op": "replace", "path": "active", "value": false },
+    ]);
+    assert_eq!(patch(&server, &path_of(&jon), &okta, operations).expect(200).json()["active"], false);
+    // What was shared has ended, and nothing is shared or given anew.
+    let left = server.get(&format!("{shares}/jon"), &alice).expect(200).json();
+    assert_eq!(left, json!({ "exist": false }));
+    assert_eq!(crate::walk::send(&server, "POST", shares, &alice, &share).status, 409);
+    let permission = json!([{ "user_id": user_id, "user_name": "jon", "auth": 3 }]);
+    let repository = "/v2/manage/namespaces/acme/repos/app/access";
+    assert_eq!(crate::walk::send(&server, "POST", repository, &alice, &permission).status, 409);
+    let member = "/v2/orgs/acme/members/jon";
+    assert_eq!(crate::walk::send(&server, "PUT", member, &owner, &json!({ "role": "owner" })).status, 409);
+    crate::walk::send(&server, "POST", "/v2/orgs/acme/groups", &owner, &json!({ "name": "watch" }))
+        .expect(201);
+    let members = "/v2/orgs/acme/groups/watch/members";
+    assert_eq!(crate::walk::send(&server, "POST", members, &owner, &json!({ "member": "jon" })).status, 409);
+    set_active(&server, &okta, &jon, true).expect(200);
+    crate::walk::send(&server, "POST", members, &owner, &json!({ "member": "jon" })).expect(200);
+}
+
+#[test]
 fn the_last_owner_stays() {
     let server = server();
     let okta = provider(&server, "acme", "okta");

@@ -139,8 +139,11 @@ fn another_organization_has_the_membership_only() {
     patch(&server, &path_of(&of_acme), &acme, renamed.clone()).expect(200);
     assert_eq!(server.admin(&["user", "show", "jon"])["email"], "snow@example.org");
     // What the one calls the user, the other goes on to find by its own name; and changes no account that is not its own.
-    let found = filtered(&server, "Users", &shop, r#"userName eq "jon@example.org""#);
-    assert_eq!(found["totalResults"], 1);
+    for attribute in ["userName", "emails", "emails.value"] {
+        let found = filtered(&server, "Users", &shop, &format!("{attribute} eq \"jon@example.org\""));
+        assert_eq!(found["totalResults"], 1, "{attribute}");
+        assert_eq!(found["Resources"][0]["emails"][0]["value"], "jon@example.org");
+    }
     let other = json!([{ "op": "replace", "path": "userName", "value": "third@example.org" }]);
     patch(&server, &path_of(&of_shop), &shop, other).expect(200);
     assert_eq!(server.admin(&["user", "show", "jon"])["email"], "snow@example.org");
@@ -158,6 +161,7 @@ fn changes_are_made_only_to_the_version_that_is_meant() {
     let get = |tag: &str| server.send("GET", &path, &okta, &[("if-none-match", tag)], b"");
     assert_eq!((get(tag).status, get(tag).body.len()), (304, 0));
     get("W/\"other\"").expect(200);
+    assert_eq!(get("*").status, 304);
     let body = serde_json::to_vec(&json!({
         "schemas": [super::PATCH], "Operations": [{ "op": "add", "path": "externalId", "value": "1" }],
     }));
@@ -212,6 +216,16 @@ fn a_password_is_set_and_never_shown() {
     assert_eq!(refusal(&change("winter was long")), (403, String::new()));
     server.admin(&["org", "remove-member", "shop", "jon"]);
     change("winter was long").expect(200);
+    // Also not while that rests.
+    let shops = provider(&server, "shop", "entra");
+    let of_shop = create(&server, &shops, "jon@example.org");
+    for active in [true, false] {
+        let operation = json!([{ "op": "replace", "path": "active", "value": active }]);
+        patch(&server, &path_of(&of_shop), &shops, operation).expect(200);
+        assert_eq!(refusal(&change("winter was mild")), (403, String::new()));
+    }
+    send(&server, "DELETE", &path_of(&of_shop), &shops, &Value::Null).expect(204);
+    change("winter was mild").expect(200);
     // Whom the operator made an administrator no organization takes over.
     server.admin(&["user", "grant-administrator", "jon"]);
     assert_eq!(refusal(&change("winter was long")), (403, String::new()));
