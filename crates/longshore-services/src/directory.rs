@@ -228,7 +228,8 @@ impl DirectoryWork {
     async fn change(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryUser> {
         tx.hold_authority().await?;
         let (entry, account) = self.find(tx, uuid).await?;
-        if self.change.user_name.is_some() || self.change.emails.is_some() {
+        let is_renamed = self.change.user_name.as_ref().is_some_and(|name| *name != entry.user_name);
+        if is_renamed || self.change.emails.as_ref().is_some_and(|emails| *emails != entry.emails) {
             // Whoever is a member needs none, and nobody finds them by an address that is not the user's any more.
             delete_invites(tx, &self.provisioner.organization, &account).await?;
         }

@@ -497,55 +497,12 @@ async fn of_two_owners_that_go_at_the_same_time_one_stays() {
     }
 }
 
-#[tokio::test]
-async fn an_invite_from_before_brings_nobody_back() {
-    let registry = registry().await;
-    let provisioner = provisioner(&registry, "acme").await;
-    let services = &registry.services;
-    let bob = services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
-    let alice = registry.sign_in("alice").await;
-    let acme = "acme".parse().unwrap();
-    services.delete_member(&Principal::Operator, &acme, &"bob".parse().unwrap()).await.unwrap();
-    let wanted = longshore_services::invites::WantedInvites {
-        invitees: vec!["bob".into()],
-        role: OrganizationRole::Member,
-        team: None,
-        dry_run: false,
-    };
-    let invited = services.invite(&alice.principal, &acme, wanted, "https://example.org").await.unwrap();
-    let longshore_services::invites::InviteOutcome::Invited(_, Some(link)) = &invited[0].1 else {
-        panic!("{invited:?}")
-    };
-    let secret = link.split('#').nth(1).unwrap().to_owned();
-    services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
-    services.change_directory_user(&provisioner, bob.uuid, active(false), None).await.unwrap();
-    let by_bob = services.authenticate_basic("bob", PASSWORD, None).await.unwrap();
-    let accepted = services.accept_invite(&by_bob.principal, &secret).await;
-    assert!(matches!(accepted, Err(Error::InviteUnknown)), "{accepted:?}");
-    // Nor does one from afterwards, as long as the provider says so.
-    let wanted = longshore_services::invites::WantedInvites {
-        invitees: vec!["bob".into()],
-        role: OrganizationRole::Member,
-        team: None,
-        dry_run: false,
-    };
-    let invited = services.invite(&alice.principal, &acme, wanted, "https://example.org").await.unwrap();
-    let longshore_services::invites::InviteOutcome::Invited(_, Some(link)) = &invited[0].1 else {
-        panic!("{invited:?}")
-    };
-    let secret = link.split('#').nth(1).unwrap().to_owned();
-    let accepted = services.accept_invite(&by_bob.principal, &secret).await;
-    assert!(matches!(accepted, Err(Error::Conflict(_))), "{accepted:?}");
-    let denied = services.authorize(&by_bob, &name("acme/app"), Action::Pull).await;
-    assert!(matches!(denied, Err(Error::RepositoryUnknown(_))), "{denied:?}");
-}
-
-/// Invites somebody as an owner, and gives the secret of the link.
-async fn invite_owner(registry: &TestRegistry, invitee: &str) -> String {
+/// Invites somebody, and gives the secret of the link.
+async fn invite(registry: &TestRegistry, invitee: &str, role: OrganizationRole) -> String {
     let alice = registry.sign_in("alice").await;
     let wanted = longshore_services::invites::WantedInvites {
         invitees: vec![invitee.into()],
-        role: OrganizationRole::Owner,
+        role,
         team: None,
         dry_run: false,
     };
@@ -556,6 +513,28 @@ async fn invite_owner(registry: &TestRegistry, invitee: &str) -> String {
         panic!("{invited:?}")
     };
     link.split('#').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_invite_from_before_brings_nobody_back() {
+    let registry = registry().await;
+    let provisioner = provisioner(&registry, "acme").await;
+    let services = &registry.services;
+    let bob = services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
+    let acme = "acme".parse().unwrap();
+    services.delete_member(&Principal::Operator, &acme, &"bob".parse().unwrap()).await.unwrap();
+    let secret = invite(&registry, "bob", OrganizationRole::Member).await;
+    services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
+    services.change_directory_user(&provisioner, bob.uuid, active(false), None).await.unwrap();
+    let by_bob = services.authenticate_basic("bob", PASSWORD, None).await.unwrap();
+    let accepted = services.accept_invite(&by_bob.principal, &secret).await;
+    assert!(matches!(accepted, Err(Error::InviteUnknown)), "{accepted:?}");
+    // Nor does one from afterwards, as long as the provider says so.
+    let secret = invite(&registry, "bob", OrganizationRole::Member).await;
+    let accepted = services.accept_invite(&by_bob.principal, &secret).await;
+    assert!(matches!(accepted, Err(Error::Conflict(_))), "{accepted:?}");
+    let denied = services.authorize(&by_bob, &name("acme/app"), Action::Pull).await;
+    assert!(matches!(denied, Err(Error::RepositoryUnknown(_))), "{denied:?}");
 }
 
 #[tokio::test]
@@ -571,8 +550,8 @@ async fn no_invite_to_an_address_from_before_is_left() {
     };
     let is_left = async |secret: &str| services.get_invite(secret).await.is_ok();
     // The user name changes before the user leaves.
-    let by_name = invite_owner(&registry, "jon@example.org").await;
-    let by_alias = invite_owner(&registry, "snow@example.org").await;
+    let by_name = invite(&registry, "jon@example.org", OrganizationRole::Owner).await;
+    let by_alias = invite(&registry, "snow@example.org", OrganizationRole::Owner).await;
     assert!(is_left(&by_name).await && is_left(&by_alias).await);
     let mut change = named("jon@example.org");
     change.emails = Some(vec![email("snow@example.org")]);
@@ -583,13 +562,13 @@ async fn no_invite_to_an_address_from_before_is_left() {
         .unwrap();
     assert!(!is_left(&by_name).await);
     // The other addresses go with the deactivation itself.
-    let by_alias = invite_owner(&registry, "snow@example.org").await;
+    let by_alias = invite(&registry, "snow@example.org", OrganizationRole::Owner).await;
     let mut change = active(false);
     change.emails = Some(Vec::new());
     services.change_directory_user(&provisioner, jon.uuid, change, None).await.unwrap();
     assert!(!is_left(&by_alias).await);
     // Nor does one outlive the account.
-    let by_name = invite_owner(&registry, "arya@example.org").await;
+    let by_name = invite(&registry, "arya@example.org", OrganizationRole::Owner).await;
     services.create_directory_user(&provisioner, named("arya@example.org")).await.unwrap();
     services.delete_user(&Principal::Operator, &"arya".parse().unwrap()).await.unwrap();
     assert!(!is_left(&by_name).await);
