@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Method, StatusCode, header};
 use longshore_api_common::client::Client;
-use longshore_api_common::response::json;
+use longshore_api_common::response::{json, retry_after};
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
 use longshore_domain::tier::Excess;
@@ -125,17 +125,11 @@ fn message(error: &Error) -> String {
 pub(crate) fn render(error: &Error, client: &Client) -> Response {
     let mut response = response(status(error), message(error), client);
     let headers = response.headers_mut();
-    match error {
-        Error::Throttled { retry_after_seconds } => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
-        }
-        Error::Unavailable(_) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        Error::Unauthenticated(_) => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        _ => {}
+    if let Some(seconds) = retry_after(error) {
+        headers.insert(header::RETRY_AFTER, seconds);
+    }
+    if let Error::Unauthenticated(_) = error {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if error.is_fault() {
         observe::log_fault(client, error);

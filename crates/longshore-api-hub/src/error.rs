@@ -2,6 +2,7 @@
 //! has `message` besides what its document names, which is what clients show first.
 
 use http::{HeaderValue, Method, StatusCode, header};
+use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
 use longshore_domain::error::Unauthenticated;
@@ -139,19 +140,18 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
     let headers = response.headers_mut();
     match error {
         Error::Throttled { retry_after_seconds } => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
             // The same as a time, as older clients read it.
             let now = context.services.now().as_second();
             let at = now.saturating_add(i64::try_from(*retry_after_seconds).unwrap_or(i64::MAX));
             headers.insert("x-retry-after", HeaderValue::from(at));
         }
-        Error::Unavailable(_) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
         Error::Unauthenticated(_) if status == StatusCode::UNAUTHORIZED => {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         _ => {}
+    }
+    if let Some(seconds) = retry_after(error) {
+        headers.insert(header::RETRY_AFTER, seconds);
     }
     if error.is_fault() {
         observe::log_fault(&context.client, error);

@@ -1,6 +1,7 @@
 //! Domain error to status and error body of the OCI distribution specification, "Error Codes".
 
 use http::{HeaderValue, Method, StatusCode, header};
+use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
 use longshore_domain::error::Unauthenticated;
@@ -96,18 +97,15 @@ pub(crate) fn render(error: &Error, context: &Context, challenge: Option<&Challe
             let reason = Unauthenticated::InsufficientScope;
             headers.insert(header::WWW_AUTHENTICATE, challenge_header(context, Some(&scope), reason));
         }
-        Error::Throttled { retry_after_seconds } => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
-        }
         Error::UploadOffset { offset_bytes } => {
             headers.insert(header::RANGE, wire::value(&format!("0-{}", offset_bytes.saturating_sub(1))));
             headers
                 .insert(header::LOCATION, wire::value(&context.client.origin.link(context.parts.uri.path())));
         }
-        Error::Unavailable(_) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
         _ => {}
+    }
+    if let Some(seconds) = retry_after(error) {
+        headers.insert(header::RETRY_AFTER, seconds);
     }
     if error.is_fault() {
         observe::log_fault(&context.client, error);

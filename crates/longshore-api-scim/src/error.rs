@@ -4,6 +4,7 @@
 
 use http::{HeaderValue, Method, StatusCode, header};
 use longshore_api_common::client::Client;
+use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use crate::wire;
 
 /// Why a request was refused.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// By an operation of the registry.
     Domain(Error),
     /// By the protocol.
@@ -181,17 +182,11 @@ pub(crate) fn render(refusal: &Refusal, client: &Client) -> Response {
     let mut response = wire::json(refusal.status(), &document);
     let headers = response.headers_mut();
     if let Refusal::Domain(error) = refusal {
-        match error {
-            Error::Throttled { retry_after_seconds } => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
-            }
-            Error::Unavailable(_) => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-            }
-            Error::Unauthenticated(_) => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            _ => {}
+        if let Some(seconds) = retry_after(error) {
+            headers.insert(header::RETRY_AFTER, seconds);
+        }
+        if let Error::Unauthenticated(_) = error {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if error.is_fault() {
             observe::log_fault(client, error);

@@ -4,7 +4,7 @@
 //! SWR API, "Error codes".
 
 use http::{HeaderValue, Method, StatusCode, header};
-use longshore_api_common::response::json;
+use longshore_api_common::response::{json, retry_after};
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
 use longshore_domain::error::Unauthenticated;
@@ -179,15 +179,8 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
         true => identity_response(identity_status(error, status), &error.to_string()),
         false => response(status, number, error.to_string(), &context.client.request_id),
     };
-    let headers = response.headers_mut();
-    match error {
-        Error::Throttled { retry_after_seconds } => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
-        }
-        Error::Unavailable(_) => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        _ => {}
+    if let Some(seconds) = retry_after(error) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     if error.is_fault() {
         observe::log_fault(&context.client, error);
