@@ -92,11 +92,11 @@ impl Router {
 }
 
 /// What takes an operation.
-pub type Handler<C> = for<'c> fn(&'c C, RequestBody) -> BoxFuture<'c, Result<Response>>;
+pub type Handler<C, R = Error> = for<'c> fn(&'c C, RequestBody) -> BoxFuture<'c, Result<Response, R>>;
 
 /// A row of a dialect's table. `C` is what its handlers get, `N` what callers may need, `E` the shapes of its errors if it has
-/// several.
-pub struct Route<C: 'static, N, E = ()> {
+/// several, and `R` why its handlers refuse.
+pub struct Route<C: 'static, N, E = (), R: 'static = Error> {
     /// Method.
     pub method: Method,
     /// Path, with its parameters in braces.
@@ -114,10 +114,10 @@ pub struct Route<C: 'static, N, E = ()> {
     /// Describes it for the document.
     pub describe: fn(&mut Describe<'_>),
     /// Takes it.
-    pub handler: Handler<C>,
+    pub handler: Handler<C, R>,
 }
 
-impl<C, N, E> Route<C, N, E> {
+impl<C, N, E, R> Route<C, N, E, R> {
     /// Gives what identifies it in the document, with what a caller needs.
     pub fn described(&self, security: Value) -> Operation<'_> {
         Operation {
@@ -193,12 +193,13 @@ impl Table {
     ///
     /// # Errors
     /// As [`Router::new`].
-    pub fn new<C, N, E>(
+    pub fn new<C, N, E, R>(
         dialect: &'static str,
         metrics: &Metrics,
-        routes: &'static [Route<C, N, E>],
+        routes: &'static [Route<C, N, E, R>],
     ) -> Result<Self> {
-        let counted = |route: &Route<C, N, E>| (route.operation, metrics.operation(dialect, route.operation));
+        let counted =
+            |route: &Route<C, N, E, R>| (route.operation, metrics.operation(dialect, route.operation));
         Ok(Self {
             dialect,
             router: Router::new(routes.iter().map(|route| (route.method.clone(), route.path)))?,

@@ -8,11 +8,10 @@ use http::{Method, StatusCode};
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::observe;
-use longshore_domain::Result as DomainResult;
 use serde_json::{Map, Value, json};
 
 use crate::context::{Context, Reply, versions};
-use crate::error::{self, Refusal};
+use crate::error::Refusal;
 use crate::evaluate::member;
 use crate::patch;
 use crate::projection::Projection;
@@ -164,7 +163,8 @@ async fn perform(context: &Context, operation: &Operation) -> Result<Reply, Refu
     }
 }
 
-async fn run(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
+/// `POST /Bulk`.
+pub(crate) async fn bulk(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
     let body = context.object(body).await?;
     check_schemas(&body, REQUEST)?;
     let Some(Value::Array(operations)) = member(&body, "Operations") else {
@@ -277,9 +277,4 @@ impl Run<'_> {
             *place = Some(answer.into());
         }
     }
-}
-
-/// `POST /Bulk`.
-pub(crate) async fn bulk(context: &Context, body: RequestBody) -> DomainResult<Response> {
-    Ok(run(context, body).await.unwrap_or_else(|refusal| error::render(&refusal, &context.client)))
 }

@@ -205,6 +205,16 @@ pub(crate) fn versions(text: &str) -> Option<Vec<String>> {
     Some(tags.collect())
 }
 
+/// Checks the versions that a client has in mind against the one that there is, and gives that one if it must still be so when
+/// the resource is changed.
+pub(crate) fn expected(version: String, versions: Option<&[String]>) -> Result<Option<String>, Refusal> {
+    match versions {
+        None => Ok(None),
+        Some(versions) if versions.contains(&version) => Ok(Some(version)),
+        Some(_) => Err(Refusal::Domain(Error::PreconditionFailed)),
+    }
+}
+
 fn has_nul(object: &Map<String, Value>) -> bool {
     object.iter().any(|(name, value)| name.contains('\0') || value_has_nul(value))
 }

@@ -5,12 +5,11 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::Result as DomainResult;
 use serde_json::{Value, json};
 
 use crate::bulk::{OPERATIONS_LIMIT, PAYLOAD_LIMIT_BYTES};
 use crate::context::Context;
-use crate::error::{self, Refusal};
+use crate::error::Refusal;
 use crate::schema::{ALL, Schema};
 use crate::search::COUNT_LIMIT;
 use crate::wire;
@@ -35,11 +34,10 @@ fn schema_document(context: &Context, schema: &Schema) -> Value {
 }
 
 /// Answers a list that is always whole. It is never filtered (RFC 7644, section 4).
-fn list(context: &Context, resources: Vec<Value>) -> Response {
+fn list(context: &Context, resources: Vec<Value>) -> Result<Response, Refusal> {
     if context.query("filter").is_some() {
         let detail = "this list cannot be filtered; ask for it without a filter".into();
-        let refusal = Refusal::Scim { status: StatusCode::FORBIDDEN, kind: None, detail };
-        return error::render(&refusal, &context.client);
+        return Err(Refusal::Scim { status: StatusCode::FORBIDDEN, kind: None, detail });
     }
     let document = json!({
         "schemas": [wire::LIST],
@@ -49,18 +47,16 @@ fn list(context: &Context, resources: Vec<Value>) -> Response {
         "resources": resources.clone(),
         "Resources": resources,
     });
-    wire::json(StatusCode::OK, &document)
+    Ok(wire::json(StatusCode::OK, &document))
 }
 
-fn one(context: &Context, document: Option<Value>, what: &str, id: &str) -> Response {
-    match document {
-        Some(document) => wire::json(StatusCode::OK, &document),
-        None => error::render(&Refusal::not_found(what, id), &context.client),
-    }
+fn one(document: Option<Value>, what: &str, id: &str) -> Result<Response, Refusal> {
+    let document = document.ok_or_else(|| Refusal::not_found(what, id))?;
+    Ok(wire::json(StatusCode::OK, &document))
 }
 
 /// `GET /ServiceProviderConfig`.
-pub(crate) async fn service_provider_config(context: &Context, _: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn service_provider_config(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
     let document = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": { "supported": true },
@@ -87,32 +83,31 @@ pub(crate) async fn service_provider_config(context: &Context, _: RequestBody) -
 }
 
 /// `GET /ResourceTypes`.
-pub(crate) async fn resource_types(context: &Context, _: RequestBody) -> DomainResult<Response> {
-    Ok(list(context, ALL.iter().map(|schema| resource_type(context, schema)).collect()))
+pub(crate) async fn resource_types(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
+    list(context, ALL.iter().map(|schema| resource_type(context, schema)).collect())
 }
 
 /// `GET /ResourceTypes/{name}`.
-pub(crate) async fn one_resource_type(context: &Context, _: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn one_resource_type(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
     let name = context.parameter("name");
     let found = ALL.iter().find(|schema| schema.name == name);
-    Ok(one(context, found.map(|schema| resource_type(context, schema)), "resource type", name))
+    one(found.map(|schema| resource_type(context, schema)), "resource type", name)
 }
 
 /// `GET /Schemas`.
-pub(crate) async fn schemas(context: &Context, _: RequestBody) -> DomainResult<Response> {
-    Ok(list(context, ALL.iter().map(|schema| schema_document(context, schema)).collect()))
+pub(crate) async fn schemas(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
+    list(context, ALL.iter().map(|schema| schema_document(context, schema)).collect())
 }
 
 /// `GET /Schemas/{id}`.
-pub(crate) async fn one_schema(context: &Context, _: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn one_schema(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
     let id = context.parameter("id");
     let found = ALL.iter().find(|schema| schema.id.eq_ignore_ascii_case(id));
-    Ok(one(context, found.map(|schema| schema_document(context, schema)), "schema", id))
+    one(found.map(|schema| schema_document(context, schema)), "schema", id)
 }
 
 /// `/Me`: a token stands for an identity provider, which is no user (RFC 7644, section 3.11).
-pub(crate) async fn me(context: &Context, _: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn me(_: &Context, _: RequestBody) -> Result<Response, Refusal> {
     let detail = "a SCIM token stands for no user, so there is no /Me; use /Users".into();
-    let refusal = Refusal::Scim { status: StatusCode::NOT_IMPLEMENTED, kind: None, detail };
-    Ok(error::render(&refusal, &context.client))
+    Err(Refusal::Scim { status: StatusCode::NOT_IMPLEMENTED, kind: None, detail })
 }

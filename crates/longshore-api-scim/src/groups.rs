@@ -11,19 +11,19 @@ use futures::stream;
 use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::{Response, ResponseBody};
+use longshore_domain::Result as DomainResult;
 use longshore_domain::account::AccountId;
 use longshore_domain::directory::{
     DirectoryGroup, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner,
 };
 use longshore_domain::page::PageSize;
-use longshore_domain::{Error, Result as DomainResult};
 use longshore_services::Services;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::attribute::AttributePath;
-use crate::context::{Context, Reply};
-use crate::error::{self, Refusal};
+use crate::context::{Context, Reply, expected};
+use crate::error::Refusal;
 use crate::evaluate::{self, Key, member};
 use crate::filter::{Filter, Operator, Value as Compared};
 use crate::patch::{self, Operation, Verb};
@@ -326,15 +326,6 @@ fn read_operation(operation: &Operation, change: &mut GroupChange) -> Result<(),
     Ok(())
 }
 
-fn expected(group: &DirectoryGroup, versions: Option<&[String]>) -> Result<Option<String>, Refusal> {
-    let version = group.version();
-    match versions {
-        None => Ok(None),
-        Some(versions) if versions.contains(&version) => Ok(Some(version)),
-        Some(_) => Err(Refusal::Domain(Error::PreconditionFailed)),
-    }
-}
-
 /// Makes a group.
 pub(crate) async fn create(context: &Context, body: &Map<String, Value>) -> Result<DirectoryGroup, Refusal> {
     let change = read(body)?;
@@ -349,7 +340,7 @@ async fn change_with(
 ) -> Result<DirectoryGroup, Refusal> {
     let (id, provisioner) = (group_id(id)?, context.provisioner()?);
     let group = context.services.get_directory_group(provisioner, id).await?;
-    let expected = expected(&group, versions)?;
+    let expected = expected(group.version(), versions)?;
     Ok(context.services.change_directory_group(provisioner, id, change, expected).await?)
 }
 
@@ -381,7 +372,7 @@ pub(crate) async fn remove(
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (group_id(id)?, context.provisioner()?);
     let group = context.services.get_directory_group(provisioner, id).await?;
-    let expected = expected(&group, versions)?;
+    let expected = expected(group.version(), versions)?;
     context.services.delete_directory_group(provisioner, id, expected).await?;
     Ok(Reply::nothing())
 }
@@ -515,67 +506,49 @@ pub(crate) async fn list(context: &Context, search: &Search) -> Result<Response,
     stream_list(context, envelope, Vec::new(), page.groups, asking.projection)
 }
 
-fn answered(context: &Context, response: Result<Response, Refusal>) -> DomainResult<Response> {
-    Ok(response.unwrap_or_else(|refusal| error::render(&refusal, &context.client)))
-}
-
 /// `GET /Groups`.
-pub(crate) async fn list_groups(context: &Context, _: RequestBody) -> DomainResult<Response> {
-    let work = async { list(context, &context.search()?).await };
-    answered(context, work.await)
+pub(crate) async fn list_groups(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
+    list(context, &context.search()?).await
 }
 
 /// `POST /Groups`.
-pub(crate) async fn create_group(context: &Context, body: RequestBody) -> DomainResult<Response> {
-    let work = async {
-        let projection = context.projection()?;
-        let group = create(context, &context.object(body).await?).await?;
-        one(context, StatusCode::CREATED, group, projection)
-    };
-    answered(context, work.await)
+pub(crate) async fn create_group(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
+    let projection = context.projection()?;
+    let group = create(context, &context.object(body).await?).await?;
+    one(context, StatusCode::CREATED, group, projection)
 }
 
 /// `GET /Groups/{id}`.
-pub(crate) async fn get_group(context: &Context, _: RequestBody) -> DomainResult<Response> {
-    let work = async {
-        let (id, projection) = (group_id(context.parameter("id"))?, context.projection()?);
-        let group = context.services.get_directory_group(context.provisioner()?, id).await?;
-        if context.has(&group.version()) {
-            let version = Some(group.version());
-            let reply = Reply { status: StatusCode::NOT_MODIFIED, body: None, location: None, version };
-            return Ok(reply.response());
-        }
-        one(context, StatusCode::OK, group, projection)
-    };
-    answered(context, work.await)
+pub(crate) async fn get_group(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
+    let (id, projection) = (group_id(context.parameter("id"))?, context.projection()?);
+    let group = context.services.get_directory_group(context.provisioner()?, id).await?;
+    if context.has(&group.version()) {
+        let version = Some(group.version());
+        let reply = Reply { status: StatusCode::NOT_MODIFIED, body: None, location: None, version };
+        return Ok(reply.response());
+    }
+    one(context, StatusCode::OK, group, projection)
 }
 
 /// `PUT /Groups/{id}`.
-pub(crate) async fn replace_group(context: &Context, body: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn replace_group(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
     let versions = context.versions(header::IF_MATCH);
-    let work = async {
-        let (body, projection) = (context.object(body).await?, context.projection()?);
-        let group = replace(context, context.parameter("id"), &body, versions.as_deref()).await?;
-        one(context, StatusCode::OK, group, projection)
-    };
-    answered(context, work.await)
+    let (body, projection) = (context.object(body).await?, context.projection()?);
+    let group = replace(context, context.parameter("id"), &body, versions.as_deref()).await?;
+    one(context, StatusCode::OK, group, projection)
 }
 
 /// `PATCH /Groups/{id}`.
-pub(crate) async fn change_group(context: &Context, body: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn change_group(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
     let versions = context.versions(header::IF_MATCH);
-    let work = async {
-        let operations = patch::operations(&context.object(body).await?)?;
-        let projection = context.projection()?;
-        let group = change(context, context.parameter("id"), &operations, versions.as_deref()).await?;
-        one(context, StatusCode::OK, group, projection)
-    };
-    answered(context, work.await)
+    let operations = patch::operations(&context.object(body).await?)?;
+    let projection = context.projection()?;
+    let group = change(context, context.parameter("id"), &operations, versions.as_deref()).await?;
+    one(context, StatusCode::OK, group, projection)
 }
 
 /// `DELETE /Groups/{id}`.
-pub(crate) async fn delete_group(context: &Context, _: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn delete_group(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
     let versions = context.versions(header::IF_MATCH);
-    let removed = remove(context, context.parameter("id"), versions.as_deref()).await;
-    answered(context, removed.map(Reply::response))
+    Ok(remove(context, context.parameter("id"), versions.as_deref()).await?.response())
 }

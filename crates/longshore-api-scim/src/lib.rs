@@ -83,7 +83,7 @@ impl Scim {
     async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
         let context = Context::new(Arc::clone(&self.services), route, asked, Arc::clone(&self.scans));
         let answer = match context.check().await {
-            Ok(()) => (context.route.handler)(&context, body).await.map_err(error::Refusal::Domain),
+            Ok(()) => (context.route.handler)(&context, body).await,
             Err(refusal) => Err(refusal),
         };
         answer.unwrap_or_else(|refusal| error::render(&refusal, &context.client))

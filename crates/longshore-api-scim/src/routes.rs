@@ -5,6 +5,7 @@
 use longshore_api_common::{route, table};
 
 use crate::context::Context;
+use crate::error::Refusal;
 use crate::openapi::DescribeScim;
 use crate::{bulk, discovery, groups, search, users};
 
@@ -16,7 +17,7 @@ pub enum Needs {
 }
 
 /// A row of the table.
-pub type Route = table::Route<Context, Needs>;
+pub type Route = table::Route<Context, Needs, (), Refusal>;
 
 /// All operations: those of Docker Hub's document, and after them what RFC 7644 has besides.
 pub const ROUTES: &[Route] = &[

@@ -7,12 +7,11 @@ use std::cmp::Ordering;
 
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::Result as DomainResult;
 use serde_json::{Map, Value, json};
 
 use crate::attribute::AttributePath;
 use crate::context::Context;
-use crate::error::{self, Refusal};
+use crate::error::Refusal;
 use crate::evaluate::{self, member};
 use crate::filter::Filter;
 use crate::projection::Projection;
@@ -185,15 +184,13 @@ pub(crate) fn envelope(total: u64, skip: u64, items: usize) -> Map<String, Value
 }
 
 /// `POST /Users/.search`.
-pub(crate) async fn search_users(context: &Context, body: RequestBody) -> DomainResult<Response> {
-    let work = async { users::list(context, &Search::of_body(&context.object(body).await?)?).await };
-    Ok(work.await.unwrap_or_else(|refusal| error::render(&refusal, &context.client)))
+pub(crate) async fn search_users(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
+    users::list(context, &Search::of_body(&context.object(body).await?)?).await
 }
 
 /// `POST /Groups/.search`.
-pub(crate) async fn search_groups(context: &Context, body: RequestBody) -> DomainResult<Response> {
-    let work = async { groups::list(context, &Search::of_body(&context.object(body).await?)?).await };
-    Ok(work.await.unwrap_or_else(|refusal| error::render(&refusal, &context.client)))
+pub(crate) async fn search_groups(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
+    groups::list(context, &Search::of_body(&context.object(body).await?)?).await
 }
 
 /// Searches users and groups, the users first. An attribute that only one of the types has finds only that.
@@ -225,7 +222,6 @@ async fn all(context: &Context, search: &Search) -> Result<Response, Refusal> {
 }
 
 /// `POST /.search`.
-pub(crate) async fn search_all(context: &Context, body: RequestBody) -> DomainResult<Response> {
-    let work = async { all(context, &Search::of_body(&context.object(body).await?)?).await };
-    Ok(work.await.unwrap_or_else(|refusal| error::render(&refusal, &context.client)))
+pub(crate) async fn search_all(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
+    all(context, &Search::of_body(&context.object(body).await?)?).await
 }

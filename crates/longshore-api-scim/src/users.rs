@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use http::{StatusCode, header};
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_domain::Error;
 use longshore_domain::directory::{
     DirectoryChange, DirectoryEmail, DirectoryUser, UserMark, UserOrder, UserParts, UserProbe,
 };
 use longshore_domain::email::EmailAddress;
 use longshore_domain::page::PageSize;
-use longshore_domain::{Error, Result as DomainResult};
 use longshore_services::directory::UserList;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::context::{Context, Reply};
-use crate::error::{self, Refusal};
+use crate::context::{Context, Reply, expected};
+use crate::error::Refusal;
 use crate::evaluate::{self, Key, member, truth_of};
 use crate::patch::{self, Operation};
 use crate::projection::Projection;
@@ -244,16 +244,6 @@ fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Result
     Ok(change)
 }
 
-/// Checks the versions that a client has in mind, and gives the one that a user must have when it is changed.
-fn expected(user: &DirectoryUser, versions: Option<&[String]>) -> Result<Option<String>, Refusal> {
-    let version = user.version();
-    match versions {
-        None => Ok(None),
-        Some(versions) if versions.contains(&version) => Ok(Some(version)),
-        Some(_) => Err(Refusal::Domain(Error::PreconditionFailed)),
-    }
-}
-
 /// Makes a user.
 pub(crate) async fn create(
     context: &Context,
@@ -288,7 +278,7 @@ pub(crate) async fn replace(
     // As documented: whoever is neither said to be active nor enabled is deactivated.
     change.is_active = change.is_active.or(Some(false));
     let user = context.services.get_directory_user(provisioner, id).await?;
-    let expected = expected(&user, versions)?;
+    let expected = expected(user.version(), versions)?;
     let user = context.services.change_directory_user(provisioner, id, change, expected).await?;
     Ok(reply(context, StatusCode::OK, &user, projection))
 }
@@ -304,7 +294,7 @@ pub(crate) async fn change(
     let (id, provisioner) = (user_id(id)?, context.provisioner()?);
     for _ in 0..ATTEMPTS {
         let user = context.services.get_directory_user(provisioner, id).await?;
-        expected(&user, versions)?;
+        expected(user.version(), versions)?;
         let before = resource(context, &user);
         let mut after = before.clone();
         patch::apply(operations, &mut after, &USERS)?;
@@ -331,7 +321,7 @@ pub(crate) async fn remove(
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (user_id(id)?, context.provisioner()?);
     let user = context.services.get_directory_user(provisioner, id).await?;
-    let expected = expected(&user, versions)?;
+    let expected = expected(user.version(), versions)?;
     context.services.delete_directory_user(provisioner, id, expected).await?;
     Ok(Reply::nothing())
 }
@@ -511,54 +501,43 @@ pub(crate) async fn list(context: &Context, search: &Search) -> Result<Response,
     Ok(wire::json(StatusCode::OK, &list.into()))
 }
 
-fn answered(context: &Context, reply: Result<Reply, Refusal>) -> DomainResult<Response> {
-    Ok(match reply {
-        Ok(reply) => reply.response(),
-        Err(refusal) => error::render(&refusal, &context.client),
-    })
-}
-
 /// `GET /Users`.
-pub(crate) async fn list_users(context: &Context, _: RequestBody) -> DomainResult<Response> {
-    let work = async { list(context, &context.search()?).await };
-    Ok(work.await.unwrap_or_else(|refusal| error::render(&refusal, &context.client)))
+pub(crate) async fn list_users(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
+    list(context, &context.search()?).await
 }
 
 /// `POST /Users`.
-pub(crate) async fn create_user(context: &Context, body: RequestBody) -> DomainResult<Response> {
-    let work = async { create(context, &context.object(body).await?, &context.projection()?).await };
-    answered(context, work.await)
+pub(crate) async fn create_user(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
+    let made = create(context, &context.object(body).await?, &context.projection()?).await?;
+    Ok(made.response())
 }
 
 /// `GET /Users/{id}`.
-pub(crate) async fn get_user(context: &Context, _: RequestBody) -> DomainResult<Response> {
-    let work = async { get(context, context.parameter("id"), &context.projection()?).await };
-    answered(context, work.await)
+pub(crate) async fn get_user(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
+    let found = get(context, context.parameter("id"), &context.projection()?).await?;
+    Ok(found.response())
 }
 
 /// `PUT /Users/{id}`.
-pub(crate) async fn replace_user(context: &Context, body: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn replace_user(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
     let versions = context.versions(header::IF_MATCH);
-    let work = async {
-        let (body, projection) = (context.object(body).await?, context.projection()?);
-        replace(context, context.parameter("id"), &body, versions.as_deref(), &projection).await
-    };
-    answered(context, work.await)
+    let (body, projection) = (context.object(body).await?, context.projection()?);
+    let put = replace(context, context.parameter("id"), &body, versions.as_deref(), &projection).await?;
+    Ok(put.response())
 }
 
 /// `PATCH /Users/{id}`.
-pub(crate) async fn change_user(context: &Context, body: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn change_user(context: &Context, body: RequestBody) -> Result<Response, Refusal> {
     let versions = context.versions(header::IF_MATCH);
-    let work = async {
-        let operations = patch::operations(&context.object(body).await?)?;
-        let projection = context.projection()?;
-        change(context, context.parameter("id"), &operations, versions.as_deref(), &projection).await
-    };
-    answered(context, work.await)
+    let operations = patch::operations(&context.object(body).await?)?;
+    let projection = context.projection()?;
+    let changed =
+        change(context, context.parameter("id"), &operations, versions.as_deref(), &projection).await?;
+    Ok(changed.response())
 }
 
 /// `DELETE /Users/{id}`.
-pub(crate) async fn delete_user(context: &Context, _: RequestBody) -> DomainResult<Response> {
+pub(crate) async fn delete_user(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
     let versions = context.versions(header::IF_MATCH);
-    answered(context, remove(context, context.parameter("id"), versions.as_deref()).await)
+    Ok(remove(context, context.parameter("id"), versions.as_deref()).await?.response())
 }
