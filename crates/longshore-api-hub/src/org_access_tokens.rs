@@ -164,7 +164,7 @@ pub(crate) async fn post_orgs_access_tokens(context: &Context, body: RequestBody
 }
 
 /// Gives an error about the label the name that the label has here.
-fn named(error: Error) -> Error {
+pub(crate) fn named(error: Error) -> Error {
     match error {
         Error::Invalid { field: "token_label", reason } => Error::Invalid { field: "label", reason },
         other => other,

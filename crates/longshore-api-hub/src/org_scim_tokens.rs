@@ -3,15 +3,16 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_domain::Result;
 use longshore_domain::credential::Secret;
 use longshore_domain::directory::ScimToken;
 use longshore_domain::name::Namespace;
-use longshore_domain::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access_tokens::{expiry, token_uuid};
 use crate::context::Context;
+use crate::org_access_tokens::named;
 use crate::{bare, wire};
 
 /// A SCIM token to be made.
@@ -81,10 +82,7 @@ pub(crate) async fn post_orgs_scim_tokens(context: &Context, body: RequestBody) 
         .services
         .create_scim_token(&caller.principal, &organization, &request.label, expires_at)
         .await;
-    let (token, secret) = created.map_err(|error| match error {
-        Error::Invalid { field: "token_label", reason } => Error::Invalid { field: "label", reason },
-        other => other,
-    })?;
+    let (token, secret) = created.map_err(named)?;
     Ok(wire::json(StatusCode::CREATED, &with_secret(&token, &secret)))
 }
 

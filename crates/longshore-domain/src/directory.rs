@@ -68,16 +68,12 @@ pub struct DirectoryUser {
     pub family_name: String,
     /// The name of who it is, as the account says.
     pub full_name: String,
-    /// The e-mail address of the account.
-    pub account_email: Option<String>,
     /// Whether the user can use what the organization gives.
     pub is_active: bool,
     /// Whether the membership rests, and the account itself goes on.
     pub is_suspended: bool,
     /// Whether the organization's identity provider has deactivated the user, whoever else has.
     pub is_deactivated: bool,
-    /// Whether the account itself is switched on.
-    pub account_is_active: bool,
     /// Whether the organization made the account, so that it may change it.
     pub is_managed: bool,
     /// Place in the directory, ascending.
@@ -96,10 +92,8 @@ impl DirectoryUser {
     /// Gives what changes with every change of what an identity provider sees, but for teams. E-mail addresses change with
     /// the time of the last change.
     pub fn version(&self) -> String {
-        let Self {
-            user_name, external_id, given_name, family_name, full_name, account_email, is_active, ..
-        } = self;
-        let shown = (user_name, external_id, given_name, family_name, full_name, account_email, is_active);
+        let Self { user_name, external_id, given_name, family_name, full_name, is_active, .. } = self;
+        let shown = (user_name, external_id, given_name, family_name, full_name, is_active);
         digest(&format!("{} {shown:?} {}", self.name, self.updated_at))
     }
 

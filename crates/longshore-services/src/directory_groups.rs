@@ -10,7 +10,7 @@ use longshore_domain::directory::{
     team_names,
 };
 use longshore_domain::event::{EventAction, NewEvent};
-use longshore_domain::organization::{TEAMS_LIMIT, TeamName};
+use longshore_domain::organization::{TEAMS_LIMIT, TeamId, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{GroupEntry, NewTeam, Tx};
 use longshore_domain::{Error, Result};
@@ -42,6 +42,25 @@ async fn find_group(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> R
     let organization = provisioner.organization.id;
     let found = tx.list_directory_groups(organization, &GroupProbe::Id(uuid), 0, PageSize::MAX).await?;
     found.into_iter().next().ok_or_else(|| unknown(uuid))
+}
+
+/// Lists the ids of a group's members that are none of some, at most [`MEMBERS_LIMIT`].
+async fn list_others(
+    tx: &mut dyn Tx,
+    organization: AccountId,
+    group: TeamId,
+    kept: &BTreeSet<Uuid>,
+) -> Result<Vec<Uuid>> {
+    let (mut others, mut after) = (Vec::new(), AccountId(0));
+    loop {
+        let page = tx.list_group_members(organization, group, after, PageSize::MAX).await?;
+        let Some(last) = page.last() else { return Ok(others) };
+        after = last.account_id;
+        others.extend(page.iter().map(|member| member.uuid).filter(|uuid| !kept.contains(uuid)));
+        if others.len() > MEMBERS_LIMIT {
+            return Err(too_many());
+        }
+    }
 }
 
 impl GroupWork {
@@ -85,26 +104,6 @@ impl GroupWork {
         }
     }
 
-    /// Lists the ids of members that are none of some.
-    async fn others(
-        &self,
-        tx: &mut dyn Tx,
-        group: &DirectoryGroup,
-        kept: &BTreeSet<Uuid>,
-    ) -> Result<Vec<Uuid>> {
-        let (mut others, mut after) = (Vec::new(), AccountId(0));
-        loop {
-            let organization = self.provisioner.organization.id;
-            let page = tx.list_group_members(organization, group.id, after, PageSize::MAX).await?;
-            let Some(last) = page.last() else { return Ok(others) };
-            after = last.account_id;
-            others.extend(page.iter().map(|member| member.uuid).filter(|uuid| !kept.contains(uuid)));
-            if others.len() > MEMBERS_LIMIT {
-                return Err(too_many());
-            }
-        }
-    }
-
     async fn apply(&self, tx: &mut dyn Tx, group: &DirectoryGroup) -> Result<()> {
         let organization = self.provisioner.organization.id;
         let GroupChange { display_name, external_id, members } = &self.change;
@@ -139,7 +138,7 @@ impl GroupWork {
                 }
                 MemberChange::Replace(users) => {
                     let kept = users.iter().copied().collect();
-                    for user in self.others(tx, group, &kept).await? {
+                    for user in list_others(tx, organization, group.id, &kept).await? {
                         self.remove(tx, group, user).await?;
                     }
                     for user in kept {
@@ -247,10 +246,15 @@ impl Services {
         Ok(GroupWork { provisioner: provisioner.clone(), event, change, expected })
     }
 
-    /// Checks that there are users with these ids.
-    async fn check_users(&self, provisioner: &Provisioner, users: Vec<Uuid>) -> Result<()> {
+    /// Takes what changes of members out of a change, to be made some at a time; checks first that those who come in are there.
+    async fn take_members(
+        &self,
+        provisioner: &Provisioner,
+        work: &mut GroupWork,
+    ) -> Result<Vec<MemberChange>> {
+        let members = std::mem::take(&mut work.change.members);
         self.metadata
-            .read((provisioner.clone(), users), |tx, (provisioner, users)| {
+            .read((provisioner.clone(), incoming(&members)), |tx, (provisioner, users)| {
                 Box::pin(async move {
                     for user in users {
                         find_member(tx, provisioner, *user).await?;
@@ -258,26 +262,8 @@ impl Services {
                     Ok(())
                 })
             })
-            .await
-    }
-
-    /// Lists the ids of a group's members that are none of some, at most [`MEMBERS_LIMIT`].
-    async fn list_others(
-        &self,
-        provisioner: &Provisioner,
-        group: &DirectoryGroup,
-        kept: BTreeSet<Uuid>,
-    ) -> Result<Vec<Uuid>> {
-        let (mut others, mut after) = (Vec::new(), AccountId(0));
-        loop {
-            let page = self.list_directory_group_members(provisioner, group, after, PageSize::MAX).await?;
-            let Some(last) = page.last() else { return Ok(others) };
-            after = last.account_id;
-            others.extend(page.iter().map(|member| member.uuid).filter(|uuid| !kept.contains(uuid)));
-            if others.len() > MEMBERS_LIMIT {
-                return Err(too_many());
-            }
-        }
+            .await?;
+        Ok(members)
     }
 
     /// Changes who is in a group, some at a time, so that others are not kept waiting. What one time changed stays when the
@@ -294,8 +280,15 @@ impl Services {
                 MemberChange::Add(users) => (Vec::new(), users),
                 MemberChange::Remove(users) => (users, Vec::new()),
                 MemberChange::Replace(users) => {
-                    let kept = users.iter().copied().collect();
-                    (self.list_others(provisioner, group, kept).await?, users)
+                    let kept: BTreeSet<Uuid> = users.iter().copied().collect();
+                    let input = (provisioner.organization.id, group.id, kept);
+                    let others = self
+                        .metadata
+                        .read(input, |tx, (organization, group, kept)| {
+                            Box::pin(list_others(tx, *organization, *group, kept))
+                        })
+                        .await?;
+                    (others, users)
                 }
             };
             let gone = gone.chunks(MEMBERS_AT_ONCE).map(|users| MemberChange::Remove(users.to_vec()));
@@ -399,16 +392,11 @@ impl Services {
         let mut chance = [0; 4];
         self.entropy.fill(&mut chance);
         let names = team_names(&display, u32::from_ne_bytes(chance));
-        let members = match changed(&change) > MEMBERS_AT_ONCE {
-            true => change.members.clone(),
+        let mut work = self.group_work(provisioner, change, None)?;
+        let members = match changed(&work.change) > MEMBERS_AT_ONCE {
+            true => self.take_members(provisioner, &mut work).await?,
             false => Vec::new(),
         };
-        let kept = if members.is_empty() { change.members.clone() } else { Vec::new() };
-        let work = self.group_work(provisioner, change, None)?;
-        if !members.is_empty() {
-            self.check_users(provisioner, incoming(&members)).await?;
-        }
-        let work = GroupWork { change: GroupChange { members: kept, ..work.change }, ..work };
         let group = self
             .metadata
             .write((work, self.new_uuid(), names), |tx, (work, uuid, names)| {
@@ -433,16 +421,14 @@ impl Services {
         change: GroupChange,
         expected: Option<String>,
     ) -> Result<DirectoryGroup> {
-        let work = self.group_work(provisioner, change, expected)?;
+        let mut work = self.group_work(provisioner, change, expected)?;
         if !self.is_large(provisioner, uuid, &work.change).await? {
             return self
                 .metadata
                 .write((work, uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid)))
                 .await;
         }
-        let members = work.change.members.clone();
-        self.check_users(provisioner, incoming(&members)).await?;
-        let work = GroupWork { change: GroupChange { members: Vec::new(), ..work.change }, ..work };
+        let members = self.take_members(provisioner, &mut work).await?;
         let group =
             self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.change(tx, *uuid))).await?;
         self.change_members(provisioner, &group, members).await?;

@@ -371,14 +371,19 @@ const TOKEN_LINES: &[(&str, &str)] = &[
     ("created", "created_at"),
 ];
 
+/// Gives when something expires that is to work for so many days.
+pub(super) fn expiry(services: &Services, days: Option<u32>) -> Option<Timestamp> {
+    let day = std::time::Duration::from_secs(86_400);
+    days.map(|days| services.now() + day * days)
+}
+
 fn wanted_token<'t>(
     services: &Services,
     label: &'t str,
     scope: &str,
     expires_in_days: Option<u32>,
 ) -> Result<WantedToken<'t>> {
-    let day = std::time::Duration::from_secs(86_400);
-    let expires_at = expires_in_days.map(|days| services.now() + day * days);
+    let expires_at = expiry(services, expires_in_days);
     Ok(WantedToken { expires_at, ..WantedToken::new(label, scope.parse()?) })
 }
 

@@ -8,7 +8,7 @@ use longshore_services::Services;
 use serde_json::{Value, json};
 
 use super::Outcome;
-use super::run::{OPERATOR, done, time};
+use super::run::{OPERATOR, done, expiry, time};
 
 fn token_json(token: &ScimToken) -> Value {
     json!({
@@ -38,8 +38,7 @@ pub(super) async fn create(
     label: &str,
     expires_in_days: Option<u32>,
 ) -> Result<Outcome> {
-    let day = std::time::Duration::from_secs(86_400);
-    let expires_at = expires_in_days.map(|days| services.now() + day * days);
+    let expires_at = expiry(services, expires_in_days);
     let (token, secret) = services.create_scim_token(&OPERATOR, organization, label, expires_at).await?;
     let what = format!("SCIM token {} ({label}) is created for {organization}", token.uuid);
     Ok(with_secret(&what, &token, &secret))

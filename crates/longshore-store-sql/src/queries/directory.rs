@@ -20,7 +20,7 @@ use crate::tx::{Row, SqlTx, row, values};
 const BLOCK: i64 = 256;
 
 fn user(row: &Row<'_>) -> Result<DirectoryUser> {
-    let (account_is_active, is_suspended, is_managed) = (row.truth(9)?, row.truth(10)?, row.truth(11)?);
+    let (account_is_active, is_suspended, is_managed) = (row.truth(8)?, row.truth(9)?, row.truth(10)?);
     Ok(DirectoryUser {
         uuid: row.uuid(0)?,
         account_id: AccountId(row.int(1)?),
@@ -30,15 +30,13 @@ fn user(row: &Row<'_>) -> Result<DirectoryUser> {
         given_name: row.text(5)?,
         family_name: row.text(6)?,
         full_name: row.text(7)?,
-        account_email: row.optional_text(8)?,
         is_active: account_is_active && !is_suspended,
         is_suspended,
-        account_is_active,
-        is_deactivated: if is_managed { row.truth(15)? } else { is_suspended },
+        is_deactivated: if is_managed { row.truth(14)? } else { is_suspended },
         is_managed,
-        position: row.int(12)?,
-        created_at: row.time(13)?,
-        updated_at: row.time(14)?,
+        position: row.int(11)?,
+        created_at: row.time(12)?,
+        updated_at: row.time(13)?,
         emails: Vec::new(),
         teams: Vec::new(),
     })
@@ -216,7 +214,7 @@ impl SqlTx<'_> {
         lower: &str,
     ) -> Result<Option<DirectoryUser>> {
         self.first(
-            "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+            "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                  a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                  d.position, d.created_at, d.updated_at, a.is_deprovisioned
              FROM directory_users d JOIN accounts a ON a.id = d.user_id
@@ -241,7 +239,7 @@ impl SqlTx<'_> {
             }
             UserProbe::Id(uuid) => {
                 self.all(
-                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                          d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
@@ -253,7 +251,7 @@ impl SqlTx<'_> {
             }
             UserProbe::ExternalId(id) => {
                 self.all(
-                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                          d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
@@ -265,7 +263,7 @@ impl SqlTx<'_> {
             }
             UserProbe::Name(name) => {
                 self.all(
-                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                          d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM accounts a JOIN directory_users d ON d.user_id = a.id
@@ -279,7 +277,7 @@ impl SqlTx<'_> {
                 let lower = address.to_lowercase();
                 let mut found = self
                     .all(
-                        "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                        "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                              a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                              d.position, d.created_at, d.updated_at, a.is_deprovisioned
                          FROM directory_emails e
@@ -394,7 +392,7 @@ impl DirectoryRecords for SqlTx<'_> {
         let mut users = match (by_name, is_descending) {
             (false, false) => {
                 self.all(
-                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                          d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
@@ -406,7 +404,7 @@ impl DirectoryRecords for SqlTx<'_> {
             }
             (false, true) => {
                 self.all(
-                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                          d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
@@ -422,7 +420,7 @@ impl DirectoryRecords for SqlTx<'_> {
             }
             (true, false) => {
                 self.all(
-                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                          d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
@@ -442,7 +440,7 @@ impl DirectoryRecords for SqlTx<'_> {
             (true, true) => {
                 let end = end_of(&prefix);
                 self.all(
-                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                    "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                          d.position, d.created_at, d.updated_at, a.is_deprovisioned
                      FROM directory_users d JOIN accounts a ON a.id = d.user_id
@@ -523,7 +521,7 @@ impl DirectoryRecords for SqlTx<'_> {
     ) -> Result<Option<DirectoryUser>> {
         let found = self
             .first(
-                "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name, a.email,
+                "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                      a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
                      d.position, d.created_at, d.updated_at, a.is_deprovisioned
                  FROM directory_users d JOIN accounts a ON a.id = d.user_id

@@ -177,8 +177,8 @@ impl DirectoryGroupRecords for SqlTx<'_> {
     }
 
     async fn add_group_member(&mut self, team: TeamId, user: &DirectoryUser, at: Timestamp) -> Result<bool> {
-        let added = match user.is_suspended {
-            false => self.add_team_member(team, user.account_id, at).await?,
+        match user.is_suspended {
+            false => self.add_team_member(team, user.account_id, at).await,
             true => {
                 let added = self
                     .execute(
@@ -187,13 +187,12 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                         values![team.0, user.account_id.0, at],
                     )
                     .await?;
-                added > 0
+                if added > 0 {
+                    self.advance_team_revision(team).await?;
+                }
+                Ok(added > 0)
             }
-        };
-        if added && user.is_suspended {
-            self.advance_team_revision(team).await?;
         }
-        Ok(added)
     }
 
     async fn delete_group_member(&mut self, team: TeamId, user: &DirectoryUser) -> Result<bool> {

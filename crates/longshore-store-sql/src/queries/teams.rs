@@ -41,9 +41,7 @@ impl SqlTx<'_> {
         )
         .await
     }
-}
 
-impl SqlTx<'_> {
     /// Checks that no other team goes by this name at the identity provider.
     async fn check_not_shown(
         &mut self,
