@@ -3,6 +3,7 @@
 //! Read `wiring` first: it builds adapters, services and dialects.
 
 mod admin;
+mod clients;
 mod commands;
 mod config;
 mod data_folder;

@@ -22,10 +22,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clients::Clients;
 use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::dispatch::{Dialects, Dispatch};
-use crate::http_server::{self, Clients, Exposition, Server};
+use crate::http_server::{self, Exposition, Server};
 use crate::system::SystemEntropy;
 use crate::tls::Certificate;
 use crate::wiring::{self, with_cause};
