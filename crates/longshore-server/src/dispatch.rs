@@ -16,7 +16,7 @@ use longshore_domain::Error;
 use longshore_services::Services;
 use tokio::sync::Mutex;
 
-use crate::http_server::Exposition;
+use crate::exposition::Exposition;
 use crate::pages;
 
 /// How long the answer of `/readyz` is kept, so that asking often costs nothing.

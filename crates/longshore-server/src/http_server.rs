@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -16,9 +16,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use longshore_api_common::Response;
-use longshore_api_common::body::{self, RequestBody};
+use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
-use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
@@ -39,26 +38,6 @@ const DRAIN_BYTES: usize = 16 << 20;
 const DRAIN: Duration = Duration::from_secs(5);
 /// Wait after a failed accept (no file descriptors).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-
-/// All counters, in the text form that Prometheus reads.
-pub struct Exposition(pub Registry);
-
-impl Exposition {
-    /// Renders the counters.
-    pub fn render(&self) -> Response {
-        let mut text = String::new();
-        if prometheus_client::encoding::text::encode(&mut text, &self.0).is_err() {
-            return crate::dispatch::text(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the metrics could not be rendered\n",
-            );
-        }
-        let mut response = Response::new(body::full(text));
-        let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        response
-    }
-}
 
 /// What every connection needs.
 pub struct Server {
@@ -236,34 +215,5 @@ async fn serve_connection<S>(
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "a connection ended with an error");
-    }
-}
-
-/// Serves `/metrics` on a listener of its own.
-pub async fn run_metrics(exposition: Arc<Exposition>, listener: TcpListener, stop: CancellationToken) {
-    loop {
-        let stream = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => {
-                    tokio::time::sleep(ACCEPT_RETRY).await;
-                    continue;
-                }
-            },
-        };
-        let exposition = Arc::clone(&exposition);
-        tokio::spawn(async move {
-            let service = service_fn(|request: Request<Incoming>| {
-                let response = match request.uri().path() {
-                    "/metrics" => exposition.render(),
-                    _ => crate::dispatch::text(StatusCode::NOT_FOUND, "only /metrics is here\n"),
-                };
-                std::future::ready(Ok::<_, Infallible>(response))
-            });
-            let mut builder = hyper::server::conn::http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(HEADER);
-            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
-        });
     }
 }

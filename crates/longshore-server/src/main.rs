@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod data_folder;
 mod dispatch;
+mod exposition;
 mod http_server;
 mod jobs;
 mod mail;

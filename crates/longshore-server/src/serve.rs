@@ -26,7 +26,8 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::dispatch::{Dialects, Dispatch};
-use crate::http_server::{self, Exposition, Server};
+use crate::exposition::{self, ConnectionGauge, Exposition};
+use crate::http_server::{self, Server};
 use crate::system::SystemEntropy;
 use crate::tls::Certificate;
 use crate::wiring::{self, with_cause};
@@ -105,7 +106,7 @@ pub async fn serve(config: Config) -> Result<()> {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address} for metrics"))?;
-        tasks.spawn(http_server::run_metrics(exposition, listener, stop.clone()));
+        tasks.spawn(exposition::run(exposition, listener, stop.clone()));
     }
     let tls = match &certificate {
         Some(certificate) => Some(TlsAcceptor::from(certificate.server_config()?)),
@@ -195,27 +196,4 @@ fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepar
     println!("  docker login {host} --username {ADMINISTRATOR}");
     println!("  docker tag alpine {host}/alpine");
     println!("  docker push {host}/alpine");
-}
-
-/// Open connections, read when the metrics are.
-#[derive(Debug)]
-struct ConnectionGauge(Arc<longshore_api_common::metrics::Gauge>);
-
-impl prometheus_client::collector::Collector for ConnectionGauge {
-    fn encode(
-        &self,
-        mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>,
-    ) -> Result<(), std::fmt::Error> {
-        use prometheus_client::encoding::EncodeMetric;
-        let gauge = prometheus_client::metrics::gauge::ConstGauge::new(
-            i64::try_from(self.0.get()).unwrap_or(i64::MAX),
-        );
-        let kind = prometheus_client::metrics::MetricType::Gauge;
-        gauge.encode(encoder.encode_descriptor(
-            "longshore_connections",
-            "Connections that are open",
-            None,
-            kind,
-        )?)
-    }
 }

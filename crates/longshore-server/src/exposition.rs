@@ -1,0 +1,91 @@
+//! Counters, as Prometheus reads them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Request, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use longshore_api_common::{Response, body};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long a client may take for the header of a request, and stay idle between requests.
+const HEADER: Duration = Duration::from_secs(60);
+/// Wait after a failed accept (no file descriptors).
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// All counters, in the text form that Prometheus reads.
+pub struct Exposition(pub Registry);
+
+impl Exposition {
+    /// Renders the counters.
+    pub fn render(&self) -> Response {
+        let mut text = String::new();
+        if prometheus_client::encoding::text::encode(&mut text, &self.0).is_err() {
+            return crate::dispatch::text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the metrics could not be rendered\n",
+            );
+        }
+        let mut response = Response::new(body::full(text));
+        let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
+
+/// Serves `/metrics` on a listener of its own.
+pub async fn run(exposition: Arc<Exposition>, listener: TcpListener, stop: CancellationToken) {
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(_) => {
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                    continue;
+                }
+            },
+        };
+        let exposition = Arc::clone(&exposition);
+        tokio::spawn(async move {
+            let service = service_fn(|request: Request<Incoming>| {
+                let response = match request.uri().path() {
+                    "/metrics" => exposition.render(),
+                    _ => crate::dispatch::text(StatusCode::NOT_FOUND, "only /metrics is here\n"),
+                };
+                std::future::ready(Ok::<_, Infallible>(response))
+            });
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEADER);
+            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// Open connections, read when the metrics are.
+#[derive(Debug)]
+pub struct ConnectionGauge(pub Arc<longshore_api_common::metrics::Gauge>);
+
+impl prometheus_client::collector::Collector for ConnectionGauge {
+    fn encode(
+        &self,
+        mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>,
+    ) -> Result<(), std::fmt::Error> {
+        use prometheus_client::encoding::EncodeMetric;
+        let gauge = prometheus_client::metrics::gauge::ConstGauge::new(
+            i64::try_from(self.0.get()).unwrap_or(i64::MAX),
+        );
+        let kind = prometheus_client::metrics::MetricType::Gauge;
+        gauge.encode(encoder.encode_descriptor(
+            "longshore_connections",
+            "Connections that are open",
+            None,
+            kind,
+        )?)
+    }
+}
