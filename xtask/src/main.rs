@@ -1,5 +1,7 @@
 //! Automation of this repository: `cargo xtask <command>`.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is read by a person at once")]
+
 mod bench;
 mod bench_cluster;
 mod install;

@@ -1,5 +1,6 @@
 //! Client commands: they speak HTTP to any registry, this one or another.
 
+pub mod console;
 mod management;
 mod registry;
 mod second_factor;

@@ -1,6 +1,6 @@
 //! The second factor of an account, set up and removed by its owner.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
@@ -8,8 +8,8 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 
-use crate::Connection;
 use crate::management::Management;
+use crate::{Connection, console};
 
 /// Commands about the own second factor.
 #[derive(Subcommand)]
@@ -42,8 +42,7 @@ pub enum SecondFactorCommand {
 
 /// Asks for a line on standard error, and reads it from standard input.
 fn ask(question: &str) -> Result<String> {
-    eprint!("{question}: ");
-    std::io::stderr().flush()?;
+    console::ask(&format!("{question}: "));
     let mut line = String::new();
     if std::io::stdin().lock().read_line(&mut line)? == 0 {
         bail!("no code was given");
@@ -98,8 +97,8 @@ pub fn run(command: SecondFactorCommand, as_json: bool) -> Result<String> {
             let begun = management.post("/v2/user/2fa/enrol", &password)?;
             let url = begun["otpauth_url"].as_str().unwrap_or_default();
             let code = QrCode::new(url)?;
-            eprintln!("{}", code.render::<Dense1x2>().quiet_zone(true).build());
-            eprintln!("secret  {}", begun["secret"].as_str().unwrap_or_default());
+            console::say(&code.render::<Dense1x2>().quiet_zone(true).build());
+            console::say(&format!("secret  {}", begun["secret"].as_str().unwrap_or_default()));
             let code =
                 ask("scan this with an authenticator, or type the secret into it; then give its code")?;
             let answer = management.post("/v2/user/2fa/confirm", &json!({ "code": code }))?;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::ProgressBar;
+use longshore_cli::console;
 use longshore_domain::ports::mailer::{Mail, Mailer};
 
 use crate::admin::{self, Request};
@@ -412,7 +413,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Serve { .. } => return run_server(&sources),
         Command::Config(command) => return run_config(&command, &sources),
         Command::Client(command) => {
-            println!("{}", longshore_cli::run(command, common.json)?);
+            console::print(&longshore_cli::run(command, common.json)?)?;
             return Ok(ExitCode::SUCCESS);
         }
         Command::User(command) => user_request(command)?,
@@ -452,29 +453,27 @@ fn administer(config: &Config, request: Request, as_json: bool) -> Result<ExitCo
     }
     let outcome = outcome?;
     match as_json {
-        true => println!("{}", serde_json::to_string_pretty(&outcome.json)?),
-        false => println!("{}", outcome.text),
+        true => console::print(&serde_json::to_string_pretty(&outcome.json)?)?,
+        false => console::print(&outcome.text)?,
     }
     Ok(if outcome.found_problems { ExitCode::from(FOUND_PROBLEMS) } else { ExitCode::SUCCESS })
 }
 
 /// Writes the audit log page by page, so that it may be as long as it likes.
 fn export_audit(config: &Config, account: Option<String>, mut after: i64) -> Result<ExitCode> {
-    let mut output = std::io::stdout().lock();
     loop {
         let request = Request::AuditExport { account: account.clone(), after };
         let outcome = admin::call(config, request, &|_| {})?;
         let Some(events) = outcome.json.as_array().filter(|events| !events.is_empty()) else {
             return Ok(ExitCode::SUCCESS);
         };
-        for event in events {
-            match writeln!(output, "{event}") {
-                // Whoever reads has had enough.
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
-                written => written?,
-            }
-            after = event["id"].as_i64().unwrap_or(i64::MAX);
+        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+        match console::write(&lines) {
+            // Whoever reads has had enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+            written => written.context("cannot write to standard output")?,
         }
+        after = events.last().and_then(|event| event["id"].as_i64()).unwrap_or(i64::MAX);
     }
 }
 
@@ -493,7 +492,11 @@ fn run_server(sources: &Sources) -> Result<ExitCode> {
         .enable_all()
         .max_blocking_threads(blocking_threads)
         .build()?;
-    runtime.block_on(serve::serve(config))?;
+    let served = runtime.block_on(serve::serve(config));
+    // Work on blocking threads, such as one that waits for a disk, is not waited for.
+    runtime.shutdown_background();
+    served?;
+    telemetry::finish();
     Ok(ExitCode::SUCCESS)
 }
 
@@ -506,11 +509,11 @@ fn run_config(command: &ConfigCommand, sources: &Sources) -> Result<ExitCode> {
             config.storage.objects(PathBuf::new())?;
             config.administrator_password()?;
             config.mail.mailer()?;
-            println!("the configuration is valid");
+            console::print("the configuration is valid")?;
         }
-        ConfigCommand::Print => print!("{}", Config::load(sources)?.print()?),
+        ConfigCommand::Print => console::print_part(&Config::load(sources)?.print()?)?,
         ConfigCommand::TestMail { address } => test_mail(&Config::load(sources)?, address)?,
-        ConfigCommand::Reference => print!("{}", config::reference()),
+        ConfigCommand::Reference => console::print_part(&config::reference())?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -527,8 +530,7 @@ fn test_mail(config: &Config, address: &str) -> Result<()> {
         .block_on(mailer.send(&mail))
         .map_err(wiring::with_cause)
         .context("the message could not be sent")?;
-    println!("the mail server took the message to {address}");
-    Ok(())
+    console::print(&format!("the mail server took the message to {address}"))
 }
 
 /// Reads a password from standard input, or asks for it when a person sits there.

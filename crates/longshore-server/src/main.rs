@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     match commands::run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("longshore: {error:#}");
+            telemetry::last_word(&format!("longshore: {error:#}"));
             ExitCode::FAILURE
         }
     }

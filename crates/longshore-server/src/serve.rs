@@ -13,6 +13,7 @@ use longshore_api_hub::Hub;
 use longshore_api_oci::{Oci, Redirects};
 use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
+use longshore_cli::console;
 use longshore_domain::clock::Entropy;
 use longshore_services::bootstrap::{ADMINISTRATOR, Prepared};
 use prometheus_client::registry::Registry;
@@ -160,6 +161,20 @@ async fn watch_signals(stop: CancellationToken, certificate: Option<Arc<Certific
 
 /// Tells a person where the registry is and what to do next.
 fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepared) {
+    let text = announcement(config, data, address, prepared);
+    let is_secret_in_it = matches!(prepared, Prepared::PasswordGenerated(_));
+    // A thread of its own: whoever reads standard output may not read at all.
+    std::thread::spawn(move || match console::write(&text) {
+        Ok(()) => {}
+        Err(error) if is_secret_in_it => tracing::warn!(
+            %error,
+            "the password of {ADMINISTRATOR} could not be written to standard output; set one with: longshore user password {ADMINISTRATOR}"
+        ),
+        Err(error) => tracing::info!(%error, "where the registry is could not be written to standard output"),
+    });
+}
+
+fn announcement(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepared) -> String {
     let scheme = if config.has_tls() { "https" } else { "http" };
     let shown = if address.ip().is_unspecified() {
         format!("localhost:{}", address.port())
@@ -169,31 +184,37 @@ fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepar
     let url = config.origin().ok().flatten().unwrap_or_else(|| format!("{scheme}://{shown}"));
     let host = url.split("://").nth(1).unwrap_or(&url).to_owned();
     let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
-    println!("longshore {} is ready", env!("CARGO_PKG_VERSION"));
-    println!("  registry  {url}");
-    println!("  listens   {scheme}://{shown}");
-    println!("  data      {}", data.display());
+    let mut lines = vec![
+        format!("longshore {} is ready", env!("CARGO_PKG_VERSION")),
+        format!("  registry  {url}"),
+        format!("  listens   {scheme}://{shown}"),
+        format!("  data      {}", data.display()),
+    ];
     if !config.database.is_embedded() {
-        println!("  database  {}", config.database.shown());
+        lines.push(format!("  database  {}", config.database.shown()));
     }
     if let Some(url) = config.storage.shown() {
-        println!("  storage   {url}");
+        lines.push(format!("  storage   {url}"));
     }
-    match prepared {
-        Prepared::Before => return,
+    let user = match prepared {
+        Prepared::Before => None,
         Prepared::AdministratorCreated => {
-            println!("  user      {ADMINISTRATOR}, with the password that you gave")
+            Some(format!("  user      {ADMINISTRATOR}, with the password that you gave"))
         }
-        Prepared::PasswordGenerated(password) => {
-            println!("  user      {ADMINISTRATOR}");
-            println!(
-                "  password  {password}    (shown this once; change it with: longshore user password {ADMINISTRATOR})"
-            );
-        }
+        Prepared::PasswordGenerated(password) => Some(format!(
+            "  user      {ADMINISTRATOR}\n  password  {password}    (shown this once; change it with: longshore user password {ADMINISTRATOR})"
+        )),
+    };
+    if let Some(user) = user {
+        lines.extend([
+            user,
+            String::new(),
+            "Try next:".into(),
+            format!("  docker login {host} --username {ADMINISTRATOR}"),
+            format!("  docker tag alpine {host}/alpine"),
+            format!("  docker push {host}/alpine"),
+        ]);
     }
-    println!();
-    println!("Try next:");
-    println!("  docker login {host} --username {ADMINISTRATOR}");
-    println!("  docker tag alpine {host}/alpine");
-    println!("  docker push {host}/alpine");
+    lines.push(String::new());
+    lines.join("\n")
 }

@@ -1,11 +1,30 @@
 //! Logs: structured, to standard error, as text or JSON lines.
+//!
+//! A log that cannot be written harms neither a request nor the shutdown: a thread of its own writes (`writer`), and
+//! failures that come again and again are counted (`repeats`).
+
+mod repeats;
+mod writer;
 
 use std::io::IsTerminal;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::Log;
+use repeats::{Repeats, Said};
+use writer::LogWriter;
+
+/// How long the end of the program waits for the last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
+/// How often it is looked whether there is a count of repeated failures to say.
+const SUMMARIES: Duration = Duration::from_secs(5);
+
+static WRITER: OnceLock<LogWriter> = OnceLock::new();
 
 /// Checks a filter such as `info,longshore_services=debug`.
 pub fn check_filter(level: &str) -> Result<()> {
@@ -15,10 +34,72 @@ pub fn check_filter(level: &str) -> Result<()> {
 /// Begins to log.
 pub fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.level).map_err(|error| anyhow!("log.level: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match log.format.as_str() {
-        "json" => builder.json().flatten_event(true).try_init(),
-        _ => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    let is_terminal = std::io::stderr().is_terminal();
+    let notice = match log.format.as_str() {
+        "json" => lost_as_json,
+        _ => lost_as_text,
     };
-    started.map_err(|error| anyhow!("cannot start logging: {error}"))
+    let writer = LogWriter::start(std::io::stderr(), notice)?;
+    let repeats = Arc::new(Repeats::default());
+    // What cannot be written is counted by the writer; the subscriber itself would complain to standard error, and
+    // panic when that fails.
+    let lines = tracing_subscriber::fmt::layer().log_internal_errors(false).with_writer(writer.clone());
+    let lines: Box<dyn Layer<_> + Send + Sync> = match log.format.as_str() {
+        "json" => lines.json().flatten_event(true).boxed(),
+        _ => lines.with_ansi(is_terminal).boxed(),
+    };
+    let lines = lines.with_filter(repeats::Filter(Arc::clone(&repeats)));
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init()
+        .map_err(|error| anyhow!("cannot start logging: {error}"))?;
+    let _ = WRITER.set(writer);
+    std::thread::Builder::new()
+        .name("log summaries".into())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(SUMMARIES);
+                say_repeats(&repeats);
+            }
+        })
+        .map_err(|error| anyhow!("cannot start logging: {error}"))?;
+    // The standard hook writes to standard error itself, and waits for whoever reads it.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let cause = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(at, cause, "the program met a defect of its own; please report it");
+    }));
+    Ok(())
+}
+
+fn lost_as_text(lost: u64) -> String {
+    format!("WARN longshore: the log could not be written for a while; lost_lines={lost}\n")
+}
+
+fn lost_as_json(lost: u64) -> String {
+    let line = serde_json::json!({ "level": "WARN", "message": "the log could not be written for a while", "lost_lines": lost });
+    format!("{line}\n")
+}
+
+fn say_repeats(repeats: &Repeats) {
+    for Said { what, cause, more, seconds } in repeats.take_due(std::time::Instant::now()) {
+        tracing::warn!(what, cause, more, seconds, "the same came again, and was not logged each time");
+    }
+}
+
+/// Ends the log: waits for the last lines, but not for ever.
+pub fn finish() {
+    if let Some(writer) = WRITER.get() {
+        writer.flush(LAST_LINES);
+    }
+}
+
+/// Writes a last word for a person to standard error, through the log's writer when there is one.
+pub fn last_word(text: &str) {
+    match WRITER.get() {
+        Some(writer) => writer.send(format!("{text}\n").into_bytes()),
+        None => longshore_cli::console::say(text),
+    }
+    finish();
 }

@@ -4,6 +4,7 @@
 //! `cargo xtask bench --only scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints what it measured")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

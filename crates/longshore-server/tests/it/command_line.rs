@@ -1,0 +1,115 @@
+//! All commands, one after the other: an example of each, and what they say of values that cannot be.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::server::{Server, binary};
+
+/// Each command with arguments that it takes. Those that change something name what is not there.
+pub const EXAMPLES: &[(&str, &[&str])] = &[
+    ("user create", &["nobody", "--password-stdin"]),
+    ("user list", &[]),
+    ("user show", &["alice"]),
+    ("user enable", &["alice"]),
+    ("user disable", &["nobody"]),
+    ("user grant-administrator", &["nobody"]),
+    ("user revoke-administrator", &["nobody"]),
+    ("user password", &["nobody"]),
+    ("user reset-second-factor", &["nobody"]),
+    ("user set-profile", &["nobody", "--full-name", "x"]),
+    ("user set-plan", &["nobody", "team"]),
+    ("user grant-verified-publisher", &["nobody"]),
+    ("user revoke-verified-publisher", &["nobody"]),
+    ("user delete", &["nobody"]),
+    ("org create", &["nowhere", "--owner", "nobody"]),
+    ("org list", &[]),
+    ("org show", &["acme"]),
+    ("org set-member", &["acme", "nobody"]),
+    ("org remove-member", &["acme", "nobody"]),
+    ("org enable", &["acme"]),
+    ("org disable", &["nowhere"]),
+    ("org set-profile", &["nowhere", "--full-name", "x"]),
+    ("org set-plan", &["nowhere", "team"]),
+    ("org grant-verified-publisher", &["nowhere"]),
+    ("org revoke-verified-publisher", &["nowhere"]),
+    ("org set-members-pull", &["nowhere", "all"]),
+    ("org set-provisioning", &["nowhere", "on"]),
+    ("org delete", &["nowhere"]),
+    ("token create", &["nobody", "--label", "x"]),
+    ("token create-access-key", &["nobody", "--label", "x"]),
+    ("token list", &["alice"]),
+    ("token show", &["alice", "none"]),
+    ("token enable", &["alice", "none"]),
+    ("token disable", &["alice", "none"]),
+    ("token delete", &["alice", "none"]),
+    ("scim-token create", &["nowhere"]),
+    ("scim-token rotate", &["acme"]),
+    ("scim-token revoke", &["acme"]),
+    ("scim-token list", &["acme"]),
+    ("repo create", &["nobody/app"]),
+    ("repo list", &[]),
+    ("repo show", &["acme/none"]),
+    ("repo set-visibility", &["acme/none", "public"]),
+    ("repo delete", &["acme/none"]),
+    ("tag history", &["acme/none", "latest"]),
+    ("key rotate", &[]),
+    ("gc run", &["--dry-run"]),
+    ("gc status", &[]),
+    ("audit list", &[]),
+    ("audit export", &[]),
+    ("verify", &[]),
+    ("config check", &[]),
+    ("config print", &[]),
+    ("config reference", &[]),
+    ("config test-mail", &["a@example.com"]),
+    ("client repositories", &[]),
+    ("client tags", &["acme/none"]),
+    ("client manifest", &["acme/none"]),
+    ("client second-factor status", &[]),
+    ("client second-factor enable", &[]),
+    ("client second-factor disable", &[]),
+    ("client second-factor recovery-codes", &[]),
+];
+
+/// A server that the examples are for.
+pub fn example_server() -> Server {
+    Server::embedded()
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Names of the commands below one, as the help lists them.
+fn subcommands(of: &[&str]) -> Vec<String> {
+    let help = run(&[of, &["--help"]].concat());
+    let text = String::from_utf8(help.stdout).unwrap();
+    let lines = text.lines().skip_while(|line| *line != "Commands:").skip(1);
+    lines
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+fn leaves(of: &[&str], found: &mut Vec<String>) {
+    for name in subcommands(of) {
+        let path = [of, &[&name]].concat();
+        match subcommands(&path).is_empty() {
+            true => found.push(path.join(" ")),
+            false => leaves(&path, found),
+        }
+    }
+}
+
+#[test]
+fn every_command_has_an_example() {
+    let mut found = Vec::new();
+    leaves(&[], &mut found);
+    found.retain(|command| command != "serve");
+    found.sort();
+    let mut examples: Vec<&str> = EXAMPLES.iter().map(|(command, _)| *command).collect();
+    examples.sort();
+    assert_eq!(found, examples);
+}
