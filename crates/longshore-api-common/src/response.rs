@@ -1,6 +1,7 @@
 //! Responses that every dialect makes.
 
 use http::{HeaderValue, StatusCode, header};
+use http_body::Body;
 use longshore_domain::Error;
 use serde::Serialize;
 
@@ -20,6 +21,18 @@ pub fn bare(status: StatusCode) -> Response {
     let mut response = Response::new(body::empty());
     *response.status_mut() = status;
     response
+}
+
+/// Takes the body from the answer to a `HEAD` request and says how long that of a `GET` is, where that is known
+/// (RFC 9110, sections 8.6 and 9.3.2). Over HTTP/2 a body would end the connection with `PROTOCOL_ERROR`.
+pub fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    // Nothing that is known of a body is no length: handlers that answer `HEAD` by themselves make none.
+    let length = body.size_hint().exact().filter(|length| *length > 0);
+    if let Some(length) = length {
+        parts.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+    Response::from_parts(parts, body::empty())
 }
 
 /// Gives after how many seconds it is worth to try again what failed, for `Retry-After`; `None` when it is not said.

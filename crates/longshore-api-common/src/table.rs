@@ -234,9 +234,6 @@ impl Table {
             Found::Nothing => (("unknown", &self.unknown), Wanted::Unknown(client.clone())),
         };
         let mut response = answer(wanted).await;
-        if method == Method::HEAD {
-            *response.body_mut() = body::empty();
-        }
         let headers = response.headers_mut();
         headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -186,8 +186,11 @@ pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Res
     let caller = context.caller().await?;
     let name = context.repository()?;
     let tag: Tag = context.parsed("tag")?;
-    let wants_layers = context.parts.method != Method::HEAD;
-    let (id, details, layers) = context.services.get_tag_details(&caller, &name, &tag, wants_layers).await?;
+    let is_head = context.parts.method == Method::HEAD;
+    let (id, details, layers) = context.services.get_tag_details(&caller, &name, &tag, !is_head).await?;
+    if is_head {
+        return Ok(bare(StatusCode::OK));
+    }
     let mut document = document(id, &details, a_month_before(context.services.now()));
     for (image, layers) in document.images.iter_mut().zip(layers) {
         image.layers = Some(layers.into_iter().map(layer_document).collect());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
-use longshore_api_common::{Response, observe};
+use longshore_api_common::{Response, observe, response};
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::Oci;
@@ -54,8 +54,14 @@ impl Dispatch {
         Self { services, dialects, metrics, metrics_elsewhere, ready: Mutex::new(None) }
     }
 
-    /// Answers a request whose client has been described.
+    /// Answers a request whose client has been described. No answer to `HEAD` has a body, whoever made it.
     pub async fn answer(&self, request: Request<RequestBody>) -> Response {
+        let is_head = *request.method() == Method::HEAD;
+        let response = self.find_answer(request).await;
+        if is_head { response::without_body(response) } else { response }
+    }
+
+    async fn find_answer(&self, request: Request<RequestBody>) -> Response {
         let path = request.uri().path();
         if longshore_api_hub::PATHS.contain(path) {
             return self.dialects.hub.handle(request).await;

@@ -11,6 +11,7 @@ mod contract;
 mod crash;
 mod docr;
 mod generated;
+mod head;
 mod hub;
 mod oci;
 mod operation;
