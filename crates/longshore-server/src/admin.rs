@@ -143,14 +143,50 @@ pub fn call(config: &Config, request: Request, on_progress: &(dyn Fn(String) + S
             );
         }
         bail!(
-            "there is no registry in {}; start one with `longshore serve`, or name its folder with --data or its database with --database",
+            "there is no registry in {}; `longshore serve` makes one, or name its folder with --data or its database with --database",
             config.data.display()
         );
+    }
+    // A command beside a database elsewhere makes no folder.
+    if !config.data.exists() {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        return match DataFolder::open(folder.path())? {
+            Some(folder) => call_here(config, &folder, request, on_progress),
+            None => bail!("cannot lock a temporary folder"),
+        };
     }
     match DataFolder::open(&config.data)? {
         Some(folder) => call_here(config, &folder, request, on_progress),
         None => call_server(&config.data, &request, on_progress),
     }
+}
+
+/// Brings the schema of the database to the newest, when no server on this data folder runs.
+pub fn migrate(config: &Config) -> Result<Outcome> {
+    let temporary = match config.database.is_embedded() || config.data.exists() {
+        true => None,
+        false => Some(tempfile::tempdir().context("cannot make a temporary folder")?),
+    };
+    let path = temporary.as_ref().map_or(config.data.as_path(), tempfile::TempDir::path);
+    let Some(folder) = DataFolder::open(path)? else {
+        bail!(
+            "a longshore process uses the data folder {}, and has brought its database to the newest schema that it knows; stop it first to migrate with another version",
+            config.data.display()
+        );
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (before, now) = runtime.block_on(wiring::migrate(config, &folder))?;
+    let now_text = now.unwrap_or_default();
+    let text = match before {
+        None => format!(
+            "the database has schema {now_text} now, and no registry yet; `longshore serve` sets one up"
+        ),
+        Some(before) if now == Some(before) => {
+            format!("the database has schema {before}; there was nothing to do")
+        }
+        Some(before) => format!("the database had schema {before} and has {now_text} now"),
+    };
+    Ok(Outcome::said(text, serde_json::json!({ "schema_before": before, "schema": now })))
 }
 
 fn call_here(
@@ -161,8 +197,8 @@ fn call_here(
 ) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let services = wiring::services(config, folder).await?;
-        services.prepare(config.administrator_password()?.as_deref()).await.map_err(wiring::with_cause)?;
+        let services = wiring::services(config, folder, wiring::Opening::Existing).await?;
+        services.attach().await.map_err(wiring::with_cause)?;
         let outcome = run_request(&services, request, on_progress).await.map_err(wiring::with_cause);
         services.close().await;
         outcome

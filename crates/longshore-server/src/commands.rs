@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use longshore_cli::console;
 use longshore_domain::ports::mailer::{Mail, Mailer};
 
-use crate::admin::{self, Request};
+use crate::admin::{self, Outcome, Request};
 use crate::config::{self, Config, Sources};
 use crate::{serve, telemetry, wiring};
 
@@ -69,7 +69,12 @@ enum Command {
         /// Address and port [default: 127.0.0.1:5000] [env: LONGSHORE_LISTEN]
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<String>,
+        /// Begin an empty registry in another database although the data folder holds one
+        #[arg(long)]
+        new: bool,
     },
+    /// Bring the database to the schema of this version; `serve` does that too, no other command does
+    Migrate,
     /// Users (works beside a running server and on a stopped one)
     #[command(subcommand)]
     User(UserCommand),
@@ -405,12 +410,13 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     for (key, value) in [("database.url", &common.database), ("storage.url", &common.storage)] {
         flags.extend(value.as_ref().map(|value| (key.to_owned(), value.clone())));
     }
-    if let Command::Serve { listen: Some(listen) } = &command {
+    if let Command::Serve { listen: Some(listen), .. } = &command {
         flags.push(("listen".into(), listen.clone()));
     }
     let sources = Sources::from_environment(common.config.clone(), flags);
     let request = match command {
-        Command::Serve { .. } => return run_server(&sources),
+        Command::Serve { new, .. } => return run_server(&sources, new),
+        Command::Migrate => return print_outcome(&admin::migrate(&Config::load(&sources)?)?, common.json),
         Command::Config(command) => return run_config(&command, &sources),
         Command::Client(command) => {
             console::print(&longshore_cli::run(command, common.json)?)?;
@@ -451,7 +457,10 @@ fn administer(config: &Config, request: Request, as_json: bool) -> Result<ExitCo
     if let Some(bar) = bar.get() {
         bar.finish_and_clear();
     }
-    let outcome = outcome?;
+    print_outcome(&outcome?, as_json)
+}
+
+fn print_outcome(outcome: &Outcome, as_json: bool) -> Result<ExitCode> {
     match as_json {
         true => console::print(&serde_json::to_string_pretty(&outcome.json)?)?,
         false => console::print(&outcome.text)?,
@@ -477,7 +486,7 @@ fn export_audit(config: &Config, account: Option<String>, mut after: i64) -> Res
     }
 }
 
-fn run_server(sources: &Sources) -> Result<ExitCode> {
+fn run_server(sources: &Sources, is_new: bool) -> Result<ExitCode> {
     let config = Config::load(sources)?;
     telemetry::start(&config.log)?;
     for name in config::unknown_variables(&sources.environment) {
@@ -492,7 +501,7 @@ fn run_server(sources: &Sources) -> Result<ExitCode> {
         .enable_all()
         .max_blocking_threads(blocking_threads)
         .build()?;
-    let served = runtime.block_on(serve::serve(config));
+    let served = runtime.block_on(serve::serve(config, is_new));
     // Work on blocking threads, such as one that waits for a disk, is not waited for.
     runtime.shutdown_background();
     served?;

@@ -31,14 +31,16 @@ use crate::exposition::{self, ConnectionGauge, Exposition};
 use crate::http_server::{self, Server};
 use crate::system::SystemEntropy;
 use crate::tls::Certificate;
-use crate::wiring::{self, with_cause};
+use crate::wiring::{self, Opening, with_cause};
 use crate::{admin, jobs};
 
 /// How often changed certificate files are looked for.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
 
 /// Runs the server until it is told to stop.
-pub async fn serve(config: Config) -> Result<()> {
+///
+/// `is_new` lets it begin an empty registry although the data folder holds one.
+pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     let Some(folder) = DataFolder::open(&config.data)? else {
         bail!(
             "another longshore process uses the data folder {}; stop it, or give this one a folder of its own with --data",
@@ -50,7 +52,10 @@ pub async fn serve(config: Config) -> Result<()> {
             "metadata is in PostgreSQL and blobs are in a folder of this machine: do not run a second node without storage.url"
         );
     }
-    let services = wiring::services(&config, &folder).await?;
+    if !is_new {
+        refuse_second_registry(&config, &folder).await?;
+    }
+    let services = wiring::services(&config, &folder, Opening::Serve).await?;
     let address = config.listen_address()?;
     let listener = TcpListener::bind(address)
         .await
@@ -128,6 +133,22 @@ pub async fn serve(config: Config) -> Result<()> {
     admin::remove_socket(folder.path());
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Refuses to begin an empty registry beside one that is in the data folder: whoever adds `--database` to a registry that is
+/// in use means that one.
+async fn refuse_second_registry(config: &Config, folder: &DataFolder) -> Result<()> {
+    if config.database.is_embedded() || !folder.database().exists() {
+        return Ok(());
+    }
+    match wiring::find_schema(config, folder).await? {
+        Some(_) => Ok(()),
+        None => bail!(
+            "the data folder {} holds a registry, and the database {} is empty: naming another database or storage moves no content. Start without --database and --storage to serve what is there, or with --new to begin an empty registry",
+            folder.path().display(),
+            config.database.shown()
+        ),
+    }
 }
 
 /// Beginning of request ids, different for each start.

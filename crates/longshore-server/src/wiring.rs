@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use longshore_domain::Error;
 use longshore_domain::ports::blobs::BlobStore;
 use longshore_domain::ports::mailer::Mailer;
@@ -16,11 +16,20 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::system::{SystemClock, SystemEntropy};
 
+/// What may be done to stores that are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// Make them when they are not there, bring the schema to the newest: `serve`.
+    Serve,
+    /// Work on what is there, as it is: all other commands.
+    Existing,
+}
+
 /// Opens the stores and builds the operations on them.
-pub async fn services(config: &Config, folder: &DataFolder) -> Result<Arc<Services>> {
+pub async fn services(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<Services>> {
     let adapters = Adapters {
-        metadata: metadata(config, folder).await?,
-        blobs: blobs(config, folder)?,
+        metadata: metadata(config, folder, opening).await?,
+        blobs: blobs(config, folder, opening)?,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         mailer: config.mail.mailer()?.map(|mailer| Arc::new(mailer) as Arc<dyn Mailer>),
@@ -34,23 +43,55 @@ pub async fn services(config: &Config, folder: &DataFolder) -> Result<Arc<Servic
     Ok(Arc::new(Services::new(adapters, settings)))
 }
 
-async fn metadata(config: &Config, folder: &DataFolder) -> Result<Arc<dyn Metadata>> {
+async fn metadata(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<dyn Metadata>> {
     if let Some(options) = config.database.postgres()? {
-        let metadata = PostgresMetadata::open(&options).await.map_err(with_cause);
-        return Ok(Arc::new(metadata.with_context(|| {
-            format!("cannot open the database {} (database.url)", config.database.shown())
-        })?));
+        let metadata = match opening {
+            Opening::Serve => PostgresMetadata::open(&options).await,
+            Opening::Existing => PostgresMetadata::open_existing(&options).await,
+        };
+        return Ok(Arc::new(metadata.map_err(with_cause).with_context(|| cannot_open(config, folder))?));
     }
-    let metadata = SqliteMetadata::open(&SqliteOptions { path: folder.database() })
-        .map_err(with_cause)
-        .with_context(|| format!("cannot open the database {}", folder.database().display()))?;
-    Ok(Arc::new(metadata))
+    let options = SqliteOptions { path: folder.database() };
+    let metadata = match opening {
+        Opening::Serve => SqliteMetadata::open(&options),
+        Opening::Existing => SqliteMetadata::open_existing(&options),
+    };
+    Ok(Arc::new(metadata.map_err(with_cause).with_context(|| cannot_open(config, folder))?))
 }
 
-fn blobs(config: &Config, folder: &DataFolder) -> Result<Arc<dyn BlobStore>> {
+fn cannot_open(config: &Config, folder: &DataFolder) -> String {
+    match config.database.is_embedded() {
+        true => format!("cannot open the database {}", folder.database().display()),
+        false => format!("cannot open the database {} (database.url)", config.database.shown()),
+    }
+}
+
+/// Gives the number of the schema that the database has; `None` when there is no registry in it.
+pub async fn find_schema(config: &Config, folder: &DataFolder) -> Result<Option<i64>> {
+    let found = match config.database.postgres()? {
+        Some(options) => PostgresMetadata::find_schema(&options).await,
+        None => SqliteMetadata::find_schema(&SqliteOptions { path: folder.database() }),
+    };
+    found.map_err(with_cause).with_context(|| cannot_open(config, folder))
+}
+
+/// Brings the schema of the database to the newest, and makes it when there is none. Returns its number before and now.
+pub async fn migrate(config: &Config, folder: &DataFolder) -> Result<(Option<i64>, Option<i64>)> {
+    let before = find_schema(config, folder).await?;
+    metadata(config, folder, Opening::Serve).await?.close().await;
+    Ok((before, find_schema(config, folder).await?))
+}
+
+fn blobs(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<dyn BlobStore>> {
     if let Some(options) = config.storage.objects(folder.spool())? {
         let blobs = ObjectBlobs::open(&options, Arc::new(SystemEntropy)).map_err(with_cause);
         return Ok(Arc::new(blobs.with_context(|| format!("cannot use the storage {}", options.url))?));
+    }
+    if opening == Opening::Existing && !folder.blobs().exists() {
+        bail!(
+            "there is no blob folder {}; mount what is missing, or name the storage with --storage",
+            folder.blobs().display()
+        );
     }
     let blobs = FsBlobs::open(&FsOptions { root: folder.blobs() })
         .map_err(with_cause)

@@ -22,6 +22,9 @@ const BLOB_STORE: &str = "blob-store";
 const CHOSEN: &str = "chosen ";
 /// How often a node looks whether another one has set the registry up.
 const SET_UP_POLL: Duration = Duration::from_millis(100);
+const SET_UP_POLLS_PER_SECOND: u32 = 10;
+/// After how many polls it says again what it waits for.
+const SET_UP_WORD: u32 = 5 * SET_UP_POLLS_PER_SECOND;
 
 /// What the first start did.
 pub enum Prepared {
@@ -42,7 +45,12 @@ impl Services {
     pub async fn prepare(&self, administrator_password: Option<&str>) -> Result<Prepared> {
         self.check_store_identity().await?;
         self.load_signing_keys().await?;
+        if self.settings.is_alone {
+            // A process that was killed cannot give its leases back, and nobody else can have one.
+            self.metadata.write((), |tx, ()| Box::pin(tx.release_all_leases())).await?;
+        }
         // Several nodes may start at once; one of them sets the registry up.
+        let mut polls = 0_u32;
         loop {
             if self.is_prepared().await? {
                 return Ok(Prepared::Before);
@@ -50,8 +58,30 @@ impl Services {
             if let Some(prepared) = self.alone(Job::SetUp, self.set_up(administrator_password)).await? {
                 return Ok(prepared);
             }
+            if polls.is_multiple_of(SET_UP_WORD) {
+                tracing::warn!(
+                    waited_seconds = polls / SET_UP_POLLS_PER_SECOND,
+                    at_most_seconds = self.settings.takeover.as_secs(),
+                    "another process is setting this registry up, or was killed while it did; waiting until it has, or its lease has ended (gc.takeover_seconds)"
+                );
+            }
+            polls += 1;
             tokio::time::sleep(SET_UP_POLL).await;
         }
+    }
+
+    /// Gets ready for work on a registry that was set up before, and makes none: for commands.
+    ///
+    /// # Errors
+    /// `Conflict` when the registry is not set up, or the database belongs to another blob store; those of the stores.
+    pub async fn attach(&self) -> Result<()> {
+        if !self.is_prepared().await? {
+            return Err(Error::Conflict(
+                "the registry is not set up yet; `longshore serve` does that at its first start".into(),
+            ));
+        }
+        self.check_store_identity().await?;
+        self.load_signing_keys().await
     }
 
     /// Checks that the blob store is the one that the database's blobs lie in: a node with another one would answer

@@ -87,6 +87,8 @@ pub struct Settings {
     pub collection: CollectionPolicy,
     /// After how long without a sign of life from the node that does a job another one takes over.
     pub takeover: Duration,
+    /// Whether no other process can use the metadata now: leases that are there are of processes that have died.
+    pub is_alone: bool,
     /// The subscription tiers of registries.
     pub tiers: Arc<Tiers>,
     /// The regions that registries may say that they are in; the first one when nothing is said.
@@ -146,6 +148,7 @@ impl Default for Settings {
                 quarantine: Duration::from_secs(7 * 24 * 3600),
             },
             takeover: Duration::from_secs(60),
+            is_alone: false,
             tiers: Arc::default(),
             regions: default_regions(),
             registries_make_names: true,

@@ -116,6 +116,96 @@ fn plan(applied: &[Applied], sql: fn(&Migration) -> &'static str) -> Result<Vec<
     Ok(pending)
 }
 
+/// Checks that a database needs no step; for programs that may not change its schema.
+fn check(applied: &[Applied], sql: fn(&Migration) -> &'static str) -> Result<()> {
+    let Some(newest_applied) = newest_of(applied) else {
+        return Err(Error::Conflict("there is no registry in it; `longshore serve` makes one".into()));
+    };
+    match plan(applied, sql)?.last() {
+        None => Ok(()),
+        Some(needed) => Err(Error::Conflict(format!(
+            "it has schema {newest_applied}, and this program needs {}: run `longshore migrate`, or the version that wrote it",
+            needed.number
+        ))),
+    }
+}
+
+fn newest_of(applied: &[Applied]) -> Option<i64> {
+    applied.iter().map(|step| step.number).max()
+}
+
+/// Gives the steps that a SQLite database has; changes nothing.
+fn applied_sqlite(connection: &Connection) -> Result<Vec<Applied>> {
+    let has = |sql: &str| {
+        let found = connection.prepare(sql).and_then(|mut statement| statement.exists([]));
+        found.map_err(sqlite::driver_error)
+    };
+    if !has("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'")? {
+        return Ok(Vec::new());
+    }
+    // The oldest databases do not have it.
+    let works_with = match has("SELECT 1 FROM pragma_table_info('migrations') WHERE name = 'works_with'")? {
+        true => "works_with",
+        false => "1",
+    };
+    connection
+        .prepare(&format!("SELECT number, checksum, {works_with} FROM migrations ORDER BY number"))
+        .and_then(|mut statement| {
+            let applied = statement.query_map([], |row| {
+                Ok(Applied { number: row.get(0)?, checksum: row.get(1)?, works_with: row.get(2)? })
+            })?;
+            applied.collect()
+        })
+        .map_err(sqlite::driver_error)
+}
+
+/// Checks that a SQLite database has the schema that this program needs; changes nothing.
+///
+/// # Errors
+/// `Conflict`.
+pub(crate) fn check_sqlite(connection: &Connection) -> Result<()> {
+    check(&applied_sqlite(connection)?, |migration| migration.sqlite)
+}
+
+/// Gives the schema of a SQLite database; `None` when it has none.
+pub(crate) fn schema_of_sqlite(connection: &Connection) -> Result<Option<i64>> {
+    Ok(newest_of(&applied_sqlite(connection)?))
+}
+
+/// Gives the steps that a PostgreSQL database has; changes nothing.
+async fn applied_postgres(client: &Object) -> Result<Vec<Applied>> {
+    let is_there = client
+        .query_one("SELECT to_regclass('migrations') IS NOT NULL", &[])
+        .await
+        .and_then(|row| row.try_get::<_, bool>(0))
+        .map_err(postgres::driver_error)?;
+    if !is_there {
+        return Ok(Vec::new());
+    }
+    let rows = client
+        .query("SELECT number, checksum, works_with FROM migrations ORDER BY number", &[])
+        .await
+        .map_err(postgres::driver_error)?;
+    rows.iter().map(applied_row).collect::<Result<_, _>>().map_err(postgres::driver_error)
+}
+
+fn applied_row(row: &tokio_postgres::Row) -> Result<Applied, tokio_postgres::Error> {
+    Ok(Applied { number: row.try_get(0)?, checksum: row.try_get(1)?, works_with: row.try_get(2)? })
+}
+
+/// Checks that a PostgreSQL database has the schema that this program needs; changes nothing.
+///
+/// # Errors
+/// `Conflict`.
+pub(crate) async fn check_postgres(client: &Object) -> Result<()> {
+    check(&applied_postgres(client).await?, |migration| migration.postgres)
+}
+
+/// Gives the schema of a PostgreSQL database; `None` when it has none.
+pub(crate) async fn schema_of_postgres(client: &Object) -> Result<Option<i64>> {
+    Ok(newest_of(&applied_postgres(client).await?))
+}
+
 /// Brings a SQLite database to the newest schema.
 ///
 /// # Errors
@@ -137,16 +227,7 @@ pub(crate) fn migrate_sqlite(connection: &mut Connection) -> Result<()> {
             .execute_batch("ALTER TABLE migrations ADD COLUMN works_with INTEGER NOT NULL DEFAULT 1")
             .map_err(sqlite::driver_error)?;
     }
-    let applied: Vec<Applied> = transaction
-        .prepare("SELECT number, checksum, works_with FROM migrations ORDER BY number")
-        .and_then(|mut statement| {
-            let applied = statement.query_map([], |row| {
-                Ok(Applied { number: row.get(0)?, checksum: row.get(1)?, works_with: row.get(2)? })
-            })?;
-            applied.collect()
-        })
-        .map_err(sqlite::driver_error)?;
-    for step in plan(&applied, |migration| migration.sqlite)? {
+    for step in plan(&applied_sqlite(&transaction)?, |migration| migration.sqlite)? {
         transaction.execute_batch(step.sql).map_err(sqlite::driver_error)?;
         transaction
             .execute(
@@ -174,12 +255,7 @@ pub(crate) async fn migrate_postgres(client: &mut Object) -> Result<()> {
         .query("SELECT number, checksum, works_with FROM migrations ORDER BY number", &[])
         .await
         .map_err(postgres::driver_error)?;
-    let applied: Result<Vec<Applied>, tokio_postgres::Error> = rows
-        .iter()
-        .map(|row| {
-            Ok(Applied { number: row.try_get(0)?, checksum: row.try_get(1)?, works_with: row.try_get(2)? })
-        })
-        .collect();
+    let applied: Result<Vec<Applied>, tokio_postgres::Error> = rows.iter().map(applied_row).collect();
     for step in plan(&applied.map_err(postgres::driver_error)?, |migration| migration.postgres)? {
         transaction.batch_execute(step.sql).await.map_err(postgres::driver_error)?;
         transaction

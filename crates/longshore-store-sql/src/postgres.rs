@@ -106,6 +106,35 @@ impl PostgresMetadata {
             check_server(&client).await?;
             crate::migrations::migrate_postgres(&mut client).await?;
         }
+        Self::on(options, pool).await
+    }
+
+    /// Connects to a database that has the schema that this program needs.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `Conflict` also when there is no registry in it or its schema is older.
+    pub async fn open_existing(options: &PostgresOptions) -> Result<Self> {
+        let pool = pool(options)?;
+        {
+            let client = connection(&pool).await?;
+            check_server(&client).await?;
+            crate::migrations::check_postgres(&client).await?;
+        }
+        Self::on(options, pool).await
+    }
+
+    /// Gives the number of the schema that a database has; `None` when there is no registry in it. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn find_schema(options: &PostgresOptions) -> Result<Option<i64>> {
+        let pool = pool(options)?;
+        let client = connection(&pool).await?;
+        check_server(&client).await?;
+        crate::migrations::schema_of_postgres(&client).await
+    }
+
+    async fn on(options: &PostgresOptions, pool: Pool) -> Result<Self> {
         // Of its own, so that it does not queue behind requests when these have all connections.
         let watching = self::pool(&PostgresOptions { connections: 1, ..options.clone() })?;
         let epoch = Epoch::new(read_state(&watching).await?.epoch);

@@ -63,12 +63,41 @@ impl SqliteMetadata {
     /// # Errors
     /// `Internal` or `Unavailable` when the file cannot be used; `Conflict` when a newer version wrote it.
     pub fn open(options: &SqliteOptions) -> Result<Self> {
-        let mut connection = Connection::open(&options.path).map_err(driver_error)?;
+        let connection = Connection::open(&options.path).map_err(driver_error)?;
+        Self::on(connection, options, crate::migrations::migrate_sqlite)
+    }
+
+    /// Opens a database that is there, and has the schema that this program needs, and starts its writer.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `Conflict` also when there is no registry in it or its schema is older.
+    pub fn open_existing(options: &SqliteOptions) -> Result<Self> {
+        let connection = open_as_it_is(&options.path)?;
+        crate::migrations::check_sqlite(&connection)?;
+        Self::on(connection, options, |connection| crate::migrations::check_sqlite(connection))
+    }
+
+    /// Gives the number of the schema that a database has; `None` when there is no registry in it. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn find_schema(options: &SqliteOptions) -> Result<Option<i64>> {
+        match options.path.exists() {
+            true => crate::migrations::schema_of_sqlite(&open_as_it_is(&options.path)?),
+            false => Ok(None),
+        }
+    }
+
+    fn on(
+        mut connection: Connection,
+        options: &SqliteOptions,
+        see_to_schema: fn(&mut Connection) -> Result<()>,
+    ) -> Result<Self> {
         configure(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(driver_error)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(driver_error)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(driver_error)?;
-        crate::migrations::migrate_sqlite(&mut connection)?;
+        see_to_schema(&mut connection)?;
         let (writer, jobs) = mpsc::channel(QUEUE_LIMIT);
         let authority_epoch = Arc::new(AtomicU64::new(1));
         let epoch = Arc::clone(&authority_epoch);
@@ -96,6 +125,12 @@ impl SqliteMetadata {
             idle.push(connection);
         }
     }
+}
+
+/// Opens a database without creating it.
+fn open_as_it_is(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(driver_error)
 }
 
 fn open_reader(path: &Path) -> Result<Connection> {

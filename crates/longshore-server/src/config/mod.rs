@@ -410,6 +410,8 @@ impl Config {
                 quarantine: seconds(gc.quarantine_seconds),
             },
             takeover: seconds(gc.takeover_seconds),
+            // Whoever has the data folder has its lock.
+            is_alone: self.database.is_embedded(),
             tiers: Arc::new(self.registry.tiers()?),
             regions: self.registry.regions()?,
             registries_make_names: self.registry.new_names,

@@ -40,6 +40,11 @@ impl Database {
         {
             bail!("database.url: must look like postgres://user@host:5432/database, or be empty for SQLite");
         }
+        if has_bare_characters(&self.url) {
+            bail!(
+                "database.url: user or password hold a character that means something else in a URL; write @ as %40, / as %2F, # as %23, ? as %3F and % as %25, or give the password by database.password_file"
+            );
+        }
         if !CONNECTIONS.contains(&self.connections) {
             bail!("database.connections: must be 2 to 1000");
         }
@@ -80,6 +85,25 @@ impl Database {
             statement_timeout: Duration::from_secs(self.statement_timeout_seconds),
         }))
     }
+}
+
+/// Whether user or password have characters that end them. What the URL says then goes to another host, or nowhere.
+fn has_bare_characters(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    // Parameters may hold such characters.
+    let is_parameter = |text: &str| {
+        text.split_once('=')
+            .is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+    };
+    let rest = match rest.split_once('?') {
+        Some((before, after)) if is_parameter(after) => before,
+        _ => rest,
+    };
+    let Some((user, _)) = rest.rsplit_once('@') else { return false };
+    let is_escape = |at: usize| {
+        user.as_bytes().get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    user.contains(['@', '/', '#', '?']) || user.match_indices('%').any(|(at, _)| !is_escape(at))
 }
 
 /// Where bytes are kept.
@@ -228,5 +252,27 @@ impl Storage {
     /// Networks whose clients get blobs through the registry.
     pub fn redirect_except(&self) -> Result<Vec<IpNet>> {
         networks("storage.redirect_except", &self.redirect_except)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_bare_characters;
+
+    #[test]
+    fn characters_of_passwords_that_end_them_are_noticed() {
+        for bad in ["u:p@w@h/d", "u:p/w@h/d", "u:p#w@h/d", "u:p?w@h/d", "u:100%@h/d"] {
+            assert!(has_bare_characters(&format!("postgres://{bad}")), "{bad}");
+        }
+        for good in [
+            "h/d",
+            "u@h/d",
+            "u:p%40%2F%23@h:5432/d",
+            "u:p@h/d?sslmode=require",
+            "u:p@h/d?options=a@b/c",
+            "/d?host=/run/postgresql&user=a@b",
+        ] {
+            assert!(!has_bare_characters(&format!("postgres://{good}")), "{good}");
+        }
     }
 }

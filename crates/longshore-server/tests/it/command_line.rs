@@ -6,7 +6,7 @@ use crate::server::{Server, binary};
 
 /// Each command with arguments that it takes. Those that change something name what is not there.
 pub const EXAMPLES: &[(&str, &[&str])] = &[
-    ("user create", &["nobody", "--password-stdin"]),
+    ("user create", &["walker"]),
     ("user list", &[]),
     ("user show", &["alice"]),
     ("user enable", &["alice"]),
@@ -57,6 +57,7 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("audit list", &[]),
     ("audit export", &[]),
     ("verify", &[]),
+    ("migrate", &[]),
     ("config check", &[]),
     ("config print", &[]),
     ("config reference", &[]),

@@ -439,6 +439,10 @@ impl CollectionRecords for SqlTx<'_> {
             .map(|_| ())
     }
 
+    async fn release_all_leases(&mut self) -> Result<()> {
+        self.execute("DELETE FROM leases", values![]).await.map(|_| ())
+    }
+
     async fn count_collectable(&mut self, now: Timestamp) -> Result<Backlog> {
         self.one(
             "SELECT (SELECT count(*) FROM reviews WHERE due_at <= $1), (SELECT count(*) FROM reviews WHERE due_at > $1),

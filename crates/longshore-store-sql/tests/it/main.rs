@@ -64,6 +64,36 @@ async fn a_database_of_a_newer_version_that_works_with_this_one_is_used() {
     open(&folder).unwrap().close().await;
 }
 
+#[tokio::test]
+async fn who_may_not_migrate_is_told_what_was_found_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteOptions { path: folder.path().join("longshore.db") };
+    assert_eq!(SqliteMetadata::find_schema(&options).unwrap(), None);
+    assert!(SqliteMetadata::open_existing(&options).is_err());
+    assert!(!options.path.exists());
+    std::fs::write(&options.path, b"").unwrap();
+    let refusal = |options: &SqliteOptions| match SqliteMetadata::open_existing(options) {
+        Err(Error::Conflict(text)) => text,
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it was opened"),
+    };
+    assert!(refusal(&options).contains("`longshore serve` makes one"));
+    assert_eq!(std::fs::metadata(&options.path).unwrap().len(), 0);
+    open(&folder).unwrap().close().await;
+    SqliteMetadata::open_existing(&options).unwrap().close().await;
+    let newest = SqliteMetadata::find_schema(&options).unwrap().unwrap();
+    let connection = Connection::open(&options.path).unwrap();
+    connection.execute("DELETE FROM migrations WHERE number = ?1", [newest]).unwrap();
+    drop(connection);
+    let said = refusal(&options);
+    assert!(
+        said.contains(&format!("schema {}, and this program needs {newest}", newest - 1))
+            && said.contains("longshore migrate"),
+        "{said}"
+    );
+    assert_eq!(SqliteMetadata::find_schema(&options).unwrap(), Some(newest - 1));
+}
+
 #[test]
 fn parameters_are_numbered_in_the_order_of_first_use() {
     for sql in statements() {

@@ -46,6 +46,31 @@ impl Database {
 }
 
 #[tokio::test]
+async fn who_may_not_migrate_is_told_what_was_found_and_changes_nothing() {
+    let Some(database) = database() else { return };
+    let options = postgres_options(&database.url());
+    let refusal = || async {
+        match PostgresMetadata::open_existing(&options).await {
+            Err(Error::Conflict(text)) => text,
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => panic!("it was opened"),
+        }
+    };
+    assert_eq!(PostgresMetadata::find_schema(&options).await.unwrap(), None);
+    assert!(refusal().await.contains("`longshore serve` makes one"));
+    let client = database.client().await;
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()";
+    assert_eq!(client.query_one(tables, &[]).await.unwrap().get::<_, i64>(0), 0);
+    database.open().await.unwrap().close().await;
+    PostgresMetadata::open_existing(&options).await.unwrap().close().await;
+    let newest = PostgresMetadata::find_schema(&options).await.unwrap().unwrap();
+    client.execute("DELETE FROM migrations WHERE number = $1", &[&newest]).await.unwrap();
+    let said = refusal().await;
+    assert!(said.contains(&format!("schema {}, and this program needs {newest}", newest - 1)), "{said}");
+    assert_eq!(PostgresMetadata::find_schema(&options).await.unwrap(), Some(newest - 1));
+}
+
+#[tokio::test]
 async fn every_statement_can_be_prepared() {
     let Some(database) = database() else { return };
     database.open().await.unwrap().close().await;

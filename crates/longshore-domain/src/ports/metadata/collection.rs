@@ -171,6 +171,8 @@ pub trait CollectionRecords {
     ) -> Result<bool>;
     /// Gives a job's lease back.
     async fn release_lease(&mut self, name: &str, holder: Uuid) -> Result<()>;
+    /// Ends the leases of all jobs, for a process that has the database to itself.
+    async fn release_all_leases(&mut self) -> Result<()>;
     /// Counts what waits: reviews, tombstones, uploads.
     async fn count_collectable(&mut self, now: Timestamp) -> Result<Backlog>;
     /// Adds to the totals of collection.
