@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::Response;
 use longshore_domain::descriptor::MediaType;
 use longshore_domain::digest::Digest;
+use longshore_domain::manifest::ARTIFACT_TYPE_LIMIT_BYTES;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
 use longshore_domain::{Error, Result};
@@ -17,8 +18,6 @@ use crate::{Context, auth};
 
 /// Referrers on one page; their annotations come with them, so it is small.
 const PAGE: u64 = 100;
-/// Longest artifact type that is looked for.
-const ARTIFACT_TYPE_LIMIT_BYTES: usize = 1024;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

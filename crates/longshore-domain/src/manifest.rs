@@ -3,12 +3,13 @@
 //! The bytes are kept as pushed and never serialized again.
 //! Sources: OCI image specification 1.1 ("Image Manifest", "Image Index"), Docker image manifest version 2 schema 2.
 
+mod unambiguous;
+
 use std::collections::HashSet;
-use std::fmt;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny};
 
 use crate::descriptor::{Annotations, Descriptor, MediaType, Platform};
 use crate::digest::{Algorithm, Digest};
@@ -18,6 +19,10 @@ use crate::error::{Error, Result};
 pub const MANIFEST_DESCRIPTORS_LIMIT: usize = 10_000;
 /// Longest instruction that is read out of a configuration, in characters.
 const INSTRUCTION_LIMIT_CHARACTERS: usize = 1000;
+/// Longest name of an operating system, architecture or variant that is read out of a configuration, in bytes.
+const PLATFORM_LIMIT_BYTES: usize = 64;
+/// Longest artifact type in bytes.
+pub const ARTIFACT_TYPE_LIMIT_BYTES: usize = 1024;
 
 /// What a manifest is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,7 @@ pub struct Manifest {
     pub media_type: MediaType,
     /// Image or index.
     pub kind: ManifestKind,
-    /// `artifactType`, or for an image without one the media type of its config.
+    /// `artifactType`, or for an image without one the media type of its config; either as it is written.
     pub artifact_type: Option<String>,
     /// Configuration of an image.
     pub config: Option<Descriptor>,
@@ -69,13 +74,26 @@ struct Document {
     schema_version: Option<u64>,
     media_type: Option<String>,
     artifact_type: Option<String>,
-    config: Option<WireDescriptor>,
+    #[serde(default, deserialize_with = "present")]
+    config: Option<Option<WireDescriptor>>,
+    #[serde(default, deserialize_with = "present")]
     layers: Option<Vec<WireDescriptor>>,
+    #[serde(default, deserialize_with = "present")]
     blobs: Option<Vec<WireDescriptor>>,
+    #[serde(default, deserialize_with = "present")]
     manifests: Option<Vec<WireDescriptor>>,
     subject: Option<WireDescriptor>,
     annotations: Option<Annotations>,
-    fs_layers: Option<de::IgnoredAny>,
+    #[serde(default, deserialize_with = "present")]
+    fs_layers: Option<IgnoredAny>,
+}
+
+/// Reads a member that is there; `null`, which Go writes for a list that was never filled, is an empty one. `None` remains
+/// for one that is not there.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(|value| Some(value.unwrap_or_default()))
 }
 
 #[derive(Deserialize)]
@@ -105,6 +123,10 @@ impl WireDescriptor {
     }
 }
 
+fn is_plain(text: &str) -> bool {
+    text.len() <= ARTIFACT_TYPE_LIMIT_BYTES && !text.chars().any(char::is_control)
+}
+
 fn descriptors(list: Vec<WireDescriptor>) -> Result<Vec<Descriptor>> {
     list.into_iter().map(WireDescriptor::into_descriptor).collect()
 }
@@ -125,15 +147,17 @@ impl Manifest {
         if text.starts_with('\u{feff}') {
             return Err(invalid("the manifest begins with a byte order mark; remove it".into()));
         }
-        serde_json::from_str::<Unambiguous>(text)
+        unambiguous::check_manifest(text)
             .map_err(|e| invalid(format!("the manifest is not valid JSON: {e}")))?;
         let document: Document = serde_json::from_str(text)
             .map_err(|e| invalid(format!("the manifest does not have the form of one: {e}")))?;
 
-        let declared: Option<MediaType> = declared.map(str::parse).transpose()?;
-        let own: Option<MediaType> = document.media_type.as_deref().map(str::parse).transpose()?;
+        let declared = declared.map(MediaType::of_header).transpose()?;
+        // Go writes an empty text for a media type that was never set.
+        let own: Option<MediaType> =
+            document.media_type.as_deref().filter(|text| !text.is_empty()).map(str::parse).transpose()?;
         if let (Some(declared), Some(own)) = (&declared, &own)
-            && declared != own
+            && declared.essence() != own.essence()
         {
             return Err(invalid(format!("Content-Type is {declared} but the manifest's mediaType is {own}")));
         }
@@ -149,18 +173,22 @@ impl Manifest {
         if layers.is_some() && blobs.is_some() {
             return Err(invalid("the document has both layers and blobs".into()));
         }
-        let media_type = match declared.or(own) {
+        let media_type = match own.or(declared) {
             Some(media_type) => media_type,
             None if manifests.is_some() => MediaType::OCI_INDEX.parse()?,
             None if layers.is_some() => MediaType::OCI_MANIFEST.parse()?,
             None => return Err(invalid("send the manifest's media type as Content-Type".into())),
         };
+        let config = config.flatten();
         let kind = match media_type.as_str() {
             MediaType::OCI_INDEX | MediaType::DOCKER_MANIFEST_LIST if manifests.is_none() => {
                 return Err(invalid(format!("{media_type} needs the list manifests")));
             }
-            MediaType::OCI_MANIFEST | MediaType::DOCKER_MANIFEST if config.is_none() || layers.is_none() => {
+            MediaType::OCI_MANIFEST | MediaType::DOCKER_MANIFEST if config.is_none() => {
                 return Err(invalid(format!("{media_type} needs config and layers")));
+            }
+            MediaType::OCI_MANIFEST | MediaType::DOCKER_MANIFEST if blobs.is_some() => {
+                return Err(invalid(format!("{media_type} has layers, not blobs")));
             }
             MediaType::OCI_ARTIFACT if manifests.is_some() || config.is_some() || layers.is_some() => {
                 return Err(invalid(format!(
@@ -170,8 +198,8 @@ impl Manifest {
             MediaType::OCI_MANIFEST | MediaType::DOCKER_MANIFEST | MediaType::OCI_ARTIFACT => {
                 ManifestKind::Image
             }
-            other if !other.ends_with("+json") && other != "application/json" => {
-                return Err(invalid(format!("{other} is not the media type of a manifest")));
+            _ if !media_type.is_json() => {
+                return Err(invalid(format!("{media_type} is not the media type of a manifest")));
             }
             _ if manifests.is_some() => ManifestKind::Index,
             _ => ManifestKind::Image,
@@ -191,6 +219,11 @@ impl Manifest {
             .artifact_type
             .filter(|text| !text.is_empty())
             .or_else(|| config.as_ref().map(|config| config.media_type.to_string()));
+        if artifact_type.as_ref().is_some_and(|text| !is_plain(text)) {
+            return Err(invalid(format!(
+                "artifactType has more than {ARTIFACT_TYPE_LIMIT_BYTES} bytes, or control characters"
+            )));
+        }
         Ok(Self {
             digest: Digest::of(algorithm, &bytes),
             media_type,
@@ -225,17 +258,33 @@ impl Manifest {
 /// Reads the platform out of an image's configuration; `None` when it does not name one.
 ///
 /// OCI image specification, "Image Configuration": `os`, `architecture`, `variant`.
-pub fn platform_of_config(config: &[u8]) -> Option<Platform> {
+///
+/// # Errors
+/// `ManifestInvalid` when readers disagree on what the configuration says.
+pub fn platform_of_config(config: &[u8]) -> Result<Option<Platform>> {
     #[derive(Deserialize)]
     struct Config {
         os: String,
         architecture: String,
-        #[serde(default)]
-        variant: String,
+        variant: Option<String>,
     }
-    let config: Config = serde_json::from_slice(config).ok()?;
-    let fits = [&config.os, &config.architecture, &config.variant].iter().all(|text| text.len() <= 64);
-    fits.then_some(Platform { os: config.os, architecture: config.architecture, variant: config.variant })
+    let Some(text) = config_text(config) else { return Ok(None) };
+    if let Err(error) = unambiguous::check_config(text)
+        && error.is_data()
+    {
+        return Err(Error::ManifestInvalid(format!("in the image's configuration: {error}")));
+    }
+    let Ok(Config { os, architecture, variant }) = serde_json::from_str(text) else { return Ok(None) };
+    let platform = Platform { os, architecture, variant: variant.unwrap_or_default() };
+    let fits = [&platform.os, &platform.architecture, &platform.variant]
+        .iter()
+        .all(|text| text.len() <= PLATFORM_LIMIT_BYTES && !text.chars().any(char::is_control));
+    Ok(fits.then_some(platform))
+}
+
+/// Gives a configuration as text if it can be one: configurations of other things have any content.
+fn config_text(config: &[u8]) -> Option<&str> {
+    std::str::from_utf8(config).ok().filter(|text| text.trim_ascii_start().starts_with('{'))
 }
 
 /// Reads the digest of the configuration out of the manifest of an image; none for an index.
@@ -257,207 +306,25 @@ pub fn config_digest(content: &[u8]) -> Option<Digest> {
 pub fn instructions_of_config(config: &[u8]) -> Vec<String> {
     #[derive(Deserialize)]
     struct Config {
-        #[serde(default)]
-        history: Vec<Step>,
+        history: Option<Vec<Step>>,
     }
     #[derive(Deserialize)]
     struct Step {
-        #[serde(default)]
-        created_by: String,
-        #[serde(default)]
-        empty_layer: bool,
+        created_by: Option<String>,
+        empty_layer: Option<bool>,
     }
-    let Ok(config) = serde_json::from_slice::<Config>(config) else { return Vec::new() };
-    let steps = config.history.into_iter().filter(|step| !step.empty_layer);
+    let read = |text| serde_json::from_str::<Config>(text).ok();
+    let history = config_text(config).and_then(read).and_then(|config| config.history);
+    let steps = history.unwrap_or_default().into_iter().filter(|step| step.empty_layer != Some(true));
     steps
         .map(|step| {
+            let text = step.created_by.unwrap_or_default();
             // What is before the instruction tells nothing (builders of before BuildKit).
-            let text = step.created_by.trim_start_matches("/bin/sh -c #(nop)").trim();
+            let text = text.trim_start_matches("/bin/sh -c #(nop)").trim();
             text.chars().take(INSTRUCTION_LIMIT_CHARACTERS).collect()
         })
         .collect()
 }
 
-/// A JSON object in which no object has a key twice, at any depth.
-///
-/// Two parsers may disagree on which of two equal keys counts; such a document could be one thing to the
-/// registry and another to its reader. Depth is limited by the JSON library (128).
-struct Unambiguous;
-
-impl<'de> Deserialize<'de> for Unambiguous {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_map(Checker)?;
-        Ok(Self)
-    }
-}
-
-struct Checker;
-struct AnyValue;
-
-impl<'de> Deserialize<'de> for AnyValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_any(Checker)?;
-        Ok(Self)
-    }
-}
-
-impl<'de> Visitor<'de> for Checker {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object without repeated keys")
-    }
-    fn visit_unit<E>(self) -> std::result::Result<(), E> {
-        Ok(())
-    }
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> std::result::Result<(), E> {
-        Ok(())
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<(), A::Error> {
-        while seq.next_element::<AnyValue>()?.is_some() {}
-        Ok(())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
-        let mut keys = HashSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if keys.contains(&key) {
-                return Err(de::Error::custom(format!(
-                    "the key {:?} stands twice",
-                    crate::name::shorten(&key)
-                )));
-            }
-            keys.insert(key);
-            map.next_value::<AnyValue>()?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-    fn descriptor(media_type: &str) -> String {
-        format!(r#"{{"mediaType":"{media_type}","digest":"sha256:{HEX}","size":2}}"#)
-    }
-
-    fn image(extra: &str) -> String {
-        let config = descriptor("application/vnd.oci.image.config.v1+json");
-        let layer = descriptor("application/vnd.oci.image.layer.v1.tar+gzip");
-        format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer},{layer}]{extra}}}"#)
-    }
-
-    fn parse(text: &str, media_type: Option<&str>) -> Result<Manifest> {
-        Manifest::parse(Bytes::copy_from_slice(text.as_bytes()), media_type, Algorithm::Sha256)
-    }
-
-    #[test]
-    fn an_image_is_understood_and_kept_byte_for_byte() {
-        let text = image(r#","annotations":{"a":"b"},"unknown":[1,{"x":null}]"#);
-        let manifest =
-            parse(&text, Some("application/vnd.oci.image.manifest.v1+json; charset=utf-8")).unwrap();
-        assert_eq!(manifest.bytes, text);
-        assert_eq!(manifest.kind, ManifestKind::Image);
-        assert_eq!(manifest.layers.len(), 2);
-        assert_eq!(manifest.required_blobs().len(), 1, "a digest counts once");
-        assert_eq!(manifest.artifact_type.as_deref(), Some("application/vnd.oci.image.config.v1+json"));
-    }
-
-    #[test]
-    fn foreign_layers_need_not_be_present() {
-        let layer = descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
-            .replace(HEX, &"a".repeat(64));
-        let config = descriptor("application/vnd.docker.container.image.v1+json");
-        let text = format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}]}}"#);
-        let manifest = parse(&text, Some(MediaType::DOCKER_MANIFEST)).unwrap();
-        assert_eq!(manifest.required_blobs().len(), 1);
-    }
-
-    #[test]
-    fn ambiguous_and_malformed_documents_are_refused() {
-        let child = descriptor(MediaType::OCI_MANIFEST);
-        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-        let many = vec![child.as_str(); MANIFEST_DESCRIPTORS_LIMIT + 1].join(",");
-        let oci = Some(MediaType::OCI_MANIFEST);
-        let index = Some(MediaType::OCI_INDEX);
-        let cases: Vec<(String, Option<&str>)> = vec![
-            (String::new(), oci),
-            ("[]".into(), oci),
-            ("null".into(), oci),
-            ("{}".into(), oci),
-            ("{}".into(), None),
-            (format!("\u{feff}{}", image("")), oci),
-            (image(r#","schemaVersion":2"#), oci),
-            (image(r#","annotations":{"a":"b","a":"c"}"#), oci),
-            (image(&format!(r#","manifests":[{child}]"#)), oci),
-            (image(""), index),
-            (image(r#","mediaType":"application/vnd.oci.image.index.v1+json""#), oci),
-            (image(&format!(r#","x":{deep}"#)), oci),
-            (image(r#","x":1e999"#), oci),
-            (image("").replace("\"size\":2", "\"size\":-2"), oci),
-            (image("").replace("\"size\":2", "\"size\":9223372036854775808"), oci),
-            (image("").replace("sha256:", "sha256:../"), oci),
-            (image("").replace("\"schemaVersion\":2", "\"schemaVersion\":1"), oci),
-            (image("").replace("\"schemaVersion\":2", "\"schemaVersion\":3"), oci),
-            (image("") + "x", oci),
-            (image(""), Some("text/plain")),
-            (image(""), Some("no media type")),
-            (format!(r#"{{"schemaVersion":2,"manifests":[{many}]}}"#), index),
-            (
-                r#"{"schemaVersion":1,"fsLayers":[]}"#.into(),
-                Some("application/vnd.docker.distribution.manifest.v1+json"),
-            ),
-        ];
-        for (text, media_type) in cases {
-            let shown: String = text.chars().take(100).collect();
-            assert!(matches!(parse(&text, media_type), Err(Error::ManifestInvalid(_))), "{shown}");
-        }
-        assert!(Manifest::parse(Bytes::from_static(b"\xff\xfe"), oci, Algorithm::Sha256).is_err());
-    }
-
-    #[test]
-    fn the_shape_decides_when_no_media_type_is_given() {
-        assert_eq!(parse(&image(""), None).unwrap().media_type.as_str(), MediaType::OCI_MANIFEST);
-        let index = parse(r#"{"schemaVersion":2,"manifests":[]}"#, None).unwrap();
-        assert_eq!((index.kind, index.media_type.as_str()), (ManifestKind::Index, MediaType::OCI_INDEX));
-    }
-
-    #[test]
-    fn platforms_come_from_the_configuration() {
-        let platform =
-            platform_of_config(br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#).unwrap();
-        assert_eq!((platform.os.as_str(), platform.variant.as_str()), ("linux", "v8"));
-        assert!(platform_of_config(b"{}").is_none() && platform_of_config(b"tar").is_none());
-    }
-
-    #[test]
-    fn instructions_come_from_the_history() {
-        let config = br#"{"history":[{"created_by":"/bin/sh -c #(nop) ADD file:x in / "},
-            {"created_by":"ENV A=1","empty_layer":true},{"created_by":"RUN make"},{}]}"#;
-        assert_eq!(instructions_of_config(config), ["ADD file:x in /", "RUN make", ""]);
-        assert!(instructions_of_config(b"{}").is_empty() && instructions_of_config(b"tar").is_empty());
-    }
-
-    proptest! {
-        #[test]
-        fn parsing_never_panics(text in "[{}\\[\\]\",:a-z0-9]{0,200}") {
-            let _ = parse(&text, Some(MediaType::OCI_MANIFEST));
-        }
-    }
-}
+mod tests;

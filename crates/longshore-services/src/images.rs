@@ -258,7 +258,11 @@ impl Services {
         let content = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_manifest_content(*id))).await?;
         // Collected meanwhile.
         let Some(content) = content else { return Ok(Vec::new()) };
-        let manifest = Manifest::parse(content.into(), Some(&image.media_type), image.digest.algorithm())?;
+        // One that was pushed before what readers disagree on was refused.
+        let Ok(manifest) = Manifest::parse(content.into(), Some(&image.media_type), image.digest.algorithm())
+        else {
+            return Ok(Vec::new());
+        };
         let config = match &manifest.config {
             // Without it there are layers all the same.
             Some(config) if may_pull && manifest.layers.len() <= LISTED_LAYERS => {

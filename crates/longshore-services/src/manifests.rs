@@ -267,9 +267,12 @@ impl Services {
     }
 
     /// Looks into an image's configuration for its platform; none when that is not what the config is.
+    ///
+    /// # Errors
+    /// `ManifestInvalid` when readers disagree on what the configuration says.
     async fn find_platform(&self, repository: RepositoryId, config: &Descriptor) -> Result<Option<Platform>> {
         let bytes = self.read_config(repository, config).await?;
-        Ok(bytes.and_then(|bytes| platform_of_config(&bytes)))
+        bytes.map_or(Ok(None), |bytes| platform_of_config(&bytes))
     }
 
     /// Reads an image's configuration; none when that is not what the config is, or it is large or missing.
