@@ -92,8 +92,12 @@ pub(crate) fn render(error: &Error, context: &Context, challenge: Option<&Challe
             headers.insert(header::WWW_AUTHENTICATE, challenge_header(context, scope.as_deref(), *reason));
         }
         Error::MountSourceNotCovered(source) => {
-            let target = challenge.map(Challenge::scope).unwrap_or_default();
-            let scope = format!("{target} repository:{source}:pull");
+            let mut scope = challenge.map(Challenge::scope).unwrap_or_default();
+            let needed = format!("repository:{source}:pull");
+            // The client may have named the source itself; then it stands there already.
+            if !scope.split(' ').any(|scope| scope == needed) {
+                scope = format!("{scope} {needed}");
+            }
             let reason = Unauthenticated::InsufficientScope;
             headers.insert(header::WWW_AUTHENTICATE, challenge_header(context, Some(&scope), reason));
         }
@@ -115,11 +119,11 @@ pub(crate) fn render(error: &Error, context: &Context, challenge: Option<&Challe
 
 fn detail(error: &Error, context: &Context, challenge: Option<&Challenge>) -> Value {
     match (error, challenge) {
-        (Error::Unauthenticated(_), Some(Challenge::Repository(name, actions))) => {
-            let wanted = actions
-                .split(',')
-                .map(|action| json!({ "Type": "repository", "Name": name, "Action": action }));
-            wanted.collect()
+        (Error::Unauthenticated(_), Some(Challenge::Repository { name, actions, source })) => {
+            let wanted =
+                |name: &str, action: &str| json!({ "Type": "repository", "Name": name, "Action": action });
+            let target = actions.split(',').map(|action| wanted(name, action));
+            target.chain(source.iter().map(|source| wanted(source.as_str(), "pull"))).collect()
         }
         (error, _) if error.is_fault() => json!({ "request_id": &*context.client.request_id }),
         _ => Value::Null,

@@ -79,7 +79,7 @@ impl Oci {
         let context = self.context(client, parts);
         let mut response = match parsed {
             Ok(operation) => {
-                let challenge = operation.challenge();
+                let challenge = operation.challenge(&wire::Query::of(&context));
                 let answer = self.answer(&context, operation, body).await;
                 answer.unwrap_or_else(|error| error::render(&error, &context, challenge.as_ref()))
             }

@@ -10,11 +10,12 @@ use longshore_domain::permission::Action;
 use longshore_domain::upload::UploadId;
 
 use crate::routes::OperationKind;
+use crate::wire::Query;
 
 /// A repository as the client names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// As it stands in the path, for links and echoes: `alpine` stays `alpine`.
+    /// As it stands in the path, decoded, for links and echoes: `alpine` stays `alpine`.
     pub written: String,
     /// The repository.
     pub repository: RepositoryName,
@@ -167,8 +168,9 @@ impl Operation {
         }
     }
 
-    /// Gives what a token must hold for this; `None` for the ping, which names no scope.
-    pub(crate) fn challenge(&self) -> Option<Challenge> {
+    /// Gives what a token must hold for this; `None` for the ping, which names no scope. `query` says from where a blob is
+    /// mounted.
+    pub(crate) fn challenge(&self, query: &Query<'_>) -> Option<Challenge> {
         match (self, self.name()) {
             (Self::ListRepositories, _) => Some(Challenge::Catalog),
             (_, Some(name)) => {
@@ -177,7 +179,14 @@ impl Operation {
                     Some(Action::Delete) => "delete",
                     _ => "pull",
                 };
-                Some(Challenge::Repository(name.written.clone(), actions))
+                // Some clients ask for what the first challenge says and try no second time (python-dxf).
+                let source = match self {
+                    Self::BeginUpload { .. } if query.given("mount").is_some() => query.given("from"),
+                    _ => None,
+                };
+                let source = source.and_then(|source| source.parse().ok());
+                let source = source.filter(|source| *source != name.repository);
+                Some(Challenge::Repository { name: name.written.clone(), actions, source })
             }
             (_, None) => None,
         }
@@ -187,14 +196,23 @@ impl Operation {
 /// What a client needs to ask a token for; put together only when it is sent.
 pub(crate) enum Challenge {
     Catalog,
-    Repository(String, &'static str),
+    Repository {
+        /// The repository as the client names it.
+        name: String,
+        actions: &'static str,
+        /// Another repository, to be pulled from.
+        source: Option<RepositoryName>,
+    },
 }
 
 impl Challenge {
     pub(crate) fn scope(&self) -> String {
         match self {
             Self::Catalog => "registry:catalog:*".into(),
-            Self::Repository(name, actions) => format!("repository:{name}:{actions}"),
+            Self::Repository { name, actions, source: None } => format!("repository:{name}:{actions}"),
+            Self::Repository { name, actions, source: Some(source) } => {
+                format!("repository:{name}:{actions} repository:{source}:pull")
+            }
         }
     }
 }
@@ -210,12 +228,14 @@ fn only(
     if method == accepted || is_head { Ok(operation) } else { Err(ParseError::MethodNotAllowed(allow)) }
 }
 
-/// Names consist of characters that need no encoding, so an encoded one is not a name.
+/// Parses a name, which some clients write with an encoded slash (`alice%2Fapp`). It is decoded once and then read like any
+/// other: a name has no character that could be decoded again, no `..`, and no reserved first segment.
 fn parse_name(written: &str) -> Result<Name, ParseError> {
-    Ok(Name { written: written.to_owned(), repository: written.parse()? })
+    let written = decode(written);
+    Ok(Name { repository: written.parse()?, written: written.into_owned() })
 }
 
-/// Some clients write the colon of a digest as `%3A`.
+/// Decodes what a path has encoded. Some clients write the colon of a digest as `%3A`.
 fn decode(segment: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(segment).decode_utf8_lossy()
 }
@@ -264,6 +284,64 @@ mod tests {
         let parsed = parse(Method::GET, "/v2/manifests/tags/list/manifests/blobs").unwrap();
         let Operation::GetManifest { name, reference } = parsed else { panic!("{parsed:?}") };
         assert_eq!((name.written.as_str(), reference.to_string().as_str()), ("manifests/tags/list", "blobs"));
+    }
+
+    /// As Portainer's browser of registries asks.
+    #[test]
+    fn an_encoded_slash_separates_the_segments_of_a_name() {
+        for (method, path) in [
+            (Method::GET, "/v2/alice%2Fr/tags/list".to_owned()),
+            (Method::GET, "/v2/alice%2fr/manifests/latest".to_owned()),
+            (Method::PUT, "/v2/alice%2Fr/manifests/latest".to_owned()),
+            (Method::GET, format!("/v2/alice%2Fr/blobs/{DIGEST}")),
+            (Method::POST, "/v2/alice%2Fr/blobs/uploads/".to_owned()),
+            (Method::PATCH, "/v2/alice%2Fr/blobs/uploads/x".to_owned()),
+            (Method::GET, format!("/v2/alice%2Fr/referrers/{DIGEST}")),
+            (Method::GET, "/v2/%61lice/%72/tags/list".to_owned()),
+        ] {
+            let parsed = parse(method, &path).unwrap();
+            let name = parsed.name().unwrap();
+            assert_eq!((name.written.as_str(), name.repository.as_str()), ("alice/r", "alice/r"), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_name_reaches_nothing_that_a_plain_one_does_not() {
+        for path in [
+            "/v2/alice%252Fr/tags/list",
+            "/v2/alice%2F%2E%2E%2Fbob/tags/list",
+            "/v2/alice%2F..%2Fbob/tags/list",
+            "/v2/alice%2F/tags/list",
+            "/v2/%2Falice/tags/list",
+            "/v2/alice%2F%2Fr/tags/list",
+            "/v2/alice%5Cr/tags/list",
+            "/v2/alice%00/r/tags/list",
+            "/v2/alice%2Fr%0D%0Ax/tags/list",
+            "/v2/alice%2Fr%22/tags/list",
+            "/v2/alice%20r/tags/list",
+            "/v2/%41lice/r/tags/list",
+            "/v2/alice%C0%AFr/tags/list",
+            "/v2/alice%FF/tags/list",
+            "/v2/alice%/r/tags/list",
+            "/v2/alice%2/r/tags/list",
+        ] {
+            assert!(matches!(parse(Method::GET, path), Err(ParseError::Invalid(_))), "{path}");
+        }
+        // What is not part of a name is not decoded.
+        for path in ["/v2/alice/r%2Ftags/list", "/v2%2Falice/r/tags/list", "/v2/alice%2Fr%2Ftags%2Flist"] {
+            assert!(matches!(parse(Method::GET, path), Err(ParseError::NotFound)), "{path}");
+        }
+        // Reserved first segments, in every spelling that the dispatch by them does not see.
+        for reserved in ["users", "repositories", "namespaces", "manage", "_catalog", "v2", "scim", "token"] {
+            let first = format!("%{:02X}{}", reserved.as_bytes()[0], &reserved[1..]);
+            for path in [
+                format!("/v2/{reserved}%2Fapp/tags/list"),
+                format!("/v2/{first}/app/tags/list"),
+                format!("/v2/{first}%2Fapp/tags/list"),
+            ] {
+                assert!(matches!(parse(Method::GET, &path), Err(ParseError::Invalid(_))), "{path}");
+            }
+        }
     }
 
     #[test]

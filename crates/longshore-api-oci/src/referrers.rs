@@ -56,7 +56,8 @@ impl<'r> Descriptor<'r> {
 pub(crate) async fn list_referrers(context: &Context, name: &Name, subject: &Digest) -> Result<Response> {
     let caller = auth::caller(context).await?;
     let query = Query::of(context);
-    let artifact_type = query.first("artifactType").filter(|text| !text.is_empty());
+    let artifact_type = query.given("artifactType").map(with_plus);
+    let artifact_type = artifact_type.as_deref();
     if artifact_type.is_some_and(|text| text.len() > ARTIFACT_TYPE_LIMIT_BYTES) {
         return Err(Error::Invalid { field: "artifactType", reason: "is longer than any media type".into() });
     }
@@ -91,4 +92,11 @@ pub(crate) async fn list_referrers(context: &Context, name: &Name, subject: &Dig
         headers.insert(header::LINK, wire::next_link(context, &path, &next.finish()));
     }
     Ok(response)
+}
+
+/// Reads a blank in a media type as the `+` that it was before it was decoded: there are no blanks in one, and some clients
+/// do not encode. In its parameters a blank is a blank.
+fn with_plus(text: &str) -> String {
+    let (essence, parameters) = text.split_at(text.find(';').unwrap_or(text.len()));
+    format!("{}{parameters}", essence.replace(' ', "+"))
 }

@@ -17,11 +17,10 @@ use crate::{Context, auth, bare};
 pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBody) -> Result<Response> {
     let caller = auth::caller(context).await?;
     let query = Query::of(context);
-    if let Some(digest) = query.first("mount") {
+    if let Some(digest) = query.given("mount") {
         let digest: Digest = digest.parse()?;
         // A source that is no name has no blobs; the client then uploads.
-        let from: Option<std::result::Result<RepositoryName, Error>> =
-            query.first("from").filter(|from| !from.is_empty()).map(str::parse);
+        let from: Option<std::result::Result<RepositoryName, Error>> = query.given("from").map(str::parse);
         let mounted = match from {
             Some(Err(_)) => None,
             Some(Ok(from)) => {
@@ -32,13 +31,13 @@ pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBo
         if mounted.is_some() {
             return Ok(created(context, name, &digest));
         }
-    } else if let Some(digest) = query.first("digest") {
+    } else if let Some(digest) = query.given("digest") {
         let digest: Digest = digest.parse()?;
         let chunk = chunk(&context.parts.headers, body)?;
         context.services.push_blob(&caller, &name.repository, &digest, chunk).await?;
         return Ok(created(context, name, &digest));
     }
-    let algorithm = match (query.first("digest-algorithm"), query.first("mount")) {
+    let algorithm = match (query.given("digest-algorithm"), query.given("mount")) {
         (Some(algorithm), _) => algorithm.parse()?,
         // The upload that follows a mount that failed will most likely have its digest.
         (None, Some(digest)) => digest.parse::<Digest>()?.algorithm(),

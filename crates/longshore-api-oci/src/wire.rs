@@ -51,6 +51,11 @@ impl<'q> Query<'q> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
     }
 
+    /// Gives the first value of a parameter; an empty one is none, as some clients send all parameters that they know.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+        self.first(name).filter(|value| !value.is_empty())
+    }
+
     /// Gives all values of a parameter.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_ref())
