@@ -164,22 +164,25 @@ fn first<'p>(parameters: &'p Parameters<'_>, name: &str) -> Option<&'p str> {
     parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
 }
 
-/// Scopes may be repeated, and each may be a list with blanks.
+/// Scopes may be repeated, and each may be a list with blanks. More than a token can hold are left out.
 fn scopes(parameters: &Parameters<'_>) -> Result<Vec<RequestedScope>> {
     let texts = parameters
         .iter()
         .filter(|(key, _)| key == "scope")
         .flat_map(|(_, value)| value.split_ascii_whitespace());
-    texts.take(longshore_services::tokens::SCOPES_LIMIT + 1).map(RequestedScope::parse).collect()
+    texts.take(longshore_services::tokens::SCOPES_LIMIT).map(RequestedScope::parse).collect()
 }
 
 fn check_service(context: &Context, parameters: &Parameters<'_>) -> Result<()> {
+    let settings = context.services.settings();
+    let is_known = |service: &str| {
+        service.is_empty()
+            || service == settings.service
+            || settings.service_aliases.iter().any(|alias| alias == service)
+    };
     match first(parameters, "service") {
-        Some(service) if !service.is_empty() && service != context.services.settings().service => {
-            let reason = format!(
-                "this token service issues tokens for {:?} only",
-                context.services.settings().service
-            );
+        Some(service) if !is_known(service) => {
+            let reason = format!("this token service issues tokens for {:?} only", settings.service);
             Err(Error::Invalid { field: "service", reason })
         }
         _ => Ok(()),

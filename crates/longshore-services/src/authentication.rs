@@ -4,6 +4,7 @@
 //! (see `Metadata::authority_epoch`); whether the account and token are still good is asked again
 //! with every permission (see `permissions`).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +20,7 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::permission::Action;
 use longshore_domain::{Error, Result};
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -31,14 +33,16 @@ use crate::{Services, later};
 pub(crate) const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
 /// Credentials that are kept in memory.
 const SESSIONS: usize = 10_000;
+/// Grants of all bearer tokens that are kept in memory, with one for each token itself.
+const GRANTS: u64 = 4 * SESSIONS as u64;
 /// How long a checked password is kept in memory.
 const BASIC_TTL: Duration = Duration::from_secs(300);
 /// Access tokens' last use is recorded to this precision.
 const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 /// No authority epoch.
 const NEVER: u64 = u64::MAX;
-/// Longest bearer token that is looked at.
-pub(crate) const BEARER_LIMIT_BYTES: usize = 32 << 10;
+/// Longest bearer token that is looked at; all headers of a request may have 64 KiB.
+pub(crate) const BEARER_LIMIT_BYTES: usize = 56 << 10;
 
 /// Who calls, and what the credential covers at most.
 #[derive(Debug)]
@@ -150,7 +154,7 @@ pub struct UploadCaller {
 
 /// Claims of the registry's bearer tokens.
 ///
-/// Docker token authentication, "JWT"; `uid`, `tid`, `scp`, `cep` and `idn` are our own.
+/// Docker token authentication, "JWT"; `more`, `uid`, `tid`, `scp`, `cep` and `idn` are our own.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Claims {
     pub iss: String,
@@ -161,6 +165,9 @@ pub(crate) struct Claims {
     pub iat: i64,
     pub jti: String,
     pub access: Vec<AccessClaim>,
+    /// Further repositories, as they need less room: names with blanks between them, by actions with commas between them.
+    #[serde(rename = "more", skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub short: BTreeMap<String, String>,
     /// Number of the account; absent when anonymous.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub uid: Option<i64>,
@@ -232,7 +239,7 @@ pub(crate) struct AccessClaim {
 /// Credentials that were checked, by a hash that only this process can compute.
 pub(crate) struct Sessions {
     salt: [u8; 32],
-    bearer: Cache<[u8; 32], Arc<BearerSession>>,
+    bearer: Cache<[u8; 32], Arc<BearerSession>, ByGrants>,
     basic: Cache<[u8; 32], Arc<BasicSession>>,
 }
 
@@ -271,11 +278,25 @@ struct BasicSession {
     until: Timestamp,
 }
 
+/// Weighs a token by what it holds, so that memory is bounded however many repositories tokens name.
+#[derive(Clone)]
+struct ByGrants;
+
+impl Weighter<[u8; 32], Arc<BearerSession>> for ByGrants {
+    fn weight(&self, _: &[u8; 32], session: &Arc<BearerSession>) -> u64 {
+        match &session.caller.grants {
+            Grants::Everything | Grants::Namespace(_) => 1,
+            Grants::Listed { repositories, .. } => 1 + repositories.len() as u64,
+        }
+    }
+}
+
 impl Sessions {
     pub(crate) fn new(entropy: &dyn Entropy) -> Self {
         let mut salt = [0; 32];
         entropy.fill(&mut salt);
-        Self { salt, bearer: Cache::new(SESSIONS), basic: Cache::new(SESSIONS) }
+        let bearer = Cache::with_weighter(SESSIONS, GRANTS, ByGrants);
+        Self { salt, bearer, basic: Cache::new(SESSIONS) }
     }
 
     fn key(&self, parts: &[&str]) -> [u8; 32] {
@@ -359,20 +380,22 @@ impl Services {
         let claims: Claims = self.verify_signature(token, service).await?.ok_or_else(invalid)?;
         let mut catalog = false;
         let mut repositories = Vec::new();
+        let grant = |name: &str, has: &dyn Fn(&str) -> bool| -> Result<Grant> {
+            let repository = name.parse().map_err(|_| invalid())?;
+            Ok(Grant { repository, pull: has("pull"), push: has("push"), delete: has("delete") })
+        };
         for access in &claims.access {
             let has = |action: &str| access.actions.iter().any(|a| a == action || a == "*");
             match access.kind.as_str() {
-                "repository" => {
-                    let repository = access.name.parse().map_err(|_| invalid())?;
-                    repositories.push(Grant {
-                        repository,
-                        pull: has("pull"),
-                        push: has("push"),
-                        delete: has("delete"),
-                    });
-                }
+                "repository" => repositories.push(grant(&access.name, &has)?),
                 "registry" if access.name == "catalog" => catalog |= has("*"),
                 _ => {}
+            }
+        }
+        for (actions, names) in &claims.short {
+            let has = |action: &str| actions.split(',').any(|a| a == action);
+            for name in names.split(' ') {
+                repositories.push(grant(name, &has)?);
             }
         }
         claims.session(Grants::Listed { repositories, catalog })

@@ -39,6 +39,8 @@ pub struct SignInLimits {
 pub struct Settings {
     /// The `service` of the token protocol, audience of bearer tokens.
     pub service: String,
+    /// Other names by which clients may ask for tokens; the tokens are the same.
+    pub service_aliases: Vec<String>,
     /// The issuer of bearer tokens.
     pub issuer: String,
     /// How long a bearer token works; at least 60 seconds.
@@ -107,6 +109,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             service: "longshore".into(),
+            service_aliases: vec!["registry.docker.io".into()],
             issuer: "longshore".into(),
             bearer_ttl: Duration::from_secs(300),
             session_ttl: Duration::from_secs(24 * 3600),

@@ -2,12 +2,13 @@
 //!
 //! Docker token authentication specification: `token`, `oauth`, `scope`, `jwt`.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::credential::{AccountPrincipal, Principal, Scope, Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
-use longshore_domain::name::RepositoryName;
+use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
 use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::RefreshToken;
 use longshore_domain::{Error, Result};
@@ -18,8 +19,18 @@ use crate::{Services, earlier, later};
 
 /// Shortest time that a token works (Docker token authentication: clients may assume 60 seconds).
 pub(crate) const TTL_MINIMUM: Duration = Duration::from_secs(60);
-/// Most scopes that one request may ask for.
-pub const SCOPES_LIMIT: usize = 100;
+/// Most scopes of one request that are looked at; for the others nothing is granted. Mirrors ask for hundreds at once.
+pub const SCOPES_LIMIT: usize = 1000;
+/// Most of them when nobody signed in.
+const ANONYMOUS_SCOPES_LIMIT: usize = 100;
+/// Grants that a token holds in the documented form; the others are in a shorter one.
+const DOCUMENTED_GRANTS: usize = 20;
+/// Bytes of grants in one token, which then stays below [`BEARER_LIMIT_BYTES`] and fits into a header.
+///
+/// [`BEARER_LIMIT_BYTES`]: crate::authentication::BEARER_LIMIT_BYTES
+const GRANTS_LIMIT_BYTES: usize = 36 << 10;
+/// Bytes of the documented form beside name and actions, and more than the shorter one has.
+const GRANT_OVERHEAD_BYTES: usize = 64;
 
 /// One thing that a client asks a token for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +73,76 @@ impl RequestedScope {
     }
 }
 
+/// What a client asks for, each repository once.
+struct Wanted {
+    repositories: Vec<Grant>,
+    catalog: bool,
+}
+
+impl Wanted {
+    fn of<'s>(scopes: impl Iterator<Item = &'s RequestedScope>) -> Self {
+        let mut wanted = Self { repositories: Vec::new(), catalog: false };
+        let mut places: HashMap<&RepositoryName, usize> = HashMap::new();
+        for scope in scopes {
+            match scope {
+                RequestedScope::Repository(grant) => match places.get(&grant.repository) {
+                    Some(place) => {
+                        let known = &mut wanted.repositories[*place];
+                        known.pull |= grant.pull;
+                        known.push |= grant.push;
+                        known.delete |= grant.delete;
+                    }
+                    None => {
+                        places.insert(&grant.repository, wanted.repositories.len());
+                        wanted.repositories.push(grant.clone());
+                    }
+                },
+                RequestedScope::Catalog => wanted.catalog = true,
+                RequestedScope::Other => {}
+            }
+        }
+        wanted
+    }
+}
+
+/// What a token will hold.
+#[derive(Default)]
+struct Granted {
+    access: Vec<AccessClaim>,
+    short: BTreeMap<String, String>,
+    scope: String,
+    size_bytes: usize,
+}
+
+impl Granted {
+    /// Tells whether one more fits, whatever its name.
+    fn has_room(&self) -> bool {
+        self.size_bytes + GRANT_OVERHEAD_BYTES + REPOSITORY_NAME_LIMIT_BYTES <= GRANTS_LIMIT_BYTES
+    }
+
+    fn add(&mut self, kind: &str, name: &str, actions: &str) {
+        if !self.scope.is_empty() {
+            self.scope.push(' ');
+        }
+        self.scope.push_str(&format!("{kind}:{name}:{actions}"));
+        if self.access.len() < DOCUMENTED_GRANTS {
+            self.size_bytes += GRANT_OVERHEAD_BYTES + name.len();
+            self.access.push(AccessClaim {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                actions: actions.split(',').map(str::to_owned).collect(),
+            });
+            return;
+        }
+        self.size_bytes += name.len() + 1;
+        let names = self.short.entry(actions.to_owned()).or_default();
+        if !names.is_empty() {
+            names.push(' ');
+        }
+        names.push_str(name);
+    }
+}
+
 /// A bearer token, as issued.
 #[derive(Debug)]
 pub struct IssuedToken {
@@ -87,75 +168,76 @@ pub enum Refresh {
 }
 
 impl Services {
-    /// Issues a bearer token for what was asked and is allowed now; less than asked is no error.
+    /// Issues a bearer token for what was asked and is allowed now; less than asked is no error. Of very many scopes the
+    /// first ones are granted: who needs another is told with the next request, and asks for that one.
     ///
     /// # Errors
-    /// `Invalid` for too many scopes; `Unauthenticated` when the credential has become void.
+    /// `Unauthenticated` when the credential has become void.
     pub async fn issue_token(
         &self,
         caller: &Caller,
         scopes: &[RequestedScope],
         refresh: Refresh,
     ) -> Result<IssuedToken> {
-        if scopes.len() > SCOPES_LIMIT {
-            return Err(Error::Invalid {
-                field: "scope",
-                reason: format!("at most {SCOPES_LIMIT} scopes fit into one token"),
-            });
-        }
         let principal = &caller.principal;
         let issued_at = self.clock.now();
         let mut ttl = self.settings.bearer_ttl.max(TTL_MINIMUM);
-        let mut access = Vec::new();
-        for scope in scopes {
-            match scope {
-                RequestedScope::Repository(wanted) => {
-                    let allowed = self.access(principal, &wanted.repository).await?;
-                    let mut granted = Grant {
-                        repository: wanted.repository.clone(),
-                        pull: wanted.pull && allowed.allows(Action::Pull),
-                        push: wanted.push && allowed.allows(Action::Push),
-                        delete: wanted.delete && allowed.allows(Action::Delete),
-                    };
-                    if (granted.push || granted.delete)
-                        && let (Some(_), Some(namespace)) = (&allowed.subscribed, allowed.namespace_id)
-                    {
-                        ttl = ttl.min(WRITE_TOKEN_LIMIT);
-                        let is_open = self.allow_write_token(namespace, later(issued_at, ttl)).await?;
-                        granted.push &= is_open;
-                        granted.delete &= is_open;
-                    }
-                    if granted.pull || granted.push || granted.delete {
-                        access.push(AccessClaim {
-                            kind: "repository".into(),
-                            name: granted.repository.to_string(),
-                            actions: granted.actions().into_iter().map(str::to_owned).collect(),
-                        });
-                    }
-                }
-                RequestedScope::Catalog => {
-                    access.push(AccessClaim {
-                        kind: "registry".into(),
-                        name: "catalog".into(),
-                        actions: vec!["*".into()],
-                    });
-                }
-                RequestedScope::Other => {}
+        let limit = match principal {
+            Principal::Anonymous => ANONYMOUS_SCOPES_LIMIT,
+            Principal::Account(_) | Principal::Operator => SCOPES_LIMIT,
+        };
+        let wanted = Wanted::of(scopes.iter().take(limit));
+        let mut granted = Granted::default();
+        if wanted.catalog {
+            granted.add("registry", "catalog", "*");
+        }
+        for wanted in &wanted.repositories {
+            let (grant, works_for) = self.grant(principal, wanted, issued_at, ttl).await?;
+            if !granted.has_room() {
+                break;
+            }
+            let actions = grant.actions().join(",");
+            if !actions.is_empty() {
+                granted.add("repository", wanted.repository.as_str(), &actions);
+                ttl = works_for;
             }
         }
-        let scope = access
-            .iter()
-            .map(|claim| format!("{}:{}:{}", claim.kind, claim.name, claim.actions.join(",")))
-            .collect::<Vec<_>>()
-            .join(" ");
         let refresh_token = match (refresh, principal) {
             (Refresh::Issue, Principal::Account(account)) => Some(self.issue_refresh_token(account).await?),
             _ => None,
         };
         let ttl = ttl.as_secs();
         let claims = self.claims(principal.account(), self.settings.service.clone(), issued_at, ttl);
-        let token = self.keys.sign(&Claims { access, ..claims })?;
+        let Granted { access, short, scope, .. } = granted;
+        let token = self.keys.sign(&Claims { access, short, ..claims })?;
         Ok(IssuedToken { token, expires_in_seconds: ttl, issued_at, scope, refresh_token })
+    }
+
+    /// Decides what of a scope is granted, and how long a token with it works at most.
+    async fn grant(
+        &self,
+        principal: &Principal,
+        wanted: &Grant,
+        issued_at: Timestamp,
+        ttl: Duration,
+    ) -> Result<(Grant, Duration)> {
+        let allowed = self.access(principal, &wanted.repository).await?;
+        let mut granted = Grant {
+            repository: wanted.repository.clone(),
+            pull: wanted.pull && allowed.allows(Action::Pull),
+            push: wanted.push && allowed.allows(Action::Push),
+            delete: wanted.delete && allowed.allows(Action::Delete),
+        };
+        let mut works_for = ttl;
+        if (granted.push || granted.delete)
+            && let (Some(_), Some(namespace)) = (&allowed.subscribed, allowed.namespace_id)
+        {
+            works_for = ttl.min(WRITE_TOKEN_LIMIT);
+            let is_open = self.allow_write_token(namespace, later(issued_at, works_for)).await?;
+            granted.push &= is_open;
+            granted.delete &= is_open;
+        }
+        Ok((granted, works_for))
     }
 
     /// Makes the claims of a token that works for `ttl` seconds and gives access to nothing by itself.
@@ -177,6 +259,7 @@ impl Services {
             iat: issued_at,
             jti: self.new_uuid().to_string(),
             access: Vec::new(),
+            short: BTreeMap::new(),
             uid: account.map(|account| account.account_id.0),
             tid: access_token.map(|id| id.0),
             scp: access_token.map(|_| Scope::PublicRead.to_string()),
@@ -236,6 +319,15 @@ impl Services {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repository_that_is_named_often_is_looked_up_once() {
+        let scopes = ["acme/app:pull", "acme/app:push", "acme/b:pull", "acme/app:pull,delete"];
+        let scopes = scopes.map(|scope| RequestedScope::parse(&format!("repository:{scope}")).unwrap());
+        let wanted = Wanted::of(scopes.iter()).repositories;
+        let shown: Vec<_> = wanted.iter().map(|grant| (grant.repository.as_str(), grant.actions())).collect();
+        assert_eq!(shown, [("acme/app", vec!["pull", "push", "delete"]), ("acme/b", vec!["pull"])]);
+    }
 
     #[test]
     fn scopes_are_parsed_from_both_ends() {

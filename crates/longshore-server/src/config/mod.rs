@@ -93,6 +93,7 @@ pub struct Log {
 #[serde(deny_unknown_fields)]
 pub struct Auth {
     service: String,
+    service_aliases: Vec<String>,
     token_ttl_seconds: u64,
     session_ttl_seconds: u64,
     refresh_ttl_days: u64,
@@ -323,6 +324,11 @@ impl Config {
                 "auth.service: must have printable ASCII characters, without blanks, quotes and backslashes"
             );
         }
+        if !auth.service_aliases.iter().all(|alias| is_plain(alias)) {
+            bail!(
+                "auth.service_aliases: each must have printable ASCII characters, without blanks, quotes and backslashes"
+            );
+        }
         if !(60..=3600).contains(&auth.token_ttl_seconds) {
             bail!("auth.token_ttl_seconds: must be 60 to 3600");
         }
@@ -356,6 +362,7 @@ impl Config {
         let defaults = Settings::default();
         Ok(Settings {
             service: auth.service.clone(),
+            service_aliases: auth.service_aliases.clone(),
             issuer: defaults.issuer,
             bearer_ttl: seconds(auth.token_ttl_seconds),
             session_ttl: seconds(auth.session_ttl_seconds),
@@ -613,6 +620,7 @@ mod tests {
             ("public_url = \"https://a/b\"", "public_url"),
             ("trusted_proxies = [\"proxy\"]", "trusted_proxies"),
             ("[auth]\ntoken_ttl_seconds = 5", "auth.token_ttl_seconds"),
+            ("[auth]\nservice_aliases = [\"a b\"]", "auth.service_aliases"),
             ("[limits]\nmanifest_bytes = 1", "limits.manifest_bytes"),
             ("[log]\nformat = \"xml\"", "log.format"),
             ("[tls]\nkey = \"k.pem\"", "tls"),

@@ -228,6 +228,12 @@ pub const SETTINGS: &[Setting] = &[
         "\"longshore\"",
         "Name of the registry in the token protocol; the audience of its tokens.",
     ),
+    setting(
+        "auth.service_aliases",
+        Kind::List,
+        "[\"registry.docker.io\"]",
+        "Other names of the registry that clients may ask for tokens with: some have the name of Docker Hub's token service built in. The tokens are the same.",
+    ),
     setting("auth.token_ttl_seconds", Kind::Number, "300", "How long a bearer token works, 60 to 3600."),
     setting(
         "auth.session_ttl_seconds",
