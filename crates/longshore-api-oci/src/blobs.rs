@@ -1,16 +1,25 @@
 //! Blobs: end-2 and end-10.
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::{Response, body};
 use longshore_domain::Result;
 use longshore_domain::digest::Digest;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::Blob;
+use longshore_services::blobs::ReadableBlob;
 
 use crate::operation::Name;
+use crate::ranges::{self, Wanted};
 use crate::{Context, auth, bare, wire};
 
-/// end-2: pulls a blob, whole or one range of it (RFC 9110, section 14), or is sent to where it lies.
+/// Media type of all blobs: what they are stands in the manifests.
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+/// end-2: pulls a blob, whole or in ranges (RFC 9110, section 14), or is sent to where it lies.
 pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let caller = auth::caller(context).await?;
     let readable = context.services.get_blob(&caller, &name.repository, digest).await?;
@@ -20,18 +29,15 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
         return Ok(describe(bare(StatusCode::NOT_MODIFIED), blob));
     }
     let size = blob.size_bytes;
-    let (status, range) = match wanted_range(headers, digest, size) {
-        Wanted::Whole => (StatusCode::OK, ByteRange { start: 0, end: size }),
-        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Wanted::Nothing => {
-            let mut response = describe(bare(StatusCode::RANGE_NOT_SATISFIABLE), blob);
-            response.headers_mut().insert(header::CONTENT_RANGE, wire::value(&format!("bytes */{size}")));
-            return Ok(response);
-        }
-    };
-    // The store has entity tags of its own, which this condition does not mean.
-    let is_conditional = headers.contains_key(header::IF_RANGE);
-    if let Some(redirects) = context.redirects.as_ref().filter(|_| !is_conditional)
+    let wanted = Wanted::of(headers, digest, size);
+    if wanted == Wanted::Nothing {
+        let mut response = describe(bare(StatusCode::RANGE_NOT_SATISFIABLE), blob);
+        response.headers_mut().insert(header::CONTENT_RANGE, wire::value(&format!("bytes */{size}")));
+        return Ok(response);
+    }
+    // The store has entity tags of its own, which the condition does not mean, and its own way with several ranges.
+    let stays = headers.contains_key(header::IF_RANGE) || ranges::asks_for_several(headers);
+    if let Some(redirects) = context.redirects.as_ref().filter(|_| !stays)
         && let Some(url) = redirects.url(&context.services, &context.client, &readable).await?
     {
         // The client repeats its `Range` there.
@@ -40,6 +46,11 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return Ok(response);
     }
+    let (status, range) = match wanted {
+        Wanted::Parts(parts) => return send_parts(context, readable, parts).await,
+        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Wanted::Whole | Wanted::Nothing => (StatusCode::OK, ByteRange { start: 0, end: size }),
+    };
     let length = range.end - range.start;
     let bytes = context.services.read_blob(&readable, range).await?;
     let mut response = describe(Response::new(body::stream(bytes, length)), blob);
@@ -47,10 +58,56 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     if status == StatusCode::PARTIAL_CONTENT {
-        let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-        headers.insert(header::CONTENT_RANGE, wire::value(&text));
+        headers.insert(header::CONTENT_RANGE, wire::value(&content_range(range, size)));
     }
     Ok(response)
+}
+
+/// Sends several ranges of a blob as `multipart/byteranges` (RFC 9110, section 14.6), one after the other: of the store, one
+/// is open at a time.
+async fn send_parts(context: &Context, readable: ReadableBlob, ranges: Vec<ByteRange>) -> Result<Response> {
+    let size = readable.blob.size_bytes;
+    // Nobody who pushes knows it, so no blob can hold it to end a part early.
+    let boundary = context.services.new_separator();
+    let head = |(number, range): (usize, &ByteRange)| {
+        let end_of_last = if number == 0 { "" } else { "\r\n" };
+        let content_range = content_range(*range, size);
+        Bytes::from(format!(
+            "{end_of_last}--{boundary}\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Range: {content_range}\r\n\r\n"
+        ))
+    };
+    let heads: Vec<Bytes> = ranges.iter().enumerate().map(head).collect();
+    let tail = Bytes::from(format!("\r\n--{boundary}--\r\n"));
+    let around = heads.iter().map(Bytes::len).sum::<usize>() + tail.len();
+    let length = ranges.iter().map(|range| range.end - range.start).sum::<u64>() + around as u64;
+    let mut response = describe(bare(StatusCode::PARTIAL_CONTENT), &readable.blob);
+    let headers = response.headers_mut();
+    let content_type = format!("multipart/byteranges; boundary={boundary}");
+    headers.insert(header::CONTENT_TYPE, wire::value(&content_type));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    // Before the answer begins, so that a store that cannot be read is said as such.
+    let mut opened = match ranges.first() {
+        Some(range) => Some(context.services.read_blob(&readable, *range).await?),
+        None => None,
+    };
+    let services = Arc::clone(&context.services);
+    let parts = stream::iter(heads.into_iter().zip(ranges)).then(move |(head, range)| {
+        let (opened, services, readable) = (opened.take(), Arc::clone(&services), readable.clone());
+        async move {
+            let bytes = match opened {
+                Some(bytes) => bytes,
+                None => services.read_blob(&readable, range).await?,
+            };
+            Ok(stream::iter([Ok(head)]).chain(bytes))
+        }
+    });
+    let parts = parts.try_flatten().chain(stream::iter([Ok(tail)]));
+    *response.body_mut() = body::stream(Box::pin(parts), length);
+    Ok(response)
+}
+
+fn content_range(range: ByteRange, size: u64) -> String {
+    format!("bytes {}-{}/{size}", range.start, range.end - 1)
 }
 
 /// end-2: tells whether a blob is there.
@@ -71,91 +128,10 @@ pub(crate) async fn delete_blob(context: &Context, name: &Name, digest: &Digest)
 
 fn describe(mut response: Response, blob: &Blob) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     headers.insert(wire::CONTENT_DIGEST, wire::value(&blob.digest.to_string()));
     headers.insert(header::ETAG, wire::value(&wire::entity_tag(&blob.digest)));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
     response
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Wanted {
-    Whole,
-    Part(ByteRange),
-    Nothing,
-}
-
-/// Reads `Range` and `If-Range`. Several ranges, and what is not understood, give the whole blob, as RFC 9110 allows.
-fn wanted_range(headers: &HeaderMap, digest: &Digest, size: u64) -> Wanted {
-    let Some(text) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
-        return Wanted::Whole;
-    };
-    let Some(text) = text.strip_prefix("bytes=") else { return Wanted::Whole };
-    if let Some(condition) = headers.get(header::IF_RANGE)
-        && condition.as_bytes() != wire::entity_tag(digest).as_bytes()
-    {
-        return Wanted::Whole;
-    }
-    let number = |text: &str| {
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| text.parse().unwrap_or(u64::MAX))
-    };
-    let Some((first, last)) = text.trim().split_once('-') else { return Wanted::Whole };
-    let range = match (number(first), number(last)) {
-        (Some(start), Some(last)) if last >= start => {
-            ByteRange { start, end: last.saturating_add(1).min(size) }
-        }
-        (Some(_), Some(_)) => return Wanted::Nothing,
-        (Some(start), None) if last.is_empty() => ByteRange { start, end: size },
-        (None, Some(length)) if first.is_empty() => {
-            ByteRange { start: size.saturating_sub(length), end: size }
-        }
-        _ => return Wanted::Whole,
-    };
-    if range.start < range.end { Wanted::Part(range) } else { Wanted::Nothing }
-}
-
-#[cfg(test)]
-mod tests {
-    use longshore_domain::digest::Algorithm;
-
-    use super::*;
-
-    fn wanted(range: &str) -> Wanted {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::RANGE, HeaderValue::from_str(range).unwrap());
-        wanted_range(&headers, &Digest::of(Algorithm::Sha256, b""), 100)
-    }
-
-    #[test]
-    fn ranges_follow_rfc_9110() {
-        let part = |start, end| Wanted::Part(ByteRange { start, end });
-        let cases = [
-            ("bytes=0-0", part(0, 1)),
-            ("bytes=10-19", part(10, 20)),
-            ("bytes=90-", part(90, 100)),
-            ("bytes=-10", part(90, 100)),
-            ("bytes=-1000", part(0, 100)),
-            ("bytes=50-1000", part(50, 100)),
-            ("bytes=100-", Wanted::Nothing),
-            ("bytes=100-200", Wanted::Nothing),
-            ("bytes=-0", Wanted::Nothing),
-            ("bytes=20-10", Wanted::Nothing),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(wanted(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn abuse_28_hostile_ranges_cost_nothing() {
-        let many = format!("bytes={}0-", "0-,".repeat(1000));
-        for text in [many.as_str(), "bytes=--1", "bytes=a-b", "lines=1-2", "bytes=", "bytes=-", "bytes=+1-2"]
-        {
-            assert_eq!(wanted(text), Wanted::Whole, "{text}");
-        }
-        assert_eq!(wanted("bytes=9223372036854775808-"), Wanted::Nothing);
-        assert_eq!(wanted("bytes=0-99999999999999999999999"), Wanted::Part(ByteRange { start: 0, end: 100 }));
-    }
 }

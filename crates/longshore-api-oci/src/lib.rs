@@ -11,6 +11,7 @@ mod error;
 mod limits;
 mod manifests;
 pub mod operation;
+mod ranges;
 mod redirects;
 mod referrers;
 pub mod routes;

@@ -103,6 +103,11 @@ impl Services {
         self.blobs.read(readable.blob.storage_key, range).await
     }
 
+    /// Makes a text that no blob holds, to tell apart what is sent of one.
+    pub fn new_separator(&self) -> String {
+        self.new_uuid().simple().to_string()
+    }
+
     /// Gives a URL under which a client can fetch a blob from the store itself, for some time; `None` when the store
     /// has none. Whoever has the URL needs no permission: it is for a client that may pull the blob.
     ///

@@ -15,6 +15,7 @@ mod generated;
 mod head;
 mod hub;
 mod oci;
+mod oci_spelling;
 mod operation;
 mod refusals;
 mod scim;
