@@ -41,6 +41,8 @@ pub enum Malformed {
     Content,
     /// The query could be read in more than one way.
     Query,
+    /// The path could be read in more than one way.
+    Path,
 }
 
 impl Malformed {
@@ -57,6 +59,9 @@ impl Malformed {
             Self::Date => "the header X-Sdk-Date must be the time of signing, UTC, such as 20300101T000000Z",
             Self::Query => {
                 "the query of a signed request names each parameter once, and writes a space as %20 and a plus sign as %2B"
+            }
+            Self::Path => {
+                "the path of a signed request writes a slash in a name as $ and not as %2F, which is signed like a slash between two names"
             }
             Self::Content => "the body is not the one that X-Sdk-Content-Sha256 tells of",
         }
@@ -131,7 +136,12 @@ fn encode(bytes: &[u8], into: &mut String) {
     into.extend(utf8_percent_encode(&text, ENCODED));
 }
 
-fn canonical_path(path: &str, into: &mut String) {
+/// Writes the path down as the vendor's SDK does, which decodes it first: an encoded slash would be signed like one that
+/// parts the path, so that who has one signature could ask for another path.
+fn canonical_path(path: &str, into: &mut String) -> Result<(), Malformed> {
+    if path.as_bytes().windows(3).any(|three| three.eq_ignore_ascii_case(b"%2F")) {
+        return Err(Malformed::Path);
+    }
     for (number, segment) in decoded(path).split(|byte| *byte == b'/').enumerate() {
         if number > 0 {
             into.push('/');
@@ -141,6 +151,7 @@ fn canonical_path(path: &str, into: &mut String) {
     if !into.ends_with('/') {
         into.push('/');
     }
+    Ok(())
 }
 
 fn canonical_query(query: &str, into: &mut String) -> Result<(), Malformed> {
@@ -194,7 +205,7 @@ fn content_digest(headers: &HeaderMap, body: &[u8]) -> Result<String, Malformed>
 /// Writes a request down as it was signed.
 ///
 /// # Errors
-/// `Uncovered`, `Date`, `Content`, `Query`.
+/// `Uncovered`, `Date`, `Content`, `Query`, `Path`.
 pub fn signed(parts: &Parts, authorization: &Authorization<'_>, body: &[u8]) -> Result<Signed, Malformed> {
     let covers = |name| authorization.signed_headers.contains(&name);
     // What else decides what a request does.
@@ -208,7 +219,7 @@ pub fn signed(parts: &Parts, authorization: &Authorization<'_>, body: &[u8]) -> 
     let signed_at = at.to_zoned(TimeZone::UTC).map_err(|_| Malformed::Date)?.timestamp();
     let mut request = format!("{}\n", parts.method);
     let mut path = String::new();
-    canonical_path(parts.uri.path(), &mut path);
+    canonical_path(parts.uri.path(), &mut path)?;
     request.push_str(&path);
     request.push('\n');
     canonical_query(parts.uri.query().unwrap_or_default(), &mut request)?;

@@ -47,6 +47,10 @@ fn what_the_vendors_sdk_signs_is_what_is_checked() {
     for Vector { parts, body, text } in vectors {
         let header = parts.headers["authorization"].to_str().unwrap();
         let authorization = Authorization::parse(header).unwrap();
+        if parts.uri.path().to_ascii_uppercase().contains("%2F") {
+            assert_eq!(signed(&parts, &authorization, &body), Err(Malformed::Path), "{}", parts.uri);
+            continue;
+        }
         let found = signed(&parts, &authorization, &body).unwrap();
         assert_eq!(found.text, text, "{} {}", parts.method, parts.uri);
         // Whatever is changed changes what was signed.
@@ -58,6 +62,23 @@ fn what_the_vendors_sdk_signs_is_what_is_checked() {
         other.headers.insert("host", HeaderValue::from_static("elsewhere.example.org"));
         assert_ne!(signed(&other, &authorization, &body).unwrap().text, text);
     }
+}
+
+/// The vendor's SDK signs `a%2Fb` as `a/b`, so that one signature would do for both.
+#[test]
+fn an_encoded_slash_is_not_signed_like_one_between_two_names() {
+    let sign = |path: &str| {
+        let request =
+            Request::builder().uri(path).header("host", "a").header("x-sdk-date", "20260101T000000Z");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let header = "SDK-HMAC-SHA256 Access=A, SignedHeaders=host;x-sdk-date, Signature=00";
+        signed(&parts, &Authorization::parse(header).unwrap(), b"").map(|signed| signed.text)
+    };
+    for path in ["/v2/manage/namespaces/a/repos/b%2Fc", "/v2/manage/namespaces/a%2frepos%2Fb"] {
+        assert_eq!(sign(path), Err(Malformed::Path), "{path}");
+    }
+    assert_ne!(sign("/v2/manage/repos/b%252Fc").unwrap(), sign("/v2/manage/repos/b/c").unwrap());
+    assert_ne!(sign("/v2/manage/repos/b$c").unwrap(), sign("/v2/manage/repos/b/c").unwrap());
 }
 
 #[test]
