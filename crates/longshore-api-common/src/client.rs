@@ -8,8 +8,11 @@ use http::Extensions;
 /// Facts about a request that are not in it, put into its extensions by the server.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// The address of the client, behind trusted proxies.
+    /// The address of the client, behind trusted proxies; that of the proxy when it does not say clearly for whom it asks.
+    /// Limits are counted by it.
     pub address: IpAddr,
+    /// Whether that is the client's own. What an address entitles to is refused when it is not.
+    pub is_address_known: bool,
     /// The id under which the request is logged.
     pub request_id: Arc<str>,
     /// What the client calls this registry.

@@ -1,7 +1,7 @@
-//! Counters of requests, by dialect and operation, made once so that a request costs a few atomic additions.
+//! Counters of requests, by dialect and operation, looked up once so that a request costs a few atomic additions.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -28,18 +28,28 @@ struct OperationLabels {
     operation: &'static str,
 }
 
-/// Counters of one operation.
+/// Counters of one operation. They appear when they are first used: most nodes never see most operations.
 pub struct OperationMetrics {
-    requests: [Counter; 5],
-    seconds: Histogram,
+    all: Metrics,
+    dialect: &'static str,
+    operation: &'static str,
+    requests: [OnceLock<Counter>; 5],
+    seconds: OnceLock<Histogram>,
 }
 
 impl OperationMetrics {
     /// Counts one request.
     pub fn record(&self, status: StatusCode, duration: Duration) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
-        self.requests[class].inc();
-        self.seconds.observe(duration.as_secs_f64());
+        let (dialect, operation) = (self.dialect, self.operation);
+        let requests = self.requests[class].get_or_init(|| {
+            let labels = RequestLabels { dialect, operation, status: CLASSES[class] };
+            self.all.requests.get_or_create(&labels).clone()
+        });
+        requests.inc();
+        let labels = OperationLabels { dialect, operation };
+        let seconds = self.seconds.get_or_init(|| self.all.seconds.get_or_create(&labels).clone());
+        seconds.observe(duration.as_secs_f64());
     }
 }
 
@@ -94,11 +104,12 @@ impl Metrics {
 
     /// Makes the counters of an operation.
     pub fn operation(&self, dialect: &'static str, operation: &'static str) -> OperationMetrics {
-        let counter =
-            |status| self.requests.get_or_create(&RequestLabels { dialect, operation, status }).clone();
         OperationMetrics {
-            requests: CLASSES.map(counter),
-            seconds: self.seconds.get_or_create(&OperationLabels { dialect, operation }).clone(),
+            all: self.clone(),
+            dialect,
+            operation,
+            requests: Default::default(),
+            seconds: OnceLock::new(),
         }
     }
 }

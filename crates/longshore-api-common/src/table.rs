@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, Request, header};
 use longshore_domain::{Error, Result};
@@ -13,6 +14,7 @@ use crate::body::{self, RequestBody};
 use crate::client::Client;
 use crate::metrics::{Metrics, OperationMetrics};
 use crate::openapi::{Describe, Operation};
+use crate::origin::Origin;
 use crate::{Response, observe};
 
 /// Which paths are a dialect's.
@@ -245,9 +247,20 @@ impl Table {
     }
 }
 
-/// Makes the response that is a dialect's OpenAPI document.
-pub fn document(text: &str) -> Response {
-    let mut response = Response::new(body::full(text.to_owned()));
+/// Makes the response that is a dialect's OpenAPI document, which says where the registry is when that is known.
+pub fn document(text: &Bytes, origin: &Origin) -> Response {
+    let server = origin.link("");
+    let body = match server.is_empty() {
+        true => body::full(text.clone()),
+        false => {
+            // In front of the other members; the document itself is not copied for each client.
+            let head = Bytes::from(format!("{{\"servers\":[{{\"url\":{}}}],", Value::from(server)));
+            let rest = text.slice(1..);
+            let length = (head.len() + rest.len()) as u64;
+            body::stream(Box::pin(futures::stream::iter([Ok(head), Ok(rest)])), length)
+        }
+    };
+    let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -21,11 +21,13 @@ mod wire;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Request;
 use longshore_api_common::Response;
 use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
+use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Paths, Table, Wanted};
 use longshore_services::Services;
 
@@ -40,7 +42,7 @@ pub const PATHS: Paths =
 pub struct Docr {
     services: Arc<Services>,
     table: Table,
-    document: String,
+    document: Bytes,
 }
 
 impl Docr {
@@ -51,12 +53,12 @@ impl Docr {
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let document = openapi::document(ROUTES, &services.settings().tiers, &services.settings().regions);
         let table = Table::new("digitalocean", metrics, ROUTES)?;
-        Ok(Self { services, table, document: document.to_string() })
+        Ok(Self { services, table, document: document.to_string().into() })
     }
 
-    /// Gives the OpenAPI document of this dialect.
-    pub fn document(&self) -> Response {
-        table::document(&self.document)
+    /// Gives the OpenAPI document of this dialect, for a client that reaches the registry there.
+    pub fn document(&self, origin: &Origin) -> Response {
+        table::document(&self.document, origin)
     }
 
     /// Answers a request to one of this dialect's paths.

@@ -31,11 +31,13 @@ mod wire;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Request;
 use longshore_api_common::Response;
 use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
+use longshore_api_common::origin::Origin;
 pub(crate) use longshore_api_common::response::bare;
 use longshore_api_common::table::{self, Paths, Table, Wanted};
 use longshore_services::Services;
@@ -65,7 +67,7 @@ pub const PATHS: Paths = Paths {
 pub struct Hub {
     services: Arc<Services>,
     table: Table,
-    document: String,
+    document: Bytes,
 }
 
 impl Hub {
@@ -75,12 +77,12 @@ impl Hub {
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("hub", metrics, ROUTES)?;
-        Ok(Self { services, table, document: openapi::document(ROUTES).to_string() })
+        Ok(Self { services, table, document: openapi::document(ROUTES).to_string().into() })
     }
 
-    /// Gives the OpenAPI document of this dialect.
-    pub fn document(&self) -> Response {
-        table::document(&self.document)
+    /// Gives the OpenAPI document of this dialect, for a client that reaches the registry there.
+    pub fn document(&self, origin: &Origin) -> Response {
+        table::document(&self.document, origin)
     }
 
     /// Answers a request to one of this dialect's paths.

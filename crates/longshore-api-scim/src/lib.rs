@@ -25,11 +25,13 @@ mod wire;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Request;
 use longshore_api_common::Response;
 use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
+use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Paths, Table, Wanted};
 use longshore_services::Services;
 
@@ -43,7 +45,7 @@ pub const PATHS: Paths = Paths { segments: &["scim"], others: &[] };
 pub struct Scim {
     services: Arc<Services>,
     table: Table,
-    document: String,
+    document: Bytes,
     scans: Arc<Scans>,
 }
 
@@ -54,13 +56,13 @@ impl Scim {
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("scim", metrics, ROUTES)?;
-        let document = openapi::document(ROUTES).to_string();
+        let document = openapi::document(ROUTES).to_string().into();
         Ok(Self { services, table, document, scans: Arc::new(Scans::new()) })
     }
 
-    /// Gives the OpenAPI document of this dialect.
-    pub fn document(&self) -> Response {
-        table::document(&self.document)
+    /// Gives the OpenAPI document of this dialect, for a client that reaches the registry there.
+    pub fn document(&self, origin: &Origin) -> Response {
+        table::document(&self.document, origin)
     }
 
     /// Answers a request to one of this dialect's paths.

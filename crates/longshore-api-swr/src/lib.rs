@@ -30,11 +30,13 @@ mod wire;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Method, Request, header};
 use longshore_api_common::Response;
 use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
+use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Paths, Table, Wanted};
 use longshore_services::Services;
 
@@ -63,7 +65,7 @@ pub fn asks_for_versions(request: &Request<RequestBody>) -> bool {
 pub struct Swr {
     services: Arc<Services>,
     table: Table,
-    document: String,
+    document: Bytes,
     /// Host at which the operator's own machines reach the registry.
     internal_address: Option<Arc<str>>,
 }
@@ -78,14 +80,14 @@ impl Swr {
         metrics: &Metrics,
         internal_address: Option<String>,
     ) -> longshore_domain::Result<Self> {
-        let document = openapi::document(ROUTES).to_string();
+        let document = openapi::document(ROUTES).to_string().into();
         let table = Table::new("swr", metrics, ROUTES)?;
         Ok(Self { services, table, document, internal_address: internal_address.map(Arc::from) })
     }
 
-    /// Gives the OpenAPI document of this dialect.
-    pub fn document(&self) -> Response {
-        table::document(&self.document)
+    /// Gives the OpenAPI document of this dialect, for a client that reaches the registry there.
+    pub fn document(&self, origin: &Origin) -> Response {
+        table::document(&self.document, origin)
     }
 
     /// Answers a request to one of this dialect's paths.

@@ -5,6 +5,7 @@ const part = (id) => document.getElementById(id);
 // What the first step of a sign-in gave, while the second factor is awaited.
 let challenge = null;
 
+// Paths are relative to this page: the registry may be served behind a path prefix.
 async function ask(path, body, session) {
   const headers = { "content-type": "application/json" };
   if (session) headers.authorization = `Bearer ${session}`;
@@ -29,10 +30,10 @@ function finish(name, org) {
 
 async function signIn(fields) {
   if (challenge) {
-    return ask("/v2/users/2fa-login", { login_2fa_token: challenge, code: fields.code.value.trim() });
+    return ask("v2/users/2fa-login", { login_2fa_token: challenge, code: fields.code.value.trim() });
   }
   const body = { username: fields.username.value.trim(), password: fields.password.value };
-  return ask("/v2/users/login", body);
+  return ask("v2/users/login", body);
 }
 
 async function accept(fields) {
@@ -48,13 +49,13 @@ async function accept(fields) {
     return;
   }
   forgetChallenge();
-  const { org } = await ask("/v2/invites/accept", { token }, session.token);
+  const { org } = await ask("v2/invites/accept", { token }, session.token);
   finish(fields.username.value.trim(), org);
 }
 
 async function join(fields) {
   const username = fields.username.value.trim();
-  const { org } = await ask("/v2/invites/join", { token, username, password: fields.password.value });
+  const { org } = await ask("v2/invites/join", { token, username, password: fields.password.value });
   finish(username, org);
 }
 
@@ -92,7 +93,7 @@ async function begin() {
     button.addEventListener("click", () => show(button.dataset.show));
   }
   try {
-    const invite = await ask("/v2/invites/describe", { token });
+    const invite = await ask("v2/invites/describe", { token });
     part("about").textContent =
       `${invite.inviter_username} invites ${invite.invitee} to the organization ${invite.org}.`;
     part("new").hidden = !invite.may_join;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
+use longshore_api_common::origin::{Origin, is_prefix};
 use longshore_api_common::{Response, observe, response};
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
@@ -15,8 +17,8 @@ use longshore_api_swr::Swr;
 use longshore_domain::Error;
 use longshore_services::Services;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
-use crate::exposition::Exposition;
 use crate::pages;
 
 /// How long the answer of `/readyz` is kept, so that asking often costs nothing.
@@ -24,6 +26,46 @@ const READY_KEPT: Duration = Duration::from_secs(1);
 
 /// A store that does not answer in this time is not ready.
 const READY_LIMIT: Duration = Duration::from_secs(5);
+
+/// Beginnings of all paths that are answered, up to their second slash.
+const BEGINNINGS: &[&str] = &[
+    "api",
+    "healthz",
+    "invite",
+    "invite.css",
+    "invite.js",
+    "metrics",
+    "readyz",
+    "token",
+    "v1",
+    "v2",
+    "v3",
+    "v3.0",
+];
+
+/// Returns whether the registry can be served behind a path prefix: what begins with it means nothing else here.
+pub fn may_be_prefix(text: &str) -> bool {
+    let first = text.split('/').nth(1).unwrap_or_default();
+    is_prefix(text) && !BEGINNINGS.contains(&first)
+}
+
+/// Takes the prefix from the path of a request whose proxy has left it there.
+fn without_prefix(mut request: Request<RequestBody>, prefix: &str) -> Request<RequestBody> {
+    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let Some(rest) = path.strip_prefix(prefix).filter(|_| !prefix.is_empty()) else { return request };
+    let rest = match rest.as_bytes().first() {
+        Some(b'/') => rest.to_owned(),
+        None | Some(b'?') => format!("/{rest}"),
+        // Another word that begins alike.
+        Some(_) => return request,
+    };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = rest.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
 
 /// What speaks to clients, each in its own words.
 pub struct Dialects {
@@ -38,30 +80,33 @@ pub struct Dialects {
 pub struct Dispatch {
     services: Arc<Services>,
     dialects: Dialects,
-    metrics: Arc<Exposition>,
-    /// Whether `/metrics` has a listener of its own.
-    metrics_elsewhere: bool,
+    /// Cancelled when the node is about to stop: it is not ready any more, and keeps no connection.
+    draining: CancellationToken,
     ready: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Dispatch {
-    pub fn new(
-        services: Arc<Services>,
-        dialects: Dialects,
-        metrics: Arc<Exposition>,
-        metrics_elsewhere: bool,
-    ) -> Self {
-        Self { services, dialects, metrics, metrics_elsewhere, ready: Mutex::new(None) }
+    pub fn new(services: Arc<Services>, dialects: Dialects, draining: CancellationToken) -> Self {
+        Self { services, dialects, draining, ready: Mutex::new(None) }
     }
 
     /// Answers a request whose client has been described. No answer to `HEAD` has a body, whoever made it.
     pub async fn answer(&self, request: Request<RequestBody>) -> Response {
-        let is_head = *request.method() == Method::HEAD;
-        let response = self.find_answer(request).await;
-        if is_head { response::without_body(response) } else { response }
+        let origin = Client::of(request.extensions()).origin.clone();
+        let request = without_prefix(request, origin.prefix());
+        let (is_head, version) = (*request.method() == Method::HEAD, request.version());
+        let mut response = self.find_answer(request, &origin).await;
+        if is_head {
+            response = response::without_body(response);
+        }
+        // Balancers keep connections open, and would ask over one just when it is closed.
+        if self.draining.is_cancelled() && version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
-    async fn find_answer(&self, request: Request<RequestBody>) -> Response {
+    async fn find_answer(&self, request: Request<RequestBody>, origin: &Origin) -> Response {
         let path = request.uri().path();
         if longshore_api_hub::PATHS.contain(path) {
             return self.dialects.hub.handle(request).await;
@@ -88,22 +133,24 @@ impl Dispatch {
                 "This is a Longshore container registry. Clients talk to it below /v2/.\n",
             ),
             _ if is_read && let Some(page) = pages::find(path) => page,
-            "/api/openapi/digitalocean.json" if is_read => self.dialects.docr.document(),
-            "/api/openapi/hub.json" if is_read => self.dialects.hub.document(),
-            "/api/openapi/scim.json" if is_read => self.dialects.scim.document(),
-            "/api/openapi/swr.json" if is_read => self.dialects.swr.document(),
+            "/api/openapi/digitalocean.json" if is_read => self.dialects.docr.document(origin),
+            "/api/openapi/hub.json" if is_read => self.dialects.hub.document(origin),
+            "/api/openapi/scim.json" if is_read => self.dialects.scim.document(origin),
+            "/api/openapi/swr.json" if is_read => self.dialects.swr.document(origin),
             "/healthz" if is_read => text(StatusCode::OK, "ok\n"),
+            "/readyz" if is_read && self.draining.is_cancelled() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "not ready: this node is about to stop\n")
+            }
             "/readyz" if is_read => self.ready(Client::of(request.extensions()).clone()).await,
-            "/metrics" if is_read && self.may_read_metrics(&request) => self.metrics.render(),
+            "/metrics" => text(
+                StatusCode::NOT_FOUND,
+                "Metrics are not here but on a listener of their own: see metrics.listen in the configuration.\n",
+            ),
             _ => text(
                 StatusCode::NOT_FOUND,
                 "There is nothing here. Clients of the registry talk to it below /v2/.\n",
             ),
         }
-    }
-
-    fn may_read_metrics(&self, request: &Request<RequestBody>) -> bool {
-        !self.metrics_elsewhere && Client::of(request.extensions()).address.is_loopback()
     }
 
     async fn ready(&self, client: Client) -> Response {
@@ -144,6 +191,45 @@ pub fn text(status: StatusCode, text: &'static str) -> Response {
 #[cfg(test)]
 mod tests {
     use longshore_domain::name::is_reserved;
+
+    use super::*;
+
+    #[test]
+    fn no_prefix_begins_as_a_path_that_means_something() {
+        let tables = [
+            longshore_api_hub::routes::ROUTES.iter().map(|route| route.path).collect::<Vec<_>>(),
+            longshore_api_docr::routes::ROUTES.iter().map(|route| route.path).collect(),
+            longshore_api_swr::routes::ROUTES.iter().map(|route| route.path).collect(),
+            longshore_api_scim::routes::ROUTES.iter().map(|route| route.path).collect(),
+            longshore_api_oci::routes::OperationKind::ALL.iter().map(|kind| kind.row().3).collect(),
+            pages::paths().collect(),
+            vec!["/healthz", "/readyz", "/metrics", "/api/openapi/hub.json"],
+        ];
+        for path in tables.into_iter().flatten().filter(|path| !matches!(*path, "" | "/")) {
+            assert!(!may_be_prefix(&path.replace(['{', '}', '<', '>'], "")), "{path}");
+        }
+        assert!(may_be_prefix("/registry") && may_be_prefix("/team/v2"));
+    }
+
+    #[test]
+    fn a_prefix_that_is_still_there_is_taken_away_once() {
+        let cases = [
+            ("/registry/v2/", "/v2/"),
+            ("/registry/v2/a?n=1", "/v2/a?n=1"),
+            ("/registry", "/"),
+            ("/registry?a", "/?a"),
+            ("/registry/registry/v2/", "/registry/v2/"),
+            ("/v2/", "/v2/"),
+            ("/registry2/v2/", "/registry2/v2/"),
+            ("http://r.example/registry/v2/", "http://r.example/v2/"),
+        ];
+        for (sent, expected) in cases {
+            let request = Request::get(sent).body(RequestBody::empty()).unwrap();
+            assert_eq!(without_prefix(request, "/registry").uri(), expected, "{sent}");
+        }
+        let request = Request::get("/v2/").body(RequestBody::empty()).unwrap();
+        assert_eq!(without_prefix(request, "").uri(), "/v2/");
+    }
 
     #[test]
     fn no_account_can_have_the_name_of_a_dialects_path() {

@@ -4,17 +4,20 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use longshore_api_common::{Response, body};
+use longshore_api_common::{Response, body, response};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// How long a client may take for the header of a request, and stay idle between requests.
 const HEADER: Duration = Duration::from_secs(60);
+/// Connections at the same time: those of a few programs that read metrics. More are closed.
+const CONNECTIONS: usize = 64;
 /// Wait after a failed accept (no file descriptors).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -40,6 +43,7 @@ impl Exposition {
 
 /// Serves `/metrics` on a listener of its own.
 pub async fn run(exposition: Arc<Exposition>, listener: TcpListener, stop: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
@@ -51,13 +55,18 @@ pub async fn run(exposition: Arc<Exposition>, listener: TcpListener, stop: Cance
                 }
             },
         };
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
         let exposition = Arc::clone(&exposition);
         tokio::spawn(async move {
+            let _slot = slot;
             let service = service_fn(|request: Request<Incoming>| {
-                let response = match request.uri().path() {
+                let mut response = match request.uri().path() {
                     "/metrics" => exposition.render(),
                     _ => crate::dispatch::text(StatusCode::NOT_FOUND, "only /metrics is here\n"),
                 };
+                if *request.method() == Method::HEAD {
+                    response = response::without_body(response);
+                }
                 std::future::ready(Ok::<_, Infallible>(response))
             });
             let mut builder = hyper::server::conn::http1::Builder::new();

@@ -1,5 +1,7 @@
 //! The page on which invites are accepted. It is a static document; its script speaks the management API.
 //!
+//! It names everything relative to itself, so that it works behind a path prefix.
+//!
 //! The link's secret stands behind the `#`, which browsers do not send, and no other page is asked for anything.
 
 use http::{HeaderValue, StatusCode, header};
@@ -15,6 +17,12 @@ const FILES: &[(&str, &str, &str)] = &[
 /// What the page may do: load its own files, and ask this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Lists the paths of all files.
+#[cfg(test)]
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(path, ..)| *path)
+}
 
 /// Gives the file of a path.
 pub fn find(path: &str) -> Option<Response> {

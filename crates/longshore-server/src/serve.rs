@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use longshore_api_common::metrics::Metrics;
+use longshore_api_common::origin::Origin;
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::{Oci, Redirects};
@@ -18,7 +19,7 @@ use longshore_domain::clock::Entropy;
 use longshore_services::bootstrap::{ADMINISTRATOR, Prepared};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -79,7 +80,8 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
         None => None,
     };
     let oci = Oci::new(Arc::clone(&services), &metrics, notice, redirects)?;
-    let metrics_address = config.metrics_address()?;
+    // From the first signal on; `stop` comes after the grace.
+    let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
     let server = Arc::new(Server {
         dispatch: Dispatch::new(
             Arc::clone(&services),
@@ -90,8 +92,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
                 swr: Swr::new(Arc::clone(&services), &metrics, config.swr.internal_address()?)?,
                 scim: Scim::new(Arc::clone(&services), &metrics)?,
             },
-            Arc::clone(&exposition),
-            metrics_address.is_some(),
+            draining.clone(),
         ),
         clients: Clients {
             origin: config.origin()?.map(Into::into),
@@ -103,15 +104,16 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
         metrics,
     });
 
-    let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     jobs::start(&services, Duration::from_secs(config.gc.interval_seconds), &stop, &tasks);
     let socket = admin::listen(folder.path())?;
     tasks.spawn(admin::run(Arc::clone(&services), socket, stop.clone()));
-    if let Some(address) = metrics_address {
+    let mut metrics_address = None;
+    if let Some(address) = config.metrics_address()? {
         let listener = TcpListener::bind(address)
             .await
-            .with_context(|| format!("cannot listen on {address} for metrics"))?;
+            .with_context(|| format!("cannot listen on {address} for metrics (metrics.listen)"))?;
+        metrics_address = Some(listener.local_addr()?);
         tasks.spawn(exposition::run(exposition, listener, stop.clone()));
     }
     let tls = match &certificate {
@@ -119,8 +121,11 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
         None => None,
     };
     let address = listener.local_addr()?;
-    announce(&config, folder.path(), address, &prepared);
-    tokio::spawn(watch_signals(stop.clone(), certificate));
+    // Before anybody is told that the server is there, and could tell it to stop.
+    let signals = Signals::watch().context("cannot watch signals")?;
+    announce(&config, folder.path(), &Listeners { registry: address, metrics: metrics_address }, &prepared);
+    let grace = config.shutdown_grace()?;
+    tokio::spawn(obey(signals, draining, stop.clone(), grace, certificate));
     let drain = Duration::from_secs(config.shutdown_seconds);
     let limit = usize::try_from(config.max_connections)
         .unwrap_or(usize::MAX)
@@ -158,22 +163,62 @@ fn id_prefix() -> String {
     format!("{:08x}-", u32::from_be_bytes(random))
 }
 
-async fn watch_signals(stop: CancellationToken, certificate: Option<Arc<Certificate>>) {
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
-        tracing::error!("signals cannot be watched; the server can only be killed");
-        return;
-    };
+/// The signals that a server obeys.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Begins to watch; from then on a signal does not end the process by itself.
+    fn watch() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits until the server is told to stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for a signal to stop, and reloads the certificate until then. The node first says that it is not ready, then, after
+/// the grace or at a second signal, closes its listener.
+async fn obey(
+    mut signals: Signals,
+    draining: CancellationToken,
+    stop: CancellationToken,
+    grace: Duration,
+    certificate: Option<Arc<Certificate>>,
+) {
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => {}
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => {}
             () = tokio::time::sleep(CERTIFICATE_CHECK) => {}
         }
         if let Some(certificate) = &certificate {
             certificate.reload();
+        }
+    }
+    draining.cancel();
+    if !grace.is_zero() {
+        let grace_seconds = grace.as_secs();
+        tracing::info!(
+            grace_seconds,
+            "about to stop: not ready any more, and still answering; a second signal ends this"
+        );
+        tokio::select! {
+            () = tokio::time::sleep(grace) => {}
+            () = signals.stop() => {}
         }
     }
     tracing::info!("stopping: requests in progress may finish");
@@ -181,8 +226,8 @@ async fn watch_signals(stop: CancellationToken, certificate: Option<Arc<Certific
 }
 
 /// Tells a person where the registry is and what to do next.
-fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepared) {
-    let text = announcement(config, data, address, prepared);
+fn announce(config: &Config, data: &Path, listeners: &Listeners, prepared: &Prepared) {
+    let text = announcement(config, data, listeners, prepared);
     let is_secret_in_it = matches!(prepared, Prepared::PasswordGenerated(_));
     // A thread of its own: whoever reads standard output may not read at all.
     std::thread::spawn(move || match console::write(&text) {
@@ -195,7 +240,14 @@ fn announce(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepar
     });
 }
 
-fn announcement(config: &Config, data: &Path, address: SocketAddr, prepared: &Prepared) -> String {
+/// Where the server listens.
+struct Listeners {
+    registry: SocketAddr,
+    metrics: Option<SocketAddr>,
+}
+
+fn announcement(config: &Config, data: &Path, listeners: &Listeners, prepared: &Prepared) -> String {
+    let address = listeners.registry;
     let scheme = if config.has_tls() { "https" } else { "http" };
     let shown = if address.ip().is_unspecified() {
         format!("localhost:{}", address.port())
@@ -203,12 +255,17 @@ fn announcement(config: &Config, data: &Path, address: SocketAddr, prepared: &Pr
         address.to_string()
     };
     let url = config.origin().ok().flatten().unwrap_or_else(|| format!("{scheme}://{shown}"));
-    let host = url.split("://").nth(1).unwrap_or(&url).to_owned();
+    let host = Origin::Known(url.as_str().into()).host().to_owned();
+    let metrics = match listeners.metrics {
+        Some(address) => format!("http://{address}/metrics"),
+        None => "off; --set metrics.listen=127.0.0.1:9100 turns them on".to_owned(),
+    };
     let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
     let mut lines = vec![
         format!("longshore {} is ready", env!("CARGO_PKG_VERSION")),
         format!("  registry  {url}"),
         format!("  listens   {scheme}://{shown}"),
+        format!("  metrics   {metrics}"),
         format!("  data      {}", data.display()),
     ];
     if !config.database.is_embedded() {

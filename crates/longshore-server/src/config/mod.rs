@@ -36,6 +36,7 @@ pub struct Config {
     pub listen: String,
     pub public_url: String,
     pub trusted_proxies: Vec<String>,
+    pub shutdown_grace_seconds: Grace,
     pub shutdown_seconds: u64,
     pub max_connections: u64,
     pub notice: String,
@@ -54,6 +55,14 @@ pub struct Config {
     pub gc: Gc,
     pub registry: RegistrySection,
     pub swr: SwrSection,
+}
+
+/// A number of seconds, or `auto`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Grace {
+    Seconds(i64),
+    Text(String),
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -238,6 +247,7 @@ impl Config {
         self.metrics_address()?;
         self.origin()?;
         self.trusted_networks()?;
+        self.shutdown_grace()?;
         self.database.check()?;
         self.mail.check(!self.public_url.is_empty())?;
         self.storage.check()?;
@@ -282,22 +292,43 @@ impl Config {
         !self.tls.certificate.as_os_str().is_empty()
     }
 
-    /// Scheme and authority of the public URL, if configured.
+    /// Scheme, authority and path prefix of the public URL, if configured.
     pub fn origin(&self) -> Result<Option<String>> {
         let text = self.public_url.trim_end_matches('/');
         if text.is_empty() {
             return Ok(None);
         }
-        let authority = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        match authority {
-            Some(authority) if longshore_api_common::origin::is_authority(authority) => {
-                Ok(Some(text.to_owned()))
-            }
-            _ => bail!(
-                "public_url: {:?} must be http:// or https:// with a host and perhaps a port, and no path",
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if !longshore_api_common::origin::is_authority(authority) {
+            bail!(
+                "public_url: {:?} must be http:// or https:// with a host, and perhaps a port and a path",
                 self.public_url
-            ),
+            );
         }
+        if !path.is_empty() && !crate::dispatch::may_be_prefix(path) {
+            bail!(
+                "public_url: the path {path} cannot be used; it must have parts of letters, digits, -, ., _ and ~, and not begin as a path of the registry does, such as /v2"
+            );
+        }
+        Ok(Some(text.to_owned()))
+    }
+
+    /// How long the node goes on to listen after it was told to stop, while it says that it is not ready.
+    pub fn shutdown_grace(&self) -> Result<Duration> {
+        let written = match &self.shutdown_grace_seconds {
+            Grace::Seconds(seconds) => seconds.to_string(),
+            Grace::Text(text) => text.clone(),
+        };
+        let seconds = match written.as_str() {
+            "auto" if self.trusted_proxies.is_empty() => 0,
+            "auto" => 5,
+            text => match text.parse() {
+                Ok(seconds) if seconds <= 3600 => seconds,
+                _ => bail!("shutdown_grace_seconds: must be auto or 0 to 3600, not {text:?}"),
+            },
+        };
+        Ok(Duration::from_secs(seconds))
     }
 
     /// The networks of trusted proxies.
@@ -617,7 +648,8 @@ mod tests {
             ("[gc]\nbach = 1", "gc.bach"),
             ("listen = \"nowhere\"", "listen"),
             ("public_url = \"registry.example.org\"", "public_url"),
-            ("public_url = \"https://a/b\"", "public_url"),
+            ("public_url = \"https://a/v2\"", "public_url"),
+            ("shutdown_grace_seconds = \"soon\"", "shutdown_grace_seconds"),
             ("trusted_proxies = [\"proxy\"]", "trusted_proxies"),
             ("[auth]\ntoken_ttl_seconds = 5", "auth.token_ttl_seconds"),
             ("[auth]\nservice_aliases = [\"a b\"]", "auth.service_aliases"),
@@ -646,6 +678,15 @@ mod tests {
         }
         assert!(load("", &[("LONGSHORE_GC_BATCH", "many")], &[]).is_err());
         assert!(load("", &[], &[("no.such", "1")]).is_err());
+    }
+
+    #[test]
+    fn the_grace_is_for_those_behind_a_balancer() {
+        let grace = |file: &str| load(file, &[], &[]).unwrap().shutdown_grace().unwrap().as_secs();
+        assert_eq!(grace(""), 0);
+        assert_eq!(grace("trusted_proxies = [\"10.0.0.0/8\"]"), 5);
+        assert_eq!(grace("shutdown_grace_seconds = 20"), 20);
+        assert_eq!(grace("trusted_proxies = [\"10.0.0.0/8\"]\nshutdown_grace_seconds = 0"), 0);
     }
 
     #[test]

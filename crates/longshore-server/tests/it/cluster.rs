@@ -222,7 +222,7 @@ fn chunks_of_one_upload_go_to_different_nodes() {
         let node = cluster.node(number);
         let pulled = node.get(&format!("/v2/alice/app/blobs/{digest}"), &who).expect(200);
         assert!(pulled.body == content, "node {number}");
-        let metrics = String::from_utf8(node.get("/metrics", "").body).unwrap();
+        let metrics = node.metrics();
         assert!(
             metrics.contains("operation=\"append_to_upload\",status=\"2xx\""),
             "node {number} had no chunk"

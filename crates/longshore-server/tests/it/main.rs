@@ -10,6 +10,7 @@ mod command_line;
 mod contract;
 mod crash;
 mod docr;
+mod edge;
 mod first_start;
 mod generated;
 mod head;

@@ -131,7 +131,7 @@ fn health_readiness_and_metrics() {
     server.get("/", "").expect(200);
     server.get("/nonsense", "").expect(404);
     server.get("/v2/", &user("alice")).expect(200);
-    let metrics = text(&server.get("/metrics", "").expect(200).body);
+    let metrics = server.metrics();
     for line in [
         "longshore_requests_total{dialect=\"oci\",operation=\"ping\",status=\"2xx\"} 1",
         "longshore_request_duration_seconds_bucket",
@@ -141,15 +141,38 @@ fn health_readiness_and_metrics() {
     }
     let id = server.get("/v2/", "").expect(401).header("x-request-id").to_owned();
     assert!(!id.is_empty() && id != server.get("/v2/", "").header("x-request-id"));
-    let separate = Server::bare(&["--set", "metrics.listen=127.0.0.1:0"]);
-    separate.get("/metrics", "").expect(404);
 }
 
+/// A scrape was 441 KB of zeros.
 #[test]
-fn metrics_are_not_for_other_machines() {
-    let server = Server::bare(&["--set", "trusted_proxies=127.0.0.1"]);
-    server.send("GET", "/metrics", "", &[("x-forwarded-for", "198.51.100.7")], b"").expect(404);
-    server.get("/metrics", "").expect(200);
+fn metrics_appear_when_they_are_first_used() {
+    let server = Server::bare(&[]);
+    assert!(!server.metrics().contains("operation="), "{}", server.metrics());
+    server.get("/v2/", "").expect(401);
+    let metrics = server.metrics();
+    let of = |name: &str| metrics.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!(of("longshore_requests_total{"), 1, "{metrics}");
+    assert!(metrics.contains("operation=\"ping\",status=\"4xx\"} 1"), "{metrics}");
+    assert!(metrics.len() < 4096, "{}", metrics.len());
+}
+
+/// They answered everybody behind a proxy on the same host, also when `X-Forwarded-For` was unclear.
+#[test]
+fn metrics_answer_on_their_own_listener_only() {
+    for settings in [&[][..], &["--set", "trusted_proxies=127.0.0.1"], &["--set", "metrics.listen="]] {
+        let server = Server::bare(settings);
+        server.get("/metrics", "").expect(404);
+        for from in
+            ["198.51.100.7", "127.0.0.1", "unknown", "", "127.0.0.1:80", "[::1]:80", "127.0.0.1, unknown"]
+        {
+            server.send("GET", "/metrics", "", &[("x-forwarded-for", from)], b"").expect(404);
+        }
+    }
+    let server = Server::bare(&[]);
+    for path in ["/", "/v2/", "/readyz"] {
+        let elsewhere = server.metrics_url().replace("/metrics", path);
+        server.get(&elsewhere, "").expect(404);
+    }
 }
 
 fn certificate(folder: &std::path::Path, name: &str) -> (PathBuf, PathBuf, String) {

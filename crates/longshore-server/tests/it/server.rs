@@ -19,13 +19,17 @@ use ureq::http::{HeaderMap, Request, Response};
 /// Password of `admin` and of every user that a test creates.
 pub const PASSWORD: &str = "correct horse battery";
 
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// A running server with a data folder of its own.
 pub struct Server {
     child: Child,
     /// Ends with the server.
     folder: Arc<TempDir>,
+    listen: String,
     data: PathBuf,
     client: Client,
+    metrics_url: String,
     arguments: Vec<String>,
     file_limit: Option<u64>,
     environment: Environment,
@@ -80,11 +84,12 @@ pub fn binary() -> &'static Path {
 }
 
 fn start(
+    listen: &str,
     data: &Path,
     arguments: &[String],
     file_limit: Option<u64>,
     environment: &Environment,
-) -> (Child, String) {
+) -> (Child, Addresses) {
     let mut command = match file_limit {
         None => Command::new(binary()),
         Some(bytes) => {
@@ -100,7 +105,7 @@ fn start(
         command.env_remove(name);
     }
     let mut child = command
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--listen", listen, "--set", "metrics.listen=127.0.0.1:0", "--data"])
         .arg(data)
         .args(arguments)
         .env("LONGSHORE_ADMIN_PASSWORD", PASSWORD)
@@ -110,12 +115,21 @@ fn start(
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let url = lines
-        .find_map(|line| line.ok()?.trim().strip_prefix("listens ").map(|url| url.trim().to_owned()))
-        .expect("the server says where it listens");
+    let mut said = |word: &str| {
+        let url =
+            lines.find_map(|line| line.ok()?.trim().strip_prefix(word).map(|url| url.trim().to_owned()));
+        url.expect("the server says where it listens")
+    };
+    let addresses = Addresses { registry: said("listens "), metrics: said("metrics ") };
     // The rest is read so that the server never blocks on it.
     std::thread::spawn(move || lines.for_each(drop));
-    (child, url)
+    (child, addresses)
+}
+
+/// URLs at which a server answers.
+struct Addresses {
+    registry: String,
+    metrics: String,
 }
 
 impl Server {
@@ -197,9 +211,11 @@ impl Server {
         file_limit: Option<u64>,
         environment: Environment,
     ) -> Self {
-        let (child, url) = start(&data, &arguments, file_limit, &environment);
-        let client = Client::new(url);
-        Self { child, folder, data, client, arguments, file_limit, environment }
+        let (child, addresses) = start(ANY_PORT, &data, &arguments, file_limit, &environment);
+        let client = Client::new(addresses.registry);
+        let metrics_url = addresses.metrics;
+        let listen = ANY_PORT.to_owned();
+        Self { child, folder, listen, data, client, metrics_url, arguments, file_limit, environment }
     }
 
     /// Starts another node on the same stores, with further environment variables.
@@ -248,11 +264,28 @@ impl Server {
         assert!(sent.success());
     }
 
-    /// Starts the server again on the same data, on a new port.
+    /// Makes it start again on the port that it has now.
+    pub fn keep_port(&mut self) {
+        self.listen = self.host().to_owned();
+    }
+
+    /// Starts the server again on the same data, on a new port unless it keeps its own.
     pub fn start_again(&mut self) {
-        let (child, url) = start(&self.data, &self.arguments, self.file_limit, &self.environment);
+        let (child, addresses) =
+            start(&self.listen, &self.data, &self.arguments, self.file_limit, &self.environment);
         self.child = child;
-        self.client.url = url;
+        self.client.url = addresses.registry;
+        self.metrics_url = addresses.metrics;
+    }
+
+    /// Where metrics answer; `off` when they do not.
+    pub fn metrics_url(&self) -> &str {
+        &self.metrics_url
+    }
+
+    /// Reads the metrics.
+    pub fn metrics(&self) -> String {
+        String::from_utf8(self.get(&self.metrics_url, "").expect(200).body).unwrap()
     }
 
     /// Runs an administration command and gives its JSON.
