@@ -11,6 +11,8 @@ const CLIENTS: &[(&str, &str)] = &[
     ("podman", "podman"),
     ("buildah", "buildah"),
     ("curl", "curl"),
+    ("/usr/sbin/nginx", "nginx"),
+    ("/usr/sbin/haproxy", "haproxy"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
 ];
@@ -57,7 +59,7 @@ fn apt(arguments: &[&str]) -> Result<()> {
     let mut command = privileged("apt-get");
     let status = command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
     let status = status.context(
-        "the tests need Debian's packages skopeo, podman, buildah, curl, chromium, chromium-driver, postgresql, openssl and python3-venv; apt-get cannot be run",
+        "the tests need Debian's packages skopeo, podman, buildah, curl, nginx, haproxy, chromium, chromium-driver, postgresql, openssl and python3-venv; apt-get cannot be run",
     )?;
     if !status.success() {
         bail!("apt-get {} failed", arguments.join(" "));

@@ -18,6 +18,7 @@ mod hub;
 mod oci;
 mod oci_spelling;
 mod operation;
+mod proxies;
 mod refusals;
 mod scim;
 mod server;
