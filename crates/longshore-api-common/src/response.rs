@@ -39,7 +39,7 @@ pub fn without_body(response: Response) -> Response {
 pub fn retry_after(error: &Error) -> Option<HeaderValue> {
     match error {
         Error::Throttled { retry_after_seconds } => Some(HeaderValue::from(*retry_after_seconds)),
-        Error::Unavailable(_) => Some(HeaderValue::from_static("5")),
+        Error::Unavailable(_) | Error::Overloaded(_) => Some(HeaderValue::from_static("5")),
         _ => None,
     }
 }

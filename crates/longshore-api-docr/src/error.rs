@@ -72,7 +72,9 @@ fn status(error: &Error) -> StatusCode {
         Error::Unsupported(_) => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyInterrupted => StatusCode::REQUEST_TIMEOUT,
         Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Unavailable(_) | Error::MailUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::Overloaded(_) | Error::MailUnavailable(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -61,7 +61,9 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::Conflict(_) => (StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID"),
         Error::BodyInterrupted => (StatusCode::REQUEST_TIMEOUT, "BLOB_UPLOAD_INVALID"),
         Error::StorageFull(_) => (StatusCode::INSUFFICIENT_STORAGE, "UNAVAILABLE"),
-        Error::Unavailable(_) | Error::MailUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
+        Error::Unavailable(_) | Error::Overloaded(_) | Error::MailUnavailable(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")
+        }
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN"),
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use http::{HeaderValue, Method, StatusCode, header};
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::credentials::Credentials;
+use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::Caller;
@@ -85,14 +86,11 @@ fn refuse(error: &Error, context: &Context) -> Response {
     }
     let mut response = wire::json(status, &body);
     let headers = response.headers_mut();
-    match error {
-        Error::Unauthenticated(_) => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"longshore\""));
-        }
-        Error::Throttled { retry_after_seconds } => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
-        }
-        _ => {}
+    if matches!(error, Error::Unauthenticated(_)) {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"longshore\""));
+    }
+    if let Some(seconds) = retry_after(error) {
+        headers.insert(header::RETRY_AFTER, seconds);
     }
     response
 }

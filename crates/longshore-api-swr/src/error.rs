@@ -140,6 +140,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
             _ => (409, 4_090_023),
         },
         Error::StorageFull(_) | Error::Unavailable(_) | Error::MailUnavailable(_) => (500, 5_001_038),
+        Error::Overloaded(_) => (503, 5_001_038),
         Error::Internal(_) => match about {
             About::Tags => (500, 5_000_063),
             _ => (500, 5_000_007),
@@ -154,7 +155,7 @@ fn identity_status(error: &Error, status: u16) -> StatusCode {
         Error::Throttled { .. } => 429,
         Error::UserUnknown(_) | Error::OrganizationUnknown(_) => 404,
         Error::OverLimit(_) => 403,
-        Error::Unavailable(_) | Error::StorageFull(_) => 503,
+        Error::Unavailable(_) | Error::Overloaded(_) | Error::StorageFull(_) => 503,
         _ => status,
     };
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

@@ -233,6 +233,9 @@ pub enum Error {
     /// A store is out of reach or too busy; trying again later may help.
     #[error("the registry cannot reach its storage now; try again")]
     Unavailable(#[source] Source),
+    /// The registry has no memory, file descriptor or turn left for the request now, because of what others ask for.
+    #[error("the registry has too much to do now; try again in a moment")]
+    Overloaded(#[source] Source),
     /// The mail server is out of reach or refuses.
     #[error(
         "the mail server does not take the message now; try again later, or tell the operator of the registry"
@@ -247,9 +250,14 @@ pub enum Error {
 pub type Source = Box<dyn StdError + Send + Sync>;
 
 impl Error {
-    /// Makes an internal error from a cause.
+    /// Makes an internal error from a cause. To be out of file descriptors is no fault but a load, wherever it shows:
+    /// that becomes `Overloaded`.
     pub fn internal(source: impl Into<Source>) -> Self {
-        Self::Internal(source.into())
+        let source = source.into();
+        match is_out_of_descriptors(&*source) {
+            true => Self::Overloaded(source),
+            false => Self::Internal(source),
+        }
     }
 
     /// Gives the cause, for the log; without one, what the client is told.
@@ -261,9 +269,29 @@ impl Error {
     pub fn is_fault(&self) -> bool {
         matches!(
             self,
-            Self::StorageFull(_) | Self::Unavailable(_) | Self::MailUnavailable(_) | Self::Internal(_)
+            Self::StorageFull(_)
+                | Self::Unavailable(_)
+                | Self::Overloaded(_)
+                | Self::MailUnavailable(_)
+                | Self::Internal(_)
         )
     }
+}
+
+/// Returns whether an error or one of its causes is that the process (`EMFILE`) or the machine (`ENFILE`) has no file
+/// descriptor left.
+fn is_out_of_descriptors(error: &(dyn StdError + 'static)) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let code = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        if matches!(code, Some(EMFILE | ENFILE)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// Gives an error with its causes in one line, for the log. Some errors repeat their causes themselves.
@@ -330,4 +358,23 @@ fn reasons(excesses: &[Excess]) -> String {
 
 fn list(digests: &[Digest]) -> String {
     digests.iter().map(Digest::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn out_of_descriptors_is_a_load_wherever_it_shows() {
+        for code in [23, 24] {
+            let bare = io::Error::from_raw_os_error(code);
+            assert!(matches!(Error::internal(bare), Error::Overloaded(_)), "{code}");
+            let inside = io::Error::other(io::Error::from_raw_os_error(code));
+            assert!(matches!(Error::internal(inside), Error::Overloaded(_)), "{code} as a cause");
+        }
+        assert!(matches!(Error::internal(io::Error::from_raw_os_error(5)), Error::Internal(_)));
+        assert!(matches!(Error::internal("too many open files"), Error::Internal(_)));
+    }
 }

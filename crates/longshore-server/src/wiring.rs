@@ -104,7 +104,9 @@ pub fn with_cause(error: Error) -> anyhow::Error {
     match error {
         Error::Internal(source) => anyhow::anyhow!("{source}"),
         Error::StorageFull(source) => anyhow::anyhow!("no space is left: {source}"),
-        Error::Unavailable(source) | Error::MailUnavailable(source) => anyhow::anyhow!("{source}"),
+        Error::Unavailable(source) | Error::Overloaded(source) | Error::MailUnavailable(source) => {
+            anyhow::anyhow!("{source}")
+        }
         other => other.into(),
     }
 }
