@@ -8,6 +8,7 @@ use bytes::Bytes;
 use longshore_domain::{Error, Result};
 use serde::de::DeserializeOwned;
 
+use crate::allotment::Allotment;
 use crate::body::{self, RequestBody};
 use crate::client::Client;
 
@@ -93,13 +94,23 @@ impl Asked {
         self.client.origin.absolute(&format!("{}?{}", self.parts.uri.path(), query.finish()))
     }
 
+    /// Checks that the request is to be answered at all, as [`Allotment::check`].
+    pub fn check_turn(&self) -> Result<()> {
+        Allotment::check(&self.parts.extensions)
+    }
+
+    /// Notes that the credential of the request was found to be good.
+    pub fn note_signed_in(&self) {
+        Allotment::sign_in(&self.parts.extensions);
+    }
+
     /// Reads a body into memory.
     ///
     /// # Errors
-    /// `BodyTooLarge`; `BodyInterrupted` when nothing arrives for `idle`.
+    /// `BodyTooLarge`; `BodyInterrupted` when nothing arrives for `idle`; `Overloaded` when there is no memory for it.
     pub async fn bytes(&self, body: RequestBody, idle: Duration) -> Result<Bytes> {
         let too_large = |limit_bytes| Error::BodyTooLarge { limit_bytes };
-        body::collect(body, BODY_LIMIT_BYTES, idle, too_large).await
+        body::collect(&self.parts.extensions, body, BODY_LIMIT_BYTES, idle, too_large).await
     }
 
     /// Reads a JSON body.

@@ -1,6 +1,7 @@
 //! What every dialect needs, and no more: who calls from where, credentials in headers, bodies with limits,
 //! addresses of the registry itself, counters, and tables of operations with their OpenAPI documents.
 
+pub mod allotment;
 pub mod asked;
 pub mod body;
 pub mod client;
@@ -11,6 +12,7 @@ pub mod observe;
 pub mod openapi;
 pub mod origin;
 pub mod response;
+pub mod shares;
 pub mod table;
 
 /// The body of every response.

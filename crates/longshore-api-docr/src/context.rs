@@ -72,6 +72,7 @@ impl Context {
         }
         let token = self.bearer()?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let caller = self.services.authenticate_access_token(token).await?;
+        self.note_signed_in();
         Ok(Arc::clone(self.signed_in.get_or_init(|| caller)))
     }
 

@@ -80,6 +80,9 @@ impl Docr {
 
     async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
         let context = Context::new(Arc::clone(&self.services), route, asked);
+        if let Err(error) = context.check_turn() {
+            return error::render(&error, &context.client);
+        }
         let allowance = limits::count(&context).await;
         let answer = match allowance {
             Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.now())),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use longshore_api_common::asked::{Asked, PAGE_LIMIT};
 use longshore_api_common::body::RequestBody;
 use longshore_domain::Result;
+use longshore_domain::credential::Principal;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_services::Services;
@@ -51,7 +52,11 @@ impl Context {
 
     /// Finds out who calls.
     pub(crate) async fn caller(&self) -> Result<Arc<Caller>> {
-        auth::caller(&self.services, &self.parts.headers).await
+        let caller = auth::caller(&self.services, &self.parts.headers).await?;
+        if caller.principal != Principal::Anonymous {
+            self.note_signed_in();
+        }
+        Ok(caller)
     }
 
     /// Finds out who calls, who must be somebody whose credential is good now. A request asks the database once.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use longshore_api_common::Response;
+use longshore_api_common::allotment::Allotment;
 use longshore_api_common::credentials::Credentials;
+use longshore_domain::credential::Principal;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
 use longshore_services::authentication::{Caller, UploadCaller};
@@ -14,13 +16,18 @@ use crate::wire::json;
 
 /// Finds out who calls.
 pub(crate) async fn caller(context: &Context) -> Result<Arc<Caller>> {
-    match Credentials::of(&context.parts.headers)? {
-        Credentials::None => Ok(Arc::new(Caller::anonymous())),
-        Credentials::Bearer(token) => context.services.authenticate_bearer(token).await,
+    let caller = match Credentials::of(&context.parts.headers)? {
+        Credentials::None => return Ok(Arc::new(Caller::anonymous())),
+        Credentials::Bearer(token) => context.services.authenticate_bearer(token).await?,
         Credentials::Basic { user, secret } => {
-            context.services.authenticate_basic(&user, &secret, Some(context.client.address)).await
+            context.services.authenticate_basic(&user, &secret, Some(context.client.address)).await?
         }
+    };
+    // A bearer token can be an anonymous one.
+    if caller.principal != Principal::Anonymous {
+        Allotment::sign_in(&context.parts.extensions);
     }
+    Ok(caller)
 }
 
 /// Finds out who calls for an upload in progress; the token that was good when it began may have expired.

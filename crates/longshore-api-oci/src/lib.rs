@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderValue, Request, StatusCode};
+use longshore_api_common::allotment::Allotment;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::client::Client;
 use longshore_api_common::metrics::{Metrics, OperationMetrics};
@@ -141,6 +142,7 @@ impl Oci {
         operation: Operation,
         body: RequestBody,
     ) -> Result<Response, Error> {
+        Allotment::check(&context.parts.extensions)?;
         match operation {
             Operation::Ping => auth::ping(context).await,
             Operation::ListRepositories => catalog::list_repositories(context).await,

@@ -57,7 +57,14 @@ pub(crate) async fn put_manifest(
     context.services.authorize(&caller, &name.repository, longshore_domain::permission::Action::Push).await?;
     let settings = context.services.settings();
     let too_large = |limit_bytes| Error::ManifestTooLarge { limit_bytes };
-    let content = body::collect(body, settings.manifest_limit_bytes, settings.body_idle, too_large).await?;
+    let content = body::collect(
+        &context.parts.extensions,
+        body,
+        settings.manifest_limit_bytes,
+        settings.body_idle,
+        too_large,
+    )
+    .await?;
     let headers = &context.parts.headers;
     let media_type = match headers.get(header::CONTENT_TYPE) {
         None => None,

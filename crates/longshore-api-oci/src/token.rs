@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderValue, Method, StatusCode, header};
+use longshore_api_common::allotment::Allotment;
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::credentials::Credentials;
 use longshore_api_common::response::retry_after;
@@ -52,6 +53,7 @@ type Parameters<'p> = Vec<(Cow<'p, str>, Cow<'p, str>)>;
 /// Answers `GET` and `POST`.
 pub(crate) async fn handle(context: &Context, body: RequestBody) -> Response {
     let answer = match context.parts.method {
+        _ if let Err(error) = Allotment::check(&context.parts.extensions) => Err(error),
         Method::GET | Method::HEAD => get_token(context).await,
         Method::POST => post_token(context, body).await,
         _ => return crate::error::method_not_allowed(&context.parts.method, "GET, POST"),
@@ -124,8 +126,14 @@ async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken>
         field: "body",
         reason: format!("has more than {limit_bytes} bytes"),
     };
-    let form =
-        body::collect(body, FORM_LIMIT_BYTES, context.services.settings().body_idle, too_large).await?;
+    let form = body::collect(
+        &context.parts.extensions,
+        body,
+        FORM_LIMIT_BYTES,
+        context.services.settings().body_idle,
+        too_large,
+    )
+    .await?;
     let parameters: Parameters<'_> = form_urlencoded::parse(&form).collect();
     check_service(context, &parameters)?;
     let scopes = scopes(&parameters)?;

@@ -83,6 +83,7 @@ impl Context {
 
     /// Checks what every operation needs: a token that is good, and not too many requests.
     pub(crate) async fn check(&self) -> Result<(), Refusal> {
+        self.check_turn()?;
         let found = self.find_provisioner().await;
         let account = found.as_ref().ok().map(|provisioner| provisioner.organization.id);
         let allowance = self.services.count_request_of(account, self.client.address).await;
@@ -90,6 +91,7 @@ impl Context {
             return Err(allowance.refusal(self.services.now()).into());
         }
         let _ = self.provisioner.set(found?);
+        self.note_signed_in();
         Ok(self.check_query()?)
     }
 

@@ -76,6 +76,7 @@ impl Context {
         limits::count(self, found.as_ref().ok().map(Arc::as_ref)).await?;
         match found {
             Ok(caller) => {
+                self.note_signed_in();
                 let _ = self.signed_in.set(caller);
             }
             Err(error) if self.route.needs == Needs::Account => return Err(error),

@@ -116,6 +116,7 @@ impl Swr {
     }
 
     async fn answer_to(&self, context: &Context, body: RequestBody) -> longshore_domain::Result<Response> {
+        context.check_turn()?;
         let body = context.take_in(body).await?;
         context.check().await?;
         (context.route.handler)(context, body).await

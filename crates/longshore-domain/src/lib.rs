@@ -6,6 +6,7 @@
 
 pub mod access_key;
 pub mod account;
+pub mod address;
 pub mod clock;
 pub mod collection_run;
 pub mod credential;

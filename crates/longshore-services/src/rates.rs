@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
+use longshore_domain::address::network;
 use longshore_domain::credential::Principal;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use quick_cache::sync::Cache;
 
-use crate::throttle::{network, throttled};
+use crate::throttle::throttled;
 use crate::{Services, later};
 
 /// Subjects that are counted in memory; what is pushed out of it counts from what the database knows.

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use longshore_domain::address::network;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
@@ -20,17 +21,6 @@ pub(crate) type Counted = (String, u32);
 pub(crate) fn throttled(ends_at: Timestamp, now: Timestamp) -> Error {
     let seconds = ends_at.as_second() - now.as_second();
     Error::Throttled { retry_after_seconds: u64::try_from(seconds).unwrap_or_default().max(1) }
-}
-
-/// Addresses that one customer can change at will count as one: an IPv6 network of 64 bits.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
-        }
-    }
 }
 
 /// An account as it is written down: what is no name at all may be long, and somebody's password.
