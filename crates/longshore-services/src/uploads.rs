@@ -25,6 +25,7 @@ use longshore_domain::ports::metadata::Blob;
 use longshore_domain::upload::{Upload, UploadId};
 use longshore_domain::{Error, Result};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::{Caller, UploadCaller};
@@ -37,7 +38,9 @@ use crate::{Services, later};
 /// Most bytes that may have to be sent again after a crash.
 const CHECKPOINT_BYTES: u64 = 256 << 20;
 /// Least and most bytes of one batch.
-const BATCH_BYTES: std::ops::RangeInclusive<usize> = (32 << 10)..=(1 << 20);
+const BATCH_BYTES: std::ops::RangeInclusive<usize> = (4 << 10)..=(1 << 20);
+/// How long a batch is collected; then what there is of it is written, so that slow clients hold no memory.
+const BATCH_TIME: Duration = Duration::from_secs(1);
 /// Most bytes of a request's first batch.
 const FIRST_BATCH_BYTES: usize = 256 << 10;
 /// Batches smaller than this are hashed where they are received.
@@ -712,7 +715,8 @@ struct Source<'t> {
 }
 
 impl Source<'_> {
-    /// Collects up to `batch_bytes`. The bytes are copied, which is cheap beside hashing them: the pieces that
+    /// Collects up to `batch_bytes`, or what comes in [`BATCH_TIME`] after the first byte: a client that pauses holds nothing
+    /// but what it sent last. The bytes are copied, which is cheap beside hashing them: the pieces that
     /// arrive each keep a whole read buffer alive, and memory would grow with their number.
     ///
     /// # Errors
@@ -721,14 +725,26 @@ impl Source<'_> {
         let expected =
             self.limit.map_or(batch_bytes as u64, |limit| limit - self.received + self.held.len() as u64);
         let capacity = usize::try_from(expected).map_or(batch_bytes, |expected| expected.min(batch_bytes));
-        let mut batch = BytesMut::with_capacity(capacity);
+        let mut batch = BytesMut::new();
+        let mut until = None;
         loop {
             let fitting = self.held.len().min(batch_bytes - batch.len());
+            if fitting > 0 && batch.is_empty() {
+                batch.reserve(capacity);
+                until = Some(Instant::now() + BATCH_TIME);
+            }
             batch.extend_from_slice(&self.held.split_to(fitting));
             if batch.len() == batch_bytes {
                 return Ok((batch.freeze(), None));
             }
-            match self.next_piece().await? {
+            let next = match until {
+                None => self.next_piece().await,
+                Some(until) => match tokio::time::timeout_at(until, self.next_piece()).await {
+                    Ok(next) => next,
+                    Err(_) => return Ok((batch.freeze(), None)),
+                },
+            };
+            match next? {
                 Ok(piece) => self.held = piece,
                 Err(end) => return Ok((batch.freeze(), Some(end))),
             }
@@ -757,5 +773,39 @@ impl Source<'_> {
             }
             _ => Ok(Ok(piece)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_pauses_holds_no_memory_and_ends_after_the_idle_limit() {
+        let taken_over = CancellationToken::new();
+        let sent = futures::stream::iter([Ok(Bytes::from_static(b"some"))]);
+        let mut source = Source {
+            body: Box::pin(sent.chain(futures::stream::pending())),
+            held: Bytes::new(),
+            limit: Some(100),
+            received: 0,
+            idle: Duration::from_secs(60),
+            taken_over: &taken_over,
+        };
+        let began_at = Instant::now();
+        let (batch, end) = source.next_batch(1 << 20).await.unwrap();
+        assert_eq!((&batch[..], end.is_none()), (&b"some"[..], true));
+        assert_eq!(began_at.elapsed(), BATCH_TIME);
+        let (batch, end) = source.next_batch(1 << 20).await.unwrap();
+        assert!(batch.is_empty() && matches!(end, Some(End::Interrupted(Error::BodyInterrupted))));
+        assert_eq!(began_at.elapsed(), BATCH_TIME + Duration::from_secs(60));
+    }
+
+    #[test]
+    fn many_uploads_share_the_memory() {
+        let running = Running::default();
+        let all: Vec<_> = (0..2048).map(|_| Receiving::begin(&running)).collect();
+        let batch_bytes = all[0].batch_bytes(8 << 20, 1 << 30);
+        assert!(2 * batch_bytes * all.len() <= 16 << 20, "{batch_bytes}");
     }
 }

@@ -30,6 +30,10 @@ use crate::layout;
 
 /// Bytes that one read takes.
 const READ_BYTES: usize = 256 << 10;
+/// Bytes that one read takes while readers that do not get rid of them hold many buffers.
+const SMALL_READ_BYTES: usize = 16 << 10;
+/// Large buffers that may be in use.
+const LARGE_BUFFERS: usize = 64;
 /// Read buffers that are kept for the next reader.
 const IDLE_BUFFERS: usize = 32;
 /// Bytes after which write-back to the disk is started.
@@ -297,16 +301,30 @@ impl BlobWriter for FsWriter {
 
 /// Read buffers that go from reader to reader, so that they are zeroed once only.
 #[derive(Default)]
-struct Buffers(Mutex<Vec<Vec<u8>>>);
+struct Buffers(Mutex<Pool>);
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Vec<u8>>,
+    in_use: usize,
+}
 
 impl Buffers {
+    /// Takes a large buffer, or a small one when clients that read slowly have all large ones.
     fn take(self: &Arc<Self>) -> Buffer {
-        let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Buffer { bytes: idle.unwrap_or_else(|| vec![0; READ_BYTES]), length: 0, home: Arc::clone(self) }
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = match pool.in_use < LARGE_BUFFERS {
+            true => {
+                pool.in_use += 1;
+                pool.idle.pop().unwrap_or_else(|| vec![0; READ_BYTES])
+            }
+            false => vec![0; SMALL_READ_BYTES],
+        };
+        Buffer { bytes, length: 0, home: Arc::clone(self) }
     }
 }
 
-/// One buffer of `READ_BYTES`, of which the first `length` bytes are filled.
+/// One buffer, of which the first `length` bytes are filled.
 struct Buffer {
     bytes: Vec<u8>,
     length: usize,
@@ -321,9 +339,13 @@ impl AsRef<[u8]> for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let mut idle = self.home.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE_BUFFERS {
-            idle.push(std::mem::take(&mut self.bytes));
+        if self.bytes.len() < READ_BYTES {
+            return;
+        }
+        let mut pool = self.home.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.in_use -= 1;
+        if pool.idle.len() < IDLE_BUFFERS {
+            pool.idle.push(std::mem::take(&mut self.bytes));
         }
     }
 }
@@ -337,8 +359,9 @@ struct FileStream {
 }
 
 impl FileStream {
-    fn wanted(&self) -> usize {
-        usize::try_from(self.end - self.offset).map_or(READ_BYTES, |rest| rest.min(READ_BYTES))
+    fn wanted(&self, buffer: &Buffer) -> usize {
+        let room = buffer.bytes.len();
+        usize::try_from(self.end - self.offset).map_or(room, |rest| rest.min(room))
     }
 
     fn deliver(&mut self, buffer: Buffer) -> Result<Bytes> {
@@ -374,8 +397,8 @@ impl Stream for FileStream {
             return Poll::Ready(None);
         }
         if self.waiting.is_none() {
-            let wanted = self.wanted();
             let mut buffer = self.buffers.take();
+            let wanted = self.wanted(&buffer);
             if let Some(length) = self.read_cached(&mut buffer, wanted) {
                 buffer.length = length;
                 return Poll::Ready(Some(self.deliver(buffer)));
@@ -394,5 +417,22 @@ impl Stream for FileStream {
             Ok(Err(error)) => Err(io_error(error)),
             Err(error) => Err(Error::internal(error)),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_that_hold_on_to_buffers_leave_small_ones_to_others() {
+        let buffers = Arc::<Buffers>::default();
+        let mut taken: Vec<_> = (0..LARGE_BUFFERS).map(|_| buffers.take()).collect();
+        assert!(taken.iter().all(|buffer| buffer.bytes.len() == READ_BYTES));
+        assert_eq!(buffers.take().bytes.len(), SMALL_READ_BYTES);
+        taken.pop();
+        assert_eq!(buffers.take().bytes.len(), READ_BYTES);
+        drop(taken);
+        assert_eq!(buffers.0.lock().unwrap().in_use, 0);
     }
 }

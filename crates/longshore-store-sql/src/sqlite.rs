@@ -20,7 +20,7 @@ use longshore_domain::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::tx::{Row, SqlTx, Value};
 
@@ -30,8 +30,10 @@ const GROUP_LIMIT: usize = 64;
 const QUEUE_LIMIT: usize = 1024;
 /// Statements that each connection keeps prepared.
 const STATEMENT_CACHE: usize = 256;
-/// Read-only connections that are kept open.
+/// Read-only connections that are kept open, from the start on: later there may be no descriptor left for them.
 const IDLE_READERS: usize = 8;
+/// Units of work that read at a time, each on a connection; more wait.
+const READERS: usize = 32;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Answer = Result<Box<dyn Any + Send>>;
@@ -54,6 +56,7 @@ pub struct SqliteMetadata {
     writer: mpsc::Sender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Arc<Mutex<Vec<Connection>>>,
+    reading: Arc<Semaphore>,
     authority_epoch: Arc<AtomicU64>,
 }
 
@@ -99,6 +102,7 @@ impl SqliteMetadata {
         connection.pragma_update(None, "foreign_keys", true).map_err(driver_error)?;
         see_to_schema(&mut connection)?;
         let (writer, jobs) = mpsc::channel(QUEUE_LIMIT);
+        let readers = (0..IDLE_READERS).map(|_| open_reader(&options.path));
         let authority_epoch = Arc::new(AtomicU64::new(1));
         let epoch = Arc::clone(&authority_epoch);
         let thread = std::thread::Builder::new()
@@ -109,7 +113,8 @@ impl SqliteMetadata {
             path: options.path.clone(),
             writer,
             thread: Mutex::new(Some(thread)),
-            readers: Arc::default(),
+            readers: Arc::new(Mutex::new(readers.collect::<Result<_>>()?)),
+            reading: Arc::new(Semaphore::new(READERS)),
             authority_epoch,
         })
     }
@@ -167,9 +172,11 @@ impl Metadata for SqliteMetadata {
     }
 
     async fn run_read(&self, work: Work) -> Answer {
+        let turn = Arc::clone(&self.reading).acquire_owned().await.map_err(Error::internal)?;
         let mut connection = self.reader()?;
         let readers = Arc::clone(&self.readers);
         tokio::task::spawn_blocking(move || {
+            let _turn = turn;
             connection.execute_batch("BEGIN").map_err(driver_error)?;
             let answer = run_unit(&mut SqlTx::on_sqlite(&mut connection), &work);
             connection.execute_batch("COMMIT").map_err(driver_error)?;
