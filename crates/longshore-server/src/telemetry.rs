@@ -48,9 +48,11 @@ pub fn start(log: &Log) -> Result<()> {
         "json" => lines.json().flatten_event(true).boxed(),
         _ => lines.with_ansi(is_terminal).boxed(),
     };
-    let lines = lines.with_filter(repeats::Filter(Arc::clone(&repeats)));
     tracing_subscriber::registry()
         .with(filter)
+        // A layer that says no for all: the filter of one layer that decides by the event leaves the subscriber's
+        // state behind, which is an assertion in debug builds.
+        .with(repeats::Filter(Arc::clone(&repeats)))
         .with(lines)
         .try_init()
         .map_err(|error| anyhow!("cannot start logging: {error}"))?;
