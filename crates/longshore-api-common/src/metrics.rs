@@ -28,6 +28,22 @@ struct OperationLabels {
     operation: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// A counter by reason.
+#[derive(Clone, Default)]
+pub struct ReasonCounter(Family<ReasonLabels, Counter>);
+
+impl ReasonCounter {
+    /// Counts one.
+    pub fn count(&self, reason: &'static str) {
+        self.0.get_or_create(&ReasonLabels { reason }).inc();
+    }
+}
+
 /// Counters of one operation. They appear when they are first used: most nodes never see most operations.
 pub struct OperationMetrics {
     all: Metrics,
@@ -60,6 +76,12 @@ pub struct Metrics {
     seconds: Family<OperationLabels, Histogram, fn() -> Histogram>,
     /// Connections that are open.
     pub connections: Arc<Gauge>,
+    /// Connections that were closed at once.
+    pub connections_refused: ReasonCounter,
+    /// Connections that were cut.
+    pub connections_cut: ReasonCounter,
+    /// Requests that were answered with 503 because of others in progress.
+    pub requests_refused: ReasonCounter,
 }
 
 /// A number that goes up and down.
@@ -99,7 +121,28 @@ impl Metrics {
             "Time from the request's header to the response's header",
             seconds.clone(),
         );
-        Self { requests, seconds, connections: Arc::default() }
+        let mut by_reason = |name, help| {
+            let counter = ReasonCounter::default();
+            registry.register(name, help, counter.0.clone());
+            counter
+        };
+        Self {
+            requests,
+            seconds,
+            connections: Arc::default(),
+            connections_refused: by_reason(
+                "longshore_connections_refused",
+                "Connections that were closed at once: their address had its share, or all places were taken",
+            ),
+            connections_cut: by_reason(
+                "longshore_connections_cut",
+                "Connections that were cut because their client sent no request or did not take its response",
+            ),
+            requests_refused: by_reason(
+                "longshore_requests_refused",
+                "Requests that were refused because too many were in progress",
+            ),
+        }
     }
 
     /// Makes the counters of an operation.

@@ -139,7 +139,8 @@ fn node_address(text: &str) -> Option<IpAddr> {
 }
 
 impl Clients {
-    fn is_trusted(&self, address: IpAddr) -> bool {
+    /// Returns whether an address is that of a trusted proxy.
+    pub fn is_trusted(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use longshore_api_common::allotment::Allotment;
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
 use longshore_api_common::origin::{Origin, is_prefix};
@@ -125,6 +126,14 @@ impl Dispatch {
         }
         if path == "/token" {
             return self.dialects.oci.handle_token(request).await;
+        }
+        if Allotment::check(request.extensions()).is_err() {
+            let mut response = text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the registry has too much to do now; try again in a moment\n",
+            );
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            return response;
         }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         match path {

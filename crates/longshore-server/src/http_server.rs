@@ -1,41 +1,43 @@
 //! The HTTP server: accepts connections, describes clients, hands requests to the dispatch, drains on shutdown.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use longshore_api_common::Response;
+use longshore_api_common::allotment::Allotment;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
+use longshore_api_common::shares::{Refusal, Share};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clients::{Clients, REQUEST_ID};
+use crate::connections::{
+    Ended, Flight, Guarded, Limits, SentBody, Speaker, Watch, refusal_name, refused_connection,
+    refused_request, watched,
+};
 use crate::dispatch::Dispatch;
 
 /// How long a client may take for the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a client may take for the header of a request, and stay idle between requests.
-const HEADER: Duration = Duration::from_secs(60);
-/// Read buffer of a connection; the header of a request must fit.
-const BUFFER_BYTES: usize = 64 << 10;
 /// How much and how long a refused client may still send.
 const DRAIN_BYTES: usize = 16 << 20;
 const DRAIN: Duration = Duration::from_secs(5);
+/// Headers of a request that count as one turn; a request with more of them counts as several.
+const HEADER_TURN_BYTES: usize = 8 << 10;
+/// What those are told for whom there is no connection.
+const NO_CONNECTION: &str = "there are too many connections, or too many from your address; try again\n";
 /// Wait after a failed accept (no file descriptors).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -44,23 +46,51 @@ pub struct Server {
     pub dispatch: Dispatch,
     pub clients: Clients,
     pub metrics: Metrics,
+    pub limits: Limits,
 }
 
 impl Server {
-    async fn answer(&self, peer: IpAddr, mut request: Request<Incoming>) -> Result<Response, Infallible> {
+    async fn answer(
+        &self,
+        peer: IpAddr,
+        request: Request<Incoming>,
+        watch: &Arc<Watch>,
+    ) -> http::Response<SentBody> {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         let client = self.clients.describe(peer, authority, request.headers());
         let request_id = Arc::clone(&client.request_id);
-        request.extensions_mut().insert(client);
-        let (request, left_over) = returnable(request);
+        // A proxy that does not say for whom it asks speaks for many.
+        let address = Some(client.address).filter(|address| !self.clients.is_trusted(*address));
+        let turn = self.turn(client.address, address, request.headers());
+        let (mut request, left_over) = returnable(request);
+        let extensions = request.extensions_mut();
+        extensions.insert(Allotment::new(&self.limits.bodies, address, turn.is_none()));
+        extensions.insert(client);
+        let flight = Flight::begin(watch, turn);
         let mut response = self.dispatch.answer(request).await;
         if response.status().is_client_error() || response.status().is_server_error() {
-            tokio::spawn(drain(left_over));
+            tokio::spawn(drain(left_over, Arc::clone(&flight)));
         }
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        Ok(response)
+        watched(response, flight, &self.limits.held)
+    }
+
+    /// Takes a turn for a request of somebody, or of many.
+    fn turn(&self, seen: IpAddr, address: Option<IpAddr>, headers: &HeaderMap) -> Option<Share> {
+        let header_bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let turns = 1 + (header_bytes / HEADER_TURN_BYTES) as u64;
+        let taken = match address {
+            Some(address) => self.limits.turns.take(address, turns),
+            None => self.limits.turns.take_for_many(turns),
+        };
+        taken
+            .inspect_err(|refusal| {
+                self.metrics.requests_refused.count(refusal_name(*refusal));
+                tracing::warn!(address = %seen, cause = refused_request(*refusal), "a request was refused");
+            })
+            .ok()
     }
 }
 
@@ -76,7 +106,7 @@ fn returnable(request: Request<Incoming>) -> (Request<RequestBody>, Option<onesh
 
 /// Reads on, for a while, what a client still sends after it was refused; otherwise the connection would be
 /// reset, and many clients would not get to see why they were refused.
-async fn drain(left_over: Option<oneshot::Receiver<Incoming>>) {
+async fn drain(left_over: Option<oneshot::Receiver<Incoming>>, _in_progress: Arc<Flight>) {
     let Some(left_over) = left_over else { return };
     let Ok(mut body) = left_over.await else { return };
     let mut room = DRAIN_BYTES;
@@ -132,88 +162,126 @@ pub async fn run(
     server: Arc<Server>,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    limit: usize,
     stop: CancellationToken,
     drain: Duration,
 ) {
-    let graceful = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(limit));
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER)
-        .max_buf_size(BUFFER_BYTES)
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(HEADER))
-        .max_concurrent_streams(250)
-        .max_header_list_size(64 << 10);
-    let builder = Arc::new(builder);
+    let open = TaskTracker::new();
+    let speaker = Arc::new(Speaker::new());
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let Some((stream, peer, slot)) = accepted else { continue };
-        let (server, builder, tls) = (Arc::clone(&server), Arc::clone(&builder), tls.clone());
-        let watcher = graceful.watcher();
-        tokio::spawn(async move {
-            server.metrics.connections.increment();
-            match tls {
-                None => serve_connection(&server, &builder, stream, peer, watcher).await,
-                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve_connection(&server, &builder, stream, peer, watcher).await,
-                    Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
-                    Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
-                },
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
             }
+        };
+        let place = match server.clients.is_trusted(peer.ip()) {
+            true => server.limits.connections.take_for_many(1),
+            false => server.limits.connections.take(peer.ip(), 1),
+        };
+        let place = match place {
+            Ok(place) => place,
+            Err(refusal) => {
+                turn_away(&server, stream, peer, refusal, tls.is_some());
+                continue;
+            }
+        };
+        let (server, speaker, tls, stop) =
+            (Arc::clone(&server), Arc::clone(&speaker), tls.clone(), stop.clone());
+        open.spawn(async move {
+            server.metrics.connections.increment();
+            let ended = serve_socket(&server, &speaker, stream, peer.ip(), tls, &stop).await;
             server.metrics.connections.decrement();
-            drop(slot);
+            drop(place);
+            match ended {
+                Ended::Well => {}
+                Ended::Broken(error) => tracing::debug!(%peer, error, "a connection ended with an error"),
+                Ended::Cut(cut) => {
+                    server.metrics.connections_cut.count(cut.name());
+                    tracing::warn!(%peer, cause = cut.cause(), "a connection was cut");
+                }
+            }
         });
     }
     drop(listener);
-    let open = graceful.count();
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(open, "some requests did not finish in time and are cut off; uploads can be resumed");
+    open.close();
+    let count = open.len();
+    if tokio::time::timeout(drain, open.wait()).await.is_err() {
+        tracing::warn!(
+            open = count,
+            "some requests did not finish in time and are cut off; uploads can be resumed"
+        );
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            // Small responses must not wait for the client's acknowledgement of earlier ones.
-            let _ = stream.set_nodelay(true);
-            Some((stream, peer, slot))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted");
-            tokio::time::sleep(ACCEPT_RETRY).await;
-            None
-        }
+/// Closes a connection for which there is no place. Clients that speak plain HTTP are told so, as far as that takes no time.
+fn turn_away(server: &Server, stream: TcpStream, peer: SocketAddr, refusal: Refusal, has_tls: bool) {
+    server.metrics.connections_refused.count(refusal_name(refusal));
+    tracing::warn!(%peer, cause = refused_connection(refusal), "a connection was refused");
+    if has_tls {
+        return;
+    }
+    if let Ok(mut stream) = stream.into_std() {
+        use std::io::{Read, Write};
+        // What is not read would make the closing a reset, and the answer would be lost.
+        let _ = stream.read(&mut [0; 2048]);
+        let answer = format!(
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+             Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{NO_CONNECTION}",
+            NO_CONNECTION.len()
+        );
+        let _ = stream.write(answer.as_bytes());
     }
 }
 
-async fn serve_connection<S>(
+async fn serve_socket(
     server: &Arc<Server>,
-    builder: &Builder<TokioExecutor>,
+    speaker: &Speaker,
+    stream: TcpStream,
+    peer: IpAddr,
+    tls: Option<TlsAcceptor>,
+    stop: &CancellationToken,
+) -> Ended {
+    // Small responses must not wait for the client's acknowledgement of earlier ones.
+    let _ = stream.set_nodelay(true);
+    let watch = Watch::new(server.limits.deadlines, Instant::now());
+    let stream = Guarded::new(stream, Arc::clone(&watch));
+    let Some(tls) = tls else { return serve_http(server, speaker, stream, peer, &watch, stop).await };
+    let limit = HANDSHAKE.min(server.limits.deadlines.first_request);
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(limit, tls.accept(stream)) => shaken,
+        () = stop.cancelled() => return Ended::Well,
+    };
+    match shaken {
+        Ok(Ok(stream)) => {
+            watch.restart(Instant::now());
+            serve_http(server, speaker, stream, peer, &watch, stop).await
+        }
+        Ok(Err(error)) => Ended::Broken(format!("a TLS handshake failed: {error}")),
+        Err(_) => Ended::Broken("a TLS handshake took too long".into()),
+    }
+}
+
+async fn serve_http<S>(
+    server: &Arc<Server>,
+    speaker: &Speaker,
     stream: S,
-    peer: SocketAddr,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
+    peer: IpAddr,
+    watch: &Arc<Watch>,
+    stop: &CancellationToken,
+) -> Ended
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let server = Arc::clone(server);
-    let service = service_fn(move |request| {
-        let server = Arc::clone(&server);
-        async move { server.answer(peer.ip(), request).await }
-    });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%peer, %error, "a connection ended with an error");
-    }
+    let (server, watched) = (Arc::clone(server), Arc::clone(watch));
+    let answer = move |request| {
+        let (server, watch) = (Arc::clone(&server), Arc::clone(&watched));
+        async move { server.answer(peer, request, &watch).await }
+    };
+    speaker.serve(stream, watch, stop, answer).await
 }

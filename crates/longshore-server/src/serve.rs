@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::data_folder::DataFolder;
+use crate::descriptors;
 use crate::dispatch::{Dialects, Dispatch};
 use crate::exposition::{self, ConnectionGauge, Exposition};
 use crate::http_server::{self, Server};
@@ -102,6 +103,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
             requests: AtomicU64::new(0),
         },
         metrics,
+        limits: config.limits.shared(connections_allowed(&config)),
     });
 
     let tasks = TaskTracker::new();
@@ -127,10 +129,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     let grace = config.shutdown_grace()?;
     tokio::spawn(obey(signals, draining, stop.clone(), grace, certificate));
     let drain = Duration::from_secs(config.shutdown_seconds);
-    let limit = usize::try_from(config.max_connections)
-        .unwrap_or(usize::MAX)
-        .min(tokio::sync::Semaphore::MAX_PERMITS);
-    http_server::run(server, listener, tls, limit, stop.clone(), drain).await;
+    http_server::run(server, listener, tls, stop.clone(), drain).await;
     stop.cancel();
     tasks.close();
     tasks.wait().await;
@@ -154,6 +153,21 @@ async fn refuse_second_registry(config: &Config, folder: &DataFolder) -> Result<
             config.database.shown()
         ),
     }
+}
+
+/// How many connections may be open: as many as configured, if this process may open as many files.
+fn connections_allowed(config: &Config) -> u64 {
+    let configured = config.max_connections;
+    let shared = descriptors::shared_out(configured);
+    if shared.connections < configured {
+        tracing::warn!(
+            max_connections = configured,
+            connections = shared.connections,
+            open_blobs = shared.blobs,
+            "this process may open too few files for max_connections, so fewer connections are taken; raise its limit of open files (LimitNOFILE, ulimit -n)"
+        );
+    }
+    shared.connections
 }
 
 /// Beginning of request ids, different for each start.

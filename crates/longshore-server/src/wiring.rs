@@ -9,11 +9,12 @@ use longshore_domain::ports::mailer::Mailer;
 use longshore_domain::ports::metadata::Metadata;
 use longshore_services::sealing::SealingKey;
 use longshore_services::{Adapters, Services};
-use longshore_store_blob::{FsBlobs, FsOptions, ObjectBlobs};
+use longshore_store_blob::{BoundedBlobs, FsBlobs, FsOptions, ObjectBlobs};
 use longshore_store_sql::{PostgresMetadata, SqliteMetadata, SqliteOptions};
 
 use crate::config::Config;
 use crate::data_folder::DataFolder;
+use crate::descriptors;
 use crate::system::{SystemClock, SystemEntropy};
 
 /// What may be done to stores that are opened.
@@ -83,9 +84,11 @@ pub async fn migrate(config: &Config, folder: &DataFolder) -> Result<(Option<i64
 }
 
 fn blobs(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<dyn BlobStore>> {
+    let open = usize::try_from(descriptors::shared_out(config.max_connections).blobs).unwrap_or(usize::MAX);
     if let Some(options) = config.storage.objects(folder.spool())? {
         let blobs = ObjectBlobs::open(&options, Arc::new(SystemEntropy)).map_err(with_cause);
-        return Ok(Arc::new(blobs.with_context(|| format!("cannot use the storage {}", options.url))?));
+        let blobs = blobs.with_context(|| format!("cannot use the storage {}", options.url))?;
+        return Ok(Arc::new(BoundedBlobs::new(blobs, open)));
     }
     if opening == Opening::Existing && !folder.blobs().exists() {
         bail!(
@@ -96,7 +99,7 @@ fn blobs(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<d
     let blobs = FsBlobs::open(&FsOptions { root: folder.blobs() })
         .map_err(with_cause)
         .with_context(|| format!("cannot open the blob folder {}", folder.blobs().display()))?;
-    Ok(Arc::new(blobs))
+    Ok(Arc::new(BoundedBlobs::new(blobs, open)))
 }
 
 /// Tells the operator the cause, which clients are not told.

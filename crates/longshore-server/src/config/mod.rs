@@ -3,6 +3,7 @@
 //! Every setting is a line of [`SETTINGS`] (see `table`); its environment variable is the key in capitals with `LONGSHORE_` before it
 //! and `_` for the dot. `docs/configuration.md` is generated from the table.
 
+mod limits;
 mod mail;
 mod registry;
 mod stores;
@@ -130,6 +131,15 @@ pub struct Limits {
     upload_memory_bytes: usize,
     manifest_cache_bytes: u64,
     body_idle_seconds: u64,
+    body_seconds: u64,
+    body_memory_bytes: u64,
+    connections_per_address: u64,
+    parallel_requests: u64,
+    first_request_seconds: u64,
+    connection_idle_seconds: u64,
+    response_idle_seconds: u64,
+    response_bytes_per_second: u64,
+    response_memory_bytes: usize,
     requests_per_account: u64,
     requests_per_address: u64,
     pulls_per_account: u64,
@@ -252,6 +262,7 @@ impl Config {
         self.mail.check(!self.public_url.is_empty())?;
         self.storage.check()?;
         self.settings()?;
+        self.limits.check()?;
         self.swr.internal_address()?;
         if !matches!(self.log.format.as_str(), "text" | "json") {
             bail!("log.format: must be text or json, not {:?}", self.log.format);
@@ -671,6 +682,13 @@ mod tests {
             ("[gc]\ntakeover_seconds = 1", "gc.takeover_seconds"),
             ("[gc]\nquarantine_seconds = 1", "gc.quarantine_seconds"),
             ("shutdown_seconds = \"soon\"", "shutdown_seconds"),
+            ("[limits]\nconnections_per_address = 0", "limits.connections_per_address"),
+            ("[limits]\nparallel_requests = 3", "limits.parallel_requests"),
+            ("[limits]\nfirst_request_seconds = 0", "limits.first_request_seconds"),
+            ("[limits]\nresponse_idle_seconds = 0", "limits.response_idle_seconds"),
+            ("[limits]\nbody_seconds = 10", "limits.body_seconds"),
+            ("[limits]\nbody_memory_bytes = 8388608", "limits.body_memory_bytes"),
+            ("[limits]\nmanifest_bytes = 67108864", "limits.body_memory_bytes"),
         ];
         for (file, named) in cases {
             let message = format!("{:#}", load(file, &[], &[]).unwrap_err());

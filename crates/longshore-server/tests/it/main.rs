@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod administration;
+#[path = "../../../../xtask/src/hostile/attacks.rs"]
+mod attacks;
 mod browser;
 mod clients;
 mod cluster;
@@ -14,6 +16,7 @@ mod edge;
 mod first_start;
 mod generated;
 mod head;
+mod hostile;
 mod hub;
 mod oci;
 mod oci_spelling;

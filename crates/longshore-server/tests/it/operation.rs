@@ -175,7 +175,8 @@ fn metrics_answer_on_their_own_listener_only() {
     }
 }
 
-fn certificate(folder: &std::path::Path, name: &str) -> (PathBuf, PathBuf, String) {
+/// Makes a certificate for `localhost`: its file, the file of its key, and its text.
+pub fn certificate(folder: &std::path::Path, name: &str) -> (PathBuf, PathBuf, String) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
     std::fs::write(&certificate, made.cert.pem()).unwrap();

@@ -31,7 +31,7 @@ pub struct Server {
     client: Client,
     metrics_url: String,
     arguments: Vec<String>,
-    file_limit: Option<u64>,
+    file_limit: Option<FileLimit>,
     environment: Environment,
 }
 
@@ -41,6 +41,15 @@ impl Deref for Server {
     fn deref(&self) -> &Client {
         &self.client
     }
+}
+
+/// What a server may do with files.
+#[derive(Clone, Copy)]
+enum FileLimit {
+    /// Size of each.
+    Bytes(u64),
+    /// Number of those that are open.
+    Open(u64),
 }
 
 /// An HTTP client of a registry.
@@ -87,17 +96,19 @@ fn start(
     listen: &str,
     data: &Path,
     arguments: &[String],
-    file_limit: Option<u64>,
+    file_limit: Option<FileLimit>,
     environment: &Environment,
 ) -> (Child, Addresses) {
     let mut command = match file_limit {
         None => Command::new(binary()),
-        Some(bytes) => {
+        Some(limit) => {
+            let limit = match limit {
+                // Counted in KiB. The signal is ignored, so that the write fails instead.
+                FileLimit::Bytes(bytes) => format!("trap '' XFSZ; ulimit -f {}", bytes >> 10),
+                FileLimit::Open(count) => format!("ulimit -n {count}"),
+            };
             let mut shell = Command::new("bash");
-            // Counted in KiB. The signal is ignored, so that the write fails instead.
-            shell
-                .args(["-c", &format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", bytes >> 10)])
-                .arg(binary());
+            shell.args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")]).arg(binary());
             shell
         }
     };
@@ -176,7 +187,14 @@ impl Server {
 
     /// Starts a server with its users, whose files cannot grow past a limit.
     pub fn limited_files(limit_bytes: u64) -> Self {
-        let server = Self::started("data", &[], Some(limit_bytes), None);
+        let server = Self::started("data", &[], Some(FileLimit::Bytes(limit_bytes)), None);
+        server.create_accounts();
+        server
+    }
+
+    /// Starts a server with its users that may open so many files.
+    pub fn limited_descriptors(count: u64) -> Self {
+        let server = Self::started("data", &[], Some(FileLimit::Open(count)), None);
         server.create_accounts();
         server
     }
@@ -184,7 +202,7 @@ impl Server {
     fn started(
         path: &str,
         arguments: &[&str],
-        file_limit: Option<u64>,
+        file_limit: Option<FileLimit>,
         stores: Option<SharedStores>,
     ) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
@@ -208,7 +226,7 @@ impl Server {
         folder: Arc<TempDir>,
         data: PathBuf,
         arguments: Vec<String>,
-        file_limit: Option<u64>,
+        file_limit: Option<FileLimit>,
         environment: Environment,
     ) -> Self {
         let (child, addresses) = start(ANY_PORT, &data, &arguments, file_limit, &environment);
@@ -235,6 +253,11 @@ impl Server {
     pub fn database_url(&self) -> String {
         let url = self.environment.iter().find(|(name, _)| *name == "LONGSHORE_DATABASE_URL");
         url.map(|(_, url)| url.clone()).unwrap()
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn data(&self) -> &Path {

@@ -1,0 +1,180 @@
+//! One connection: from the accepted socket to its end, with a deadline for everything that a client may leave undone.
+//!
+//! Nothing here looks at what is asked: that is `http_server` and `dispatch`.
+
+mod guard;
+mod limits;
+mod patience;
+mod sent_body;
+mod watch;
+
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use longshore_api_common::Response;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use self::guard::Guarded;
+use self::guard::{Rewound, Version, detect};
+pub use self::limits::{Ended, Limits, refusal_name, refused_connection, refused_request};
+pub use self::patience::Pace;
+pub use self::sent_body::{Held, SentBody};
+use self::watch::Verdict;
+pub use self::watch::{Deadlines, Flight, Watch};
+
+/// Read buffer of an HTTP/1.1 connection, and longest list of headers of HTTP/2; the header of a request must fit.
+const BUFFER_BYTES: usize = 64 << 10;
+/// Requests in progress on one HTTP/2 connection.
+const STREAMS: u32 = 100;
+/// What an HTTP/2 client may send before it is read: on one stream, and on all together.
+const STREAM_WINDOW_BYTES: u32 = 512 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+/// What is handed to an HTTP/2 stream beyond what the client takes.
+const STREAM_SEND_BYTES: usize = 64 << 10;
+/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
+const PING: Duration = Duration::from_secs(60);
+const PONG: Duration = Duration::from_secs(20);
+/// How long an HTTP/2 client that was told to go may take.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// Speaks HTTP on sockets.
+pub struct Speaker {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Speaker {
+    pub fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        // The watch of the connection has the deadlines.
+        http1.header_read_timeout(None).max_buf_size(BUFFER_BYTES);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Some(PING))
+            .keep_alive_timeout(PONG)
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(STREAM_SEND_BYTES)
+            .max_header_list_size(BUFFER_BYTES as u32);
+        Self { http1, http2 }
+    }
+
+    /// Serves a connection until it ends or its watch says so. `answer` begins a flight for each request.
+    pub async fn serve<S, A, F>(
+        &self,
+        mut stream: S,
+        watch: &Arc<Watch>,
+        stop: &CancellationToken,
+        answer: A,
+    ) -> Ended
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = http::Response<SentBody>> + Send + 'static,
+    {
+        let detected = {
+            let mut detecting = pin!(detect(&mut stream));
+            loop {
+                let next = match watch.verdict(Instant::now()) {
+                    Verdict::GoOn(next) => next,
+                    Verdict::Idle => return Ended::Well,
+                    Verdict::Cut(cut) => return Ended::Cut(cut),
+                };
+                tokio::select! {
+                    detected = detecting.as_mut() => break detected,
+                    () = stop.cancelled() => return Ended::Well,
+                    () = tokio::time::sleep_until(next) => {}
+                }
+            }
+        };
+        let (version, before) = match detected {
+            Ok(detected) => detected,
+            Err(error) => return Ended::Broken(error.to_string()),
+        };
+        let io = TokioIo::new(Rewound::new(stream, before));
+        // On the heap, and gone when the request is answered: what is kept for each stream stays small.
+        let service = service_fn(move |request| {
+            let answered = Box::pin(answer(request));
+            async move { Ok::<_, Infallible>(answered.await) }
+        });
+        match version {
+            Version::Http1 => drive(Box::pin(self.http1.serve_connection(io, service)), watch, stop).await,
+            Version::Http2 => drive(Box::pin(self.http2.serve_connection(io, service)), watch, stop).await,
+        }
+    }
+}
+
+/// A connection that can be told to end after what is in progress.
+trait Connection: Future<Output = hyper::Result<()>> {
+    fn end(self: Pin<&mut Self>);
+}
+
+impl<I, S> Connection for http1::Connection<I, S>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    S: hyper::service::HttpService<Incoming, ResBody = SentBody>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn end(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S> Connection for http2::Connection<I, S, TokioExecutor>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    S: hyper::service::HttpService<Incoming, ResBody = SentBody>,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn end(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+async fn drive(mut connection: Pin<Box<impl Connection>>, watch: &Watch, stop: &CancellationToken) -> Ended {
+    let mut is_stopping = false;
+    let mut goodbye = None;
+    loop {
+        let now = Instant::now();
+        let next = match watch.verdict(now) {
+            Verdict::GoOn(next) => next,
+            Verdict::Cut(cut) => return Ended::Cut(cut),
+            Verdict::Idle => match goodbye {
+                Some(until) if until <= now => return Ended::Well,
+                Some(until) => until,
+                None => {
+                    connection.as_mut().end();
+                    *goodbye.insert(now + GOODBYE)
+                }
+            },
+        };
+        tokio::select! {
+            ended = connection.as_mut() => {
+                return ended.map_or_else(|error| Ended::Broken(error.to_string()), |()| Ended::Well);
+            }
+            () = stop.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().end();
+            }
+            () = watch.changed() => {}
+            () = tokio::time::sleep_until(next) => {}
+        }
+    }
+}
+
+/// Begins the watch over what a request is answered with.
+pub fn watched(response: Response, flight: Arc<Flight>, held: &Arc<Held>) -> http::Response<SentBody> {
+    response.map(|body| SentBody::new(body, flight, Arc::clone(held)))
+}
