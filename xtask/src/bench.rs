@@ -87,18 +87,23 @@ impl Binaries {
         install::packages(&[("wrk", "wrk"), ("curl", "curl")])?;
         let folder = root.join("target/bench");
         let peer = install::peer_registry(&folder.join("peer-package"))?;
-        let status = Command::new("cargo")
-            .args(["build", "--release", "--bin", "longshore"])
-            .current_dir(root)
-            .status()?;
-        if !status.success() {
-            bail!("the release build failed");
-        }
-        let longshore = root.join("target/release/longshore");
+        let longshore = build(root)?;
         println!("docker-registry: {}", first_line(&peer, &["--version"])?);
         println!("longshore:       {}", first_line(&longshore, &["--version"])?);
         Ok(Self { folder, longshore, peer })
     }
+}
+
+/// Builds what is measured.
+pub fn build(root: &Path) -> Result<PathBuf> {
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--bin", "longshore"])
+        .current_dir(root)
+        .status()?;
+    if !status.success() {
+        bail!("the release build failed");
+    }
+    Ok(root.join("target/release/longshore"))
 }
 
 /// Measures and prints.
@@ -292,7 +297,11 @@ pub fn digest(body: Body<'_>) -> String {
 
 /// Pushes the image whose manifest is pulled: about 1 KiB, as usual ones are.
 pub fn prepare(subject: &Subject) -> Result<()> {
-    let mut connection = subject.connect()?;
+    push_image(&mut subject.connect()?, "v1").with_context(|| subject.name)
+}
+
+/// Pushes it under a tag.
+pub fn push_image(connection: &mut Connection, tag: &str) -> Result<()> {
     let mut descriptors = Vec::new();
     let layers: Vec<Vec<u8>> = (0..5).map(|seed| block(1000, 100 + seed)).collect();
     for content in std::iter::once(CONFIG).chain(layers.iter().map(Vec::as_slice)) {
@@ -313,12 +322,12 @@ pub fn prepare(subject: &Subject) -> Result<()> {
     let body = Body { block: manifest.as_bytes(), times: 1 };
     let put = connection.send(
         "PUT",
-        "/v2/bench/app/manifests/v1",
+        &format!("/v2/bench/app/manifests/{tag}"),
         &format!("Content-Type: {media_type}\r\n"),
         body,
     )?;
     if put.status != 201 {
-        bail!("{}: the manifest could not be pushed: {}", subject.name, put.status);
+        bail!("the manifest could not be pushed: {}", put.status);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A small load generator: raw HTTP/1.1 over plain sockets, so that it costs little beside what it measures.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -29,7 +29,16 @@ pub struct Body<'b> {
 
 impl Connection {
     pub fn open(host: &str, authorization: Option<&str>) -> Result<Self> {
-        let stream = TcpStream::connect(host)?;
+        Self::on(TcpStream::connect(host)?, host, authorization)
+    }
+
+    /// Opens one from an address.
+    pub fn open_from(from: IpAddr, host: &str, authorization: Option<&str>) -> Result<Self> {
+        let stream = crate::hostile::attacks::connect(from, host.parse()?, None)?;
+        Self::on(stream, host, authorization)
+    }
+
+    fn on(stream: TcpStream, host: &str, authorization: Option<&str>) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(120)))?;
         Ok(Self {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_cluster;
+mod hostile;
 mod install;
 mod load;
 mod stores;
@@ -40,6 +41,8 @@ enum Task {
         #[arg(long, value_enum)]
         only: Option<Bench>,
     },
+    /// Attack the server with 4,000 connections that cost nothing, and check that others do not notice
+    Hostile,
     /// Kill the server during 200 concurrent pushes, many times
     Crash {
         /// How many times
@@ -97,6 +100,7 @@ fn main() -> Result<()> {
             }
             Ok(())
         }
+        Task::Hostile => hostile::run(&root()),
         Task::Crash { rounds } => cargo(
             &["test", "--package", "longshore-server", "--test", "it", "crash::"],
             &[("LONGSHORE_CRASH_ROUNDS", &rounds.to_string())],
@@ -168,6 +172,17 @@ fn deny() -> Result<()> {
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Lets this process open so many files, if it may.
+fn raise_file_limit(wanted: u64) -> Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum })
+            .with_context(|| format!("this needs {wanted} open files: raise the hard limit (ulimit -Hn)"))?;
+    }
+    Ok(())
 }
 
 fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! The end-to-end tests of the server use this file as well.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -107,27 +107,6 @@ pub fn is_closed(stream: &mut TcpStream) -> bool {
         // Readers that do not read leave it there: a reset shows as an error later.
         Ok(_) => false,
         Err(error) => error.kind() != ErrorKind::WouldBlock,
-    }
-}
-
-/// Reads until the registry closes a connection, however it does that, or the time is over; returns whether it did.
-pub fn wait_for_close(stream: &mut TcpStream, limit: Duration) -> bool {
-    let until = std::time::Instant::now() + limit;
-    let mut buffer = vec![0; 64 << 10];
-    if stream.set_nonblocking(false).is_err() {
-        return true;
-    }
-    loop {
-        let left = until.saturating_duration_since(std::time::Instant::now());
-        if left.is_zero() {
-            return false;
-        }
-        let _ = stream.set_read_timeout(Some(left));
-        match stream.read(&mut buffer) {
-            Ok(0) => return true,
-            Ok(_) => {}
-            Err(error) => return !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-        }
     }
 }
 

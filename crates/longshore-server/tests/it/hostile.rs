@@ -2,17 +2,17 @@
 //!
 //! `cargo xtask hostile` does the same with thousands of them and the default limits.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_testkit::images::image;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::attacks::{self, Attack, connect, frame, headers, wait_for_close};
+use crate::attacks::{self, Attack, connect, frame, headers};
 use crate::operation::certificate;
 use crate::server::{Client, Server, user};
 
@@ -33,6 +33,27 @@ const SHORT: &[&str] = &[
     "--set",
     "storage.redirect=false",
 ];
+
+/// Reads until the registry closes a connection, however it does that, or the time is over; returns whether it did.
+fn wait_for_close(stream: &mut TcpStream, limit: Duration) -> bool {
+    let until = Instant::now() + limit;
+    let mut buffer = vec![0; 64 << 10];
+    if stream.set_nonblocking(false).is_err() {
+        return true;
+    }
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let _ = stream.set_read_timeout(Some(left));
+        match stream.read(&mut buffer) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    }
+}
 
 fn attacker(number: u8) -> IpAddr {
     IpAddr::from([127, 0, 1, number])
