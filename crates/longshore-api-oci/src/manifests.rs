@@ -80,8 +80,6 @@ pub(crate) async fn put_manifest(
     let tags = tags.map_err(|error| Error::ManifestInvalid(error.to_string()))?;
     let push = ManifestPush { reference, tags, media_type, content, condition: condition(context)? };
     let sets_tags = !push.tags.is_empty();
-    let is_artifact =
-        push.media_type.as_deref().is_some_and(|text| text.starts_with(MediaType::OCI_ARTIFACT));
     let pushed = context.services.push_manifest(&caller, &name.repository, push).await?;
     let mut response = bare(StatusCode::CREATED);
     let location = format!("/v2/{}/manifests/{}", name.written, pushed.digest);
@@ -96,7 +94,7 @@ pub(crate) async fn put_manifest(
             headers.append("oci-tag", wire::value(tag.as_str()));
         }
     }
-    if is_artifact {
+    if pushed.media_type.as_str() == MediaType::OCI_ARTIFACT {
         headers.append(header::WARNING, HeaderValue::from_static(ARTIFACT_WARNING));
     }
     Ok(response)

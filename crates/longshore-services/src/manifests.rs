@@ -108,6 +108,8 @@ pub struct ManifestPush {
 pub struct PushedManifest {
     /// Digest of the content.
     pub digest: Digest,
+    /// Its media type.
+    pub media_type: MediaType,
     /// Digest of its subject.
     pub subject: Option<Digest>,
     /// Tags that now point at it.
@@ -247,6 +249,7 @@ impl Services {
             [("digest", manifest.digest.to_string())],
         );
         let digest = manifest.digest;
+        let media_type = manifest.media_type.clone();
         let subject = manifest.subject.as_ref().map(|subject| subject.digest);
         let plan = PushPlan {
             namespace_id,
@@ -263,7 +266,7 @@ impl Services {
             event,
         };
         self.metadata.write(plan, |tx, plan| Box::pin(store_manifest(tx, plan))).await?;
-        Ok(PushedManifest { digest, subject, tags })
+        Ok(PushedManifest { digest, media_type, subject, tags })
     }
 
     /// Looks into an image's configuration for its platform; none when that is not what the config is.

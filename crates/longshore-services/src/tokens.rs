@@ -120,26 +120,34 @@ impl Granted {
         self.size_bytes + GRANT_OVERHEAD_BYTES + REPOSITORY_NAME_LIMIT_BYTES <= GRANTS_LIMIT_BYTES
     }
 
-    fn add(&mut self, kind: &str, name: &str, actions: &str) {
-        if !self.scope.is_empty() {
-            self.scope.push(' ');
-        }
-        self.scope.push_str(&format!("{kind}:{name}:{actions}"));
+    fn add_repository(&mut self, name: &str, actions: &str) {
         if self.access.len() < DOCUMENTED_GRANTS {
-            self.size_bytes += GRANT_OVERHEAD_BYTES + name.len();
-            self.access.push(AccessClaim {
-                kind: kind.to_owned(),
-                name: name.to_owned(),
-                actions: actions.split(',').map(str::to_owned).collect(),
-            });
-            return;
+            return self.add_documented("repository", name, actions);
         }
+        self.say("repository", name, actions);
         self.size_bytes += name.len() + 1;
         let names = self.short.entry(actions.to_owned()).or_default();
         if !names.is_empty() {
             names.push(' ');
         }
         names.push_str(name);
+    }
+
+    fn add_documented(&mut self, kind: &str, name: &str, actions: &str) {
+        self.say(kind, name, actions);
+        self.size_bytes += GRANT_OVERHEAD_BYTES + name.len();
+        self.access.push(AccessClaim {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            actions: actions.split(',').map(str::to_owned).collect(),
+        });
+    }
+
+    fn say(&mut self, kind: &str, name: &str, actions: &str) {
+        if !self.scope.is_empty() {
+            self.scope.push(' ');
+        }
+        self.scope.push_str(&format!("{kind}:{name}:{actions}"));
     }
 }
 
@@ -188,19 +196,19 @@ impl Services {
         };
         let wanted = Wanted::of(scopes.iter().take(limit));
         let mut granted = Granted::default();
-        if wanted.catalog {
-            granted.add("registry", "catalog", "*");
-        }
         for wanted in &wanted.repositories {
-            let (grant, works_for) = self.grant(principal, wanted, issued_at, ttl).await?;
             if !granted.has_room() {
                 break;
             }
+            let (grant, works_for) = self.grant(principal, wanted, issued_at, ttl).await?;
             let actions = grant.actions().join(",");
             if !actions.is_empty() {
-                granted.add("repository", wanted.repository.as_str(), &actions);
+                granted.add_repository(wanted.repository.as_str(), &actions);
                 ttl = works_for;
             }
+        }
+        if wanted.catalog {
+            granted.add_documented("registry", "catalog", "*");
         }
         let refresh_token = match (refresh, principal) {
             (Refresh::Issue, Principal::Account(account)) => Some(self.issue_refresh_token(account).await?),

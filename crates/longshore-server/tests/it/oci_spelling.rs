@@ -117,6 +117,18 @@ fn lists_that_go_never_filled_are_empty_and_the_bytes_stay() {
     );
 }
 
+/// Without a `Content-Type`, the document says what it is, and what is to be said about that.
+#[test]
+fn a_withdrawn_artifact_manifest_is_warned_of_without_a_header() {
+    let server = Server::new();
+    let withdrawn =
+        r#"{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"a/b","blobs":null}"#;
+    let path = "/v2/alice/app/manifests/withdrawn";
+    let warned = server.send("PUT", path, &user("alice"), &[], withdrawn.as_bytes()).expect(201);
+    assert!(warned.header("warning").starts_with("299 - \"the artifact manifest"));
+    assert_eq!(server.get(path, &user("alice")).expect(200).body, withdrawn.as_bytes());
+}
+
 /// The class of CVE-2021-41190: Go's decoder takes `Layers` for `layers`.
 #[test]
 fn keys_that_differ_in_letter_case_only_are_refused() {
@@ -224,6 +236,35 @@ fn an_encoded_slash_in_a_name_is_a_slash() {
     }
 }
 
+/// The first segment of a path decides which dialect answers, and no encoding of it reaches another one or an account.
+#[test]
+fn reserved_first_segments_are_reserved_in_every_spelling() {
+    let server = Server::new();
+    let alice = user("alice");
+    let dialects = [
+        longshore_api_hub::PATHS,
+        longshore_api_docr::PATHS,
+        longshore_api_swr::PATHS,
+        longshore_api_scim::PATHS,
+    ];
+    let segments = dialects.iter().flat_map(|paths| paths.segments).chain(&["v2", "token", "_catalog"]);
+    for segment in segments {
+        let all: String = segment.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let first = format!("%{:02X}{}", segment.as_bytes()[0], &segment[1..]);
+        for path in [
+            format!("/v2/{segment}%2Fapp/tags/list"),
+            format!("/v2/{segment}%2fapp%2Fmore/manifests/latest"),
+            format!("/v2/{first}/app/tags/list"),
+            format!("/v2/{all}/app/tags/list"),
+            format!("/v2/{all}%2Fapp/blobs/uploads/x"),
+        ] {
+            assert_eq!(server.get(&path, &alice).expect(400).code(), "NAME_INVALID", "{path}");
+        }
+        // Encoded twice, it is no name at all.
+        server.get(&format!("/v2/%25{}/app/tags/list", &all[1..]), &alice).expect(400);
+    }
+}
+
 /// python-dxf's `mount_blob` asks for the scopes of the first challenge, each as a parameter of its own, and asks once.
 #[test]
 fn the_first_challenge_of_a_mount_names_both_repositories() {
@@ -288,6 +329,11 @@ fn hundreds_of_scopes_fit_into_one_token() {
     for number in [0, 19, 20, 399] {
         server.push_blob(&token, &name(number), b"x");
     }
+    // The catalog is no repository, wherever it stands among the scopes.
+    let with_catalog =
+        server.token(&alice, &[&scopes[..200], &["registry:catalog:*"], &scopes[200..]].concat());
+    server.get("/v2/_catalog", &with_catalog).expect(200);
+    server.get("/v2/_catalog", &token).expect(401);
     // No more than was asked for.
     let refused = server.get("/v2/acme/other/tags/list", &token).expect(401);
     assert!(
