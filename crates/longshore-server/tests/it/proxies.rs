@@ -11,6 +11,8 @@ use longshore_testkit::images::{digest_of, image};
 use longshore_testkit::stores::SharedStores;
 use tempfile::TempDir;
 
+use crate::browser::Browser;
+use crate::hub;
 use crate::server::{Client, PASSWORD, Server, user};
 
 const NGINX: &str = include_str!("../../../../docs/operate/nginx.conf");
@@ -239,6 +241,8 @@ fn a_path_prefix_works_in_both_ways_of_nginx() {
     let _proxy = Proxy::nginx(folder, port, &site);
     let client = Client::new(format!("http://127.0.0.1:{port}"));
     let alice = user("alice");
+    let browser = Browser::new();
+    let session = hub::sign_in(&client, "alice");
     // Clients of registries ask below /v2/ of the host.
     client.push_blob(&alice, "alice/app", b"at the root");
     for prefix in ["/stripped", "/kept"] {
@@ -262,12 +266,65 @@ fn a_path_prefix_works_in_both_ways_of_nginx() {
         let realm = format!("realm=\"{}{prefix}/token\"", client.url);
         assert!(challenge.header("www-authenticate").contains(&realm));
         client.get(&format!("{prefix}/token?scope=repository:alice/app:pull"), &alice).expect(200);
+        // A person accepts an invite on the page below the prefix.
+        let invitee = format!("{}@example.org", &prefix[1..]);
+        let body = serde_json::json!({ "org": "acme", "role": "member", "invitees": [invitee] }).to_string();
+        let headers = [("content-type", "application/json")];
+        let bulk = format!("{prefix}/v2/invites/bulk");
+        let invited = client.send("POST", &bulk, &session, &headers, body.as_bytes()).expect(202).json();
+        browser.open(invited["invitees"][0]["invite"]["link"].as_str().unwrap());
+        browser.wait_for(&format!("alice invites {invitee} to the organization acme."));
+        browser.fill("#join [name=username]", &prefix[1..]);
+        browser.fill("#join [name=password]", PASSWORD);
+        browser.click("#join button");
+        browser.wait_for("is now a member of acme.");
     }
 }
 
 /// nginx answered 502 during the rolling restart that `docs/operate/several-machines.md` describes.
 #[test]
 fn a_rolling_restart_behind_the_balancer_fails_no_request() {
+    restarts_one_after_the_other(|nodes| {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let site = replaced(
+            BALANCER,
+            &[
+                ("node1:5000", nodes[0].host()),
+                ("node2:5000", nodes[1].host()),
+                ("node3:5000", nodes[2].host()),
+                ("listen 80;", &format!("listen 127.0.0.1:{port};")),
+            ],
+        );
+        Proxy::nginx(folder, port, &site)
+    });
+}
+
+#[test]
+fn a_rolling_restart_behind_haproxy_fails_no_request() {
+    restarts_one_after_the_other(|nodes| {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+        let server =
+            |(number, node): (usize, &Server)| format!("server node{number} {} check inter 1s", node.host());
+        let servers: Vec<String> = nodes.iter().enumerate().map(server).collect();
+        let text = replaced(
+            HAPROXY,
+            &[
+                ("server node1 127.0.0.1:5000 check inter 1s", &servers.join("\n    ")),
+                (
+                    "bind :443 ssl crt /etc/haproxy/registry.pem alpn h2,http/1.1",
+                    &format!("bind 127.0.0.1:{port}"),
+                ),
+                ("X-Forwarded-Proto https", "X-Forwarded-Proto http"),
+            ],
+        );
+        let file = folder.path().join("haproxy.cfg");
+        std::fs::write(&file, text).unwrap();
+        Proxy::start(folder, port, "haproxy", &["-db", "-f", file.to_str().unwrap()])
+    });
+}
+
+/// Restarts three nodes on the same stores behind a proxy while others push and pull through it.
+fn restarts_one_after_the_other(start: impl FnOnce(&[Server]) -> Proxy) {
     if SharedStores::chosen().is_none() {
         return;
     }
@@ -275,17 +332,8 @@ fn a_rolling_restart_behind_the_balancer_fails_no_request() {
     let others = ["second", "third"].map(|name| first.another_node(name, &[]));
     let mut nodes: Vec<Server> = std::iter::once(first).chain(others).collect();
     nodes.iter_mut().for_each(Server::keep_port);
-    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
-    let site = replaced(
-        BALANCER,
-        &[
-            ("node1:5000", nodes[0].host()),
-            ("node2:5000", nodes[1].host()),
-            ("node3:5000", nodes[2].host()),
-            ("listen 80;", &format!("listen 127.0.0.1:{port};")),
-        ],
-    );
-    let proxy = Proxy::nginx(folder, port, &site);
+    let proxy = start(&nodes);
+    let port = proxy.port;
     let alice = user("alice");
     let client = Client::new(format!("http://127.0.0.1:{port}"));
     client.push_blob(&alice, "alice/app", b"{}");
