@@ -124,6 +124,16 @@ impl Describe<'_> {
         self.takes_body::<T>(false, "application/json")
     }
 
+    /// Says what the body is: JSON, or a form of the same members.
+    pub fn takes_or_form<T: JsonSchema>(&mut self) -> &mut Self {
+        let schema = self.schemas.subschema_for::<T>();
+        self.body = Some(json!({ "required": true, "content": {
+            "application/json": { "schema": schema },
+            "application/x-www-form-urlencoded": { "schema": schema },
+        } }));
+        self
+    }
+
     /// Says what the body is, of another media type than JSON.
     pub fn takes_body<T: JsonSchema>(&mut self, is_required: bool, media_type: &str) -> &mut Self {
         let schema = self.schemas.subschema_for::<T>();
