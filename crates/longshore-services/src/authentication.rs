@@ -78,6 +78,8 @@ pub enum Grants {
         repositories: Vec<Grant>,
         /// Listing of repositories.
         catalog: bool,
+        /// Searching of repositories.
+        search: bool,
     },
 }
 
@@ -105,6 +107,11 @@ impl Grants {
     /// Tells whether listing repositories is covered.
     pub fn cover_catalog(&self) -> bool {
         matches!(self, Self::Everything | Self::Listed { catalog: true, .. })
+    }
+
+    /// Returns whether searching repositories is covered, which finds what may be listed.
+    pub fn cover_search(&self) -> bool {
+        self.cover_catalog() || matches!(self, Self::Listed { search: true, .. })
     }
 }
 
@@ -378,7 +385,7 @@ impl Services {
         let invalid = || refused(Unauthenticated::InvalidToken);
         let service = &self.settings.service;
         let claims: Claims = self.verify_signature(token, service).await?.ok_or_else(invalid)?;
-        let mut catalog = false;
+        let (mut catalog, mut search) = (false, false);
         let mut repositories = Vec::new();
         let grant = |name: &str, has: &dyn Fn(&str) -> bool| -> Result<Grant> {
             let repository = name.parse().map_err(|_| invalid())?;
@@ -388,7 +395,10 @@ impl Services {
             let has = |action: &str| access.actions.iter().any(|a| a == action || a == "*");
             match access.kind.as_str() {
                 "repository" => repositories.push(grant(&access.name, &has)?),
-                "registry" if access.name == "catalog" => catalog |= has("*"),
+                "registry" if access.name == "catalog" => {
+                    catalog |= has("*");
+                    search |= has("search");
+                }
                 _ => {}
             }
         }
@@ -398,7 +408,7 @@ impl Services {
                 repositories.push(grant(name, &has)?);
             }
         }
-        claims.session(Grants::Listed { repositories, catalog })
+        claims.session(Grants::Listed { repositories, catalog, search })
     }
 
     /// Checks a user name and a password or access token. The token may also stand in both places.

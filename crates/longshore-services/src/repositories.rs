@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use longshore_domain::account::AccountId;
 use longshore_domain::credential::Principal;
+use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::parse_rule;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
@@ -131,7 +132,7 @@ impl Services {
         size: PageSize,
     ) -> Result<Page<Repository>> {
         if !caller.grants.cover_catalog() {
-            return Err(Error::Unauthenticated(longshore_domain::error::Unauthenticated::InsufficientScope));
+            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
         }
         let viewer = self.viewer(&caller.principal).await?;
         if viewer == Viewer::Public
@@ -210,7 +211,7 @@ impl Services {
     /// `offset`, and counts them up to ten thousand.
     ///
     /// # Errors
-    /// `Unauthenticated` when the credential has become void; `Invalid` for a text that is too long.
+    /// `Unauthenticated` when the credential has become void or does not cover it; `Invalid` for a text that is too long.
     pub async fn search_repositories(
         &self,
         caller: &Caller,
@@ -218,6 +219,9 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<RepositoryDetails>, u64)> {
+        if !caller.grants.cover_search() {
+            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+        }
         let viewer = self.viewer(&caller.principal).await?;
         let text = text.trim().to_lowercase();
         if text.len() > SEARCH_LIMIT_BYTES {

@@ -39,6 +39,8 @@ pub enum RequestedScope {
     Repository(Grant),
     /// Listing of repositories: `registry:catalog:*`.
     Catalog,
+    /// Searching repositories, as Docker's engine asks for it: `registry:catalog:search`.
+    Search,
     /// A scope that this registry does not know; nothing is granted for it.
     Other,
 }
@@ -68,6 +70,7 @@ impl RequestedScope {
                 Err(_) => Self::Other,
             },
             ("registry", "catalog") if has("*") => Self::Catalog,
+            ("registry", "catalog") if has("search") => Self::Search,
             _ => Self::Other,
         })
     }
@@ -77,11 +80,12 @@ impl RequestedScope {
 struct Wanted {
     repositories: Vec<Grant>,
     catalog: bool,
+    search: bool,
 }
 
 impl Wanted {
     fn of<'s>(scopes: impl Iterator<Item = &'s RequestedScope>) -> Self {
-        let mut wanted = Self { repositories: Vec::new(), catalog: false };
+        let mut wanted = Self { repositories: Vec::new(), catalog: false, search: false };
         let mut places: HashMap<&RepositoryName, usize> = HashMap::new();
         for scope in scopes {
             match scope {
@@ -98,6 +102,7 @@ impl Wanted {
                     }
                 },
                 RequestedScope::Catalog => wanted.catalog = true,
+                RequestedScope::Search => wanted.search = true,
                 RequestedScope::Other => {}
             }
         }
@@ -209,6 +214,8 @@ impl Services {
         }
         if wanted.catalog {
             granted.add_documented("registry", "catalog", "*");
+        } else if wanted.search {
+            granted.add_documented("registry", "catalog", "search");
         }
         let refresh_token = match (refresh, principal) {
             (Refresh::Issue, Principal::Account(account)) => Some(self.issue_refresh_token(account).await?),
@@ -349,6 +356,7 @@ mod tests {
             ("repository:alpine:pull", grant("library/alpine", true, false, false)),
             ("repository:host:5000/app:pull", RequestedScope::Other),
             ("registry:catalog:*", RequestedScope::Catalog),
+            ("registry:catalog:search", RequestedScope::Search),
             ("registry:catalog:pull", RequestedScope::Other),
             ("repository:../etc:pull", RequestedScope::Other),
         ];
