@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use longshore_domain::{Error, Result};
+use longshore_services::rates::Allowance;
 use serde_json::Value;
 
 use crate::asked::Asked;
@@ -169,17 +170,43 @@ macro_rules! route {
 pub enum Wanted {
     /// A row of the table.
     Operation(usize, Box<Asked>, RequestBody),
-    /// Another method of a path that is there.
-    OtherMethod {
-        /// The method.
-        method: Method,
-        /// Those that there are.
-        allow: String,
-        /// Who asks.
-        client: Client,
-    },
+    /// Another method of a path that is there, and those that there are.
+    OtherMethod(Box<Asked>, String),
     /// A path that is not there.
-    Unknown(Client),
+    Unknown(Box<Asked>),
+}
+
+/// An answer.
+pub struct Answer {
+    /// What is sent.
+    pub response: Response,
+    /// What is left of the requests that the caller has, if they are counted.
+    pub allowance: Option<Allowance>,
+}
+
+/// Names of the headers that tell what is left.
+pub struct RateHeaders {
+    /// Requests in a minute.
+    pub limit: HeaderName,
+    /// Those that are left.
+    pub remaining: HeaderName,
+    /// When there are all again, as unix time.
+    pub reset: HeaderName,
+}
+
+impl RateHeaders {
+    /// As Docker Hub writes them, and most others do.
+    pub const COMMON: Self = Self {
+        limit: HeaderName::from_static("x-ratelimit-limit"),
+        remaining: HeaderName::from_static("x-ratelimit-remaining"),
+        reset: HeaderName::from_static("x-ratelimit-reset"),
+    };
+
+    fn show(&self, headers: &mut HeaderMap, allowance: Allowance) {
+        headers.insert(&self.limit, HeaderValue::from(allowance.rate.limit));
+        headers.insert(&self.remaining, HeaderValue::from(allowance.remaining));
+        headers.insert(&self.reset, HeaderValue::from(allowance.ends_at.as_second()));
+    }
 }
 
 /// The operations of a dialect.
@@ -188,6 +215,7 @@ pub struct Table {
     router: Router,
     operations: Vec<(&'static str, OperationMetrics)>,
     unknown: OperationMetrics,
+    rates: RateHeaders,
 }
 
 impl Table {
@@ -199,6 +227,7 @@ impl Table {
         dialect: &'static str,
         metrics: &Metrics,
         routes: &'static [Route<C, N, E, R>],
+        rates: RateHeaders,
     ) -> Result<Self> {
         let counted =
             |route: &Route<C, N, E, R>| (route.operation, metrics.operation(dialect, route.operation));
@@ -207,17 +236,18 @@ impl Table {
             router: Router::new(routes.iter().map(|route| (route.method.clone(), route.path)))?,
             operations: routes.iter().map(counted).collect(),
             unknown: metrics.operation(dialect, "unknown"),
+            rates,
         })
     }
 
-    /// Lets a request be answered; measures and logs that, and adds what every answer has.
+    /// Lets a request be answered; measures and logs that, and adds what every answer has, also that to what is no operation.
     pub async fn serve<F>(
         &self,
         request: Request<RequestBody>,
         answer: impl FnOnce(Wanted) -> F + Send,
     ) -> Response
     where
-        F: Future<Output = Response> + Send,
+        F: Future<Output = Answer> + Send,
     {
         let began_at = Instant::now();
         let (parts, body) = request.into_parts();
@@ -230,15 +260,21 @@ impl Table {
                 ((*name, metrics), Wanted::Operation(number, asked, body))
             }
             Found::MethodNotAllowed(allow) => {
-                let (method, client) = (method.clone(), client.clone());
-                (("unknown", &self.unknown), Wanted::OtherMethod { method, allow, client })
+                let asked = Box::new(Asked::new(client.clone(), parts, Vec::new()));
+                (("unknown", &self.unknown), Wanted::OtherMethod(asked, allow))
             }
-            Found::Nothing => (("unknown", &self.unknown), Wanted::Unknown(client.clone())),
+            Found::Nothing => {
+                let asked = Box::new(Asked::new(client.clone(), parts, Vec::new()));
+                (("unknown", &self.unknown), Wanted::Unknown(asked))
+            }
         };
-        let mut response = answer(wanted).await;
+        let Answer { mut response, allowance } = answer(wanted).await;
         let headers = response.headers_mut();
         headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        if let Some(allowance) = allowance {
+            self.rates.show(headers, allowance);
+        }
         let duration = began_at.elapsed();
         metrics.record(response.status(), duration);
         let status = response.status();

@@ -52,6 +52,24 @@ impl WantedPage {
     }
 }
 
+/// Finds out who sends a request: whose access token it bears.
+pub(crate) async fn caller(services: &Services, asked: &Asked) -> Result<Arc<Caller>> {
+    let token = bearer(asked)?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    services.authenticate_access_token(token).await
+}
+
+fn bearer(asked: &Asked) -> Result<Option<&str>> {
+    let Some(value) = asked.parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+    let text = value.to_str().map_err(|_| invalid())?;
+    // Clients without a token send the scheme alone.
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    match scheme.eq_ignore_ascii_case("bearer") {
+        true => Ok(Some(token.trim())),
+        false => Err(invalid()),
+    }
+}
+
 impl Context {
     pub(crate) fn new(services: Arc<Services>, route: &'static Route, asked: Asked) -> Self {
         Self { services, route, asked, signed_in: OnceLock::new() }
@@ -70,23 +88,14 @@ impl Context {
         if let Some(known) = self.signed_in.get() {
             return Ok(Arc::clone(known));
         }
-        let token = self.bearer()?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let caller = self.services.authenticate_access_token(token).await?;
+        let caller = caller(&self.services, &self.asked).await?;
         self.note_signed_in();
         Ok(Arc::clone(self.signed_in.get_or_init(|| caller)))
     }
 
     /// Gives the bearer token of the request.
     pub(crate) fn bearer(&self) -> Result<Option<&str>> {
-        let Some(value) = self.parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
-        let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
-        let text = value.to_str().map_err(|_| invalid())?;
-        // Clients without a token send the scheme alone.
-        let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-        match scheme.eq_ignore_ascii_case("bearer") {
-            true => Ok(Some(token.trim())),
-            false => Err(invalid()),
-        }
+        bearer(&self.asked)
     }
 
     /// Gives the registry that the path names.
@@ -111,15 +120,6 @@ impl Context {
     pub(crate) fn page_size(&self) -> Result<PageSize> {
         let size = self.number("per_page", DEFAULT_PAGE_SIZE, 1, u64::from(u32::MAX))?;
         PageSize::clamped(size.min(PAGE_SIZE_LIMIT))
-    }
-
-    /// Gives a truth value of the query, `false` when absent.
-    pub(crate) fn truth(&self, name: &'static str) -> Result<bool> {
-        match self.query(name).as_deref() {
-            None | Some("false" | "False" | "0") => Ok(false),
-            Some("true" | "True" | "1") => Ok(true),
-            Some(_) => Err(Error::Invalid { field: name, reason: "must be true or false".into() }),
-        }
     }
 
     /// Reads a JSON body.

@@ -35,7 +35,7 @@ async fn give(context: &Context, registry: &Namespace) -> Result<Response> {
     if context.parts.method == http::Method::HEAD {
         return Err(Error::Unsupported("HEAD is not supported here; use GET".into()));
     }
-    let scope = match context.truth("read_write")? {
+    let scope = match context.truth("read_write")?.unwrap_or_default() {
         true => CredentialScope::PullAndPush,
         false => CredentialScope::Pull,
     };

@@ -22,13 +22,14 @@ mod wire;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderName, Request};
 use longshore_api_common::Response;
 use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
-use longshore_api_common::table::{self, Paths, Table, Wanted};
+use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
+use longshore_domain::credential::Principal;
 use longshore_services::Services;
 
 use crate::context::Context;
@@ -37,6 +38,13 @@ use crate::routes::{ROUTES, Route};
 /// The paths of this dialect.
 pub const PATHS: Paths =
     Paths { segments: &["account", "kubernetes", "registries", "registry"], others: &["/v1/oauth/"] };
+
+/// Headers in which DigitalOcean tells what is left of a minute's requests.
+const RATES: RateHeaders = RateHeaders {
+    limit: HeaderName::from_static("ratelimit-limit"),
+    remaining: HeaderName::from_static("ratelimit-remaining"),
+    reset: HeaderName::from_static("ratelimit-reset"),
+};
 
 /// The dialect.
 pub struct Docr {
@@ -52,7 +60,7 @@ impl Docr {
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let document = openapi::document(ROUTES, &services.settings().tiers, &services.settings().regions);
-        let table = Table::new("digitalocean", metrics, ROUTES)?;
+        let table = Table::new("digitalocean", metrics, ROUTES, RATES)?;
         Ok(Self { services, table, document: document.to_string().into() })
     }
 
@@ -69,19 +77,37 @@ impl Docr {
                     Wanted::Operation(number, asked, body) => {
                         self.answer(&ROUTES[number], *asked, body).await
                     }
-                    Wanted::OtherMethod { method, allow, client } => {
-                        error::method_not_allowed(&method, &allow, &client)
+                    Wanted::OtherMethod(asked, allow) => {
+                        let response = error::method_not_allowed(&asked.parts.method, &allow, &asked.client);
+                        self.answer_nothing(&asked, response).await
                     }
-                    Wanted::Unknown(client) => error::not_found(&client),
+                    Wanted::Unknown(asked) => {
+                        let response = error::not_found(&asked.client);
+                        self.answer_nothing(&asked, response).await
+                    }
                 }
             })
             .await
     }
 
-    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
+    /// Answers what is no operation; it counts as a request all the same.
+    async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
+        let caller = context::caller(&self.services, asked).await;
+        let principal = caller.as_ref().map_or(&Principal::Anonymous, |caller| &caller.principal);
+        let allowance = self.services.count_request(principal, asked.client.address).await;
+        let response = match allowance {
+            Some(allowance) if allowance.is_exceeded => {
+                error::render(&allowance.refusal(self.services.now()), &asked.client)
+            }
+            _ => response,
+        };
+        Answer { response, allowance }
+    }
+
+    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Answer {
         let context = Context::new(Arc::clone(&self.services), route, asked);
         if let Err(error) = context.check_turn() {
-            return error::render(&error, &context.client);
+            return Answer { response: error::render(&error, &context.client), allowance: None };
         }
         let allowance = limits::count(&context).await;
         let answer = match allowance {
@@ -91,10 +117,7 @@ impl Docr {
                 Err(error) => Err(error),
             },
         };
-        let mut response = answer.unwrap_or_else(|error| error::render(&error, &context.client));
-        if let Some(allowance) = allowance {
-            limits::show(&mut response, allowance);
-        }
-        response
+        let response = answer.unwrap_or_else(|error| error::render(&error, &context.client));
+        Answer { response, allowance }
     }
 }

@@ -146,7 +146,7 @@ async fn create(context: &Context, request: CreateRequest, scope: Scope) -> Resu
 /// `POST /v2/access-tokens`.
 pub(crate) async fn post_access_tokens(context: &Context, body: RequestBody) -> Result<Response> {
     owner(context).await?;
-    let request: CreateRequest = context.json(body).await?;
+    let request: CreateRequest = context.document(body).await?;
     let scope = highest(request.scopes.as_deref().unwrap_or_default())?;
     create(context, request, scope).await
 }
@@ -154,7 +154,7 @@ pub(crate) async fn post_access_tokens(context: &Context, body: RequestBody) -> 
 /// `POST /v2/api_tokens`.
 pub(crate) async fn post_api_tokens(context: &Context, body: RequestBody) -> Result<Response> {
     owner(context).await?;
-    let request: CreateRequest = context.json(body).await?;
+    let request: CreateRequest = context.document(body).await?;
     let scope = request.scopes.as_deref().map_or(Ok(Scope::Admin), highest)?;
     create(context, request, scope).await
 }
@@ -180,7 +180,7 @@ pub(crate) async fn get_access_tokens(context: &Context, _: RequestBody) -> Resu
 pub(crate) async fn patch_access_tokens_uuid(context: &Context, body: RequestBody) -> Result<Response> {
     let (principal, owner) = owner(context).await?;
     let uuid = token_uuid(context, "uuid")?;
-    let request: PatchRequest = context.json(body).await?;
+    let request: PatchRequest = context.document(body).await?;
     let change = AccessTokenChange {
         label: request.token_label.filter(|label| !label.is_empty()),
         is_active: request.is_active,

@@ -8,6 +8,13 @@ use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::authentication::Caller;
 
+/// Finds out who calls, who must be somebody whose credential is good now, and the id of that account.
+pub(crate) async fn signed_in(services: &Services, headers: &HeaderMap) -> Result<(Arc<Caller>, String)> {
+    let caller = caller(services, headers).await?;
+    let account = services.get_own_account(&caller.principal).await?;
+    Ok((caller, account.uuid.simple().to_string()))
+}
+
 /// Finds out who calls; that the account and credential are still good is asked with every operation.
 pub(crate) async fn caller(services: &Services, headers: &HeaderMap) -> Result<Arc<Caller>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {

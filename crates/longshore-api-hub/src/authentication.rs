@@ -98,7 +98,7 @@ pub(crate) fn code_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Re
 
 /// `POST /v2/users/login`.
 pub(crate) async fn post_users_login(context: &Context, body: RequestBody) -> Result<Response> {
-    let request: LoginRequest = context.json(body).await?;
+    let request: LoginRequest = context.document(body).await?;
     let address = Some(context.client.address);
     match context.services.sign_in(&request.username, &request.password, address).await {
         Ok(SignIn::Done(caller)) => signed_in(context, &caller).await,
@@ -109,7 +109,7 @@ pub(crate) async fn post_users_login(context: &Context, body: RequestBody) -> Re
 
 /// `POST /v2/users/2fa-login`.
 pub(crate) async fn post_users_2fa_login(context: &Context, body: RequestBody) -> Result<Response> {
-    let request: SecondFactorRequest = context.json(body).await?;
+    let request: SecondFactorRequest = context.document(body).await?;
     match context.services.complete_sign_in(&request.login_2fa_token, &request.code).await {
         Ok(caller) => signed_in(context, &caller).await,
         Err(error) => refuse(error),
@@ -118,7 +118,7 @@ pub(crate) async fn post_users_2fa_login(context: &Context, body: RequestBody) -
 
 /// `POST /v2/auth/token`.
 pub(crate) async fn auth_create_access_token(context: &Context, body: RequestBody) -> Result<Response> {
-    let request: TokenRequest = context.json(body).await?;
+    let request: TokenRequest = context.document(body).await?;
     let address = Some(context.client.address);
     let caller = match context.services.sign_in(&request.identifier, &request.secret, address).await? {
         SignIn::Done(caller) => caller,
@@ -146,8 +146,8 @@ pub(crate) fn session(context: &Context, caller: &Caller, ttl: Duration) -> Resu
 
 async fn signed_in(context: &Context, caller: &Caller) -> Result<Response> {
     let token = session(context, caller, context.services.settings().session_ttl)?;
-    let refresh_token = match context.query("refresh_token").as_deref() {
-        Some("true" | "1") => context.services.issue_session_refresh_token(caller).await?,
+    let refresh_token = match context.truth("refresh_token")? {
+        Some(true) => context.services.issue_session_refresh_token(caller).await?,
         _ => None,
     };
     let refresh_token = refresh_token.map(|secret| secret.expose().to_owned());

@@ -5,16 +5,16 @@ use std::sync::{Arc, OnceLock};
 
 use longshore_api_common::asked::{Asked, PAGE_LIMIT};
 use longshore_api_common::body::RequestBody;
-use longshore_domain::Result;
 use longshore_domain::credential::Principal;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
+use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::authentication::Caller;
 use serde::de::DeserializeOwned;
 
 use crate::auth;
-use crate::routes::Route;
+use crate::routes::{REFUSED_PARAMETERS, Route};
 
 /// Entries of a page when the client does not say.
 const DEFAULT_PAGE_SIZE: u64 = 10;
@@ -26,8 +26,8 @@ pub struct Context {
     pub(crate) services: Arc<Services>,
     pub(crate) route: &'static Route,
     asked: Asked,
-    /// Who calls, once it is known that the credential is good.
-    signed_in: OnceLock<Arc<Caller>>,
+    /// Who calls, with the id of the account, once it is known that the credential is good.
+    signed_in: OnceLock<(Arc<Caller>, String)>,
 }
 
 /// Which page of a list a client wants.
@@ -61,12 +61,33 @@ impl Context {
 
     /// Finds out who calls, who must be somebody whose credential is good now. A request asks the database once.
     pub(crate) async fn signed_in(&self) -> Result<Arc<Caller>> {
-        if let Some(known) = self.signed_in.get() {
+        if let Some((known, _)) = self.signed_in.get() {
             return Ok(Arc::clone(known));
         }
-        let caller = self.caller().await?;
-        self.services.get_own_account(&caller.principal).await?;
-        Ok(Arc::clone(self.signed_in.get_or_init(|| caller)))
+        let found = auth::signed_in(&self.services, &self.parts.headers).await?;
+        self.note_signed_in();
+        Ok(Arc::clone(&self.signed_in.get_or_init(|| found).0))
+    }
+
+    /// Returns the id of the account that is signed in, as it is shown to clients.
+    pub(crate) fn account_id(&self) -> Option<&str> {
+        self.signed_in.get().map(|(_, id)| id.as_str())
+    }
+
+    /// Checks what every query must be.
+    ///
+    /// # Errors
+    /// `Invalid` for a parameter that would narrow a list and is not known.
+    pub(crate) fn check_query(&self) -> Result<()> {
+        self.asked.check_query()?;
+        let of_route = REFUSED_PARAMETERS.iter().filter(|(operation, _)| *operation == self.route.operation);
+        match of_route.flat_map(|(_, names)| *names).find(|name| self.query(name).is_some()) {
+            None => Ok(()),
+            Some(name) => Err(Error::Invalid {
+                field: name,
+                reason: "does not narrow this list here; leave it out and look through all of it".into(),
+            }),
+        }
     }
 
     /// Gives the repository that the path names.
@@ -99,12 +120,12 @@ impl Context {
         self.link(&[("page", Some(number.to_string()))])
     }
 
-    /// Reads a JSON body.
+    /// Reads a JSON body, or a form of the same members: scripts that were written for the Hub send either.
     ///
     /// # Errors
     /// `BodyTooLarge`; `Invalid` when it is not the document that the operation takes.
-    pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
-        self.asked.json(body, self.services.settings().body_idle).await
+    pub(crate) async fn document<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
+        self.asked.json_or_form(body, self.services.settings().body_idle).await
     }
 }
 

@@ -2,6 +2,8 @@
 //! has `message` besides what its document names, which is what clients show first.
 
 use http::{HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use longshore_api_common::client::Client;
 use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
@@ -97,6 +99,9 @@ fn rpc_code(status: StatusCode) -> u32 {
 /// Gives what the `errinfo` of image operations tells about a call.
 pub(crate) fn call_info(context: &Context) -> Map<String, Value> {
     let mut info = Map::new();
+    if let Some(id) = context.account_id() {
+        info.insert("api_call_docker_id".into(), id.into());
+    }
     info.insert("api_call_name".into(), context.route.operation.into());
     info.insert("api_call_start".into(), wire::time(context.services.now()).into());
     info.insert("api_call_txnid".into(), (*context.client.request_id).into());
@@ -138,12 +143,29 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
         (Error::Unauthenticated(Unauthenticated::Missing), Needs::Nobody) => StatusCode::NOT_FOUND,
         _ => status(error),
     };
-    let mut response = wire::json(status, &document(error, status, context));
+    finish(
+        wire::json(status, &document(error, status, context)),
+        error,
+        &context.client,
+        context.services.now(),
+    )
+}
+
+/// Makes the response to an error of a request that is for no operation.
+pub(crate) fn render_plain(error: &Error, client: &Client, now: Timestamp) -> Response {
+    let message = error.to_string();
+    let document = json!({ "detail": message, "message": message, "error": false });
+    finish(wire::json(status(error), &document), error, client, now)
+}
+
+/// Adds what responses to an error have besides their bodies, and logs it if the fault is the registry's.
+fn finish(mut response: Response, error: &Error, client: &Client, now: Timestamp) -> Response {
+    let status = response.status();
     let headers = response.headers_mut();
     match error {
         Error::Throttled { retry_after_seconds } => {
             // The same as a time, as older clients read it.
-            let now = context.services.now().as_second();
+            let now = now.as_second();
             let at = now.saturating_add(i64::try_from(*retry_after_seconds).unwrap_or(i64::MAX));
             headers.insert("x-retry-after", HeaderValue::from(at));
         }
@@ -156,7 +178,7 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
         headers.insert(header::RETRY_AFTER, seconds);
     }
     if error.is_fault() {
-        observe::log_fault(&context.client, error);
+        observe::log_fault(client, error);
     }
     response
 }

@@ -123,7 +123,7 @@ pub(crate) async fn get_orgs_groups(context: &Context, _: RequestBody) -> Result
 pub(crate) async fn post_orgs_groups(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let organization = organization(context)?;
-    let request: GroupRequest = context.json(body).await?;
+    let request: GroupRequest = context.document(body).await?;
     let name = request.name.parse()?;
     let team =
         context.services.create_team(&caller.principal, &organization, &name, &request.description).await?;
@@ -150,7 +150,7 @@ async fn change(context: &Context, change: TeamChange) -> Result<Response> {
 /// `PUT /v2/orgs/{org_name}/groups/{group_name}`.
 pub(crate) async fn put_orgs_group(context: &Context, body: RequestBody) -> Result<Response> {
     context.signed_in().await?;
-    let request: GroupRequest = context.json(body).await?;
+    let request: GroupRequest = context.document(body).await?;
     let whole = TeamChange { name: Some(request.name.parse()?), description: Some(request.description) };
     change(context, whole).await
 }
@@ -158,7 +158,7 @@ pub(crate) async fn put_orgs_group(context: &Context, body: RequestBody) -> Resu
 /// `PATCH /v2/orgs/{org_name}/groups/{group_name}`.
 pub(crate) async fn patch_orgs_group(context: &Context, body: RequestBody) -> Result<Response> {
     context.signed_in().await?;
-    let request: GroupPatch = context.json(body).await?;
+    let request: GroupPatch = context.document(body).await?;
     let name = request.name.map(|name| name.parse()).transpose()?;
     change(context, TeamChange { name, description: request.description }).await
 }
@@ -197,7 +197,7 @@ pub(crate) async fn get_orgs_group_members(context: &Context, _: RequestBody) ->
 /// `POST /v2/orgs/{org_name}/groups/{group_name}/members`.
 pub(crate) async fn post_orgs_group_members(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
-    let request: MemberRequest = context.json(body).await?;
+    let request: MemberRequest = context.document(body).await?;
     let user = request.member.parse()?;
     context
         .services
@@ -256,7 +256,7 @@ pub(crate) async fn get_repository_group(context: &Context, _: RequestBody) -> R
 pub(crate) async fn patch_repository_group(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let (name, team) = (context.repository()?, team_id(context)?);
-    let request: PermissionPatch = context.json(body).await?;
+    let request: PermissionPatch = context.document(body).await?;
     let permission = request.permission.parse()?;
     // One that may do nothing there is not changed.
     context.services.get_team_permission(&caller, &name, team).await?;
@@ -275,7 +275,7 @@ pub(crate) async fn delete_repository_group(context: &Context, _: RequestBody) -
 pub(crate) async fn create_repository_group(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let name = context.repository()?;
-    let request: PermissionRequest = context.json(body).await?;
+    let request: PermissionRequest = context.document(body).await?;
     let permission: RepositoryPermission = request.permission.parse()?;
     let team =
         context.services.set_team_permission(&caller, &name, TeamId(request.group_id), permission).await?;

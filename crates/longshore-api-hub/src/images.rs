@@ -138,9 +138,19 @@ fn active_from(text: Option<&str>) -> Result<Option<Timestamp>> {
     text.filter(|text| !text.is_empty()).map(|text| text.parse().map_err(wrong)).transpose()
 }
 
-fn active_from_query(context: &Context) -> Result<Timestamp> {
+pub(crate) fn active_from_query(context: &Context) -> Result<Timestamp> {
     let given = active_from(context.query("active_from").as_deref())?;
     Ok(given.unwrap_or_else(|| a_month_before(context.services.now())))
+}
+
+/// Gives which status the listed images or tags must have, if that matters.
+pub(crate) fn wanted_status(context: &Context) -> Result<Option<ImageStatus>> {
+    match context.query("status").as_deref() {
+        None => Ok(None),
+        Some("active") => Ok(Some(ImageStatus::Active)),
+        Some("inactive") => Ok(Some(ImageStatus::Inactive)),
+        Some(_) => Err(invalid("status", "must be active or inactive")),
+    }
 }
 
 pub(crate) fn status_name(status: ImageStatus) -> &'static str {
@@ -164,18 +174,8 @@ pub(crate) async fn get_namespaces_repositories_images(
     let wanted = context.page()?;
     let filter = ImageFilter {
         active_from: active_from_query(context)?,
-        status: match context.query("status").as_deref() {
-            None => None,
-            Some("active") => Some(ImageStatus::Active),
-            Some("inactive") => Some(ImageStatus::Inactive),
-            Some(_) => return Err(invalid("status", "must be active or inactive")),
-        },
-        is_tagged: match context.query("currently_tagged").as_deref() {
-            None => None,
-            Some("true") => Some(true),
-            Some("false") => Some(false),
-            Some(_) => return Err(invalid("currently_tagged", "must be true or false")),
-        },
+        status: wanted_status(context)?,
+        is_tagged: context.truth("currently_tagged")?,
     };
     let order = match context.query("ordering").as_deref() {
         None | Some("-last_activity") => ImageOrder::LastActivityDescending,
@@ -236,7 +236,7 @@ pub(crate) async fn get_namespaces_repositories_images_tags(
 /// `POST …/delete-images`.
 pub(crate) async fn post_namespaces_delete_images(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
-    let request: DeleteRequest = context.json(body).await?;
+    let request: DeleteRequest = context.document(body).await?;
     if request.manifests.len().max(request.ignore_warnings.len()) > ENTRIES_LIMIT {
         return Err(invalid("manifests", format!("there may be at most {ENTRIES_LIMIT} entries")));
     }

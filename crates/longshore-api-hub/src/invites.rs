@@ -161,7 +161,7 @@ pub(crate) async fn get_orgs_invites(context: &Context, _: RequestBody) -> Resul
 /// `POST /v2/invites/bulk`.
 pub(crate) async fn post_invites_bulk(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
-    let request: BulkRequest = context.json(body).await?;
+    let request: BulkRequest = context.document(body).await?;
     let organization = request
         .org
         .parse()
@@ -194,7 +194,7 @@ pub(crate) async fn resend_invite(context: &Context, _: RequestBody) -> Result<R
 
 /// `POST /v2/invites/describe`.
 pub(crate) async fn describe_invite(context: &Context, body: RequestBody) -> Result<Response> {
-    let request: LinkRequest = context.json(body).await?;
+    let request: LinkRequest = context.document(body).await?;
     let invite = context.services.get_invite(&request.token).await?;
     let described = DescribedInvite {
         org: invite.organization.to_string(),
@@ -209,14 +209,14 @@ pub(crate) async fn describe_invite(context: &Context, body: RequestBody) -> Res
 /// `POST /v2/invites/accept`.
 pub(crate) async fn accept_invite(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
-    let request: LinkRequest = context.json(body).await?;
+    let request: LinkRequest = context.document(body).await?;
     let organization = context.services.accept_invite(&caller.principal, &request.token).await?;
     Ok(wire::json(StatusCode::OK, &AcceptedInvite { org: organization.to_string() }))
 }
 
 /// `POST /v2/invites/join`.
 pub(crate) async fn join_by_invite(context: &Context, body: RequestBody) -> Result<Response> {
-    let request: JoinRequest = context.json(body).await?;
+    let request: JoinRequest = context.document(body).await?;
     let name = request
         .username
         .parse()

@@ -39,7 +39,8 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 pub(crate) use longshore_api_common::response::bare;
-use longshore_api_common::table::{self, Paths, Table, Wanted};
+use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
+use longshore_domain::credential::Principal;
 use longshore_services::Services;
 
 use crate::context::Context;
@@ -76,7 +77,7 @@ impl Hub {
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
-        let table = Table::new("hub", metrics, ROUTES)?;
+        let table = Table::new("hub", metrics, ROUTES, RateHeaders::COMMON)?;
         Ok(Self { services, table, document: openapi::document(ROUTES).to_string().into() })
     }
 
@@ -93,17 +94,35 @@ impl Hub {
                     Wanted::Operation(number, asked, body) => {
                         self.answer(&ROUTES[number], *asked, body).await
                     }
-                    Wanted::OtherMethod { method, allow, .. } => error::method_not_allowed(&method, &allow),
-                    Wanted::Unknown(_) => error::not_found(),
+                    Wanted::OtherMethod(asked, allow) => {
+                        let response = error::method_not_allowed(&asked.parts.method, &allow);
+                        self.answer_nothing(&asked, response).await
+                    }
+                    Wanted::Unknown(asked) => self.answer_nothing(&asked, error::not_found()).await,
                 }
             })
             .await
     }
 
-    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
+    /// Answers what is no operation; it counts as a request all the same.
+    async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
+        let caller = auth::signed_in(&self.services, &asked.parts.headers).await;
+        let principal = caller.as_ref().map_or(&Principal::Anonymous, |(caller, _)| &caller.principal);
+        let allowance = self.services.count_request(principal, asked.client.address).await;
+        let response = match allowance {
+            Some(allowance) if allowance.is_exceeded => {
+                let now = self.services.now();
+                error::render_plain(&allowance.refusal(now), &asked.client, now)
+            }
+            _ => response,
+        };
+        Answer { response, allowance }
+    }
+
+    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Answer {
         let context = Context::new(Arc::clone(&self.services), route, asked);
         if let Err(error) = context.check_turn() {
-            return error::render(&error, &context);
+            return Answer { response: error::render(&error, &context), allowance: None };
         }
         let allowance = limits::count(&context).await;
         let answer = match allowance {
@@ -113,10 +132,7 @@ impl Hub {
                 Err(error) => Err(error),
             },
         };
-        let mut response = answer.unwrap_or_else(|error| error::render(&error, &context));
-        if let Some(allowance) = allowance {
-            limits::show(&mut response, allowance);
-        }
-        response
+        let response = answer.unwrap_or_else(|error| error::render(&error, &context));
+        Answer { response, allowance }
     }
 }

@@ -1,7 +1,5 @@
-//! Rate limits as the Hub shows them: `X-RateLimit-Limit` a minute, `-Remaining`, and `-Reset` as unix time.
+//! Limits of requests.
 
-use http::HeaderValue;
-use longshore_api_common::Response;
 use longshore_domain::credential::Principal;
 use longshore_services::rates::Allowance;
 
@@ -13,12 +11,4 @@ pub(crate) async fn count(context: &Context) -> Option<Allowance> {
     let caller = context.signed_in().await;
     let principal = caller.as_ref().map_or(&Principal::Anonymous, |caller| &caller.principal);
     context.services.count_request(principal, context.client.address).await
-}
-
-/// Tells what is left.
-pub(crate) fn show(response: &mut Response, allowance: Allowance) {
-    let headers = response.headers_mut();
-    headers.insert("x-ratelimit-limit", HeaderValue::from(allowance.rate.limit));
-    headers.insert("x-ratelimit-remaining", HeaderValue::from(allowance.remaining));
-    headers.insert("x-ratelimit-reset", HeaderValue::from(allowance.ends_at.as_second()));
 }

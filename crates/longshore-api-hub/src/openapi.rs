@@ -9,12 +9,14 @@ use crate::error::ErrorShape;
 use crate::routes::{Needs, Route};
 
 /// What lists of this dialect take.
-pub(crate) trait DescribePages {
+pub(crate) trait DescribeLists {
     /// Adds the parameters of lists.
     fn page(&mut self) -> &mut Self;
+    /// Adds what lists of tags are narrowed by.
+    fn tag_filters(&mut self) -> &mut Self;
 }
 
-impl DescribePages for Describe<'_> {
+impl DescribeLists for Describe<'_> {
     fn page(&mut self) -> &mut Self {
         let number = json!({ "type": "integer", "minimum": 1, "maximum": PAGE_LIMIT, "default": 1 });
         let size = json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
@@ -23,6 +25,18 @@ impl DescribePages for Describe<'_> {
             "Entries of a page; more than 100 are 100.",
             size,
         )
+    }
+
+    fn tag_filters(&mut self) -> &mut Self {
+        self.query("name", "string", "Only those whose name contains this, letter for letter.")
+            .choice("status", &["active", "inactive"], "Only those of this status.")
+            .time(
+                "active_from",
+                "Since when a tag must have been pushed or pulled to be active; a month ago when absent.",
+            )
+            .query("os", "string", "Only those with an image for this operating system.")
+            .query("architecture", "string", "Only those with an image for this architecture.")
+            .query("currently_tagged", "boolean", "All when true, none when false.")
     }
 }
 

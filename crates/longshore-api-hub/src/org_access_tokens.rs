@@ -147,7 +147,7 @@ fn details(token: &AccessToken, organization: &Namespace) -> TokenDetails {
 pub(crate) async fn post_orgs_access_tokens(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
-    let request: CreateRequest = context.json(body).await?;
+    let request: CreateRequest = context.document(body).await?;
     let wanted = WantedToken {
         label: &request.label,
         description: request.description.as_deref().unwrap_or_default(),
@@ -202,7 +202,7 @@ pub(crate) async fn patch_orgs_access_token(context: &Context, body: RequestBody
     let caller = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "access_token_id")?;
-    let request: PatchRequest = context.json(body).await?;
+    let request: PatchRequest = context.document(body).await?;
     let change = AccessTokenChange {
         label: request.label.filter(|label| !label.is_empty()),
         description: request.description,

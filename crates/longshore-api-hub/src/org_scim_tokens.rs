@@ -76,7 +76,7 @@ fn with_secret(token: &ScimToken, secret: &Secret) -> NewToken {
 pub(crate) async fn post_orgs_scim_tokens(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
-    let request: CreateRequest = context.json(body).await?;
+    let request: CreateRequest = context.document(body).await?;
     let expires_at = expiry(request.expires_at.as_deref())?;
     let created = context
         .services

@@ -52,7 +52,7 @@ pub(crate) async fn get_orgs_name_settings(context: &Context, _: RequestBody) ->
 pub(crate) async fn put_orgs_name_settings(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let name = context.parsed("org_name")?;
-    let wanted: OrgSettingsDocument = context.json(body).await?;
+    let wanted: OrgSettingsDocument = context.document(body).await?;
     let restriction = ImageRestriction {
         is_enabled: wanted.restricted_images.enabled,
         allows_official_images: wanted.restricted_images.allow_official_images,

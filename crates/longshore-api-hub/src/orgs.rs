@@ -152,15 +152,12 @@ pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Resul
     let caller = context.signed_in().await?;
     let wanted = context.page()?;
     let role = context.query("role").map(|role| role.to_lowercase().parse()).transpose()?;
-    let kinds = match (context.query("type").as_deref(), context.query("invites").as_deref()) {
-        (Some("all"), _) | (None, Some("true" | "1")) => MemberKinds::All,
-        (Some("member"), _) | (None, None | Some("false" | "0")) => MemberKinds::Members,
+    let kinds = match (context.query("type").as_deref(), context.truth("invites")?) {
+        (Some("all"), _) | (None, Some(true)) => MemberKinds::All,
+        (Some("member"), _) | (None, None | Some(false)) => MemberKinds::Members,
         (Some("invitee"), _) => MemberKinds::Invitees,
         (Some(_), _) => {
             return Err(Error::Invalid { field: "type", reason: "must be all, member or invitee".into() });
-        }
-        (None, Some(_)) => {
-            return Err(Error::Invalid { field: "invites", reason: "must be true or false".into() });
         }
     };
     let filter = MemberFilter { name_prefix: Some(prefix(context)), role, kinds };
@@ -243,7 +240,7 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
 pub(crate) async fn put_orgs_member(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
-    let request: RoleRequest = context.json(body).await?;
+    let request: RoleRequest = context.document(body).await?;
     let role = request.role.parse()?;
     let member = context.services.change_member_role(&caller.principal, &organization, &user, role).await?;
     Ok(wire::json(StatusCode::OK, &member_document(&member)))

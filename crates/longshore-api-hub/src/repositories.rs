@@ -248,7 +248,7 @@ pub(crate) async fn list_namespace_repositories(context: &Context, _: RequestBod
 /// `POST /v2/namespaces/{namespace}/repositories`, and `POST /v2/repositories` with the namespace in the body.
 pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
-    let request: CreateRequest = context.json(body).await?;
+    let request: CreateRequest = context.document(body).await?;
     let invalid = |field, reason: String| Error::Invalid { field, reason };
     let in_path = Some(context.parameter("namespace")).filter(|namespace| !namespace.is_empty());
     let namespace = match (in_path, request.namespace.as_deref()) {
@@ -291,7 +291,7 @@ pub(crate) async fn get_repository(context: &Context, _: RequestBody) -> Result<
 pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let name = context.repository()?;
-    let request: PatchRequest = context.json(body).await?;
+    let request: PatchRequest = context.document(body).await?;
     let change = RepositoryChange {
         description: request.description,
         full_description: request.full_description,
@@ -313,7 +313,7 @@ pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Re
 pub(crate) async fn set_repository_privacy(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let name = context.repository()?;
-    let request: PrivacyRequest = context.json(body).await?;
+    let request: PrivacyRequest = context.document(body).await?;
     context.services.set_visibility(&caller, &name, visibility(request.is_private)).await?;
     Ok(bare(StatusCode::OK))
 }
@@ -332,7 +332,7 @@ pub(crate) async fn update_repository_immutable_tags(
 ) -> Result<Response> {
     let caller = context.signed_in().await?;
     let name = context.repository()?;
-    let request: ImmutableTagsRequest = context.json(body).await?;
+    let request: ImmutableTagsRequest = context.document(body).await?;
     let tags = ImmutableTags::new(request.immutable_tags, request.immutable_tags_rules)?;
     let change = RepositoryChange { immutable_tags: Some(tags), ..RepositoryChange::default() };
     context.services.change_repository(&caller, &name, change).await?;
@@ -346,7 +346,7 @@ pub(crate) async fn verify_repository_immutable_tags(
 ) -> Result<Response> {
     let caller = context.signed_in().await?;
     let name = context.repository()?;
-    let request: VerifyRequest = context.json(body).await?;
+    let request: VerifyRequest = context.document(body).await?;
     let tags = context.services.match_tags(&caller, &name, &request.regex).await?;
     let tags = tags.iter().map(ToString::to_string).collect();
     Ok(wire::json(StatusCode::OK, &VerifyDocument { tags }))

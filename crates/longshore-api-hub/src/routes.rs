@@ -6,7 +6,7 @@ use longshore_api_common::{route, table};
 
 use crate::context::Context;
 pub use crate::error::ErrorShape;
-use crate::openapi::DescribePages;
+use crate::openapi::DescribeLists;
 use crate::wire::Page;
 use crate::{
     access_tokens, audit_logs, authentication, former, groups, images, invites, org_access_tokens,
@@ -30,30 +30,37 @@ pub enum Needs {
 /// A row of the table.
 pub type Route = table::Route<Context, Needs, ErrorShape>;
 
+/// Parameters that clients of the Hub narrow a list by, and that are not known here: they are refused, so that nobody takes
+/// everything for what was asked for.
+pub const REFUSED_PARAMETERS: &[(&str, &[&str])] = &[
+    ("list_namespace_repositories", &["media_types", "content_types"]),
+    ("list_namespace_repositories_legacy", &["media_types", "content_types"]),
+];
+
 /// All operations, in the order of the API's reference.
 pub const ROUTES: &[Route] = &[
     route!(POST "/v2/users/login" post_users_login in "authentication", Nothing, Plain,
         "Signs in with a password or an access token.",
         |d| d.query("refresh_token", "boolean", "Whether to give a refresh token too.")
-            .takes::<authentication::LoginRequest>()
+            .takes_or_form::<authentication::LoginRequest>()
             .gives::<authentication::SignedIn>(200, "Signed in.")
             .gives::<authentication::Refused>(401, "Refused, or the second factor must follow."),
         authentication::post_users_login),
     route!(POST "/v2/users/2fa-login" post_users_2fa_login in "authentication", Nothing, Plain,
         "Completes a sign-in with the second factor.",
         |d| d.query("refresh_token", "boolean", "Whether to give a refresh token too.")
-            .takes::<authentication::SecondFactorRequest>()
+            .takes_or_form::<authentication::SecondFactorRequest>()
             .gives::<authentication::SignedIn>(200, "Signed in.")
             .gives::<authentication::Refused>(401, "Refused."),
         authentication::post_users_2fa_login),
     route!(POST "/v2/auth/token" auth_create_access_token in "authentication", Nothing, Rich,
         "Exchanges a password or an access token for a session token of ten minutes.",
-        |d| d.takes::<authentication::TokenRequest>()
+        |d| d.takes_or_form::<authentication::TokenRequest>()
             .gives::<authentication::TokenResponse>(200, "Signed in."),
         authentication::auth_create_access_token),
     route!(POST "/v2/access-tokens" post_access_tokens in "access-tokens", Password, Plain,
         "Creates an access token; its secret is shown this once.",
-        |d| d.takes::<access_tokens::CreateRequest>()
+        |d| d.takes_or_form::<access_tokens::CreateRequest>()
             .gives::<access_tokens::AccessTokenDocument>(201, "Created."),
         access_tokens::post_access_tokens),
     route!(GET "/v2/access-tokens" get_access_tokens in "access-tokens", Password, Plain,
@@ -62,7 +69,7 @@ pub const ROUTES: &[Route] = &[
         access_tokens::get_access_tokens),
     route!(PATCH "/v2/access-tokens/{uuid}" patch_access_tokens_uuid in "access-tokens", Password, Plain,
         "Changes the label of an access token, or switches it on or off.",
-        |d| d.takes::<access_tokens::PatchRequest>()
+        |d| d.takes_or_form::<access_tokens::PatchRequest>()
             .gives::<access_tokens::AccessTokenDocument>(200, "Changed."),
         access_tokens::patch_access_tokens_uuid),
     route!(GET "/v2/access-tokens/{uuid}" get_access_tokens_uuid in "access-tokens", Password, Plain,
@@ -75,7 +82,7 @@ pub const ROUTES: &[Route] = &[
         access_tokens::delete_access_tokens_uuid),
     route!(POST "/v2/api_tokens" post_api_tokens in "access-tokens", Password, Plain,
         "Creates an access token, as older clients do: without scopes it is for everything.",
-        |d| d.takes::<access_tokens::CreateRequest>()
+        |d| d.takes_or_form::<access_tokens::CreateRequest>()
             .gives::<access_tokens::AccessTokenDocument>(201, "Created."),
         access_tokens::post_api_tokens),
     route!(GET "/v2/api_tokens" get_api_tokens in "access-tokens", Password, Plain,
@@ -84,7 +91,7 @@ pub const ROUTES: &[Route] = &[
         access_tokens::get_access_tokens),
     route!(PATCH "/v2/api_tokens/{uuid}" patch_api_tokens_uuid in "access-tokens", Password, Plain,
         "Changes an access token, for older clients.",
-        |d| d.takes::<access_tokens::PatchRequest>()
+        |d| d.takes_or_form::<access_tokens::PatchRequest>()
             .gives::<access_tokens::AccessTokenDocument>(200, "Changed."),
         access_tokens::patch_access_tokens_uuid),
     route!(GET "/v2/api_tokens/{uuid}" get_api_tokens_uuid in "access-tokens", Password, Plain,
@@ -128,7 +135,7 @@ pub const ROUTES: &[Route] = &[
         repositories::list_namespace_repositories),
     route!(POST "/v2/namespaces/{namespace}/repositories" create_repository in "repositories", Account, Rich,
         "Creates a repository.",
-        |d| d.takes::<repositories::CreateRequest>().gives::<repositories::InfoDocument>(201, "Created."),
+        |d| d.takes_or_form::<repositories::CreateRequest>().gives::<repositories::InfoDocument>(201, "Created."),
         repositories::create_repository),
     route!(GET "/v2/namespaces/{namespace}/repositories/{repository}" get_repository in "repositories", Nobody, Rich,
         "Gives a repository.",
@@ -140,7 +147,7 @@ pub const ROUTES: &[Route] = &[
         repositories::get_repository),
     route!(PATCH "/v2/namespaces/{namespace}/repositories/{repository}" patch_repository in "repositories", Account, Rich,
         "Changes the descriptions of a repository and who may see it.",
-        |d| d.takes::<repositories::PatchRequest>().gives::<repositories::InfoDocument>(200, "Changed."),
+        |d| d.takes_or_form::<repositories::PatchRequest>().gives::<repositories::InfoDocument>(200, "Changed."),
         repositories::patch_repository),
     route!(DELETE "/v2/namespaces/{namespace}/repositories/{repository}" delete_repository in "repositories", Account, Rich,
         "Deletes a repository with all that is in it.",
@@ -148,15 +155,15 @@ pub const ROUTES: &[Route] = &[
         repositories::delete_repository),
     route!(PATCH "/v2/namespaces/{namespace}/repositories/{repository}/immutabletags" update_repository_immutable_tags in "repositories", Account, Rich,
         "Decides which tags of a repository never move.",
-        |d| d.takes::<repositories::ImmutableTagsRequest>().gives::<repositories::InfoDocument>(200, "Changed."),
+        |d| d.takes_or_form::<repositories::ImmutableTagsRequest>().gives::<repositories::InfoDocument>(200, "Changed."),
         repositories::update_repository_immutable_tags),
     route!(POST "/v2/namespaces/{namespace}/repositories/{repository}/immutabletags/verify" verify_repository_immutable_tags in "repositories", Account, Rich,
         "Lists the tags that a rule would match.",
-        |d| d.takes::<repositories::VerifyRequest>().gives::<repositories::VerifyDocument>(200, "The tags."),
+        |d| d.takes_or_form::<repositories::VerifyRequest>().gives::<repositories::VerifyDocument>(200, "The tags."),
         repositories::verify_repository_immutable_tags),
     route!(POST "/v2/repositories" create_repository_legacy in "repositories", Account, Rich,
         "Creates a repository, for older clients.",
-        |d| d.takes::<repositories::CreateRequest>().gives::<repositories::InfoDocument>(201, "Created."),
+        |d| d.takes_or_form::<repositories::CreateRequest>().gives::<repositories::InfoDocument>(201, "Created."),
         repositories::create_repository),
     route!(GET "/v2/repositories/{namespace}" list_namespace_repositories_legacy in "repositories", Nobody, Rich,
         "Lists the repositories of a namespace, for older clients.",
@@ -164,7 +171,7 @@ pub const ROUTES: &[Route] = &[
         repositories::list_namespace_repositories),
     route!(POST "/v2/repositories/{namespace}" create_namespace_repository_legacy in "repositories", Account, Rich,
         "Creates a repository, for older clients.",
-        |d| d.takes::<repositories::CreateRequest>().gives::<repositories::InfoDocument>(201, "Created."),
+        |d| d.takes_or_form::<repositories::CreateRequest>().gives::<repositories::InfoDocument>(201, "Created."),
         repositories::create_repository),
     route!(GET "/v2/repositories/{namespace}/{repository}" get_repository_legacy in "repositories", Nobody, Rich,
         "Gives a repository, for older clients.",
@@ -176,7 +183,7 @@ pub const ROUTES: &[Route] = &[
         repositories::get_repository),
     route!(PATCH "/v2/repositories/{namespace}/{repository}" patch_repository_legacy in "repositories", Account, Rich,
         "Changes a repository, for older clients.",
-        |d| d.takes::<repositories::PatchRequest>().gives::<repositories::InfoDocument>(200, "Changed."),
+        |d| d.takes_or_form::<repositories::PatchRequest>().gives::<repositories::InfoDocument>(200, "Changed."),
         repositories::patch_repository),
     route!(DELETE "/v2/repositories/{namespace}/{repository}" delete_repository_legacy in "repositories", Account, Rich,
         "Deletes a repository, for older clients.",
@@ -184,19 +191,19 @@ pub const ROUTES: &[Route] = &[
         repositories::delete_repository),
     route!(POST "/v2/repositories/{namespace}/{repository}/privacy" set_repository_privacy in "repositories", Account, Rich,
         "Changes who may see a repository, for older clients.",
-        |d| d.takes::<repositories::PrivacyRequest>().gives_nothing(200, "Changed."),
+        |d| d.takes_or_form::<repositories::PrivacyRequest>().gives_nothing(200, "Changed."),
         repositories::set_repository_privacy),
     route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/tags" list_repository_tags
         in "repositories", Nobody, Rich,
         "Lists the tags of a repository.",
-        |d| d.page()
+        |d| d.page().tag_filters()
             .choice("ordering", &["last_updated", "-last_updated", "name", "-name"], "`last_updated`, the newest first, when absent.")
             .gives::<Page<tags::TagDocument>>(200, "A page."),
         tags::list_repository_tags),
     route!(HEAD "/v2/namespaces/{namespace}/repositories/{repository}/tags" check_repository_tags
         in "repositories", Nobody, Rich,
         "Tells whether a repository has tags.",
-        |d| d.gives_nothing(200, "It has."),
+        |d| d.tag_filters().gives_nothing(200, "It has."),
         tags::check_repository_tags),
     route!(GET "/v2/namespaces/{namespace}/repositories/{repository}/tags/{tag}" get_repository_tag
         in "repositories", Nobody, Rich,
@@ -208,10 +215,15 @@ pub const ROUTES: &[Route] = &[
         "Tells whether a tag exists.",
         |d| d.gives_nothing(200, "It does."),
         tags::get_repository_tag),
+    route!(DELETE "/v2/namespaces/{namespace}/repositories/{repository}/tags/{tag}" delete_namespace_repository_tag
+        in "repositories", Account, Rich,
+        "Deletes a tag; its image stays.",
+        |d| d.gives_nothing(204, "Deleted."),
+        tags::delete_repository_tag),
     route!(GET "/v2/repositories/{namespace}/{repository}/tags" list_repository_tags_legacy
         in "repositories", Nobody, Rich,
         "Lists the tags of a repository, for older clients.",
-        |d| d.page()
+        |d| d.page().tag_filters()
             .choice("ordering", &["last_updated", "-last_updated", "name", "-name"], "`last_updated`, the newest first, when absent.")
             .gives::<Page<tags::TagDocument>>(200, "A page."),
         tags::list_repository_tags),
@@ -222,7 +234,7 @@ pub const ROUTES: &[Route] = &[
         tags::get_repository_tag),
     route!(DELETE "/v2/repositories/{namespace}/{repository}/tags/{tag}" delete_repository_tag
         in "repositories", Account, Rich,
-        "Deletes a tag; its image stays.",
+        "Deletes a tag, for older clients; its image stays.",
         |d| d.gives_nothing(204, "Deleted."),
         tags::delete_repository_tag),
     route!(GET "/v2/auditlogs/{account}" audit_logs_list_audit_logs in "audit-logs", Account, Rpc,
@@ -275,7 +287,7 @@ pub const ROUTES: &[Route] = &[
         org_access_tokens::delete_orgs_access_token),
     route!(POST "/v2/orgs/{org_name}/scim-tokens" post_orgs_scim_tokens in "org-scim-tokens", Password, Plain,
         "Creates a SCIM token for an identity provider of an organization; its secret is shown this once.",
-        |d| d.takes::<org_scim_tokens::CreateRequest>()
+        |d| d.takes_or_form::<org_scim_tokens::CreateRequest>()
             .gives::<org_scim_tokens::NewToken>(201, "Created."),
         org_scim_tokens::post_orgs_scim_tokens),
     route!(GET "/v2/orgs/{org_name}/scim-tokens" get_orgs_scim_tokens in "org-scim-tokens", Password, Plain,
@@ -310,7 +322,7 @@ pub const ROUTES: &[Route] = &[
         orgs::export_orgs_members),
     route!(PUT "/v2/orgs/{org_name}/members/{username}" put_orgs_member in "orgs", Password, Rich,
         "Gives a member another role.",
-        |d| d.takes::<orgs::RoleRequest>().gives::<orgs::MemberDocument>(200, "The member."),
+        |d| d.takes_or_form::<orgs::RoleRequest>().gives::<orgs::MemberDocument>(200, "The member."),
         orgs::put_orgs_member),
     route!(DELETE "/v2/orgs/{org_name}/members/{username}" delete_orgs_member in "orgs", Password, Rich,
         "Removes a member, also from all groups.",
@@ -322,7 +334,7 @@ pub const ROUTES: &[Route] = &[
         invites::get_orgs_invites),
     route!(POST "/v2/invites/bulk" post_invites_bulk in "invites", Password, Rich,
         "Invites people to an organization, by e-mail address or name.",
-        |d| d.takes::<invites::BulkRequest>().gives::<invites::BulkDocument>(202, "What came of each."),
+        |d| d.takes_or_form::<invites::BulkRequest>().gives::<invites::BulkDocument>(202, "What came of each."),
         invites::post_invites_bulk),
     route!(DELETE "/v2/invites/{id}" delete_invite in "invites", Password, Rich,
         "Calls an invite back.",
@@ -335,15 +347,15 @@ pub const ROUTES: &[Route] = &[
         invites::resend_invite),
     route!(POST "/v2/invites/describe" describe_invite in "invites", Nothing, Rich,
         "Tells whoever has the link of an invite what it is for.",
-        |d| d.takes::<invites::LinkRequest>().gives::<invites::DescribedInvite>(200, "The invite."),
+        |d| d.takes_or_form::<invites::LinkRequest>().gives::<invites::DescribedInvite>(200, "The invite."),
         invites::describe_invite),
     route!(POST "/v2/invites/accept" accept_invite in "invites", Password, Rich,
         "Accepts an invite.",
-        |d| d.takes::<invites::LinkRequest>().gives::<invites::AcceptedInvite>(200, "Accepted."),
+        |d| d.takes_or_form::<invites::LinkRequest>().gives::<invites::AcceptedInvite>(200, "Accepted."),
         invites::accept_invite),
     route!(POST "/v2/invites/join" join_by_invite in "invites", Nothing, Rich,
         "Makes a new user of whoever has the link of an invite, and accepts it.",
-        |d| d.takes::<invites::JoinRequest>().gives::<invites::AcceptedInvite>(201, "Joined."),
+        |d| d.takes_or_form::<invites::JoinRequest>().gives::<invites::AcceptedInvite>(201, "Joined."),
         invites::join_by_invite),
     route!(GET "/v2/orgs/{org_name}/groups" get_orgs_groups in "groups", Password, Rich,
         "Lists the groups of an organization.",
@@ -351,7 +363,7 @@ pub const ROUTES: &[Route] = &[
         groups::get_orgs_groups),
     route!(POST "/v2/orgs/{org_name}/groups" post_orgs_groups in "groups", Password, Rich,
         "Creates a group.",
-        |d| d.takes::<groups::GroupRequest>().gives::<groups::GroupDocument>(201, "Created."),
+        |d| d.takes_or_form::<groups::GroupRequest>().gives::<groups::GroupDocument>(201, "Created."),
         groups::post_orgs_groups),
     route!(GET "/v2/orgs/{org_name}/groups/{group_name}" get_orgs_group in "groups", Password, Rich,
         "Gives a group.",
@@ -359,11 +371,11 @@ pub const ROUTES: &[Route] = &[
         groups::get_orgs_group),
     route!(PUT "/v2/orgs/{org_name}/groups/{group_name}" put_orgs_group in "groups", Password, Rich,
         "Sets the name and description of a group.",
-        |d| d.takes::<groups::GroupRequest>().gives::<groups::GroupDocument>(200, "Changed."),
+        |d| d.takes_or_form::<groups::GroupRequest>().gives::<groups::GroupDocument>(200, "Changed."),
         groups::put_orgs_group),
     route!(PATCH "/v2/orgs/{org_name}/groups/{group_name}" patch_orgs_group in "groups", Password, Rich,
         "Changes the name or description of a group.",
-        |d| d.takes::<groups::GroupPatch>().gives::<groups::GroupDocument>(200, "Changed."),
+        |d| d.takes_or_form::<groups::GroupPatch>().gives::<groups::GroupDocument>(200, "Changed."),
         groups::patch_orgs_group),
     route!(DELETE "/v2/orgs/{org_name}/groups/{group_name}" delete_orgs_group in "groups", Password, Rich,
         "Deletes a group.",
@@ -375,7 +387,7 @@ pub const ROUTES: &[Route] = &[
         groups::get_orgs_group_members),
     route!(POST "/v2/orgs/{org_name}/groups/{group_name}/members" post_orgs_group_members in "groups", Password, Rich,
         "Adds a member of the organization to a group.",
-        |d| d.takes::<groups::MemberRequest>().gives_nothing(200, "Added, or there already."),
+        |d| d.takes_or_form::<groups::MemberRequest>().gives_nothing(200, "Added, or there already."),
         groups::post_orgs_group_members),
     route!(DELETE "/v2/orgs/{org_name}/groups/{group_name}/members/{username}" delete_orgs_group_member in "groups", Password, Rich,
         "Removes a user from a group.",
@@ -393,7 +405,7 @@ pub const ROUTES: &[Route] = &[
     route!(PATCH "/v2/repositories/{namespace}/{repository}/groups/{group_id}" patch_repository_group
         in "repositories", Account, Rich,
         "Changes what a group may do in a repository.",
-        |d| d.takes::<groups::PermissionPatch>().gives::<groups::PermissionDocument>(200, "Changed."),
+        |d| d.takes_or_form::<groups::PermissionPatch>().gives::<groups::PermissionDocument>(200, "Changed."),
         groups::patch_repository_group),
     route!(DELETE "/v2/repositories/{namespace}/{repository}/groups/{group_id}" delete_repository_group
         in "repositories", Account, Rich,
@@ -402,7 +414,7 @@ pub const ROUTES: &[Route] = &[
         groups::delete_repository_group),
     route!(POST "/v2/repositories/{namespace}/{repository}/groups" create_repository_group in "repositories", Account, Rich,
         "Sets what a group may do in a repository.",
-        |d| d.takes::<groups::PermissionRequest>().gives::<groups::PermissionDocument>(200, "The permission."),
+        |d| d.takes_or_form::<groups::PermissionRequest>().gives::<groups::PermissionDocument>(200, "The permission."),
         groups::create_repository_group),
     route!(GET "/v2/search/repositories" search_repositories in "search", Nobody, Plain,
         "Searches repositories by the beginning of a word of their names.",
@@ -461,7 +473,7 @@ pub const ROUTES: &[Route] = &[
         users::get_user),
     route!(PATCH "/v2/user" patch_user in "user", Password, Plain,
         "Changes what your account says about itself.",
-        |d| d.takes::<users::ProfileRequest>().gives::<users::UserDocument>(200, "Changed."),
+        |d| d.takes_or_form::<users::ProfileRequest>().gives::<users::UserDocument>(200, "Changed."),
         users::patch_user),
     route!(GET "/v2/user/2fa" get_second_factor in "second-factor", Password, Plain,
         "Tells whether the account has a second factor.",
@@ -469,22 +481,22 @@ pub const ROUTES: &[Route] = &[
         second_factor::get_second_factor),
     route!(POST "/v2/user/2fa/enrol" enrol_second_factor in "second-factor", Password, Plain,
         "Begins to set a second factor up.",
-        |d| d.takes::<second_factor::PasswordRequest>()
+        |d| d.takes_or_form::<second_factor::PasswordRequest>()
             .gives::<second_factor::EnrolmentDocument>(200, "To be put into an authenticator."),
         second_factor::enrol_second_factor),
     route!(POST "/v2/user/2fa/confirm" confirm_second_factor in "second-factor", Password, Plain,
         "Confirms a second factor; everything that was signed in before must sign in again.",
-        |d| d.takes::<second_factor::CodeRequest>()
+        |d| d.takes_or_form::<second_factor::CodeRequest>()
             .gives::<second_factor::ConfirmationDocument>(200, "Recovery codes, and a new session."),
         second_factor::confirm_second_factor),
     route!(POST "/v2/user/2fa/recovery-codes" renew_recovery_codes in "second-factor", Password, Plain,
         "Makes new recovery codes in the place of the old ones.",
-        |d| d.takes::<second_factor::BothRequest>()
+        |d| d.takes_or_form::<second_factor::BothRequest>()
             .gives::<second_factor::RecoveryDocument>(200, "The new codes."),
         second_factor::renew_recovery_codes),
     route!(POST "/v2/user/2fa/disable" disable_second_factor in "second-factor", Password, Plain,
         "Removes the second factor.",
-        |d| d.takes::<second_factor::BothRequest>().gives_nothing(204, "Removed."),
+        |d| d.takes_or_form::<second_factor::BothRequest>().gives_nothing(204, "Removed."),
         second_factor::disable_second_factor),
 ];
 

@@ -1,14 +1,18 @@
 //! Search of repositories, in the three forms that clients ask for: `docker search` (`/v1/search`), the Hub's own pages
 //! (`/v2/search/repositories/`), and hub-mcp (`/api/search/v4`). The Hub documents none of them.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
+use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::LIBRARY;
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryDetails;
 use longshore_domain::{Error, Result};
+use longshore_services::authentication::Caller;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -114,14 +118,30 @@ pub(crate) async fn ping(_: &Context, _: RequestBody) -> Result<Response> {
     Ok(wire::json(StatusCode::OK, &PingDocument { standalone: true }))
 }
 
-/// `GET /v1/search`. Docker sends what it signed in to the registry with.
-pub(crate) async fn search_classic(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = match Credentials::of(&context.parts.headers) {
+/// Finds out who searches. Docker sends what it signed in to the registry with: a name and password, or, when the sign-in
+/// gave it a token for getting others, a token of the token service for `registry:catalog:search`.
+async fn searcher(context: &Context) -> Result<Arc<Caller>> {
+    let headers = &context.parts.headers;
+    match Credentials::of(headers) {
         Ok(Credentials::Basic { user, secret }) => {
-            context.services.authenticate_basic(&user, &secret, Some(context.client.address)).await?
+            context.services.authenticate_basic(&user, &secret, Some(context.client.address)).await
         }
-        _ => context.caller().await?,
-    };
+        Ok(Credentials::Bearer(token)) => match context.services.authenticate_session(token).await {
+            Err(Error::Unauthenticated(_)) => context.services.authenticate_bearer(token).await,
+            session => session,
+        },
+        // podman, and whatever else is made of containers/image, never signs in here, but where this refuses it, it looks
+        // through `_catalog`, signed in. It says which API it speaks, which Docker does not.
+        Ok(Credentials::None) if headers.contains_key("docker-distribution-api-version") => {
+            Err(Error::Unauthenticated(Unauthenticated::Missing))
+        }
+        _ => context.caller().await,
+    }
+}
+
+/// `GET /v1/search`.
+pub(crate) async fn search_classic(context: &Context, _: RequestBody) -> Result<Response> {
+    let caller = searcher(context).await?;
     let number = context.number("page", 1, 1, 1_000_000)?;
     let size = PageSize::clamped(context.number("n", DEFAULT_RESULTS, 1, 100)?)?;
     let query = context.query("q").unwrap_or_default().into_owned();
@@ -169,13 +189,7 @@ pub(crate) async fn search_repositories(context: &Context, _: RequestBody) -> Re
 /// `GET /api/search/v4`.
 pub(crate) async fn search_catalog(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
-    let offset = match context.query("from") {
-        None => 0,
-        Some(text) => text
-            .parse::<u32>()
-            .map(u64::from)
-            .map_err(|_| Error::Invalid { field: "from", reason: "must be a whole number from 0".into() })?,
-    };
+    let offset = context.number("from", 0, 0, u64::from(u32::MAX))?;
     let size = PageSize::clamped(context.number("size", DEFAULT_RESULTS, 1, 100)?)?;
     let query = context.query("query").unwrap_or_default();
     let (found, total) = context.services.search_repositories(&caller, &query, offset, size).await?;

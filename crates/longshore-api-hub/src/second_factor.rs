@@ -93,7 +93,7 @@ pub(crate) async fn get_second_factor(context: &Context, _: RequestBody) -> Resu
 pub(crate) async fn enrol_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
     context.services.check_principal(&caller.principal).await?;
-    let request: PasswordRequest = context.json(body).await?;
+    let request: PasswordRequest = context.document(body).await?;
     let address = Some(context.client.address);
     let begun = context.services.enrol_second_factor(&caller.principal, &request.password, address).await?;
     let document = EnrolmentDocument {
@@ -108,7 +108,7 @@ pub(crate) async fn enrol_second_factor(context: &Context, body: RequestBody) ->
 pub(crate) async fn confirm_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
     context.services.check_principal(&caller.principal).await?;
-    let request: CodeRequest = context.json(body).await?;
+    let request: CodeRequest = context.document(body).await?;
     let confirmed = context.services.confirm_second_factor(&caller.principal, &request.code).await?;
     let token = session(context, &confirmed.caller, context.services.settings().session_ttl)?;
     let document = ConfirmationDocument { recovery_codes: confirmed.recovery_codes, token };
@@ -119,7 +119,7 @@ pub(crate) async fn confirm_second_factor(context: &Context, body: RequestBody) 
 pub(crate) async fn renew_recovery_codes(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
     context.services.check_principal(&caller.principal).await?;
-    let request: BothRequest = context.json(body).await?;
+    let request: BothRequest = context.document(body).await?;
     let address = Some(context.client.address);
     let recovery_codes = context
         .services
@@ -132,7 +132,7 @@ pub(crate) async fn renew_recovery_codes(context: &Context, body: RequestBody) -
 pub(crate) async fn disable_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.caller().await?;
     context.services.check_principal(&caller.principal).await?;
-    let request: BothRequest = context.json(body).await?;
+    let request: BothRequest = context.document(body).await?;
     let address = Some(context.client.address);
     context
         .services

@@ -5,8 +5,9 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::image::{Layer, ManifestDetails, TagDetails, TagOrder, status, tag_number};
+use longshore_domain::image::{Layer, ManifestDetails, TagDetails, TagFilter, TagOrder, status, tag_number};
 use longshore_domain::name::Tag;
+use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 use longshore_services::images::a_month_before;
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use crate::bare;
 use crate::context::Context;
-use crate::images::status_name;
+use crate::images::{active_from_query, status_name, wanted_status};
 use crate::wire::{self, Page};
 
 /// What the Hub calls a kind of content, by a part of its artifact type.
@@ -154,13 +155,43 @@ fn order(context: &Context) -> Result<TagOrder> {
     }
 }
 
-/// `GET …/tags`.
-pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
+/// Gives which tags are wanted; `None` for none of them. Scripts delete what they get: each parameter that narrows the list
+/// at the Hub or is sent to it does so here.
+fn filter(context: &Context) -> Result<Option<TagFilter>> {
+    let text = |name| context.query(name).unwrap_or_default().into_owned();
+    let from = active_from_query(context)?;
+    let filter = TagFilter {
+        name_part: text("name"),
+        status: wanted_status(context)?.map(|status| (status, from)),
+        os: text("os"),
+        architecture: text("architecture"),
+    };
+    // A tag that is not current is none.
+    Ok((context.truth("currently_tagged")? != Some(false)).then_some(filter))
+}
+
+/// Gives a page of the wanted tags, with the repository and how many there are.
+async fn find(
+    context: &Context,
+    order: TagOrder,
+    offset: u64,
+    size: PageSize,
+) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
     let caller = context.caller().await?;
     let name = context.repository()?;
+    let filter = filter(context)?;
+    let is_empty = filter.is_none();
+    let found = context
+        .services
+        .list_tag_details(&caller, &name, filter.unwrap_or_default(), order, offset, size)
+        .await?;
+    Ok(if is_empty { (found.0, Vec::new(), 0) } else { found })
+}
+
+/// `GET …/tags`.
+pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
     let (wanted, order) = (context.page()?, order(context)?);
-    let (id, tags, count) =
-        context.services.list_tag_details(&caller, &name, order, wanted.offset(), wanted.size).await?;
+    let (id, tags, count) = find(context, order, wanted.offset(), wanted.size).await?;
     if tags.is_empty() && wanted.number > 1 {
         return Err(Error::PageUnknown(wanted.number));
     }
@@ -169,14 +200,11 @@ pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> R
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
 
-/// `HEAD …/tags`: whether the repository has any.
+/// `HEAD …/tags`: whether the repository has any of those that are asked for.
 pub(crate) async fn check_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let name = context.repository()?;
-    let one = longshore_domain::page::PageSize::clamped(1)?;
-    let (_, tags, _) = context.services.list_tag_details(&caller, &name, TagOrder::Name, 0, one).await?;
+    let (_, tags, _) = find(context, TagOrder::Name, 0, PageSize::clamped(1)?).await?;
     match tags.is_empty() {
-        true => Err(Error::RepositoryUnknown(name)),
+        true => Err(Error::RepositoryUnknown(context.repository()?)),
         false => Ok(bare(StatusCode::OK)),
     }
 }
@@ -198,7 +226,7 @@ pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Res
     Ok(wire::json(StatusCode::OK, &document))
 }
 
-/// `DELETE /v2/repositories/{namespace}/{repository}/tags/{tag}`.
+/// `DELETE …/tags/{tag}`, on the older path and on that of the document.
 pub(crate) async fn delete_repository_tag(context: &Context, _: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let name = context.repository()?;

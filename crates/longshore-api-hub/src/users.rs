@@ -161,7 +161,7 @@ pub(crate) async fn get_user(context: &Context, _: RequestBody) -> Result<Respon
 pub(crate) async fn patch_user(context: &Context, body: RequestBody) -> Result<Response> {
     let caller = context.signed_in().await?;
     let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-    let request: ProfileRequest = context.json(body).await?;
+    let request: ProfileRequest = context.document(body).await?;
     let change = ProfileChange {
         full_name: request.full_name,
         company: request.company,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{StatusCode, header};
 use longshore_api_common::Response;
-use longshore_api_common::asked::Asked;
+use longshore_api_common::asked::{Asked, whole};
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
 use longshore_domain::Error;
@@ -15,6 +15,7 @@ use longshore_domain::account::AccountId;
 use longshore_domain::directory::Provisioner;
 use longshore_domain::error::Unauthenticated;
 use longshore_services::Services;
+use longshore_services::rates::Allowance;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -71,6 +72,15 @@ impl Deref for Context {
     }
 }
 
+/// Finds out which identity provider sends a request.
+pub(crate) async fn find_provisioner(services: &Services, asked: &Asked) -> Result<Provisioner, Error> {
+    match Credentials::of(&asked.parts.headers)? {
+        Credentials::Bearer(token) => services.authenticate_provisioner(token).await,
+        Credentials::None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
+        Credentials::Basic { .. } => Err(Error::Unauthenticated(Unauthenticated::InvalidToken)),
+    }
+}
+
 impl Context {
     pub(crate) fn new(
         services: Arc<Services>,
@@ -81,18 +91,26 @@ impl Context {
         Self { services, route, asked, scans, provisioner: OnceLock::new() }
     }
 
-    /// Checks what every operation needs: a token that is good, and not too many requests.
-    pub(crate) async fn check(&self) -> Result<(), Refusal> {
-        self.check_turn()?;
+    /// Checks what every operation needs: a token that is good, and not too many requests, of which it returns what is left.
+    pub(crate) async fn check(&self) -> (Option<Allowance>, Result<(), Refusal>) {
+        if let Err(error) = self.check_turn() {
+            return (None, Err(error.into()));
+        }
         let found = self.find_provisioner().await;
         let account = found.as_ref().ok().map(|provisioner| provisioner.organization.id);
         let allowance = self.services.count_request_of(account, self.client.address).await;
-        if let Some(allowance) = allowance.filter(|allowance| allowance.is_exceeded) {
-            return Err(allowance.refusal(self.services.now()).into());
-        }
-        let _ = self.provisioner.set(found?);
-        self.note_signed_in();
-        Ok(self.check_query()?)
+        let checked = match (allowance, found) {
+            (Some(allowance), _) if allowance.is_exceeded => {
+                Err(allowance.refusal(self.services.now()).into())
+            }
+            (_, Err(error)) => Err(error.into()),
+            (_, Ok(found)) => {
+                let _ = self.provisioner.set(found);
+                self.note_signed_in();
+                self.check_query().map_err(Refusal::from)
+            }
+        };
+        (allowance, checked)
     }
 
     /// Checks what one operation more of those in one request needs: a token that is still good, and not too many requests.
@@ -106,11 +124,7 @@ impl Context {
     }
 
     async fn find_provisioner(&self) -> Result<Provisioner, Error> {
-        match Credentials::of(&self.parts.headers)? {
-            Credentials::Bearer(token) => self.services.authenticate_provisioner(token).await,
-            Credentials::None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
-            Credentials::Basic { .. } => Err(Error::Unauthenticated(Unauthenticated::InvalidToken)),
-        }
+        find_provisioner(&self.services, &self.asked).await
     }
 
     /// Gives who calls.
@@ -165,9 +179,9 @@ impl Context {
         let text = |name: &str| self.query(name).map(std::borrow::Cow::into_owned);
         let number = |name: &'static str| match self.query(name) {
             None => Ok(None),
-            Some(text) => match text.parse::<i64>() {
-                Ok(number) => Ok(Some(number)),
-                Err(_) => Err(Refusal::value(format!("{name} must be a whole number"))),
+            Some(text) => match whole::<i64>(&text) {
+                Some(number) => Ok(Some(number)),
+                None => Err(Refusal::value(format!("{name} must be a whole number"))),
             },
         };
         Ok(Search {

@@ -32,7 +32,7 @@ use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
-use longshore_api_common::table::{self, Paths, Table, Wanted};
+use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
 use longshore_services::Services;
 
 use crate::context::{Context, Scans};
@@ -55,7 +55,7 @@ impl Scim {
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
-        let table = Table::new("scim", metrics, ROUTES)?;
+        let table = Table::new("scim", metrics, ROUTES, RateHeaders::COMMON)?;
         let document = openapi::document(ROUTES).to_string().into();
         Ok(Self { services, table, document, scans: Arc::new(Scans::new()) })
     }
@@ -73,21 +73,41 @@ impl Scim {
                     Wanted::Operation(number, asked, body) => {
                         self.answer(&ROUTES[number], *asked, body).await
                     }
-                    Wanted::OtherMethod { method, allow, client } => {
-                        error::method_not_allowed(&method, &allow, &client)
+                    Wanted::OtherMethod(asked, allow) => {
+                        let response = error::method_not_allowed(&asked.parts.method, &allow, &asked.client);
+                        self.answer_nothing(&asked, response).await
                     }
-                    Wanted::Unknown(client) => error::not_found(&client),
+                    Wanted::Unknown(asked) => {
+                        let response = error::not_found(&asked.client);
+                        self.answer_nothing(&asked, response).await
+                    }
                 }
             })
             .await
     }
 
-    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
+    /// Answers what is no operation; it counts as a request all the same.
+    async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
+        let account = context::find_provisioner(&self.services, asked).await.ok();
+        let account = account.map(|provisioner| provisioner.organization.id);
+        let allowance = self.services.count_request_of(account, asked.client.address).await;
+        let response = match allowance {
+            Some(allowance) if allowance.is_exceeded => {
+                error::render(&allowance.refusal(self.services.now()).into(), &asked.client)
+            }
+            _ => response,
+        };
+        Answer { response, allowance }
+    }
+
+    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Answer {
         let context = Context::new(Arc::clone(&self.services), route, asked, Arc::clone(&self.scans));
-        let answer = match context.check().await {
+        let (allowance, checked) = context.check().await;
+        let answer = match checked {
             Ok(()) => (context.route.handler)(&context, body).await,
             Err(refusal) => Err(refusal),
         };
-        answer.unwrap_or_else(|refusal| error::render(&refusal, &context.client))
+        let response = answer.unwrap_or_else(|refusal| error::render(&refusal, &context.client));
+        Answer { response, allowance }
     }
 }

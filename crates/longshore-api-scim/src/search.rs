@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 
 use longshore_api_common::Response;
+use longshore_api_common::asked::whole;
 use longshore_api_common::body::RequestBody;
 use serde_json::{Map, Value, json};
 
@@ -98,7 +99,7 @@ impl Search {
         let number = |name: &str| match member(body, name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
-                let number = value.as_i64();
+                let number = value.as_number().and_then(|number| whole(&number.to_string()));
                 number.map(Some).ok_or_else(|| Refusal::syntax(format!("{name} must be a whole number")))
             }
         };

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::Method;
-use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse_list};
+use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse_list, truth, whole};
 use longshore_api_common::body::RequestBody;
 use longshore_domain::credential::is_access_token;
 use longshore_domain::error::Unauthenticated;
@@ -15,6 +15,7 @@ use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::access_keys::SignedText;
 use longshore_services::authentication::Caller;
+use longshore_services::rates::Allowance;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -70,19 +71,22 @@ impl Context {
     }
 
     /// Checks what every operation needs: that somebody calls whose credential is good, who did not ask too often, where that
-    /// is needed, and that the query can be read. Who calls is found out once.
-    pub(crate) async fn check(&self) -> Result<()> {
+    /// is needed, and that the query can be read. Who calls is found out once. Returns what is left of the requests, too.
+    pub(crate) async fn check(&self) -> (Option<Allowance>, Result<()>) {
         let found = self.find_caller().await;
-        limits::count(self, found.as_ref().ok().map(Arc::as_ref)).await?;
-        match found {
-            Ok(caller) => {
+        let caller = found.as_ref().ok().map(Arc::as_ref);
+        let allowance = limits::count(&self.services, caller, &self.client).await;
+        let checked = match (allowance, found) {
+            (Some(allowance), _) if allowance.is_exceeded => Err(allowance.refusal(self.services.now())),
+            (_, Ok(caller)) => {
                 self.note_signed_in();
                 let _ = self.signed_in.set(caller);
+                self.check_query()
             }
-            Err(error) if self.route.needs == Needs::Account => return Err(error),
-            Err(_) => {}
-        }
-        self.check_query()
+            (_, Err(error)) if self.route.needs == Needs::Account => Err(error),
+            (_, Err(_)) => self.check_query(),
+        };
+        (allowance, checked)
     }
 
     /// Gives who calls.
@@ -174,9 +178,12 @@ impl Context {
     /// `Invalid` when the filter is none.
     pub(crate) fn listed(&self, known: &'static [&'static str]) -> Result<Listed<'_>> {
         let filter = match self.query("filter") {
-            // Newer lists have no filter.
-            _ if known.is_empty() => Filter::default(),
             None => Filter::default(),
+            // Newer lists have none.
+            Some(_) if known.is_empty() => {
+                let reason = "this list has none; leave it out".into();
+                return Err(Error::Invalid { field: "filter", reason });
+            }
             Some(text) => Filter::parse(&text, known)?,
         };
         Ok(Listed { context: self, filter })
@@ -215,8 +222,8 @@ impl Listed<'_> {
 
     fn number(&self, name: &'static str, least: u64, limit: u64) -> Result<Option<u64>> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        match text.parse::<u64>() {
-            Ok(number) if (least..=limit).contains(&number) && !text.starts_with('+') => Ok(Some(number)),
+        match whole(&text) {
+            Some(number) if (least..=limit).contains(&number) => Ok(Some(number)),
             _ => Err(Error::Invalid {
                 field: name,
                 reason: format!("must be a whole number from {least} to {limit}"),
@@ -281,14 +288,11 @@ impl Listed<'_> {
     /// Gives a truth value, if there is one.
     ///
     /// # Errors
-    /// `Invalid` when it is neither `true` nor `false`.
+    /// `Invalid` when it is something else.
     pub(crate) fn truth(&self, name: &'static str) -> Result<Option<bool>> {
-        match self.get(name).as_deref() {
-            None => Ok(None),
-            Some("true") => Ok(Some(true)),
-            Some("false") => Ok(Some(false)),
-            Some(_) => Err(Error::Invalid { field: name, reason: "must be true or false".into() }),
-        }
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let invalid = || Error::Invalid { field: name, reason: "must be true or false".into() };
+        truth(&text).map(Some).ok_or_else(invalid)
     }
 }
 

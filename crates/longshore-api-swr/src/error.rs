@@ -4,6 +4,7 @@
 //! SWR API, "Error codes".
 
 use http::{HeaderValue, Method, StatusCode, header};
+use longshore_api_common::client::Client;
 use longshore_api_common::response::{json, retry_after};
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
@@ -185,6 +186,19 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
     }
     if error.is_fault() {
         observe::log_fault(&context.client, error);
+    }
+    response
+}
+
+/// Makes the response to too many requests, of one that is for no operation.
+pub(crate) fn too_many(error: &Error, client: &Client, is_identity: bool) -> Response {
+    let (status, number) = code(error, About::Other);
+    let mut response = match is_identity {
+        true => identity_response(identity_status(error, status), &error.to_string()),
+        false => response(status, number, error.to_string(), &client.request_id),
+    };
+    if let Some(seconds) = retry_after(error) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
 }

@@ -37,7 +37,7 @@ use longshore_api_common::asked::Asked;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
-use longshore_api_common::table::{self, Paths, Table, Wanted};
+use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
 use longshore_services::Services;
 
 use crate::context::Context;
@@ -81,7 +81,7 @@ impl Swr {
         internal_address: Option<String>,
     ) -> longshore_domain::Result<Self> {
         let document = openapi::document(ROUTES).to_string().into();
-        let table = Table::new("swr", metrics, ROUTES)?;
+        let table = Table::new("swr", metrics, ROUTES, RateHeaders::COMMON)?;
         Ok(Self { services, table, document, internal_address: internal_address.map(Arc::from) })
     }
 
@@ -99,26 +99,45 @@ impl Swr {
                     Wanted::Operation(number, asked, body) => {
                         self.answer(&ROUTES[number], *asked, body).await
                     }
-                    Wanted::OtherMethod { method, allow, .. } => {
-                        error::method_not_allowed(&method, &allow, is_identity)
+                    Wanted::OtherMethod(asked, allow) => {
+                        let response = error::method_not_allowed(&asked.parts.method, &allow, is_identity);
+                        self.answer_nothing(&asked, response, is_identity).await
                     }
-                    Wanted::Unknown(_) => error::not_found(is_identity),
+                    Wanted::Unknown(asked) => {
+                        self.answer_nothing(&asked, error::not_found(is_identity), is_identity).await
+                    }
                 }
             })
             .await
     }
 
-    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Response {
-        let internal = self.internal_address.clone();
-        let context = Context::new(Arc::clone(&self.services), route, asked, internal);
-        let answer = self.answer_to(&context, body).await;
-        answer.unwrap_or_else(|error| error::render(&error, &context))
+    /// Answers what is no operation; it counts as a request of the address all the same.
+    async fn answer_nothing(&self, asked: &Asked, response: Response, is_identity: bool) -> Answer {
+        let allowance = limits::count(&self.services, None, &asked.client).await;
+        let response = match allowance {
+            Some(allowance) if allowance.is_exceeded => {
+                error::too_many(&allowance.refusal(self.services.now()), &asked.client, is_identity)
+            }
+            _ => response,
+        };
+        Answer { response, allowance }
     }
 
-    async fn answer_to(&self, context: &Context, body: RequestBody) -> longshore_domain::Result<Response> {
-        context.check_turn()?;
-        let body = context.take_in(body).await?;
-        context.check().await?;
-        (context.route.handler)(context, body).await
+    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Answer {
+        let internal = self.internal_address.clone();
+        let context = Context::new(Arc::clone(&self.services), route, asked, internal);
+        let taken = match context.check_turn() {
+            Ok(()) => context.take_in(body).await,
+            Err(error) => Err(error),
+        };
+        let (allowance, answer) = match taken {
+            Err(error) => (limits::count(&self.services, None, &context.client).await, Err(error)),
+            Ok(body) => match context.check().await {
+                (allowance, Ok(())) => (allowance, (context.route.handler)(&context, body).await),
+                (allowance, Err(error)) => (allowance, Err(error)),
+            },
+        };
+        let response = answer.unwrap_or_else(|error| error::render(&error, &context));
+        Answer { response, allowance }
     }
 }

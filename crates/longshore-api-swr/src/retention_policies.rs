@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use longshore_api_common::Response;
+use longshore_api_common::asked::whole;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_domain::name::RepositoryName;
@@ -118,10 +119,8 @@ fn invalid(field: &'static str, reason: &str) -> Error {
 fn rule(document: RuleDocument) -> Result<RetentionRule> {
     let amount = |name: &str| -> Result<u32> {
         let found = match document.params.get(name) {
-            Some(serde_json::Value::String(text)) => text.parse().ok(),
-            Some(serde_json::Value::Number(number)) => {
-                number.as_u64().and_then(|number| number.try_into().ok())
-            }
+            Some(serde_json::Value::String(text)) => whole(text),
+            Some(serde_json::Value::Number(number)) => whole(&number.to_string()),
             _ => None,
         };
         let is_alone = document.params.len() == 1;

@@ -76,7 +76,7 @@ pub struct ImageFilter {
     pub active_from: Timestamp,
     /// Only those of one status.
     pub status: Option<ImageStatus>,
-    /// Only those with, or only those without a current tag.
+    /// Only those that a current tag reaches, by itself or through an index, or only the others.
     pub is_tagged: Option<bool>,
 }
 
@@ -140,6 +140,31 @@ pub fn tag_number(repository: RepositoryId, tag: &Tag) -> u64 {
     hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte)) >> 11
 }
 
+/// Which tags a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct TagFilter {
+    /// Only those whose name contains this, letter for letter; empty for all.
+    pub name_part: String,
+    /// Only those of one status, by the time since when a tag must have been pushed or pulled to be active.
+    pub status: Option<(ImageStatus, Timestamp)>,
+    /// Only those with an image for this operating system; empty for all. `unknown` is that of images that name none.
+    pub os: String,
+    /// Only those with an image for this architecture, which is that of the same image; empty for all.
+    pub architecture: String,
+}
+
+impl TagFilter {
+    /// Returns whether all tags pass.
+    pub fn is_empty(&self) -> bool {
+        self.name_part.is_empty() && self.status.is_none() && !self.is_by_platform()
+    }
+
+    /// Returns whether it matters what the images of a tag run on.
+    pub fn is_by_platform(&self) -> bool {
+        !(self.os.is_empty() && self.architecture.is_empty())
+    }
+}
+
 /// How a list of tags is sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagOrder {
@@ -156,7 +181,7 @@ pub enum TagOrder {
 /// What deletion depends on, as loaded from the metadata store.
 #[derive(Clone, Debug)]
 pub struct DeletionFacts {
-    /// True when an index that is not deleted lists it.
+    /// True when an index lists it that neither is deleted nor is to be deleted with it.
     pub is_child: bool,
     /// True when one of its tags cannot be deleted.
     pub has_immutable_tag: bool,
@@ -164,8 +189,9 @@ pub struct DeletionFacts {
     pub pushed_at: Timestamp,
     /// When it was last pulled.
     pub pulled_at: Option<Timestamp>,
-    /// The tags that point at it; one more than [`DELETED_TAGS_LIMIT`] when there are more than that.
-    pub current_tags: Vec<Tag>,
+    /// The tags that point at it, or at an index that lists it and is to be deleted with it; one more than
+    /// [`DELETED_TAGS_LIMIT`] when there are more than that.
+    pub current_tags: BTreeSet<Tag>,
 }
 
 /// Why an image cannot be deleted, whatever is ignored.
@@ -175,7 +201,7 @@ pub enum DeletionError {
     NotFound,
     /// The caller may not delete it, or nobody may, as one of its tags is immutable.
     Unauthorized,
-    /// An index lists it.
+    /// An index lists it that stays.
     ChildManifest,
 }
 
@@ -184,7 +210,7 @@ pub enum DeletionError {
 pub enum WarningKind {
     /// It was pushed or pulled lately.
     IsActive,
-    /// Tags point at it.
+    /// Tags point at it, or at an index that lists it.
     CurrentTag,
 }
 

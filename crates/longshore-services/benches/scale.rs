@@ -14,7 +14,7 @@ use longshore_domain::credential::Principal;
 use longshore_domain::digest::Digest;
 use longshore_domain::directory::{DirectoryChange, UserOrder, UserParts, UserProbe};
 use longshore_domain::event::EventFilter;
-use longshore_domain::image::{ImageFilter, ImageOrder, TagOrder};
+use longshore_domain::image::{ImageFilter, ImageOrder, TagFilter, TagOrder};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
 use longshore_services::authentication::Caller;
@@ -279,7 +279,10 @@ async fn run(tags: u64) -> Measured {
         (
             "Hub: first page of 100 tags",
             measure(300, async |_| {
-                services.list_tag_details(caller, &repository, TagOrder::Newest, 0, page).await.unwrap();
+                services
+                    .list_tag_details(caller, &repository, TagFilter::default(), TagOrder::Newest, 0, page)
+                    .await
+                    .unwrap();
             })
             .await,
         ),

@@ -13,12 +13,12 @@ use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::image::{
     DELETED_TAGS_LIMIT, DELETION_LIMIT, DeletionError, DeletionFacts, DeletionWarning, IgnoredWarning, Image,
-    ImageFilter, ImageOrder, ImageStatus, ImageTag, Layer, ManifestDetails, TagDetails, TagOrder,
+    ImageFilter, ImageOrder, ImageStatus, ImageTag, Layer, ManifestDetails, TagDetails, TagFilter, TagOrder,
     check_deletion,
 };
 use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, instructions_of_config};
-use longshore_domain::name::{Reference, RepositoryName, Tag};
+use longshore_domain::name::{Reference, RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, Tx};
@@ -188,7 +188,7 @@ impl Services {
             .await
     }
 
-    /// Lists tags with what they point at, leaving out the first `offset`, and counts all.
+    /// Lists tags with what they point at, leaving out the first `offset`, and counts all of the filter.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for viewing.
@@ -196,17 +196,23 @@ impl Services {
         &self,
         caller: &Caller,
         name: &RepositoryName,
+        filter: TagFilter,
         order: TagOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
         let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        // No name is that long.
+        if filter.name_part.len() > TAG_LIMIT_BYTES {
+            return Ok((repository.id, Vec::new(), 0));
+        }
+        let wanted = (repository.id, filter, order, offset, size);
         self.metadata
-            .read((repository.id, order, offset, size), |tx, (id, order, offset, size)| {
+            .read(wanted, |tx, (id, filter, order, offset, size)| {
                 Box::pin(async move {
                     let images = PageSize::clamped(LISTED_IMAGES)?;
-                    let tags = tx.list_tag_details(*id, *order, *offset, *size, images).await?;
-                    Ok((*id, tags, tx.repository_counts(*id).await?.tags))
+                    let tags = tx.list_tag_details(*id, filter, *order, *offset, *size, images).await?;
+                    Ok((*id, tags, tx.count_tags(*id, filter).await?))
                 })
             })
             .await
@@ -346,34 +352,47 @@ fn refused(request: &DeletionRequest, error: DeletionError) -> DeletionOutcome {
     DeletionOutcome::Refused { errors, warnings: Vec::new() }
 }
 
+/// An image that is to be deleted.
+struct Doomed {
+    head: ManifestHead,
+    facts: DeletionFacts,
+    /// The indexes that list it.
+    indexes: Vec<Digest>,
+    /// How many tags point at itself.
+    own_tags: u64,
+}
+
 /// Decides on all images, and deletes them if all may be deleted.
 async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutcome> {
     let immutable = tx.find_immutable_tags(plan.repository).await?.compile()?;
-    let mut heads = Vec::new();
+    let mut doomed = BTreeMap::new();
     let mut facts = BTreeMap::new();
     for text in &plan.request.digests {
         let found = match text.parse() {
-            Ok(digest) => find_facts(tx, plan.repository, &digest, &immutable).await?,
+            Ok(digest) => find_doomed(tx, plan.repository, &digest, &immutable).await?,
             // What is no digest is no image.
             Err(_) => None,
         };
-        let known = found.map(|(head, known)| {
-            heads.push(head);
-            known
-        });
-        facts.insert(text.clone(), known.ok_or(DeletionError::NotFound));
+        match found {
+            Some(found) => drop(doomed.insert(found.head.digest, found)),
+            None => drop(facts.insert(text.clone(), Err(DeletionError::NotFound))),
+        }
+    }
+    let doomed = indexes_first(doomed);
+    for Doomed { head, facts: known, .. } in &doomed {
+        facts.insert(head.digest.to_string(), Ok(known.clone()));
     }
     let (errors, warnings) = check_deletion(&facts, plan.active_from, &plan.request.ignored);
     if !errors.is_empty() || !warnings.is_empty() {
         return Ok(DeletionOutcome::Refused { errors, warnings });
     }
-    let manifests = heads.len() as u64;
+    let manifests = doomed.len() as u64;
     if plan.request.mode == DeletionMode::DryRun {
-        let tags = facts.values().flatten().map(|facts| facts.current_tags.len() as u64).sum();
+        let tags = doomed.iter().map(|doomed| doomed.own_tags).sum();
         return Ok(DeletionOutcome::Deleted { manifests, tags });
     }
     let mut tags = 0;
-    for head in &heads {
+    for Doomed { head, .. } in &doomed {
         let mut event = plan.event.clone();
         event.data.insert("digest", head.digest.to_string());
         tags += remove_manifest(tx, plan.repository, head, &immutable, &event, plan.review_at).await?;
@@ -381,23 +400,53 @@ async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutc
     Ok(DeletionOutcome::Deleted { manifests, tags })
 }
 
+/// Puts images behind the indexes that list them and are to be deleted too, which go with them. The tags of such an index
+/// reach its images, so that they warn of those as well.
+fn indexes_first(mut doomed: BTreeMap<Digest, Doomed>) -> Vec<Doomed> {
+    let mut ordered: Vec<Doomed> = Vec::new();
+    while !doomed.is_empty() {
+        let is_next = |next: &Doomed| !next.indexes.iter().any(|index| doomed.contains_key(index));
+        let next: Vec<Digest> =
+            doomed.values().filter(|next| is_next(next)).map(|next| next.head.digest).collect();
+        // No index lists itself, not through others either.
+        debug_assert!(!next.is_empty());
+        let taken: Vec<Doomed> = match next.is_empty() {
+            true => std::mem::take(&mut doomed).into_values().collect(),
+            false => next.iter().filter_map(|digest| doomed.remove(digest)).collect(),
+        };
+        for mut image in taken {
+            let is_index = |known: &&Doomed| image.indexes.contains(&known.head.digest);
+            let indexes: Vec<&Doomed> = ordered.iter().filter(is_index).collect();
+            image.facts.is_child = indexes.len() < image.indexes.len();
+            let tags = indexes.iter().flat_map(|index| index.facts.current_tags.iter().cloned());
+            let room = (DELETED_TAGS_LIMIT + 1).saturating_sub(image.facts.current_tags.len());
+            let tags: Vec<Tag> = tags.take(room).collect();
+            image.facts.current_tags.extend(tags);
+            ordered.push(image);
+        }
+    }
+    ordered
+}
+
 /// Holds an image and loads what its deletion depends on.
-async fn find_facts(
+async fn find_doomed(
     tx: &mut dyn Tx,
     repository: RepositoryId,
     digest: &Digest,
     immutable: &TagRules,
-) -> Result<Option<(ManifestHead, DeletionFacts)>> {
+) -> Result<Option<Doomed>> {
     let Some(head) = tx.hold_manifest(repository, digest, Hold::Exclusive).await? else { return Ok(None) };
     let Some(image) = tx.find_image(repository, digest).await? else { return Ok(None) };
     let one_too_many = PageSize::clamped(DELETED_TAGS_LIMIT as u64 + 1)?;
-    let current_tags = tx.list_tags_of(head.id, one_too_many).await?;
+    let tags = tx.list_tags_of(head.id, one_too_many).await?;
+    // One index more than one request deletes is one that stays.
+    let indexes = tx.list_indexes_with_child(head.id, PageSize::clamped(DELETION_LIMIT as u64 + 1)?).await?;
     let facts = DeletionFacts {
-        is_child: tx.find_index_with_child(head.id).await?.is_some(),
-        has_immutable_tag: current_tags.iter().any(|tag| immutable.cover(tag)),
+        is_child: !indexes.is_empty(),
+        has_immutable_tag: tags.iter().any(|tag| immutable.cover(tag)),
         pushed_at: image.pushed_at,
         pulled_at: image.pulled_at,
-        current_tags,
+        current_tags: tags.iter().cloned().collect(),
     };
-    Ok(Some((head, facts)))
+    Ok(Some(Doomed { head, facts, indexes, own_tags: tags.len() as u64 }))
 }

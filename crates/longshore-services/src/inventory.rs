@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
 use longshore_domain::error::Unauthenticated;
-use longshore_domain::image::{ManifestDetails, TagDetails, TagOrder};
+use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::{Action, Level};
@@ -94,7 +94,10 @@ async fn summarize(
     let counts = tx.repository_counts(repository.id).await?;
     let latest = match wanted {
         WantedLatest::Tag => {
-            let tag = tx.list_tag_details(repository.id, TagOrder::Newest, 0, one, images).await?.pop();
+            let tag = tx
+                .list_tag_details(repository.id, &TagFilter::default(), TagOrder::Newest, 0, one, images)
+                .await?
+                .pop();
             tag.map(|tag| Latest::Tag(Box::new(tag)))
         }
         WantedLatest::Manifest => match tx.list_pushed_images(repository.id, 0, one).await?.pop() {
@@ -174,7 +177,8 @@ impl Services {
         size: PageSize,
     ) -> Result<(Vec<TagDetails>, u64)> {
         self.check_in_registry(caller, name).await?;
-        let (_, tags, total) = self.list_tag_details(caller, name, TagOrder::Newest, offset, size).await?;
+        let (_, tags, total) =
+            self.list_tag_details(caller, name, TagFilter::default(), TagOrder::Newest, offset, size).await?;
         Ok((tags, total))
     }
 
@@ -444,7 +448,8 @@ impl Services {
             .ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let (tags, total) = match only {
             None => {
-                let (_, tags, total) = self.list_tag_details(caller, name, order, offset, size).await?;
+                let (_, tags, total) =
+                    self.list_tag_details(caller, name, TagFilter::default(), order, offset, size).await?;
                 (tags, total)
             }
             Some(text) => {

@@ -60,6 +60,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0017_inventory", works_with 17),
     // Programs before it would not write new members into the directory of their organization.
     migration!("0018_directory", works_with 18),
+    migration!("0019_list_filters", works_with 18),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

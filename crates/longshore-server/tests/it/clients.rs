@@ -335,3 +335,31 @@ fn private_public_and_forbidden_repositories() {
         .unwrap_err();
     assert!(refused.contains("denied") || refused.contains("may not push"), "{refused}");
 }
+
+/// podman asks `/v1/search` without credentials, and turns to `_catalog`, with them, only when that is refused.
+#[test]
+fn podman_finds_what_its_user_may_see() {
+    let server = Server::new();
+    let bench = Bench::new();
+    server.admin(&["repo", "create", "alice/private-tool"]);
+    server.admin(&["repo", "create", "bob/hidden-tool"]);
+    server.admin(&["repo", "create", "bob/public-tool"]);
+    server.admin(&["repo", "set-visibility", "bob/public-tool", "public"]);
+    let search = || {
+        let term = format!("{}/tool", server.host());
+        let found = bench.container(
+            "podman",
+            &["search", "--tls-verify=false", "--format", "{{.Name}}", "--limit", "100", &term],
+        );
+        let mut names: Vec<String> =
+            found.lines().map(|line| line.trim().replace(&format!("{}/", server.host()), "")).collect();
+        names.sort();
+        names
+    };
+    // Somebody who has not signed in anywhere.
+    std::fs::write(bench.path("auth.json"), "{}").unwrap();
+    assert_eq!(search(), ["bob/public-tool"]);
+    let login = ["login", "--tls-verify=false", "--username", "alice", "--password", PASSWORD, server.host()];
+    bench.container("podman", &login);
+    assert_eq!(search(), ["alice/private-tool", "bob/public-tool"]);
+}

@@ -144,7 +144,9 @@ pub fn check(method: &str, path: &str, request: &[u8], answer: &Answer) {
         if expected.is_some() {
             hold(expected, &answer.json(), &format!("{name}: the answer {} of {key}", answer.status));
         }
-        if answer.status < 300 && !request.is_empty() {
+        // Forms are in no document.
+        let is_json = request.starts_with(b"{") || request.starts_with(b"[");
+        if answer.status < 300 && is_json {
             let body = serde_json::from_slice(request).unwrap();
             hold(document.of_request(&key, operation), &body, &format!("{name}: a request of {key}"));
         }

@@ -18,6 +18,7 @@ mod generated;
 mod head;
 mod hostile;
 mod hub;
+mod lists;
 mod oci;
 mod oci_spelling;
 mod operation;

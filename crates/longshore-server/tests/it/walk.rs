@@ -34,6 +34,8 @@ pub struct Walk {
     pub who: String,
     /// Queries that operations need, by their names.
     pub queries: BTreeMap<&'static str, &'static str>,
+    /// Whether bodies are sent as forms where the document has those.
+    pub as_forms: bool,
     /// Further headers.
     pub headers: Vec<(&'static str, String)>,
     done: BTreeSet<&'static str>,
@@ -43,6 +45,26 @@ pub struct Walk {
 pub fn send(client: &Client, method: &str, path: &str, who: &str, body: &Value) -> Answer {
     let bytes = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
     client.send(method, path, who, &[("content-type", "application/json")], &bytes)
+}
+
+/// Writes a body as Python's clients write a form.
+fn form(body: &Value) -> Vec<u8> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in body.as_object().unwrap() {
+        let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        if values.is_empty() {
+            form.append_pair(name, "");
+        }
+        for value in values {
+            match value {
+                Value::Null => {}
+                Value::String(text) => drop(form.append_pair(name, text)),
+                Value::Bool(truth) => drop(form.append_pair(name, if *truth { "True" } else { "False" })),
+                other => drop(form.append_pair(name, &other.to_string())),
+            }
+        }
+    }
+    form.finish().into_bytes()
 }
 
 impl Walk {
@@ -57,6 +79,7 @@ impl Walk {
             names: BTreeMap::new(),
             who: String::new(),
             queries: BTreeMap::new(),
+            as_forms: false,
             headers: Vec::new(),
             done: BTreeSet::new(),
         }
@@ -83,9 +106,15 @@ impl Walk {
         if let Some(query) = self.queries.get(operation.name) {
             path = format!("{path}?{query}");
         }
-        let bytes = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
+        let described = &self.document["paths"][operation.path][operation.method.to_lowercase()];
+        let takes_form = described["requestBody"]["content"]["application/x-www-form-urlencoded"].is_object();
+        let (kind, bytes) = match body {
+            Value::Null => ("application/json", Vec::new()),
+            body if self.as_forms && takes_form => ("application/x-www-form-urlencoded", form(body)),
+            body => ("application/json", serde_json::to_vec(body).unwrap()),
+        };
         let further = self.headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let headers: Vec<_> = [("content-type", "application/json")].into_iter().chain(further).collect();
+        let headers: Vec<_> = [("content-type", kind)].into_iter().chain(further).collect();
         let answer = self.server.send(&operation.method, &path, &self.who, &headers, &bytes).expect(status);
         self.done.insert(operation.name);
         serde_json::from_slice(&answer.body).unwrap_or_default()
@@ -135,6 +164,14 @@ impl Walk {
                 for wrong in ["-1", "x", "1.5", "99999999999999999999"] {
                     ask(&format!("{path}?{name}={wrong}"), b"", malformed);
                 }
+                if method == "GET" {
+                    self.takes_alike(&path, name, "10", "10.0");
+                }
+            } else if schema["type"] == "boolean" {
+                ask(&format!("{path}?{name}=wrong"), b"", malformed);
+                if method == "GET" {
+                    self.takes_alike(&path, name, "true", "True");
+                }
             } else if schema["enum"].is_array() || schema["format"] == "date-time" {
                 ask(&format!("{path}?{name}=wrong"), b"", malformed);
             } else if schema["type"] == "string" {
@@ -146,6 +183,17 @@ impl Walk {
         }
         let takes_nothing = self.refusals.without_input.contains(&operation.name);
         assert_eq!(asked == 0, takes_nothing, "{} was asked {asked} times with bad input", operation.name);
+    }
+
+    /// A value in two spellings is one value.
+    #[track_caller]
+    fn takes_alike(&self, path: &str, name: &str, one: &str, other: &str) {
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = |value: &str| {
+            let path = format!("{path}?{name}={value}");
+            self.server.send("GET", &path, &self.who, &headers, b"").status
+        };
+        assert_eq!(answer(one), answer(other), "{path}: {name}={other} is not {name}={one}");
     }
 
     /// What is longer than anything that could be found is no fault of the registry's.

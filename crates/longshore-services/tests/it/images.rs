@@ -6,7 +6,8 @@ use std::time::Duration;
 use longshore_domain::credential::{Principal, Scope};
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{
-    DeletionError, IgnoredWarning, Image, ImageFilter, ImageOrder, ImageStatus, TagOrder, WarningKind,
+    DeletionError, IgnoredWarning, Image, ImageFilter, ImageOrder, ImageStatus, TagFilter, TagOrder,
+    WarningKind,
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
@@ -122,8 +123,10 @@ async fn counts_are_right_before_and_after_they_are_folded() {
     let services = &registry.services;
     let counts = async || {
         let (_, images) = list(&registry, &alice, everything(&registry), ImageOrder::Digest).await.unwrap();
-        let tags =
-            services.list_tag_details(&alice, &name(APP), TagOrder::Name, 0, PageSize::MAX).await.unwrap();
+        let tags = services
+            .list_tag_details(&alice, &name(APP), TagFilter::default(), TagOrder::Name, 0, PageSize::MAX)
+            .await
+            .unwrap();
         assert_eq!(tags.1.len() as u64, tags.2);
         (images, tags.2)
     };
@@ -169,7 +172,11 @@ async fn tags_show_who_pushed_them_and_the_images_of_an_index() {
     assert_eq!((platform.os.as_str(), platform.variant.as_str()), ("linux", "v8"));
     assert_eq!(tag.images[0].total_size_bytes, (config.len() + b"layer".len()) as u64);
     let order = async |order| -> Vec<String> {
-        let tags = services.list_tag_details(&alice, &name(APP), order, 0, PageSize::MAX).await.unwrap().1;
+        let tags = services
+            .list_tag_details(&alice, &name(APP), TagFilter::default(), order, 0, PageSize::MAX)
+            .await
+            .unwrap()
+            .1;
         tags.iter().map(|tag| tag.tag.to_string()).collect()
     };
     registry.clock.advance(DAY);
@@ -179,7 +186,8 @@ async fn tags_show_who_pushed_them_and_the_images_of_an_index() {
     assert_eq!(order(TagOrder::Name).await, ["arm", "multi", "zulu"]);
     assert_eq!(order(TagOrder::NameDescending).await, ["zulu", "multi", "arm"]);
     let one = PageSize::clamped(1).unwrap();
-    let second = services.list_tag_details(&alice, &name(APP), TagOrder::Name, 1, one).await;
+    let second =
+        services.list_tag_details(&alice, &name(APP), TagFilter::default(), TagOrder::Name, 1, one).await;
     assert_eq!(second.unwrap().1[0].tag.as_str(), "multi");
     let missing = services.get_tag_details(&alice, &name(APP), &"none".parse().unwrap(), true).await;
     assert!(matches!(missing, Err(Error::ManifestUnknown { .. })));
@@ -262,13 +270,139 @@ async fn a_tag_that_came_meanwhile_warns_again() {
     assert_eq!(warnings[0].tags.iter().map(ToString::to_string).collect::<Vec<_>>(), ["v1", "v2"]);
 }
 
+#[tokio::test]
+async fn what_a_current_tag_reaches_through_an_index_is_currently_tagged() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let services = &registry.services;
+    let put = async |tag: &str, manifest: &str| {
+        let digest = digest_of(manifest);
+        let reference = if tag.is_empty() { digest.to_string() } else { tag.to_owned() };
+        registry.push_manifest(&alice, APP, &reference, manifest).await.unwrap();
+        digest
+    };
+    let mut images = Vec::new();
+    let mut part = async |n: usize| {
+        images.push(image(format!("{{\"n\":{n}}}").as_bytes(), &[]));
+        push(&registry, &alice, "", n).await
+    };
+    let (kept, deep, former, alone) = (part(1).await, part(2).await, part(3).await, part(4).await);
+    let current = put("multi", &index(&[&images[0]])).await;
+    let inner = index(&[&images[1]]);
+    let inner_digest = put("", &inner).await;
+    let outer = put("outer", &index(&[&inner])).await;
+    let past = put("multi2", &index(&[&images[2], &images[0]])).await;
+    services.delete_tag(&alice, &name(APP), &"multi2".parse().unwrap()).await.unwrap();
+    let of = async |is_tagged| {
+        let mut found = Vec::new();
+        for order in [
+            ImageOrder::Digest,
+            ImageOrder::DigestDescending,
+            ImageOrder::LastActivity,
+            ImageOrder::LastActivityDescending,
+        ] {
+            let filter = ImageFilter { is_tagged: Some(is_tagged), ..everything(&registry) };
+            let (images, count) = list(&registry, &alice, filter, order).await.unwrap();
+            assert_eq!(images.len() as u64, count);
+            found.push(images.into_iter().map(|image| image.digest).collect::<BTreeSet<_>>());
+        }
+        assert!(found.windows(2).all(|pair| pair[0] == pair[1]));
+        found.remove(0)
+    };
+    assert_eq!(of(true).await, [kept, deep, current, inner_digest, outer].into());
+    assert_eq!(of(false).await, [former, alone, past].into());
+    // What is listed without a current tag goes in one request, indexes with their parts.
+    registry.clock.advance(DAY * 60);
+    let listed: Vec<String> = of(false).await.iter().map(ToString::to_string).collect();
+    let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
+    let outcome = delete(&registry, &alice, deletion(&listed)).await;
+    assert_eq!(outcome, DeletionOutcome::Deleted { manifests: 3, tags: 0 });
+    assert_eq!(of(false).await, BTreeSet::new());
+    // A part without its index stays, and with it warns of the index's tags.
+    let (deep, inner, outer) = (deep.to_string(), inner_digest.to_string(), outer.to_string());
+    let outcome = delete(&registry, &alice, deletion(&[&deep, &inner])).await;
+    let DeletionOutcome::Refused { errors, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(errors, [(inner.clone(), DeletionError::ChildManifest)]);
+    let all = [deep.as_str(), &inner, &outer];
+    let outcome = delete(&registry, &alice, deletion(&all)).await;
+    let DeletionOutcome::Refused { errors, warnings } = outcome else { panic!("{outcome:?}") };
+    assert_eq!((errors.len(), warnings.len()), (0, 3));
+    for warning in &warnings {
+        assert_eq!(warning.kind, WarningKind::CurrentTag);
+        assert_eq!(warning.tags.iter().map(ToString::to_string).collect::<Vec<_>>(), ["outer"]);
+    }
+    let ignored = warnings.into_iter().map(|warning| IgnoredWarning {
+        digest: warning.digest,
+        kind: warning.kind,
+        tags: warning.tags.iter().map(ToString::to_string).collect(),
+    });
+    let request = DeletionRequest { ignored: ignored.collect(), ..deletion(&all) };
+    assert_eq!(delete(&registry, &alice, request).await, DeletionOutcome::Deleted { manifests: 3, tags: 1 });
+    assert_eq!(of(true).await, [kept, current].into());
+}
+
+#[tokio::test]
+async fn tags_are_filtered_by_a_part_of_their_name_by_their_activity_and_by_what_they_run_on() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let services = &registry.services;
+    let config = br#"{"os":"linux","architecture":"arm64"}"#;
+    registry.push_blob(&alice, APP, config).await.unwrap();
+    let arm = image(config, &[]);
+    registry.push_manifest(&alice, APP, "dev-PR-1", &arm).await.unwrap();
+    registry.push_manifest(&alice, APP, "all", &index(&[&arm])).await.unwrap();
+    push(&registry, &alice, "1.0_x", 1).await;
+    registry.clock.advance(DAY * 60);
+    for tag in ["dev-PR-2", "dev-pr-3", "latest"] {
+        push(&registry, &alice, tag, 2).await;
+    }
+    let since = services.now() - DAY;
+    let found = async |filter: TagFilter| {
+        let mut all = Vec::new();
+        for order in [TagOrder::Name, TagOrder::NameDescending, TagOrder::Newest, TagOrder::Oldest] {
+            let filter = filter.clone();
+            let page = services.list_tag_details(&alice, &name(APP), filter, order, 0, PageSize::MAX).await;
+            let (_, tags, count) = page.unwrap();
+            assert_eq!(tags.len() as u64, count);
+            let mut names: Vec<String> = tags.iter().map(|tag| tag.tag.to_string()).collect();
+            names.sort();
+            all.push(names);
+        }
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
+        all.remove(0)
+    };
+    let part = |part: &str| TagFilter { name_part: part.to_owned(), ..TagFilter::default() };
+    assert_eq!(found(part("PR")).await, ["dev-PR-1", "dev-PR-2"]);
+    for all in ["_", ".0_", "1.0_x"] {
+        assert_eq!(found(part(all)).await, ["1.0_x"]);
+    }
+    for none in ["nothing", "%", "?", "é", "dev-PR-22", &"x".repeat(128), &"x".repeat(100_000)] {
+        assert_eq!(found(part(none)).await, Vec::<String>::new());
+    }
+    let status = |status| TagFilter { status: Some((status, since)), ..part("dev") };
+    assert_eq!(found(status(ImageStatus::Active)).await, ["dev-PR-2", "dev-pr-3"]);
+    assert_eq!(found(status(ImageStatus::Inactive)).await, ["dev-PR-1"]);
+    services.pull_manifest(&alice, &name(APP), &"dev-PR-1".parse().unwrap()).await.unwrap();
+    services.record_pulls().await.unwrap();
+    assert_eq!(found(status(ImageStatus::Inactive)).await, Vec::<String>::new());
+    let on = |os: &str, architecture: &str| TagFilter {
+        os: os.to_owned(),
+        architecture: architecture.to_owned(),
+        ..TagFilter::default()
+    };
+    assert_eq!(found(on("linux", "arm64")).await, ["all", "dev-PR-1"]);
+    assert_eq!(found(on("", "arm64")).await, ["all", "dev-PR-1"]);
+    assert_eq!(found(on("windows", "arm64")).await, Vec::<String>::new());
+    assert_eq!(found(on("unknown", "")).await, ["1.0_x", "dev-PR-2", "dev-pr-3", "latest"]);
+}
+
 /// A random repository: images with tags, parts of indexes, and ages in days.
 #[derive(Clone, Debug)]
 struct Case {
     /// For each image: tags, days since the push, days since the pull.
     images: Vec<(Vec<u8>, u64, Option<u64>)>,
-    /// Which two images the index lists, if there is one.
-    index: Option<(usize, usize)>,
+    /// Which two images the index lists, if there is one, whether it has a tag, and whether it is to be deleted too.
+    index: Option<(usize, usize, bool, bool)>,
     /// Images to delete, by number; those that do not exist too.
     wanted: Vec<usize>,
     /// Warnings that are ignored: image, kind, whether all its tags are listed.
@@ -280,7 +414,7 @@ fn case() -> impl Strategy<Value = Case> {
     let image = (tags, 0u64..60, proptest::option::of(0u64..60));
     (
         proptest::collection::vec(image, 1..5),
-        proptest::option::weighted(0.3, (0usize..5, 0usize..5)),
+        proptest::option::weighted(0.5, (0usize..5, 0usize..5, any::<bool>(), any::<bool>())),
         proptest::collection::vec(0usize..6, 1..5),
         proptest::collection::vec((0usize..6, any::<bool>(), any::<bool>()), 0..8),
         any::<bool>(),
@@ -289,7 +423,8 @@ fn case() -> impl Strategy<Value = Case> {
             // Somebody who has looked at everything asks for what there is and has seen all warnings.
             if is_informed {
                 wanted.iter_mut().for_each(|n| *n %= images.len());
-                ignored.extend((0..images.len()).flat_map(|n| [(n, true, true), (n, false, true)]));
+                // The index comes last.
+                ignored.extend((0..=images.len()).flat_map(|n| [(n, true, true), (n, false, true)]));
             }
             Case { images, index, wanted, ignored }
         })
@@ -299,6 +434,7 @@ fn case() -> impl Strategy<Value = Case> {
 #[derive(Clone, Debug, Default)]
 struct Known {
     tags: BTreeSet<String>,
+    index_tags: BTreeSet<String>,
     is_child: bool,
     is_active: bool,
 }
@@ -337,13 +473,23 @@ async fn check(case: Case) {
             model.get_mut(&digests[n]).unwrap().tags.insert(tag);
         }
     }
-    if let Some((one, other)) = case.index {
+    let mut wanted: BTreeSet<String> = BTreeSet::new();
+    if let Some((one, other, is_tagged, is_wanted)) = case.index {
         let (one, other) = (one % contents.len(), other % contents.len());
         let listed = index(&[&contents[one], &contents[other]]);
-        registry.push_manifest(&alice, APP, &digest_of(&listed).to_string(), &listed).await.unwrap();
+        let digest = digest_of(&listed).to_string();
+        let tags: BTreeSet<String> = is_tagged.then(|| "index".to_owned()).into_iter().collect();
+        let reference = tags.first().unwrap_or(&digest);
+        registry.push_manifest(&alice, APP, reference, &listed).await.unwrap();
+        let is_active = services.now() >= at(30);
         for n in [one, other] {
-            model.get_mut(&digests[n]).unwrap().is_child = true;
+            let child = model.get_mut(&digests[n]).unwrap();
+            child.is_child = !is_wanted;
+            child.index_tags = tags.clone();
         }
+        model.insert(digest.clone(), Known { tags, is_active, ..Known::default() });
+        wanted.extend(is_wanted.then(|| digest.clone()));
+        digests.push(digest);
     }
     let mut pulls: Vec<(u64, usize)> = case
         .images
@@ -368,7 +514,7 @@ async fn check(case: Case) {
         .iter()
         .map(|(n, is_activity, whole)| {
             let digest = text(*n);
-            let tags = model.get(&digest).map(|known| known.tags.clone()).unwrap_or_default();
+            let tags = model.get(&digest).map(|known| &known.tags | &known.index_tags).unwrap_or_default();
             IgnoredWarning {
                 kind: if *is_activity { WarningKind::IsActive } else { WarningKind::CurrentTag },
                 tags: if *whole { tags } else { tags.into_iter().skip(1).collect() },
@@ -376,8 +522,9 @@ async fn check(case: Case) {
             }
         })
         .collect();
+    wanted.extend(case.wanted.iter().map(|n| text(*n)));
     let request = DeletionRequest {
-        digests: case.wanted.iter().map(|n| text(*n)).collect(),
+        digests: wanted,
         active_from: Some(at(30)),
         ignored: ignored.clone(),
         mode: DeletionMode::DryRun,
@@ -396,17 +543,18 @@ async fn check(case: Case) {
             continue;
         }
         tags += known.tags.len() as u64;
+        let reached = &known.tags | &known.index_tags;
         let seen = |kind: WarningKind| {
             ignored.iter().any(|entry| {
                 entry.digest == *digest
                     && entry.kind == kind
-                    && (kind == WarningKind::IsActive || known.tags.is_subset(&entry.tags))
+                    && (kind == WarningKind::IsActive || reached.is_subset(&entry.tags))
             })
         };
         if known.is_active && !seen(WarningKind::IsActive) {
             warnings.push((digest.clone(), WarningKind::IsActive));
         }
-        if !known.tags.is_empty() && !seen(WarningKind::CurrentTag) {
+        if !reached.is_empty() && !seen(WarningKind::CurrentTag) {
             warnings.push((digest.clone(), WarningKind::CurrentTag));
         }
     }

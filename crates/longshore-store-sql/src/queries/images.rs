@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use longshore_domain::descriptor::Platform;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{
-    Image, ImageFilter, ImageOrder, ImageStatus, ImageTag, ManifestDetails, TagDetails, TagOrder,
+    Image, ImageFilter, ImageOrder, ImageStatus, ImageTag, ManifestDetails, TagDetails, TagFilter, TagOrder,
 };
 use longshore_domain::manifest::ManifestKind;
 use longshore_domain::name::Tag;
@@ -71,6 +71,14 @@ fn range(filter: &ImageFilter) -> (Value, Value) {
         None => (Value::Int(i64::MIN), Value::Int(i64::MAX)),
         Some(ImageStatus::Active) => (Value::Int(from), Value::Int(i64::MAX)),
         Some(ImageStatus::Inactive) => (Value::Int(i64::MIN), Value::Int(from)),
+    }
+}
+
+/// Gives whether the filter's tags are active, if that matters, and since when they must be for that.
+fn activity(filter: &TagFilter) -> (Option<i64>, i64) {
+    match filter.status {
+        None => (None, 0),
+        Some((status, from)) => (Some(i64::from(status == ImageStatus::Active)), from.as_microsecond()),
     }
 }
 
@@ -223,30 +231,65 @@ impl ImageRecords for SqlTx<'_> {
             let values = &[Value::Int(repository.0), from, until, size.get().into(), offset.into()];
             return self.all(sql, values, image).await;
         };
-        let sql = match order {
-            ImageOrder::LastActivity => {
-                "SELECT digest, pushed_at, pulled_at FROM images
-                 WHERE repository_id = $1 AND is_tagged = $2 AND active_at >= $3 AND active_at < $4
-                 ORDER BY active_at, digest LIMIT $5 OFFSET $6"
+        let sql = match (order, is_tagged) {
+            (ImageOrder::LastActivity, true) => {
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
+                     AND (i.is_tagged = 1 OR EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))
+                 ORDER BY i.active_at, i.digest LIMIT $4 OFFSET $5"
             }
-            ImageOrder::LastActivityDescending => {
-                "SELECT digest, pushed_at, pulled_at FROM images
-                 WHERE repository_id = $1 AND is_tagged = $2 AND active_at >= $3 AND active_at < $4
-                 ORDER BY active_at DESC, digest DESC LIMIT $5 OFFSET $6"
+            (ImageOrder::LastActivity, false) => {
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
+                     AND i.is_tagged = 0 AND NOT EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)
+                 ORDER BY i.active_at, i.digest LIMIT $4 OFFSET $5"
             }
-            ImageOrder::Digest => {
-                "SELECT digest, pushed_at, pulled_at FROM images
-                 WHERE repository_id = $1 AND is_tagged = $2 AND +active_at >= $3 AND +active_at < $4
-                 ORDER BY digest LIMIT $5 OFFSET $6"
+            (ImageOrder::LastActivityDescending, true) => {
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
+                     AND (i.is_tagged = 1 OR EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))
+                 ORDER BY i.active_at DESC, i.digest DESC LIMIT $4 OFFSET $5"
             }
-            ImageOrder::DigestDescending => {
-                "SELECT digest, pushed_at, pulled_at FROM images
-                 WHERE repository_id = $1 AND is_tagged = $2 AND +active_at >= $3 AND +active_at < $4
-                 ORDER BY digest DESC LIMIT $5 OFFSET $6"
+            (ImageOrder::LastActivityDescending, false) => {
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
+                     AND i.is_tagged = 0 AND NOT EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)
+                 ORDER BY i.active_at DESC, i.digest DESC LIMIT $4 OFFSET $5"
+            }
+            (ImageOrder::Digest, true) => {
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3
+                     AND (i.is_tagged = 1 OR EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))
+                 ORDER BY i.digest LIMIT $4 OFFSET $5"
+            }
+            (ImageOrder::Digest, false) => {
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3
+                     AND i.is_tagged = 0 AND NOT EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)
+                 ORDER BY i.digest LIMIT $4 OFFSET $5"
+            }
+            (ImageOrder::DigestDescending, true) => {
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3
+                     AND (i.is_tagged = 1 OR EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))
+                 ORDER BY i.digest DESC LIMIT $4 OFFSET $5"
+            }
+            (ImageOrder::DigestDescending, false) => {
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3
+                     AND i.is_tagged = 0 AND NOT EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)
+                 ORDER BY i.digest DESC LIMIT $4 OFFSET $5"
             }
         };
-        let values =
-            &[Value::Int(repository.0), is_tagged.into(), from, until, size.get().into(), offset.into()];
+        let values = &[Value::Int(repository.0), from, until, size.get().into(), offset.into()];
         self.all(sql, values, image).await
     }
 
@@ -306,11 +349,23 @@ impl ImageRecords for SqlTx<'_> {
                 )
                 .await
             }
-            Some(is_tagged) => {
+            Some(true) => {
                 self.one(
-                    "SELECT count(*) FROM images
-                     WHERE repository_id = $1 AND is_tagged = $2 AND active_at >= $3 AND active_at < $4",
-                    &[Value::Int(repository.0), is_tagged.into(), from, until],
+                    "SELECT count(*) FROM images i
+                     WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
+                         AND (i.is_tagged = 1 OR EXISTS (
+                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))",
+                    &[Value::Int(repository.0), from, until],
+                    |row| row.size(0),
+                )
+                .await
+            }
+            Some(false) => {
+                self.one(
+                    "SELECT count(*) FROM images i
+                     WHERE i.repository_id = $1 AND i.is_tagged = 0 AND i.active_at >= $2 AND i.active_at < $3
+                         AND NOT EXISTS (SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)",
+                    &[Value::Int(repository.0), from, until],
                     |row| row.size(0),
                 )
                 .await
@@ -359,30 +414,128 @@ impl ImageRecords for SqlTx<'_> {
     async fn list_tag_details(
         &mut self,
         repository: RepositoryId,
+        filter: &TagFilter,
         order: TagOrder,
         offset: u64,
         size: PageSize,
         images: PageSize,
     ) -> Result<Vec<TagDetails>> {
-        // The page is found in an index first, then joined.
-        let sql = match order {
-            TagOrder::Newest => {
-                "SELECT name FROM tags WHERE repository_id = $1 ORDER BY updated_at DESC, name DESC LIMIT $2 OFFSET $3"
+        // The page is found in an index first, then joined. `replace` compares letter for letter on both engines, unlike
+        // `LIKE`.
+        let sql = match (order, filter.is_by_platform()) {
+            (TagOrder::Newest, false) => {
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                 ORDER BY t.updated_at DESC, t.name DESC LIMIT $5 OFFSET $6"
             }
-            TagOrder::Oldest => {
-                "SELECT name FROM tags WHERE repository_id = $1 ORDER BY updated_at, name LIMIT $2 OFFSET $3"
+            (TagOrder::Newest, true) => {
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))
+                 ORDER BY t.updated_at DESC, t.name DESC LIMIT $7 OFFSET $8"
             }
-            TagOrder::Name => {
-                "SELECT name FROM tags WHERE repository_id = $1 ORDER BY name LIMIT $2 OFFSET $3"
+            (TagOrder::Oldest, false) => {
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                 ORDER BY t.updated_at, t.name LIMIT $5 OFFSET $6"
             }
-            TagOrder::NameDescending => {
-                "SELECT name FROM tags WHERE repository_id = $1 ORDER BY name DESC LIMIT $2 OFFSET $3"
+            (TagOrder::Oldest, true) => {
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))
+                 ORDER BY t.updated_at, t.name LIMIT $7 OFFSET $8"
+            }
+            (TagOrder::Name, false) => {
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                 ORDER BY t.name LIMIT $5 OFFSET $6"
+            }
+            (TagOrder::Name, true) => {
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))
+                 ORDER BY t.name LIMIT $7 OFFSET $8"
+            }
+            (TagOrder::NameDescending, false) => {
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                 ORDER BY t.name DESC LIMIT $5 OFFSET $6"
+            }
+            (TagOrder::NameDescending, true) => {
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))
+                 ORDER BY t.name DESC LIMIT $7 OFFSET $8"
             }
         };
-        let names = self.all(sql, values![repository.0, size.get(), offset], |row| row.text(0)).await?;
+        let (is_active, from) = activity(filter);
+        let mut values = row![repository.0, filter.name_part.as_str(), is_active, from];
+        if filter.is_by_platform() {
+            values.extend([filter.os.as_str().into(), filter.architecture.as_str().into()]);
+        }
+        values.extend([size.get().into(), offset.into()]);
+        let names = self.all(sql, &values, |row| row.text(0)).await?;
         let keys: Vec<_> = names.into_iter().map(|name| row![repository.0, name]).collect();
         let tags = self.first_each(TAG, &keys, tag).await?.into_iter().flatten().collect();
         self.add_images(tags, images).await
+    }
+
+    async fn count_tags(&mut self, repository: RepositoryId, filter: &TagFilter) -> Result<u64> {
+        if filter.is_empty() {
+            return Ok(self.repository_counts(repository).await?.tags);
+        }
+        let sql = match filter.is_by_platform() {
+            false => {
+                "SELECT count(*) FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)"
+            }
+            true => {
+                "SELECT count(*) FROM tags t
+                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
+                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
+                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
+                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))"
+            }
+        };
+        let (is_active, from) = activity(filter);
+        let mut values = row![repository.0, filter.name_part.as_str(), is_active, from];
+        if filter.is_by_platform() {
+            values.extend([filter.os.as_str().into(), filter.architecture.as_str().into()]);
+        }
+        self.one(sql, &values, |row| row.size(0)).await
     }
 
     async fn find_tag_details(

@@ -232,6 +232,16 @@ impl ManifestRecords for SqlTx<'_> {
         .await
     }
 
+    async fn list_indexes_with_child(&mut self, id: ManifestId, size: PageSize) -> Result<Vec<Digest>> {
+        self.all(
+            "SELECT p.digest FROM manifest_children c JOIN manifests p ON p.id = c.parent_id
+             WHERE c.child_id = $1 AND p.deleted_at IS NULL LIMIT $2",
+            values![id.0, size.get()],
+            |row| row.parsed(0),
+        )
+        .await
+    }
+
     async fn delete_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()> {
         self.execute(
             "UPDATE manifests SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::image::{Image, ImageFilter, ImageOrder, ImageTag, ManifestDetails, TagDetails, TagOrder};
+use crate::image::{
+    Image, ImageFilter, ImageOrder, ImageTag, ManifestDetails, TagDetails, TagFilter, TagOrder,
+};
 use crate::name::Tag;
 use crate::page::PageSize;
 use crate::ports::metadata::ManifestId;
@@ -67,11 +69,14 @@ pub trait ImageRecords {
     async fn list_tag_details(
         &mut self,
         repository: RepositoryId,
+        filter: &TagFilter,
         order: TagOrder,
         offset: u64,
         size: PageSize,
         images: PageSize,
     ) -> Result<Vec<TagDetails>>;
+    /// Counts the tags of a filter.
+    async fn count_tags(&mut self, repository: RepositoryId, filter: &TagFilter) -> Result<u64>;
     /// Finds a tag with what it points at.
     async fn find_tag_details(
         &mut self,

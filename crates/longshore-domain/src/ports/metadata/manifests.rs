@@ -151,6 +151,8 @@ pub trait ManifestRecords {
     async fn extend_manifest_lease(&mut self, id: ManifestId, until: Timestamp) -> Result<bool>;
     /// Finds an index, not deleted, that lists the manifest.
     async fn find_index_with_child(&mut self, id: ManifestId) -> Result<Option<Digest>>;
+    /// Lists the indexes, not deleted, that list the manifest, at most `size`.
+    async fn list_indexes_with_child(&mut self, id: ManifestId, size: PageSize) -> Result<Vec<Digest>>;
     /// Deletes a manifest: invisible at once, collected later.
     async fn delete_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()>;
     /// Lists the referrers of a digest by number, strictly after `after`; one more than `size` when more follow.

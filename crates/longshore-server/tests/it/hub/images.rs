@@ -56,10 +56,12 @@ fn images_are_listed_filtered_sorted_and_paged() {
     );
     let tags = server.get(&format!("{IMAGES}/{first}/tags"), &alice).expect(200).json();
     assert_eq!(tags["results"], json!([{ "tag": "latest", "is_current": false }]));
-    for bad in ["status=x", "currently_tagged=1", "ordering=size", "active_from=yesterday", "page=x"] {
+    let id = server.get("/v2/user", &alice).expect(200).json()["id"].clone();
+    for bad in ["status=x", "currently_tagged=2", "ordering=size", "active_from=yesterday", "page=x"] {
         let refused = server.get(&format!("{IMAGES}?{bad}"), &alice).expect(400).json();
         assert!(refused["txnid"].is_string() && refused["message"].is_string(), "{refused}");
         assert_eq!(refused["errinfo"]["api_call_name"], "get_namespaces_repositories_images");
+        assert_eq!(refused["errinfo"]["api_call_docker_id"], id);
     }
     for missing in [
         "/v2/namespaces/alice/repositories/none/images",
@@ -151,4 +153,52 @@ fn errors_cannot_be_ignored_and_nothing_is_deleted() {
         send(&server, "POST", DELETE, &alice, &bad).expect(400);
     }
     server.get("/v2/alice/app/manifests/free", &user("alice")).expect(200);
+}
+
+/// What two published clean-up scripts do: all pages of what has no current tag, in one request, warnings copied back.
+#[test]
+fn what_is_listed_without_a_current_tag_can_be_deleted_in_one_request() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    let parts = ["{\"n\":1}", "{\"n\":2}", "{\"n\":3}"].map(|config| {
+        server.push_blob(&user("alice"), APP, config.as_bytes());
+        let part = image(config.as_bytes(), &[]);
+        server.push_manifest(&user("alice"), APP, &digest_of(&part).to_string(), &part).expect(201);
+        part
+    });
+    server.push_manifest(&user("alice"), APP, "multi", &index(&[&parts[0], &parts[1]])).expect(201);
+    server.push_manifest(&user("alice"), APP, "multi", &index(&[&parts[1], &parts[2]])).expect(201);
+    let list = |query: &str| -> Vec<Value> {
+        let mut found = Vec::new();
+        let mut next = json!(format!("{IMAGES}?page_size=1&{query}"));
+        while let Some(path) = next.as_str() {
+            let page = server.get(path, &alice).expect(200).json();
+            found.extend(page["results"].as_array().unwrap().iter().map(|image| image["digest"].clone()));
+            next = page["next"].clone();
+        }
+        found
+    };
+    // The first part is only in the index that lost its tag.
+    assert_eq!(list("currently_tagged=False").len(), 2);
+    assert_eq!(list("currently_tagged=TRUE").len(), 3);
+    let entries: Vec<Value> = list("currently_tagged=false&ordering=last_activity")
+        .into_iter()
+        .map(|digest| json!({ "repository": "app", "digest": digest }))
+        .collect();
+    let dry = json!({ "dry_run": true, "manifests": entries });
+    let warned = send(&server, "POST", DELETE, &alice, &dry).expect(400).json();
+    assert_eq!(warned["errinfo"]["details"]["errors"], json!([]));
+    let warnings = &warned["errinfo"]["details"]["warnings"];
+    assert!(
+        warnings.as_array().unwrap().iter().all(|warning| warning["warning"] == "is_active"),
+        "{warnings}"
+    );
+    let body = json!({ "dry_run": false, "manifests": entries, "ignore_warnings": warnings });
+    let done = send(&server, "POST", DELETE, &alice, &body).expect(200).json();
+    assert_eq!(done["metrics"]["manifest_deletes"], 2);
+    server.get("/v2/alice/app/manifests/multi", &user("alice")).expect(200);
+    for part in &parts[1..] {
+        server.get(&format!("/v2/alice/app/manifests/{}", digest_of(part)), &user("alice")).expect(200);
+    }
+    assert_eq!(list("currently_tagged=false"), Vec::<Value>::new());
 }

@@ -93,3 +93,48 @@ fn pulls_are_limited_where_that_is_configured() {
     plain.push_manifest(&user("alice"), "alice/app", "v1", &image(b"{}", &[])).expect(201);
     assert_eq!(plain.get(path, &user("alice")).expect(200).header("ratelimit-limit"), "");
 }
+
+/// What every answer of a dialect shows, it shows also where nothing is, and where the method is another one.
+#[test]
+fn what_is_left_is_told_by_every_answer_of_every_table() {
+    let server = Server::new();
+    let alice = sign_in(&server, "alice");
+    let provider = crate::scim::provider(&server, "acme", "limits");
+    let operator = crate::docr::bearer(&server, "alice", "repo:admin");
+    let identity = crate::swr::token(&server, "alice", "acme");
+    for (operation, other_method, nothing, who, prefix) in [
+        ("/v2/user", "/v2/orgs", "/v2/user/none", &alice, "x-ratelimit"),
+        (
+            "/v2/namespaces/alice/repositories/none/tags",
+            "/v2/access-tokens",
+            "/v2/search",
+            &alice,
+            "x-ratelimit",
+        ),
+        ("/v2/scim/2.0/Users", "/v2/scim/2.0/Users", "/v2/scim/2.0/none", &provider, "x-ratelimit"),
+        ("/v2/scim/2.0/Users/none", "/v2/scim/2.0/Groups", "/v2/scim", &provider, "x-ratelimit"),
+        ("/v2/account", "/v2/account", "/v2/registry/a/b/c/d/e/f", &operator, "ratelimit"),
+        ("/v2/manage/namespaces", "/v2/manage/namespaces", "/v2/manage/none", &identity, "x-ratelimit"),
+        ("/v2/manage/namespaces/none", "/v3/auth/tokens", "/v3/none", &identity, "x-ratelimit"),
+    ] {
+        for who in [who, ""] {
+            for (method, path) in
+                [("GET", operation), ("HEAD", operation), ("TRACE", other_method), ("GET", nothing)]
+            {
+                let answer = server.send(method, path, who, &[], b"");
+                let number = |name: &str| number(&answer, &format!("{prefix}-{name}"));
+                assert!(number("limit") > number("remaining"), "{method} {path}: {:?}", answer.headers);
+                assert!(number("reset") > 0);
+            }
+        }
+    }
+    // What is no operation counts, too.
+    let server = Server::with(&["--set", "limits.requests_per_address=5"]);
+    for paths in [["/v2/user/none", "/v2/scim/2.0/none"], ["/v2/registry/a/b/c/d/e/f", "/v2/manage/none"]] {
+        let statuses: Vec<u16> = (0..14).map(|n| server.get(paths[n % 2], "").status).collect();
+        assert!(statuses.contains(&429), "{statuses:?}");
+        let refused =
+            (0..14).map(|n| server.get(paths[n % 2], "")).find(|answer| answer.status == 429).unwrap();
+        assert!((1..=60).contains(&number(&refused, "retry-after")));
+    }
+}

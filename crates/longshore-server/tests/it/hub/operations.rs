@@ -14,6 +14,15 @@ use crate::walk::{Operation, Refusals, Walk};
 
 #[test]
 fn every_operation_does_what_it_says_and_refuses_bad_input() {
+    walk_over_all(false);
+}
+
+#[test]
+fn every_operation_with_a_flat_body_takes_it_as_a_form_too() {
+    walk_over_all(true);
+}
+
+fn walk_over_all(as_forms: bool) {
     let mail = MailServer::new();
     let server = mailing(
         &mail,
@@ -46,6 +55,7 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
         without_input: &["ping_v1", "get_user", "get_second_factor"],
     };
     let mut walk = Walk::new(server, "/api/openapi/hub.json", operations.collect(), refusals);
+    walk.as_forms = as_forms;
     let fixed = [
         ("namespace", "acme"),
         ("repository", "app"),
@@ -228,6 +238,8 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!(summary["statistics"]["total"], 2);
     assert_eq!(walk.does("get_namespaces_repositories_images_tags", &nothing, 200)["count"], 1);
     walk.does("delete_repository_tag", &nothing, 204);
+    walk.named("tag", &json!("v2"));
+    walk.does("delete_namespace_repository_tag", &nothing, 204);
     let deletion = json!({ "active_from": "2099-01-01T00:00:00Z",
         "manifests": [{ "repository": "app", "digest": walk.names["digest"] }] });
     assert_eq!(walk.does("post_namespaces_delete_images", &deletion, 200)["metrics"]["manifest_deletes"], 1);

@@ -60,7 +60,8 @@ fn sample(route: &Route, uuid: &str, alice: &str, of_acme: &str, invite: &str) -
         | "check_repository_tag"
         | "list_repository_tags_legacy"
         | "get_repository_tag_legacy"
-        | "delete_repository_tag" => of_alice(Value::Null, 404),
+        | "delete_repository_tag"
+        | "delete_namespace_repository_tag" => of_alice(Value::Null, 404),
         "get_orgs_access_tokens" | "get_orgs_access_token" | "delete_orgs_access_token" => {
             of_alice(Value::Null, 404)
         }

@@ -223,6 +223,30 @@ fn search_finds_words_of_what_may_be_seen() {
     );
     assert_eq!(names("/v1/search?q=server", &user("alice"), "name").len(), 2);
     server.get("/v1/search?q=web", "alice:wrong").expect(401);
+    // When the sign-in gave it a refresh token, the engine gets a token for searching, which is for nothing else.
+    let engine = |who: &str| server.token(&user(who), &["registry:catalog:search"]);
+    assert_eq!(names("/v1/search?q=server&n=25", &engine("alice"), "name").len(), 2);
+    assert_eq!(names("/v1/search?q=server&n=25", &engine("bob"), "name").len(), 1);
+    assert_eq!(
+        names("/v1/search?q=server", &server.token("", &["registry:catalog:search"]), "name").len(),
+        1
+    );
+    assert_eq!(
+        names("/v1/search?q=server", &server.token(&user("alice"), &["registry:catalog:*"]), "name").len(),
+        2
+    );
+    server
+        .get("/v1/search?q=server", &server.token(&user("alice"), &["repository:acme/server:pull"]))
+        .expect(401);
+    server.get("/v2/_catalog", &engine("alice")).expect(401);
+    server.get("/v1/search?q=server", "Bearer x").expect(401);
+    server.admin_with_input(&["user", "create", "zoe", "--password-stdin"], PASSWORD);
+    let former = engine("zoe");
+    server.admin(&["user", "disable", "zoe"]);
+    server.get("/v1/search?q=server", &former).expect(401);
+    // What says that it speaks the registry's own API, as podman, does not search here without signing in.
+    let podman = [("docker-distribution-api-version", "registry/2.0")];
+    server.send("GET", "/v1/search?q=web&n=25", "", &podman, b"").expect(404);
     server.get("/v1/search?q=web&n=0", "").expect(400);
     let catalog =
         server.get("/api/search/v4?custom_boosted_results=true&query=website", "").expect(200).json();
@@ -240,4 +264,41 @@ fn search_finds_words_of_what_may_be_seen() {
     server.get("/api/search/v4?query=x&from=-1", "").expect(400);
     send(&server, "DELETE", "/v2/repositories/acme/web-server", &alice, &Value::Null).expect(202);
     assert_eq!(found("web", ""), ["bob/deep/web_tool", "website"]);
+}
+
+/// Scripts send forms, and curl says of JSON that it is a form when nobody tells it otherwise.
+#[test]
+fn forms_are_taken_where_json_is() {
+    let server = Server::new();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let login = "username=alice&password=correct+horse%20battery";
+    let signed_in = server.send("POST", "/v2/users/login/", "", &form, login.as_bytes()).expect(200).json();
+    let alice = format!("Bearer {}", signed_in["token"].as_str().unwrap());
+    let as_json = json!({ "username": "alice", "password": PASSWORD }).to_string();
+    server.send("POST", "/v2/users/login/", "", &form, as_json.as_bytes()).expect(200);
+    let body = "name=web&namespace=alice&is_private=True&description=a%26b&unknown=x";
+    let made = server.send("POST", "/v2/repositories/", &alice, &form, body.as_bytes()).expect(201).json();
+    assert_eq!((&made["is_private"], &made["description"]), (&json!(true), &json!("a&b")));
+    let readme = "# Caf\u{e9}\n\n1 + 1 = 2 & more%\n";
+    let encoded: String = form_urlencoded::byte_serialize(readme.as_bytes()).collect();
+    let body = format!("full_description={encoded}");
+    let utf8 = [("content-type", "Application/X-WWW-form-urlencoded; charset=UTF-8")];
+    let changed =
+        server.send("PATCH", "/v2/repositories/alice/web/", &alice, &utf8, body.as_bytes()).expect(200);
+    assert_eq!(changed.json()["full_description"], readme);
+    let path = "/v2/repositories/alice/web/privacy/";
+    server.send("POST", path, &alice, &form, b"is_private=false").expect(200);
+    let page = "/v2/namespaces/alice/repositories/web";
+    assert_eq!(server.get(page, &alice).json()["is_private"], false);
+    // The same limits, and the same errors.
+    let long = format!("full_description={}", "x".repeat(25_001));
+    for bad in ["name=x", "name=web&name=other", "name=web&is_private=perhaps", "name=%FF%FE", ""] {
+        let refused =
+            server.send("POST", "/v2/repositories/alice", &alice, &form, bad.as_bytes()).expect(400).json();
+        assert!(refused["fields"].is_object() && refused["text"].is_string(), "{refused}");
+    }
+    let refused = server.send("PATCH", page, &alice, &form, long.as_bytes()).expect(400).json();
+    let json = json!({ "full_description": "x".repeat(25_001) });
+    assert_eq!(refused, send(&server, "PATCH", page, &alice, &json).expect(400).json());
+    server.send("PATCH", page, &alice, &form, &vec![b'x'; (1 << 20) + 1]).expect(413);
 }

@@ -121,3 +121,71 @@ fn deleting_a_tag_keeps_its_image() {
         artifact(&image(CONFIG.as_bytes(), &[b"layer"]), "application/vnd.cncf.helm.config.v1+json", "x");
     server.get(&format!("/v2/alice/app/manifests/{}", digest_of(&note)), &user("alice")).expect(200);
 }
+
+/// A published clean-up script asks for tags by a part of their name and deletes what comes back.
+#[test]
+fn tags_are_narrowed_by_a_part_of_their_name_on_every_path() {
+    let server = pushed();
+    let alice = sign_in(&server, "alice");
+    let arm = image(CONFIG.as_bytes(), &[b"layer"]);
+    for tag in ["dev-PR-1", "dev-PR-2", "dev-pr-3", "latest", "0.7.0"] {
+        server.push_manifest(&user("alice"), "alice/app", tag, &arm).expect(201);
+    }
+    let names = |page: &Value| -> Vec<String> {
+        let all = page["results"].as_array().unwrap();
+        all.iter().map(|tag| tag["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for path in [TAGS, "/v2/repositories/alice/app/tags"] {
+        for slash in ["", "/"] {
+            let page =
+                server.get(&format!("{path}{slash}?name=dev-PR&page_size=1.0"), &alice).expect(200).json();
+            assert_eq!((&page["count"], names(&page)), (&json!(2), vec!["dev-PR-2".to_owned()]));
+            assert_eq!(page["previous"], Value::Null);
+            let next = page["next"].as_str().unwrap();
+            assert!(next.contains("name=dev-PR"), "{next}");
+            let page = server.get(next, &alice).expect(200).json();
+            assert_eq!((names(&page), &page["next"]), (vec!["dev-PR-1".to_owned()], &Value::Null));
+            assert!(page["previous"].as_str().unwrap().contains("name=dev-PR"));
+            assert_eq!(
+                server.get(&format!("{path}{slash}?name=nothing"), &alice).expect(200).json()["count"],
+                0
+            );
+            send(&server, "HEAD", &format!("{path}{slash}?name=dev-PR"), &alice, &Value::Null).expect(200);
+        }
+        server.get(&format!("{path}?name=%00"), &alice).expect(400);
+        server.get(&format!("{path}?name=dev-PR&page=9"), &alice).expect(404);
+    }
+    send(&server, "HEAD", &format!("{TAGS}?name=nothing"), &alice, &Value::Null).expect(404);
+    let page = server.get("/v2/repositories/alice/app/tags/?name=dev-PR", &alice).json();
+    for tag in names(&page) {
+        send(&server, "DELETE", &format!("{TAGS}/{tag}"), &alice, &Value::Null).expect(204);
+        send(&server, "DELETE", &format!("{TAGS}/{tag}/"), &alice, &Value::Null).expect(404);
+    }
+    for kept in ["latest", "0.7.0", "dev-pr-3", "multi"] {
+        server.get(&format!("{TAGS}/{kept}"), &alice).expect(200);
+    }
+}
+
+/// hub-mcp narrows by `os` and `architecture`; a script for tags sends `status` and `currently_tagged`, as of images.
+#[test]
+fn tags_are_narrowed_by_what_clients_send() {
+    let server = pushed();
+    let alice = sign_in(&server, "alice");
+    let count =
+        |query: &str| server.get(&format!("{TAGS}?{query}"), &alice).expect(200).json()["count"].clone();
+    for (query, expected) in [
+        ("architecture=arm64&os=linux", 2),
+        ("architecture=amd64", 0),
+        ("os=windows", 0),
+        ("status=active&currently_tagged=true", 3),
+        ("status=inactive", 0),
+        ("status=inactive&active_from=2099-01-01T00:00:00Z", 3),
+        ("currently_tagged=False", 0),
+        ("name=&page_size=10.0&page=1.0", 3),
+    ] {
+        assert_eq!(count(query), expected, "{query}");
+    }
+    for bad in ["status=x", "currently_tagged=x", "active_from=x", "page=1.5"] {
+        server.get(&format!("{TAGS}?{bad}"), &alice).expect(400);
+    }
+}
