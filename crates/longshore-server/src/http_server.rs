@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use longshore_api_common::Response;
 use longshore_api_common::allotment::Allotment;
-use longshore_api_common::body::RequestBody;
+use longshore_api_common::body::{self, RequestBody};
+use longshore_api_common::client::Client;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::shares::{Refusal, Share};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clients::{Clients, REQUEST_ID};
 use crate::connections::{
-    Ended, Flight, Guarded, Limits, SentBody, Speaker, Watch, refusal_name, refused_connection,
+    Answer, Ended, Flight, Guarded, Limits, SentBody, Speaker, Watch, refusal_name, refused_connection,
     refused_request, watched,
 };
 use crate::dispatch::Dispatch;
@@ -50,23 +52,36 @@ pub struct Server {
 }
 
 impl Server {
-    async fn answer(
-        &self,
-        peer: IpAddr,
-        request: Request<Incoming>,
-        watch: &Arc<Watch>,
-    ) -> http::Response<SentBody> {
+    /// Begins to answer a request. Whether it gets a turn is decided here and now: what is kept for those without one must be
+    /// small, as they can be many at once.
+    fn answer(self: Arc<Self>, peer: IpAddr, request: Request<Incoming>, watch: &Arc<Watch>) -> Answer {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         let client = self.clients.describe(peer, authority, request.headers());
-        let request_id = Arc::clone(&client.request_id);
         // A proxy that does not say for whom it asks speaks for many.
         let address = Some(client.address).filter(|address| !self.clients.is_trusted(*address));
         let turn = self.turn(client.address, address, request.headers());
-        let (mut request, left_over) = returnable(request);
-        let extensions = request.extensions_mut();
-        extensions.insert(Allotment::new(&self.limits.bodies, address, turn.is_none()));
-        extensions.insert(client);
         let flight = Flight::begin(watch, turn);
+        if watch.is_insistent() {
+            // The connection is about to be cut.
+            let mut response = Response::new(body::empty());
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            return Box::pin(std::future::ready(watched(response, flight, &self.limits.held)));
+        }
+        let allotment = Allotment::new(&self.limits.bodies, address, flight.is_refused());
+        Box::pin(async move { self.dispatch(request, client, allotment, flight).await })
+    }
+
+    async fn dispatch(
+        &self,
+        request: Request<Incoming>,
+        client: Client,
+        allotment: Allotment,
+        flight: Arc<Flight>,
+    ) -> http::Response<SentBody> {
+        let request_id = Arc::clone(&client.request_id);
+        let (mut request, left_over) = returnable(request);
+        request.extensions_mut().insert(allotment);
+        request.extensions_mut().insert(client);
         let mut response = self.dispatch.answer(request).await;
         if response.status().is_client_error() || response.status().is_server_error() {
             tokio::spawn(drain(left_over, Arc::clone(&flight)));
@@ -279,9 +294,6 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (server, watched) = (Arc::clone(server), Arc::clone(watch));
-    let answer = move |request| {
-        let (server, watch) = (Arc::clone(&server), Arc::clone(&watched));
-        async move { server.answer(peer, request, &watch).await }
-    };
+    let answer = move |request| Arc::clone(&server).answer(peer, request, &watched);
     speaker.serve(stream, watch, stop, answer).await
 }

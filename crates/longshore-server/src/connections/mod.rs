@@ -36,8 +36,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// Requests in progress on one HTTP/2 connection.
 const STREAMS: u32 = 100;
 /// What an HTTP/2 client may send before it is read: on one stream, and on all together.
-const STREAM_WINDOW_BYTES: u32 = 512 << 10;
-const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 /// What is handed to an HTTP/2 stream beyond what the client takes.
 const STREAM_SEND_BYTES: usize = 64 << 10;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
@@ -45,6 +45,9 @@ const PING: Duration = Duration::from_secs(60);
 const PONG: Duration = Duration::from_secs(20);
 /// How long an HTTP/2 client that was told to go may take.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// A response on its way. On the heap, and gone when it is there: what is kept for each stream stays small.
+pub type Answer = Pin<Box<dyn Future<Output = http::Response<SentBody>> + Send>>;
 
 /// Speaks HTTP on sockets.
 pub struct Speaker {
@@ -71,7 +74,7 @@ impl Speaker {
     }
 
     /// Serves a connection until it ends or its watch says so. `answer` begins a flight for each request.
-    pub async fn serve<S, A, F>(
+    pub async fn serve<S, A>(
         &self,
         mut stream: S,
         watch: &Arc<Watch>,
@@ -80,8 +83,7 @@ impl Speaker {
     ) -> Ended
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-        F: Future<Output = http::Response<SentBody>> + Send + 'static,
+        A: Fn(Request<Incoming>) -> Answer + Send + 'static,
     {
         let detected = {
             let mut detecting = pin!(detect(&mut stream));
@@ -103,9 +105,8 @@ impl Speaker {
             Err(error) => return Ended::Broken(error.to_string()),
         };
         let io = TokioIo::new(Rewound::new(stream, before));
-        // On the heap, and gone when the request is answered: what is kept for each stream stays small.
         let service = service_fn(move |request| {
-            let answered = Box::pin(answer(request));
+            let answered = answer(request);
             async move { Ok::<_, Infallible>(answered.await) }
         });
         match version {

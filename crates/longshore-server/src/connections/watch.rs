@@ -91,6 +91,11 @@ impl Watch {
         self.changed.notified().await;
     }
 
+    /// Returns whether the client goes on asking without taking refusals.
+    pub fn is_insistent(&self) -> bool {
+        self.lock().refused > REFUSED_LIMIT
+    }
+
     /// Decides what to do with the connection.
     pub fn verdict(&self, now: Instant) -> Verdict {
         let state = self.lock();
@@ -151,6 +156,11 @@ impl Flight {
         drop(state);
         let watch = Arc::clone(watch);
         Arc::new(Self { watch, number, patience, held: AtomicUsize::new(0), waiting: Mutex::default(), turn })
+    }
+
+    /// Returns whether it got no turn.
+    pub fn is_refused(&self) -> bool {
+        self.turn.is_none()
     }
 
     /// The clock of the response.
