@@ -40,6 +40,8 @@ fn status(error: &Error) -> StatusCode {
         | Error::ManifestUnknown { .. }
         | Error::BlobUnknown { .. }
         | Error::UploadUnknown
+        | Error::UploadDamaged
+        | Error::TooManyUploads { .. }
         | Error::TokenUnknown(_)
         | Error::InviteUnknown
         | Error::PageUnknown(_)

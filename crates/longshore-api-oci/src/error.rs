@@ -22,7 +22,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         }
         Error::ManifestUnknown { .. } | Error::TagInvalid(_) => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
         Error::BlobUnknown { .. } => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
-        Error::UploadUnknown => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
+        Error::UploadUnknown | Error::UploadDamaged => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
         Error::UploadInvalid(_) => (StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
         Error::UploadOffset { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID"),
         Error::BlobTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID"),
@@ -46,7 +46,9 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::Denied(_) | Error::TagImmutable(_) | Error::OverLimit(_) | Error::ReadOnly(_) => {
             (StatusCode::FORBIDDEN, "DENIED")
         }
-        Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
+        Error::Throttled { .. } | Error::TooManyUploads { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS")
+        }
         Error::PageUnknown(_)
         | Error::TeamUnknown(_)
         | Error::RegistryUnknown(_)

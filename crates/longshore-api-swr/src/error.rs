@@ -87,6 +87,8 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         | Error::NoRegistry
         | Error::CollectionRunUnknown
         | Error::UploadUnknown
+        | Error::UploadDamaged
+        | Error::TooManyUploads { .. }
         | Error::InviteUnknown
         | Error::PageUnknown(_)
         | Error::TeamUnknown(_) => (404, 4_040_091),

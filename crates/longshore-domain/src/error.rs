@@ -36,6 +36,19 @@ pub enum Error {
     /// There is no such upload: it ended, expired, or belongs to somebody else.
     #[error("this upload does not exist: it was finished, cancelled, or has expired; begin a new one")]
     UploadUnknown,
+    /// What the store kept of the upload is not what was sent, so it cannot be finished.
+    #[error(
+        "the registry's storage has damaged what it kept of this upload, so it was given up; begin a new one and send all bytes again"
+    )]
+    UploadDamaged,
+    /// The account has more uploads open than one may have.
+    #[error(
+        "you have {limit} uploads that are neither finished nor cancelled; finish or cancel some of them, or wait until they expire"
+    )]
+    TooManyUploads {
+        /// The limit.
+        limit: u32,
+    },
     /// The request does not fit the upload.
     #[error("{0}")]
     UploadInvalid(String),

@@ -112,17 +112,23 @@ impl BlobStore for FsBlobs {
         let folder = layout::folder(&self.root, staged.key);
         let offset = staged.offset_bytes;
         // Opening costs less than a hop to another thread.
-        let file = OpenOptions::new()
-            .write(true)
-            .create(offset == 0)
-            .truncate(false)
-            .open(path)
-            .map_err(io_error)?;
+        let opened = OpenOptions::new().write(true).create(offset == 0).truncate(false).open(&path);
+        let file = match opened {
+            Err(error) if offset > 0 && error.kind() == io::ErrorKind::NotFound => {
+                tracing::error!(path = %path.display(), "the file of an upload is not there any more");
+                return Err(Error::UploadDamaged);
+            }
+            opened => opened.map_err(io_error)?,
+        };
         let length = file.metadata().map_err(io_error)?.len();
         if length < offset {
-            return Err(Error::internal(format!(
-                "the upload's file has {length} bytes, fewer than the {offset} that were acknowledged"
-            )));
+            tracing::error!(
+                path = %path.display(),
+                length,
+                acknowledged = offset,
+                "the file of an upload has fewer bytes than were acknowledged"
+            );
+            return Err(Error::UploadDamaged);
         }
         if length > offset {
             file.set_len(offset).map_err(io_error)?;
@@ -295,7 +301,15 @@ impl BlobWriter for FsWriter {
 
     async fn finish(&mut self) -> Result<(Synced, Certainty)> {
         // The file lies where it stays.
-        Ok((self.sync().await?, Certainty::Sure))
+        let synced = self.sync().await?;
+        let length = self.file.metadata().map_err(io_error)?.len();
+        if length != self.offset {
+            return Err(Error::internal(format!(
+                "the file {} has {length} bytes instead of the {} that were written to it",
+                self.key, self.offset
+            )));
+        }
+        Ok((synced, Certainty::Sure))
     }
 }
 

@@ -26,6 +26,10 @@ pub enum Fault {
     Truncated,
     /// The store gets the call twice (HTTP only).
     Duplicated,
+    /// One bit of the answer's body is another (HTTP only).
+    Flipped,
+    /// The answer's body has half its length, and says so (HTTP only).
+    Halved,
 }
 
 impl Fault {
@@ -205,6 +209,8 @@ impl Shared {
                     return (&*client).write_all(&answer[..head + (answer.len() - head) / 2]);
                 }
                 Some(Fault::Slow(time)) => thread::sleep(time),
+                Some(Fault::Flipped) => return (&*client).write_all(&flipped(answer)),
+                Some(Fault::Halved) => return (&*client).write_all(&halved(&answer)),
                 _ => {}
             }
             (&*client).write_all(&answer)?;
@@ -263,6 +269,35 @@ impl Shared {
         let _ = answering.join();
         Ok(())
     }
+}
+
+/// Where the body of an answer begins.
+fn body_of(answer: &[u8]) -> usize {
+    answer.windows(4).position(|end| end == b"\r\n\r\n").map_or(answer.len(), |at| at + 4)
+}
+
+fn flipped(mut answer: Vec<u8>) -> Vec<u8> {
+    let body = body_of(&answer);
+    let middle = body + (answer.len() - body) / 2;
+    if let Some(byte) = answer.get_mut(middle) {
+        *byte ^= 0x10;
+    }
+    answer
+}
+
+fn halved(answer: &[u8]) -> Vec<u8> {
+    let body = body_of(answer);
+    let length = (answer.len() - body) / 2;
+    let head = String::from_utf8_lossy(&answer[..body]);
+    let lines = head.split_inclusive("\r\n").map(|line| {
+        match line.to_ascii_lowercase().starts_with("content-length:") {
+            true => format!("content-length: {length}\r\n"),
+            false => line.to_owned(),
+        }
+    });
+    let mut shorter = lines.collect::<String>().into_bytes();
+    shorter.extend_from_slice(&answer[body..body + length]);
+    shorter
 }
 
 /// Reads the lines of a request's head, with their ends; `None` when the client has nothing more to say.

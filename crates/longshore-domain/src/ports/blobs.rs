@@ -114,7 +114,7 @@ pub trait BlobStore: Send + Sync {
     /// Opens an object to write on from `staged.offset_bytes`; creates it when the offset is 0.
     ///
     /// # Errors
-    /// `Internal` when fewer bytes are there than the offset says.
+    /// `UploadDamaged` when fewer bytes are there than the offset says.
     async fn open_writer(&self, staged: &Staged) -> Result<Box<dyn BlobWriter>>;
 
     /// Reads a range of an object. An object shorter than the range ends the stream with an error.
@@ -167,5 +167,9 @@ pub trait BlobWriter: Send {
 
     /// Makes everything written durable, and readable under the key that is returned. May be repeated by another
     /// writer that goes on from what was last recorded.
+    ///
+    /// # Errors
+    /// `UploadDamaged` when the store gives back something else of what it kept than was written; `Internal` when what it
+    /// made of it has another length.
     async fn finish(&mut self) -> Result<(Synced, Certainty)>;
 }

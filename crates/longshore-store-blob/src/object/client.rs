@@ -1,6 +1,7 @@
 //! One object store, with its errors in the domain's words and a circuit breaker before it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use longshore_domain::clock::Entropy;
@@ -12,10 +13,13 @@ use object_store::signer::Signer;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::sync::Semaphore;
 
-use super::breaker::Breaker;
+use super::breaker::{ANSWER, Breaker};
 use super::part::{Part, Spool};
-use super::s3::{Direct, Stored};
+use super::s3::{Direct, SLOWEST_BYTES_PER_SECOND, Stored};
 use crate::layout;
+
+/// How long the completion of a multipart upload may take before it counts as a failure.
+const COMPLETION: Duration = Duration::from_secs(30);
 
 /// The client of one store.
 pub(super) struct Client {
@@ -26,6 +30,8 @@ pub(super) struct Client {
     pub(super) signer: Arc<dyn Signer>,
     /// Only S3 has it.
     pub(super) direct: Option<Direct>,
+    pub(super) bucket: String,
+    pub(super) endpoint: Option<String>,
     pub(super) prefix: String,
     pub(super) spool: Spool,
     pub(super) sending: Semaphore,
@@ -44,6 +50,15 @@ impl Client {
         let mut random = [0; 16];
         self.entropy.fill(&mut random);
         StorageKey(uuid::Builder::from_random_bytes(random).into_uuid())
+    }
+
+    /// Says that the bucket is not there, to whoever configured it.
+    pub(super) fn no_bucket(&self) -> Error {
+        let place = self.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+        Error::Unavailable(Box::new(Refused(format!(
+            "there is no bucket {:?}{place}: create it, or correct storage.url, storage.endpoint or storage.region",
+            self.bucket
+        ))))
     }
 
     /// Begins a multipart upload.
@@ -73,7 +88,7 @@ impl Client {
                 Err(error) => Err(store_error(error)),
             }
         };
-        self.breaker.run(put).await
+        self.breaker.run_within(answer_within(content.length()), put).await
     }
 
     /// Completes a multipart upload; false when it was completed before, and the object is there.
@@ -99,7 +114,8 @@ impl Client {
                 }
             }
         };
-        match self.breaker.run(completed).await? {
+        // Stores put the parts together before they answer, which takes some a minute.
+        match self.breaker.run_within(COMPLETION, completed).await? {
             None => Ok(true),
             Some(_) if self.find_size(key).await?.is_some() => Ok(false),
             Some(_) => Err(Error::UploadUnknown),
@@ -126,7 +142,7 @@ impl Client {
                 Err(error) => Err(store_error(error)),
             }
         };
-        self.breaker.run(put).await
+        self.breaker.run_within(answer_within(content.length()), put).await
     }
 
     pub(super) async fn read(&self, key: StorageKey, range: ByteRange) -> Result<ByteStream> {
@@ -140,7 +156,12 @@ impl Client {
         if got.range != (range.start..range.end) {
             return Err(Error::internal(format!("the object {key} is shorter than it should be")));
         }
-        Ok(Box::pin(got.into_stream().map_err(store_error)))
+        Ok(whole(got.into_stream().map_err(store_error).boxed(), key, range.end - range.start))
+    }
+
+    /// Returns whether the store refuses what does not have the digest that we name.
+    pub(super) fn has_checksums(&self) -> bool {
+        self.direct.as_ref().is_some_and(|direct| direct.checksums)
     }
 
     pub(super) async fn find_size(&self, key: StorageKey) -> Result<Option<u64>> {
@@ -187,6 +208,32 @@ impl Client {
     }
 }
 
+/// How long the answer to a request with a body of this length may take before it counts as a failure.
+fn answer_within(length: u64) -> Duration {
+    ANSWER + Duration::from_secs(length / SLOWEST_BYTES_PER_SECOND)
+}
+
+/// Ends a stream with an error when it has other bytes than were asked for, whatever the store said of their number.
+fn whole(bytes: ByteStream, key: StorageKey, expected: u64) -> ByteStream {
+    Box::pin(stream::try_unfold((bytes, expected), move |(mut bytes, left)| async move {
+        match bytes.try_next().await? {
+            None if left == 0 => Ok(None),
+            None => Err(wrong_length(key, expected)),
+            Some(piece) => match left.checked_sub(piece.len() as u64) {
+                Some(left) => Ok(Some((piece, (bytes, left)))),
+                None => Err(wrong_length(key, expected)),
+            },
+        }
+    }))
+}
+
+fn wrong_length(key: StorageKey, expected: u64) -> Error {
+    Error::Unavailable(
+        format!("the store answered with more or fewer than the {expected} bytes of the object {key} that it was asked for")
+            .into(),
+    )
+}
+
 /// Turns the library's error into the domain's.
 pub(super) fn store_error(error: object_store::Error) -> Error {
     match error {
@@ -226,9 +273,45 @@ fn is_refusal(error: &object_store::Error) -> bool {
     ) || (text.contains("status code: 4") && !is_passing)
 }
 
+/// Returns whether a store's error says that the bucket (or Azure's container) is not there.
+pub(super) fn is_missing_bucket(text: &str) -> bool {
+    ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"]
+        .iter()
+        .any(|code| text.contains(code))
+}
+
 /// Tells whether a store's error says that it has no room. There is no standard code for that.
 pub(super) fn is_full(text: &str) -> bool {
     ["StorageFull", "QuotaExceeded", "InsufficientCapacity", "507 Insufficient"]
         .iter()
         .any(|code| text.contains(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_bucket_is_told_from_a_missing_object() {
+        let answers = [
+            ("<Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message>", true),
+            ("<Code>ContainerNotFound</Code>", true),
+            ("<Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>", false),
+            ("status code: 404 Not Found, body: None", false),
+        ];
+        for (text, expected) in answers {
+            assert_eq!(is_missing_bucket(text), expected, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_another_length_ends_with_an_error() {
+        let key = StorageKey(uuid::Uuid::nil());
+        for (pieces, is_whole) in [(&["ab", "c"][..], true), (&["ab"], false), (&["ab", "cd"], false)] {
+            let pieces: Vec<Result<bytes::Bytes>> =
+                pieces.iter().map(|piece| Ok(bytes::Bytes::from_static(piece.as_bytes()))).collect();
+            let read: Vec<_> = whole(Box::pin(stream::iter(pieces)), key, 3).collect().await;
+            assert_eq!(read.iter().all(Result::is_ok), is_whole);
+        }
+    }
 }

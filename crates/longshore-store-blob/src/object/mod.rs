@@ -28,12 +28,12 @@ use longshore_domain::ports::blobs::{
 use longshore_domain::{Error, Result};
 use object_store::path::Path;
 use object_store::signer::Method;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use self::breaker::Breaker;
-use self::client::{Client, store_error};
+use self::breaker::{ANSWER, Breaker};
+use self::client::{Client, is_missing_bucket, store_error};
 pub use self::options::{Credentials, Encryption, ObjectOptions, Patience, SMALLEST_PART_BYTES};
 use self::options::{invalid, parse_url};
 use self::part::Spool;
@@ -79,6 +79,8 @@ impl ObjectBlobs {
             multipart,
             signer,
             direct,
+            bucket: bucket.to_owned(),
+            endpoint: options.endpoint.clone(),
             prefix,
             spool: Spool::open(options.spool.clone(), options.memory_bytes)?,
             sending: Semaphore::new(SENDING_AT_ONCE),
@@ -88,6 +90,37 @@ impl ObjectBlobs {
             entropy,
         };
         Ok(Self { client: Arc::new(client) })
+    }
+}
+
+/// Notices a list that goes round in a circle, whatever its order and length: a store that answers with the same page
+/// again and again would be read for ever. One place is remembered, and moved after twice as many objects each time
+/// (Brent's algorithm).
+#[derive(Default)]
+struct Repetition {
+    remembered: Option<Path>,
+    since: u64,
+    until: u64,
+}
+
+impl Repetition {
+    fn check(&mut self, meta: ObjectMeta) -> Result<ObjectMeta> {
+        if self.remembered.as_ref() == Some(&meta.location) {
+            return Err(Error::Unavailable(
+                format!(
+                    "the store's list does not advance: it has {} for the second time; nothing can be said of what comes after",
+                    meta.location
+                )
+                .into(),
+            ));
+        }
+        self.since += 1;
+        if self.since > self.until {
+            self.remembered = Some(meta.location.clone());
+            self.until = (self.until * 2).max(1);
+            self.since = 0;
+        }
+        Ok(meta)
     }
 }
 
@@ -146,7 +179,15 @@ impl BlobStore for ObjectBlobs {
 
     async fn list(&self) -> Result<Listing> {
         let listed = self.client.objects.list(Some(&layout::objects_path(&self.client.prefix)));
-        Ok(Box::pin(listed.map_err(store_error).try_filter_map(|meta| async move {
+        let listed = listed.map_err(store_error).scan(Some(Repetition::default()), |seen, meta| {
+            // After the error, nothing more is asked for.
+            let next = seen.as_mut().map(|repetition| meta.and_then(|meta| repetition.check(meta)));
+            if !matches!(next, Some(Ok(_))) {
+                *seen = None;
+            }
+            std::future::ready(next)
+        });
+        Ok(Box::pin(listed.try_filter_map(|meta| async move {
             let key = meta.location.filename().and_then(layout::key_of);
             let modified_at = Timestamp::from_microsecond(meta.last_modified.timestamp_micros())
                 .map_err(Error::internal)?;
@@ -178,6 +219,11 @@ impl BlobStore for ObjectBlobs {
                 aborted += 1;
             }
             match page.next() {
+                Some(next) if next == after => {
+                    return Err(Error::Unavailable(
+                        "the store's list of unfinished uploads does not advance".into(),
+                    ));
+                }
                 Some(next) => after = next,
                 None => return Ok(aborted),
             }
@@ -189,6 +235,9 @@ impl BlobStore for ObjectBlobs {
         let path = layout::identity_path(&client.prefix);
         let found = match client.objects.get(&path).await {
             Ok(found) => found,
+            Err(object_store::Error::NotFound { source, .. }) if is_missing_bucket(&source.to_string()) => {
+                return Err(client.no_bucket());
+            }
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(store_error(error)),
         };
@@ -207,6 +256,7 @@ impl BlobStore for ObjectBlobs {
                 let found = self.find_identity().await?;
                 found.ok_or_else(|| Error::internal("the store's id was removed just now"))
             }
+            Err(error) if is_missing_bucket(&error.to_string()) => Err(client.no_bucket()),
             Err(error) => Err(store_error(error)),
         }
     }
@@ -215,10 +265,40 @@ impl BlobStore for ObjectBlobs {
         let client = &self.client;
         let path = layout::probe_path(&client.prefix);
         let probed = async {
-            let put = client.objects.put(&path, PutPayload::from_static(b"longshore"));
-            put.await.map(|_| ()).map_err(store_error)
+            match client.objects.put(&path, PutPayload::from_static(b"longshore")).await {
+                Ok(_) => Ok(()),
+                Err(error) if is_missing_bucket(&error.to_string()) => Err(client.no_bucket()),
+                Err(error) => Err(store_error(error)),
+            }
         };
         // Whatever happened before: this is how a store that answers again is noticed.
-        client.breaker.watch(probed).await
+        client.breaker.watch(ANSWER, probed).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(number: u32) -> ObjectMeta {
+        ObjectMeta {
+            location: Path::from(format!("objects/{number}")),
+            last_modified: Default::default(),
+            size: 1,
+            e_tag: None,
+            version: None,
+        }
+    }
+
+    #[test]
+    fn a_list_that_goes_in_circles_ends_with_an_error() {
+        for page in [1, 2, 7, 1000] {
+            let mut repetition = Repetition::default();
+            let listed =
+                (0..).map(|at| repetition.check(object(at % page))).take_while(Result::is_ok).count();
+            assert!(listed >= page as usize && listed <= 4 * page as usize + 4, "{page}: {listed}");
+        }
+        let mut repetition = Repetition::default();
+        assert!((0..10_000).rev().all(|at| repetition.check(object(at)).is_ok()), "in whatever order");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A part must be complete before it is sent, and is kept until the store has it, so that it can be sent again.
 //! Slow clients may take long to fill one; what they hold must not be memory.
+//! Each part knows the digest of the bytes as they came in, and what comes back from a temporary file is compared with it.
 
 use std::fs::File;
 use std::io;
@@ -19,6 +20,8 @@ use crate::fs::{blocking, io_error};
 
 /// Bytes that are read from a temporary file at a time.
 const BLOCK_BYTES: u64 = 256 << 10;
+/// Fewer bytes than this are hashed where they are.
+const INLINE_HASH_BYTES: usize = 16 << 10;
 
 /// Where parts are kept.
 pub(super) struct Spool {
@@ -59,6 +62,8 @@ enum Segment {
 pub(super) struct Part {
     segments: Vec<Segment>,
     length: u64,
+    /// Of the bytes as they came in.
+    hash: Sha256,
 }
 
 impl Part {
@@ -76,6 +81,7 @@ impl Part {
         if count == 0 {
             return Ok(());
         }
+        self.update(&bytes).await?;
         match spool.reserve(bytes.len()) {
             Some(reserved) => self.segments.push(Segment::Memory { bytes, _reserved: reserved }),
             None => {
@@ -95,30 +101,61 @@ impl Part {
     }
 
     /// Appends the bytes of another part.
-    pub(super) fn append_part(&mut self, other: Self) {
+    ///
+    /// # Errors
+    /// `Internal` when they come back from a temporary file otherwise than they came in.
+    pub(super) async fn append_part(&mut self, other: Self) -> Result<()> {
+        if self.length == 0 {
+            *self = other;
+            return Ok(());
+        }
+        let mut stream = std::pin::pin!(other.stream());
+        while let Some(piece) = stream.next().await {
+            self.update(&piece.map_err(io_error)?).await?;
+        }
         self.segments.extend(other.segments);
         self.length += other.length;
+        Ok(())
     }
 
-    /// Reads the bytes in order.
+    async fn update(&mut self, bytes: &Bytes) -> Result<()> {
+        if bytes.len() <= INLINE_HASH_BYTES {
+            self.hash.update(bytes);
+            return Ok(());
+        }
+        let (mut hash, bytes) = (std::mem::take(&mut self.hash), bytes.clone());
+        self.hash = blocking(move || {
+            hash.update(&bytes);
+            Ok(hash)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Reads the bytes in order. What comes back from a temporary file otherwise than it came in is an error before the
+    /// last piece, so that whoever sends it never sends the whole.
     pub(super) fn stream(&self) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static {
         let pieces: Vec<Piece> = self.segments.iter().flat_map(pieces).collect();
-        stream::iter(pieces).then(Piece::read)
+        let is_spooled = self.segments.iter().any(|segment| matches!(segment, Segment::File { .. }));
+        let check = is_spooled.then(|| (Sha256::new(), self.sha256()));
+        stream::try_unfold((pieces.into_iter(), check), |(mut pieces, check)| async move {
+            let Some(piece) = pieces.next() else { return Ok(None) };
+            let bytes = piece.read().await?;
+            let Some((hash, expected)) = check else { return Ok(Some((bytes, (pieces, None)))) };
+            let hash = updated(hash, bytes.clone()).await?;
+            if pieces.len() == 0 && <[u8; 32]>::from(hash.clone().finalize()) != expected {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a temporary file does not give back what was written to it; check the disk of the spool folder",
+                ));
+            }
+            Ok(Some((bytes, (pieces, Some((hash, expected))))))
+        })
     }
 
-    /// Computes the SHA-256 digest.
-    pub(super) async fn sha256(&self) -> Result<[u8; 32]> {
-        let mut hash = Sha256::new();
-        let mut stream = std::pin::pin!(self.stream());
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(io_error)?;
-            hash = blocking(move || {
-                hash.update(&piece);
-                Ok(hash)
-            })
-            .await?;
-        }
-        Ok(hash.finalize().into())
+    /// Returns the SHA-256 digest of the bytes as they came in.
+    pub(super) fn sha256(&self) -> [u8; 32] {
+        self.hash.clone().finalize().into()
     }
 
     /// Loads all bytes into memory.
@@ -126,6 +163,14 @@ impl Part {
         let loaded: Vec<io::Result<Bytes>> = self.stream().collect().await;
         loaded.into_iter().collect::<io::Result<_>>().map_err(io_error)
     }
+}
+
+async fn updated(mut hash: Sha256, bytes: Bytes) -> io::Result<Sha256> {
+    let update = move || {
+        hash.update(&bytes);
+        hash
+    };
+    tokio::task::spawn_blocking(update).await.map_err(io::Error::other)
 }
 
 /// What is read at once.
@@ -188,8 +233,35 @@ mod tests {
             let part = filled(memory_bytes).await;
             assert_eq!(part.length(), 800_000);
             assert_eq!(part.load().await.unwrap().concat(), expected);
-            assert_eq!(part.sha256().await.unwrap(), <[u8; 32]>::from(Sha256::digest(&expected)));
+            assert_eq!(part.sha256(), <[u8; 32]>::from(Sha256::digest(&expected)));
         }
+    }
+
+    #[tokio::test]
+    async fn a_temporary_file_that_changed_is_noticed_before_its_end() {
+        let part = filled(0).await;
+        let Some(Segment::File { file, .. }) = part.segments.first() else { panic!("it is in a file") };
+        file.write_all_at(&[0xff], 100_000).unwrap();
+        let read: Vec<io::Result<Bytes>> = part.stream().collect().await;
+        let sent: usize = read.iter().flatten().map(Bytes::len).sum();
+        assert!(read.last().unwrap().is_err() && sent < 800_000, "{sent}");
+        let mut whole = Part::default();
+        let spool = Spool::open(tempfile::tempdir().unwrap().path().to_owned(), 100).unwrap();
+        whole.append(&spool, Bytes::from_static(b"before")).await.unwrap();
+        assert!(whole.append_part(part).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn parts_put_together_have_the_digest_of_the_whole() {
+        let mut whole = Part::default();
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path().to_owned(), 10).unwrap();
+        whole.append(&spool, Bytes::from_static(b"before")).await.unwrap();
+        whole.append_part(filled(0).await).await.unwrap();
+        let expected: Vec<u8> =
+            b"before".iter().copied().chain((0..40_u8).flat_map(|number| vec![number; 20_000])).collect();
+        assert_eq!(whole.sha256(), <[u8; 32]>::from(Sha256::digest(&expected)));
+        assert_eq!(whole.load().await.unwrap().concat(), expected);
     }
 
     #[tokio::test]

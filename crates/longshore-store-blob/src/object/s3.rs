@@ -18,7 +18,7 @@ use super::options::Patience;
 use super::part::Part;
 
 /// Bytes that a request must move in a second at least, beside the time that every request has.
-const SLOWEST_BYTES_PER_SECOND: u64 = 256 << 10;
+pub(super) const SLOWEST_BYTES_PER_SECOND: u64 = 256 << 10;
 /// Longest error document that is read.
 const ERROR_LIMIT_BYTES: usize = 4 << 10;
 
@@ -75,7 +75,7 @@ impl Direct {
         headers: HeaderMap,
         content: &Part,
     ) -> Result<Stored> {
-        let digest = if self.checksums { Some(content.sha256().await?) } else { None };
+        let digest = if self.checksums { Some(content.sha256()) } else { None };
         let url =
             Url::parse_with_params(&format!("{}/{path}", self.bucket), query).map_err(Error::internal)?;
         let began_at = Instant::now();
@@ -181,7 +181,7 @@ impl Direct {
 }
 
 /// Where a list goes on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marker {
     pub(super) key: String,
     pub(super) upload: String,

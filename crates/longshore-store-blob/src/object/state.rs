@@ -27,11 +27,19 @@ pub(super) struct State {
 pub(super) struct Tail {
     key: Uuid,
     pub(super) length: u64,
+    /// SHA-256 of its bytes as they came in, in hexadecimal; records of before it was kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
 }
 
 impl Tail {
-    pub(super) fn new(key: StorageKey, length: u64) -> Self {
-        Self { key: key.0, length }
+    pub(super) fn new(key: StorageKey, length: u64, sha256: [u8; 32]) -> Self {
+        Self { key: key.0, length, sha256: Some(hex::encode(sha256)) }
+    }
+
+    /// Returns whether bytes of this length and digest are those that were put there.
+    pub(super) fn is_whole(&self, length: u64, sha256: [u8; 32]) -> bool {
+        self.length == length && self.sha256.as_ref().is_none_or(|expected| *expected == hex::encode(sha256))
     }
 
     pub(super) fn key(&self) -> StorageKey {
@@ -87,11 +95,16 @@ mod tests {
             upload: Some("id".into()),
             parts: vec!["\"etag\"".into()],
             sent_bytes: 8,
-            tails: vec![Tail::new(StorageKey(Uuid::from_u128(1)), 3)],
+            tails: vec![Tail::new(StorageKey(Uuid::from_u128(1)), 3, [7; 32])],
         };
         assert_eq!(State::parse(&state.save().unwrap()).unwrap(), state);
         assert_eq!(state.length(), 11);
         assert_eq!(State::parse(b"").unwrap().length(), 0);
+        let earlier = r#"{"version":1,"upload":null,"parts":[],"sent_bytes":0,
+            "tails":[{"key":"00000000-0000-0000-0000-000000000001","length":3}]}"#;
+        let earlier = State::parse(earlier.as_bytes()).unwrap();
+        assert!(earlier.tails[0].is_whole(3, [0; 32]) && !earlier.tails[0].is_whole(2, [0; 32]));
+        assert!(state.tails[0].is_whole(3, [7; 32]) && !state.tails[0].is_whole(3, [8; 32]));
         let newer = State { version: 2, ..state };
         assert!(State::parse(&serde_json::to_vec(&newer).unwrap()).is_err());
         assert!(State::parse(b"{").is_err());

@@ -30,6 +30,8 @@ const PART_LIMIT_BYTES: u64 = 5 << 30;
 const IN_FLIGHT: usize = 2;
 /// Tails of one object before they are put together.
 const TAILS: usize = 32;
+/// How often a tail is read that does not come back as it was put there.
+const TAIL_READS: u32 = 3;
 
 /// Bytes that will be sent together: what tails hold, then a part.
 #[derive(Default)]
@@ -60,17 +62,21 @@ pub(super) struct ObjectWriter {
     spent: Vec<StorageKey>,
     /// A part is missing: nothing that comes after it counts.
     is_broken: bool,
+    /// Bytes of the object so far, as they came in: what the store has at the end must be as long.
+    length: u64,
 }
 
 impl ObjectWriter {
     pub(super) fn open(client: Arc<Client>, staged: &Staged) -> Result<Self> {
         let state = State::parse(&staged.state)?;
         if state.length() != staged.offset_bytes {
-            return Err(Error::internal(format!(
-                "the store has {} bytes of the upload, not the {} that were acknowledged",
-                state.length(),
-                staged.offset_bytes
-            )));
+            tracing::error!(
+                stored = state.length(),
+                acknowledged = staged.offset_bytes,
+                key = %staged.key,
+                "the store has another number of an upload's bytes than were acknowledged"
+            );
+            return Err(Error::UploadDamaged);
         }
         Ok(Self {
             client,
@@ -82,6 +88,7 @@ impl ObjectWriter {
             sending: VecDeque::new(),
             spent: Vec::new(),
             is_broken: false,
+            length: staged.offset_bytes,
         })
     }
 
@@ -138,8 +145,22 @@ impl ObjectWriter {
         let pending = std::mem::take(&mut self.pending);
         self.spent.extend(pending.tails.iter().map(Tail::key));
         let content = self.client.gather(&pending.tails, pending.part).await?;
-        let stored = self.client.put_object(self.key, &content, true).await?;
-        Ok(if stored { Certainty::Sure } else { Certainty::Unsure })
+        self.check_length(Some(content.length()))?;
+        if !self.client.put_object(self.key, &content, true).await? {
+            return Ok(Certainty::Unsure);
+        }
+        if !self.client.has_checksums() {
+            self.check_length(self.client.find_size(self.key).await?)?;
+        }
+        Ok(Certainty::Sure)
+    }
+
+    /// Checks that an object has as many bytes as came in.
+    fn check_length(&self, actual: Option<u64>) -> Result<()> {
+        if actual == Some(self.length) {
+            return Ok(());
+        }
+        Err(Error::internal(format!("the store made an object of {actual:?} bytes out of {}", self.length)))
     }
 
     /// Finishes a multipart upload.
@@ -160,13 +181,9 @@ impl ObjectWriter {
         if !is_complete {
             return Ok(Certainty::Unsure);
         }
-        match self.client.find_size(self.key).await? {
-            Some(size) if size == self.state.sent_bytes => Ok(Certainty::Sure),
-            size => Err(Error::internal(format!(
-                "the store made an object of {size:?} bytes out of {} bytes in parts",
-                self.state.sent_bytes
-            ))),
-        }
+        self.check_length(Some(self.state.sent_bytes))?;
+        self.check_length(self.client.find_size(self.key).await?)?;
+        Ok(Certainty::Sure)
     }
 }
 
@@ -174,6 +191,7 @@ impl ObjectWriter {
 impl BlobWriter for ObjectWriter {
     async fn write(&mut self, mut bytes: Bytes) -> Result<Progress> {
         self.check_whole()?;
+        self.length += bytes.len() as u64;
         while !bytes.is_empty() {
             let number = self.number();
             if number > PARTS {
@@ -216,7 +234,7 @@ impl BlobWriter for ObjectWriter {
                 self.spent.extend(tails.iter().map(Tail::key));
                 content = self.client.gather(&tails, content).await?;
             }
-            let tail = Tail::new(self.client.new_key(), content.length());
+            let tail = Tail::new(self.client.new_key(), content.length(), content.sha256());
             self.client.put_object(tail.key(), &content, false).await?;
             self.pending.tails.push(tail);
         }
@@ -238,19 +256,41 @@ impl BlobWriter for ObjectWriter {
 
 impl Client {
     /// Puts what tails hold before a part.
+    ///
+    /// # Errors
+    /// `UploadDamaged` when a tail is not what was put there; those of the store.
     async fn gather(&self, tails: &[Tail], part: Part) -> Result<Part> {
-        if tails.is_empty() {
-            return Ok(part);
-        }
         let mut gathered = Part::default();
         for tail in tails {
-            let mut stream = self.read(tail.key(), ByteRange { start: 0, end: tail.length }).await?;
-            while let Some(piece) = stream.next().await {
-                gathered.append(&self.spool, piece?).await?;
+            gathered.append_part(self.read_tail(tail).await?).await?;
+        }
+        gathered.append_part(part).await?;
+        Ok(gathered)
+    }
+
+    /// Reads a tail. It is part of what a client was told that the registry has, and its bytes are not hashed again with
+    /// the rest of the blob, so they count only when they are those that came in.
+    async fn read_tail(&self, tail: &Tail) -> Result<Part> {
+        for attempt in 1..=TAIL_READS {
+            let read = self.read_once(tail).await;
+            match read {
+                Ok(part) if tail.is_whole(part.length(), part.sha256()) => return Ok(part),
+                Ok(_) | Err(Error::Internal(_)) => {
+                    tracing::warn!(key = %tail.key(), attempt, "what the store kept of an upload came back changed");
+                }
+                Err(error) => return Err(error),
             }
         }
-        gathered.append_part(part);
-        Ok(gathered)
+        Err(Error::UploadDamaged)
+    }
+
+    async fn read_once(&self, tail: &Tail) -> Result<Part> {
+        let mut part = Part::default();
+        let mut stream = self.read(tail.key(), ByteRange { start: 0, end: tail.length }).await?;
+        while let Some(piece) = stream.next().await {
+            part.append(&self.spool, piece?).await?;
+        }
+        Ok(part)
     }
 
     /// Sends a part, together with the tails before it.

@@ -339,3 +339,61 @@ async fn the_store_is_asked_to_encrypt() {
         }
     }
 }
+
+#[tokio::test]
+async fn no_object_is_made_of_bytes_that_came_back_changed() {
+    let Some(bucket) = Bucket::find() else { return };
+    let proxy = bucket.proxy();
+    let node = bucket.open_with(|options| options.endpoint = Some(format!("http://{}", proxy.host())));
+    let direct = bucket.open();
+    let mut number = 5_000_000;
+    // A small object of two tails, and one of parts with a tail between two nodes.
+    for (content, first) in [(content(300_000), 100_000), (content(11_000_000), 6_000_000)] {
+        for fault in [Fault::Flipped, Fault::Halved] {
+            for n in 1.. {
+                number += 1;
+                let mut recorded = new_object(number);
+                let upload = async |recorded: &mut Staged| -> Result<StorageKey, Error> {
+                    let mut writer = node.open_writer(recorded).await?;
+                    write(&mut *writer, recorded, &content[..first]).await?;
+                    sync(&mut *writer, recorded, first as u64).await?;
+                    let mut writer = node.open_writer(recorded).await?;
+                    write(&mut *writer, recorded, &content[first..]).await?;
+                    Ok(writer.finish().await?.0.key)
+                };
+                proxy.fail_at(n, fault);
+                let uploaded = match upload(&mut recorded).await {
+                    Ok(key) => key,
+                    Err(_) => {
+                        recorded = new_object(number + 1_000_000);
+                        upload(&mut recorded).await.unwrap()
+                    }
+                };
+                let read = read(&direct, uploaded, content.len() as u64).await.unwrap();
+                assert!(read == content, "{fault:?} {n}");
+                if !proxy.mend() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tail_that_never_comes_back_whole_ends_its_upload() {
+    let Some(bucket) = Bucket::find() else { return };
+    let proxy = bucket.proxy();
+    let node = bucket.open_with(|options| options.endpoint = Some(format!("http://{}", proxy.host())));
+    let mut recorded = new_object(1);
+    let mut writer = node.open_writer(&recorded).await.unwrap();
+    write(&mut *writer, &mut recorded, &content(1000)).await.unwrap();
+    sync(&mut *writer, &mut recorded, 1000).await.unwrap();
+    proxy.set_outage(Some(Fault::Flipped));
+    let mut writer = node.open_writer(&recorded).await.unwrap();
+    assert!(matches!(writer.finish().await, Err(Error::UploadDamaged)));
+    proxy.set_outage(None);
+    // What was recorded is as it was: it can go on when the store has recovered.
+    let mut writer = node.open_writer(&recorded).await.unwrap();
+    let key = writer.finish().await.unwrap().0.key;
+    assert!(read(&node, key, 1000).await.unwrap() == content(1000));
+}

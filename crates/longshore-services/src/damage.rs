@@ -1,0 +1,122 @@
+//! Damage: blobs whose bytes are missing or not what they were are marked, and a push of them heals.
+//!
+//! A marked blob is not there for anybody who asks (`HEAD`, `GET`, mounts, manifests that need it), so clients send it
+//! again; the upload's new object then takes the place of the old one, and the mark goes (`uploads`). Marked is only what
+//! is certain: bytes that were read and have another digest, or an object that the store, known by its id, does not have
+//! or has with another length. A store that does not answer, or is another one, marks nothing.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use longshore_domain::clock::Clock;
+use longshore_domain::ports::blobs::{BlobStore, ByteRange, ByteStream};
+use longshore_domain::ports::metadata::{Blob, Metadata};
+use longshore_domain::{Error, Result};
+
+use crate::Services;
+use crate::bootstrap::BLOB_STORE;
+
+/// What judges objects and marks blobs; it lives as long as whoever reads.
+#[derive(Clone)]
+pub(crate) struct Inspector {
+    metadata: Arc<dyn Metadata>,
+    blobs: Arc<dyn BlobStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Services {
+    /// Returns what judges objects.
+    pub(crate) fn inspector(&self) -> Inspector {
+        Inspector {
+            metadata: Arc::clone(&self.metadata),
+            blobs: Arc::clone(&self.blobs),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+impl Inspector {
+    /// Reads a range of a blob; `None` when its object turns out to be damaged, which is marked then. Damage that shows
+    /// later ends the stream with an error, and is marked, too.
+    ///
+    /// # Errors
+    /// Those of the blob store.
+    pub(crate) async fn read(&self, blob: &Blob, range: ByteRange) -> Result<Option<ByteStream>> {
+        let bytes = match self.blobs.read(blob.storage_key, range).await {
+            Ok(bytes) => bytes,
+            Err(error) => return if self.inspect(blob).await { Ok(None) } else { Err(error) },
+        };
+        let (inspector, blob) = (self.clone(), blob.clone());
+        let watched =
+            stream::try_unfold((bytes, inspector, blob), |(mut bytes, inspector, blob)| async move {
+                match bytes.next().await {
+                    None => Ok(None),
+                    Some(Ok(piece)) => Ok(Some((piece, (bytes, inspector, blob)))),
+                    Some(Err(error)) => {
+                        inspector.inspect(&blob).await;
+                        Err(error)
+                    }
+                }
+            });
+        Ok(Some(Box::pin(watched)))
+    }
+
+    /// Looks at the object of a blob that could not be read, and marks the blob when the object is missing or has another
+    /// length; returns whether it is so. What cannot be found out now is not so.
+    async fn inspect(&self, blob: &Blob) -> bool {
+        let judged = async {
+            let problem = match self.blobs.find_size(blob.storage_key).await? {
+                None => "its object is missing",
+                Some(size) if size != blob.size_bytes => "its object has another length",
+                Some(_) => return Ok(false),
+            };
+            self.mark(blob, problem).await
+        };
+        let judged: Result<bool> = judged.await;
+        judged.unwrap_or(false)
+    }
+
+    /// Marks a blob as damaged, if the store is the one where it should lie; returns whether that is so.
+    ///
+    /// # Errors
+    /// Those of the stores.
+    pub(crate) async fn mark(&self, blob: &Blob, problem: &str) -> Result<bool> {
+        let known = self
+            .metadata
+            .look_up((), |tx, ()| Box::pin(async move { tx.find_setting(BLOB_STORE).await }))
+            .await?;
+        let found = self.blobs.find_identity().await?;
+        if known.is_none() || found.map(|id| id.to_string()) != known {
+            return Err(Error::Unavailable(
+                "the blob store is not the one where this registry's blobs lie, so nothing is said of them"
+                    .into(),
+            ));
+        }
+        let input = (blob.id, blob.storage_key, self.clock.now());
+        let is_new = self
+            .metadata
+            .write(input, |tx, (id, key, at)| Box::pin(tx.mark_blob_damaged(*id, *key, *at)))
+            .await?;
+        if is_new {
+            tracing::error!(
+                digest = %blob.digest, object = %blob.storage_key, problem,
+                "a blob is damaged; it is not served any more, and the next push of it heals it"
+            );
+        }
+        Ok(true)
+    }
+
+    /// Takes the mark from a blob whose bytes are as they should be.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub(crate) async fn clear(&self, blob: &Blob) -> Result<()> {
+        let input = (blob.id, blob.storage_key);
+        let is_cleared =
+            self.metadata.write(input, |tx, (id, key)| Box::pin(tx.clear_blob_damage(*id, *key))).await?;
+        if is_cleared {
+            tracing::info!(digest = %blob.digest, "a blob that was damaged is whole again");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+-- Blobs whose bytes were found missing or changed; a push of them heals.
+ALTER TABLE blobs ADD COLUMN damaged_at BIGINT;
+
+-- What clients are told that did not hear of the end of their upload, for a while.
+CREATE TABLE finished_uploads (
+    id BYTEA PRIMARY KEY,
+    repository TEXT NOT NULL,
+    started_by BIGINT,
+    digest TEXT NOT NULL,
+    finished_at BIGINT NOT NULL
+);
+CREATE INDEX finished_uploads_age ON finished_uploads (finished_at);
+
+-- How many uploads an account has open.
+CREATE INDEX uploads_starter ON uploads (started_by);
