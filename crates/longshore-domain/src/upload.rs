@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::account::AccountId;
-use crate::digest::Algorithm;
+use crate::digest::{Algorithm, Digest};
 use crate::name::RepositoryName;
 use crate::ports::blobs::StorageKey;
 
@@ -16,6 +16,19 @@ impl std::fmt::Display for UploadId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// An upload that became a blob a while ago.
+#[derive(Clone, Debug)]
+pub struct FinishedUpload {
+    /// The repository that the blob was pushed to.
+    pub repository: RepositoryName,
+    /// Who did that; `None` for the operator.
+    pub started_by: Option<AccountId>,
+    /// The blob's digest.
+    pub digest: Digest,
+    /// When that was.
+    pub finished_at: Timestamp,
 }
 
 /// An upload as last saved. Bytes behind `offset_bytes` in the store do not count.

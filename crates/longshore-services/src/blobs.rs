@@ -23,7 +23,9 @@ use crate::{Services, later};
 pub struct ReadableBlob {
     /// The blob.
     pub blob: Blob,
-    /// The namespace that it is pulled from.
+    /// The repository that it is pulled from.
+    repository: RepositoryName,
+    /// The namespace of that.
     namespace_id: AccountId,
 }
 
@@ -47,7 +49,11 @@ impl Services {
             .await?;
         let linked =
             linked.ok_or_else(|| Error::BlobUnknown { repository: name.clone(), digest: *digest })?;
-        Ok(ReadableBlob { blob: linked.blob, namespace_id: repository.namespace_id })
+        Ok(ReadableBlob {
+            blob: linked.blob,
+            repository: name.clone(),
+            namespace_id: repository.namespace_id,
+        })
     }
 
     /// Finds a blob for somebody who asks whether it must be pushed: it then stays at least for half a lease,
@@ -97,10 +103,15 @@ impl Services {
     /// Reads a range of a blob, and counts it as pulled.
     ///
     /// # Errors
-    /// Those of the blob store.
+    /// `BlobUnknown` when its object turns out to be missing or of another length; those of the blob store.
     pub async fn read_blob(&self, readable: &ReadableBlob, range: ByteRange) -> Result<ByteStream> {
+        let bytes = self.inspector().read(&readable.blob, range).await?;
+        let bytes = bytes.ok_or_else(|| Error::BlobUnknown {
+            repository: readable.repository.clone(),
+            digest: readable.blob.digest,
+        })?;
         self.count_traffic(readable.namespace_id, range.end - range.start);
-        self.blobs.read(readable.blob.storage_key, range).await
+        Ok(bytes)
     }
 
     /// Makes a text that no blob holds, to tell apart what is sent of one.

@@ -17,7 +17,7 @@ const PASSWORD_ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
 const PASSWORD_CHARACTERS: usize = 20;
 
 /// The setting that holds the id of the blob store.
-const BLOB_STORE: &str = "blob-store";
+pub(crate) const BLOB_STORE: &str = "blob-store";
 /// Before the id, until the store has it.
 const CHOSEN: &str = "chosen ";
 /// How often a node looks whether another one has set the registry up.

@@ -198,6 +198,7 @@ impl Services {
             self.drain(logged_from, |tx, from| Box::pin(tx.delete_old_retention_log(*from, PageSize::MAX)))
                 .await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_old_signatures(*now, PageSize::MAX))).await?;
+            self.forget_finished_uploads().await?;
             self.drain(now, |tx, now| Box::pin(tx.delete_old_revocations(*now, PageSize::MAX))).await?;
             Ok(())
         };

@@ -12,6 +12,7 @@ pub mod blobs;
 pub mod bootstrap;
 pub mod collection;
 pub mod collection_runs;
+mod damage;
 pub mod directory;
 pub mod directory_groups;
 pub mod events;

@@ -299,8 +299,8 @@ impl Services {
         else {
             return Ok(None);
         };
-        let mut stream =
-            self.blobs.read(blob.storage_key, ByteRange { start: 0, end: blob.size_bytes }).await?;
+        let range = ByteRange { start: 0, end: blob.size_bytes };
+        let Some(mut stream) = self.inspector().read(&blob, range).await? else { return Ok(None) };
         let mut bytes = Vec::new();
         while let Some(piece) = stream.next().await {
             bytes.extend_from_slice(&piece?);

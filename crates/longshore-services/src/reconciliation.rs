@@ -1,7 +1,8 @@
 //! Reconciliation: compares what the blob store has with what the records name.
 //!
 //! Objects that no record names are put into quarantine, and deleted when they are still unknown after a time. What is
-//! missing or has another size is reported. The registry never needs this to be right; it is for what crashes between
+//! missing or has another size is reported, and marked as damaged. A list that lacks objects that are there is reported,
+//! too: what it says is not to be relied on. The registry never needs this to be right; it is for what crashes between
 //! two stores leave behind, and for the day after somebody has touched a bucket by hand.
 
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub struct ReconciliationReport {
     pub objects: u64,
     /// Their bytes.
     pub object_bytes: u64,
+    /// Blobs whose objects were there before the list was read, so that it must have at least as many.
+    pub expected: u64,
     /// Objects in quarantine, those found earlier included.
     pub quarantined: u64,
     /// Their bytes.
@@ -53,7 +56,7 @@ type Progress<'p> = &'p (dyn Fn(&ReconciliationReport) + Sync);
 
 impl Services {
     /// Compares the blob store with the records, in both directions. Deletes nothing but unfinished multipart uploads
-    /// that no record can name.
+    /// that no record can name. Blobs whose objects are missing or shortened are marked as damaged.
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `Conflict` while another node does it; those of the stores.
@@ -70,8 +73,17 @@ impl Services {
     async fn reconcile(&self, on_progress: Progress<'_>) -> Result<ReconciliationReport> {
         let uploads_aborted = self.abort_stray_uploads().await?;
         let mut report = ReconciliationReport { uploads_aborted, ..ReconciliationReport::default() };
+        let newest = self.metadata.look_up((), |tx, ()| Box::pin(tx.find_newest_blob())).await?;
         self.quarantine_strays(&mut report, on_progress).await?;
-        self.find_missing(&mut report, on_progress).await?;
+        self.find_missing(&mut report, newest, on_progress).await?;
+        if report.objects < report.expected {
+            let finding = format!(
+                "the store listed {} objects, but {} blobs that are older than the list are there: its list is not complete",
+                report.objects, report.expected
+            );
+            report.damaged += 1;
+            report.findings.push(finding);
+        }
         let (objects, bytes) = self.metadata.read((), |tx, ()| Box::pin(tx.count_quarantined())).await?;
         (report.quarantined, report.quarantined_bytes) = (objects, bytes);
         Ok(report)
@@ -130,7 +142,12 @@ impl Services {
         Ok(())
     }
 
-    async fn find_missing(&self, report: &mut ReconciliationReport, on_progress: Progress<'_>) -> Result<()> {
+    async fn find_missing(
+        &self,
+        report: &mut ReconciliationReport,
+        newest: Option<BlobId>,
+        on_progress: Progress<'_>,
+    ) -> Result<()> {
         let mut after = BlobId(0);
         loop {
             let page =
@@ -142,10 +159,15 @@ impl Services {
                 .buffer_unordered(ASKED_AT_ONCE);
             while let Some((size, blob)) = found.next().await {
                 report.blobs += 1;
-                if let Some(finding) = finding(&blob, size?)
+                let size = size?;
+                if size.is_some() && newest.is_some_and(|newest| blob.id <= newest) {
+                    report.expected += 1;
+                }
+                if let Some(finding) = finding(&blob, size)
                     // It may have been collected, or healed, meanwhile.
                     && self.is_still_there(&blob).await?
                 {
+                    self.inspector().mark(&blob, &finding).await?;
                     report.damaged += 1;
                     if report.findings.len() < FINDINGS_LIMIT {
                         report.findings.push(finding);

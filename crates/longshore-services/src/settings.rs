@@ -77,6 +77,8 @@ pub struct Settings {
     pub blob_limit_bytes: u64,
     /// How long an upload is kept after its last progress.
     pub upload_expiry: Duration,
+    /// Most uploads of one account that are neither finished nor cancelled.
+    pub open_uploads: u32,
     /// How long one request waits for the next piece of a body.
     pub body_idle: Duration,
     /// Memory for received bytes that are not written yet, over all uploads.
@@ -138,6 +140,7 @@ impl Default for Settings {
             manifest_limit_bytes: 4 << 20,
             blob_limit_bytes: 5 << 40,
             upload_expiry: Duration::from_secs(24 * 3600),
+            open_uploads: 1000,
             body_idle: Duration::from_secs(60),
             upload_memory_bytes: 8 << 20,
             manifest_cache_bytes: 16 << 20,

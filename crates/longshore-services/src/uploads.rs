@@ -17,6 +17,7 @@ use longshore_domain::digest::{Algorithm, Digest, Hasher};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::RepositoryName;
+use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
 use longshore_domain::ports::blobs::{
     BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced,
@@ -33,7 +34,7 @@ use crate::blobs::{NewLink, link_blob};
 use crate::limits::over_storage;
 use crate::permissions::Access;
 use crate::repositories::ensure_repository;
-use crate::{Services, later};
+use crate::{Services, earlier, later};
 
 /// Most bytes that may have to be sent again after a crash.
 const CHECKPOINT_BYTES: u64 = 256 << 20;
@@ -45,6 +46,8 @@ const BATCH_TIME: Duration = Duration::from_secs(1);
 const FIRST_BATCH_BYTES: usize = 256 << 10;
 /// Batches smaller than this are hashed where they are received.
 const INLINE_HASH_BYTES: usize = 16 << 10;
+/// How long the end of an upload can be told again to a client that did not hear of it.
+const FINISHED_KEPT: Duration = Duration::from_secs(3600);
 /// How long a request waits for another one on the same upload to stop.
 const TAKE_OVER: Duration = Duration::from_secs(10);
 
@@ -71,7 +74,15 @@ pub(crate) struct Running {
 #[derive(Default)]
 struct Slot {
     turn: Arc<AsyncMutex<()>>,
-    holder: Mutex<CancellationToken>,
+    holder: Mutex<Holder>,
+}
+
+/// Who works on an upload.
+#[derive(Clone, Default)]
+struct Holder {
+    taken_over: CancellationToken,
+    /// What it says that the upload becomes, when it ends it.
+    finishing: Option<Digest>,
 }
 
 /// The right to work on an upload, until dropped or taken over.
@@ -84,18 +95,26 @@ struct Turn<'r> {
 }
 
 impl Running {
-    /// Gets the turn on an upload. A request that still works on it (its client reconnected) saves and stops.
-    async fn take(&self, id: UploadId) -> Result<Turn<'_>> {
+    /// Gets the turn on an upload. A request that still works on it (its client reconnected) saves and stops. One that
+    /// ends it as this one would is given time to do so: clients and proxies send such a request twice.
+    async fn take(&self, id: UploadId, finishing: Option<Digest>) -> Result<Turn<'_>> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(slots.entry(id).or_default())
         };
-        slot.holder.lock().unwrap_or_else(PoisonError::into_inner).cancel();
-        let waited = tokio::time::timeout(TAKE_OVER, Arc::clone(&slot.turn).lock_owned()).await;
-        let busy = |_| Error::Conflict("another request is working on this upload; try again".into());
-        let guard = waited.map_err(busy)?;
+        let wait = || tokio::time::timeout(TAKE_OVER, Arc::clone(&slot.turn).lock_owned());
+        let holder = slot.holder.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let does_the_same = finishing.is_some() && holder.finishing == finishing;
+        let mut waited = if does_the_same { wait().await.ok() } else { None };
+        if waited.is_none() {
+            slot.holder.lock().unwrap_or_else(PoisonError::into_inner).taken_over.cancel();
+            waited = wait().await.ok();
+        }
+        let busy = || Error::Conflict("another request is working on this upload; try again".into());
+        let guard = waited.ok_or_else(busy)?;
         let taken_over = CancellationToken::new();
-        *slot.holder.lock().unwrap_or_else(PoisonError::into_inner) = taken_over.clone();
+        *slot.holder.lock().unwrap_or_else(PoisonError::into_inner) =
+            Holder { taken_over: taken_over.clone(), finishing };
         Ok(Turn { running: self, id, slot: Some(slot), taken_over, _guard: guard })
     }
 }
@@ -154,6 +173,21 @@ impl Room {
     }
 }
 
+/// What may end a body early, and what becomes of it then.
+struct Interruption<'t> {
+    taken_over: &'t CancellationToken,
+    keeps: Keeps,
+}
+
+/// What is kept of a body that does not arrive whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    /// What arrived: the client asks for the offset and goes on from there.
+    Arrived,
+    /// Nothing: the client does not say where its body begins, so it sends the same again.
+    Nothing,
+}
+
 /// Who uploads, and when it was last found out that they may.
 struct Uploader<'c> {
     caller: &'c Caller,
@@ -172,7 +206,7 @@ impl Services {
     /// Begins an upload. OCI distribution 1.1, end-4a and end-4c.
     ///
     /// # Errors
-    /// As [`Services::authorize`] for pushing; `OverLimit` when the subscription includes no more.
+    /// As [`Services::authorize`] for pushing; `OverLimit` when the subscription includes no more; `TooManyUploads`.
     pub async fn begin_upload(
         &self,
         caller: &Caller,
@@ -197,7 +231,19 @@ impl Services {
             created_at: now,
             expires_at: later(now, self.settings.upload_expiry),
         };
-        self.metadata.write(upload.clone(), |tx, upload| Box::pin(tx.create_upload(upload))).await?;
+        let limit = self.settings.open_uploads;
+        self.metadata
+            .write((upload.clone(), limit), |tx, (upload, limit)| {
+                Box::pin(async move {
+                    if let Some(account) = upload.started_by
+                        && tx.count_open_uploads(account, *limit).await? >= u64::from(*limit)
+                    {
+                        return Err(Error::TooManyUploads { limit: *limit });
+                    }
+                    tx.create_upload(upload).await
+                })
+            })
+            .await?;
         Ok(upload)
     }
 
@@ -261,9 +307,17 @@ impl Services {
     /// As [`Services::get_upload`].
     pub async fn cancel_upload(&self, by: &UploadCaller, name: &RepositoryName, id: UploadId) -> Result<()> {
         self.find_own_upload(by, name, id).await?;
-        let _turn = self.uploads.take(id).await?;
+        let _turn = self.uploads.take(id, None).await?;
         self.find_own_upload(by, name, id).await?;
         self.discard_upload(id).await
+    }
+
+    /// Gives an upload up when what was kept of it is damaged, so that its client is told to begin anew.
+    async fn end_if_damaged<T>(&self, id: UploadId, outcome: Result<T>) -> Result<T> {
+        if let Err(Error::UploadDamaged) = outcome {
+            self.discard_upload(id).await?;
+        }
+        outcome
     }
 
     async fn discard_upload(&self, id: UploadId) -> Result<()> {
@@ -298,7 +352,19 @@ impl Services {
         chunk: Chunk,
     ) -> Result<Upload> {
         self.find_own_upload(by, name, id).await?;
-        let turn = self.uploads.take(id).await?;
+        let turn = self.uploads.take(id, None).await?;
+        let appended = self.append(by, name, id, chunk, &turn).await;
+        self.end_if_damaged(id, appended).await
+    }
+
+    async fn append(
+        &self,
+        by: &UploadCaller,
+        name: &RepositoryName,
+        id: UploadId,
+        chunk: Chunk,
+        turn: &Turn<'_>,
+    ) -> Result<Upload> {
         let mut uploader = self.uploader(&by.caller);
         let mut upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
@@ -307,8 +373,8 @@ impl Services {
         let access = self.access(&by.caller.principal, name).await?;
         self.check_storage_left(&access).await?;
         let room = self.room(&access);
-        let received =
-            self.receive(&mut uploader, &mut upload, hasher, chunk, room, &turn.taken_over).await?;
+        let interruption = Interruption { taken_over: &turn.taken_over, keeps: Keeps::Arrived };
+        let received = self.receive(&mut uploader, &mut upload, hasher, chunk, room, &interruption).await?;
         if let Some(mut sink) = received {
             let spent = sink.sync(&mut upload).await?;
             self.save_upload(&mut upload, spent).await?;
@@ -317,7 +383,8 @@ impl Services {
     }
 
     /// Ends an upload with its last chunk, if any: the blob becomes visible in the repository, which is
-    /// created if it does not exist. OCI distribution 1.1, end-6.
+    /// created if it does not exist. OCI distribution 1.1, end-6. May be repeated for an hour by whoever did it, as a
+    /// client does that did not hear of the end; the repository must still have the blob then.
     ///
     /// # Errors
     /// As [`Services::append_to_upload`]; `DigestMismatch`, after which the upload is gone.
@@ -329,13 +396,69 @@ impl Services {
         digest: &Digest,
         chunk: Chunk,
     ) -> Result<Digest> {
+        let finished = self.finish_own_upload(by, name, id, digest, chunk).await;
+        match finished {
+            Err(Error::UploadUnknown | Error::Conflict(_))
+                if self.has_finished(by, name, id, digest).await? =>
+            {
+                Ok(*digest)
+            }
+            finished => finished,
+        }
+    }
+
+    async fn finish_own_upload(
+        &self,
+        by: &UploadCaller,
+        name: &RepositoryName,
+        id: UploadId,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<Digest> {
         self.find_own_upload(by, name, id).await?;
-        let turn = self.uploads.take(id).await?;
+        let turn = self.uploads.take(id, Some(*digest)).await?;
         let uploader = self.uploader(&by.caller);
         let upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
         let room = self.room(&self.access(&by.caller.principal, name).await?);
-        self.finish(uploader, upload, digest, chunk, room, &turn.taken_over).await
+        let keeps = if chunk.start.is_some() { Keeps::Arrived } else { Keeps::Nothing };
+        let interruption = Interruption { taken_over: &turn.taken_over, keeps };
+        self.finish(uploader, upload, digest, chunk, room, &interruption).await
+    }
+
+    /// Returns whether the caller has finished this upload with this digest of late, and the repository has the blob.
+    async fn has_finished(
+        &self,
+        by: &UploadCaller,
+        name: &RepositoryName,
+        id: UploadId,
+        digest: &Digest,
+    ) -> Result<bool> {
+        let found = self
+            .metadata
+            .look_up((id, *digest), |tx, (id, digest)| {
+                Box::pin(async move {
+                    let Some(finished) = tx.find_finished_upload(*id).await? else { return Ok(None) };
+                    let Some(repository) = tx.find_repository(&finished.repository).await? else {
+                        return Ok(None);
+                    };
+                    let linked = tx.find_linked_blob(repository.id, digest).await?;
+                    Ok(linked.map(|_| finished))
+                })
+            })
+            .await?;
+        Ok(found.is_some_and(|finished| {
+            finished.started_by == by.caller.principal.account_id()
+                && finished.repository == *name
+                && finished.digest == *digest
+                && self.clock.now() < later(finished.finished_at, FINISHED_KEPT)
+        }))
+    }
+
+    /// Forgets ends of uploads that nobody is told again.
+    pub(crate) async fn forget_finished_uploads(&self) -> Result<()> {
+        let before = earlier(self.clock.now(), FINISHED_KEPT);
+        self.drain(before, |tx, before| Box::pin(tx.delete_finished_uploads(*before, PageSize::MAX))).await
     }
 
     /// Uploads a blob in one request. OCI distribution 1.1, end-4b.
@@ -353,7 +476,9 @@ impl Services {
         let upload = self.begin_upload(caller, name, digest.algorithm()).await?;
         let id = upload.id;
         let room = self.room(&self.access(&caller.principal, name).await?);
-        let pushed = self.finish(uploader, upload, digest, chunk, room, &CancellationToken::new()).await;
+        let never = CancellationToken::new();
+        let interruption = Interruption { taken_over: &never, keeps: Keeps::Nothing };
+        let pushed = self.finish(uploader, upload, digest, chunk, room, &interruption).await;
         if pushed.is_err() {
             // The client does not know the upload, so it cannot go on with it.
             self.discard_upload(id).await?;
@@ -363,12 +488,26 @@ impl Services {
 
     async fn finish(
         &self,
+        uploader: Uploader<'_>,
+        upload: Upload,
+        digest: &Digest,
+        chunk: Chunk,
+        room: Room,
+        interruption: &Interruption<'_>,
+    ) -> Result<Digest> {
+        let id = upload.id;
+        let finished = self.finish_whole(uploader, upload, digest, chunk, room, interruption).await;
+        self.end_if_damaged(id, finished).await
+    }
+
+    async fn finish_whole(
+        &self,
         mut uploader: Uploader<'_>,
         mut upload: Upload,
         digest: &Digest,
         chunk: Chunk,
         room: Room,
-        taken_over: &CancellationToken,
+        interruption: &Interruption<'_>,
     ) -> Result<Digest> {
         let hasher = if upload.algorithm == digest.algorithm() {
             Hasher::resume(upload.algorithm, &upload.hash_state)
@@ -379,7 +518,7 @@ impl Services {
             None
         };
         let resumed = hasher.clone();
-        let received = self.receive(&mut uploader, &mut upload, hasher, chunk, room, taken_over).await?;
+        let received = self.receive(&mut uploader, &mut upload, hasher, chunk, room, interruption).await?;
         let mut sink = match received {
             Some(sink) => sink,
             None => Sink { writer: self.blobs.open_writer(&staged(&upload)).await?, hasher: resumed },
@@ -428,7 +567,10 @@ impl Services {
     ) -> Result<()> {
         let known = self.metadata.look_up(*digest, |tx, digest| Box::pin(tx.find_blob(digest))).await?;
         let damaged = match known {
-            Some(known) if self.blobs.find_size(known.storage_key).await? != Some(known.size_bytes) => {
+            Some(known)
+                if !known.is_damaged
+                    && self.blobs.find_size(known.storage_key).await? != Some(known.size_bytes) =>
+            {
                 Some(known)
             }
             _ => None,
@@ -455,6 +597,7 @@ impl Services {
                             Some(_) => overtaken(),
                         });
                     }
+                    tx.record_finished_upload(upload, digest, event.at).await?;
                     bury(tx, spent, event.at).await?;
                     let repository =
                         ensure_repository(tx, upload.namespace_id, &upload.repository, tiers, event).await?;
@@ -533,7 +676,7 @@ impl Services {
         hasher: Option<Hasher>,
         chunk: Chunk,
         room: Room,
-        taken_over: &CancellationToken,
+        interruption: &Interruption<'_>,
     ) -> Result<Option<Sink>> {
         let mut saved = upload.clone();
         let receiving = Receiving::begin(&self.uploads);
@@ -543,7 +686,7 @@ impl Services {
             limit: chunk.length,
             received: 0,
             idle: self.settings.body_idle,
-            taken_over,
+            taken_over: interruption.taken_over,
         };
         let memory_bytes = self.settings.upload_memory_bytes;
         let (mut batch, mut end) = source.next_batch(receiving.batch_bytes(memory_bytes, 0)).await?;
@@ -570,7 +713,7 @@ impl Services {
             let batch_bytes = receiving.batch_bytes(memory_bytes, source.received);
             let (appended, next) = tokio::join!(sink.append(batch), source.next_batch(batch_bytes));
             self.record_begun(appended?, &mut saved, upload).await?;
-            if upload.offset_bytes >= checkpoint {
+            if upload.offset_bytes >= checkpoint && interruption.keeps == Keeps::Arrived {
                 checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
                 let spent = sink.sync(upload).await?;
                 self.save_upload(upload, spent).await?;
@@ -579,6 +722,7 @@ impl Services {
             (batch, end) = next?;
         }
         match end {
+            Some(End::Interrupted(error)) if interruption.keeps == Keeps::Nothing => Err(error),
             Some(End::Interrupted(error)) => {
                 let spent = sink.sync(upload).await?;
                 self.save_upload(upload, spent).await?;
@@ -656,7 +800,8 @@ async fn replace_damaged(
     store: &str,
     fresh: StorageKey,
 ) -> Result<StorageKey> {
-    let is_damaged = damaged.is_some_and(|damaged| damaged.storage_key == blob.storage_key);
+    let is_damaged =
+        blob.is_damaged || damaged.is_some_and(|damaged| damaged.storage_key == blob.storage_key);
     if is_damaged && tx.move_blob(blob.id, blob.storage_key, store, fresh).await? {
         tracing::warn!(digest = %blob.digest, "a damaged blob was replaced by a new upload of it");
         return Ok(blob.storage_key);

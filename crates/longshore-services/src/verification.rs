@@ -28,6 +28,16 @@ pub struct VerificationReport {
     pub findings_total: u64,
 }
 
+/// What the bytes of a blob turned out to be.
+enum Condition {
+    /// As they should.
+    Whole,
+    /// Missing or changed.
+    Damaged(String),
+    /// The store did not give them.
+    Unknown(String),
+}
+
 impl VerificationReport {
     fn find(&mut self, line: String) {
         self.findings_total += 1;
@@ -38,7 +48,8 @@ impl VerificationReport {
 }
 
 impl Services {
-    /// Checks the database's structure and references, hashes all manifests and all blobs. Changes nothing.
+    /// Checks the database's structure and references, hashes all manifests and all blobs. Blobs that are damaged are
+    /// marked, so that the next push of them heals; blobs that are whole lose the mark. Nothing else is changed.
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; those of the metadata store. Damaged blobs are findings.
@@ -99,19 +110,32 @@ impl Services {
             for blob in &page {
                 report.blobs += 1;
                 report.blob_bytes += blob.size_bytes;
-                if let Some(finding) = self.verify_blob(blob).await? {
-                    report.find(format!("blob {} (object {}): {finding}", blob.digest, blob.storage_key));
+                let problem = match self.verify_blob(blob).await? {
+                    Condition::Whole if blob.is_damaged => {
+                        self.inspector().clear(blob).await?;
+                        None
+                    }
+                    Condition::Whole => None,
+                    Condition::Damaged(problem) => {
+                        self.inspector().mark(blob, &problem).await?;
+                        Some(problem)
+                    }
+                    Condition::Unknown(problem) => Some(problem),
+                };
+                if let Some(problem) = problem {
+                    report.find(format!("blob {} (object {}): {problem}", blob.digest, blob.storage_key));
                 }
                 on_progress(report);
             }
         }
     }
 
-    async fn verify_blob(&self, blob: &Blob) -> Result<Option<String>> {
+    async fn verify_blob(&self, blob: &Blob) -> Result<Condition> {
         match self.blobs.find_size(blob.storage_key).await? {
-            None => return Ok(Some("its bytes are missing".into())),
+            None => return Ok(Condition::Damaged("its bytes are missing".into())),
             Some(size) if size != blob.size_bytes => {
-                return Ok(Some(format!("it has {size} bytes instead of {}", blob.size_bytes)));
+                let problem = format!("it has {size} bytes instead of {}", blob.size_bytes);
+                return Ok(Condition::Damaged(problem));
             }
             Some(_) => {}
         }
@@ -121,8 +145,11 @@ impl Services {
         while let Some(piece) = stream.next().await {
             let piece = match piece {
                 Ok(piece) => piece,
-                Err(Error::Internal(source) | Error::Unavailable(source)) => {
-                    return Ok(Some(format!("it cannot be read: {source}")));
+                Err(Error::Internal(source)) => {
+                    return Ok(Condition::Damaged(format!("it cannot be read: {source}")));
+                }
+                Err(Error::Unavailable(source)) => {
+                    return Ok(Condition::Unknown(format!("it cannot be read now: {source}")));
                 }
                 Err(error) => return Err(error),
             };
@@ -133,6 +160,9 @@ impl Services {
             hasher = tokio::task::spawn_blocking(update).await.map_err(Error::internal)?;
         }
         let actual = hasher.finish();
-        Ok((actual != blob.digest).then(|| format!("its bytes have the digest {actual}")))
+        Ok(match actual == blob.digest {
+            true => Condition::Whole,
+            false => Condition::Damaged(format!("its bytes have the digest {actual}")),
+        })
     }
 }

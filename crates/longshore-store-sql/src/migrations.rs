@@ -61,6 +61,7 @@ const MIGRATIONS: &[Migration] = &[
     // Programs before it would not write new members into the directory of their organization.
     migration!("0018_directory", works_with 18),
     migration!("0019_list_filters", works_with 18),
+    migration!("0020_healing", works_with 18),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::StreamExt;
 use jiff::Timestamp;
 use longshore_domain::ports::blobs::{
     BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listing, Progress, Staged, StorageKey, Synced,
@@ -19,6 +20,7 @@ use uuid::Uuid;
 pub struct Fuse {
     calls_left: AtomicI64,
     is_broken: AtomicBool,
+    listed: AtomicI64,
 }
 
 impl Fuse {
@@ -30,6 +32,11 @@ impl Fuse {
     /// Lets every call fail from now on, or no longer.
     pub fn set_broken(&self, is_broken: bool) {
         self.is_broken.store(is_broken, Ordering::SeqCst);
+    }
+
+    /// Lets lists end after so many objects, as if there were no more.
+    pub fn shorten_lists(&self, listed: u32) {
+        self.listed.store(i64::from(listed) + 1, Ordering::SeqCst);
     }
 
     /// Tells whether the fault has happened.
@@ -87,7 +94,11 @@ impl BlobStore for FaultyBlobs {
     }
     async fn list(&self) -> Result<Listing> {
         self.fuse.pass()?;
-        self.inner.list().await
+        let listing = self.inner.list().await?;
+        match usize::try_from(self.fuse.listed.load(Ordering::SeqCst)) {
+            Ok(limit @ 1..) => Ok(Box::pin(listing.take(limit - 1))),
+            _ => Ok(listing),
+        }
     }
     async fn sign_url(&self, key: StorageKey, valid: Duration) -> Result<Option<String>> {
         self.fuse.pass()?;

@@ -231,6 +231,16 @@ impl TestRegistry {
         }
     }
 
+    /// Lets the database say that the blobs lie in another store than the one that is there.
+    pub async fn mistake_store(&self) {
+        self.metadata
+            .write((), |tx, ()| {
+                Box::pin(tx.put_setting("blob-store", "00000000-0000-0000-0000-000000000000"))
+            })
+            .await
+            .unwrap();
+    }
+
     /// Lets the only blob that has such a size lie in an object.
     pub async fn adopt(&self, key: StorageKey) {
         let blobs =

@@ -601,8 +601,8 @@ async fn reconcile(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -
     };
     let report = services.reconcile_store(&OPERATOR, &progress).await?;
     let mut text = format!(
-        "the store has {} objects ({} bytes); {} blobs were looked for in it\n",
-        report.objects, report.object_bytes, report.blobs
+        "the store has {} objects ({} bytes), and should have {} or more; {} blobs were looked for in it\n",
+        report.objects, report.object_bytes, report.expected, report.blobs
     );
     if report.uploads_aborted > 0 {
         text.push_str(&format!("{} unfinished multipart uploads were given up\n", report.uploads_aborted));
@@ -623,6 +623,7 @@ async fn reconcile(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -
     let json = json!({
         "objects": report.objects,
         "object_bytes": report.object_bytes,
+        "expected": report.expected,
         "quarantined": report.quarantined,
         "quarantined_bytes": report.quarantined_bytes,
         "newly_quarantined": report.newly_quarantined,

@@ -151,6 +151,7 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Uploads {
     expiry_seconds: u64,
+    open_per_account: u32,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -389,6 +390,9 @@ impl Config {
         if !(5..=3600).contains(&gc.takeover_seconds) {
             bail!("gc.takeover_seconds: must be 5 to 3600");
         }
+        if self.uploads.open_per_account == 0 {
+            bail!("uploads.open_per_account: must be 1 or more, or nobody could push");
+        }
         if gc.quarantine_seconds < self.uploads.expiry_seconds {
             bail!("gc.quarantine_seconds: must be uploads.expiry_seconds or more");
         }
@@ -438,6 +442,7 @@ impl Config {
             manifest_limit_bytes: limits.manifest_bytes,
             blob_limit_bytes: limits.blob_bytes,
             upload_expiry: seconds(self.uploads.expiry_seconds),
+            open_uploads: self.uploads.open_per_account,
             body_idle: seconds(limits.body_idle_seconds),
             upload_memory_bytes: limits.upload_memory_bytes,
             manifest_cache_bytes: limits.manifest_cache_bytes,

@@ -417,6 +417,12 @@ pub const SETTINGS: &[Setting] = &[
         "How long an upload is kept after its last progress.",
     ),
     setting(
+        "uploads.open_per_account",
+        Kind::Number,
+        "1000",
+        "Most uploads of one account that are neither finished nor cancelled; more are refused with 429.",
+    ),
+    setting(
         "manifests.sparse_indexes",
         Kind::Truth,
         "false",

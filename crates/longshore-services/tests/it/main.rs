@@ -7,6 +7,7 @@ mod accounts;
 mod collection;
 mod collection_property;
 mod collection_runs;
+mod damage;
 mod directory;
 mod events;
 mod images;

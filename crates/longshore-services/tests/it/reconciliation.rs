@@ -6,7 +6,7 @@ use longshore_domain::Error;
 use longshore_domain::credential::Principal;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_services::reconciliation::ReconciliationReport;
-use longshore_testkit::registry::TestRegistry;
+use longshore_testkit::registry::{TestRegistry, name};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The test's clock stands in 2025; objects are made now. After this, they are old.
@@ -87,6 +87,27 @@ async fn missing_and_shortened_objects_are_reported() {
     let text = report.findings.join("\n");
     for part in ["missing", "1 bytes instead of", &objects[0].to_string(), &objects[1].to_string()] {
         assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_lacks_objects_is_not_believed() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let mut digests = Vec::new();
+    for content in [b"first" as &[u8], b"second", b"third", b"fourth"] {
+        digests.push(registry.push_blob(&alice, "alice/app", content).await.unwrap());
+    }
+    for listed in [0, 2] {
+        registry.fuse.shorten_lists(listed);
+        let report = reconcile(&registry).await;
+        assert_eq!((report.objects, report.expected, report.damaged), (u64::from(listed), 4, 1));
+        assert!(report.findings[0].contains("its list is not complete"), "{:?}", report.findings);
+        assert_eq!(report.newly_quarantined, 0);
+    }
+    // Nothing was said of the blobs themselves.
+    for digest in &digests {
+        registry.services.check_blob(&alice, &name("alice/app"), digest).await.unwrap();
     }
 }
 

@@ -200,3 +200,34 @@ async fn faults_of_the_object_store_end_cleanly() {
     let registry = TestRegistry::behind(&database, &s3, &stores).await;
     survive(&registry, &s3, &Fault::HTTP).await;
 }
+
+#[tokio::test]
+async fn no_blob_is_made_of_bytes_that_the_store_gave_back_changed() {
+    let Some(stores) = SharedStores::chosen() else { return };
+    let database = Proxy::database(&stores.postgres_host());
+    let s3 = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
+    let registry = TestRegistry::behind(&database, &s3, &stores).await;
+    let alice = registry.sign_in("alice").await;
+    let mut number = 0;
+    for fault in [Fault::Flipped, Fault::Halved] {
+        for n in 1..200 {
+            number += 1;
+            let layer = format!("layer {number}; ").repeat(5000).into_bytes();
+            s3.fail_at(n, fault);
+            let pushed = run(&registry, &alice, Operation::PushInChunks, &format!("t{number}"), &layer).await;
+            let happened = s3.mend();
+            if pushed.is_err() {
+                run(&registry, &alice, Operation::PushInChunks, &format!("t{number}"), &layer).await.unwrap();
+            }
+            let read = registry.read_blob(&alice, "alice/app", &digest_of(&layer)).await.unwrap();
+            assert!(read == layer, "{fault:?} {n}");
+            if !happened {
+                break;
+            }
+        }
+    }
+    assert_eq!(
+        registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap().findings,
+        Vec::<String>::new()
+    );
+}

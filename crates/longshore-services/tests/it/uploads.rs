@@ -120,11 +120,13 @@ async fn abuse_08_an_upload_belongs_to_whoever_began_it_and_to_its_repository() 
         services.get_upload(&by(&alice), &name("alice/other"), upload.id).await,
         Err(Error::UploadUnknown)
     ));
-    // After completion it is gone.
+    // After completion it is gone, but for being told again that it is complete.
     let digest = Digest::of(Algorithm::Sha256, b"x");
     services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b"x")).await.unwrap();
-    let again = services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b"x")).await;
+    let other = Digest::of(Algorithm::Sha256, b"y");
+    let again = services.finish_upload(&by(&alice), &app, upload.id, &other, chunk(b"y")).await;
     assert!(matches!(again, Err(Error::UploadUnknown)));
+    assert!(matches!(services.get_upload(&by(&alice), &app, upload.id).await, Err(Error::UploadUnknown)));
 }
 
 #[tokio::test]
@@ -368,4 +370,137 @@ fn late_chunk(first: Vec<u8>, second: Vec<u8>) -> (tokio::sync::oneshot::Sender<
         Ok(Bytes::from(second))
     });
     (release, Chunk { start: None, length: None, body: Box::pin(stream::iter(pieces).chain(late)) })
+}
+
+#[tokio::test]
+async fn the_end_of_an_upload_is_told_again_to_whoever_ended_it() {
+    let registry = TestRegistry::new().await;
+    let (alice, bob) = (registry.sign_in("alice").await, registry.sign_in("bob").await);
+    let app = name("alice/app");
+    let (content, digest) = (b"content".as_slice(), Digest::of(Algorithm::Sha256, b"content"));
+    let other = Digest::of(Algorithm::Sha256, b"other");
+    let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let finish = async |caller: &Arc<Caller>, repository: &str, digest: &Digest| {
+        let (by, repository) = (by(caller), name(repository));
+        registry.services.finish_upload(&by, &repository, upload.id, digest, chunk(content)).await
+    };
+    finish(&alice, "alice/app", &digest).await.unwrap();
+    // The answer was lost, and the client sends the same again.
+    assert_eq!(finish(&alice, "alice/app", &digest).await.unwrap(), digest);
+    for (caller, repository, digest) in
+        [(&alice, "alice/app", &other), (&alice, "alice/other", &digest), (&bob, "bob/app", &digest)]
+    {
+        let refused = finish(caller, repository, digest).await;
+        assert!(matches!(refused, Err(Error::UploadUnknown)), "{repository}: {refused:?}");
+    }
+    assert!(finish(&bob, "alice/app", &digest).await.is_err());
+    registry.services.delete_blob(&alice, &app, &digest).await.unwrap();
+    assert!(
+        matches!(finish(&alice, "alice/app", &digest).await, Err(Error::UploadUnknown)),
+        "what is gone is not said to be there"
+    );
+    registry.push_blob(&alice, "alice/app", content).await.unwrap();
+    finish(&alice, "alice/app", &digest).await.unwrap();
+    registry.clock.advance(Duration::from_secs(3600));
+    assert!(matches!(finish(&alice, "alice/app", &digest).await, Err(Error::UploadUnknown)));
+}
+
+#[tokio::test]
+async fn equal_ends_of_one_upload_at_the_same_time_are_all_acknowledged() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    for (round, in_one_piece) in [(0_u8, true), (1, false)] {
+        let content = vec![round; 700_000];
+        let digest = Digest::of(Algorithm::Sha256, &content);
+        let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+        let mut rest = content.as_slice();
+        if !in_one_piece {
+            let (first, last) = content.split_at(300_000);
+            registry.services.append_to_upload(&by(&alice), &app, upload.id, chunk(first)).await.unwrap();
+            rest = last;
+        }
+        let uploader = by(&alice);
+        let ends = (0..8)
+            .map(|_| registry.services.finish_upload(&uploader, &app, upload.id, &digest, slow_chunk(rest)));
+        for ended in futures::future::join_all(ends).await {
+            assert_eq!(ended.unwrap(), digest);
+        }
+        assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), content);
+    }
+}
+
+/// A chunk that lets others go on between its pieces.
+fn slow_chunk(content: &[u8]) -> Chunk {
+    let pieces: Vec<Bytes> = content.chunks(50_000).map(Bytes::copy_from_slice).collect();
+    let body = stream::iter(pieces).then(|piece| async {
+        tokio::task::yield_now().await;
+        Ok(piece)
+    });
+    Chunk { start: None, length: None, body: Box::pin(body) }
+}
+
+#[tokio::test]
+async fn a_last_chunk_that_breaks_off_can_be_sent_again_as_it_was() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    let digest = Digest::of(Algorithm::Sha256, b"one two");
+    let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    registry.services.append_to_upload(&by(&alice), &app, upload.id, chunk(b"one")).await.unwrap();
+    let end =
+        async |chunk| registry.services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk).await;
+    assert!(matches!(end(broken_chunk(b" t")).await, Err(Error::BodyInterrupted)));
+    let state = registry.services.get_upload(&by(&alice), &app, upload.id).await.unwrap();
+    assert_eq!(state.offset_bytes, 3);
+    end(chunk(b" two")).await.unwrap();
+    assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"one two");
+}
+
+#[tokio::test]
+async fn an_account_has_a_limit_of_open_uploads() {
+    let registry = TestRegistry::with(|settings| settings.open_uploads = 3).await;
+    let (alice, bob) = (registry.sign_in("alice").await, registry.sign_in("bob").await);
+    let app = name("alice/app");
+    let home = name("bob/app");
+    let begin = async |caller: &Arc<Caller>, app| {
+        registry.services.begin_upload(caller, app, Algorithm::Sha256).await
+    };
+    let first = begin(&alice, &app).await.unwrap();
+    for _ in 0..2 {
+        begin(&alice, &app).await.unwrap();
+    }
+    assert!(matches!(begin(&alice, &app).await, Err(Error::TooManyUploads { limit: 3 })));
+    let pushed = registry.push_blob(&alice, "alice/app", b"x").await;
+    assert!(matches!(pushed, Err(Error::TooManyUploads { limit: 3 })));
+    begin(&bob, &home).await.unwrap();
+    registry.services.cancel_upload(&by(&alice), &app, first.id).await.unwrap();
+    registry.push_blob(&alice, "alice/app", b"x").await.unwrap();
+    begin(&alice, &app).await.unwrap();
+    assert!(begin(&alice, &app).await.is_err());
+    registry.clock.advance(Duration::from_secs(2 * 24 * 3600));
+    registry.services.collect_garbage().await.unwrap();
+    begin(&alice, &app).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_whose_bytes_were_damaged_says_that_it_is_dead() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    let digest = Digest::of(Algorithm::Sha256, b"one two");
+    for content in [None, Some(b"on" as &[u8])] {
+        let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+        registry.services.append_to_upload(&by(&alice), &app, upload.id, chunk(b"one")).await.unwrap();
+        for object in registry.stored_objects().await {
+            registry.tamper(object, content).await;
+        }
+        let ended =
+            registry.services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b" two")).await;
+        assert!(matches!(ended, Err(Error::UploadDamaged)), "{ended:?}");
+        let after = registry.services.get_upload(&by(&alice), &app, upload.id).await;
+        assert!(matches!(after, Err(Error::UploadUnknown)), "{after:?}");
+        registry.clock.advance(Duration::from_secs(2 * 24 * 3600));
+        registry.services.collect_garbage().await.unwrap();
+    }
 }

@@ -14,7 +14,7 @@ use super::{COLLISIONS, collided};
 use crate::tx::{Row, SqlTx, values};
 
 fn linked_blob(row: &Row<'_>) -> Result<LinkedBlob> {
-    Ok(LinkedBlob { blob: blob(row)?, lease_until: row.time(4)? })
+    Ok(LinkedBlob { blob: blob(row)?, lease_until: row.time(5)? })
 }
 
 fn blob(row: &Row<'_>) -> Result<Blob> {
@@ -23,6 +23,7 @@ fn blob(row: &Row<'_>) -> Result<Blob> {
         digest: row.parsed(1)?,
         size_bytes: row.size(2)?,
         storage_key: StorageKey(row.uuid(3)?),
+        is_damaged: row.optional_time(4)?.is_some(),
     })
 }
 
@@ -30,7 +31,7 @@ fn blob(row: &Row<'_>) -> Result<Blob> {
 impl BlobRecords for SqlTx<'_> {
     async fn find_blob(&mut self, digest: &Digest) -> Result<Option<Blob>> {
         self.first(
-            "SELECT id, digest, size_bytes, storage_key FROM blobs WHERE digest = $1",
+            "SELECT id, digest, size_bytes, storage_key, damaged_at FROM blobs WHERE digest = $1",
             values![digest],
             blob,
         )
@@ -57,11 +58,31 @@ impl BlobRecords for SqlTx<'_> {
     async fn move_blob(&mut self, id: BlobId, from: StorageKey, store: &str, to: StorageKey) -> Result<bool> {
         let moved = self
             .execute(
-                "UPDATE blobs SET store = $1, storage_key = $2 WHERE id = $3 AND storage_key = $4",
+                "UPDATE blobs SET store = $1, storage_key = $2, damaged_at = NULL WHERE id = $3 AND storage_key = $4",
                 values![store, to.0, id.0, from.0],
             )
             .await?;
         Ok(moved > 0)
+    }
+
+    async fn mark_blob_damaged(&mut self, id: BlobId, key: StorageKey, at: Timestamp) -> Result<bool> {
+        let marked = self
+            .execute(
+                "UPDATE blobs SET damaged_at = $1 WHERE id = $2 AND storage_key = $3 AND damaged_at IS NULL",
+                values![at, id.0, key.0],
+            )
+            .await?;
+        Ok(marked > 0)
+    }
+
+    async fn clear_blob_damage(&mut self, id: BlobId, key: StorageKey) -> Result<bool> {
+        let cleared = self
+            .execute(
+                "UPDATE blobs SET damaged_at = NULL WHERE id = $1 AND storage_key = $2 AND damaged_at IS NOT NULL",
+                values![id.0, key.0],
+            )
+            .await?;
+        Ok(cleared > 0)
     }
 
     async fn find_linked_blob(
@@ -70,9 +91,9 @@ impl BlobRecords for SqlTx<'_> {
         digest: &Digest,
     ) -> Result<Option<LinkedBlob>> {
         self.first(
-            "SELECT b.id, b.digest, b.size_bytes, b.storage_key, l.lease_until
+            "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
              FROM blobs b JOIN blob_links l ON l.blob_id = b.id
-             WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL",
+             WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL AND b.damaged_at IS NULL",
             values![digest, repository.0],
             linked_blob,
         )
@@ -87,12 +108,13 @@ impl BlobRecords for SqlTx<'_> {
     ) -> Result<Option<LinkedBlob>> {
         let sql = match hold {
             Hold::Shared => {
-                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, l.lease_until
+                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
                  FROM blobs b JOIN blob_links l ON l.blob_id = b.id
-                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL FOR KEY SHARE OF l"
+                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL AND b.damaged_at IS NULL
+                 FOR KEY SHARE OF l"
             }
             Hold::Exclusive => {
-                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, l.lease_until
+                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
                  FROM blobs b JOIN blob_links l ON l.blob_id = b.id
                  WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL FOR UPDATE OF l"
             }
@@ -183,7 +205,7 @@ impl BlobRecords for SqlTx<'_> {
                 self.first(
                     "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
                      JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
-                     WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL LIMIT 1",
+                     WHERE b.digest = $1 AND b.damaged_at IS NULL AND l.hidden_at IS NULL AND r.deleted_at IS NULL LIMIT 1",
                     values![digest],
                     repository,
                 )
@@ -193,7 +215,7 @@ impl BlobRecords for SqlTx<'_> {
                 self.first(
                     "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
                      JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
-                     WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL
+                     WHERE b.digest = $1 AND b.damaged_at IS NULL AND l.hidden_at IS NULL AND r.deleted_at IS NULL
                        AND r.visibility = 'public' LIMIT 1",
                     values![digest],
                     repository,
@@ -204,7 +226,7 @@ impl BlobRecords for SqlTx<'_> {
                 self.first(
                     "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
                      JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
-                     WHERE b.digest = $1 AND l.hidden_at IS NULL AND r.deleted_at IS NULL
+                     WHERE b.digest = $1 AND b.damaged_at IS NULL AND l.hidden_at IS NULL AND r.deleted_at IS NULL
                        AND (r.visibility = 'public' OR r.namespace_id = $2 OR EXISTS (
                            SELECT 1 FROM organization_members m
                            WHERE m.organization_id = r.namespace_id AND m.user_id = $2)) LIMIT 1",
@@ -216,9 +238,14 @@ impl BlobRecords for SqlTx<'_> {
         }
     }
 
+    async fn find_newest_blob(&mut self) -> Result<Option<BlobId>> {
+        self.first("SELECT id FROM blobs ORDER BY id DESC LIMIT 1", values![], |row| row.int(0).map(BlobId))
+            .await
+    }
+
     async fn list_blobs(&mut self, after: BlobId, size: PageSize) -> Result<Vec<Blob>> {
         self.all(
-            "SELECT id, digest, size_bytes, storage_key FROM blobs WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, digest, size_bytes, storage_key, damaged_at FROM blobs WHERE id > $1 ORDER BY id LIMIT $2",
             values![after.0, size.get()],
             blob,
         )

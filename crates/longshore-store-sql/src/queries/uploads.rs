@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::account::AccountId;
+use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::ports::metadata::UploadRecords;
-use longshore_domain::upload::{Upload, UploadId};
+use longshore_domain::upload::{FinishedUpload, Upload, UploadId};
 
 use crate::tx::{Row, SqlTx, values};
 
@@ -101,6 +102,56 @@ impl UploadRecords for SqlTx<'_> {
             .execute("DELETE FROM uploads WHERE id = $1 AND revision = $2", values![id.0, revision])
             .await?;
         Ok(ended > 0)
+    }
+
+    async fn count_open_uploads(&mut self, account: AccountId, limit: u32) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM (SELECT 1 FROM uploads WHERE started_by = $1 LIMIT $2) AS open",
+            values![account.0, i64::from(limit)],
+            |row| row.size(0),
+        )
+        .await
+    }
+
+    async fn record_finished_upload(
+        &mut self,
+        upload: &Upload,
+        digest: &Digest,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "INSERT INTO finished_uploads (id, repository, started_by, digest, finished_at) VALUES ($1, $2, $3, $4, $5)",
+            values![upload.id.0, upload.repository.as_str(), upload.started_by.map(|id| id.0), digest, at],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_finished_upload(&mut self, id: UploadId) -> Result<Option<FinishedUpload>> {
+        self.first(
+            "SELECT repository, started_by, digest, finished_at FROM finished_uploads WHERE id = $1",
+            values![id.0],
+            |row| {
+                Ok(FinishedUpload {
+                    repository: row.parsed(0)?,
+                    started_by: row.optional_int(1)?.map(AccountId),
+                    digest: row.parsed(2)?,
+                    finished_at: row.time(3)?,
+                })
+            },
+        )
+        .await
+    }
+
+    async fn delete_finished_uploads(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {
+        let deleted = self
+            .execute(
+                "DELETE FROM finished_uploads WHERE id IN (
+                     SELECT id FROM finished_uploads WHERE finished_at < $1 ORDER BY finished_at LIMIT $2)",
+                values![before, size.get()],
+            )
+            .await?;
+        Ok(deleted as u64)
     }
 
     async fn list_expired_uploads(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Upload>> {

@@ -25,6 +25,8 @@ pub struct Blob {
     pub size_bytes: u64,
     /// Where its bytes lie.
     pub storage_key: StorageKey,
+    /// Whether its bytes were found missing or changed: it is not served until it is pushed again.
+    pub is_damaged: bool,
 }
 
 /// A blob as a repository sees it.
@@ -50,15 +52,20 @@ pub trait BlobRecords {
         key: StorageKey,
         at: Timestamp,
     ) -> Result<BlobId>;
-    /// Lets a blob's bytes lie elsewhere; false when they no longer lay at `from`.
+    /// Lets a blob's bytes lie elsewhere, where they are whole; false when they no longer lay at `from`.
     async fn move_blob(&mut self, id: BlobId, from: StorageKey, store: &str, to: StorageKey) -> Result<bool>;
-    /// Finds a blob that the repository sees.
+    /// Marks a blob whose bytes lie at `key` as damaged; false when it was marked, or its bytes no longer lie there.
+    async fn mark_blob_damaged(&mut self, id: BlobId, key: StorageKey, at: Timestamp) -> Result<bool>;
+    /// Takes the mark from a blob whose bytes lie at `key`; false when it had none, or its bytes no longer lie there.
+    async fn clear_blob_damage(&mut self, id: BlobId, key: StorageKey) -> Result<bool>;
+    /// Finds a blob that the repository sees and that is not damaged.
     async fn find_linked_blob(
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
     ) -> Result<Option<LinkedBlob>>;
-    /// Finds a blob that the repository sees, and holds the link.
+    /// Finds a blob that the repository sees, and holds the link. Shared, as for a manifest that needs it, only when it is
+    /// not damaged.
     async fn hold_linked_blob(
         &mut self,
         repository: RepositoryId,
@@ -87,12 +94,14 @@ pub trait BlobRecords {
         repository: RepositoryId,
         blob: BlobId,
     ) -> Result<Option<Digest>>;
-    /// Finds a repository that has a blob and that the viewer may see.
+    /// Finds a repository that has a blob, not damaged, and that the viewer may see.
     async fn find_repository_with_blob(
         &mut self,
         viewer: Viewer,
         digest: &Digest,
     ) -> Result<Option<Repository>>;
+    /// Finds the blob with the highest number.
+    async fn find_newest_blob(&mut self) -> Result<Option<BlobId>>;
     /// Lists all blobs by number, strictly after `after`, at most `size`.
     async fn list_blobs(&mut self, after: BlobId, size: PageSize) -> Result<Vec<Blob>>;
 }
