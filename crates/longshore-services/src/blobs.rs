@@ -123,12 +123,22 @@ impl Services {
     /// has none. Whoever has the URL needs no permission: it is for a client that may pull the blob.
     ///
     /// # Errors
-    /// Those of the blob store.
+    /// `BlobUnknown` when its object turns out to be missing or of another length; those of the blob store.
     pub async fn blob_url(
         &self,
         readable: &ReadableBlob,
         valid: std::time::Duration,
     ) -> Result<Option<String>> {
+        // Nobody here sees what becomes of the client's request, so the object is looked for first, once in a while.
+        if !self.looked_for.is_recent(readable.blob.storage_key, self.clock.now()) {
+            if !self.inspector().is_there(&readable.blob).await {
+                return Err(Error::BlobUnknown {
+                    repository: readable.repository.clone(),
+                    digest: readable.blob.digest,
+                });
+            }
+            self.looked_for.remember(readable.blob.storage_key, self.clock.now());
+        }
         self.blobs.sign_url(readable.blob.storage_key, valid).await
     }
 

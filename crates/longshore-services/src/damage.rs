@@ -6,15 +6,32 @@
 //! or has with another length. A store that does not answer, or is another one, marks nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
 use longshore_domain::clock::Clock;
-use longshore_domain::ports::blobs::{BlobStore, ByteRange, ByteStream};
+use longshore_domain::ports::blobs::{BlobStore, ByteRange, ByteStream, StorageKey};
 use longshore_domain::ports::metadata::{Blob, Metadata};
 use longshore_domain::{Error, Result};
 
-use crate::Services;
 use crate::bootstrap::BLOB_STORE;
+use crate::{Services, later};
+
+/// Objects that are remembered as looked for.
+const LOOKED_FOR: usize = 10_000;
+/// How long.
+const LOOKED_FOR_KEPT: Duration = Duration::from_secs(600);
+
+/// What is known of an object that somebody wanted to read.
+enum Verdict {
+    /// It is missing or has another length, and that is marked.
+    Damaged,
+    /// The blob's bytes lie elsewhere now.
+    Moved(StorageKey),
+    /// Nothing that is certain.
+    Unknown,
+}
 
 /// What judges objects and marks blobs; it lives as long as whoever reads.
 #[derive(Clone)]
@@ -44,7 +61,11 @@ impl Inspector {
     pub(crate) async fn read(&self, blob: &Blob, range: ByteRange) -> Result<Option<ByteStream>> {
         let bytes = match self.blobs.read(blob.storage_key, range).await {
             Ok(bytes) => bytes,
-            Err(error) => return if self.inspect(blob).await { Ok(None) } else { Err(error) },
+            Err(error) => match self.inspect(blob).await {
+                Verdict::Damaged => return Ok(None),
+                Verdict::Moved(to) => self.blobs.read(to, range).await?,
+                Verdict::Unknown => return Err(error),
+            },
         };
         let (inspector, blob) = (self.clone(), blob.clone());
         let watched =
@@ -61,26 +82,36 @@ impl Inspector {
         Ok(Some(Box::pin(watched)))
     }
 
-    /// Looks at the object of a blob that could not be read, and marks the blob when the object is missing or has another
-    /// length; returns whether it is so. What cannot be found out now is not so.
-    async fn inspect(&self, blob: &Blob) -> bool {
+    /// Returns whether the object of a blob is as long as it should be, as far as the store says so; what is not is marked.
+    pub(crate) async fn is_there(&self, blob: &Blob) -> bool {
+        !matches!(self.inspect(blob).await, Verdict::Damaged)
+    }
+
+    /// Looks at the object of a blob, and marks the blob when it is missing or has another length.
+    async fn inspect(&self, blob: &Blob) -> Verdict {
         let judged = async {
             let problem = match self.blobs.find_size(blob.storage_key).await? {
                 None => "its object is missing",
                 Some(size) if size != blob.size_bytes => "its object has another length",
-                Some(_) => return Ok(false),
+                Some(_) => return Ok(Verdict::Unknown),
             };
-            self.mark(blob, problem).await
+            self.mark(blob, problem).await?;
+            let now = self.metadata.look_up(blob.digest, |tx, digest| Box::pin(tx.find_blob(digest))).await?;
+            Ok(match now {
+                // Healed, or collected, since it was looked up.
+                Some(now) if now.storage_key != blob.storage_key => Verdict::Moved(now.storage_key),
+                _ => Verdict::Damaged,
+            })
         };
-        let judged: Result<bool> = judged.await;
-        judged.unwrap_or(false)
+        let judged: Result<Verdict> = judged.await;
+        judged.unwrap_or(Verdict::Unknown)
     }
 
-    /// Marks a blob as damaged, if the store is the one where it should lie; returns whether that is so.
+    /// Marks a blob as damaged, unless its bytes lie elsewhere by now.
     ///
     /// # Errors
-    /// Those of the stores.
-    pub(crate) async fn mark(&self, blob: &Blob, problem: &str) -> Result<bool> {
+    /// `Unavailable` when the store is not the one where the registry's blobs lie; those of the stores.
+    pub(crate) async fn mark(&self, blob: &Blob, problem: &str) -> Result<()> {
         let known = self
             .metadata
             .look_up((), |tx, ()| Box::pin(async move { tx.find_setting(BLOB_STORE).await }))
@@ -103,7 +134,7 @@ impl Inspector {
                 "a blob is damaged; it is not served any more, and the next push of it heals it"
             );
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Takes the mark from a blob whose bytes are as they should be.
@@ -118,5 +149,24 @@ impl Inspector {
             tracing::info!(digest = %blob.digest, "a blob that was damaged is whole again");
         }
         Ok(())
+    }
+}
+
+/// Objects that were looked for of late, before clients were sent to the store for them.
+pub(crate) struct LookedFor(quick_cache::sync::Cache<StorageKey, Timestamp>);
+
+impl Default for LookedFor {
+    fn default() -> Self {
+        Self(quick_cache::sync::Cache::new(LOOKED_FOR))
+    }
+}
+
+impl LookedFor {
+    pub(crate) fn is_recent(&self, key: StorageKey, now: Timestamp) -> bool {
+        self.0.get(&key).is_some_and(|at| at <= now && now < later(at, LOOKED_FOR_KEPT))
+    }
+
+    pub(crate) fn remember(&self, key: StorageKey, now: Timestamp) {
+        self.0.insert(key, now);
     }
 }

@@ -179,7 +179,8 @@ impl Services {
         }
     }
 
-    async fn is_still_there(&self, blob: &Blob) -> Result<bool> {
+    /// Returns whether the bytes of a blob are still said to lie where they did.
+    pub(crate) async fn is_still_there(&self, blob: &Blob) -> Result<bool> {
         let found = self.metadata.look_up(blob.digest, |tx, digest| Box::pin(tx.find_blob(digest))).await?;
         Ok(found.is_some_and(|found| found.storage_key == blob.storage_key))
     }

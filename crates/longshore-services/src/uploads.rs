@@ -48,6 +48,8 @@ const FIRST_BATCH_BYTES: usize = 256 << 10;
 const INLINE_HASH_BYTES: usize = 16 << 10;
 /// How long the end of an upload can be told again to a client that did not hear of it.
 const FINISHED_KEPT: Duration = Duration::from_secs(3600);
+/// How long to wait before asking again whether another node has ended an upload.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// How long a request waits for another one on the same upload to stop.
 const TAKE_OVER: Duration = Duration::from_secs(10);
 
@@ -397,13 +399,21 @@ impl Services {
         chunk: Chunk,
     ) -> Result<Digest> {
         let finished = self.finish_own_upload(by, name, id, digest, chunk).await;
-        match finished {
-            Err(Error::UploadUnknown | Error::Conflict(_))
-                if self.has_finished(by, name, id, digest).await? =>
-            {
-                Ok(*digest)
+        let waits = match &finished {
+            Err(Error::UploadUnknown) => Duration::ZERO,
+            // Another node is about to end it, perhaps in the same way.
+            Err(Error::Conflict(_)) => TAKE_OVER,
+            _ => return finished,
+        };
+        let until = tokio::time::Instant::now() + waits;
+        loop {
+            if self.has_finished(by, name, id, digest).await? {
+                return Ok(*digest);
             }
-            finished => finished,
+            if tokio::time::Instant::now() >= until {
+                return finished;
+            }
+            tokio::time::sleep(ASKED_AGAIN_AFTER).await;
         }
     }
 
@@ -713,11 +723,20 @@ impl Services {
             let batch_bytes = receiving.batch_bytes(memory_bytes, source.received);
             let (appended, next) = tokio::join!(sink.append(batch), source.next_batch(batch_bytes));
             self.record_begun(appended?, &mut saved, upload).await?;
-            if upload.offset_bytes >= checkpoint && interruption.keeps == Keeps::Arrived {
+            if upload.offset_bytes >= checkpoint {
                 checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
-                let spent = sink.sync(upload).await?;
-                self.save_upload(upload, spent).await?;
-                saved = upload.clone();
+                match interruption.keeps {
+                    Keeps::Arrived => {
+                        let spent = sink.sync(upload).await?;
+                        self.save_upload(upload, spent).await?;
+                        saved = upload.clone();
+                    }
+                    // As it was, but it must not expire while its body arrives.
+                    Keeps::Nothing => {
+                        self.save_upload(&mut saved, Vec::new()).await?;
+                        upload.revision = saved.revision;
+                    }
+                }
             }
             (batch, end) = next?;
         }

@@ -3,6 +3,7 @@
 use futures::StreamExt;
 use longshore_domain::credential::Principal;
 use longshore_domain::digest::{Digest, Hasher};
+use longshore_domain::error::Source;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::{Blob, BlobId, ManifestId};
@@ -10,6 +11,8 @@ use longshore_domain::{Error, Result};
 
 use crate::Services;
 
+/// The operating system's number for an input or output error.
+const EIO: i32 = 5;
 /// Most findings that a report holds; more are counted only.
 const FINDINGS_LIMIT: usize = 1000;
 
@@ -110,7 +113,12 @@ impl Services {
             for blob in &page {
                 report.blobs += 1;
                 report.blob_bytes += blob.size_bytes;
-                let problem = match self.verify_blob(blob).await? {
+                let condition = self.verify_blob(blob).await?;
+                // It may have been collected, or healed, meanwhile.
+                if !matches!(condition, Condition::Whole) && !self.is_still_there(blob).await? {
+                    continue;
+                }
+                let problem = match condition {
                     Condition::Whole if blob.is_damaged => {
                         self.inspector().clear(blob).await?;
                         None
@@ -130,7 +138,15 @@ impl Services {
         }
     }
 
+    /// Reads a blob, and once more when it is not as it should be: a bit that flips on the way is not damage.
     async fn verify_blob(&self, blob: &Blob) -> Result<Condition> {
+        match self.read_back(blob).await? {
+            Condition::Whole => Ok(Condition::Whole),
+            _ => self.read_back(blob).await,
+        }
+    }
+
+    async fn read_back(&self, blob: &Blob) -> Result<Condition> {
         match self.blobs.find_size(blob.storage_key).await? {
             None => return Ok(Condition::Damaged("its bytes are missing".into())),
             Some(size) if size != blob.size_bytes => {
@@ -139,30 +155,37 @@ impl Services {
             }
             Some(_) => {}
         }
+        match self.hash_back(blob).await {
+            Ok(actual) if actual == blob.digest => Ok(Condition::Whole),
+            Ok(actual) => Ok(Condition::Damaged(format!("its bytes have the digest {actual}"))),
+            Err(Error::Internal(source)) if is_unreadable(&source) => {
+                Ok(Condition::Damaged(format!("its bytes cannot be read from the disk: {source}")))
+            }
+            Err(Error::Internal(source) | Error::Unavailable(source)) => {
+                Ok(Condition::Unknown(format!("it cannot be read now: {source}")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn hash_back(&self, blob: &Blob) -> Result<Digest> {
         let mut hasher = Hasher::new(blob.digest.algorithm());
         let mut stream =
             self.blobs.read(blob.storage_key, ByteRange { start: 0, end: blob.size_bytes }).await?;
         while let Some(piece) = stream.next().await {
-            let piece = match piece {
-                Ok(piece) => piece,
-                Err(Error::Internal(source)) => {
-                    return Ok(Condition::Damaged(format!("it cannot be read: {source}")));
-                }
-                Err(Error::Unavailable(source)) => {
-                    return Ok(Condition::Unknown(format!("it cannot be read now: {source}")));
-                }
-                Err(error) => return Err(error),
-            };
+            let piece = piece?;
             let update = move || {
                 hasher.update(&piece);
                 hasher
             };
             hasher = tokio::task::spawn_blocking(update).await.map_err(Error::internal)?;
         }
-        let actual = hasher.finish();
-        Ok(match actual == blob.digest {
-            true => Condition::Whole,
-            false => Condition::Damaged(format!("its bytes have the digest {actual}")),
-        })
+        Ok(hasher.finish())
     }
+}
+
+/// Returns whether the disk itself says that it has lost the bytes.
+fn is_unreadable(source: &Source) -> bool {
+    let error = source.downcast_ref::<std::io::Error>();
+    error.and_then(std::io::Error::raw_os_error) == Some(EIO)
 }

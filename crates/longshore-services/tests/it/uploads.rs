@@ -504,3 +504,28 @@ async fn an_upload_whose_bytes_were_damaged_says_that_it_is_dead() {
         registry.services.collect_garbage().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn an_upload_whose_last_body_takes_long_does_not_expire_meanwhile() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    let piece = Bytes::from(vec![1; 1 << 20]);
+    let digest = Digest::of(Algorithm::Sha256, &piece.repeat(300));
+    let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let services = Arc::clone(&registry.services);
+    let clock = Arc::clone(&registry.clock);
+    // Most of a day before the place where progress is recorded, and most of one behind it.
+    let slow = stream::iter(0..300).then(move |number| {
+        let (services, clock, piece) = (Arc::clone(&services), Arc::clone(&clock), piece.clone());
+        async move {
+            if number == 100 || number == 290 {
+                clock.advance(Duration::from_secs(20 * 3600));
+                services.collect_garbage().await?;
+            }
+            Ok(piece)
+        }
+    });
+    let chunk = Chunk { start: None, length: None, body: Box::pin(slow) };
+    registry.services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk).await.unwrap();
+}

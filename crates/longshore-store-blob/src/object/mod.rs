@@ -219,7 +219,7 @@ impl BlobStore for ObjectBlobs {
                 aborted += 1;
             }
             match page.next() {
-                Some(next) if next == after => {
+                Some(next) if next == after || next.key < after.key => {
                     return Err(Error::Unavailable(
                         "the store's list of unfinished uploads does not advance".into(),
                     ));

@@ -272,25 +272,23 @@ impl Client {
     /// the rest of the blob, so they count only when they are those that came in.
     async fn read_tail(&self, tail: &Tail) -> Result<Part> {
         for attempt in 1..=TAIL_READS {
-            let read = self.read_once(tail).await;
-            match read {
-                Ok(part) if tail.is_whole(part.length(), part.sha256()) => return Ok(part),
-                Ok(_) | Err(Error::Internal(_)) => {
-                    tracing::warn!(key = %tail.key(), attempt, "what the store kept of an upload came back changed");
+            match self.read(tail.key(), ByteRange { start: 0, end: tail.length }).await {
+                Ok(mut stream) => {
+                    let mut part = Part::default();
+                    while let Some(piece) = stream.next().await {
+                        part.append(&self.spool, piece?).await?;
+                    }
+                    if tail.is_whole(part.length(), part.sha256()) {
+                        return Ok(part);
+                    }
                 }
+                // It is not there, or shorter.
+                Err(Error::Internal(_)) => {}
                 Err(error) => return Err(error),
             }
+            tracing::warn!(key = %tail.key(), attempt, "what the store kept of an upload came back changed");
         }
         Err(Error::UploadDamaged)
-    }
-
-    async fn read_once(&self, tail: &Tail) -> Result<Part> {
-        let mut part = Part::default();
-        let mut stream = self.read(tail.key(), ByteRange { start: 0, end: tail.length }).await?;
-        while let Some(piece) = stream.next().await {
-            part.append(&self.spool, piece?).await?;
-        }
-        Ok(part)
     }
 
     /// Sends a part, together with the tails before it.
