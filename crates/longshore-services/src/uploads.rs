@@ -405,12 +405,12 @@ impl Services {
             Err(Error::Conflict(_)) => TAKE_OVER,
             _ => return finished,
         };
-        let until = tokio::time::Instant::now() + waits;
+        let until = Instant::now() + waits;
         loop {
             if self.has_finished(by, name, id, digest).await? {
                 return Ok(*digest);
             }
-            if tokio::time::Instant::now() >= until {
+            if Instant::now() >= until {
                 return finished;
             }
             tokio::time::sleep(ASKED_AGAIN_AFTER).await;
