@@ -421,7 +421,7 @@ impl ImageRecords for SqlTx<'_> {
         images: PageSize,
     ) -> Result<Vec<TagDetails>> {
         // The page is found in an index first, then joined. `replace` compares letter for letter on both engines, unlike
-        // `LIKE`.
+        // `LIKE`; platforms are counted up to one so that PostgreSQL does not begin with all manifests of a platform.
         let sql = match (order, filter.is_by_platform()) {
             (TagOrder::Newest, false) => {
                 "SELECT t.name FROM tags t
@@ -437,8 +437,9 @@ impl ImageRecords for SqlTx<'_> {
                      AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
                          SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
                              AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))
+                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
+                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)
                  ORDER BY t.updated_at DESC, t.name DESC LIMIT $7 OFFSET $8"
             }
             (TagOrder::Oldest, false) => {
@@ -455,8 +456,9 @@ impl ImageRecords for SqlTx<'_> {
                      AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
                          SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
                              AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))
+                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
+                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)
                  ORDER BY t.updated_at, t.name LIMIT $7 OFFSET $8"
             }
             (TagOrder::Name, false) => {
@@ -473,8 +475,9 @@ impl ImageRecords for SqlTx<'_> {
                      AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
                          SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
                              AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))
+                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
+                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)
                  ORDER BY t.name LIMIT $7 OFFSET $8"
             }
             (TagOrder::NameDescending, false) => {
@@ -491,8 +494,9 @@ impl ImageRecords for SqlTx<'_> {
                      AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
                          SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
                              AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))
+                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
+                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)
                  ORDER BY t.name DESC LIMIT $7 OFFSET $8"
             }
         };
@@ -526,8 +530,9 @@ impl ImageRecords for SqlTx<'_> {
                      AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
                          SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
                              AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND EXISTS (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5) AND (CAST($6 AS TEXT) = '' OR m.architecture = $6))"
+                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
+                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)"
             }
         };
         let (is_active, from) = activity(filter);

@@ -201,8 +201,15 @@ fn lite_findings(connection: &Connection) -> Vec<String> {
         let steps: Vec<String> = steps.map(Result::unwrap).collect();
         let scans = steps.iter().any(|step| {
             // An index in the order that is wanted, until the limit, is no scan.
-            let of_rows =
-                ["CONSTANT ROW", "SUBQUERY", "SCAN amounts", "SCAN shared", "SCAN above", "SCAN near"];
+            let of_rows = [
+                "CONSTANT ROW",
+                "SUBQUERY",
+                "SCAN amounts",
+                "SCAN shared",
+                "SCAN above",
+                "SCAN near",
+                "SCAN found",
+            ];
             let is_scan = step.starts_with("SCAN ") && !of_rows.iter().any(|rows| step.contains(rows));
             let is_in_order = sql.contains("ORDER BY")
                 && sql.contains("LIMIT")
