@@ -102,7 +102,11 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("user.enable_second_factor", "Second Factor Enabled", "second factor enable"),
     ("user.make_administrator", "Administrator Added", "administrator add"),
     ("user.renew_recovery_codes", "Recovery Codes Renewed", "recovery code renewal"),
+    ("user.refuse_credential", "Credential Refused", "refused credential"),
     ("user.revoke_administrator", "Administrator Removed", "administrator remove"),
+    ("user.sign_in", "Signed In", "sign in"),
+    ("user.sign_in.fail", "Sign-In Failed", "failed sign in"),
+    ("user.use_recovery_code", "Recovery Code Used", "recovery code use"),
 ];
 
 /// Older names that the first document has.
@@ -231,14 +235,22 @@ pub(crate) async fn audit_logs_list_audit_logs(context: &Context, _: RequestBody
         .services
         .list_account_events(&caller.principal, &account, filter, wanted.offset(), wanted.size)
         .await?;
-    let document = |event: Event| LogDocument {
-        account: account.to_string(),
-        action_description: describe(&event),
-        action: event.action,
-        name: event.subject,
-        actor: event.actor_name,
-        data: event.data,
-        timestamp: wire::time(event.at),
+    // Addresses and programs stay with the operator: Docker's document has no place for them, and an owner need not know
+    // where the members of an organization are.
+    let document = |event: Event| {
+        let mut data = event.data.clone();
+        if event.times > 1 {
+            data.insert("times".into(), event.times.to_string());
+        }
+        LogDocument {
+            account: account.to_string(),
+            action_description: describe(&event),
+            action: event.action,
+            name: event.subject,
+            actor: event.actor_name,
+            data,
+            timestamp: wire::time(event.at),
+        }
     };
     Ok(wire::json(StatusCode::OK, &LogsDocument { logs: events.into_iter().map(document).collect() }))
 }

@@ -1,6 +1,7 @@
 //! Audit events: what happened, append-only, written in the transaction that did it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -15,6 +16,10 @@ pub enum EventAction {
     UserDisabled,
     UserDeleted,
     UserPasswordChanged,
+    SignedIn,
+    SignInFailed,
+    RecoveryCodeUsed,
+    CredentialRefused,
     SessionEnded,
     ProfileChanged,
     UserMadeAdministrator,
@@ -91,6 +96,10 @@ impl EventAction {
         Self::UserDisabled,
         Self::UserDeleted,
         Self::UserPasswordChanged,
+        Self::SignedIn,
+        Self::SignInFailed,
+        Self::RecoveryCodeUsed,
+        Self::CredentialRefused,
         Self::SessionEnded,
         Self::ProfileChanged,
         Self::UserMadeAdministrator,
@@ -167,6 +176,10 @@ impl EventAction {
             Self::UserDisabled => "user.disable",
             Self::UserDeleted => "user.delete",
             Self::UserPasswordChanged => "user.change_password",
+            Self::SignedIn => "user.sign_in",
+            Self::SignInFailed => "user.sign_in.fail",
+            Self::RecoveryCodeUsed => "user.use_recovery_code",
+            Self::CredentialRefused => "user.refuse_credential",
             Self::SessionEnded => "user.end_session",
             Self::ProfileChanged => "user.change_profile",
             Self::SecondFactorEnabled => "user.enable_second_factor",
@@ -254,6 +267,21 @@ pub struct NewEvent {
     pub data: BTreeMap<&'static str, String>,
     /// When.
     pub at: Timestamp,
+    /// Address of the client, where a request did it.
+    pub address: Option<IpAddr>,
+    /// What the client said that it is.
+    pub program: Option<String>,
+}
+
+/// An event that may happen often, and makes one row in a while.
+#[derive(Clone, Debug)]
+pub struct CountedEvent {
+    /// What is the same makes one row.
+    pub key: String,
+    /// The first of them.
+    pub event: NewEvent,
+    /// How often it happened.
+    pub times: u64,
 }
 
 /// Which events of an account a list shows.
@@ -284,6 +312,14 @@ pub struct Event {
     pub subject: String,
     /// Details.
     pub data: BTreeMap<String, String>,
-    /// When.
+    /// When; the first time of several.
     pub at: Timestamp,
+    /// Address of the client, where a request did it.
+    pub address: Option<String>,
+    /// What the client said that it is.
+    pub program: Option<String>,
+    /// How often it happened.
+    pub times: u64,
+    /// The account whose log it belongs to, by its present name.
+    pub account: Option<String>,
 }

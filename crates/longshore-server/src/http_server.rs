@@ -16,6 +16,7 @@ use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::shares::{Refusal, Share};
+use longshore_services::origins::RequestOrigin;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -79,10 +80,12 @@ impl Server {
         flight: Arc<Flight>,
     ) -> http::Response<SentBody> {
         let request_id = Arc::clone(&client.request_id);
+        let program = request.headers().get(http::header::USER_AGENT).map(HeaderValue::as_bytes);
+        let origin = RequestOrigin::of(client.address, program);
         let (mut request, left_over) = returnable(request);
         request.extensions_mut().insert(allotment);
         request.extensions_mut().insert(client);
-        let mut response = self.dispatch.answer(request).await;
+        let mut response = origin.scope(self.dispatch.answer(request)).await;
         if response.status().is_client_error() || response.status().is_server_error() {
             tokio::spawn(drain(left_over, Arc::clone(&flight)));
         }

@@ -9,6 +9,8 @@ use tokio_util::task::TaskTracker;
 
 /// How often what waits in memory is recorded.
 const RECORDING: Duration = Duration::from_secs(60);
+/// How often events about sign-ins are recorded.
+const SIGN_INS: Duration = Duration::from_secs(1);
 /// How often new signing keys of other nodes are taken over, and it is checked whether a rotation is due.
 const KEY_CHECK: Duration = Duration::from_secs(60);
 /// How often collections that owners asked for are looked for.
@@ -27,6 +29,9 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
     });
     every(RECORDING, services, stop, tasks, "record pulls", |services| async move {
         services.record_pulls().await
+    });
+    every(SIGN_INS, services, stop, tasks, "record sign-ins", |services| async move {
+        services.record_sign_ins().await
     });
     every(RECORDING, services, stop, tasks, "number events", |services| async move {
         services.fold_records().await

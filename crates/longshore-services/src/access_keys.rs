@@ -22,6 +22,7 @@ use crate::access_tokens::{TokenForm, TokenOwner, WantedToken};
 use crate::authentication::{Caller, Grants, principal_of};
 use crate::projects::ProjectName;
 use crate::sealing::SealingKey;
+use crate::sign_in_events::{Presented, Whose};
 use crate::{Services, earlier, later};
 
 /// How long a credential for signing Docker in works (SWR, "temporary login command").
@@ -179,9 +180,17 @@ impl Services {
             return Err(refused(Unauthenticated::ClockSkew));
         }
         let wrong = || refused(Unauthenticated::WrongSignature);
-        let key = signed.access_key.parse().map_err(|_| wrong())?;
-        let (token, account, secret) = self.find_key_pair(key).await?.ok_or_else(wrong)?;
-        hmac::verify(&mac(&secret), signed.text.as_bytes(), signed.signature).map_err(|_| wrong())?;
+        let stranger = || {
+            self.note_refusal(Presented::AccessKey, None);
+            wrong()
+        };
+        let key = signed.access_key.parse().map_err(|_| stranger())?;
+        let (token, account, secret) = self.find_key_pair(key).await?.ok_or_else(stranger)?;
+        let whose = Whose::account(&account).with_token(token.uuid);
+        if hmac::verify(&mac(&secret), signed.text.as_bytes(), signed.signature).is_err() {
+            self.note_refusal(Presented::AccessKey, Some(whose));
+            return Err(wrong());
+        }
         if token.cap.is_credential() {
             return Err(Error::Denied("these keys are for signing Docker in only".into()));
         }
@@ -201,10 +210,12 @@ impl Services {
                 })
                 .await?;
             if now > later(taken_at, REPEAT_LIMIT) {
+                self.note_refusal(Presented::AccessKey, Some(whose));
                 return Err(refused(Unauthenticated::SignatureUsed));
             }
         }
         self.record_use(&token, now).await?;
+        self.note_sign_in(Presented::AccessKey, whose);
         Ok(caller)
     }
 
@@ -215,15 +226,21 @@ impl Services {
         key: AccessKey,
         password: &str,
     ) -> Result<Option<AccountPrincipal>> {
-        let Some((token, account, secret)) = self.find_key_pair(key.clone()).await? else { return Ok(None) };
-        let Ok(presented) = hex::decode(password) else { return Ok(None) };
+        let Some((token, account, secret)) = self.find_key_pair(key.clone()).await? else {
+            self.note_refusal(Presented::AccessKey, None);
+            return Ok(None);
+        };
+        let whose = Whose::account(&account).with_token(token.uuid);
+        let presented = hex::decode(password).unwrap_or_default();
         let is_right = hmac::verify(&mac(&secret), key.as_str().as_bytes(), &presented).is_ok();
         let principal = principal_of(&account, Some(token.id));
         let caller = Principal::Account(principal.clone());
         if !is_right || self.find_project(&caller, &ProjectName::Name(project)).await?.is_none() {
+            self.note_refusal(Presented::AccessKey, Some(whose));
             return Ok(None);
         }
         self.record_use(&token, self.clock.now()).await?;
+        self.note_sign_in(Presented::AccessKey, whose);
         Ok(Some(principal))
     }
 

@@ -27,6 +27,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::access_keys::login_name;
+use crate::sign_in_events::{Presented, Whose};
 use crate::{Services, later};
 
 /// How far another node's clock may be ahead.
@@ -365,12 +366,12 @@ impl Services {
         let session = match self.sessions.bearer.get(&key) {
             Some(session) => session,
             None => {
-                let session = match wanted {
-                    TokenUse::Registry => self.verify_bearer(token).await?,
-                    TokenUse::Management => self.verify_session(token).await?,
-                    TokenUse::Identity => self.verify_identity(token).await?,
+                let verified = match wanted {
+                    TokenUse::Registry => self.verify_bearer(token).await,
+                    TokenUse::Management => self.verify_session(token).await,
+                    TokenUse::Identity => self.verify_identity(token).await,
                 };
-                let session = Arc::new(session);
+                let session = Arc::new(self.noting_refusal(Presented::BearerToken, verified)?);
                 self.sessions.bearer.insert(key, Arc::clone(&session));
                 session
             }
@@ -441,8 +442,10 @@ impl Services {
         } else {
             let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
             if self.has_second_factor(account.id).await? {
+                self.note_refusal(Presented::Password, Some(Whose::account(&account)));
                 return Err(refused(Unauthenticated::AccessTokenNeeded));
             }
+            self.note_sign_in(Presented::Password, Whose::account(&account));
             principal_of(&account, None)
         };
         let caller =
@@ -458,6 +461,7 @@ impl Services {
     /// `Unauthenticated` when it is none that is good now; `Denied` for a credential.
     pub async fn authenticate_access_token(&self, secret: &str) -> Result<Arc<Caller>> {
         if !is_access_token(secret) {
+            self.note_refusal(Presented::AccessToken, None);
             return Err(refused(Unauthenticated::InvalidToken));
         }
         let caller = self.authenticate_basic(secret, secret, None).await?;
@@ -496,12 +500,18 @@ impl Services {
                 })
             })
             .await?;
-        let Some((token, account)) = found else { return Ok(None) };
+        let Some((token, account)) = found else {
+            self.note_refusal(Presented::AccessToken, None);
+            return Ok(None);
+        };
+        let whose = Whose::account(&account).with_token(token.uuid);
         let named = user == account.name.as_str() || user == secret;
         if !named || !account.is_active || !token.is_usable(now) {
+            self.note_refusal(Presented::AccessToken, Some(whose));
             return Ok(None);
         }
         self.record_use(&token, now).await?;
+        self.note_sign_in(Presented::AccessToken, whose);
         Ok(Some(principal_of(&account, Some(token.id))))
     }
 
@@ -543,12 +553,14 @@ impl Services {
         // Again: others that came at the same time may have failed meanwhile.
         self.check_throttle(user, address, now).await?;
         let matches = self.passwords.verify(&turn, password, hash).await?;
+        let whose = account.as_ref().map(Whose::account);
         match account.filter(|account| matches && account.is_active) {
             Some(account) => {
                 self.record_success(user, address).await?;
                 Ok(Some(account))
             }
             None => {
+                self.note_refusal(Presented::Password, whose);
                 self.record_failure(user, address, now).await?;
                 Ok(None)
             }

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::Services;
 use crate::accounts::check_not_last_administrator;
 use crate::organizations::{change_role, check_keeps_owner, delete_invites};
+use crate::origins::RequestOrigin;
 use crate::passwords::check_new_password;
 
 /// What a unit of work on a directory works with.
@@ -450,6 +451,7 @@ async fn ensure_company(tx: &mut dyn Tx, work: &DirectoryWork, company: &NewTeam
 impl Services {
     /// Makes an event of now, with an identity provider as who did it.
     pub(crate) fn provisioning_event(&self, provisioner: &Provisioner, action: EventAction) -> NewEvent {
+        let RequestOrigin { address, program } = RequestOrigin::current();
         NewEvent {
             account_id: Some(provisioner.organization.id),
             actor_id: None,
@@ -458,6 +460,8 @@ impl Services {
             subject: String::new(),
             data: [("scim_token", provisioner.token.uuid.to_string())].into(),
             at: self.clock.now(),
+            address,
+            program,
         }
     }
 

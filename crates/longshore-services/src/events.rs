@@ -15,6 +15,7 @@ use longshore_domain::{Error, Result};
 
 use crate::leases::Job;
 use crate::limits::day_of;
+use crate::origins::RequestOrigin;
 use crate::{Services, earlier};
 
 /// How long it is kept what namespaces stored and sent day by day.
@@ -32,6 +33,7 @@ impl Services {
         subject: &str,
         data: impl IntoIterator<Item = (&'static str, String)>,
     ) -> NewEvent {
+        let RequestOrigin { address, program } = RequestOrigin::current();
         NewEvent {
             account_id,
             actor_id: principal.account_id(),
@@ -40,6 +42,8 @@ impl Services {
             subject: subject.to_owned(),
             data: data.into_iter().collect(),
             at: self.clock.now(),
+            address,
+            program,
         }
     }
 
@@ -55,6 +59,7 @@ impl Services {
         size: PageSize,
     ) -> Result<Page<Event>> {
         self.require_operator(principal)?;
+        self.note_before_reading().await;
         let events = self
             .metadata
             .read((account.cloned(), before, size), |tx, (account, before, size)| {
@@ -86,6 +91,7 @@ impl Services {
         size: PageSize,
     ) -> Result<Vec<Event>> {
         let account = self.authorize_audit(principal, account).await?;
+        self.note_before_reading().await;
         self.metadata
             .read((account.id, filter, offset, size), |tx, (id, filter, offset, size)| {
                 Box::pin(tx.list_account_events(*id, filter, *offset, *size))
@@ -153,6 +159,7 @@ impl Services {
         size: PageSize,
     ) -> Result<Vec<Event>> {
         self.require_operator(principal)?;
+        self.note_before_reading().await;
         let account = match account {
             None => None,
             Some(name) => Some(self.find_account(name).await?.id),
@@ -162,6 +169,13 @@ impl Services {
                 Box::pin(tx.list_events_after(*account, *after, *size))
             })
             .await
+    }
+
+    /// Records what waits, so that whoever reads sees what happened before; what cannot be recorded waits on.
+    async fn note_before_reading(&self) {
+        if let Err(error) = self.record_sign_ins().await {
+            tracing::warn!(error = %error, "events about sign-ins wait for being recorded");
+        }
     }
 
     /// Numbers events, folds usage changes that wait, and forgets what has expired of sign-ins, unless another node is doing that.

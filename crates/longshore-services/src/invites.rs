@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::organizations::check_leaves_owners;
 use crate::passwords::check_new_password;
+use crate::sign_in_events::Presented;
 use crate::{Services, later};
 
 /// How long an invite can be accepted.
@@ -495,7 +496,8 @@ impl Services {
     /// `InviteUnknown`.
     pub async fn get_invite(&self, secret: &str) -> Result<Invite> {
         let input = (SecretHash::of(secret), self.clock.now());
-        self.metadata.look_up(input, |tx, (hash, now)| Box::pin(find_good(tx, hash, *now))).await
+        let found = self.metadata.look_up(input, |tx, (hash, now)| Box::pin(find_good(tx, hash, *now))).await;
+        self.noting_refusal(Presented::Invite, found)
     }
 
     /// Tells whether whoever has the link of an invite may become a user with it.

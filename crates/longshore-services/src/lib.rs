@@ -25,6 +25,7 @@ mod limits;
 pub mod manifests;
 pub mod namespaces;
 pub mod organizations;
+pub mod origins;
 pub mod passwords;
 pub mod permissions;
 pub mod projects;
@@ -40,6 +41,7 @@ pub mod second_factors;
 pub mod settings;
 pub mod shares;
 pub mod sign_in;
+mod sign_in_events;
 pub mod signing;
 pub mod tags;
 pub mod teams;
@@ -92,6 +94,7 @@ pub struct Services {
     uploads: uploads::Running,
     looked_for: damage::LookedFor,
     pulls: activity::Pulls,
+    sign_ins: sign_in_events::SignIns,
     counters: rates::Counters,
     traffic: limits::Traffic,
     write_tokens: collection_runs::WriteTokens,
@@ -116,6 +119,7 @@ impl Services {
             uploads: uploads::Running::default(),
             looked_for: damage::LookedFor::default(),
             pulls: activity::Pulls::default(),
+            sign_ins: sign_in_events::SignIns::default(),
             counters: rates::Counters::new(),
             traffic: limits::Traffic::default(),
             write_tokens: collection_runs::WriteTokens::default(),
@@ -153,6 +157,9 @@ impl Services {
     pub async fn close(&self) {
         if let Err(error) = self.record_pulls().await {
             tracing::warn!(error = %error, "pull counts of the last minute are lost");
+        }
+        if let Err(error) = self.record_sign_ins().await {
+            tracing::warn!(error = %error, "events about the sign-ins of the last second are lost");
         }
         self.metadata.close().await;
     }

@@ -16,6 +16,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::access_tokens::checked_label;
+use crate::sign_in_events::{Presented, Whose};
 use crate::{Services, later};
 
 /// Last uses are written down to this precision.
@@ -199,7 +200,10 @@ impl Services {
     /// # Errors
     /// `Unauthenticated`, also when the organization is switched off or may not provision any more.
     pub async fn authenticate_provisioner(&self, secret: &str) -> Result<Provisioner> {
-        let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+        let invalid = || {
+            self.note_refusal(Presented::ScimToken, None);
+            Error::Unauthenticated(Unauthenticated::InvalidToken)
+        };
         if secret.len() > SECRET_LIMIT_BYTES || !secret.starts_with(Secret::SCIM_TOKEN_PREFIX) {
             return Err(invalid());
         }
@@ -231,6 +235,10 @@ impl Services {
                 })
                 .await?;
         }
+        let whose = Whose::account(&provisioner.organization)
+            .with_token(provisioner.token.uuid)
+            .with_actor(provisioner.display_name());
+        self.note_sign_in(Presented::ScimToken, whose);
         Ok(provisioner)
     }
 }

@@ -12,6 +12,7 @@ use longshore_domain::{Error, Result};
 use crate::accounts::get_user;
 use crate::authentication::{Caller, Grants, principal_of};
 use crate::sign_in::wrong;
+use crate::sign_in_events::{Presented, Whose};
 use crate::throttle::throttled;
 use crate::{Services, later};
 
@@ -264,13 +265,22 @@ impl Services {
     /// `Unauthenticated`; `Throttled` after too many wrong ones.
     pub(crate) async fn check_code(&self, user: &Account, code: &Code) -> Result<()> {
         self.count_code(user).await?;
-        let input = (user.id, code.clone(), self.clock.now());
+        let principal = Principal::Account(principal_of(user, None));
+        let used =
+            self.event(&principal, Some(user.id), EventAction::RecoveryCodeUsed, user.name.as_str(), []);
+        let input = (user.id, code.clone(), self.clock.now(), used);
         let is_right = self
             .metadata
-            .write(input, |tx, (user, code, now)| {
+            .write(input, |tx, (user, code, now, used)| {
                 Box::pin(async move {
                     match code {
-                        Code::Recovery(hash) => tx.use_recovery_code(*user, hash).await,
+                        Code::Recovery(hash) => {
+                            let is_right = tx.use_recovery_code(*user, hash).await?;
+                            if is_right {
+                                tx.record_event(used).await?;
+                            }
+                            Ok(is_right)
+                        }
                         Code::OneTimePassword(code) => {
                             Ok(use_one_time_password(tx, *user, code, *now).await?.is_some())
                         }
@@ -280,7 +290,14 @@ impl Services {
             .await?;
         match is_right {
             true => self.forget_codes(user).await,
-            false => Err(wrong()),
+            false => {
+                let presented = match code {
+                    Code::Recovery(_) => Presented::RecoveryCode,
+                    Code::OneTimePassword(_) => Presented::SecondFactor,
+                };
+                self.note_refusal(presented, Some(Whose::account(user)));
+                Err(wrong())
+            }
         }
     }
 }

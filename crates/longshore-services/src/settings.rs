@@ -51,6 +51,10 @@ pub struct Settings {
     pub refresh_ttl: Duration,
     /// How long audit events are kept; `None` for ever.
     pub audit_retention: Option<Duration>,
+    /// Whether sign-ins and refused credentials leave events.
+    pub audit_sign_ins: bool,
+    /// Most refresh tokens that are kept of those that were got with one credential; the oldest go.
+    pub refresh_tokens_limit: u32,
     /// Shortest time between two messages about the same invite.
     pub mail_interval: Duration,
     /// Whether an invite to an e-mail address makes a user of somebody who is none.
@@ -117,6 +121,8 @@ impl Default for Settings {
             session_ttl: Duration::from_secs(24 * 3600),
             refresh_ttl: Duration::from_secs(180 * 24 * 3600),
             audit_retention: None,
+            audit_sign_ins: true,
+            refresh_tokens_limit: 500,
             mail_interval: Duration::from_secs(60),
             invites_create_users: true,
             signing_key_rotation: Duration::from_secs(30 * 24 * 3600),

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::authentication::{BearerSession, Caller, Claims, Grants, principal_of};
+use crate::sign_in_events::{Presented, Whose};
 use crate::{Services, later};
 
 /// How long the second factor is awaited after the password.
@@ -79,6 +80,7 @@ impl Services {
         }
         let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
         if !self.has_second_factor(account.id).await? {
+            self.note_sign_in(Presented::Password, Whose::account(&account));
             return Ok(SignIn::Done(caller_of(principal_of(&account, None))));
         }
         self.challenge(&account).await.map(SignIn::SecondFactorNeeded)
@@ -123,11 +125,21 @@ impl Services {
                 })
             })
             .await?;
-        let account = user.ok_or_else(wrong)?;
+        let account = user.ok_or_else(|| {
+            self.note_refusal(Presented::SecondFactor, None);
+            wrong()
+        })?;
         self.check_code(&account, &code).await?;
         // Whoever takes it first has it, also of those that came with right codes at the same time.
         match self.metadata.write(hash, |tx, hash| Box::pin(tx.delete_challenge(hash))).await? {
-            true => Ok(caller_of(principal_of(&account, None))),
+            true => {
+                let presented = match code {
+                    Code::Recovery(_) => Presented::RecoveryCode,
+                    Code::OneTimePassword(_) => Presented::SecondFactor,
+                };
+                self.note_sign_in(presented, Whose::account(&account));
+                Ok(caller_of(principal_of(&account, None)))
+            }
             false => Err(wrong()),
         }
     }

@@ -15,6 +15,7 @@ use longshore_domain::{Error, Result};
 
 use crate::authentication::{AccessClaim, Caller, Claims, Grant, principal_of};
 use crate::collection_runs::WRITE_TOKEN_LIMIT;
+use crate::sign_in_events::{Presented, Whose};
 use crate::{Services, earlier, later};
 
 /// Shortest time that a token works (Docker token authentication: clients may assume 60 seconds).
@@ -293,7 +294,16 @@ impl Services {
             service: self.settings.service.clone(),
             created_at: self.clock.now(),
         };
-        self.metadata.write(record, |tx, record| Box::pin(tx.create_refresh_token(record))).await?;
+        let kept = u64::from(self.settings.refresh_tokens_limit).saturating_sub(1);
+        self.metadata
+            .write((record, kept), |tx, (record, kept)| {
+                Box::pin(async move {
+                    // Those of other credentials stay: a token that may little must not end what was signed in with more.
+                    tx.delete_refresh_tokens_beyond(record.account_id, record.access_token_id, *kept).await?;
+                    tx.create_refresh_token(record).await
+                })
+            })
+            .await?;
         Ok(secret)
     }
 
@@ -326,7 +336,12 @@ impl Services {
                 })
             })
             .await?;
-        let principal = Principal::Account(principal.ok_or_else(wrong)?);
+        let Some(principal) = principal else {
+            self.note_refusal(Presented::RefreshToken, None);
+            return Err(wrong());
+        };
+        self.note_sign_in(Presented::RefreshToken, Whose::principal(&principal));
+        let principal = Principal::Account(principal);
         Ok(Caller { principal, grants: crate::authentication::Grants::Everything })
     }
 }

@@ -62,6 +62,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0018_directory", works_with 18),
     migration!("0019_list_filters", works_with 18),
     migration!("0020_healing", works_with 18),
+    migration!("0021_sign_in_events", works_with 18),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

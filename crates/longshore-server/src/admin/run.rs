@@ -540,10 +540,14 @@ fn event_json(event: &Event) -> Value {
     json!({
         "id": event.id,
         "at": time(event.at),
+        "account": event.account,
         "actor": event.actor_name,
         "action": event.action,
         "subject": event.subject,
         "data": event.data,
+        "times": event.times,
+        "address": event.address,
+        "program": event.program,
     })
 }
 
@@ -552,10 +556,18 @@ async fn list_events(services: &Services, account: Option<String>, limit: u32) -
     let size = PageSize::clamped(u64::from(limit))?;
     let page = services.list_events(&OPERATOR, account.as_ref(), None, size).await?;
     let rows = page.items.iter().map(event_json).collect();
-    Ok(Outcome::table(
-        &[("AT", "at"), ("WHO", "actor"), ("ACTION", "action"), ("WHAT", "subject"), ("DETAILS", "data")],
-        rows,
-    ))
+    let columns = &[
+        ("AT", "at"),
+        ("ACCOUNT", "account"),
+        ("WHO", "actor"),
+        ("ACTION", "action"),
+        ("WHAT", "subject"),
+        ("TIMES", "times"),
+        ("DETAILS", "data"),
+        ("FROM", "address"),
+        ("PROGRAM", "program"),
+    ];
+    Ok(Outcome::table(columns, rows))
 }
 
 async fn verify(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {

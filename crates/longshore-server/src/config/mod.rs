@@ -102,6 +102,7 @@ pub struct Log {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
+    refresh_tokens_per_credential: u32,
     service: String,
     service_aliases: Vec<String>,
     token_ttl_seconds: u64,
@@ -121,6 +122,7 @@ pub struct Auth {
 #[serde(deny_unknown_fields)]
 pub struct Audit {
     retention_days: u64,
+    sign_ins: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -372,6 +374,9 @@ impl Config {
                 "auth.service_aliases: each must have printable ASCII characters, without blanks, quotes and backslashes"
             );
         }
+        if !(10..=10_000).contains(&auth.refresh_tokens_per_credential) {
+            bail!("auth.refresh_tokens_per_credential: must be 10 to 10000");
+        }
         if !(60..=3600).contains(&auth.token_ttl_seconds) {
             bail!("auth.token_ttl_seconds: must be 60 to 3600");
         }
@@ -417,6 +422,8 @@ impl Config {
                 0 => None,
                 days => Some(seconds(days.saturating_mul(86_400))),
             },
+            audit_sign_ins: self.audit.sign_ins,
+            refresh_tokens_limit: auth.refresh_tokens_per_credential,
             signing_key_rotation: seconds(auth.key_rotation_days.saturating_mul(86_400)),
             anonymous_pull: auth.anonymous_pull,
             mail_interval: self.mail.interval(),

@@ -268,6 +268,12 @@ pub const SETTINGS: &[Setting] = &[
         "Whether public repositories can be pulled without signing in.",
     ),
     setting(
+        "auth.refresh_tokens_per_credential",
+        Kind::Number,
+        "500",
+        "Refresh tokens that are kept of those that were got with one password or access token; the oldest go. 10 to 10000.",
+    ),
+    setting(
         "auth.failures_per_account_and_address",
         Kind::Number,
         "10",
@@ -309,6 +315,12 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Text,
         "\"\"",
         "Sender of messages, for example `Registry <registry@example.org>`.",
+    ),
+    setting(
+        "audit.sign_ins",
+        Kind::Truth,
+        "true",
+        "Whether sign-ins, failed ones and refused credentials leave events, with the client's address and program. Failures of an account make one row per network and minute, uses of a token one per address and hour.",
     ),
     setting("audit.retention_days", Kind::Number, "0", "How long audit events are kept; 0 for ever."),
     setting(

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accountability;
 mod administration;
 #[path = "../../../../xtask/src/hostile/attacks.rs"]
 mod attacks;

@@ -18,6 +18,7 @@ mod reconciliation;
 mod registries;
 mod retention;
 mod sign_in;
+mod sign_in_events;
 mod store_faults;
 mod tokens;
 mod uploads;

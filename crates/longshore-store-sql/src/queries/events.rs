@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
-use longshore_domain::event::{Event, EventFilter, NewEvent};
+use longshore_domain::event::{CountedEvent, Event, EventFilter, NewEvent};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{EventRecords, UsageKind};
 use longshore_domain::{Error, Result};
@@ -21,6 +21,10 @@ fn event(row: &Row<'_>) -> Result<Event> {
         subject: row.text(3)?,
         data: serde_json::from_str(&row.text(4)?).map_err(Error::internal)?,
         at: row.time(5)?,
+        address: row.optional_text(6)?,
+        program: row.optional_text(7)?,
+        times: row.size(8)?,
+        account: row.optional_text(9)?,
     })
 }
 
@@ -30,8 +34,8 @@ impl EventRecords for SqlTx<'_> {
         let data = serde_json::to_string(&event.data).map_err(Error::internal)?;
         let id = self
             .one(
-                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at, address, program)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
                 values![
                     event.account_id.map(|id| id.0),
                     event.actor_id.map(|id| id.0),
@@ -39,12 +43,47 @@ impl EventRecords for SqlTx<'_> {
                     event.action.as_str(),
                     event.subject.as_str(),
                     data,
-                    event.at
+                    event.at,
+                    event.address.map(|address| address.to_string()),
+                    event.program.as_deref()
                 ],
                 |row| row.int(0),
             )
             .await?;
         if event.account_id.is_some() {
+            self.execute("INSERT INTO events_unnumbered (event_id) VALUES ($1)", values![id]).await?;
+        }
+        Ok(())
+    }
+
+    async fn count_event(&mut self, counted: &CountedEvent) -> Result<()> {
+        let CountedEvent { key, event, times } = counted;
+        let data = serde_json::to_string(&event.data).map_err(Error::internal)?;
+        let (id, happened) = self
+            .one(
+                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at, address, program,
+                     times, counted_as)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 ON CONFLICT (counted_as) WHERE counted_as IS NOT NULL
+                     DO UPDATE SET times = events.times + excluded.times RETURNING id, times",
+                values![
+                    event.account_id.map(|id| id.0),
+                    event.actor_id.map(|id| id.0),
+                    event.actor_name.as_str(),
+                    event.action.as_str(),
+                    event.subject.as_str(),
+                    data,
+                    event.at,
+                    event.address.map(|address| address.to_string()),
+                    event.program.as_deref(),
+                    *times,
+                    key.as_str()
+                ],
+                |row| Ok((row.int(0)?, row.size(1)?)),
+            )
+            .await?;
+        // A row that was there has more.
+        if happened == *times && event.account_id.is_some() {
             self.execute("INSERT INTO events_unnumbered (event_id) VALUES ($1)", values![id]).await?;
         }
         Ok(())
@@ -60,7 +99,8 @@ impl EventRecords for SqlTx<'_> {
         match account {
             Some(account) => {
                 self.all(
-                    "SELECT id, actor_name, action, subject, data, at FROM events
+                    "SELECT id, actor_name, action, subject, data, at, address, program, times,
+                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
                      WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
                     values![account.0, before, overfull(size)],
                     event,
@@ -69,7 +109,8 @@ impl EventRecords for SqlTx<'_> {
             }
             None => {
                 self.all(
-                    "SELECT id, actor_name, action, subject, data, at FROM events WHERE id < $1 ORDER BY id DESC LIMIT $2",
+                    "SELECT id, actor_name, action, subject, data, at, address, program, times,
+                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events WHERE id < $1 ORDER BY id DESC LIMIT $2",
                     values![before, overfull(size)],
                     event,
                 )
@@ -95,7 +136,8 @@ impl EventRecords for SqlTx<'_> {
         let sql = match (subject, actor, action) {
             (Some(subject), _, _) => {
                 values.extend([subject.as_str().into(), actor.as_deref().into(), action.as_deref().into()]);
-                "SELECT id, actor_name, action, subject, data, at FROM events
+                "SELECT id, actor_name, action, subject, data, at, address, program, times,
+                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
                  WHERE account_id = $1 AND at >= $2 AND at <= $3 AND short_subject = $4
                      AND (CAST($5 AS TEXT) IS NULL OR actor_name || '' = $5)
                      AND (CAST($6 AS TEXT) IS NULL OR action || '' = $6)
@@ -103,19 +145,22 @@ impl EventRecords for SqlTx<'_> {
             }
             (None, Some(actor), _) => {
                 values.extend([actor.as_str().into(), action.as_deref().into()]);
-                "SELECT id, actor_name, action, subject, data, at FROM events
+                "SELECT id, actor_name, action, subject, data, at, address, program, times,
+                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
                  WHERE account_id = $1 AND at >= $2 AND at <= $3 AND actor_name = $4
                      AND (CAST($5 AS TEXT) IS NULL OR action || '' = $5)
                  ORDER BY at DESC, id DESC LIMIT $6 OFFSET $7"
             }
             (None, None, Some(action)) => {
                 values.push(action.as_str().into());
-                "SELECT id, actor_name, action, subject, data, at FROM events
+                "SELECT id, actor_name, action, subject, data, at, address, program, times,
+                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
                  WHERE account_id = $1 AND at >= $2 AND at <= $3 AND action = $4
                  ORDER BY at DESC, id DESC LIMIT $5 OFFSET $6"
             }
             (None, None, None) => {
-                "SELECT id, actor_name, action, subject, data, at FROM events
+                "SELECT id, actor_name, action, subject, data, at, address, program, times,
+                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
                  WHERE account_id = $1 AND at >= $2 AND at <= $3
                  ORDER BY at DESC, id DESC LIMIT $4 OFFSET $5"
             }
@@ -133,7 +178,8 @@ impl EventRecords for SqlTx<'_> {
         match account {
             Some(account) => {
                 self.all(
-                    "SELECT id, actor_name, action, subject, data, at FROM events
+                    "SELECT id, actor_name, action, subject, data, at, address, program, times,
+                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
                      WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
                     values![account.0, after, size.get()],
                     event,
@@ -142,7 +188,8 @@ impl EventRecords for SqlTx<'_> {
             }
             None => {
                 self.all(
-                    "SELECT id, actor_name, action, subject, data, at FROM events WHERE id > $1 ORDER BY id LIMIT $2",
+                    "SELECT id, actor_name, action, subject, data, at, address, program, times,
+                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events WHERE id > $1 ORDER BY id LIMIT $2",
                     values![after, size.get()],
                     event,
                 )

@@ -371,6 +371,22 @@ impl TokenRecords for SqlTx<'_> {
             .map(|_| ())
     }
 
+    async fn delete_refresh_tokens_beyond(
+        &mut self,
+        account: AccountId,
+        access_token: Option<AccessTokenId>,
+        kept: u64,
+    ) -> Result<()> {
+        self.execute(
+            "DELETE FROM refresh_tokens WHERE secret_hash IN (
+                 SELECT secret_hash FROM refresh_tokens WHERE account_id = $1 AND coalesce(access_token_id, 0) = $2
+                 ORDER BY created_at DESC LIMIT $3 OFFSET $4)",
+            values![account.0, access_token.map_or(0, |id| id.0), PageSize::MAX.get(), kept],
+        )
+        .await
+        .map(|_| ())
+    }
+
     async fn create_refresh_token(&mut self, token: &RefreshToken) -> Result<()> {
         self.execute(
             "INSERT INTO refresh_tokens (secret_hash, account_id, access_token_id, credential_epoch, service, created_at)

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::error::Result;
-use crate::event::{Event, EventFilter, NewEvent};
+use crate::event::{CountedEvent, Event, EventFilter, NewEvent};
 use crate::page::PageSize;
 
 /// Audit events and usage.
@@ -13,6 +13,8 @@ use crate::page::PageSize;
 pub trait EventRecords {
     /// Appends an event.
     async fn record_event(&mut self, event: &NewEvent) -> Result<()>;
+    /// Appends an event, or adds to how often it happened when there is one with its key.
+    async fn count_event(&mut self, counted: &CountedEvent) -> Result<()>;
     /// Lists an account's events (or with `None` all), newest first, strictly before `before`; one more than `size` when more follow.
     async fn list_events(
         &mut self,

@@ -168,6 +168,14 @@ pub trait TokenRecords {
     async fn delete_expired_credentials(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
     /// Records the use of an access token.
     async fn record_access_token_use(&mut self, id: AccessTokenId, at: Timestamp) -> Result<()>;
+    /// Deletes the oldest refresh tokens that were got with one credential of an account (an access token, or with `None` the
+    /// password) but for the `kept` newest; a thousand at most.
+    async fn delete_refresh_tokens_beyond(
+        &mut self,
+        account: AccountId,
+        access_token: Option<AccessTokenId>,
+        kept: u64,
+    ) -> Result<()>;
     /// Creates a refresh token.
     async fn create_refresh_token(&mut self, token: &RefreshToken) -> Result<()>;
     /// Finds a refresh token by its secret.
