@@ -17,7 +17,7 @@ use crate::second_factor::SecondFactorCommand;
 #[derive(Args)]
 pub struct Connection {
     /// URL of the registry
-    #[arg(long, value_name = "URL", env = "LONGSHORE_REGISTRY", default_value = "http://127.0.0.1:5000")]
+    #[arg(long, value_name = "URL", env = "LONGSHORE_REGISTRY", default_value = "http://127.0.0.1:5000", value_parser = registry_url)]
     registry: String,
     /// User or organization
     #[arg(long, value_name = "NAME", env = "LONGSHORE_USERNAME")]
@@ -25,6 +25,16 @@ pub struct Connection {
     /// Password or access token; better in the environment than on the command line
     #[arg(long, value_name = "SECRET", env = "LONGSHORE_PASSWORD", hide_env_values = true)]
     password: Option<String>,
+}
+
+/// Checks the URL of a registry.
+fn registry_url(text: &str) -> Result<String, String> {
+    let wrong = || "must be a URL such as http://127.0.0.1:5000 or https://registry.example.org".to_owned();
+    let url: ureq::http::Uri = text.parse().map_err(|_| wrong())?;
+    match (url.scheme_str(), url.host()) {
+        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err(wrong()),
+    }
 }
 
 /// Client commands.

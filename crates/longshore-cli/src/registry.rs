@@ -14,6 +14,8 @@ use crate::Connection;
 
 /// Pages that one list may have.
 const PAGES_LIMIT: usize = 10_000;
+/// How to say who one is.
+const SIGN_IN: &str = "give --username and --password, or better LONGSHORE_USERNAME and LONGSHORE_PASSWORD";
 const TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, */*";
@@ -83,7 +85,7 @@ impl Registry {
         let reach = || format!("cannot reach {}", self.url);
         let response = self.agent.get(&url).header("accept", ACCEPT).call().with_context(reach)?;
         if response.status() != StatusCode::UNAUTHORIZED {
-            return check(response);
+            return self.check(response);
         }
         let challenge = response
             .headers()
@@ -94,10 +96,25 @@ impl Registry {
             Some(realm) if challenge.to_ascii_lowercase().starts_with("bearer") => {
                 format!("Bearer {}", self.token(&realm, parameter(challenge, "service"), scope)?)
             }
-            _ => self.basic.clone().ok_or_else(|| anyhow!("sign in with --username and --password"))?,
+            _ => self.basic.clone().ok_or_else(|| anyhow!("the registry asks who you are: {SIGN_IN}"))?,
         };
         let request = self.agent.get(&url).header("accept", ACCEPT).header("authorization", &authorization);
-        check(request.call().with_context(reach)?)
+        self.check(request.call().with_context(reach)?)
+    }
+
+    fn check(&self, mut response: Response<ureq::Body>) -> Result<Response<ureq::Body>> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body: Value = response.body_mut().read_json().unwrap_or_default();
+        let message = body["errors"][0]["message"].as_str().unwrap_or("no reason was given");
+        match (status, &self.basic) {
+            (StatusCode::UNAUTHORIZED, None) => {
+                bail!("the registry answered {status}: {message}; {SIGN_IN}")
+            }
+            _ => bail!("the registry answered {status}: {message}"),
+        }
     }
 
     fn token(&self, realm: &str, service: Option<String>, scope: &str) -> Result<String> {
@@ -109,7 +126,7 @@ impl Registry {
             request = request.header("authorization", basic);
         }
         let mut response =
-            check(request.call().with_context(|| format!("cannot reach the token service {realm}"))?)?;
+            self.check(request.call().with_context(|| format!("cannot reach the token service {realm}"))?)?;
         let body: Value = response.body_mut().read_json()?;
         let token = body["token"].as_str().or_else(|| body["access_token"].as_str());
         token.map(str::to_owned).ok_or_else(|| anyhow!("the token service gave no token"))
@@ -120,14 +137,4 @@ impl Registry {
 fn parameter(challenge: &str, name: &str) -> Option<String> {
     let start = challenge.find(&format!("{name}=\""))? + name.len() + 2;
     challenge.get(start..)?.split('"').next().map(str::to_owned)
-}
-
-fn check(mut response: Response<ureq::Body>) -> Result<Response<ureq::Body>> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let body: Value = response.body_mut().read_json().unwrap_or_default();
-    let message = body["errors"][0]["message"].as_str().unwrap_or("no reason was given");
-    bail!("the registry answered {status}: {message}")
 }

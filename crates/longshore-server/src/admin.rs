@@ -7,6 +7,7 @@ mod render;
 mod request;
 mod run;
 mod scim_tokens;
+mod words;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +25,9 @@ use tokio_util::sync::CancellationToken;
 pub use render::Outcome;
 pub use request::Request;
 pub use run::run as run_request;
+use words::{Asked, Refusal};
 
+use crate::commands::Usage;
 use crate::config::Config;
 use crate::data_folder::{DataFolder, SocketPath};
 use crate::wiring;
@@ -42,6 +45,8 @@ pub enum Reply {
     Done(Outcome),
     /// It was refused or failed.
     Failed(String),
+    /// A value on the command line cannot be.
+    BadValue(String),
 }
 
 /// Opens the socket of a data folder that this process has locked.
@@ -101,10 +106,16 @@ async fn answer(services: &Services, stream: UnixStream) -> std::io::Result<()> 
     let request = serde_json::from_str::<Request>(&line);
     let work = async {
         match request {
-            Ok(request) => match run_request(services, request, &progress_sender(progress)).await {
-                Ok(outcome) => Reply::Done(outcome),
-                Err(error) => Reply::Failed(format!("{:#}", wiring::with_cause(error))),
-            },
+            Ok(request) => {
+                let asked = Asked::of(&request);
+                match run_request(services, request, &progress_sender(progress)).await {
+                    Ok(outcome) => Reply::Done(outcome),
+                    Err(error) => match asked.say(error) {
+                        Refusal { text, is_bad_value: true } => Reply::BadValue(text),
+                        Refusal { text, is_bad_value: false } => Reply::Failed(text),
+                    },
+                }
+            }
             Err(error) => Reply::Failed(format!(
                 "this server does not know the command ({error}); use the same version of longshore"
             )),
@@ -198,8 +209,15 @@ fn call_here(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let services = wiring::services(config, folder, wiring::Opening::Existing).await?;
-        services.attach().await.map_err(wiring::with_cause)?;
-        let outcome = run_request(&services, request, on_progress).await.map_err(wiring::with_cause);
+        services
+            .attach()
+            .await
+            .map_err(|error| wiring::explain_storage(config, wiring::with_cause(error)))?;
+        let asked = Asked::of(&request);
+        let outcome = run_request(&services, request, on_progress).await.map_err(|error| {
+            let Refusal { text, is_bad_value } = asked.say(error);
+            if is_bad_value { Usage(text).into() } else { anyhow!(text) }
+        });
         services.close().await;
         outcome
     })
@@ -221,6 +239,7 @@ fn call_server(data: &Path, request: &Request, on_progress: &(dyn Fn(String) + S
             Reply::Progress(text) => on_progress(text),
             Reply::Done(outcome) => return Ok(outcome),
             Reply::Failed(message) => return Err(anyhow!(message)),
+            Reply::BadValue(message) => return Err(Usage(message).into()),
         }
     }
     bail!("the server stopped before it answered; check its log, then try again")

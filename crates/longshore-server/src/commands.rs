@@ -1,23 +1,41 @@
 //! The command line.
 
+mod deletions;
+
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use indicatif::ProgressBar;
 use longshore_cli::console;
 use longshore_domain::ports::mailer::{Mail, Mailer};
+use serde_json::json;
 
 use crate::admin::{self, Outcome, Request};
 use crate::config::{self, Config, Sources};
+use crate::tls::Certificate;
 use crate::{serve, telemetry, wiring};
 
+/// Exit code when a flag or value on the command line cannot be.
+pub const WRONG_USAGE: u8 = 2;
 /// Exit code when something was checked and found wrong.
 const FOUND_PROBLEMS: u8 = 3;
+
+/// A flag or value on the command line that cannot be.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
 
 /// Threads for hashing, file work and password checks, for each core; more of them cost memory and win nothing.
 const BLOCKING_THREADS_PER_CORE: usize = 8;
@@ -31,7 +49,7 @@ const BLOCKING_THREADS: std::ops::RangeInclusive<usize> = 32..=512;
     version,
     about,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage, 3 verification found problems."
+    after_help = "Exit codes: 0 done, 1 failed (the reason is on standard error), 2 a flag or value that cannot be, 3 verification found problems."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -60,6 +78,9 @@ struct Common {
     /// Print JSON for scripts
     #[arg(long, global = true)]
     json: bool,
+    /// Delete without asking
+    #[arg(long, global = true)]
+    yes: bool,
 }
 
 #[derive(Subcommand)]
@@ -139,7 +160,7 @@ enum UserCommand {
     Disable { name: String },
     /// Make a user an administrator of the whole registry
     GrantAdministrator { name: String },
-    /// End that
+    /// Take the rights of an administrator away
     RevokeAdministrator { name: String },
     /// Set a new password; without --password-stdin one is generated and shown once
     Password {
@@ -160,7 +181,7 @@ enum UserCommand {
     SetPlan { name: String, plan: String },
     /// Let the user's images count as those of a verified publisher
     GrantVerifiedPublisher { name: String },
-    /// End that
+    /// Let the user's images no longer count as those of a verified publisher
     RevokeVerifiedPublisher { name: String },
     /// Delete a user; the name stays taken
     Delete { name: String },
@@ -228,7 +249,7 @@ enum OrgCommand {
     SetPlan { name: String, plan: String },
     /// Let the organization's images count as those of a verified publisher
     GrantVerifiedPublisher { name: String },
-    /// End that
+    /// Let the organization's images no longer count as those of a verified publisher
     RevokeVerifiedPublisher { name: String },
     /// Decide what members pull without a team: all repositories, or none
     SetMembersPull {
@@ -281,13 +302,33 @@ enum TokenCommand {
     /// List the tokens of a user or organization
     List { owner: String },
     /// Show a token (not its secret, which nobody has)
-    Show { owner: String, id: String },
+    Show {
+        /// User or organization
+        owner: String,
+        /// Which one, by id or label
+        id: String,
+    },
     /// Let a disabled token work again
-    Enable { owner: String, id: String },
+    Enable {
+        /// User or organization
+        owner: String,
+        /// Which one, by id or label
+        id: String,
+    },
     /// Switch a token off, at once
-    Disable { owner: String, id: String },
+    Disable {
+        /// User or organization
+        owner: String,
+        /// Which one, by id or label
+        id: String,
+    },
     /// Delete a token for good
-    Delete { owner: String, id: String },
+    Delete {
+        /// User or organization
+        owner: String,
+        /// Which one, by id or label
+        id: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -368,8 +409,8 @@ enum AuditCommand {
         /// Only those of this user or organization
         #[arg(long)]
         account: Option<String>,
-        /// How many, at most 1000
-        #[arg(long, default_value_t = 50)]
+        /// How many, at most 1000; `audit export` gives all
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
     /// Write all events to standard output, oldest first, as lines of JSON
@@ -385,7 +426,7 @@ enum AuditCommand {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Check the configuration
+    /// Check the configuration, with the files that it names
     Check,
     /// Print the configuration as it is in force, with secrets masked
     Print,
@@ -400,8 +441,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { common, command } = arguments;
     let mut flags = Vec::new();
     for pair in &common.set {
-        let (key, value) =
-            pair.split_once('=').with_context(|| format!("--set {pair}: must have the form KEY=VALUE"))?;
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Usage(format!("--set {pair}: must have the form KEY=VALUE")))?;
         flags.push((key.to_owned(), value.to_owned()));
     }
     if let Some(data) = &common.data {
@@ -416,8 +458,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     let sources = Sources::from_environment(common.config.clone(), flags);
     let request = match command {
         Command::Serve { new, .. } => return run_server(&sources, new),
-        Command::Migrate => return print_outcome(&admin::migrate(&Config::load(&sources)?)?, common.json),
-        Command::Config(command) => return run_config(&command, &sources),
+        Command::Migrate => return print_outcome(&admin::migrate(&load(&sources)?)?, common.json),
+        Command::Config(command) => return run_config(&command, &sources, common.json),
         Command::Client(command) => {
             console::print(&longshore_cli::run(command, common.json)?)?;
             return Ok(ExitCode::SUCCESS);
@@ -432,13 +474,31 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Gc(GcCommand::Run { dry_run }) => Request::GcRun { dry_run },
         Command::Gc(GcCommand::Status) => Request::GcStatus,
         Command::Audit(AuditCommand::Export { account, after }) => {
-            return export_audit(&Config::load(&sources)?, account, after);
+            return export_audit(&load(&sources)?, account, after);
         }
         Command::Audit(AuditCommand::List { account, limit }) => Request::AuditList { account, limit },
         Command::Verify { store } => Request::Verify { store },
     };
-    let config = Config::load(&sources)?;
+    let config = load(&sources)?;
+    if !common.yes {
+        deletions::confirm(&config, &request)?;
+    }
     administer(&config, request, common.json)
+}
+
+/// Loads the configuration. What only flags make wrong is wrong usage.
+fn load(sources: &Sources) -> Result<Config> {
+    Config::load(sources).map_err(|error| {
+        let without_flags = Sources {
+            file: sources.file.clone(),
+            environment: sources.environment.clone(),
+            flags: Vec::new(),
+        };
+        match !sources.flags.is_empty() && Config::load(&without_flags).is_ok() {
+            true => Usage(format!("{error:#}")).into(),
+            false => error,
+        }
+    })
 }
 
 fn administer(config: &Config, request: Request, as_json: bool) -> Result<ExitCode> {
@@ -487,7 +547,7 @@ fn export_audit(config: &Config, account: Option<String>, mut after: i64) -> Res
 }
 
 fn run_server(sources: &Sources, is_new: bool) -> Result<ExitCode> {
-    let config = Config::load(sources)?;
+    let config = load(sources)?;
     telemetry::start(&config.log)?;
     for name in config::unknown_variables(&sources.environment) {
         tracing::warn!(
@@ -509,37 +569,50 @@ fn run_server(sources: &Sources, is_new: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run_config(command: &ConfigCommand, sources: &Sources) -> Result<ExitCode> {
-    match command {
+fn run_config(command: &ConfigCommand, sources: &Sources, as_json: bool) -> Result<ExitCode> {
+    let outcome = match command {
         ConfigCommand::Check => {
-            let config = Config::load(sources)?;
+            let config = load(sources)?;
             // What can be read from files as well.
             config.database.postgres()?;
             config.storage.objects(PathBuf::new())?;
             config.administrator_password()?;
             config.mail.mailer()?;
-            console::print("the configuration is valid")?;
+            config.settings()?;
+            if config.has_tls() {
+                Certificate::load(&config.tls)?;
+            }
+            Outcome::said("the configuration is valid", json!({ "valid": true }))
         }
-        ConfigCommand::Print => console::print_part(&Config::load(sources)?.print()?)?,
-        ConfigCommand::TestMail { address } => test_mail(&Config::load(sources)?, address)?,
-        ConfigCommand::Reference => console::print_part(&config::reference())?,
-    }
-    Ok(ExitCode::SUCCESS)
+        ConfigCommand::Print => {
+            let text = load(sources)?.print()?;
+            let values: toml::Table = text.parse()?;
+            Outcome::said(text.trim_end(), serde_json::to_value(values)?)
+        }
+        ConfigCommand::TestMail { address } => {
+            test_mail(&load(sources)?, address)?;
+            Outcome::said(
+                format!("the mail server took the message to {address}"),
+                json!({ "taken": address }),
+            )
+        }
+        ConfigCommand::Reference => {
+            Outcome::said(config::reference().trim_end(), config::reference_as_json())
+        }
+    };
+    print_outcome(&outcome, as_json)
 }
 
 fn test_mail(config: &Config, address: &str) -> Result<()> {
+    let to = address.parse().map_err(|error| Usage(format!("ADDRESS: {error}")))?;
     let mailer = config.mail.mailer()?.context("mail.smtp_url: is not set, so there is no mail")?;
     let mail = Mail {
-        to: address.parse()?,
+        to,
         subject: "A test of the container registry".into(),
         text: "Mail of this container registry works.\n".into(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime
-        .block_on(mailer.send(&mail))
-        .map_err(wiring::with_cause)
-        .context("the message could not be sent")?;
-    console::print(&format!("the mail server took the message to {address}"))
+    runtime.block_on(mailer.send(&mail)).map_err(wiring::with_cause).context("the message could not be sent")
 }
 
 /// Reads a password from standard input, or asks for it when a person sits there.
@@ -555,7 +628,7 @@ fn read_password(wanted: bool) -> Result<Option<String>> {
         text.trim_end_matches(['\r', '\n']).to_owned()
     };
     if password.is_empty() {
-        bail!("the password is empty");
+        return Err(Usage("the password is empty".into()).into());
     }
     Ok(Some(password))
 }

@@ -38,7 +38,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             telemetry::last_word(&format!("longshore: {error:#}"));
-            ExitCode::FAILURE
+            match error.is::<commands::Usage>() {
+                true => ExitCode::from(commands::WRONG_USAGE),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -67,7 +67,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     let prepared = services
         .prepare(password.as_deref())
         .await
-        .map_err(with_cause)
+        .map_err(|error| wiring::explain_storage(&config, with_cause(error)))
         .context("cannot set the registry up")?;
 
     let mut registry = Registry::default();

@@ -148,13 +148,17 @@ pub async fn run(
         }
         Request::TokenList { owner } => list_tokens(services, &owner.parse()?).await,
         Request::TokenShow { owner, id } => {
-            let token = services.get_access_token(&OPERATOR, &owner.parse()?, token_id(&id)?).await?;
+            let owner: Namespace = owner.parse()?;
+            let id = find_token(services, &owner, &id).await?;
+            let token = services.get_access_token(&OPERATOR, &owner, id).await?;
             Ok(Outcome::object(TOKEN_LINES, token_json(&token)))
         }
         Request::TokenEnable { owner, id } => switch_token(services, &owner, &id, true).await,
         Request::TokenDisable { owner, id } => switch_token(services, &owner, &id, false).await,
         Request::TokenDelete { owner, id } => {
-            services.delete_access_token(&OPERATOR, &owner.parse()?, token_id(&id)?).await?;
+            let owner: Namespace = owner.parse()?;
+            let uuid = find_token(services, &owner, &id).await?;
+            services.delete_access_token(&OPERATOR, &owner, uuid).await?;
             Ok(done(format!("token {id} is deleted and no longer works"), &id))
         }
         Request::ScimTokenCreate { organization, label, expires_in_days } => {
@@ -343,8 +347,31 @@ async fn show_organization(services: &Services, name: &Namespace) -> Result<Outc
     Ok(Outcome::said(format!("{}\n\n{}", head.text, table.text), json))
 }
 
-fn token_id(text: &str) -> Result<Uuid> {
-    text.parse().map_err(|_| Error::TokenUnknown(text.to_owned()))
+/// Finds the token that is meant, by id or label.
+async fn find_token(services: &Services, owner: &Namespace, text: &str) -> Result<Uuid> {
+    if let Ok(uuid) = text.parse() {
+        return Ok(uuid);
+    }
+    let tokens = owned_tokens(services, owner).await?;
+    let found: Vec<Uuid> =
+        tokens.iter().filter(|token| token.label == text).map(|token| token.uuid).collect();
+    match found.as_slice() {
+        [uuid] => Ok(*uuid),
+        [] => Err(Error::Conflict(format!(
+            "{owner} has no access token {text:?}; see: longshore token list {owner}"
+        ))),
+        _ => Err(Error::Conflict(format!(
+            "{owner} has several access tokens {text:?}; say which one by its id (see: longshore token list {owner})"
+        ))),
+    }
+}
+
+async fn owned_tokens(services: &Services, owner: &Namespace) -> Result<Vec<AccessToken>> {
+    Ok(all_pages!(
+        last,
+        services.list_access_tokens(&OPERATOR, owner, last, PageSize::MAX).await?,
+        |token: &AccessToken| token.uuid
+    ))
 }
 
 fn token_json(token: &AccessToken) -> Value {
@@ -429,11 +456,7 @@ async fn create_access_key(
 }
 
 async fn list_tokens(services: &Services, owner: &Namespace) -> Result<Outcome> {
-    let tokens: Vec<AccessToken> = all_pages!(
-        last,
-        services.list_access_tokens(&OPERATOR, owner, last, PageSize::MAX).await?,
-        |token: &AccessToken| token.uuid
-    );
+    let tokens = owned_tokens(services, owner).await?;
     let columns = &[
         ("ID", "id"),
         ("LABEL", "label"),
@@ -447,7 +470,9 @@ async fn list_tokens(services: &Services, owner: &Namespace) -> Result<Outcome> 
 
 async fn switch_token(services: &Services, owner: &str, id: &str, is_active: bool) -> Result<Outcome> {
     let change = AccessTokenChange { is_active: Some(is_active), ..AccessTokenChange::default() };
-    services.change_access_token(&OPERATOR, &owner.parse()?, token_id(id)?, change).await?;
+    let owner: Namespace = owner.parse()?;
+    let uuid = find_token(services, &owner, id).await?;
+    services.change_access_token(&OPERATOR, &owner, uuid, change).await?;
     Ok(done(format!("token {id} {}", if is_active { "works again" } else { "no longer works" }), id))
 }
 
@@ -474,6 +499,9 @@ async fn list_repositories(services: &Services) -> Result<Outcome> {
 
 async fn tag_history(services: &Services, name: &RepositoryName, tag: &str) -> Result<Outcome> {
     let history = services.list_tag_history(&Caller::operator(), name, &tag.parse()?, PageSize::MAX).await?;
+    if history.is_empty() {
+        return Err(Error::Conflict(format!("{name} has no tag {tag:?}, and has never had one")));
+    }
     let rows = history
         .iter()
         .map(|interval| json!({ "digest": interval.digest.to_string(), "from": time(interval.from), "until": interval.until.map(time) }))

@@ -50,10 +50,16 @@ async fn find(services: &Services, organization: &Namespace, id: Option<&str>) -
     match (id, tokens.as_slice()) {
         (Some(id), tokens) => {
             let is_it = |token: &&ScimToken| token.uuid.to_string() == id || token.label == id;
-            tokens.iter().find(is_it).cloned().ok_or_else(|| Error::TokenUnknown(id.to_owned()))
+            tokens.iter().find(is_it).cloned().ok_or_else(|| {
+                Error::Conflict(format!(
+                    "{organization} has no SCIM token {id:?}; see: longshore scim-token list {organization}"
+                ))
+            })
         }
         (None, [token]) => Ok(token.clone()),
-        (None, []) => Err(Error::Conflict(format!("{organization} has no SCIM token; create one first"))),
+        (None, []) => Err(Error::Conflict(format!(
+            "{organization} has no SCIM token; create one first: longshore scim-token create {organization}"
+        ))),
         (None, _) => Err(Error::Conflict(format!(
             "{organization} has several SCIM tokens; say which one, by id or label (see: longshore scim-token list {organization})"
         ))),

@@ -545,6 +545,19 @@ pub fn reference() -> String {
     page
 }
 
+/// Gives the reference of all settings for scripts.
+pub fn reference_as_json() -> serde_json::Value {
+    let settings = SETTINGS.iter().map(|setting| {
+        serde_json::json!({
+            "key": setting.key,
+            "variable": variable(setting.key),
+            "default": setting.default,
+            "help": setting.help,
+        })
+    });
+    settings.collect()
+}
+
 /// Names variables that look like settings but are none, for a warning. Kubernetes sets some for services.
 pub fn unknown_variables(environment: &[(String, String)]) -> Vec<&str> {
     const OTHERS: &[&str] =

@@ -8,6 +8,9 @@ use crate::server::{PASSWORD, Server, user};
 
 const PROGRAM: [(&str, &str); 1] = [("user-agent", "walker/1.0")];
 
+/// Method, path, who, headers, body; action and kind of credential of the event.
+type Place<'p> = (&'p str, &'p str, String, &'p [(&'p str, &'p str)], String, &'p str, &'p str);
+
 fn events(server: &Server) -> Vec<Value> {
     server.admin(&["audit", "list", "--limit", "1000"]).as_array().unwrap().clone()
 }
@@ -51,7 +54,7 @@ fn every_place_that_checks_a_credential_leaves_an_event() {
     let fail = "user.sign_in.fail";
     let refuse = "user.refuse_credential";
     let done = "user.sign_in";
-    let places: Vec<(&str, &str, String, &[(&str, &str)], String, &str, &str)> = vec![
+    let places: Vec<Place> = vec![
         ("GET", "/token?service=longshore", user("bob"), &[], String::new(), done, "password"),
         ("GET", "/v2/", user("admin"), &[], String::new(), done, "password"),
         ("GET", "/token?service=longshore", "alice:wrong".into(), &[], String::new(), fail, "password"),

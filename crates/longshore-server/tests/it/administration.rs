@@ -6,7 +6,12 @@ use std::process::Command;
 use crate::server::{PASSWORD, Server, binary, user};
 
 fn error(output: &std::process::Output) -> String {
-    assert_eq!(output.status.code(), Some(1));
+    refusal(output, 1)
+}
+
+#[track_caller]
+fn refusal(output: &std::process::Output, code: i32) -> String {
+    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -87,25 +92,55 @@ fn users_organizations_and_tokens_are_managed_beside_a_running_server() {
 fn refusals_say_what_to_do() {
     let server = Server::new();
     let cases: &[(&[&str], &str)] = &[
-        (&["user", "create", "users"], "reserved"),
         (&["user", "create", "alice"], "already exists"),
-        (&["user", "create", "Bad Name"], "lower-case"),
         (&["user", "show", "nobody"], "no user"),
         (&["user", "disable", "admin"], "last active administrator"),
         (&["org", "create", "x", "--owner", "nobody"], "no user"),
-        (&["org", "set-member", "acme", "bob", "--role", "king"], "owner, editor or member"),
         (&["org", "remove-member", "acme", "alice"], "make another member one first"),
-        (&["token", "create", "alice", "--label", "x", "--scope", "all"], "repo:read"),
         (&["token", "show", "alice", "nonsense"], "no access token"),
         (&["repo", "show", "acme/none"], "does not exist"),
         (&["tag", "history", "acme/none", "x"], "does not exist"),
-        (&["audit", "list", "--account", "nobody"], "no user"),
+        (&["audit", "list", "--account", "nobody"], "no user or organization"),
+        (&["org", "remove-member", "acme", "bob"], "bob is not a member of acme"),
+        (&["token", "create", "nobody", "--label", "x"], "no user or organization \"nobody\""),
+        (&["scim-token", "revoke", "acme", "nope"], "acme has no SCIM token \"nope\""),
+        (&["tag", "history", "alice/app", "never"], "alice/app has no tag \"never\", and has never had one"),
+        (&["client", "repositories", "--registry", "http://127.0.0.1:1"], "cannot reach"),
     ];
+    server.push_blob(&user("alice"), "alice/app", b"x");
     for (arguments, expected) in cases {
         let message = error(&server.try_admin(arguments, ""));
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
-    let short = error(&server.try_admin(&["user", "create", "dave", "--password-stdin"], "short"));
+    let bad_values: &[(&[&str], &str)] = &[
+        (&["user", "create", "users"], "reserved"),
+        (&["user", "create", "Bad Name"], "lower-case"),
+        (&["org", "set-member", "acme", "bob", "--role", "king"], "--role: must be owner, editor or member"),
+        (
+            &["token", "create", "alice", "--label", "x", "--scope", "all"],
+            "--scope: must be repo:public_read",
+        ),
+        (&["token", "create", "alice", "--label", ""], "--label: must have 1 to"),
+        (&["user", "set-profile", "alice", "--url", "nonsense"], "--url"),
+        (&["user", "set-plan", "alice", "gold"], "PLAN"),
+        (&["repo", "create", "alice/app2", "--visibility", "secret"], "--visibility"),
+        (&["repo", "show", "Bad Name"], "not a valid name"),
+        (&["audit", "list", "--limit", "5000"], "1..=1000"),
+        (&["audit", "list", "--limit", "0"], "1..=1000"),
+        (
+            &["client", "repositories", "--registry", "nonsense"],
+            "must be a URL such as http://127.0.0.1:5000",
+        ),
+        (&["client", "repositories", "--registry", "ftp://x"], "must be a URL such as"),
+        (&["config", "check", "--set", "nonsense"], "KEY=VALUE"),
+        (&["config", "check", "--set", "gc.batch=many"], "gc.batch"),
+        (&["config", "test-mail", "nonsense"], "ADDRESS"),
+    ];
+    for (arguments, expected) in bad_values {
+        let message = refusal(&server.try_admin(arguments, ""), 2);
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+    let short = refusal(&server.try_admin(&["user", "create", "dave", "--password-stdin"], "short"), 2);
     assert!(short.contains("at least 10 characters"), "{short}");
 }
 
@@ -150,6 +185,45 @@ fn without_a_registry_commands_say_how_to_get_one() {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(binary()).args(["user", "list", "--data"]).arg(folder.path()).output().unwrap();
     assert!(error(&output).contains("longshore serve"));
+}
+
+#[test]
+fn nothing_is_deleted_without_a_word() {
+    let server = Server::embedded();
+    server.admin(&["token", "create", "alice", "--label", "ci"]);
+    server.push_blob(&user("alice"), "alice/app", b"x");
+    let deletions: &[&[&str]] = &[
+        &["user", "delete", "bob"],
+        &["org", "delete", "acme"],
+        &["token", "delete", "alice", "ci"],
+        &["scim-token", "revoke", "acme"],
+        &["repo", "delete", "alice/app"],
+    ];
+    for arguments in deletions {
+        let output =
+            Command::new(binary()).args(*arguments).arg("--data").arg(server.data()).output().unwrap();
+        let message = refusal(&output, 2);
+        assert!(message.contains("this deletes") && message.contains("--yes"), "{message}");
+    }
+    assert_eq!(server.admin(&["token", "show", "alice", "ci"])["label"], "ci", "by label");
+    server.admin(&["token", "delete", "alice", "ci"]);
+    server.admin(&["user", "delete", "bob"]);
+    let gone = error(&server.try_admin(&["token", "show", "alice", "ci"], ""));
+    assert!(gone.contains("longshore token list alice"), "{gone}");
+}
+
+#[test]
+fn whoever_must_sign_in_is_told_how() {
+    let server = Server::embedded();
+    let run = |arguments: &[&str]| {
+        let output =
+            Command::new(binary()).args(arguments).env("LONGSHORE_REGISTRY", &server.url).output().unwrap();
+        error(&output)
+    };
+    for arguments in [&["client", "tags", "alice/none"][..], &["client", "manifest", "alice/none"]] {
+        let said = run(arguments);
+        assert!(said.contains("LONGSHORE_USERNAME and LONGSHORE_PASSWORD"), "{said}");
+    }
 }
 
 #[test]

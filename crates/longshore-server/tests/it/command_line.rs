@@ -114,3 +114,64 @@ fn every_command_has_an_example() {
     examples.sort();
     assert_eq!(found, examples);
 }
+
+/// Runs an example on a server, perhaps with another first argument.
+fn on(server: &Server, command: &str, arguments: &[&str]) -> Output {
+    Command::new(binary())
+        .args(command.split(' '))
+        .args(arguments)
+        .args(["--yes", "--data"])
+        .arg(server.data())
+        .env("LONGSHORE_REGISTRY", &server.url)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// The commands that do not work on a registry of their own.
+fn is_elsewhere(command: &str) -> bool {
+    ["config", "client"].iter().any(|word| command.starts_with(word))
+}
+
+#[test]
+fn what_is_not_there_ends_with_1_and_says_what_to_do() {
+    let server = example_server();
+    let mut refused = 0;
+    for (command, arguments) in EXAMPLES.iter().filter(|(command, _)| !is_elsewhere(command)) {
+        let output = on(&server, command, arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.strip_prefix("longshore: ").unwrap_or(&said);
+        match output.status.code() {
+            Some(0) => {}
+            Some(1) => {
+                // `migrate` says which process to stop.
+                let names_what_to_do = said.contains("longshore ");
+                assert!(names_what_to_do, "{command}: {said}");
+                refused += 1;
+            }
+            other => panic!("{command}: {other:?}: {said}"),
+        }
+    }
+    assert!(refused > 20, "{refused}");
+}
+
+#[test]
+fn a_name_that_cannot_be_ends_with_2() {
+    let server = example_server();
+    let nouns = ["user ", "org ", "token ", "scim-token ", "repo ", "tag "];
+    let mut tried = 0;
+    for (command, arguments) in EXAMPLES {
+        let [_, rest @ ..] = arguments else { continue };
+        if !nouns.iter().any(|noun| command.starts_with(noun)) {
+            continue;
+        }
+        let output = on(&server, command, &[&["Bad Name!"], rest].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command}: {said}");
+        assert!(said.contains("not a valid name"), "{command}: {said}");
+        tried += 1;
+    }
+    let account = on(&server, "audit list", &["--account", "Bad Name!"]);
+    assert_eq!(account.status.code(), Some(2));
+    assert!(tried > 35, "{tried}");
+}

@@ -15,6 +15,7 @@ fn run(command: &str, arguments: &[&str]) -> Output {
     Command::new(binary())
         .args(command.split(' '))
         .args(arguments)
+        .arg("--yes")
         .env("LONGSHORE_ADMIN_PASSWORD", PASSWORD)
         .stdin(Stdio::null())
         .output()
@@ -129,7 +130,7 @@ fn a_password_that_is_no_part_of_a_url_is_explained() {
     for password in ["p@w", "p/w", "p#w"] {
         let url = format!("postgres://u:{password}@127.0.0.1:1/d");
         let output = run("config check", &["--database", &url]);
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(2));
         let text = said(&output);
         assert!(text.contains("write @ as %40") && !text.contains(password), "{text}");
     }

@@ -89,6 +89,20 @@ fn configuration_is_checked_and_printed_without_secrets() {
         printed.contains("127.0.0.1:2") && printed.contains("batch = 9") && !printed.contains("secret words"),
         "{printed}"
     );
+    let json = |arguments: &[&str]| {
+        let output = run(&[&["--json", "--config", file][..], arguments].concat(), &[]);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(json(&["config", "check"])["valid"], true);
+    assert_eq!(json(&["config", "print"])["listen"], "127.0.0.1:1");
+    assert!(json(&["config", "reference"]).as_array().unwrap().iter().any(|row| row["key"] == "gc.batch"));
+    // The certificate is opened.
+    let missing = run(
+        &["config", "check", "--set", "tls.certificate=/no/such.pem", "--set", "tls.key=/no/such.key"],
+        &[],
+    );
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("tls.certificate: cannot read /no/such.pem"));
     std::fs::write(file, "listne = 1").unwrap();
     let refused = run(&["config", "check", "--config", file], &[]);
     assert_eq!(refused.status.code(), Some(1));

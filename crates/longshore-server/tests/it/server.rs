@@ -328,7 +328,7 @@ impl Server {
         use std::io::Write;
         let mut child = Command::new(binary())
             .args(arguments)
-            .args(["--json", "--data"])
+            .args(["--json", "--yes", "--data"])
             .arg(self.data())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())

@@ -34,7 +34,7 @@ fn the_operator_makes_renews_and_revokes_tokens() {
         (vec!["create", "nobody"], "no organization"),
         (vec!["create", "alice"], "no organization"),
         (vec!["create", "acme", "--label", " "], "1 to 100 characters"),
-        (vec!["rotate", "acme", "other"], "no access token"),
+        (vec!["rotate", "acme", "other"], "no SCIM token"),
     ] {
         let refused = server.try_admin(&[&["scim-token"], arguments.as_slice()].concat(), "");
         let text = String::from_utf8_lossy(&refused.stderr).into_owned();
