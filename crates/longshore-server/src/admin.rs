@@ -30,6 +30,7 @@ use words::{Asked, Refusal};
 use crate::commands::Usage;
 use crate::config::Config;
 use crate::data_folder::{DataFolder, SocketPath};
+use crate::disk::Disk;
 use crate::wiring;
 
 /// Longest request.
@@ -208,7 +209,8 @@ fn call_here(
 ) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let services = wiring::services(config, folder, wiring::Opening::Existing).await?;
+        let disk = Disk::open(folder, config.storage.reserve_bytes());
+        let services = wiring::services(config, folder, disk, wiring::Opening::Existing).await?;
         services
             .attach()
             .await

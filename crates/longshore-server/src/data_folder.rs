@@ -8,6 +8,7 @@
 //!   longshore.db       the metadata (SQLite, with -wal and -shm beside it)
 //!   blobs/             the blobs
 //!   spool/             parts of blobs on their way to an object store, for a moment
+//!   ballast            room that is given up when the volume is full
 //!   sealing.key        what secret keys in the metadata are encrypted with, unless auth.sealing_key_file names another file
 //!   admin.sock         administration of the running server, for the folder's owner only
 //! ```

@@ -9,6 +9,7 @@ mod config;
 mod connections;
 mod data_folder;
 mod descriptors;
+mod disk;
 mod dispatch;
 mod exposition;
 mod http_server;

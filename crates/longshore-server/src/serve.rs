@@ -28,6 +28,7 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::descriptors;
+use crate::disk::{Disk, DiskGauges};
 use crate::dispatch::{Dialects, Dispatch};
 use crate::exposition::{self, ConnectionGauge, Exposition};
 use crate::http_server::{self, Server};
@@ -57,7 +58,8 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     if !is_new {
         refuse_second_registry(&config, &folder).await?;
     }
-    let services = wiring::services(&config, &folder, Opening::Serve).await?;
+    let disk = Disk::open(&folder, config.storage.reserve_bytes());
+    let services = wiring::services(&config, &folder, Arc::clone(&disk) as _, Opening::Serve).await?;
     let address = config.listen_address()?;
     let listener = TcpListener::bind(address)
         .await
@@ -74,6 +76,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     let metrics = Metrics::register(&mut registry);
     let connections = Arc::clone(&metrics.connections);
     registry.register_collector(Box::new(ConnectionGauge(connections)));
+    registry.register_collector(Box::new(DiskGauges(Arc::clone(&disk))));
     let exposition = Arc::new(Exposition(registry));
     let notice = Some(config.notice.as_str()).filter(|notice| !notice.is_empty());
     let redirects = match config.storage.redirect() {
@@ -108,6 +111,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
 
     let tasks = TaskTracker::new();
     jobs::start(&services, Duration::from_secs(config.gc.interval_seconds), &stop, &tasks);
+    tasks.spawn(disk.watch(stop.clone()));
     let socket = admin::listen(folder.path())?;
     tasks.spawn(admin::run(Arc::clone(&services), socket, stop.clone()));
     let mut metrics_address = None;

@@ -7,6 +7,7 @@ use longshore_domain::Error;
 use longshore_domain::ports::blobs::BlobStore;
 use longshore_domain::ports::mailer::Mailer;
 use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::space::Space;
 use longshore_services::sealing::SealingKey;
 use longshore_services::{Adapters, Services};
 use longshore_store_blob::{BoundedBlobs, FsBlobs, FsOptions, ObjectBlobs};
@@ -27,13 +28,19 @@ pub enum Opening {
 }
 
 /// Opens the stores and builds the operations on them.
-pub async fn services(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<Services>> {
+pub async fn services(
+    config: &Config,
+    folder: &DataFolder,
+    space: Arc<dyn Space>,
+    opening: Opening,
+) -> Result<Arc<Services>> {
     let adapters = Adapters {
         metadata: metadata(config, folder, opening).await?,
         blobs: blobs(config, folder, opening)?,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         mailer: config.mail.mailer()?.map(|mailer| Arc::new(mailer) as Arc<dyn Mailer>),
+        space: Some(space),
     };
     let mut settings = config.settings()?;
     // Nodes that share a database share the key, so there the operator gives it.

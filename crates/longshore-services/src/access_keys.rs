@@ -214,7 +214,7 @@ impl Services {
                 return Err(refused(Unauthenticated::SignatureUsed));
             }
         }
-        self.record_use(&token, now).await?;
+        self.record_use(&token, now);
         self.note_sign_in(Presented::AccessKey, whose);
         Ok(caller)
     }
@@ -239,7 +239,7 @@ impl Services {
             self.note_refusal(Presented::AccessKey, Some(whose));
             return Ok(None);
         }
-        self.record_use(&token, self.clock.now()).await?;
+        self.record_use(&token, self.clock.now());
         self.note_sign_in(Presented::AccessKey, whose);
         Ok(Some(principal))
     }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::clock::Entropy;
 use longshore_domain::credential::{
-    AccessToken, AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, is_access_token,
+    AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, is_access_token,
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
@@ -38,8 +38,6 @@ const SESSIONS: usize = 10_000;
 const GRANTS: u64 = 4 * SESSIONS as u64;
 /// How long a checked password is kept in memory.
 const BASIC_TTL: Duration = Duration::from_secs(300);
-/// Access tokens' last use is recorded to this precision.
-const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 /// No authority epoch.
 const NEVER: u64 = u64::MAX;
 /// Longest bearer token that is looked at; all headers of a request may have 64 KiB.
@@ -510,18 +508,9 @@ impl Services {
             self.note_refusal(Presented::AccessToken, Some(whose));
             return Ok(None);
         }
-        self.record_use(&token, now).await?;
+        self.record_use(&token, now);
         self.note_sign_in(Presented::AccessToken, whose);
         Ok(Some(principal_of(&account, Some(token.id))))
-    }
-
-    pub(crate) async fn record_use(&self, token: &AccessToken, now: Timestamp) -> Result<()> {
-        if token.last_used_at.is_some_and(|at| now < later(at, LAST_USE_PRECISION)) {
-            return Ok(());
-        }
-        self.metadata
-            .write((token.id, now), |tx, (id, now)| Box::pin(tx.record_access_token_use(*id, *now)))
-            .await
     }
 
     /// Checks a password, throttled; it may not be all that the account needs to sign in.

@@ -13,6 +13,7 @@ use longshore_domain::repository::{Repository, Visibility};
 use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
 
+use crate::activity::or_on_full_disk;
 use crate::authentication::Caller;
 use crate::limits::check_stored;
 use crate::repositories::ensure_repository;
@@ -86,8 +87,9 @@ impl Services {
                         Ok(is_there)
                     })
                 })
-                .await?;
-            if !is_there {
+                .await;
+            // On a full disk no push can rely on it, and whoever pulls must not fail for it.
+            if !or_on_full_disk(is_there, true)? {
                 return Err(unknown());
             }
         }

@@ -59,6 +59,7 @@ use longshore_domain::clock::{Clock, Entropy, new_uuid};
 use longshore_domain::ports::blobs::BlobStore;
 use longshore_domain::ports::mailer::Mailer;
 use longshore_domain::ports::metadata::{Metadata, WorkFn};
+use longshore_domain::ports::space::Space;
 use uuid::Uuid;
 
 pub use settings::Settings;
@@ -75,6 +76,8 @@ pub struct Adapters {
     pub entropy: Arc<dyn Entropy>,
     /// Mail, where a server for it is configured.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// Room on the disks of this machine; `None` when nobody looks after it.
+    pub space: Option<Arc<dyn Space>>,
 }
 
 /// The operations of one node. Shared as `Arc<Services>`.
@@ -84,6 +87,7 @@ pub struct Services {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     mailer: Option<Arc<dyn Mailer>>,
+    space: Option<Arc<dyn Space>>,
     settings: Settings,
     node: Uuid,
     passwords: passwords::Passwords,
@@ -95,6 +99,7 @@ pub struct Services {
     looked_for: damage::LookedFor,
     pulls: activity::Pulls,
     sign_ins: sign_in_events::SignIns,
+    uses: activity::Uses,
     counters: rates::Counters,
     traffic: limits::Traffic,
     write_tokens: collection_runs::WriteTokens,
@@ -105,7 +110,7 @@ pub struct Services {
 impl Services {
     /// Puts the operations together. Call [`Services::prepare`] before the first request.
     pub fn new(adapters: Adapters, settings: Settings) -> Self {
-        let Adapters { metadata, blobs, clock, entropy, mailer } = adapters;
+        let Adapters { metadata, blobs, clock, entropy, mailer, space } = adapters;
         Self {
             node: new_uuid(&*clock, &*entropy),
             passwords: passwords::Passwords::new(
@@ -120,6 +125,7 @@ impl Services {
             looked_for: damage::LookedFor::default(),
             pulls: activity::Pulls::default(),
             sign_ins: sign_in_events::SignIns::default(),
+            uses: activity::Uses::default(),
             counters: rates::Counters::new(),
             traffic: limits::Traffic::default(),
             write_tokens: collection_runs::WriteTokens::default(),
@@ -130,6 +136,7 @@ impl Services {
             clock,
             entropy,
             mailer,
+            space,
             settings,
         }
     }
@@ -151,6 +158,11 @@ impl Services {
     pub async fn check_ready(&self) -> longshore_domain::Result<()> {
         self.metadata.check().await?;
         self.blobs.check().await
+    }
+
+    /// Checks that there is room for what clients push: what is kept beyond is for deletion and administration.
+    fn check_space(&self) -> longshore_domain::Result<()> {
+        self.space.as_ref().map_or(Ok(()), |space| space.check())
     }
 
     /// Records what waits in memory and closes the metadata store.

@@ -24,6 +24,7 @@ use longshore_domain::{Error, Result};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::activity::or_on_full_disk;
 use crate::authentication::Caller;
 use crate::limits::check_stored;
 use crate::repositories::ensure_repository;
@@ -185,8 +186,9 @@ impl Services {
             let is_there = self
                 .metadata
                 .write(input, |tx, (id, until)| Box::pin(tx.extend_manifest_lease(*id, *until)))
-                .await?;
-            if !is_there {
+                .await;
+            // On a full disk no push can rely on it, and whoever pulls must not fail for it.
+            if !or_on_full_disk(is_there, true)? {
                 return Err(Error::ManifestUnknown {
                     repository: name.clone(),
                     reference: reference.clone(),
@@ -202,7 +204,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize`] for pushing; `ManifestTooLarge`, `ManifestInvalid`; `DigestMismatch` when pushed by
     /// another digest; `ManifestReferencesUnknown` when content is missing; `PreconditionFailed`; `OverLimit` when the
-    /// subscription includes no more.
+    /// subscription includes no more; `StorageFull`.
     pub async fn push_manifest(
         &self,
         caller: &Caller,
@@ -210,6 +212,7 @@ impl Services {
         push: ManifestPush,
     ) -> Result<PushedManifest> {
         let access = self.authorize(caller, name, Action::Push).await?;
+        self.check_space()?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let limit_bytes = self.settings.manifest_limit_bytes;
         if push.content.len() as u64 > limit_bytes {

@@ -1,7 +1,5 @@
 //! Tokens of identity providers: made by the owners of an organization, good for its directory and nothing else.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use longshore_domain::account::AccountKind;
 use longshore_domain::credential::{Principal, SECRET_LIMIT_BYTES, Secret, SecretHash};
@@ -15,12 +13,9 @@ use longshore_domain::ports::metadata::NewScimToken;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
+use crate::Services;
 use crate::access_tokens::checked_label;
 use crate::sign_in_events::{Presented, Whose};
-use crate::{Services, later};
-
-/// Last uses are written down to this precision.
-const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 
 fn may_not_provision(organization: &Namespace) -> Error {
     Error::Denied(format!(
@@ -228,13 +223,7 @@ impl Services {
                 && found.token.expires_at.is_none_or(|at| now < at)
         });
         let provisioner = provisioner.ok_or_else(invalid)?;
-        if provisioner.token.last_used_at.is_none_or(|at| now >= later(at, LAST_USE_PRECISION)) {
-            self.metadata
-                .write((provisioner.token.uuid, now), |tx, (uuid, now)| {
-                    Box::pin(tx.record_scim_token_use(*uuid, *now))
-                })
-                .await?;
-        }
+        self.record_scim_use(&provisioner.token, now);
         let whose = Whose::account(&provisioner.organization)
             .with_token(provisioner.token.uuid)
             .with_actor(provisioner.display_name());

@@ -12,6 +12,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use sha2::{Digest, Sha256};
 
+use crate::activity::or_on_full_disk;
 use crate::{Services, earlier, later};
 
 /// Whose failures are counted, and the most of them in one window.
@@ -120,9 +121,12 @@ impl Services {
         match failed {
             None => Ok(()),
             Some(_) => {
-                self.metadata
+                let forgotten = self
+                    .metadata
                     .write(subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)))
-                    .await
+                    .await;
+                // Whoever knows the password gets in also when that cannot be written.
+                or_on_full_disk(forgotten, ())
             }
         }
     }

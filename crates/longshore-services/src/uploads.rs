@@ -20,7 +20,7 @@ use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
 use longshore_domain::ports::blobs::{
-    BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced,
+    BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced, Unneeded,
 };
 use longshore_domain::ports::metadata::Blob;
 use longshore_domain::upload::{Upload, UploadId};
@@ -208,7 +208,7 @@ impl Services {
     /// Begins an upload. OCI distribution 1.1, end-4a and end-4c.
     ///
     /// # Errors
-    /// As [`Services::authorize`] for pushing; `OverLimit` when the subscription includes no more; `TooManyUploads`.
+    /// As [`Services::authorize`] for pushing; `OverLimit` when the subscription includes no more; `TooManyUploads`; `StorageFull`.
     pub async fn begin_upload(
         &self,
         caller: &Caller,
@@ -218,6 +218,7 @@ impl Services {
         let access = self.authorize(caller, name, Action::Push).await?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         self.check_storage_left(&access).await?;
+        self.check_space()?;
         let now = self.clock.now();
         let upload = Upload {
             id: UploadId(self.new_uuid()),
@@ -314,12 +315,30 @@ impl Services {
         self.discard_upload(id).await
     }
 
-    /// Gives an upload up when what was kept of it is damaged, so that its client is told to begin anew.
-    async fn end_if_damaged<T>(&self, id: UploadId, outcome: Result<T>) -> Result<T> {
-        if let Err(Error::UploadDamaged) = outcome {
-            self.discard_upload(id).await?;
+    /// Gives an upload up when it has no future, so that its client is told to begin anew: what was kept of it is damaged, or
+    /// there is no room for more of it. Then what there is of it gives its room back at once.
+    async fn end_if_hopeless<T>(&self, id: UploadId, outcome: Result<T>) -> Result<T> {
+        match outcome {
+            Err(Error::UploadDamaged) => self.discard_upload(id).await?,
+            Err(Error::StorageFull(_)) => {
+                if let Err(error) = self.clear_upload(id).await {
+                    let cause = error.cause();
+                    tracing::warn!(error = %error, cause, "what a refused push left could not be deleted; it expires");
+                }
+            }
+            _ => {}
         }
         outcome
+    }
+
+    /// Gives an upload up and deletes what it has written.
+    async fn clear_upload(&self, id: UploadId) -> Result<()> {
+        let Some(upload) = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_upload(*id))).await? else {
+            return Ok(());
+        };
+        self.discard_upload(id).await?;
+        // Its tombstone is still there, and goes with the next collection: that deletes what this cannot.
+        self.blobs.delete(&Unneeded { key: upload.storage_key, state: upload.store_state }).await
     }
 
     async fn discard_upload(&self, id: UploadId) -> Result<()> {
@@ -356,7 +375,7 @@ impl Services {
         self.find_own_upload(by, name, id).await?;
         let turn = self.uploads.take(id, None).await?;
         let appended = self.append(by, name, id, chunk, &turn).await;
-        self.end_if_damaged(id, appended).await
+        self.end_if_hopeless(id, appended).await
     }
 
     async fn append(
@@ -507,7 +526,7 @@ impl Services {
     ) -> Result<Digest> {
         let id = upload.id;
         let finished = self.finish_whole(uploader, upload, digest, chunk, room, interruption).await;
-        self.end_if_damaged(id, finished).await
+        self.end_if_hopeless(id, finished).await
     }
 
     async fn finish_whole(
@@ -710,6 +729,7 @@ impl Services {
         let mut checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
         loop {
             self.check_uploader(uploader, &saved.repository).await?;
+            self.check_space()?;
             upload.offset_bytes += batch.len() as u64;
             if let Err(error) = room.check(upload.offset_bytes) {
                 self.discard_upload(upload.id).await?;

@@ -88,6 +88,7 @@ async fn open(
         clock: Arc::clone(clock) as _,
         entropy: Arc::clone(entropy) as _,
         mailer: None,
+        space: None,
     };
     Opened { services: Arc::new(Services::new(adapters, settings.clone())), metadata, fuse, store }
 }

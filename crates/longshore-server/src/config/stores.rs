@@ -130,6 +130,7 @@ pub struct Storage {
     redirect: bool,
     redirect_except: Vec<String>,
     redirect_seconds: u64,
+    reserve_bytes: u64,
 }
 
 impl std::fmt::Debug for Storage {
@@ -241,6 +242,11 @@ impl Storage {
         given(&self.endpoint)
             .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
             .or_else(|| variable("AWS_ENDPOINT_URL"))
+    }
+
+    /// Room that is kept from pushes on the volumes of the data folder, at most.
+    pub fn reserve_bytes(&self) -> u64 {
+        self.reserve_bytes
     }
 
     /// How long a signed URL works; `None` when clients get blobs through the registry.

@@ -202,6 +202,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("storage.redirect_seconds", Kind::Number, "900", "How long such a URL works, 60 to 86400."),
     setting(
+        "storage.reserve_bytes",
+        Kind::Number,
+        "1073741824",
+        "Room on the volume of the data folder that pushes may not take, so that deletion, garbage collection and administration work on a full disk; on a small volume at most a twentieth of it or 16 MiB, and never more than a quarter. 0 for none.",
+    ),
+    setting(
         "admin.password",
         Kind::Secret,
         "\"\"",

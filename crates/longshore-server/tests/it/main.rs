@@ -15,6 +15,7 @@ mod crash;
 mod docr;
 mod edge;
 mod first_start;
+mod full_disk;
 mod generated;
 mod head;
 mod hostile;

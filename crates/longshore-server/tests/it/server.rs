@@ -185,6 +185,17 @@ impl Server {
         Self::started(path, arguments, None, SharedStores::chosen())
     }
 
+    /// Starts a server with its users on a volume of its own of so many MiB; `None` where that may not be mounted.
+    pub fn on_small_volume(mebibytes: u32, arguments: &[&str]) -> Option<(Self, SmallVolume)> {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let volume = SmallVolume::mount(folder.path().join("volume"), mebibytes)?;
+        let data = volume.0.join("data");
+        let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
+        let server = Self::on(folder, data, arguments, None, Vec::new());
+        server.create_accounts();
+        Some((server, volume))
+    }
+
     /// Starts a server with its users, whose files cannot grow past a limit.
     pub fn limited_files(limit_bytes: u64) -> Self {
         let server = Self::started("data", &[], Some(FileLimit::Bytes(limit_bytes)), None);
@@ -464,6 +475,25 @@ impl Client {
             assert!(began_at.elapsed() < Duration::from_secs(30), "waited in vain for: {what}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// A mounted volume, until dropped; drop its server before it.
+pub struct SmallVolume(pub PathBuf);
+
+impl SmallVolume {
+    fn mount(path: PathBuf, mebibytes: u32) -> Option<Self> {
+        std::fs::create_dir(&path).unwrap();
+        let size = format!("size={mebibytes}m");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).stderr(Stdio::null());
+        mount.status().is_ok_and(|status| status.success()).then(|| Self(path))
+    }
+}
+
+impl Drop for SmallVolume {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 

@@ -26,7 +26,7 @@ fn an_access_token_is_created_listed_changed_and_deleted() {
     let path = format!("/v2/access-tokens/{uuid}");
     assert_eq!(server.get(&path, &alice).expect(200).json(), expected, "the secret is shown once");
     server.get("/v2/", &format!("alice:{secret}")).expect(200);
-    assert!(server.get(&path, &alice).json()["last_used"].is_string());
+    server.wait_for("the last use", || server.get(&path, &alice).json()["last_used"].is_string());
     let changed = send(&server, "PATCH", &path, &alice, &json!({ "token_label": "", "is_active": false }));
     let changed = changed.expect(200).json();
     assert_eq!(

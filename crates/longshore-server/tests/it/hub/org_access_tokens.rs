@@ -41,7 +41,7 @@ fn a_token_is_created_listed_changed_and_deleted() {
     assert_eq!(server.get(&one, &alice).expect(200).json(), details, "the secret is shown once");
     server.get("/v2/", &format!("acme:{secret}")).expect(200);
     server.get("/v2/", &format!("alice:{secret}")).expect(401);
-    assert!(server.get(&one, &alice).json()["last_used_at"].is_string());
+    server.wait_for("the last use", || server.get(&one, &alice).json()["last_used_at"].is_string());
     // The operator made this one, with a scope.
     server.admin(&["token", "create", "acme", "--label", "old", "--scope", "repo:write"]);
     let page = server.get(&format!("{PATH}?page_size=1"), &alice).expect(200).json();

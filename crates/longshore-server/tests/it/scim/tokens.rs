@@ -18,7 +18,9 @@ fn the_operator_makes_renews_and_revokes_tokens() {
     let server = server();
     let first = provider(&server, "acme", "okta");
     assert_eq!(status(&server, &first), 200);
-    let listed = server.admin(&["scim-token", "list", "acme"]);
+    let list = || server.admin(&["scim-token", "list", "acme"]);
+    server.wait_for("the last use", || list()[0]["last_used_at"].is_string());
+    let listed = list();
     assert_eq!((&listed[0]["label"], &listed[0]["created_by"]), (&json!("okta"), &json!("operator")));
     assert!(listed[0]["last_used_at"].is_string() && listed[0].get("token").is_none(), "{listed}");
     let second = bearer(&server.admin(&["scim-token", "rotate", "acme"]));
@@ -61,7 +63,9 @@ fn owners_manage_tokens_over_http() {
     let made = ask("POST", path, json!({ "label": "okta", "expires_at": expires_at })).expect(201).json();
     assert_eq!((&made["label"], &made["created_by"]), (&json!("okta"), &json!("alice")));
     assert_eq!(status(&server, &bearer(&made)), 200);
-    let listed = ask("GET", path, Value::Null).expect(200).json();
+    let list = || ask("GET", path, Value::Null).expect(200).json();
+    server.wait_for("the last use", || list()["results"][0]["last_used_at"].is_string());
+    let listed = list();
     assert_eq!((&listed["count"], &listed["results"][0]["id"]), (&json!(1), &made["id"]));
     assert!(listed["results"][0]["last_used_at"].is_string() && listed["results"][0].get("token").is_none());
     let of_token = format!("{path}/{}", made["id"].as_str().unwrap());
