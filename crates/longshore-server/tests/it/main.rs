@@ -18,6 +18,7 @@ mod first_start;
 mod full_disk;
 mod generated;
 mod head;
+mod healing;
 mod hostile;
 mod hub;
 mod lists;

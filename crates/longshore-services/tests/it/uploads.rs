@@ -529,3 +529,23 @@ async fn an_upload_whose_last_body_takes_long_does_not_expire_meanwhile() {
     let chunk = Chunk { start: None, length: None, body: Box::pin(slow) };
     registry.services.finish_upload(&by(&alice), &app, upload.id, &digest, chunk).await.unwrap();
 }
+
+#[tokio::test]
+async fn equal_ends_of_one_upload_on_two_nodes_are_both_acknowledged() {
+    let registry = TestRegistry::new().await;
+    let Some(other) = registry.other_node().await else { return };
+    let alice = registry.sign_in("alice").await;
+    let app = name("alice/app");
+    for (number, length) in [(1_u8, 300_000_usize), (2, 12_000_000)] {
+        let content = vec![number; length];
+        let digest = Digest::of(Algorithm::Sha256, &content);
+        let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+        let uploader = by(&alice);
+        let (one, two) = tokio::join!(
+            registry.services.finish_upload(&uploader, &app, upload.id, &digest, slow_chunk(&content)),
+            other.finish_upload(&uploader, &app, upload.id, &digest, slow_chunk(&content)),
+        );
+        assert_eq!((one.unwrap(), two.unwrap()), (digest, digest), "{length}");
+        assert!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap() == content);
+    }
+}
