@@ -156,6 +156,9 @@ INSERT INTO uploads (id, repository, namespace_id, offset_bytes, algorithm, hash
         created_at, expires_at)
     SELECT CAST('upload-' || n AS BYTES), 'r', n % 10000 + 1, 0, 'sha256', CAST('' AS BYTES), CAST('u' || n AS BYTES), CAST('' AS BYTES), 0, n, n
     FROM numbers WHERE n <= 20000;
+UPDATE uploads SET started_by = namespace_id;
+INSERT INTO finished_uploads (id, repository, started_by, digest, finished_at)
+    SELECT CAST('finished-' || n AS BYTES), 'r', 1, 'sha256:' || n, n FROM numbers;
 INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at, run_uuid)
     SELECT CAST('t' || n AS BYTES), CAST('' AS BYTES), 1, n, CASE WHEN n % 3 = 0 THEN CAST('run-' || (n % 300) AS BYTES) ELSE NULL END
     FROM numbers;
@@ -209,6 +212,7 @@ fn lite_findings(connection: &Connection) -> Vec<String> {
                 "SCAN above",
                 "SCAN near",
                 "SCAN found",
+                "SCAN open",
             ];
             let is_scan = step.starts_with("SCAN ") && !of_rows.iter().any(|rows| step.contains(rows));
             let is_in_order = sql.contains("ORDER BY")
