@@ -484,7 +484,7 @@ async fn check(case: Case) {
         let is_active = services.now() >= at(30);
         for n in [one, other] {
             let child = model.get_mut(&digests[n]).unwrap();
-            child.is_child = !is_wanted;
+            child.is_child = true;
             child.index_tags = tags.clone();
         }
         model.insert(digest.clone(), Known { tags, is_active, ..Known::default() });
@@ -523,6 +523,10 @@ async fn check(case: Case) {
         })
         .collect();
     wanted.extend(case.wanted.iter().map(|n| text(*n)));
+    // Children go with their index.
+    if case.index.is_some() && wanted.contains(digests.last().unwrap()) {
+        model.values_mut().for_each(|known| known.is_child = false);
+    }
     let request = DeletionRequest {
         digests: wanted,
         active_from: Some(at(30)),
