@@ -5,6 +5,7 @@
 //! bytes are deleted only after their record has become a tombstone, under a key that is never used again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +15,8 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::policy::{CollectionPolicy, UntaggedManifests};
 use longshore_domain::ports::blobs::Unneeded;
 use longshore_domain::ports::metadata::{
-    Backlog, BlobId, CollectionCounts, LinkReview, ManifestId, ManifestReview, Review, Tombstone, Tx,
+    Backlog, BlobId, CollectionCounts, DueReview, LinkReview, ManifestId, ManifestReview, Review, Tombstone,
+    Tx,
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
@@ -244,19 +246,36 @@ impl Services {
         // The event's template: each manifest that the policy deletes gets one of its own.
         let event = self.event(&Principal::Operator, None, EventAction::ManifestCollected, "", []);
         let terms = Terms::from(&self.settings.collection);
-        let round = Round { terms, now: self.clock.now(), event, run: None };
-        let (reviewed, done) = self
+        let round = Arc::new(Round { terms, now: self.clock.now(), event, run: None });
+        let due = self
             .metadata
-            .write((round, self.batch()?), |tx, (round, size)| {
-                Box::pin(async move {
-                    let due = tx.take_due_reviews(round.now, *size).await?;
-                    let done = round.settle(tx, &due, *size).await?;
-                    Ok((due.len(), done))
-                })
-            })
+            .look_up((round.now, self.batch()?), |tx, (now, size)| Box::pin(tx.list_due_reviews(*now, *size)))
             .await?;
-        counts.add(&done);
-        Ok(reviewed > 0)
+        let (repositories, others): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|due| matches!(due.review, Review::Repository(_)));
+        let reviewed = !(repositories.is_empty() && others.is_empty());
+        // Taking a part of a repository away is much work, and locks it before anything else: one at a time, each on its own.
+        if let Some(due) = repositories.first() {
+            self.metadata
+                .write((Arc::clone(&round), *due, self.batch()?), |tx, (round, due, size)| {
+                    Box::pin(round.settle_repository(tx, *due, *size))
+                })
+                .await?;
+        }
+        if !others.is_empty() {
+            let done = self
+                .metadata
+                .write((round, others), |tx, (round, due)| {
+                    Box::pin(async move {
+                        tx.end_reviews(due).await?;
+                        let reviews: Vec<Review> = due.iter().map(|due| due.review).collect();
+                        round.settle(tx, &reviews).await
+                    })
+                })
+                .await?;
+            counts.add(&done);
+        }
+        Ok(reviewed)
     }
 
     /// Deletes the objects of tombstones, then the tombstones.
@@ -344,8 +363,8 @@ impl Services {
                         PageSize::MAX,
                     );
                     counts.uploads_expired = uploads.items.len() as u64;
-                    for review in tx.list_due_reviews(*now, PageSize::MAX).await? {
-                        match review {
+                    for due in tx.list_due_reviews(*now, PageSize::MAX).await? {
+                        match due.review {
                             Review::Manifest(id) => {
                                 let review = tx.find_manifest_review(id).await?;
                                 match review.map(|review| judge_manifest(&review, terms, *now)) {
@@ -389,24 +408,21 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    /// Decides reviews that were taken out of the queue and carries the decisions out.
-    pub(crate) async fn settle(
-        &self,
-        tx: &mut dyn Tx,
-        due: &[Review],
-        size: PageSize,
-    ) -> Result<CollectionCounts> {
+    /// Decides reviews of manifests, links and blobs and carries the decisions out.
+    pub(crate) async fn settle(&self, tx: &mut dyn Tx, due: &[Review]) -> Result<CollectionCounts> {
         let mut done = CollectionCounts::default();
-        let (mut repositories, mut manifests, mut links, mut blobs) = (vec![], vec![], vec![], vec![]);
+        let (mut manifests, mut links, mut blobs) = (vec![], vec![], vec![]);
         for review in due {
             match *review {
-                Review::Repository(id) => repositories.push(id),
+                Review::Repository(id) => {
+                    return Err(Error::internal(format!("repository {} is taken apart on its own", id.0)));
+                }
                 Review::Manifest(id) => manifests.push(id),
                 Review::Link(repository, blob) => links.push((repository, blob)),
                 Review::Blob(id) => blobs.push(id),
             }
         }
-        // In one order everywhere, so that two transactions do not wait for each other.
+        // In one order everywhere (`docs/decisions/0019`), so that two transactions do not wait for each other.
         manifests.sort_unstable();
         links.sort_unstable();
         blobs.sort_unstable();
@@ -415,17 +431,12 @@ impl Round {
         }
         self.settle_links(tx, &links, &mut done).await?;
         tx.bury_blobs(&blobs, self.run, self.now).await?;
-        // Taking a part of a repository away is much work: one at a time.
-        if let Some(id) = repositories.pop() {
-            self.settle_repository(tx, id, size).await?;
-        }
-        for id in repositories {
-            tx.enqueue_review(Review::Repository(id), self.now).await?;
-        }
         Ok(done)
     }
 
-    async fn settle_repository(&self, tx: &mut dyn Tx, id: RepositoryId, size: PageSize) -> Result<()> {
+    async fn settle_repository(&self, tx: &mut dyn Tx, due: DueReview, size: PageSize) -> Result<()> {
+        tx.end_reviews(&[due]).await?;
+        let Review::Repository(id) = due.review else { return Ok(()) };
         let Some(deleted_at) = tx.hold_deleted_repository(id).await? else { return Ok(()) };
         let restorable_until = later(deleted_at, self.terms.undo);
         if restorable_until > self.now {

@@ -613,9 +613,7 @@ impl Services {
         let round = self.round(run, self.run_terms(pace, undo));
         let reviews: Vec<Review> = manifests.into_iter().map(Review::Manifest).collect();
         self.metadata
-            .write((round, reviews, self.batch()?), |tx, (round, reviews, size)| {
-                Box::pin(round.settle(tx, reviews, *size))
-            })
+            .write((round, reviews), |tx, (round, reviews)| Box::pin(round.settle(tx, reviews)))
             .await
     }
 

@@ -21,12 +21,13 @@ use longshore_domain::manifest::{Manifest, instructions_of_config};
 use longshore_domain::name::{Reference, RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
-use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, Tx};
+use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, PushedTag, Tx};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 
 use crate::authentication::Caller;
-use crate::manifests::remove_manifest;
+use crate::removal::{STEP, delete_held};
+use crate::tags::remove_tags;
 use crate::{Services, later};
 
 /// Tags that a list shows of each image; there is a list of the tags of one image for the others.
@@ -92,6 +93,7 @@ pub enum DeletionOutcome {
 }
 
 /// What a deletion works on.
+#[derive(Clone)]
 struct DeletionPlan {
     repository: RepositoryId,
     request: DeletionRequest,
@@ -339,8 +341,32 @@ impl Services {
             review_at: later(event.at, self.settings.collection.undo),
             event,
         };
-        self.metadata.write(plan, |tx, plan| Box::pin(delete_all(tx, plan))).await
+        let parts = match self.metadata.write(plan.clone(), |tx, plan| Box::pin(delete_all(tx, plan))).await?
+        {
+            Deletion::Ended(outcome) => return Ok(outcome),
+            Deletion::Large(parts) => parts,
+        };
+        let (mut manifests, mut tags) = (0, 0);
+        for digests in parts {
+            let request = DeletionRequest { digests, ..plan.request.clone() };
+            let part = DeletionPlan { request, ..plan.clone() };
+            match self.metadata.write(part, |tx, plan| Box::pin(delete_all(tx, plan))).await? {
+                Deletion::Ended(DeletionOutcome::Deleted { manifests: more, tags: more_tags }) => {
+                    manifests += more;
+                    tags += more_tags;
+                }
+                Deletion::Ended(refused) if manifests == 0 => return Ok(refused),
+                Deletion::Ended(_) | Deletion::Large(_) => return Err(meanwhile()),
+            }
+        }
+        Ok(DeletionOutcome::Deleted { manifests, tags })
     }
+}
+
+fn meanwhile() -> Error {
+    Error::Conflict(
+        "some of these images were pushed or tagged while they were deleted; look which are left, and try again".into(),
+    )
 }
 
 fn unknown(repository: &Repository, reference: Reference) -> Error {
@@ -352,24 +378,92 @@ fn refused(request: &DeletionRequest, error: DeletionError) -> DeletionOutcome {
     DeletionOutcome::Refused { errors, warnings: Vec::new() }
 }
 
+/// What came of a transaction that deletes images.
+enum Deletion {
+    Ended(DeletionOutcome),
+    /// All may be deleted, but not in one transaction: others would wait too long. In these parts, one after the other.
+    Large(Vec<BTreeSet<String>>),
+}
+
 /// An image that is to be deleted.
 struct Doomed {
     head: ManifestHead,
     facts: DeletionFacts,
     /// The indexes that list it.
     indexes: Vec<Digest>,
-    /// How many tags point at itself.
-    own_tags: u64,
+    /// The tags that point at itself.
+    own_tags: Vec<Tag>,
 }
 
-/// Decides on all images, and deletes them if all may be deleted.
-async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutcome> {
+type Facts = BTreeMap<String, Result<DeletionFacts, DeletionError>>;
+
+/// Decides on all images, and deletes them if all may be deleted. Holds tags before manifests, as all do.
+async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<Deletion> {
     let immutable = tx.find_immutable_tags(plan.repository).await?.compile()?;
-    let mut doomed = BTreeMap::new();
-    let mut facts = BTreeMap::new();
+    let (doomed, facts) = find_all_doomed(tx, plan, &immutable).await?;
+    if let Some(ended) = decide(plan, &doomed, &facts) {
+        return Ok(Deletion::Ended(ended));
+    }
+    let rows = |image: &Doomed| 1 + image.own_tags.len() as u64;
+    if doomed.iter().map(rows).sum::<u64>() > STEP {
+        let (mut parts, mut room): (Vec<BTreeSet<String>>, u64) = (Vec::new(), 0);
+        for image in &doomed {
+            let needed = rows(image);
+            if needed > room {
+                parts.push(BTreeSet::new());
+                room = STEP;
+            }
+            room = room.saturating_sub(needed);
+            parts.last_mut().map(|part| part.insert(image.head.digest.to_string()));
+        }
+        return Ok(Deletion::Large(parts));
+    }
+    let own_tags = |doomed: &[Doomed]| -> Vec<Tag> {
+        doomed.iter().flat_map(|image| image.own_tags.iter().cloned()).collect()
+    };
+    let held = tx.hold_tags(plan.repository, &own_tags(&doomed)).await?;
+    let manifests: Vec<_> = doomed.iter().map(|image| (image.head.digest, Hold::Exclusive)).collect();
+    tx.hold_manifests(plan.repository, &manifests).await?;
+    // Again, now that nothing changes any more.
+    let (doomed, facts) = find_all_doomed(tx, plan, &immutable).await?;
+    if let Some(ended) = decide(plan, &doomed, &facts) {
+        return Ok(Deletion::Ended(ended));
+    }
+    let current: BTreeSet<Tag> = own_tags(&doomed).into_iter().collect();
+    let held: Vec<PushedTag> = held.into_iter().filter(|held| current.contains(&held.tag)).collect();
+    if held.len() != current.len() {
+        return Err(meanwhile());
+    }
+    remove_tags(tx, plan.repository, &held, &plan.event, plan.review_at).await?;
+    for Doomed { head, .. } in &doomed {
+        let mut event = plan.event.clone();
+        event.data.insert("digest", head.digest.to_string());
+        delete_held(tx, head, &event, plan.review_at).await?;
+    }
+    let (manifests, tags) = (doomed.len() as u64, held.len() as u64);
+    Ok(Deletion::Ended(DeletionOutcome::Deleted { manifests, tags }))
+}
+
+/// Gives the answer when nothing is to be deleted.
+fn decide(plan: &DeletionPlan, doomed: &[Doomed], facts: &Facts) -> Option<DeletionOutcome> {
+    let (errors, warnings) = check_deletion(facts, plan.active_from, &plan.request.ignored);
+    if !errors.is_empty() || !warnings.is_empty() {
+        return Some(DeletionOutcome::Refused { errors, warnings });
+    }
+    let tags = doomed.iter().map(|image| image.own_tags.len() as u64).sum();
+    (plan.request.mode == DeletionMode::DryRun)
+        .then_some(DeletionOutcome::Deleted { manifests: doomed.len() as u64, tags })
+}
+
+async fn find_all_doomed(
+    tx: &mut dyn Tx,
+    plan: &DeletionPlan,
+    immutable: &TagRules,
+) -> Result<(Vec<Doomed>, Facts)> {
+    let (mut doomed, mut facts) = (BTreeMap::new(), Facts::new());
     for text in &plan.request.digests {
         let found = match text.parse() {
-            Ok(digest) => find_doomed(tx, plan.repository, &digest, &immutable).await?,
+            Ok(digest) => find_doomed(tx, plan.repository, digest, immutable).await?,
             // What is no digest is no image.
             Err(_) => None,
         };
@@ -382,22 +476,7 @@ async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutc
     for Doomed { head, facts: known, .. } in &doomed {
         facts.insert(head.digest.to_string(), Ok(known.clone()));
     }
-    let (errors, warnings) = check_deletion(&facts, plan.active_from, &plan.request.ignored);
-    if !errors.is_empty() || !warnings.is_empty() {
-        return Ok(DeletionOutcome::Refused { errors, warnings });
-    }
-    let manifests = doomed.len() as u64;
-    if plan.request.mode == DeletionMode::DryRun {
-        let tags = doomed.iter().map(|doomed| doomed.own_tags).sum();
-        return Ok(DeletionOutcome::Deleted { manifests, tags });
-    }
-    let mut tags = 0;
-    for Doomed { head, .. } in &doomed {
-        let mut event = plan.event.clone();
-        event.data.insert("digest", head.digest.to_string());
-        tags += remove_manifest(tx, plan.repository, head, &immutable, &event, plan.review_at).await?;
-    }
-    Ok(DeletionOutcome::Deleted { manifests, tags })
+    Ok((doomed, facts))
 }
 
 /// Puts images behind the indexes that list them and are to be deleted too, which go with them. The tags of such an index
@@ -428,25 +507,25 @@ fn indexes_first(mut doomed: BTreeMap<Digest, Doomed>) -> Vec<Doomed> {
     ordered
 }
 
-/// Holds an image and loads what its deletion depends on.
+/// Loads what the deletion of an image depends on.
 async fn find_doomed(
     tx: &mut dyn Tx,
     repository: RepositoryId,
-    digest: &Digest,
+    digest: Digest,
     immutable: &TagRules,
 ) -> Result<Option<Doomed>> {
-    let Some(head) = tx.hold_manifest(repository, digest, Hold::Exclusive).await? else { return Ok(None) };
-    let Some(image) = tx.find_image(repository, digest).await? else { return Ok(None) };
+    let Some(head) = tx.find_manifest(repository, &Reference::Digest(digest)).await? else { return Ok(None) };
+    let Some(image) = tx.find_image(repository, &digest).await? else { return Ok(None) };
     let one_too_many = PageSize::clamped(DELETED_TAGS_LIMIT as u64 + 1)?;
-    let tags = tx.list_tags_of(head.id, one_too_many).await?;
+    let own_tags = tx.list_tags_of(head.id, None, one_too_many).await?;
     // One index more than one request deletes is one that stays.
     let indexes = tx.list_indexes_with_child(head.id, PageSize::clamped(DELETION_LIMIT as u64 + 1)?).await?;
     let facts = DeletionFacts {
         is_child: !indexes.is_empty(),
-        has_immutable_tag: tags.iter().any(|tag| immutable.cover(tag)),
+        has_immutable_tag: own_tags.iter().any(|tag| immutable.cover(tag)),
         pushed_at: image.pushed_at,
         pulled_at: image.pulled_at,
-        current_tags: tags.iter().cloned().collect(),
+        current_tags: own_tags.iter().cloned().collect(),
     };
-    Ok(Some(Doomed { head, facts, indexes, own_tags: tags.len() as u64 }))
+    Ok(Some(Doomed { head, facts, indexes, own_tags }))
 }

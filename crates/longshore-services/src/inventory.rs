@@ -81,7 +81,7 @@ pub enum RepositoryStart {
 async fn with_tags_and_blobs(tx: &mut dyn Tx, details: ManifestDetails) -> Result<ManifestSummary> {
     let size = PageSize::clamped(LISTED_WITH_MANIFEST)?;
     let id = ManifestId(details.id);
-    let tags = tx.list_tags_of(id, size).await?;
+    let tags = tx.list_tags_of(id, None, size).await?;
     Ok(ManifestSummary { tags, blobs: tx.list_manifest_blobs(id, size).await?, details })
 }
 

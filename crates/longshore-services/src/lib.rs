@@ -33,6 +33,7 @@ pub mod rates;
 pub mod reconciliation;
 pub mod referrers;
 pub mod registries;
+mod removal;
 pub mod repositories;
 pub mod retention;
 pub mod scim_tokens;

@@ -8,10 +8,8 @@ use longshore_domain::account::AccountId;
 use longshore_domain::descriptor::{Descriptor, MediaType, Platform};
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::event::{EventAction, NewEvent};
-use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, platform_of_config};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
-use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
 use longshore_domain::policy::SparseIndexes;
 use longshore_domain::ports::blobs::ByteRange;
@@ -27,6 +25,7 @@ use quick_cache::sync::Cache;
 use crate::activity::or_on_full_disk;
 use crate::authentication::Caller;
 use crate::limits::check_stored;
+use crate::removal::Removal;
 use crate::repositories::ensure_repository;
 use crate::{Services, later};
 
@@ -331,55 +330,9 @@ impl Services {
             [("digest", digest.to_string())],
         );
         let review_at = later(event.at, self.settings.collection.undo);
-        self.metadata
-            .write((repository, *digest, event, review_at), |tx, (repository, digest, event, review_at)| {
-                Box::pin(async move {
-                    let unknown = || Error::ManifestUnknown {
-                        repository: repository.name.clone(),
-                        reference: Reference::Digest(*digest),
-                    };
-                    let held = tx.hold_manifest(repository.id, digest, Hold::Exclusive).await?;
-                    let head = held.ok_or_else(unknown)?;
-                    if let Some(referenced_by) = tx.find_index_with_child(head.id).await? {
-                        return Err(Error::InUse { digest: *digest, referenced_by });
-                    }
-                    let immutable = tx.find_immutable_tags(repository.id).await?.compile()?;
-                    remove_manifest(tx, repository.id, &head, &immutable, event, *review_at).await.map(|_| ())
-                })
-            })
-            .await
+        let removal = Removal { repository, digest: *digest, event, review_at };
+        self.remove_manifest(removal).await
     }
-}
-
-/// Deletes a manifest that is held and the tags that point at it, with their events; returns how many tags.
-pub(crate) async fn remove_manifest(
-    tx: &mut dyn Tx,
-    repository: RepositoryId,
-    head: &ManifestHead,
-    immutable: &TagRules,
-    event: &NewEvent,
-    review_at: jiff::Timestamp,
-) -> Result<u64> {
-    let mut removed = 0;
-    loop {
-        let tags = tx.list_tags_of(head.id, PageSize::MAX).await?;
-        if tags.is_empty() {
-            break;
-        }
-        for tag in tags {
-            immutable.check(&tag)?;
-            // A push may have moved it away since it was listed.
-            let deleted = tx.delete_tag(repository, &tag, Some(head.id), event.actor_id, event.at).await?;
-            if deleted.is_some() {
-                removed += 1;
-                tx.record_event(&tag_event(event, EventAction::TagDeleted, &tag, &head.digest)).await?;
-            }
-        }
-    }
-    tx.delete_manifest(head.id, event.at).await?;
-    tx.enqueue_review(Review::Manifest(head.id), review_at).await?;
-    tx.record_event(event).await?;
-    Ok(removed)
 }
 
 /// A push that has been checked as far as that is possible without the transaction.
@@ -411,6 +364,11 @@ struct References {
 async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
     let PushPlan { manifest, event, .. } = plan;
     let repository = ensure_repository(tx, plan.namespace_id, &plan.name, &plan.tiers, event).await?;
+    let mut tags = plan.tags.clone();
+    tags.sort_unstable();
+    if !tags.is_empty() {
+        tx.hold_tags_to_set(repository.id, &tags).await?;
+    }
     check_condition(tx, repository.id, plan).await?;
     let references = find_references(tx, repository.id, plan).await?;
     if !references.missing.is_empty() {
@@ -454,7 +412,7 @@ async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
     tx.enqueue_review(Review::Manifest(id), plan.lease_until).await?;
     // Read when the first tag moves.
     let mut immutable = None;
-    for tag in &plan.tags {
+    for tag in &tags {
         let previous = tx.set_tag(repository.id, tag, id, &manifest.digest, event.actor_id, event.at).await?;
         // Again, now that nobody else can move the tag.
         if plan.reference == Reference::Tag(tag.clone()) {
@@ -488,42 +446,54 @@ async fn check_condition(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushP
     plan.condition.check(current.map(|head| head.digest))
 }
 
-/// Finds everything that the manifest needs. What the caller cannot see in this repository is missing,
-/// even if the registry has it elsewhere.
+/// Finds everything that the manifest needs, and holds it, manifests before blobs. What the caller cannot see in this
+/// repository is missing, even if the registry has it elsewhere.
 async fn find_references(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushPlan) -> Result<References> {
     let mut found = References::default();
-    for descriptor in plan.manifest.required_blobs() {
-        match tx.hold_linked_blob(repository, &descriptor.digest, Hold::Shared).await? {
-            Some(linked) => {
-                check_size(descriptor, linked.blob.size_bytes)?;
+    let required: Vec<&Descriptor> = plan.manifest.required_blobs();
+    let children: Vec<(u32, &Descriptor)> = (0..).zip(plan.manifest.distinct_children()).collect();
+    let mut manifests = vec![(plan.manifest.digest, Hold::Exclusive)];
+    manifests.extend(children.iter().map(|(_, child)| (child.digest, Hold::Shared)));
+    // The first is the manifest itself, which may be there.
+    let held = tx.hold_manifests(repository, &manifests).await?.into_iter().skip(1);
+    let mut absent = Vec::new();
+    for ((position, descriptor), child) in children.into_iter().zip(held) {
+        match child {
+            Some(child) => {
+                check_size(descriptor, child.size_bytes)?;
                 found.total_size_bytes += descriptor.size_bytes;
-                found.blobs.push(linked.blob.id);
+                found.children.push((position, descriptor.digest, Some(child.id)));
             }
-            None => found.missing.push(descriptor.digest),
+            None => absent.push((position, descriptor)),
         }
     }
-    for (position, descriptor) in (0..).zip(plan.manifest.distinct_children()) {
-        let child = tx.hold_manifest(repository, &descriptor.digest, Hold::Shared).await?;
-        if let Some(child) = child {
-            check_size(descriptor, child.size_bytes)?;
-            found.total_size_bytes += descriptor.size_bytes;
-            found.children.push((position, descriptor.digest, Some(child.id)));
-            continue;
+    // Build caches list their layers in an index (BuildKit, `--cache-to type=registry,image-manifest=false`).
+    let layers =
+        absent.iter().map(|(_, descriptor)| *descriptor).filter(|child| !child.media_type.is_manifest());
+    let digests: Vec<Digest> = required.iter().copied().chain(layers).map(|blob| blob.digest).collect();
+    let mut linked = tx.hold_linked_blobs(repository, &digests).await?.into_iter();
+    let mut add = |found: &mut References, descriptor: &Descriptor| {
+        let Some(linked) = linked.next().flatten() else { return Ok(false) };
+        check_size(descriptor, linked.blob.size_bytes)?;
+        found.total_size_bytes += descriptor.size_bytes;
+        found.blobs.push(linked.blob.id);
+        Ok::<_, Error>(true)
+    };
+    for descriptor in required {
+        if !add(&mut found, descriptor)? {
+            found.missing.push(descriptor.digest);
         }
-        // Build caches list their layers in an index (BuildKit, `--cache-to type=registry,image-manifest=false`).
-        if !descriptor.media_type.is_manifest()
-            && let Some(linked) = tx.hold_linked_blob(repository, &descriptor.digest, Hold::Shared).await?
-        {
-            check_size(descriptor, linked.blob.size_bytes)?;
-            found.total_size_bytes += descriptor.size_bytes;
-            found.blobs.push(linked.blob.id);
+    }
+    for (position, descriptor) in absent {
+        if !descriptor.media_type.is_manifest() {
+            if !add(&mut found, descriptor)? {
+                found.missing.push(descriptor.digest);
+            }
             continue;
         }
         match plan.sparse {
-            SparseIndexes::Accept if descriptor.media_type.is_manifest() => {
-                found.children.push((position, descriptor.digest, None));
-            }
-            SparseIndexes::Accept | SparseIndexes::Refuse => found.missing.push(descriptor.digest),
+            SparseIndexes::Accept => found.children.push((position, descriptor.digest, None)),
+            SparseIndexes::Refuse => found.missing.push(descriptor.digest),
         }
     }
     Ok(found)

@@ -27,6 +27,18 @@ async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> 
     found.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
 }
 
+/// Members that one transaction takes out of an organization that is deleted.
+const CLEARED_AT_ONCE: u64 = 200;
+
+async fn check_empty(tx: &mut dyn Tx, organization: &Account) -> Result<()> {
+    match tx.has_repositories(organization.id).await? {
+        true => {
+            Err(Error::Conflict(format!("{} still has repositories; delete them first", organization.name)))
+        }
+        false => Ok(()),
+    }
+}
+
 type WantedMembers = (AccountId, MemberFilter, bool, u64, PageSize, Timestamp);
 
 async fn list_members_and_invites(
@@ -643,19 +655,32 @@ impl Services {
         self.remove_organization(event, name).await
     }
 
-    /// Deletes an organization that is empty for somebody who may.
+    /// Deletes an organization that is empty for somebody who may. Its members leave it before, some at a time, so that others have
+    /// their turn; owners are left to the end, so that they can go on when this is cut off.
     pub(crate) async fn remove_organization(&self, event: NewEvent, name: &Namespace) -> Result<()> {
+        loop {
+            let cleared = self
+                .metadata
+                .write(name.clone(), |tx, name| {
+                    Box::pin(async move {
+                        tx.hold_authority().await?;
+                        let organization = get_organization(tx, name).await?;
+                        check_empty(tx, &organization).await?;
+                        tx.clear_organization(organization.id, PageSize::clamped(CLEARED_AT_ONCE)?).await
+                    })
+                })
+                .await?;
+            if cleared < CLEARED_AT_ONCE {
+                break;
+            }
+        }
         self.metadata
             .write((name.clone(), event), |tx, (name, event)| {
                 Box::pin(async move {
                     tx.hold_authority().await?;
                     let organization = get_organization(tx, name).await?;
                     tx.hold_account(organization.id).await?;
-                    if tx.has_repositories(organization.id).await? {
-                        return Err(Error::Conflict(format!(
-                            "{name} still has repositories; delete them first"
-                        )));
-                    }
+                    check_empty(tx, &organization).await?;
                     tx.delete_account(organization.id, event.at).await?;
                     tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await
                 })

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::TagRules;
-use longshore_domain::name::RepositoryName;
+use longshore_domain::name::{RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{PushedTag, Tx};
@@ -24,7 +24,7 @@ use longshore_domain::{Error, Result};
 
 use crate::authentication::Caller;
 use crate::leases::Job;
-use crate::tags::remove_tag;
+use crate::tags::remove_tags;
 use crate::{Services, later};
 
 /// How long after it was applied a policy is applied again.
@@ -77,19 +77,16 @@ async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<Option<
         return Ok(None);
     }
     let immutable = tx.find_immutable_tags(*repository).await?.compile()?;
-    let mut deleted = 0;
-    for (judged, rule) in tags {
-        // It may have been pushed again, or its repository's rules changed, since it was judged.
-        let is_same = tx.hold_pushed_tag(*repository, &judged.tag).await?.as_ref() == Some(judged);
-        if !is_same || immutable.cover(&judged.tag) {
-            continue;
-        }
-        remove_tag(tx, *repository, &judged.tag, event, *review_at).await?;
+    let names: Vec<Tag> = tags.iter().map(|(judged, _)| judged.tag.clone()).collect();
+    let mut held = tx.hold_tags(*repository, &names).await?;
+    // It may have been pushed again, or its repository's rules changed, since it was judged.
+    held.retain(|held| tags.iter().any(|(judged, _)| judged == held) && !immutable.cover(&held.tag));
+    remove_tags(tx, *repository, &held, event, *review_at).await?;
+    for (judged, rule) in tags.iter().filter(|(judged, _)| held.contains(judged)) {
         let retired = RetiredTag { tag: judged.tag.clone(), digest: judged.digest, rule: rule.clone() };
         tx.log_retired_tag(*repository, policy.id, &retired, event.at).await?;
-        deleted += 1;
     }
-    Ok(Some(deleted))
+    Ok(Some(held.len() as u64))
 }
 
 /// Gives what kinds of rules a policy has, in their order.

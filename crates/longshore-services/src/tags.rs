@@ -3,36 +3,39 @@
 use jiff::Timestamp;
 use longshore_domain::Error;
 use longshore_domain::Result;
-use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::Action;
-use longshore_domain::ports::metadata::{ManifestId, Review, TagInterval, Tx};
+use longshore_domain::ports::metadata::{ManifestId, PushedTag, Review, TagInterval, Tx};
 use longshore_domain::repository::RepositoryId;
 
 use crate::authentication::Caller;
 use crate::manifests::{Condition, ManifestPush};
 use crate::{Services, later};
 
-/// Deletes a tag that may be deleted; its manifest is looked at after the leases of what was pushed. Gives what it pointed at.
-pub(crate) async fn remove_tag(
+/// Deletes tags that are held and may be deleted, with an event for each; their manifests are looked at after the leases of what
+/// was pushed.
+pub(crate) async fn remove_tags(
     tx: &mut dyn Tx,
     repository: RepositoryId,
-    tag: &Tag,
+    held: &[PushedTag],
     event: &NewEvent,
     review_at: Timestamp,
-) -> Result<Option<Digest>> {
-    let Some((manifest, digest)) = tx.delete_tag(repository, tag, None, event.actor_id, event.at).await?
-    else {
-        return Ok(None);
-    };
-    tx.enqueue_review(Review::Manifest(manifest), review_at).await?;
-    let mut event = event.clone();
-    event.data.insert("tag", tag.to_string());
-    event.data.insert("digest", digest.to_string());
-    tx.record_event(&event).await?;
-    Ok(Some(digest))
+) -> Result<()> {
+    tx.delete_tags(repository, held, event.actor_id, event.at).await?;
+    for tag in held {
+        tx.enqueue_review(Review::Manifest(tag.manifest), review_at).await?;
+    }
+    let details = held.iter().map(|held| {
+        let mut data = event.data.clone();
+        data.insert("tag", held.tag.to_string());
+        data.insert("digest", held.digest.to_string());
+        data
+    });
+    let details: Vec<_> = details.collect();
+    let deleted = NewEvent { action: EventAction::TagDeleted, ..event.clone() };
+    tx.record_events(&deleted, &details).await
 }
 
 impl Services {
@@ -129,10 +132,11 @@ impl Services {
                         reference: Reference::Tag(tag.clone()),
                     };
                     tx.find_immutable_tags(repository.id).await?.compile()?.check(tag)?;
-                    remove_tag(tx, repository.id, tag, event, *review_at)
-                        .await?
-                        .ok_or_else(unknown)
-                        .map(|_| ())
+                    let held = tx.hold_tags(repository.id, std::slice::from_ref(tag)).await?;
+                    if held.is_empty() {
+                        return Err(unknown());
+                    }
+                    remove_tags(tx, repository.id, &held, event, *review_at).await
                 })
             })
             .await

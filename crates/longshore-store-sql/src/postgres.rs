@@ -37,6 +37,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a transaction waits for the locks of others.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a transaction may wait for its node: a unit of work awaits nothing but its statements, so that only a node that
+/// hangs, or was cut off, needs that long. What its transaction has locked is free then.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a dead connection can go unnoticed.
 const DEAD_PEER: Duration = Duration::from_secs(20);
 /// A unit of work is begun again until then.
@@ -51,6 +54,11 @@ const EPOCH_INTERVAL: Duration = Duration::from_millis(500);
 const EPOCH_STALE: Duration = Duration::from_secs(3);
 /// Epochs that are given out while the true one is not known. No one is given twice.
 const BLIND_EPOCHS: u64 = 1 << 62;
+
+/// Locks names in the order of their numbers, as two may have the same. The schema stands for the registry.
+pub(crate) const HOLD_NAMES: &str = "SELECT CAST(pg_advisory_xact_lock(numbers.number) AS TEXT) FROM (
+     SELECT DISTINCT hashtextextended(current_schema() || ' ' || CAST($1 AS BIGINT) || ' ' || value, 0) AS number
+     FROM json_each($2) ORDER BY number) AS numbers";
 
 type Answer = Result<Box<dyn Any + Send>>;
 
@@ -283,7 +291,7 @@ fn pool(options: &PostgresOptions) -> Result<Pool> {
          SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8'",
         options.statement_timeout.as_millis(),
         LOCK_TIMEOUT.as_millis(),
-        options.statement_timeout.as_millis() * 2,
+        IDLE_TIMEOUT.as_millis(),
     ));
     let configure = Hook::async_fn(move |client, _| {
         let settings = Arc::clone(&settings);
@@ -383,6 +391,8 @@ enum Attempt {
         error: Error,
         attempts: u32,
     },
+    /// Nothing happened; the next attempt must lock the authority before anything else.
+    AuthorityFirst,
 }
 
 impl Attempt {
@@ -407,10 +417,11 @@ impl Shared {
         self.check_version()?;
         let began_at = Instant::now();
         let mut number = 1;
+        let mut authority_first = false;
         loop {
             let attempt = async {
                 match mode {
-                    Mode::Write => self.attempt_write(work).await,
+                    Mode::Write => self.attempt_write(work, authority_first).await,
                     Mode::Read => self.attempt_read(work).await,
                     Mode::LookUp => self.attempt_look_up(work).await,
                 }
@@ -418,6 +429,7 @@ impl Shared {
             match tokio::time::timeout(self.unit_timeout, attempt).await {
                 Err(_) => return Err(Error::Unavailable("the database took too long".into())),
                 Ok(Attempt::Ended(answer)) => return answer,
+                Ok(Attempt::AuthorityFirst) => authority_first = true,
                 Ok(Attempt::Again { error, attempts }) => {
                     if number >= attempts || began_at.elapsed() > RETRY_TIME {
                         return Err(error);
@@ -449,18 +461,26 @@ impl Shared {
         }
     }
 
-    async fn attempt_write(&self, work: &Work) -> Attempt {
-        let mut session = match self.begin("BEGIN").await {
+    async fn attempt_write(&self, work: &Work, authority_first: bool) -> Attempt {
+        let begin = if authority_first { "BEGIN; SELECT FROM authority FOR UPDATE" } else { "BEGIN" };
+        let mut session = match self.begin(begin).await {
             Ok(session) => session,
             Err(attempt) => return attempt,
         };
         let Ran { mut answer, mut failure, authority_changed } = session.run(work).await;
         let mut epoch = None;
         if answer.is_ok() && failure.is_none() && authority_changed {
-            // Last, as all changes of authority queue for this row.
-            let advance = "UPDATE authority SET epoch = epoch + 1 RETURNING epoch";
-            match session.client().query_one(advance, &[]).await {
-                Ok(row) => epoch = row.try_get::<_, i64>(0).ok().and_then(|epoch| u64::try_from(epoch).ok()),
+            // Not waited for: who has it may wait for what this transaction has locked.
+            let advance = "UPDATE authority SET epoch = epoch + 1 WHERE ctid IN (
+                               SELECT ctid FROM authority FOR UPDATE SKIP LOCKED) RETURNING epoch";
+            match session.client().query_opt(advance, &[]).await {
+                Ok(Some(row)) => {
+                    epoch = row.try_get::<_, i64>(0).ok().and_then(|epoch| u64::try_from(epoch).ok());
+                }
+                Ok(None) => {
+                    session.roll_back(Failure::Other).await;
+                    return Attempt::AuthorityFirst;
+                }
                 Err(error) => {
                     failure = Some(Failure::of(&error));
                     answer = Err(driver_error(error));
@@ -541,7 +561,13 @@ impl Session {
 
     async fn run(&self, work: &Work) -> Ran {
         let mut tx = SqlTx::on_postgres(self.client());
-        let answer = work(&mut tx).await;
+        let mut answer = work(&mut tx).await;
+        if answer.is_ok() && tx.failure().is_none() {
+            answer = match tx.write_pending().await {
+                Ok(()) => answer,
+                Err(error) => Err(error),
+            };
+        }
         Ran { answer, failure: tx.failure(), authority_changed: tx.authority_changed }
     }
 
@@ -699,6 +725,39 @@ pub(crate) async fn execute(
 ) -> Result<u64, tokio_postgres::Error> {
     let statement = client.prepare_typed_cached(sql, &types(values)).await?;
     client.execute(&statement, &parameters(values)).await
+}
+
+/// Runs statements in order, without waiting for an answer before the next is sent.
+pub(crate) async fn execute_all(
+    client: &Object,
+    statements: impl Iterator<Item = (&'static str, &Vec<Value>)>,
+) -> Result<(), tokio_postgres::Error> {
+    let mut prepared = Vec::new();
+    // First, so that none waits for that while those behind it are sent.
+    for (sql, values) in statements {
+        prepared.push((client.prepare_typed_cached(sql, &types(values)).await?, values));
+    }
+    let sent = prepared
+        .iter()
+        .map(|(statement, values)| async move { client.execute(statement, &parameters(values)).await });
+    futures::future::try_join_all(sent).await.map(|_| ())
+}
+
+/// Runs a statement for each set of values in order, without waiting for an answer before the next is sent, and gives the rows
+/// of each.
+pub(crate) async fn query_each(
+    client: &Object,
+    sql: &'static str,
+    rows: &[Vec<Value>],
+) -> Result<Vec<Vec<tokio_postgres::Row>>, tokio_postgres::Error> {
+    let mut prepared = Vec::new();
+    for values in rows {
+        prepared.push((client.prepare_typed_cached(sql, &types(values)).await?, values));
+    }
+    let sent = prepared
+        .iter()
+        .map(|(statement, values)| async move { client.query(statement, &parameters(values)).await });
+    futures::future::try_join_all(sent).await
 }
 
 fn types(values: &[Value]) -> Vec<Type> {

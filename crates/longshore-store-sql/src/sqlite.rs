@@ -244,7 +244,11 @@ fn is_stop(answer: &Answer) -> bool {
 
 /// Runs a unit of work with one poll; nothing in it may wait for anything else.
 fn run_unit(tx: &mut SqlTx<'_>, work: &Work) -> Answer {
-    let run = AssertUnwindSafe(|| work(tx).now_or_never());
+    let unit = async move |tx: &mut SqlTx<'_>| {
+        let answer = work(tx).await?;
+        tx.write_pending().await.map(|()| answer)
+    };
+    let run = AssertUnwindSafe(|| unit(tx).now_or_never());
     match catch_unwind(run) {
         Ok(Some(answer)) => answer,
         Ok(None) => Err(Error::internal("a unit of work waited for something other than its transaction")),

@@ -12,6 +12,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::postgres::{self, Failure};
+use crate::queries::Pending;
 use crate::sqlite;
 
 /// A value bound to a statement.
@@ -172,6 +173,8 @@ const PIPELINE: usize = 200;
 pub(crate) struct SqlTx<'c> {
     engine: Engine<'c>,
     pub(crate) authority_changed: bool,
+    /// What is written when the unit of work ends.
+    pub(crate) pending: Pending,
 }
 
 enum Engine<'c> {
@@ -184,11 +187,15 @@ impl longshore_domain::ports::metadata::Tx for SqlTx<'_> {}
 
 impl<'c> SqlTx<'c> {
     pub(crate) fn on_sqlite(connection: &'c mut rusqlite::Connection) -> Self {
-        Self { engine: Engine::Lite(connection), authority_changed: false }
+        Self { engine: Engine::Lite(connection), authority_changed: false, pending: Pending::default() }
     }
 
     pub(crate) fn on_postgres(client: &'c deadpool_postgres::Object) -> Self {
-        Self { engine: Engine::Pg { client, failure: None }, authority_changed: false }
+        Self {
+            engine: Engine::Pg { client, failure: None },
+            authority_changed: false,
+            pending: Pending::default(),
+        }
     }
 
     /// What the first statement that failed means for the transaction. Only PostgreSQL's transactions are broken
@@ -197,6 +204,23 @@ impl<'c> SqlTx<'c> {
         match &self.engine {
             Engine::Lite(_) => None,
             Engine::Pg { failure, .. } => *failure,
+        }
+    }
+
+    /// Whether nobody else writes until the transaction ends, so that nothing has to be locked.
+    pub(crate) fn has_one_writer(&self) -> bool {
+        matches!(self.engine, Engine::Lite(_))
+    }
+
+    /// Keeps others from holding the same names until the transaction ends, first come, first served. Nothing has to be there that
+    /// bears them.
+    pub(crate) async fn hold_names(&mut self, scope: i64, names: String) -> Result<()> {
+        match &mut self.engine {
+            Engine::Lite(_) => Ok(()),
+            Engine::Pg { client, failure } => {
+                let held = postgres::query(client, postgres::HOLD_NAMES, values![scope, names]).await;
+                held.map(|_| ()).map_err(|error| failed(error, failure))
+            }
         }
     }
 
@@ -220,8 +244,24 @@ impl<'c> SqlTx<'c> {
             }
             Engine::Pg { client, failure } => {
                 for batch in rows.chunks(PIPELINE) {
-                    let sent = batch.iter().map(|values| postgres::execute(client, sql, values));
-                    let sent = futures::future::try_join_all(sent).await;
+                    let sent = postgres::execute_all(client, batch.iter().map(|values| (sql, values))).await;
+                    sent.map_err(|error| failed(error, failure))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Runs statements in order, without waiting for an answer before the next is sent.
+    pub(crate) async fn execute_all(&mut self, statements: &[(&'static str, Vec<Value>)]) -> Result<()> {
+        match &mut self.engine {
+            Engine::Lite(connection) => statements
+                .iter()
+                .try_for_each(|(sql, values)| sqlite::execute(connection, sql, values).map(|_| ())),
+            Engine::Pg { client, failure } => {
+                for batch in statements.chunks(PIPELINE) {
+                    let sent = batch.iter().map(|(sql, values)| (*sql, values));
+                    let sent = postgres::execute_all(client, sent).await;
                     sent.map_err(|error| failed(error, failure))?;
                 }
                 Ok(())
@@ -246,8 +286,7 @@ impl<'c> SqlTx<'c> {
             }
             Engine::Pg { client, failure } => {
                 for batch in rows.chunks(PIPELINE) {
-                    let sent = batch.iter().map(|values| postgres::query(client, sql, values));
-                    let sent = futures::future::try_join_all(sent).await;
+                    let sent = postgres::query_each(client, sql, batch).await;
                     for found in sent.map_err(|error| failed(error, failure))? {
                         answers.push(found.first().map(|row| map(&Row::Pg(row))).transpose()?);
                     }
@@ -273,8 +312,7 @@ impl<'c> SqlTx<'c> {
             }
             Engine::Pg { client, failure } => {
                 for batch in rows.chunks(PIPELINE) {
-                    let sent = batch.iter().map(|values| postgres::query(client, sql, values));
-                    let sent = futures::future::try_join_all(sent).await;
+                    let sent = postgres::query_each(client, sql, batch).await;
                     for found in sent.map_err(|error| failed(error, failure))? {
                         let mapped = found.iter().map(|row| map(&Row::Pg(row))).collect::<Result<_>>()?;
                         answers.push(mapped);

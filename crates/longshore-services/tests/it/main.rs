@@ -16,6 +16,7 @@ mod permissions;
 mod rates;
 mod reconciliation;
 mod registries;
+mod removal;
 mod retention;
 mod sign_in;
 mod sign_in_events;

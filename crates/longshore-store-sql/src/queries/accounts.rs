@@ -290,6 +290,41 @@ impl AccountRecords for SqlTx<'_> {
         self.advance_authority_epoch().await
     }
 
+    async fn clear_organization(&mut self, id: AccountId, size: PageSize) -> Result<u64> {
+        let members = self
+            .all(
+                "SELECT user_id FROM organization_members WHERE organization_id = $1 AND role <> 'owner' LIMIT $2",
+                values![id.0, size.get()],
+                |row| row.int(0),
+            )
+            .await?;
+        for user in &members {
+            self.delete_member(id, AccountId(*user)).await?;
+        }
+        // Those who are no members any more, or whose membership rests.
+        let listed = self
+            .all(
+                "SELECT d.user_id FROM directory_users d WHERE d.organization_id = $1 AND NOT EXISTS (
+                     SELECT 1 FROM organization_members m
+                     WHERE m.organization_id = d.organization_id AND m.user_id = d.user_id)
+                 LIMIT $2",
+                values![id.0, size.get()],
+                |row| row.int(0),
+            )
+            .await?;
+        for user in &listed {
+            self.leave_directory(id, AccountId(*user)).await?;
+        }
+        let managed = self
+            .execute(
+                "UPDATE accounts SET managed_by = NULL WHERE id IN (
+                     SELECT id FROM accounts WHERE managed_by = $1 LIMIT $2)",
+                values![id.0, size.get()],
+            )
+            .await?;
+        Ok(members.len().max(listed.len()).max(managed) as u64)
+    }
+
     async fn delete_account(&mut self, id: AccountId, at: Timestamp) -> Result<()> {
         self.execute(
             "UPDATE accounts SET deleted_at = $1, is_active = 0, password_hash = NULL, email = NULL, email_key = NULL

@@ -1,5 +1,7 @@
 //! Blobs, and the links through which repositories see them.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
@@ -11,7 +13,7 @@ use longshore_domain::repository::{Repository, RepositoryId};
 
 use super::repositories::repository;
 use super::{COLLISIONS, collided};
-use crate::tx::{Row, SqlTx, values};
+use crate::tx::{Row, SqlTx, row, values};
 
 fn linked_blob(row: &Row<'_>) -> Result<LinkedBlob> {
     Ok(LinkedBlob { blob: blob(row)?, lease_until: row.time(5)? })
@@ -120,6 +122,43 @@ impl BlobRecords for SqlTx<'_> {
             }
         };
         self.first(sql, values![digest, repository.0], linked_blob).await
+    }
+
+    async fn hold_linked_blobs(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<Option<LinkedBlob>>> {
+        let keys: Vec<_> = digests.iter().map(|digest| row![digest, repository.0]).collect();
+        let mut found = self
+            .first_each(
+                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, l.lease_until
+                 FROM blobs b JOIN blob_links l ON l.blob_id = b.id
+                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL",
+                &keys,
+                linked_blob,
+            )
+            .await?;
+        if self.has_one_writer() {
+            return Ok(found);
+        }
+        let mut blobs: Vec<i64> = found.iter().flatten().map(|linked| linked.blob.id.0).collect();
+        blobs.sort_unstable();
+        let keys: Vec<_> = blobs.iter().map(|blob| row![repository.0, *blob]).collect();
+        let held = self
+            .first_each(
+                "SELECT blob_id FROM blob_links WHERE repository_id = $1 AND blob_id = $2 AND hidden_at IS NULL
+                 FOR KEY SHARE",
+                &keys,
+                |row| row.int(0),
+            )
+            .await?;
+        // Somebody may have been faster.
+        let held: BTreeSet<i64> = held.into_iter().flatten().collect();
+        for linked in &mut found {
+            *linked = linked.take().filter(|linked| held.contains(&linked.blob.id.0));
+        }
+        Ok(found)
     }
 
     async fn put_blob_link(

@@ -7,7 +7,7 @@ use longshore_domain::account::AccountId;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::ports::metadata::{
-    Backlog, BlobId, CollectionCounts, CollectionRecords, EventRecords, LinkReview, ManifestId,
+    Backlog, BlobId, CollectionCounts, CollectionRecords, DueReview, EventRecords, LinkReview, ManifestId,
     ManifestReview, RepositoryPurge, Review, Tombstone, UsageKind,
 };
 use longshore_domain::repository::RepositoryId;
@@ -65,25 +65,10 @@ pub(super) fn tombstone(row: &Row<'_>) -> Result<Tombstone> {
 }
 
 impl SqlTx<'_> {
-    async fn enqueue_reviews(
-        &mut self,
-        reviews: impl IntoIterator<Item = Review> + Send,
-        at: Timestamp,
-    ) -> Result<()> {
-        let rows: Vec<_> = reviews
-            .into_iter()
-            .map(|review| {
-                let (kind, scope, subject) = key(review);
-                row![kind, scope, subject, at]
-            })
-            .collect();
-        self.execute_each(
-            "INSERT INTO reviews (kind, scope_id, subject_id, due_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (kind, scope_id, subject_id) DO UPDATE SET due_at = excluded.due_at
-             WHERE reviews.due_at > excluded.due_at",
-            &rows,
-        )
-        .await
+    fn enqueue_reviews(&mut self, reviews: impl IntoIterator<Item = Review>, at: Timestamp) {
+        for review in reviews {
+            self.pending.review(key(review), at);
+        }
     }
 
     async fn namespace_of(&mut self, repository: RepositoryId) -> Result<AccountId> {
@@ -98,28 +83,24 @@ impl SqlTx<'_> {
 #[async_trait]
 impl CollectionRecords for SqlTx<'_> {
     async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()> {
-        self.enqueue_reviews([review], at).await
+        self.enqueue_reviews([review], at);
+        Ok(())
     }
 
-    async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>> {
+    async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<DueReview>> {
         self.all(
-            "SELECT kind, scope_id, subject_id FROM reviews WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+            "SELECT kind, scope_id, subject_id, revision FROM reviews WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
             values![now, size.get()],
-            review,
+            |row| Ok(DueReview { review: review(row)?, revision: row.int(3)? }),
         )
         .await
     }
 
-    async fn take_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>> {
-        self.all(
-            "DELETE FROM reviews WHERE (kind, scope_id, subject_id) IN (
-                 SELECT kind, scope_id, subject_id FROM reviews WHERE due_at <= $1 ORDER BY due_at LIMIT $2
-                 FOR UPDATE SKIP LOCKED)
-             RETURNING kind, scope_id, subject_id",
-            values![now, size.get()],
-            review,
-        )
-        .await
+    async fn end_reviews(&mut self, due: &[DueReview]) -> Result<()> {
+        for due in due {
+            self.pending.end_review(key(due.review), due.revision);
+        }
+        Ok(())
     }
 
     async fn enqueue_untagged_manifests(
@@ -137,7 +118,7 @@ impl CollectionRecords for SqlTx<'_> {
             )
             .await?;
         let untagged = looked_at.iter().filter(|(_, is_tagged)| !is_tagged);
-        self.enqueue_reviews(untagged.map(|(id, _)| Review::Manifest(*id)), at).await?;
+        self.enqueue_reviews(untagged.map(|(id, _)| Review::Manifest(*id)), at);
         Ok(looked_at.last().map(|(id, _)| *id))
     }
 
@@ -187,7 +168,7 @@ impl CollectionRecords for SqlTx<'_> {
                 |row| Ok(BlobId(row.int(0)?)),
             )
             .await?;
-        self.enqueue_reviews(blobs.iter().map(|blob| Review::Link(repository, *blob)), at).await?;
+        self.enqueue_reviews(blobs.iter().map(|blob| Review::Link(repository, *blob)), at);
         let children = self
             .all(
                 "DELETE FROM manifest_children WHERE parent_id = $1 RETURNING child_id",
@@ -196,15 +177,15 @@ impl CollectionRecords for SqlTx<'_> {
             )
             .await?;
         let children = children.into_iter().flatten();
-        self.enqueue_reviews(children.map(|child| Review::Manifest(ManifestId(child))), at).await?;
-        self.execute(
-            "INSERT INTO reviews (kind, scope_id, subject_id, due_at)
-             SELECT 'manifest', 0, r.id, $1 FROM manifests r
-             WHERE r.repository_id = $2 AND r.subject_digest = $3 AND r.deleted_at IS NULL
-             ON CONFLICT (kind, scope_id, subject_id) DO NOTHING",
-            values![at, repository.0, digest],
-        )
-        .await?;
+        self.enqueue_reviews(children.map(|child| Review::Manifest(ManifestId(child))), at);
+        let referrers = self
+            .all(
+                "SELECT id FROM manifests WHERE repository_id = $1 AND subject_digest = $2 AND deleted_at IS NULL",
+                values![repository.0, digest],
+                |row| Ok(Review::Manifest(ManifestId(row.int(0)?))),
+            )
+            .await?;
+        self.enqueue_reviews(referrers, at);
         let size = "DELETE FROM manifests WHERE id = $1 RETURNING size_bytes";
         if let Some(size_bytes) = self.first(size, values![id.0], |row| row.int(0)).await? {
             let namespace = self.namespace_of(repository).await?;
@@ -281,7 +262,8 @@ impl CollectionRecords for SqlTx<'_> {
             &changes,
         )
         .await?;
-        self.enqueue_reviews(links.iter().map(|(_, blob)| Review::Blob(*blob)), at).await
+        self.enqueue_reviews(links.iter().map(|(_, blob)| Review::Blob(*blob)), at);
+        Ok(())
     }
 
     async fn bury_blobs(&mut self, ids: &[BlobId], run: Option<Uuid>, at: Timestamp) -> Result<()> {
@@ -309,11 +291,13 @@ impl CollectionRecords for SqlTx<'_> {
         at: Timestamp,
     ) -> Result<RepositoryPurge> {
         let more = |released, unlinked| Ok(RepositoryPurge { is_gone: false, released, unlinked });
+        // Of what has nothing below it, more at a time.
+        let rows = PageSize::MAX.get();
         let tags = self
             .execute(
                 "DELETE FROM tags WHERE repository_id = $1 AND name IN (
                      SELECT name FROM tags WHERE repository_id = $1 ORDER BY name LIMIT $2)",
-                values![id.0, size.get()],
+                values![id.0, rows],
             )
             .await?;
         let manifests = self
@@ -341,7 +325,7 @@ impl CollectionRecords for SqlTx<'_> {
         }
         let links = self
             .all(
-                "SELECT repository_id, blob_id FROM blob_links WHERE repository_id = $1 LIMIT $2",
+                "SELECT repository_id, blob_id FROM blob_links WHERE repository_id = $1 ORDER BY blob_id LIMIT $2",
                 values![id.0, size.get()],
                 |row| Ok((RepositoryId(row.int(0)?), BlobId(row.int(1)?))),
             )
@@ -353,10 +337,25 @@ impl CollectionRecords for SqlTx<'_> {
         let history = self
             .execute(
                 "DELETE FROM tag_history WHERE id IN (SELECT id FROM tag_history WHERE repository_id = $1 LIMIT $2)",
-                values![id.0, size.get()],
+                values![id.0, rows],
             )
             .await?;
-        if history > 0 {
+        // Left to the foreign keys, these would go with the repository in one statement, however many there are.
+        let pulls = self
+            .execute(
+                "DELETE FROM tag_pulls WHERE repository_id = $1 AND name IN (
+                     SELECT name FROM tag_pulls WHERE repository_id = $1 ORDER BY name LIMIT $2)",
+                values![id.0, rows],
+            )
+            .await?;
+        let retired = self
+            .execute(
+                "DELETE FROM retention_log WHERE id IN (
+                     SELECT id FROM retention_log WHERE repository_id = $1 ORDER BY id LIMIT $2)",
+                values![id.0, rows],
+            )
+            .await?;
+        if history + pulls + retired > 0 {
             return more(Vec::new(), Vec::new());
         }
         self.execute("DELETE FROM repositories WHERE id = $1", values![id.0]).await?;

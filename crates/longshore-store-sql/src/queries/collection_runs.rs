@@ -210,9 +210,13 @@ impl CollectionRunRecords for SqlTx<'_> {
     }
 
     async fn release_run_tombstones(&mut self, uuid: Uuid) -> Result<()> {
-        self.execute("UPDATE tombstones SET run_uuid = NULL WHERE run_uuid = $1", values![uuid])
-            .await
-            .map(|_| ())
+        self.execute(
+            "UPDATE tombstones SET run_uuid = NULL WHERE id IN (
+                 SELECT id FROM tombstones WHERE run_uuid = $1 ORDER BY due_at LIMIT $2)",
+            values![uuid, PageSize::MAX.get()],
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn has_run_tombstones(&mut self, uuid: Uuid) -> Result<bool> {

@@ -10,7 +10,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{EventRecords, UsageKind};
 use longshore_domain::{Error, Result};
 
-use super::overfull;
+use super::{overfull, texts};
 use crate::tx::{Row, SqlTx, Value, row, values};
 
 fn event(row: &Row<'_>) -> Result<Event> {
@@ -85,6 +85,43 @@ impl EventRecords for SqlTx<'_> {
         // A row that was there has more.
         if happened == *times && event.account_id.is_some() {
             self.execute("INSERT INTO events_unnumbered (event_id) VALUES ($1)", values![id]).await?;
+        }
+        Ok(())
+    }
+
+    async fn record_events(
+        &mut self,
+        event: &NewEvent,
+        details: &[BTreeMap<&'static str, String>],
+    ) -> Result<()> {
+        let details = details.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+        let details = texts(details.map_err(Error::internal)?)?;
+        let ids = self
+            .all(
+                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at, address, program)
+                 SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), $3, $4, $5, each.value, CAST($6 AS BIGINT), CAST($7 AS TEXT),
+                     CAST($8 AS TEXT) FROM json_each($9) AS each RETURNING id",
+                values![
+                    event.account_id.map(|id| id.0),
+                    event.actor_id.map(|id| id.0),
+                    event.actor_name.as_str(),
+                    event.action.as_str(),
+                    event.subject.as_str(),
+                    event.at,
+                    event.address.map(|address| address.to_string()),
+                    event.program.as_deref(),
+                    details
+                ],
+                |row| row.int(0),
+            )
+            .await?;
+        if event.account_id.is_some() {
+            let ids = texts(ids.iter().map(i64::to_string).collect())?;
+            self.execute(
+                "INSERT INTO events_unnumbered (event_id) SELECT CAST(value AS BIGINT) FROM json_each($1)",
+                values![ids],
+            )
+            .await?;
         }
         Ok(())
     }

@@ -83,88 +83,70 @@ fn activity(filter: &TagFilter) -> (Option<i64>, i64) {
 }
 
 impl SqlTx<'_> {
-    /// Writes down a change of a repository's counts, which is added to its totals later.
-    pub(super) async fn change_counts(
-        &mut self,
-        repository: RepositoryId,
-        tags: i64,
-        images: i64,
-        pulls: i64,
-        bytes: i64,
-    ) -> Result<()> {
-        self.execute(
-            "INSERT INTO repository_changes (repository_id, tags, images, pulls, bytes) VALUES ($1, $2, $3, $4, $5)",
-            values![repository.0, tags, images, pulls, bytes],
-        )
-        .await
-        .map(|_| ())
-    }
-
-    /// Writes down that a manifest was pushed, which is one image more when it is new.
-    pub(super) async fn count_push(
-        &mut self,
-        repository: RepositoryId,
-        images: i64,
-        manifest: &NewManifest,
-    ) -> Result<()> {
+    /// Counts that a manifest was pushed, which is one image more when it is new, when the unit of work ends.
+    pub(super) fn count_push(&mut self, images: i64, manifest: &NewManifest) {
         // An index is as large as its images, which are counted by themselves.
         let size = if manifest.kind == ManifestKind::Index { 0 } else { manifest.total_size_bytes };
-        let bytes = images * i64::try_from(size).unwrap_or(i64::MAX);
-        self.execute(
-            "INSERT INTO repository_changes (repository_id, tags, images, pulls, pushed_at, bytes)
-             VALUES ($1, 0, $2, 0, $3, $4)",
-            values![repository.0, images, manifest.pushed_at, bytes],
-        )
-        .await
-        .map(|_| ())
+        let counts = self.pending.counts(manifest.repository.0);
+        counts.images += images;
+        counts.bytes += images * i64::try_from(size).unwrap_or(i64::MAX);
+        counts.pushed_at = counts.pushed_at.max(manifest.pushed_at.as_microsecond());
     }
 
-    /// Makes the image of a manifest that was pushed, or that was restored by a push.
-    pub(super) async fn put_image(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()> {
+    /// Makes the image of a manifest that was pushed, or that was restored by a push, or counts further tags of it.
+    pub(crate) async fn put_image(
+        &mut self,
+        id: i64,
+        repository: i64,
+        digest: &str,
+        at: Timestamp,
+        tags: i64,
+    ) -> Result<()> {
         self.execute(
             "INSERT INTO images (repository_id, digest, tags, pushed_at, pulled_at, active_at, manifest_id)
-             SELECT $1, $2, 0, $3, p.last_pulled_at, CASE WHEN p.last_pulled_at > $3 THEN p.last_pulled_at ELSE $3 END, m.id
-             FROM manifests m LEFT JOIN manifest_pulls p ON p.manifest_id = m.id WHERE m.id = $4
-             ON CONFLICT (manifest_id) DO UPDATE SET pushed_at = excluded.pushed_at,
+             SELECT $1, $2, $3, $4, p.last_pulled_at, CASE WHEN p.last_pulled_at > $4 THEN p.last_pulled_at ELSE $4 END, m.id
+             FROM manifests m LEFT JOIN manifest_pulls p ON p.manifest_id = m.id WHERE m.id = $5
+             ON CONFLICT (manifest_id) DO UPDATE SET pushed_at = excluded.pushed_at, tags = images.tags + excluded.tags,
                  active_at = CASE WHEN images.active_at < excluded.active_at THEN excluded.active_at ELSE images.active_at END",
-            values![manifest.repository.0, &manifest.digest, manifest.pushed_at, id.0],
+            values![repository, digest, tags, at, id],
         )
         .await
         .map(|_| ())
     }
 
-    pub(super) async fn delete_image(&mut self, id: ManifestId) -> Result<()> {
+    pub(crate) async fn delete_image(&mut self, id: i64) -> Result<()> {
         let repository = self
-            .first(
-                "DELETE FROM images WHERE manifest_id = $1 RETURNING repository_id",
-                values![id.0],
-                |row| row.int(0),
-            )
+            .first("DELETE FROM images WHERE manifest_id = $1 RETURNING repository_id", values![id], |row| {
+                row.int(0)
+            })
             .await?;
         let Some(repository) = repository else { return Ok(()) };
         let bytes = self
             .one(
                 "SELECT CASE WHEN kind = 'index' THEN 0 ELSE total_size_bytes END FROM manifests WHERE id = $1",
-                values![id.0],
+                values![id],
                 |row| row.int(0),
             )
             .await?;
-        self.change_counts(RepositoryId(repository), 0, -1, 0, -bytes).await
+        let counts = self.pending.counts(repository);
+        counts.images -= 1;
+        counts.bytes -= bytes;
+        Ok(())
     }
 
-    /// Counts a tag more or less that points at an image.
-    pub(super) async fn change_image_tags(&mut self, id: ManifestId, by: i64) -> Result<()> {
-        self.execute("UPDATE images SET tags = tags + $1 WHERE manifest_id = $2", values![by, id.0])
+    /// Counts tags more or less that point at an image.
+    pub(crate) async fn change_image_tags(&mut self, id: i64, by: i64) -> Result<()> {
+        self.execute("UPDATE images SET tags = tags + $1 WHERE manifest_id = $2", values![by, id])
             .await
             .map(|_| ())
     }
 
     /// Remembers when an image was pulled, once an hour.
-    pub(super) async fn record_image_pull(&mut self, id: ManifestId, at: Timestamp) -> Result<()> {
+    pub(crate) async fn record_image_pull(&mut self, id: i64, at: Timestamp) -> Result<()> {
         self.execute(
             "UPDATE images SET pulled_at = $1, active_at = CASE WHEN active_at < $1 THEN $1 ELSE active_at END
              WHERE manifest_id = $2 AND (pulled_at IS NULL OR pulled_at <= $3)",
-            values![at, id.0, at.as_microsecond() - PULL_PRECISION_MICROSECONDS],
+            values![at, id, at.as_microsecond() - PULL_PRECISION_MICROSECONDS],
         )
         .await
         .map(|_| ())

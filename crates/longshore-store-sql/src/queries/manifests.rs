@@ -1,7 +1,5 @@
 //! Manifests, what they reference, and how often they are pulled.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::digest::Digest;
@@ -15,7 +13,7 @@ use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
 use super::overfull;
-use crate::tx::{Row, SqlTx, values};
+use crate::tx::{Row, SqlTx, row, values};
 
 fn head(row: &Row<'_>) -> Result<ManifestHead> {
     Ok(ManifestHead {
@@ -45,6 +43,14 @@ fn referrer(row: &Row<'_>) -> Result<Referrer> {
         kind: kind(&row.text(5)?)?,
         annotations_bytes: row.size(6)?,
     })
+}
+
+impl SqlTx<'_> {
+    fn note_push(&mut self, id: ManifestId, images: i64, manifest: &NewManifest) {
+        let pushed = (manifest.repository.0, manifest.digest.to_string(), manifest.pushed_at);
+        self.pending.image(id.0).pushed = Some(pushed);
+        self.count_push(images, manifest);
+    }
 }
 
 #[async_trait]
@@ -96,6 +102,31 @@ impl ManifestRecords for SqlTx<'_> {
         self.first(sql, values![repository.0, digest], head).await
     }
 
+    async fn hold_manifests(
+        &mut self,
+        repository: RepositoryId,
+        wanted: &[(Digest, Hold)],
+    ) -> Result<Vec<Option<ManifestHead>>> {
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        if !self.has_one_writer() && wanted.len() > 1 {
+            let keys: Vec<_> = wanted.iter().map(|(digest, _)| row![repository.0, digest]).collect();
+            let ids = self
+                .first_each(
+                    "SELECT id FROM manifests WHERE repository_id = $1 AND digest = $2",
+                    &keys,
+                    |row| row.int(0),
+                )
+                .await?;
+            order.sort_by_key(|position| ids.get(*position).copied().flatten().unwrap_or(i64::MAX));
+        }
+        let mut heads = vec![None; wanted.len()];
+        for position in order {
+            let (digest, hold) = &wanted[position];
+            heads[position] = self.hold_manifest(repository, digest, *hold).await?;
+        }
+        Ok(heads)
+    }
+
     async fn find_manifest_content(&mut self, id: ManifestId) -> Result<Option<Vec<u8>>> {
         self.first("SELECT content FROM manifests WHERE id = $1", values![id.0], |row| row.bytes(0)).await
     }
@@ -115,8 +146,7 @@ impl ManifestRecords for SqlTx<'_> {
                 values![manifest.pushed_at, manifest.lease_until, id.0],
             )
             .await?;
-            self.put_image(id, manifest).await?;
-            self.count_push(manifest.repository, i64::from(was_deleted), manifest).await?;
+            self.note_push(id, i64::from(was_deleted), manifest);
             return Ok(if was_deleted { ManifestPut::Restored(id) } else { ManifestPut::Existing(id) });
         }
         let platform = manifest.platform.as_ref();
@@ -148,8 +178,7 @@ impl ManifestRecords for SqlTx<'_> {
             )
             .await?;
         let id = ManifestId(id);
-        self.put_image(id, manifest).await?;
-        self.count_push(manifest.repository, 1, manifest).await?;
+        self.note_push(id, 1, manifest);
         Ok(ManifestPut::Created(id))
     }
 
@@ -248,7 +277,8 @@ impl ManifestRecords for SqlTx<'_> {
             values![at, id.0],
         )
         .await?;
-        self.delete_image(id).await
+        self.pending.image(id.0).is_deleted = true;
+        Ok(())
     }
 
     async fn list_referrers(
@@ -302,8 +332,10 @@ impl ManifestRecords for SqlTx<'_> {
     }
 
     async fn record_pulls(&mut self, pulls: &[PullCount]) -> Result<()> {
-        let mut repositories: BTreeMap<RepositoryId, i64> = BTreeMap::new();
-        for pull in pulls {
+        // In one order everywhere.
+        let mut of_manifests: Vec<&PullCount> = pulls.iter().collect();
+        of_manifests.sort_unstable_by_key(|pull| pull.manifest);
+        for pull in of_manifests {
             // The manifest or repository may have been collected since the pull.
             self.execute(
                 "INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at)
@@ -313,8 +345,13 @@ impl ManifestRecords for SqlTx<'_> {
                 values![pull.count, pull.last_at, pull.manifest.0],
             )
             .await?;
-            self.record_image_pull(pull.manifest, pull.last_at).await?;
-            *repositories.entry(pull.repository).or_default() += pull.count;
+            let pulled_at = &mut self.pending.image(pull.manifest.0).pulled_at;
+            *pulled_at = Some(pulled_at.map_or(pull.last_at, |before| before.max(pull.last_at)));
+            self.pending.counts(pull.repository.0).pulls += pull.count;
+        }
+        let mut of_tags: Vec<&PullCount> = pulls.iter().collect();
+        of_tags.sort_unstable_by(|a, b| (a.repository, &a.tag).cmp(&(b.repository, &b.tag)));
+        for pull in of_tags {
             if let Some(tag) = &pull.tag {
                 self.execute(
                     "INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at)
@@ -327,9 +364,6 @@ impl ManifestRecords for SqlTx<'_> {
                 )
                 .await?;
             }
-        }
-        for (repository, count) in repositories {
-            self.change_counts(repository, 0, 0, count, 0).await?;
         }
         Ok(())
     }

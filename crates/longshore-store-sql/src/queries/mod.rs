@@ -11,6 +11,7 @@ mod images;
 mod inventory;
 mod invites;
 mod manifests;
+mod pending;
 mod registries;
 mod repositories;
 mod retention;
@@ -26,10 +27,16 @@ mod uploads;
 mod user_permissions;
 
 use longshore_domain::page::PageSize;
+pub(crate) use pending::Pending;
 
 /// One entry more than the page holds, to see whether more follow.
 fn overfull(size: PageSize) -> u32 {
     size.get() + 1
+}
+
+/// Makes a list of texts one value, which `json_each` takes apart.
+fn texts(list: Vec<String>) -> longshore_domain::Result<String> {
+    serde_json::to_string(&list).map_err(longshore_domain::Error::internal)
 }
 
 /// Gives the first text behind all that begin with a prefix. Names are ASCII; this is behind it.

@@ -99,6 +99,16 @@ impl RepositoryRecords for SqlTx<'_> {
         .await
     }
 
+    async fn hold_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>> {
+        self.first(
+            "SELECT id, namespace_id, name, visibility, created_at FROM repositories
+             WHERE name = $1 AND deleted_at IS NULL FOR KEY SHARE",
+            values![name.as_str()],
+            repository,
+        )
+        .await
+    }
+
     async fn create_repository(
         &mut self,
         namespace: AccountId,

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ManifestId, PushedTag, RetentionRecords};
 use longshore_domain::repository::{Repository, RepositoryId};
@@ -149,16 +148,6 @@ impl RetentionRecords for SqlTx<'_> {
              WHERE t.repository_id = $1 AND (t.updated_at, t.name) < ($2, $3)
              ORDER BY t.updated_at DESC, t.name DESC LIMIT $4",
             values![repository.0, before, name, size.get()],
-            pushed_tag,
-        )
-        .await
-    }
-
-    async fn hold_pushed_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<PushedTag>> {
-        self.first(
-            "SELECT t.name, t.updated_at, t.manifest_id, m.digest FROM tags t JOIN manifests m ON m.id = t.manifest_id
-             WHERE t.repository_id = $1 AND t.name = $2 FOR UPDATE OF t",
-            values![repository.0, tag.as_str()],
             pushed_tag,
         )
         .await

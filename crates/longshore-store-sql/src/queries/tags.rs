@@ -1,5 +1,7 @@
 //! Tags and their history.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
@@ -7,11 +9,11 @@ use longshore_domain::account::AccountId;
 use longshore_domain::digest::Digest;
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{ManifestId, TagInterval, TagRecords};
+use longshore_domain::ports::metadata::{ManifestId, PushedTag, TagInterval, TagRecords};
 use longshore_domain::repository::RepositoryId;
 
-use super::{COLLISIONS, collided, overfull};
-use crate::tx::{Row, SqlTx, values};
+use super::{COLLISIONS, collided, overfull, texts};
+use crate::tx::{Row, SqlTx, row, values};
 
 fn target(row: &Row<'_>) -> Result<(ManifestId, Digest)> {
     Ok((ManifestId(row.int(0)?), row.parsed(1)?))
@@ -36,16 +38,60 @@ impl SqlTx<'_> {
         self.first("SELECT id, digest FROM manifests WHERE id = $1", values![manifest], target).await
     }
 
-    async fn end_tag_interval(
+    /// Holds the rows of tags in the order of their names, and gives them.
+    async fn hold_tag_rows(
         &mut self,
         repository: RepositoryId,
-        tag: &Tag,
+        tags: &[Tag],
+    ) -> Result<Vec<(Tag, Timestamp, i64)>> {
+        let names = texts(tags.iter().map(Tag::to_string).collect())?;
+        self.all(
+            "SELECT name, updated_at, manifest_id FROM tags
+             WHERE repository_id = $1 AND name IN (SELECT value FROM json_each($2)) ORDER BY name FOR UPDATE",
+            values![repository.0, names],
+            |row| Ok((row.parsed(0)?, row.time(1)?, row.int(2)?)),
+        )
+        .await
+    }
+
+    /// Ends what tags point at now, after it has begun, whoever's clock wrote that.
+    async fn end_tag_intervals(
+        &mut self,
+        repository: RepositoryId,
+        tags: &str,
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<()> {
         self.execute(
-            "UPDATE tag_history SET until_at = $1, ended_by = $2 WHERE repository_id = $3 AND name = $4 AND until_at IS NULL",
+            "UPDATE tag_history SET until_at = CASE WHEN from_at < $1 THEN $1 ELSE from_at + 1 END, ended_by = $2
+             WHERE repository_id = $3 AND until_at IS NULL AND name IN (SELECT value FROM json_each($4))",
+            values![at, by.map(|id| id.0), repository.0, tags],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn begin_tag_interval(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        digest: &Digest,
+        by: Option<AccountId>,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.execute(
+            "UPDATE tag_history SET until_at = CASE WHEN from_at < $1 THEN $1 ELSE from_at + 1 END, ended_by = $2
+             WHERE repository_id = $3 AND name = $4 AND until_at IS NULL",
             values![at, by.map(|id| id.0), repository.0, tag.as_str()],
+        )
+        .await?;
+        // Not before the end of the last one, which another node's clock may have written.
+        self.execute(
+            "INSERT INTO tag_history (repository_id, name, digest, from_at, moved_by)
+             SELECT $1, $2, $3, CASE WHEN last.until_at > $4 THEN last.until_at ELSE $4 END, CAST($5 AS BIGINT)
+             FROM (SELECT coalesce((SELECT until_at FROM tag_history WHERE repository_id = $1 AND name = $2
+                 ORDER BY id DESC LIMIT 1), 0) AS until_at) AS last",
+            values![repository.0, tag.as_str(), digest, at, by.map(|id| id.0)],
         )
         .await
         .map(|_| ())
@@ -88,16 +134,12 @@ impl TagRecords for SqlTx<'_> {
         }
         match &previous {
             None => {
-                self.change_image_tags(manifest, 1).await?;
-                self.change_counts(repository, 1, 0, 0, 0).await?;
+                self.pending.image(manifest.0).tags += 1;
+                self.pending.counts(repository.0).tags += 1;
             }
             Some((id, _)) if *id != manifest => {
-                // In one order everywhere.
-                let mut changes = [(*id, -1), (manifest, 1)];
-                changes.sort_unstable();
-                for (id, by) in changes {
-                    self.change_image_tags(id, by).await?;
-                }
+                self.pending.image(id.0).tags -= 1;
+                self.pending.image(manifest.0).tags += 1;
             }
             Some(_) => {}
         }
@@ -109,37 +151,59 @@ impl TagRecords for SqlTx<'_> {
             .await?;
         }
         if previous.as_ref().is_none_or(|(id, _)| *id != manifest) {
-            self.end_tag_interval(repository, tag, by, at).await?;
-            self.execute(
-                "INSERT INTO tag_history (repository_id, name, digest, from_at, moved_by) VALUES ($1, $2, $3, $4, $5)",
-                values![repository.0, tag.as_str(), digest, at, by_id],
-            )
-            .await?;
+            self.begin_tag_interval(repository, tag, digest, by, at).await?;
         }
         Ok(previous)
     }
 
-    async fn delete_tag(
+    async fn hold_tags_to_set(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<()> {
+        if self.has_one_writer() {
+            return Ok(());
+        }
+        // Also of tags that there are not yet.
+        self.hold_names(repository.0, texts(tags.iter().map(Tag::to_string).collect())?).await?;
+        self.hold_tag_rows(repository, tags).await.map(|_| ())
+    }
+
+    async fn hold_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>> {
+        let rows = self.hold_tag_rows(repository, tags).await?;
+        let ids: BTreeSet<i64> = rows.iter().map(|(_, _, manifest)| *manifest).collect();
+        let keys: Vec<_> = ids.into_iter().map(|id| row![id]).collect();
+        // Not joined: the join would see the tags as they were before the locks were waited for.
+        let digests: BTreeMap<ManifestId, Digest> = self
+            .one_each("SELECT id, digest FROM manifests WHERE id = $1", &keys, target)
+            .await?
+            .into_iter()
+            .collect();
+        let held = rows.into_iter().filter_map(|(tag, pushed_at, manifest)| {
+            let manifest = ManifestId(manifest);
+            digests.get(&manifest).map(|digest| PushedTag { tag, pushed_at, manifest, digest: *digest })
+        });
+        Ok(held.collect())
+    }
+
+    async fn delete_tags(
         &mut self,
         repository: RepositoryId,
-        tag: &Tag,
-        from: Option<ManifestId>,
+        held: &[PushedTag],
         by: Option<AccountId>,
         at: Timestamp,
-    ) -> Result<Option<(ManifestId, Digest)>> {
-        let found = self.hold_tag(repository, tag).await?;
-        let previous = found.filter(|(manifest, _)| from.is_none_or(|from| from == *manifest));
-        if let Some((manifest, _)) = &previous {
-            self.change_image_tags(*manifest, -1).await?;
-            self.change_counts(repository, -1, 0, 0, 0).await?;
-            self.execute(
-                "DELETE FROM tags WHERE repository_id = $1 AND name = $2",
-                values![repository.0, tag.as_str()],
-            )
-            .await?;
-            self.end_tag_interval(repository, tag, by, at).await?;
+    ) -> Result<()> {
+        if held.is_empty() {
+            return Ok(());
         }
-        Ok(previous)
+        let names = texts(held.iter().map(|held| held.tag.to_string()).collect())?;
+        self.execute(
+            "DELETE FROM tags WHERE repository_id = $1 AND name IN (SELECT value FROM json_each($2))",
+            values![repository.0, names.as_str()],
+        )
+        .await?;
+        self.end_tag_intervals(repository, &names, by, at).await?;
+        for tag in held {
+            self.pending.image(tag.manifest.0).tags -= 1;
+            self.pending.counts(repository.0).tags -= 1;
+        }
+        Ok(())
     }
 
     async fn list_tags(
@@ -156,10 +220,15 @@ impl TagRecords for SqlTx<'_> {
         .await
     }
 
-    async fn list_tags_of(&mut self, manifest: ManifestId, size: PageSize) -> Result<Vec<Tag>> {
+    async fn list_tags_of(
+        &mut self,
+        manifest: ManifestId,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Vec<Tag>> {
         self.all(
-            "SELECT name FROM tags WHERE manifest_id = $1 ORDER BY name LIMIT $2",
-            values![manifest.0, size.get()],
+            "SELECT name FROM tags WHERE manifest_id = $1 AND name > $2 ORDER BY name LIMIT $3",
+            values![manifest.0, after.unwrap_or_default(), size.get()],
             |row| row.parsed(0),
         )
         .await

@@ -26,6 +26,7 @@ const MAY_SORT: &[(&str, &str)] = &[
         "the teams of one user",
     ),
     ("SELECT t.name FROM team_members", "the teams of one user"),
+    ("SELECT name, updated_at, manifest_id FROM tags", "as many tags as were named"),
     ("SELECT DISTINCT p.permission", "what the teams of one user may do in one repository"),
     (
         "SELECT id, namespace_id, name, visibility, created_at FROM repositories\n                     WHERE deleted_at IS NULL AND name > $1 AND id IN",
@@ -213,6 +214,7 @@ fn lite_findings(connection: &Connection) -> Vec<String> {
                 "SCAN near",
                 "SCAN found",
                 "SCAN open",
+                "VIRTUAL TABLE",
             ];
             let is_scan = step.starts_with("SCAN ") && !of_rows.iter().any(|rows| step.contains(rows));
             let is_in_order = sql.contains("ORDER BY")
@@ -272,6 +274,7 @@ async fn postgres_reads_no_table_as_a_whole() {
                 // A time in the midst of all times, or a number that is there.
                 "int8" if sql.contains("_at <") => "15000".to_owned(),
                 "int8" => "15".to_owned(),
+                "text" if sql.contains(&format!("json_each(${})", at + 1)) => "'[\"15000\"]'".to_owned(),
                 "text" => "'account15000'".to_owned(),
                 _ => "'key-15000'".to_owned(),
             }

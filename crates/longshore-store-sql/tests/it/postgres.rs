@@ -232,11 +232,16 @@ async fn a_tag_that_a_push_moves_away_is_not_deleted_with_the_manifest() {
         metadata
             .write("v1".parse::<Tag>().unwrap(), |tx, tag| {
                 let at = jiff::Timestamp::UNIX_EPOCH;
-                Box::pin(tx.delete_tag(RepositoryId(1), tag, Some(ManifestId(1)), None, at))
+                Box::pin(async move {
+                    let mut held = tx.hold_tags(RepositoryId(1), std::slice::from_ref(tag)).await?;
+                    held.retain(|held| held.manifest == ManifestId(1));
+                    tx.delete_tags(RepositoryId(1), &held, None, at).await?;
+                    Ok(held)
+                })
             })
             .await
     });
-    assert!(deleted.await.unwrap().is_none());
+    assert!(deleted.await.unwrap().is_empty());
     let tags = "SELECT manifest_id FROM tags WHERE name = 'v1'";
     assert_eq!(database.client().await.query_one(tags, &[]).await.unwrap().get::<_, i64>(0), 2);
 }
@@ -428,5 +433,111 @@ async fn options_that_make_no_sense_are_refused_without_showing_the_password() {
         };
         assert!(matches!(error, Error::Invalid { .. }), "{url}: {error}");
         assert!(!format!("{error:?}").contains("SECRET"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_that_hangs_has_locked_is_free_within_seconds() {
+    let Some(database) = database() else { return };
+    let hanging: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
+    let other: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
+    other.write((), |tx, ()| Box::pin(tx.put_setting("hot", "before"))).await.unwrap();
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let locked = Arc::new(std::sync::Mutex::new(Some(locked)));
+    let attempts = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&attempts);
+    let unit = tokio::spawn(async move {
+        hanging
+            .write((locked, seen), |tx, (locked, seen)| {
+                Box::pin(async move {
+                    tx.put_setting("hot", "frozen").await?;
+                    // As a process that is stopped: the transaction is open, and no statement comes.
+                    if seen.fetch_add(1, Ordering::SeqCst) == 0 {
+                        let told = locked.lock().unwrap().take().map(|locked| locked.send(()));
+                        assert!(told.is_some());
+                        tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+                    }
+                    tx.put_setting("cold", "frozen").await
+                })
+            })
+            .await
+    });
+    is_locked.await.unwrap();
+    let began_at = std::time::Instant::now();
+    other.write((), |tx, ()| Box::pin(tx.put_setting("hot", "moved"))).await.unwrap();
+    assert!(began_at.elapsed() < std::time::Duration::from_secs(8), "{:?}", began_at.elapsed());
+    // It goes on when it wakes up: its transaction is gone, and runs once more.
+    unit.await.unwrap().unwrap();
+    assert_eq!(attempts.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn changes_of_authority_that_wait_for_each_other_do_not_deadlock() {
+    let Some(database) = database() else { return };
+    let metadata: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
+    let client = database.client().await;
+    client.batch_execute("BEGIN; SELECT FROM authority FOR UPDATE").await.unwrap();
+    metadata.write((), |tx, ()| Box::pin(tx.put_setting("shared", "0"))).await.unwrap();
+    let unit = tokio::spawn(async move {
+        metadata
+            .write((), |tx, ()| {
+                Box::pin(async move {
+                    tx.put_setting("shared", "1").await?;
+                    tx.advance_authority_epoch().await
+                })
+            })
+            .await
+    });
+    // Waits for the row that the unit has, unless that gives way.
+    client.batch_execute("UPDATE settings SET value = '2' WHERE name = 'shared'").await.unwrap();
+    client.batch_execute("COMMIT").await.unwrap();
+    unit.await.unwrap().unwrap();
+    let value = "SELECT value FROM settings WHERE name = 'shared'";
+    let value: String = database.client().await.query_one(value, &[]).await.unwrap().get(0);
+    assert_eq!(value, "1", "the unit ran again after the other");
+}
+
+#[tokio::test]
+async fn intervals_of_a_tag_never_end_before_they_begin() {
+    let Some(database) = database() else { return };
+    let nodes: [Arc<dyn Metadata>; 2] =
+        [Arc::new(database.open().await.unwrap()), Arc::new(database.open().await.unwrap())];
+    database.client().await.batch_execute(CONTENT).await.unwrap();
+    // The first node's clock is 600 s ahead of the second's, and one comes back after a deletion.
+    for (node, at, manifest) in [(0, 900, 1), (1, 300, 2), (1, 301, 1), (0, 902, 2), (1, 303, 0), (1, 304, 1)]
+    {
+        nodes[node]
+            .write((at, manifest), |tx, (at, manifest)| {
+                Box::pin(async move {
+                    let tag: Tag = "late".parse()?;
+                    let at = jiff::Timestamp::from_second(*at).map_err(Error::internal)?;
+                    if *manifest == 0 {
+                        let held = tx.hold_tags(RepositoryId(1), std::slice::from_ref(&tag)).await?;
+                        return tx.delete_tags(RepositoryId(1), &held, None, at).await;
+                    }
+                    let digest = format!("sha256:{manifest:0>64}").parse()?;
+                    tx.set_tag(RepositoryId(1), &tag, ManifestId(*manifest), &digest, None, at)
+                        .await
+                        .map(|_| ())
+                })
+            })
+            .await
+            .unwrap();
+    }
+    let (repository, tag) = (RepositoryId(1), "late".parse::<Tag>().unwrap());
+    let size = longshore_domain::page::PageSize::MAX;
+    let mut history = nodes[0]
+        .look_up((repository, tag, size), |tx, (repository, tag, size)| {
+            Box::pin(tx.list_tag_history(*repository, tag, *size))
+        })
+        .await
+        .unwrap();
+    history.reverse();
+    assert_eq!(history.len(), 5);
+    for (number, interval) in history.iter().enumerate() {
+        assert!(interval.until.is_none_or(|until| until > interval.from), "{interval:?}");
+        if let Some(next) = history.get(number + 1) {
+            assert!(interval.until.is_some_and(|until| until <= next.from), "{interval:?} {next:?}");
+        }
     }
 }

@@ -86,6 +86,9 @@ pub trait AccountRecords {
     ) -> Result<Vec<RestrictingOrganization>>;
     /// Changes a user's password and voids all bearer and refresh tokens issued before.
     async fn set_password_hash(&mut self, id: AccountId, password_hash: &str) -> Result<()>;
+    /// Takes members who are no owners out of an organization that is about to be deleted, and users out of its directory, at most
+    /// `size` of each; returns how many.
+    async fn clear_organization(&mut self, id: AccountId, size: PageSize) -> Result<u64>;
     /// Deletes an account; its name stays taken.
     async fn delete_account(&mut self, id: AccountId, at: Timestamp) -> Result<()>;
     /// Counts administrators that are active.

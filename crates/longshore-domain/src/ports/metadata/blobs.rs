@@ -72,6 +72,13 @@ pub trait BlobRecords {
         digest: &Digest,
         hold: Hold,
     ) -> Result<Option<LinkedBlob>>;
+    /// Finds blobs that the repository sees, in this order, and holds their links for manifests that need them, the oldest
+    /// blob's first.
+    async fn hold_linked_blobs(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<Option<LinkedBlob>>>;
     /// Lets the repository see a blob until `lease_until` at least; true when it did not see it before.
     async fn put_blob_link(
         &mut self,

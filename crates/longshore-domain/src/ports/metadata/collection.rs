@@ -24,6 +24,15 @@ pub enum Review {
     Blob(BlobId),
 }
 
+/// A review that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueReview {
+    /// What is reviewed.
+    pub review: Review,
+    /// How often it was asked for.
+    pub revision: i64,
+}
+
 /// State of a manifest that a review decides on.
 #[derive(Clone, Debug)]
 pub struct ManifestReview {
@@ -102,10 +111,11 @@ pub struct CollectionCounts {
 pub trait CollectionRecords {
     /// Asks for a review at or after a time; an earlier one that is asked for already stays.
     async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()>;
-    /// Lists reviews that are due, at most `size`.
-    async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
-    /// Takes reviews that are due out of the queue, at most `size`. What is not settled must be asked for again.
-    async fn take_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<Review>>;
+    /// Lists reviews that are due, oldest first, at most `size`. They stay in the queue.
+    async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<DueReview>>;
+    /// Takes reviews out of the queue when the unit of work ends, but for those that somebody has asked for again since they
+    /// were listed. What is not settled must be asked for again.
+    async fn end_reviews(&mut self, due: &[DueReview]) -> Result<()>;
     /// Asks for a review, now, of manifests that have no tag; numbers after `after`, at most `size`. Returns the last number looked at.
     async fn enqueue_untagged_manifests(
         &mut self,
@@ -130,7 +140,7 @@ pub trait CollectionRecords {
     async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()>;
     /// Turns those of the blobs that have no links into tombstones, of a collection run or of none.
     async fn bury_blobs(&mut self, ids: &[BlobId], run: Option<Uuid>, at: Timestamp) -> Result<()>;
-    /// Takes a deleted repository apart, at most `size` records of each kind.
+    /// Takes a deleted repository apart: at most `size` manifests or links, or a page of records that have nothing below them.
     async fn purge_repository(
         &mut self,
         id: RepositoryId,

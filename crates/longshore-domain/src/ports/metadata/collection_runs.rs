@@ -69,7 +69,7 @@ pub trait CollectionRunRecords {
         until: Timestamp,
         size: PageSize,
     ) -> Result<Vec<Tombstone>>;
-    /// Lets the tombstones that a run has made be the background's, so that they do not count for it any more.
+    /// Lets tombstones that a run has made be the background's, a page of them; it takes the others when they are old.
     async fn release_run_tombstones(&mut self, uuid: Uuid) -> Result<()>;
     /// Tells whether tombstones are left that a run has made.
     async fn has_run_tombstones(&mut self, uuid: Uuid) -> Result<bool>;

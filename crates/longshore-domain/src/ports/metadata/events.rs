@@ -1,5 +1,7 @@
 //! Audit events and usage.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -15,6 +17,12 @@ pub trait EventRecords {
     async fn record_event(&mut self, event: &NewEvent) -> Result<()>;
     /// Appends an event, or adds to how often it happened when there is one with its key.
     async fn count_event(&mut self, counted: &CountedEvent) -> Result<()>;
+    /// Appends an event for each of some details, else like `event`.
+    async fn record_events(
+        &mut self,
+        event: &NewEvent,
+        details: &[BTreeMap<&'static str, String>],
+    ) -> Result<()>;
     /// Lists an account's events (or with `None` all), newest first, strictly before `before`; one more than `size` when more follow.
     async fn list_events(
         &mut self,

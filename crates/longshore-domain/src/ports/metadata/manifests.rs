@@ -119,6 +119,12 @@ pub trait ManifestRecords {
         digest: &Digest,
         hold: Hold,
     ) -> Result<Option<ManifestHead>>;
+    /// Finds manifests that are not deleted, by digest and in this order, and holds them, the oldest first.
+    async fn hold_manifests(
+        &mut self,
+        repository: RepositoryId,
+        wanted: &[(Digest, Hold)],
+    ) -> Result<Vec<Option<ManifestHead>>>;
     /// Gives a manifest's content; `None` when it was collected meanwhile.
     async fn find_manifest_content(&mut self, id: ManifestId) -> Result<Option<Vec<u8>>>;
     /// Stores a manifest, or finds it stored, and extends its lease.

@@ -38,8 +38,8 @@ use crate::error::{Error, Result};
 pub use accounts::{AccountRecords, NewAccount};
 pub use blobs::{Blob, BlobId, BlobRecords, LinkedBlob};
 pub use collection::{
-    Backlog, CollectionCounts, CollectionRecords, LinkReview, ManifestReview, RepositoryPurge, Review,
-    Tombstone,
+    Backlog, CollectionCounts, CollectionRecords, DueReview, LinkReview, ManifestReview, RepositoryPurge,
+    Review, Tombstone,
 };
 pub use collection_runs::CollectionRunRecords;
 pub use directory::{

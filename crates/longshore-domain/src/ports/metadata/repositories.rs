@@ -28,6 +28,8 @@ pub enum Viewer {
 pub trait RepositoryRecords {
     /// Finds a repository that is not deleted.
     async fn find_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>>;
+    /// Finds a repository that is not deleted, for something to be put into it, and keeps others from taking it apart.
+    async fn hold_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>>;
     /// Creates a repository.
     ///
     /// # Errors

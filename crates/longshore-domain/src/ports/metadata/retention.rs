@@ -74,8 +74,6 @@ pub trait RetentionRecords {
         before: (Timestamp, &str),
         size: PageSize,
     ) -> Result<Vec<PushedTag>>;
-    /// Finds a tag, and keeps others from moving it.
-    async fn hold_pushed_tag(&mut self, repository: RepositoryId, tag: &Tag) -> Result<Option<PushedTag>>;
     /// Writes down that a policy deleted a tag.
     async fn log_retired_tag(
         &mut self,

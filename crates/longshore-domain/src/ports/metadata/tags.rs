@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::name::Tag;
 use crate::page::PageSize;
-use crate::ports::metadata::ManifestId;
+use crate::ports::metadata::{ManifestId, PushedTag};
 use crate::repository::RepositoryId;
 
 /// Tags and their history.
@@ -24,16 +24,19 @@ pub trait TagRecords {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Option<(ManifestId, Digest)>>;
-    /// Deletes a tag and ends its history, if it exists and points at `from`, where that is given; returns what it
-    /// pointed at.
-    async fn delete_tag(
+    /// Keeps others from making, moving and deleting tags until the unit of work ends, also tags that there are not; first
+    /// come, first served. A unit that sets tags does this once, for all of them.
+    async fn hold_tags_to_set(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<()>;
+    /// Finds tags, and keeps others from moving them, in the order of their names. Those that there are not are left out.
+    async fn hold_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>>;
+    /// Deletes tags that are held, and ends their history.
+    async fn delete_tags(
         &mut self,
         repository: RepositoryId,
-        tag: &Tag,
-        from: Option<ManifestId>,
+        held: &[PushedTag],
         by: Option<AccountId>,
         at: Timestamp,
-    ) -> Result<Option<(ManifestId, Digest)>>;
+    ) -> Result<()>;
     /// Lists tags in byte order, strictly after `after`; one more than `size` when more follow.
     async fn list_tags(
         &mut self,
@@ -41,8 +44,13 @@ pub trait TagRecords {
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Vec<Tag>>;
-    /// Lists the tags that point at a manifest, at most `size`.
-    async fn list_tags_of(&mut self, manifest: ManifestId, size: PageSize) -> Result<Vec<Tag>>;
+    /// Lists the tags that point at a manifest in byte order, strictly after `after`, at most `size`.
+    async fn list_tags_of(
+        &mut self,
+        manifest: ManifestId,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Vec<Tag>>;
     /// Lists what a tag pointed at, newest first, at most `size`.
     async fn list_tag_history(
         &mut self,
