@@ -1,10 +1,16 @@
 //! What a registry of 1,000,000 tags, 10,000,000 blob links and 100,000 users of one organization costs beside one of a
 //! thousandth of that, in one run.
 //!
-//! `cargo xtask bench --only scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller.
+//! Before that, every operation whose work grows with rows, at a tenth of the tags: see `operations`.
+//!
+//! `cargo xtask bench --only scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller,
+//! and `LONGSHORE_SCALE_OPERATIONS` leaves the rest out.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints what it measured")]
+
+#[path = "scale/operations.rs"]
+mod operations;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -78,13 +84,21 @@ INSERT INTO directory_blocks (organization_id, block, users)
 ";
 
 fn filling(tags: u64) -> String {
-    FILL.replace("FIRST", &FIRST.to_string())
-        .replace("TAG_COUNT", &tags.to_string())
+    FILL.replace("TAG_COUNT", &tags.to_string())
         .replace("REFERRERS", &(REFERRERS * tags / TAGS).max(100).to_string())
         .replace("MANIFESTS", &(tags / 10).to_string())
 }
 
-fn fill_sqlite(folder: &Path, tags: u64) {
+/// Makes rows by statements that know `numbers` from 1 to `rows`, on either engine.
+async fn make(registry: &TestRegistry, rows: u64, sql: &str) {
+    let sql = sql.replace("FIRST", &FIRST.to_string());
+    match SharedStores::chosen() {
+        None => fill_sqlite(registry.folder(), rows, &sql),
+        Some(stores) => fill_postgres(&stores.database(registry.folder()), rows, &sql).await,
+    }
+}
+
+fn fill_sqlite(folder: &Path, tags: u64, sql: &str) {
     let connection = rusqlite::Connection::open(folder.join("longshore.db")).unwrap();
     let settings =
         "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -1000000; BEGIN;";
@@ -95,16 +109,18 @@ fn fill_sqlite(folder: &Path, tags: u64) {
          INSERT INTO numbers SELECT n FROM counted;"
     );
     connection.execute_batch(&numbers).unwrap();
-    let sql = filling(tags)
+    let sql = sql
+        .replace("HEX(n + 1)", "printf('%064x', n + 1)")
         .replace("HEX(n)", "printf('%064x', n)")
         .replace("HEX(1)", "printf('%064x', 1)")
         .replace("KEY(n)", "unhex(printf('%032x', n))")
+        .replace("KEY(1)", "unhex(printf('%032x', 1))")
         .replace("CONTENT", "zeroblob(1000)");
     connection.execute_batch(&sql).unwrap();
     connection.execute_batch("COMMIT; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
 }
 
-async fn fill_postgres(url: &str, tags: u64) {
+async fn fill_postgres(url: &str, tags: u64, sql: &str) {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let begin = format!(
@@ -112,10 +128,12 @@ async fn fill_postgres(url: &str, tags: u64) {
          CREATE TEMP TABLE numbers AS SELECT generate_series(1, {tags})::BIGINT AS n; ANALYZE numbers"
     );
     client.batch_execute(&begin).await.unwrap();
-    let sql = filling(tags)
+    let sql = sql
+        .replace("HEX(n + 1)", "lpad(to_hex(n + 1), 64, '0')")
         .replace("HEX(n)", "lpad(to_hex(n), 64, '0')")
         .replace("HEX(1)", "lpad('1', 64, '0')")
         .replace("KEY(n)", "decode(lpad(to_hex(n), 32, '0'), 'hex')")
+        .replace("KEY(1)", "decode(lpad('1', 32, '0'), 'hex')")
         .replace("CONTENT", "decode(repeat('00', 1000), 'hex')");
     client.batch_execute(&sql).await.unwrap();
     client.batch_execute("VACUUM ANALYZE").await.unwrap();
@@ -148,10 +166,7 @@ async fn run(tags: u64) -> Measured {
     let config = registry.push_blob(&alice, REPOSITORY, b"{}").await.unwrap();
     assert_eq!(config, longshore_testkit::images::digest_of(b"{}"));
     let began_at = Instant::now();
-    match SharedStores::chosen() {
-        None => fill_sqlite(registry.folder(), tags),
-        Some(stores) => fill_postgres(&stores.database(registry.folder()), tags).await,
-    }
+    make(&registry, tags, &filling(tags)).await;
     eprintln!("{tags} tags and {} links were made in {:.1?}", tags * SHARING, began_at.elapsed());
     let repository = name(REPOSITORY);
     let services = &registry.services;
@@ -321,6 +336,10 @@ async fn run(tags: u64) -> Measured {
 #[tokio::main]
 async fn main() {
     let tags = std::env::var("LONGSHORE_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(TAGS);
+    operations::run(tags / 10).await;
+    if std::env::var_os("LONGSHORE_SCALE_OPERATIONS").is_some() {
+        return;
+    }
     let engine = if SharedStores::chosen().is_some() { "PostgreSQL" } else { "SQLite" };
     let small = run((tags / 1000).max(1000)).await;
     let large = run(tags).await;
