@@ -145,7 +145,14 @@ fn test() -> Result<()> {
     cargo(
         &["test", "--no-fail-fast", "--package=longshore-services", "--package=longshore-server"],
         &environment,
-    )
+    )?;
+    // One order of locks keeps transactions from waiting for each other in a circle: `docs/decisions/0019`.
+    match stores.deadlocks()? {
+        0 => Ok(()),
+        deadlocks => bail!(
+            "PostgreSQL ended {deadlocks} transactions of the tests because of deadlocks; its log says which statements"
+        ),
+    }
 }
 
 fn bench_scale() -> Result<()> {

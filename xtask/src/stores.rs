@@ -54,6 +54,21 @@ impl Stores {
         Ok(Self { postgres, s3, folder, environment })
     }
 
+    /// How many deadlocks the databases have had.
+    pub fn deadlocks(&self) -> Result<u64> {
+        let url = self.environment.iter().find(|(name, _)| name == "LONGSHORE_TEST_POSTGRES");
+        let (_, url) = url.context("the database's URL is not there")?;
+        // Connections tell what they have counted a second later at most, or when they end.
+        std::thread::sleep(Duration::from_secs(2));
+        let output = Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", url])
+            .args(["--command", "SELECT coalesce(sum(deadlocks), 0) FROM pg_stat_database"])
+            .output()
+            .context("cannot run psql")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.trim().parse().with_context(|| format!("psql says {text:?}"))
+    }
+
     /// The folder of their data and logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -59,13 +59,41 @@ impl SharedStores {
     /// Makes a schema of its own for a test that owns a temporary folder, and gives the URL to use it.
     pub fn new_database(&self, folder: &Path) -> String {
         let name = name_of(folder);
-        let made = Command::new("psql")
-            .args(["--no-psqlrc", "--quiet", "--dbname", &self.postgres, "--command"])
-            .arg(format!("CREATE SCHEMA {name}"))
+        self.psql(&self.postgres, &format!("CREATE SCHEMA {name}"));
+        self.database(folder)
+    }
+
+    /// Makes a whole database for a test that owns a temporary folder, whose deadlocks are counted on their own.
+    pub fn new_own_database(&self, folder: &Path) -> String {
+        let name = name_of(folder);
+        self.psql(&self.postgres, &format!("CREATE DATABASE {name}"));
+        let (server, _) = self.postgres.rsplit_once('/').unwrap();
+        format!("{server}/{name}")
+    }
+
+    /// How many deadlocks a database has had, as far as connections that have ended know.
+    pub fn deadlocks(&self, url: &str) -> u64 {
+        let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+        self.psql(url, sql).trim().parse().unwrap()
+    }
+
+    #[expect(clippy::unused_self, reason = "only who has the stores may use them")]
+    fn psql(&self, url: &str, sql: &str) -> String {
+        let answer = Command::new("psql")
+            .args([
+                "--no-psqlrc",
+                "--quiet",
+                "--tuples-only",
+                "--no-align",
+                "--dbname",
+                url,
+                "--command",
+                sql,
+            ])
             .output()
             .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        self.database(folder)
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        String::from_utf8(answer.stdout).unwrap()
     }
 
     /// The URL of the schema that was made for a temporary folder.

@@ -10,6 +10,7 @@ mod browser;
 mod clients;
 mod cluster;
 mod command_line;
+mod contention;
 mod contract;
 mod crash;
 mod docr;

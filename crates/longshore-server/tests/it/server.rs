@@ -143,6 +143,15 @@ struct Addresses {
     metrics: String,
 }
 
+/// The environment of nodes that share stores.
+fn shared_environment(stores: &SharedStores, folder: &TempDir) -> Environment {
+    // Nodes that share a database need a key that is given to them.
+    let key = folder.path().join("sealing.key");
+    std::fs::write(&key, "5e".repeat(32)).unwrap();
+    let key = ("LONGSHORE_AUTH_SEALING_KEY_FILE", key.to_str().unwrap().to_owned());
+    stores.environment(folder.path()).into_iter().chain([key]).collect()
+}
+
 impl Server {
     /// Starts a server with the users `alice` and `bob` and the organization `acme`, owned by `alice`.
     pub fn new() -> Self {
@@ -210,6 +219,20 @@ impl Server {
         server
     }
 
+    /// Starts such a server with a whole database of its own.
+    pub fn on_own_database(stores: &SharedStores, arguments: &[&str]) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let url = stores.new_own_database(folder.path());
+        let mut environment = shared_environment(stores, &folder);
+        environment.retain(|(name, _)| *name != "LONGSHORE_DATABASE_URL");
+        environment.push(("LONGSHORE_DATABASE_URL", url));
+        let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
+        let data = folder.path().join("data");
+        let server = Self::on(folder, data, arguments, None, environment);
+        server.create_accounts();
+        server
+    }
+
     fn started(
         path: &str,
         arguments: &[&str],
@@ -223,11 +246,7 @@ impl Server {
             None => Vec::new(),
             Some(stores) => {
                 stores.new_database(folder.path());
-                // Nodes that share a database need one that is given to them.
-                let key = folder.path().join("sealing.key");
-                std::fs::write(&key, "5e".repeat(32)).unwrap();
-                let key = ("LONGSHORE_AUTH_SEALING_KEY_FILE", key.to_str().unwrap().to_owned());
-                stores.environment(folder.path()).into_iter().chain([key]).collect()
+                shared_environment(&stores, &folder)
             }
         };
         Self::on(folder, data, arguments, file_limit, environment)
