@@ -132,9 +132,9 @@ impl BlobRecords for SqlTx<'_> {
         let keys: Vec<_> = digests.iter().map(|digest| row![digest, repository.0]).collect();
         let mut found = self
             .first_each(
-                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, l.lease_until
+                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
                  FROM blobs b JOIN blob_links l ON l.blob_id = b.id
-                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL",
+                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL AND b.damaged_at IS NULL",
                 &keys,
                 linked_blob,
             )
