@@ -63,7 +63,7 @@ pub struct Allowance {
 impl Allowance {
     /// Refuses what is too much, until the window ends.
     pub fn refusal(&self, now: Timestamp) -> Error {
-        throttled(self.ends_at, now)
+        throttled(self.ends_at, now, self.rate.window)
     }
 }
 

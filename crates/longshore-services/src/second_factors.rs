@@ -13,7 +13,7 @@ use crate::accounts::get_user;
 use crate::authentication::{Caller, Grants, principal_of};
 use crate::sign_in::wrong;
 use crate::sign_in_events::{Presented, Whose};
-use crate::throttle::throttled;
+use crate::throttle::{ahead, throttled};
 use crate::{Services, later};
 
 /// What the owner of an account sees of its second factor.
@@ -244,11 +244,11 @@ impl Services {
             .write((subject(user), now, ended, window, limit), |tx, (subject, now, ended, window, limit)| {
                 Box::pin(async move {
                     // Counted before it is looked at, in one unit: codes that are tried at the same time all count.
-                    tx.add_sign_in_failure(subject, *now, *ended).await?;
+                    tx.add_sign_in_failure(subject, *now, *ended, ahead(*now)).await?;
                     let counted = tx.find_sign_in_failures(subject).await?;
                     match counted.filter(|counted| counted.failures > *limit) {
                         None => Ok(()),
-                        Some(counted) => Err(throttled(later(counted.began_at, *window), *now)),
+                        Some(counted) => Err(throttled(later(counted.began_at, *window), *now, *window)),
                     }
                 })
             })

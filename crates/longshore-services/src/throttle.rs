@@ -4,6 +4,7 @@
 //! an attacker cannot lock a build machine out.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::address::network;
@@ -18,10 +19,18 @@ use crate::{Services, earlier, later};
 /// Whose failures are counted, and the most of them in one window.
 pub(crate) type Counted = (String, u32);
 
-/// Refuses what may be tried again when a window has ended.
-pub(crate) fn throttled(ends_at: Timestamp, now: Timestamp) -> Error {
-    let seconds = ends_at.as_second() - now.as_second();
+/// How far the clock of another node may be ahead. What began later than that was written by a clock that has gone back since.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// Refuses what may be tried again when a window has ended, which is never longer than the window.
+pub(crate) fn throttled(ends_at: Timestamp, now: Timestamp, window: Duration) -> Error {
+    let seconds = ends_at.min(later(now, window)).as_second() - now.as_second();
     Error::Throttled { retry_after_seconds: u64::try_from(seconds).unwrap_or_default().max(1) }
+}
+
+/// The latest time at which a window can have begun.
+pub(crate) fn ahead(now: Timestamp) -> Timestamp {
+    later(now, AHEAD)
 }
 
 /// An account as it is written down: what is no name at all may be long, and somebody's password.
@@ -75,8 +84,9 @@ impl Services {
                     for (subject, limit) in counted {
                         let Some(found) = tx.find_sign_in_failures(subject).await? else { continue };
                         let ends_at = later(found.began_at, *window);
-                        if *now < ends_at && found.failures >= i64::from(*limit) {
-                            return Err(throttled(ends_at, *now));
+                        let is_open = *now < ends_at && found.began_at <= ahead(*now);
+                        if is_open && found.failures >= i64::from(*limit) {
+                            return Err(throttled(ends_at, *now, *window));
                         }
                     }
                     Ok(())
@@ -101,7 +111,7 @@ impl Services {
             .write((counted, now, self.ended(now)), |tx, (counted, now, ended)| {
                 Box::pin(async move {
                     for (subject, _) in counted {
-                        tx.add_sign_in_failure(subject, *now, *ended).await?;
+                        tx.add_sign_in_failure(subject, *now, *ended, ahead(*now)).await?;
                     }
                     Ok(())
                 })

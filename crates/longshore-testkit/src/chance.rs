@@ -16,6 +16,14 @@ impl Default for MockClock {
 }
 
 impl MockClock {
+    /// Moves the clock back.
+    pub fn go_back(&self, by: Duration) {
+        self.0.fetch_sub(
+            i64::try_from(by.as_micros()).expect("tests move the clock by years at most"),
+            Ordering::SeqCst,
+        );
+    }
+
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(

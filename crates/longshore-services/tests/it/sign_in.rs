@@ -367,3 +367,50 @@ async fn password_guesses_are_throttled_here_too() {
     let throttled = registry.services.sign_in("alice", PASSWORD, address).await;
     assert!(matches!(throttled, Err(Error::Throttled { .. })));
 }
+
+/// A clock that was wrong, and by how much.
+const WRONG_BY: Duration = Duration::from_secs(400 * 24 * 3600);
+
+#[tokio::test]
+async fn failures_under_a_clock_that_went_back_lock_nobody_out() {
+    let registry = TestRegistry::new().await;
+    let address: Option<IpAddr> = Some([192, 0, 2, 7].into());
+    registry.clock.advance(WRONG_BY);
+    for _ in 0..10 {
+        assert!(is_wrong(&registry.services.sign_in("alice", "not the password", address).await));
+    }
+    assert!(matches!(
+        registry.services.sign_in("alice", PASSWORD, address).await,
+        Err(Error::Throttled { retry_after_seconds: 1..=900 })
+    ));
+    registry.clock.go_back(WRONG_BY);
+    assert!(registry.services.sign_in("alice", PASSWORD, address).await.is_ok());
+    // Counted anew, as ever.
+    for _ in 0..10 {
+        assert!(is_wrong(&registry.services.sign_in("alice", "not the password", address).await));
+    }
+    registry.clock.go_back(Duration::from_secs(30));
+    assert!(matches!(
+        registry.services.sign_in("alice", PASSWORD, address).await,
+        Err(Error::Throttled { retry_after_seconds: 1..=900 })
+    ));
+}
+
+#[tokio::test]
+async fn codes_used_under_a_clock_that_went_back_lock_nobody_out() {
+    let registry = TestRegistry::new().await;
+    let services = &registry.services;
+    let (secret, _) = enrol(&registry, "alice").await;
+    let sign_in = async || {
+        let code = secret.code_at(services.now()).unwrap();
+        let begun = challenge(services.sign_in("alice", PASSWORD, None).await.unwrap());
+        services.complete_sign_in(&begun, &code).await
+    };
+    registry.clock.advance(WRONG_BY);
+    sign_in().await.unwrap();
+    registry.clock.go_back(WRONG_BY);
+    sign_in().await.unwrap();
+    assert!(is_wrong(&sign_in().await), "a code works once");
+    registry.clock.go_back(STEP);
+    assert!(is_wrong(&sign_in().await), "a step back is no clock that went back");
+}

@@ -24,6 +24,10 @@ fn challenge(row: &Row<'_>) -> Result<SignInChallenge> {
     })
 }
 
+/// Steps by which one that was used can be ahead of one that is given, by late codes and clocks of other nodes. One further
+/// ahead was used under a clock that has gone back since, and locks nobody out.
+const STEPS_AHEAD: i64 = 4;
+
 #[async_trait]
 impl SecondFactorRecords for SqlTx<'_> {
     async fn find_second_factor(&mut self, user: AccountId) -> Result<Option<SecondFactor>> {
@@ -87,8 +91,8 @@ impl SecondFactorRecords for SqlTx<'_> {
     async fn use_step(&mut self, user: AccountId, step: i64) -> Result<bool> {
         let used = self
             .execute(
-                "UPDATE second_factors SET used_step = $1 WHERE user_id = $2 AND used_step < $1",
-                values![step, user.0],
+                "UPDATE second_factors SET used_step = $1 WHERE user_id = $2 AND (used_step < $1 OR used_step > $3)",
+                values![step, user.0, step + STEPS_AHEAD],
             )
             .await?;
         Ok(used > 0)

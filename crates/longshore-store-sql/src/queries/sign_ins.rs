@@ -19,14 +19,22 @@ impl SignInRecords for SqlTx<'_> {
         .await
     }
 
-    async fn add_sign_in_failure(&mut self, subject: &str, now: Timestamp, ended: Timestamp) -> Result<()> {
+    async fn add_sign_in_failure(
+        &mut self,
+        subject: &str,
+        now: Timestamp,
+        ended: Timestamp,
+        ahead: Timestamp,
+    ) -> Result<()> {
         self.execute(
             "INSERT INTO sign_in_failures (subject, failures, began_at) VALUES ($1, 1, $2)
              ON CONFLICT (subject) DO UPDATE SET
-                 failures = CASE WHEN sign_in_failures.began_at <= $3 THEN 1 ELSE sign_in_failures.failures + 1 END,
-                 began_at = CASE WHEN sign_in_failures.began_at <= $3 THEN excluded.began_at
+                 failures = CASE WHEN sign_in_failures.began_at <= $3 OR sign_in_failures.began_at > $4 THEN 1
+                                 ELSE sign_in_failures.failures + 1 END,
+                 began_at = CASE WHEN sign_in_failures.began_at <= $3 OR sign_in_failures.began_at > $4
+                                 THEN excluded.began_at
                                  ELSE sign_in_failures.began_at END",
-            values![subject, now, ended],
+            values![subject, now, ended, ahead],
         )
         .await
         .map(|_| ())

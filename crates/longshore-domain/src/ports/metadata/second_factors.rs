@@ -57,7 +57,8 @@ pub trait SecondFactorRecords {
     ) -> Result<bool>;
     /// Deletes a user's second factor and recovery codes; false when there was none.
     async fn delete_second_factor(&mut self, user: AccountId) -> Result<bool>;
-    /// Remembers that the code of a time step was used; false when it, or a later one, was used before.
+    /// Remembers that the code of a time step was used; false when it, or one of the next few, was used before:
+    /// one much later was used under a clock that has gone back since.
     async fn use_step(&mut self, user: AccountId, step: i64) -> Result<bool>;
     /// Puts new recovery codes in the place of all that the user has.
     async fn put_recovery_codes(&mut self, user: AccountId, codes: &[SecretHash]) -> Result<()>;

@@ -20,8 +20,15 @@ pub struct SignInFailures {
 pub trait SignInRecords {
     /// Finds the failures of a subject, in whatever window they were.
     async fn find_sign_in_failures(&mut self, subject: &str) -> Result<Option<SignInFailures>>;
-    /// Counts a failure. A window that began at or before `ended` is over: the next one begins now.
-    async fn add_sign_in_failure(&mut self, subject: &str, now: Timestamp, ended: Timestamp) -> Result<()>;
+    /// Counts a failure. A window that began at or before `ended`, or after `ahead`, as a clock said that has gone back
+    /// since, is over: the next one begins now.
+    async fn add_sign_in_failure(
+        &mut self,
+        subject: &str,
+        now: Timestamp,
+        ended: Timestamp,
+        ahead: Timestamp,
+    ) -> Result<()>;
     /// Forgets the failures of a subject.
     async fn delete_sign_in_failures(&mut self, subject: &str) -> Result<()>;
     /// Forgets windows that began at or before `ended`, at most `size`; returns how many.
