@@ -298,11 +298,15 @@ fn is_out_of_descriptors(error: &(dyn StdError + 'static)) -> bool {
     const EMFILE: i32 = 24;
     let mut next = Some(error);
     while let Some(error) = next {
-        let code = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-        if matches!(code, Some(EMFILE | ENFILE)) {
+        let io = error.downcast_ref::<std::io::Error>();
+        if matches!(io.and_then(std::io::Error::raw_os_error), Some(EMFILE | ENFILE)) {
             return true;
         }
-        next = error.source();
+        // The source of an input or output error made of another one is the source of that one, not that one itself.
+        next = match io.and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     false
 }
