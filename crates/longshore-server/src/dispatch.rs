@@ -1,7 +1,6 @@
 //! Which path speaks which dialect: decided by the first segment after `/v2/`, from the closed list of reserved names.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
@@ -9,24 +8,17 @@ use longshore_api_common::allotment::Allotment;
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
 use longshore_api_common::origin::{Origin, is_prefix};
-use longshore_api_common::{Response, observe, response};
+use longshore_api_common::{Response, response};
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
 use longshore_api_oci::Oci;
 use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
-use longshore_domain::Error;
 use longshore_services::Services;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::pages;
-
-/// How long the answer of `/readyz` is kept, so that asking often costs nothing.
-const READY_KEPT: Duration = Duration::from_secs(1);
-
-/// A store that does not answer in this time is not ready.
-const READY_LIMIT: Duration = Duration::from_secs(5);
+use crate::readiness::Readiness;
 
 /// Beginnings of all paths that are answered, up to their second slash.
 const BEGINNINGS: &[&str] = &[
@@ -79,16 +71,15 @@ pub struct Dialects {
 
 /// All that answers requests.
 pub struct Dispatch {
-    services: Arc<Services>,
     dialects: Dialects,
+    readiness: Readiness,
     /// Cancelled when the node is about to stop: it is not ready any more, and keeps no connection.
     draining: CancellationToken,
-    ready: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Dispatch {
     pub fn new(services: Arc<Services>, dialects: Dialects, draining: CancellationToken) -> Self {
-        Self { services, dialects, draining, ready: Mutex::new(None) }
+        Self { dialects, readiness: Readiness::new(services), draining }
     }
 
     /// Answers a request whose client has been described. No answer to `HEAD` has a body, whoever made it.
@@ -150,7 +141,7 @@ impl Dispatch {
             "/readyz" if is_read && self.draining.is_cancelled() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "not ready: this node is about to stop\n")
             }
-            "/readyz" if is_read => self.ready(Client::of(request.extensions()).clone()).await,
+            "/readyz" if is_read => self.readiness.answer(request.uri().query().unwrap_or_default()).await,
             "/metrics" => text(
                 StatusCode::NOT_FOUND,
                 "Metrics are not here but on a listener of their own: see metrics.listen in the configuration.\n",
@@ -158,30 +149,6 @@ impl Dispatch {
             _ => text(
                 StatusCode::NOT_FOUND,
                 "There is nothing here. Clients of the registry talk to it below /v2/.\n",
-            ),
-        }
-    }
-
-    async fn ready(&self, client: Client) -> Response {
-        let mut kept = self.ready.lock().await;
-        let is_ready = match *kept {
-            Some((at, is_ready)) if at.elapsed() < READY_KEPT => is_ready,
-            _ => {
-                let checked = tokio::time::timeout(READY_LIMIT, self.services.check_ready()).await;
-                let checked = checked
-                    .unwrap_or_else(|_| Err(Error::Unavailable("a store took too long to answer".into())));
-                if let Err(error) = &checked {
-                    observe::log_fault(&client, error);
-                }
-                *kept = Some((Instant::now(), checked.is_ok()));
-                checked.is_ok()
-            }
-        };
-        match is_ready {
-            true => text(StatusCode::OK, "ready\n"),
-            false => text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not ready: the storage cannot be written to; see the log\n",
             ),
         }
     }

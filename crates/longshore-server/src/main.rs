@@ -16,6 +16,7 @@ mod http_server;
 mod jobs;
 mod mail;
 mod pages;
+mod readiness;
 mod serve;
 mod system;
 mod telemetry;

@@ -30,6 +30,7 @@ pub mod passwords;
 pub mod permissions;
 pub mod projects;
 pub mod rates;
+pub mod readiness;
 pub mod reconciliation;
 pub mod referrers;
 pub mod registries;
@@ -150,15 +151,6 @@ impl Services {
     /// Gives the present time.
     pub fn now(&self) -> jiff::Timestamp {
         self.clock.now()
-    }
-
-    /// Checks that metadata and blob store can be written to.
-    ///
-    /// # Errors
-    /// That of the store which cannot.
-    pub async fn check_ready(&self) -> longshore_domain::Result<()> {
-        self.metadata.check().await?;
-        self.blobs.check().await
     }
 
     /// Checks that there is room for what clients push: what is kept beyond is for deletion and administration.

@@ -516,11 +516,15 @@ fn readiness_tells_the_truth_and_recovers_without_a_restart() {
     // A store that hangs is not waited for.
     s3.set_outage(Some(Fault::Slow(Duration::from_secs(12))));
     node.wait_for("it says that it is not ready", || !is_ready());
+    let answer = node.get("/readyz", "");
+    let text = String::from_utf8_lossy(&answer.body);
+    assert!(text.contains("the blob store") && !text.contains("the database"), "{text}");
     s3.set_outage(None);
     node.wait_for("it is ready again", is_ready);
     for (proxy, fault) in [(&s3, Fault::Status(503)), (&s3, Fault::Refused), (&database, Fault::Refused)] {
         proxy.set_outage(Some(fault));
         node.wait_for("it says that it is not ready", || !is_ready());
+        node.wait_for("neither for pushes", || node.get("/readyz?for=push", "").status == 503);
         node.get("/healthz", "").expect(200);
         let refused = node.send(
             "POST",

@@ -67,6 +67,9 @@ fn everything_but_pushing_works_on_a_full_disk_and_makes_room() {
     assert_eq!(files(&server.data().join("blobs")), before);
     assert_eq!(server.admin(&["gc", "status"])["uploads_in_progress"], 0);
     server.get("/readyz", "").expect(200);
+    let not_for_pushes = server.get("/readyz?for=push", "").expect(503);
+    let text = String::from_utf8_lossy(&not_for_pushes.body);
+    assert!(text.contains("the disk of this machine is full"), "{text}");
 
     // Somebody else takes the rest.
     let log = volume.0.join("somebody.log");

@@ -141,7 +141,10 @@ fn links_are_right_behind_a_proxy_and_trust_no_one_else() {
 fn health_readiness_and_metrics() {
     let server = Server::new();
     server.get("/healthz", "").expect(200);
-    server.get("/readyz", "").expect(200);
+    for path in ["/readyz", "/readyz?for=read", "/readyz?for=push"] {
+        server.get(path, "").expect(200);
+    }
+    server.get("/readyz?for=everything", "").expect(400);
     server.get("/", "").expect(200);
     server.get("/nonsense", "").expect(404);
     server.get("/v2/", &user("alice")).expect(200);

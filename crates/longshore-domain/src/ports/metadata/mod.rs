@@ -93,7 +93,7 @@ pub trait Metadata: Send + Sync {
     /// repositories). An answer derived from permissions may be kept as long as this stays the same.
     fn authority_epoch(&self) -> u64;
 
-    /// Checks that the store answers.
+    /// Checks that the store can be read, and that its schema is one that this program works with.
     async fn check(&self) -> Result<()>;
 
     /// Checks the store's own structure and returns what is wrong with it, line by line.
