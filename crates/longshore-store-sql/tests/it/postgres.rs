@@ -123,8 +123,12 @@ async fn a_unit_of_work_that_fails_or_panics_changes_nothing() {
 #[tokio::test]
 async fn a_deadlock_ends_with_both_units_done() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
-    let Some(database) = database() else { return };
-    let metadata: Arc<dyn Metadata> = Arc::new(database.open().await.unwrap());
+    let Some(stores) = SharedStores::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // A database of its own: in that of the other tests, nobody may wait in a circle.
+    let url = stores.new_own_database(folder.path());
+    let metadata: Arc<dyn Metadata> =
+        Arc::new(PostgresMetadata::open(&postgres_options(&url)).await.unwrap());
     for name in ["a", "b"] {
         metadata.write(name, |tx, name| Box::pin(tx.put_setting(name, "0"))).await.unwrap();
     }
