@@ -67,9 +67,6 @@ fn everything_but_pushing_works_on_a_full_disk_and_makes_room() {
     assert_eq!(files(&server.data().join("blobs")), before);
     assert_eq!(server.admin(&["gc", "status"])["uploads_in_progress"], 0);
     server.get("/readyz", "").expect(200);
-    let not_for_pushes = server.get("/readyz?for=push", "").expect(503);
-    let text = String::from_utf8_lossy(&not_for_pushes.body);
-    assert!(text.contains("the disk of this machine is full"), "{text}");
 
     // Somebody else takes the rest.
     let log = volume.0.join("somebody.log");
@@ -77,6 +74,10 @@ fn everything_but_pushing_works_on_a_full_disk_and_makes_room() {
     server.wait_for("the ballast is given up", || !server.data().join("ballast").exists());
     assert!(server.metrics().contains("longshore_disk_left_bytes 0\n"));
     server.send("POST", "/v2/alice/app/blobs/uploads/", &alice, &[], b"").expect(507);
+    server.get("/readyz", "").expect(200);
+    let not_for_pushes = server.get("/readyz?for=push", "").expect(503);
+    let text = String::from_utf8_lossy(&not_for_pushes.body);
+    assert!(text.contains("the disk of this machine is full"), "{text}");
     let manifest = manifest_of(&digest_of(content(1)).to_string());
     assert_eq!(server.push_manifest(&alice, "alice/app", "late", &manifest).status, 507);
     server.get("/v2/", &format!("alice:{unused}")).expect(200);
