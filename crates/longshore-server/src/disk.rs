@@ -1,16 +1,21 @@
-//! Room on the volumes that the data folder lies on: pushes are refused while some is left, so that deletion, collection and
-//! administration, which write too, can make more.
+//! Room on the volumes that the data folder lies on, in bytes and in inodes: pushes are refused while some is left, so that
+//! deletion, collection and administration, which write too, can make more.
 //!
 //! Others may fill the volume all the same, with logs for example. A file of some MiB, the ballast, is given up then, and
 //! made again when there is room.
+
+mod volumes;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use longshore_domain::clock::Entropy;
 use longshore_domain::ports::space::Space;
 use longshore_domain::{Error, Result};
@@ -18,141 +23,168 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
-use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::fs::{FallocateFlags, fallocate};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::volumes::{Places, Resource, State, Supply, Volumes, ballast_bytes};
 use crate::data_folder::DataFolder;
 use crate::system::SystemEntropy;
 
 /// How often it is looked whether others fill the volume.
 const LOOKED: Duration = Duration::from_secs(1);
+/// What was seen is used for this long without looking again.
+const FRESH: Duration = Duration::from_millis(5);
+/// How long a push waits for a look. A volume that does not answer for so long holds none up: what was last seen counts.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// How often the same is said again.
 const SAID_AGAIN: Duration = Duration::from_secs(3600);
 /// How long until a ballast that could not be made is tried again.
 const TRIED_AGAIN: Duration = Duration::from_secs(60);
-/// Kept in any case, if that is not more than [`MOST_PART`]: the database's log alone may grow by some MiB.
-const LEAST_BYTES: u64 = 16 << 20;
-/// Otherwise not more than this part of a volume is kept.
-const PART: u64 = 20;
-/// The part of a small volume that is kept at most.
-const MOST_PART: u64 = 4;
-/// The part of what is kept that is ballast.
-const BALLAST_PART: u64 = 4;
-/// Largest ballast.
-const BALLAST_BYTES: u64 = 16 << 20;
-/// Where the volume is filled to this multiple of what is kept, the operator is warned.
-const WARNED_AT: u64 = 2;
 
-/// How much of a volume's room is kept from pushes.
-fn kept(configured_bytes: u64, volume_bytes: u64) -> u64 {
-    let most = (volume_bytes / PART).max(LEAST_BYTES).min(volume_bytes / MOST_PART);
-    configured_bytes.min(most)
-}
-
+/// What was seen, and when.
 #[derive(Clone, Copy)]
-struct Room {
-    left_bytes: u64,
-    volume_bytes: u64,
+struct Seen {
+    volumes: Volumes,
+    at: Instant,
 }
 
-fn room(path: &Path) -> std::io::Result<Room> {
-    let found = statvfs(path)?;
-    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-    Ok(Room { left_bytes: bytes(found.f_bavail), volume_bytes: bytes(found.f_blocks) })
-}
+/// What the operator was told of a resource, and when.
+type Said = Option<(State, Instant)>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Enough,
-    Low,
-    Full,
-}
-
-struct Watched {
-    has_ballast: bool,
+/// What only whoever tends the volumes needs.
+#[derive(Default)]
+struct Tending {
     tried_at: Option<Instant>,
-    said: Option<(State, Instant)>,
+    said: [Said; Resource::ALL.len()],
+}
+
+/// A look that has not ended.
+#[derive(Clone, Copy)]
+struct Looking {
+    since: Instant,
+    is_said: bool,
 }
 
 /// The volumes of the data folder and of the blobs in it.
+///
+/// One thread looks at them, so that a volume that hangs, as those on a network do, holds up that thread alone.
 pub struct Disk {
-    configured_bytes: u64,
-    folder: PathBuf,
-    blobs: PathBuf,
+    places: Places,
     ballast: PathBuf,
-    watched: Mutex<Watched>,
+    has_ballast: AtomicBool,
+    seen: watch::Sender<Seen>,
+    looking: Mutex<Option<Looking>>,
+    watcher: OnceLock<Thread>,
 }
 
 impl Disk {
     /// Looks at the volumes, and gives the ballast up when there is no room: call this before the database is opened.
     pub fn open(folder: &DataFolder, configured_bytes: u64) -> Arc<Self> {
         let ballast = folder.path().join("ballast");
+        let places = Places { folder: folder.path().to_owned(), blobs: folder.blobs(), configured_bytes };
+        let volumes = places.look();
+        let wanted = volumes.folder.map(|volume| ballast_bytes(volume.kept_bytes));
+        // One that was cut off while it was made, or was made for another setting, is made anew.
+        let has_ballast = ballast.metadata().is_ok_and(|found| Some(found.len()) == wanted);
+        if !has_ballast {
+            let _ = std::fs::remove_file(&ballast);
+        }
         let disk = Self {
-            configured_bytes,
-            folder: folder.path().to_owned(),
-            blobs: folder.blobs(),
-            watched: Mutex::new(Watched { has_ballast: ballast.exists(), tried_at: None, said: None }),
+            has_ballast: AtomicBool::new(has_ballast),
+            seen: watch::Sender::new(Seen { volumes, at: Instant::now() }),
+            looking: Mutex::default(),
+            watcher: OnceLock::new(),
+            places,
             ballast,
         };
-        disk.tend();
+        disk.tend(&mut Tending::default());
         Arc::new(disk)
     }
 
-    /// What is left for pushes before they are refused, and what is kept beyond, on the volume where that is least.
-    fn tightest(&self, has_ballast: bool) -> Option<(u64, u64)> {
-        let on = |path: &Path, ballast: bool| {
-            // A volume that cannot be looked at is refused by whatever writes to it.
-            let room = room(path).ok()?;
-            let kept = kept(self.configured_bytes, room.volume_bytes);
-            let held = if ballast { ballast_bytes(kept) } else { 0 };
-            Some(((room.left_bytes + held).saturating_sub(kept), kept))
+    /// Looks after the volumes until the node stops.
+    pub fn watch(self: &Arc<Self>, stop: CancellationToken) {
+        let disk = Arc::clone(self);
+        let watch = move || {
+            let mut tending = Tending::default();
+            let mut tended_at = Instant::now();
+            while !stop.is_cancelled() {
+                // Who pushes ends the wait.
+                std::thread::park_timeout(LOOKED.saturating_sub(tended_at.elapsed()));
+                disk.look();
+                if tended_at.elapsed() >= LOOKED {
+                    tended_at = Instant::now();
+                    disk.tend(&mut tending);
+                }
+            }
         };
-        let volumes = [on(&self.folder, has_ballast), on(&self.blobs, has_ballast)];
-        volumes.into_iter().flatten().min()
+        match std::thread::Builder::new().name("disk".into()).spawn(watch) {
+            Ok(thread) => {
+                let _ = self.watcher.set(thread.thread().clone());
+            }
+            Err(error) => tracing::error!(%error, "nobody looks whether the disk fills up"),
+        }
     }
 
-    fn watched(&self) -> std::sync::MutexGuard<'_, Watched> {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    fn look(&self) {
+        self.set_looking(Some(Looking { since: Instant::now(), is_said: false }));
+        let volumes = self.places.look();
+        self.seen.send_replace(Seen { volumes, at: Instant::now() });
+        self.set_looking(None);
+    }
+
+    fn set_looking(&self, looking: Option<Looking>) {
+        *self.looking.lock().unwrap_or_else(PoisonError::into_inner) = looking;
+    }
+
+    /// Whether a look takes longer than anybody waits for it.
+    fn is_stuck(&self) -> bool {
+        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(looking) = looking.as_mut().filter(|looking| looking.since.elapsed() > PATIENCE) else {
+            return false;
+        };
+        if !looking.is_said && looking.since.elapsed() > LOOKED {
+            looking.is_said = true;
+            tracing::warn!("the volume of the data folder does not answer; how full it is is not known");
+        }
+        true
+    }
+
+    /// Waits until somebody has looked, but not for long.
+    async fn refresh(&self) {
+        let Some(watcher) = self.watcher.get() else { return };
+        let mut seen = self.seen.subscribe();
+        if seen.borrow_and_update().at.elapsed() < FRESH || self.is_stuck() {
+            return;
+        }
+        watcher.unpark();
+        let _ = tokio::time::timeout(PATIENCE, seen.changed()).await;
+    }
+
+    /// How much was last seen of a resource, where that is least.
+    fn tightest(&self, resource: Resource) -> Option<Supply> {
+        let has_ballast = self.has_ballast.load(Ordering::Relaxed);
+        self.seen.borrow().volumes.tightest(resource, has_ballast)
     }
 
     /// Gives the ballast up or makes it, and tells the operator what becomes of the room.
-    fn tend(&self) {
-        let mut watched = self.watched();
-        self.tend_ballast(&mut watched);
-        let Some((left_bytes, kept_bytes)) = self.tightest(watched.has_ballast) else { return };
-        let state = match left_bytes {
-            0 => State::Full,
-            left if left < kept_bytes.saturating_mul(WARNED_AT - 1) => State::Low,
-            _ => State::Enough,
-        };
-        let before = watched.said.map_or(State::Enough, |(state, _)| state);
-        let is_news = before != state;
-        let is_due = watched.said.is_none_or(|(_, at)| at.elapsed() >= SAID_AGAIN);
-        if !is_news && (state == State::Enough || !is_due) {
-            return;
-        }
-        watched.said = Some((state, Instant::now()));
-        match state {
-            State::Full => tracing::error!(
-                kept_bytes,
-                "the disk is full: pushes are refused, and what is kept (storage.reserve_bytes) is for deletion and administration; delete images and collect garbage, or enlarge the volume"
-            ),
-            State::Low => tracing::warn!(
-                left_bytes,
-                kept_bytes,
-                "the disk is nearly full: pushes are refused when nothing is left but what is kept"
-            ),
-            State::Enough => tracing::info!(left_bytes, "the disk has room again"),
+    fn tend(&self, tending: &mut Tending) {
+        self.tend_ballast(&mut tending.tried_at);
+        for (resource, said) in Resource::ALL.into_iter().zip(&mut tending.said) {
+            if let Some(supply) = self.tightest(resource) {
+                tell(resource, supply, said);
+            }
         }
     }
 
-    fn tend_ballast(&self, watched: &mut Watched) {
-        let Ok(room) = room(&self.folder) else { return };
-        let kept = kept(self.configured_bytes, room.volume_bytes);
-        let bytes = ballast_bytes(kept);
-        if watched.has_ballast && (bytes == 0 || room.left_bytes < bytes) {
+    fn tend_ballast(&self, tried_at: &mut Option<Instant>) {
+        let Some(volume) = self.seen.borrow().volumes.folder else { return };
+        let bytes = ballast_bytes(volume.kept_bytes);
+        let has_ballast = self.has_ballast.load(Ordering::Relaxed);
+        if has_ballast && (bytes == 0 || volume.left_bytes < bytes) {
             if std::fs::remove_file(&self.ballast).is_ok() {
-                watched.has_ballast = false;
+                self.has_ballast.store(false, Ordering::Relaxed);
+                self.look();
                 if bytes > 0 {
                     tracing::warn!(
                         bytes,
@@ -162,46 +194,67 @@ impl Disk {
             }
             return;
         }
-        let may_try = watched.tried_at.is_none_or(|at| at.elapsed() >= TRIED_AGAIN);
-        if !watched.has_ballast && bytes > 0 && room.left_bytes >= kept && may_try {
-            watched.tried_at = Some(Instant::now());
-            watched.has_ballast = make_ballast(&self.ballast, bytes).is_ok();
-            if !watched.has_ballast {
-                let _ = std::fs::remove_file(&self.ballast);
+        let may_try = tried_at.is_none_or(|at| at.elapsed() >= TRIED_AGAIN);
+        if !has_ballast && bytes > 0 && volume.left_bytes >= volume.kept_bytes && may_try {
+            *tried_at = Some(Instant::now());
+            match make_ballast(&self.ballast, bytes) {
+                Ok(()) => self.has_ballast.store(true, Ordering::Relaxed),
+                Err(_) => drop(std::fs::remove_file(&self.ballast)),
             }
-        }
-    }
-
-    /// Looks after the volumes until the node stops.
-    pub async fn watch(self: Arc<Self>, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOKED) => {}
-            }
-            let disk = Arc::clone(&self);
-            let _ = tokio::task::spawn_blocking(move || disk.tend()).await;
+            self.look();
         }
     }
 }
 
+/// Tells the operator what becomes of a resource, when that is news or was said long ago.
+fn tell(resource: Resource, supply: Supply, said: &mut Said) {
+    let state = supply.state();
+    let before = said.map_or(State::Enough, |(state, _)| state);
+    let is_due = said.is_none_or(|(_, at)| at.elapsed() >= SAID_AGAIN);
+    if before == state && (state == State::Enough || !is_due) {
+        return;
+    }
+    *said = Some((state, Instant::now()));
+    let Supply { left, kept } = supply;
+    let of = resource.name();
+    match (state, resource) {
+        (State::Full, Resource::Bytes) => tracing::error!(
+            of,
+            kept,
+            "the disk is full: pushes are refused, and what is kept (storage.reserve_bytes) is for deletion and administration; delete images and collect garbage, or enlarge the volume"
+        ),
+        (State::Full, Resource::Inodes) => tracing::error!(
+            of,
+            kept,
+            "the disk is full: it can hold no more files (`df -i`); pushes are refused, and the inodes that are kept are for deletion and administration; delete images and collect garbage, delete what others keep on the volume, or move to a file system with more inodes"
+        ),
+        (State::Low, _) => tracing::warn!(
+            of,
+            left,
+            kept,
+            "the disk is nearly full: pushes are refused when nothing is left but what is kept"
+        ),
+        (State::Enough, _) => tracing::info!(of, left, "the disk has room again"),
+    }
+}
+
+#[async_trait]
 impl Space for Disk {
-    fn check(&self) -> Result<()> {
-        let has_ballast = self.watched().has_ballast;
-        match self.tightest(has_ballast) {
-            Some((0, kept)) if kept > 0 => Err(Error::StorageFull(
+    async fn check(&self) -> Result<()> {
+        self.refresh().await;
+        for resource in Resource::ALL {
+            let supply = self.tightest(resource);
+            let Some(supply) = supply.filter(|supply| supply.state() == State::Full) else { continue };
+            let (kept, name) = (supply.kept, resource.name());
+            return Err(Error::StorageFull(
                 format!(
-                    "what is left on the volume, {kept} bytes or less, is kept for deletion and administration (storage.reserve_bytes)"
+                    "what is left on the volume, {kept} {name} or less, is kept for deletion and administration (storage.reserve_bytes)"
                 )
                 .into(),
-            )),
-            _ => Ok(()),
+            ));
         }
+        Ok(())
     }
-}
-
-fn ballast_bytes(kept_bytes: u64) -> u64 {
-    (kept_bytes / BALLAST_PART).min(BALLAST_BYTES)
 }
 
 fn make_ballast(path: &Path, bytes: u64) -> std::io::Result<()> {
@@ -236,15 +289,24 @@ impl std::fmt::Debug for DiskGauges {
 
 impl Collector for DiskGauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::result::Result<(), std::fmt::Error> {
-        let has_ballast = self.0.watched().has_ballast;
-        let Some((left, kept)) = self.0.tightest(has_ballast) else { return Ok(()) };
         let gauges = [
-            ("longshore_disk_left_bytes", "Room on the disk before pushes are refused", left),
-            ("longshore_disk_reserve_bytes", "Room on the disk that pushes may not take", kept),
+            (
+                Resource::Bytes,
+                ("longshore_disk_left_bytes", "Room on the disk before pushes are refused"),
+                ("longshore_disk_reserve_bytes", "Room on the disk that pushes may not take"),
+            ),
+            (
+                Resource::Inodes,
+                ("longshore_disk_left_inodes", "Inodes of the disk before pushes are refused"),
+                ("longshore_disk_reserve_inodes", "Inodes of the disk that pushes may not take"),
+            ),
         ];
-        for (name, help, value) in gauges {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        for (resource, left, kept) in gauges {
+            let Some(supply) = self.0.tightest(resource) else { continue };
+            for ((name, help), value) in [(left, supply.left), (kept, supply.kept)] {
+                let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+                gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+            }
         }
         Ok(())
     }
@@ -254,22 +316,25 @@ impl Collector for DiskGauges {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_kept_suits_the_volume() {
-        const GIB: u64 = 1 << 30;
-        let cases = [
-            (GIB, 1000 * GIB, GIB),
-            (GIB, 10 * GIB, GIB / 2),
-            (GIB, 100 << 20, 16 << 20),
-            (GIB, 40 << 20, 10 << 20),
-            (GIB, 0, 0),
-            (0, 10 * GIB, 0),
-            (u64::MAX, 100 * GIB, 5 * GIB),
-        ];
-        for (configured, volume, expected) in cases {
-            assert_eq!(kept(configured, volume), expected, "{configured} of {volume}");
-            assert!(ballast_bytes(expected) <= expected / 4);
+    #[tokio::test(start_paused = true)]
+    async fn a_volume_that_does_not_answer_holds_no_push_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(&DataFolder::open(folder.path()).unwrap().unwrap(), 1 << 20);
+        // A thread that never looks, and what was seen before it hung.
+        disk.watcher.set(std::thread::current()).unwrap();
+        let long_ago = Instant::now().checked_sub(LOOKED * 2).unwrap();
+        disk.seen.send_modify(|seen| seen.at = long_ago);
+        let began_at = tokio::time::Instant::now();
+        disk.check().await.unwrap();
+        let waited = began_at.elapsed();
+        assert!((PATIENCE..PATIENCE * 2).contains(&waited), "it may just be late: {waited:?}");
+        disk.set_looking(Some(Looking { since: long_ago, is_said: false }));
+        for _ in 0..3 {
+            disk.check().await.unwrap();
         }
+        assert_eq!(began_at.elapsed(), waited, "nobody waits for what is known to hang");
+        disk.seen.send_modify(|seen| seen.volumes.folder = Some(volumes::tests::full()));
+        assert!(matches!(disk.check().await, Err(Error::StorageFull(_))), "what was last seen counts");
     }
 
     #[test]

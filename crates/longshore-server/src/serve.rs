@@ -111,7 +111,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
 
     let tasks = TaskTracker::new();
     jobs::start(&services, Duration::from_secs(config.gc.interval_seconds), &stop, &tasks);
-    tasks.spawn(disk.watch(stop.clone()));
+    disk.watch(stop.clone());
     let socket = admin::listen(folder.path())?;
     tasks.spawn(admin::run(Arc::clone(&services), socket, stop.clone()));
     let mut metrics_address = None;

@@ -154,8 +154,11 @@ impl Services {
     }
 
     /// Checks that there is room for what clients push: what is kept beyond is for deletion and administration.
-    fn check_space(&self) -> longshore_domain::Result<()> {
-        self.space.as_ref().map_or(Ok(()), |space| space.check())
+    async fn check_space(&self) -> longshore_domain::Result<()> {
+        match &self.space {
+            Some(space) => space.check().await,
+            None => Ok(()),
+        }
     }
 
     /// Records what waits in memory and closes the metadata store.

@@ -211,7 +211,7 @@ impl Services {
         push: ManifestPush,
     ) -> Result<PushedManifest> {
         let access = self.authorize(caller, name, Action::Push).await?;
-        self.check_space()?;
+        self.check_space().await?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let limit_bytes = self.settings.manifest_limit_bytes;
         if push.content.len() as u64 > limit_bytes {

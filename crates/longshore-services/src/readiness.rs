@@ -52,7 +52,7 @@ impl Services {
             (Part::BlobStore, Purpose::Read) => self.blobs.find_identity().await.map(|_| ()),
             (Part::BlobStore, Purpose::Push) => self.blobs.check().await,
             (Part::Disk, Purpose::Read) => Ok(()),
-            (Part::Disk, Purpose::Push) => self.check_space(),
+            (Part::Disk, Purpose::Push) => self.check_space().await,
         }
     }
 }

@@ -218,7 +218,7 @@ impl Services {
         let access = self.authorize(caller, name, Action::Push).await?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         self.check_storage_left(&access).await?;
-        self.check_space()?;
+        self.check_space().await?;
         let now = self.clock.now();
         let upload = Upload {
             id: UploadId(self.new_uuid()),
@@ -729,7 +729,7 @@ impl Services {
         let mut checkpoint = upload.offset_bytes + CHECKPOINT_BYTES;
         loop {
             self.check_uploader(uploader, &saved.repository).await?;
-            self.check_space()?;
+            self.check_space().await?;
             upload.offset_bytes += batch.len() as u64;
             if let Err(error) = room.check(upload.offset_bytes) {
                 self.discard_upload(upload.id).await?;

@@ -1,12 +1,15 @@
 //! The port to the room on the disks of this machine.
 
+use async_trait::async_trait;
+
 use crate::error::Result;
 
 /// Knows how much room is left where the registry writes on this machine.
+#[async_trait]
 pub trait Space: Send + Sync {
     /// Checks that there is room for what clients push. What is left otherwise is for deletion and administration.
     ///
     /// # Errors
     /// `StorageFull` when pushes must be refused.
-    fn check(&self) -> Result<()>;
+    async fn check(&self) -> Result<()>;
 }

@@ -205,7 +205,7 @@ pub const SETTINGS: &[Setting] = &[
         "storage.reserve_bytes",
         Kind::Number,
         "1073741824",
-        "Room on the volume of the data folder that pushes may not take, so that deletion, garbage collection and administration work on a full disk; on a small volume at most a twentieth of it or 16 MiB, and never more than a quarter. 0 for none.",
+        "Room on the volume of the data folder that pushes may not take, so that deletion, garbage collection and administration work on a full disk; on a small volume at most a twentieth of it or 16 MiB, and never more than a quarter. Of the inodes, 1000 or a twentieth are kept as well. 0 for none.",
     ),
     setting(
         "admin.password",

@@ -111,6 +111,59 @@ fn everything_but_pushing_works_on_a_full_disk_and_makes_room() {
     drop(server);
 }
 
+#[test]
+fn a_volume_without_inodes_is_a_full_one() {
+    let arguments =
+        ["--set", "gc.interval_seconds=0", "--set", "gc.lease_seconds=0", "--set", "gc.undo_seconds=0"];
+    let Some((server, volume)) = Server::on_volume("size=256m,nr_inodes=2000", &arguments) else {
+        eprintln!("skipped: no volume may be mounted here");
+        return;
+    };
+    let alice = user("alice");
+    let push = |content: &[u8]| {
+        let path = format!("/v2/alice/app/blobs/uploads/?digest={}", digest_of(content));
+        server.send("POST", &path, &alice, &[], content).status
+    };
+    let left = || {
+        let metrics = server.metrics();
+        let line = metrics.lines().find_map(|line| line.strip_prefix("longshore_disk_left_inodes "));
+        line.unwrap().parse::<usize>().unwrap()
+    };
+    assert!(server.metrics().contains("longshore_disk_reserve_inodes 100\n"));
+    assert_eq!(push(b"before"), 201);
+    let manifest = manifest_of(&server.push_blob(&alice, "alice/app", &content(1)).to_string());
+    server.push_manifest(&alice, "alice/app", "v1", &manifest).expect(201);
+
+    // Somebody makes many files, and pushes take the rest.
+    let others = volume.0.join("others");
+    std::fs::create_dir(&others).unwrap();
+    let make = |number: usize| std::fs::File::create(others.join(number.to_string())).is_ok();
+    for number in 0..left() - 30 {
+        assert!(make(number));
+    }
+    let pushed = (0_u32..100).take_while(|number| push(&number.to_be_bytes()) == 201).count();
+    assert!((3..50).contains(&pushed), "{pushed}");
+    assert_eq!(push(b"late"), 507);
+    server.send("POST", "/v2/alice/app/blobs/uploads/", &alice, &[], b"").expect(507);
+    server.push_manifest(&alice, "alice/app", "late", &manifest).expect(507);
+    assert_eq!(left(), 0);
+    server.get("/readyz", "").expect(200);
+    server.get("/readyz?for=push", "").expect(503);
+
+    // Others take what is kept, too.
+    assert!((10_000..20_000).any(|number| !make(number)));
+    server.get("/v2/alice/app/manifests/v1", &alice).expect(200);
+    server.send("DELETE", "/v2/alice/app/manifests/v1", &alice, &[], b"").expect(202);
+    server.admin(&["gc", "run"]);
+    server.admin(&["user", "disable", "bob"]);
+    server.get("/v2/", &user("bob")).expect(401);
+
+    std::fs::remove_dir_all(&others).unwrap();
+    server.wait_for("there are inodes again", || left() > 1000);
+    assert_eq!(push(b"late"), 201);
+    drop(server);
+}
+
 /// Writes a file until there is no room for more.
 fn fill(path: &std::path::Path) {
     use std::io::Write;

@@ -196,8 +196,13 @@ impl Server {
 
     /// Starts a server with its users on a volume of its own of so many MiB; `None` where that may not be mounted.
     pub fn on_small_volume(mebibytes: u32, arguments: &[&str]) -> Option<(Self, SmallVolume)> {
+        Self::on_volume(&format!("size={mebibytes}m"), arguments)
+    }
+
+    /// Starts such a server on a volume of its own with options of `tmpfs`.
+    pub fn on_volume(options: &str, arguments: &[&str]) -> Option<(Self, SmallVolume)> {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let volume = SmallVolume::mount(folder.path().join("volume"), mebibytes)?;
+        let volume = SmallVolume::mount(folder.path().join("volume"), options)?;
         let data = volume.0.join("data");
         let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
         let server = Self::on(folder, data, arguments, None, Vec::new());
@@ -501,11 +506,10 @@ impl Client {
 pub struct SmallVolume(pub PathBuf);
 
 impl SmallVolume {
-    fn mount(path: PathBuf, mebibytes: u32) -> Option<Self> {
+    fn mount(path: PathBuf, options: &str) -> Option<Self> {
         std::fs::create_dir(&path).unwrap();
-        let size = format!("size={mebibytes}m");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).stderr(Stdio::null());
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).stderr(Stdio::null());
         mount.status().is_ok_and(|status| status.success()).then(|| Self(path))
     }
 }
