@@ -46,7 +46,6 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["store-sql"]),
     ("deadpool-postgres", &["store-sql"]),
     ("object_store", &["store-blob"]),
-    ("axum", &["api-common", "api-oci", "server"]),
     ("http", &["api-common", "api-docr", "api-hub", "api-oci", "api-scim", "api-swr", "server"]),
 ];
 

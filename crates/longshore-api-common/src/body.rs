@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use http::Extensions;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyDataStream, BodyExt, Empty, Full};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyDataStream, BodyExt, Empty, Full, StreamBody};
 use longshore_domain::ports::blobs::ByteStream;
 use longshore_domain::{Error, Result};
 
@@ -16,7 +17,51 @@ use crate::ResponseBody;
 use crate::allotment::Allotment;
 
 /// The body of a request, as the server hands it to every dialect.
-pub type RequestBody = axum::body::Body;
+pub struct RequestBody(UnsyncBoxBody<Bytes, BodyError>);
+
+/// Why a body broke: the connection, as whoever reads it sees that.
+type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+impl RequestBody {
+    /// Makes one of any body.
+    pub fn new<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes, Error: Into<BodyError>> + Send + 'static,
+    {
+        Self(body.map_err(Into::into).boxed_unsync())
+    }
+
+    /// Makes an empty one.
+    pub fn empty() -> Self {
+        Self::new(Empty::new())
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for RequestBody {
+    fn from(bytes: T) -> Self {
+        Self::new(Full::new(bytes.into()))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.0).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
 
 /// Makes an empty body.
 pub fn empty() -> ResponseBody {
@@ -36,7 +81,7 @@ pub fn stream(bytes: ByteStream, length: u64) -> ResponseBody {
 /// Makes a body of a stream whose length is not known. A stream that fails ends the connection.
 pub fn pieces(bytes: ByteStream) -> ResponseBody {
     let pieces = bytes.map(|piece| piece.inspect_err(log_broken_stream).map(Frame::data));
-    http_body_util::StreamBody::new(pieces).boxed_unsync()
+    StreamBody::new(pieces).boxed_unsync()
 }
 
 struct Streamed {
@@ -144,10 +189,14 @@ mod tests {
         extensions
     }
 
+    fn streamed(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> RequestBody {
+        RequestBody::new(StreamBody::new(pieces.map(|piece| piece.map(Frame::data))))
+    }
+
     /// A body that sends so many bytes and then nothing, without ending.
     fn stopping(bytes: usize) -> RequestBody {
         let sent = futures::stream::once(async move { Ok::<_, Error>(Bytes::from(vec![0; bytes])) });
-        RequestBody::from_stream(sent.chain(futures::stream::pending()))
+        streamed(sent.chain(futures::stream::pending()))
     }
 
     async fn collect_from(extensions: &Extensions, body: RequestBody) -> Result<Bytes> {
@@ -188,7 +237,7 @@ mod tests {
             Some((Ok::<_, Error>(Bytes::from_static(b"x")), ()))
         });
         let began_at = tokio::time::Instant::now();
-        let answer = collect_from(&extensions, RequestBody::from_stream(trickle)).await;
+        let answer = collect_from(&extensions, streamed(trickle)).await;
         assert!(matches!(answer, Err(Error::BodyInterrupted)));
         assert_eq!(began_at.elapsed(), Duration::from_secs(300));
     }
@@ -201,7 +250,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(50)).await;
             Ok::<_, Error>(Bytes::from_static(b"x"))
         });
-        assert_eq!(collect_from(&extensions, RequestBody::from_stream(slow)).await.unwrap(), "xxxx");
+        assert_eq!(collect_from(&extensions, streamed(slow)).await.unwrap(), "xxxx");
     }
 
     #[tokio::test]
