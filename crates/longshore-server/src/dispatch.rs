@@ -155,7 +155,7 @@ impl Dispatch {
 }
 
 /// Makes a response of plain text.
-pub fn text(status: StatusCode, text: &'static str) -> Response {
+pub fn text(status: StatusCode, text: impl Into<bytes::Bytes>) -> Response {
     let mut response = Response::new(body::full(text));
     *response.status_mut() = status;
     response

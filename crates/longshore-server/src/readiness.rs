@@ -5,13 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode, header};
-use longshore_api_common::{Response, body};
+use http::StatusCode;
+use longshore_api_common::Response;
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::readiness::{Part, Purpose};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+
+use crate::dispatch::text;
 
 /// How long an answer is kept, so that asking often costs nothing.
 const KEPT: Duration = Duration::from_secs(1);
@@ -40,11 +42,11 @@ impl Readiness {
             None => Purpose::Read,
             Some((_, value)) if value == "read" => Purpose::Read,
             Some((_, value)) if value == "push" => Purpose::Push,
-            Some(_) => return text(StatusCode::BAD_REQUEST, "ask for=read or for=push\n".into()),
+            Some(_) => return text(StatusCode::BAD_REQUEST, "ask for=read or for=push\n"),
         };
         let faults = self.faults(purpose).await;
         match faults.is_empty() {
-            true => text(StatusCode::OK, "ready\n".into()),
+            true => text(StatusCode::OK, "ready\n"),
             false => text(
                 StatusCode::SERVICE_UNAVAILABLE,
                 format!("not ready: {}; see the log\n", faults.join("; ")),
@@ -83,14 +85,6 @@ async fn within(part: Part, check: impl Future<Output = Result<()>>) -> Option<S
     };
     tracing::warn!(cause, "this node is not ready: {fault}");
     Some(fault)
-}
-
-fn text(status: StatusCode, text: String) -> Response {
-    let mut response = Response::new(body::full(text));
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
 }
 
 #[cfg(test)]
