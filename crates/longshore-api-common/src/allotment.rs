@@ -89,11 +89,7 @@ impl Allotment {
             true => &allotment.bodies.signed_in,
             false => &allotment.bodies.anonymous,
         };
-        let share = match allotment.address {
-            Some(address) => shares.take(address, bytes),
-            None => shares.take_for_many(bytes),
-        };
-        let share = share.map_err(|refusal| {
+        let share = shares.take(allotment.address, bytes).map_err(|refusal| {
             Error::Overloaded(match refusal {
                 Refusal::Address => "the memory for bodies from one address is taken".into(),
                 Refusal::Full => "the memory for bodies is taken (limits.body_memory_bytes)".into(),

@@ -11,6 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use longshore_domain::address::network;
 
+/// This part of a limit is left to addresses that have little: what many that are greedy one after the other cannot take.
+const RESERVE_PART: u64 = 8;
+/// And this part of it is little.
+const LITTLE_PART: u64 = 512;
+
 /// A limit and who has taken how much of it.
 pub struct Shares {
     limit: u64,
@@ -48,30 +53,20 @@ impl Shares {
     }
 
     /// Takes an amount for a client at an address, until the share is dropped. An address that has nothing gets what it
-    /// asks for if there is that much.
+    /// asks for if there is that much. Without an address it is for somebody who speaks for many, such as a trusted proxy:
+    /// bounded by what is left alone.
     ///
     /// # Errors
     /// Why there is not.
-    pub fn take(self: &Arc<Self>, address: IpAddr, amount: u64) -> Result<Share, Refusal> {
-        self.share(Some(network(address)), amount)
-    }
-
-    /// Takes an amount for somebody who speaks for many, such as a trusted proxy: bounded by what is left alone.
-    ///
-    /// # Errors
-    /// `Full`.
-    pub fn take_for_many(self: &Arc<Self>, amount: u64) -> Result<Share, Refusal> {
-        self.share(None, amount)
+    pub fn take(self: &Arc<Self>, address: impl Into<Option<IpAddr>>, amount: u64) -> Result<Share, Refusal> {
+        let network = address.into().map(network);
+        self.lock().add(self, network, amount)?;
+        Ok(Share { shares: Arc::clone(self), network, amount })
     }
 
     /// Returns how much is taken.
     pub fn taken(&self) -> u64 {
         self.lock().total
-    }
-
-    fn share(self: &Arc<Self>, network: Option<IpAddr>, amount: u64) -> Result<Share, Refusal> {
-        self.lock().add(self, network, amount)?;
-        Ok(Share { shares: Arc::clone(self), network, amount })
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -87,11 +82,13 @@ impl Taken {
         }
         if let Some(network) = network {
             let own = self.by_network.get(&network).copied().unwrap_or_default();
-            let most = (left / shares.divisor).min(shares.per_address);
-            if own > 0 && own.saturating_add(amount) > most {
+            let wanted = own.saturating_add(amount);
+            let reserve = if wanted <= shares.limit / LITTLE_PART { 0 } else { shares.limit / RESERVE_PART };
+            let most = (left.saturating_sub(reserve) / shares.divisor).min(shares.per_address);
+            if own > 0 && wanted > most {
                 return Err(Refusal::Address);
             }
-            self.by_network.insert(network, own + amount);
+            self.by_network.insert(network, wanted);
         }
         self.total += amount;
         Ok(())
@@ -148,6 +145,10 @@ mod tests {
         IpAddr::from([127, 0, 1, number])
     }
 
+    fn parsed(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
     /// Takes one after the other until nothing is left for the address.
     fn exhaust(shares: &Arc<Shares>, address: IpAddr) -> (Vec<Share>, Refusal) {
         let mut taken = Vec::new();
@@ -163,7 +164,7 @@ mod tests {
     fn one_address_leaves_the_most_to_others() {
         let shares = Shares::new(1000, 4);
         let (taken, refusal) = exhaust(&shares, address(1));
-        assert_eq!((taken.len(), refusal), (200, Refusal::Address));
+        assert_eq!((taken.len(), refusal), (175, Refusal::Address));
         assert!(shares.take(address(2), 1).is_ok());
         drop(taken);
         assert_eq!(shares.taken(), 0);
@@ -191,23 +192,33 @@ mod tests {
     }
 
     #[test]
+    fn addresses_that_take_all_they_get_one_after_the_other_leave_some_to_others() {
+        let shares = Shares::with_most(4096, 4, 256);
+        let _taken: Vec<_> = (1..=64).map(|number| exhaust(&shares, address(number)).0).collect();
+        for number in 65..=80 {
+            let (late, refusal) = exhaust(&shares, address(number));
+            assert_eq!((late.len(), refusal), (8, Refusal::Address), "address {number}");
+        }
+    }
+
+    #[test]
     fn an_address_never_has_more_than_its_limit_and_who_speaks_for_many_all_that_there_is() {
         let shares = Shares::with_most(1000, 1, 10);
         assert_eq!(exhaust(&shares, address(1)).0.len(), 10);
-        let many: Vec<_> = (0..1000).map_while(|_| shares.take_for_many(1).ok()).collect();
+        let many: Vec<_> = (0..1000).map_while(|_| shares.take(None, 1).ok()).collect();
         assert_eq!(many.len(), 1000);
-        assert_eq!(shares.take_for_many(1).err(), Some(Refusal::Full));
+        assert_eq!(shares.take(None, 1).err(), Some(Refusal::Full));
         assert_eq!(shares.take(address(2), 1).err(), Some(Refusal::Full));
     }
 
     #[test]
     fn a_network_of_64_bits_is_one_address() {
         let shares = Shares::with_most(100, 1, 1);
-        let _first = shares.take("2001:db8:1:2::1".parse().unwrap(), 1).unwrap();
-        assert_eq!(shares.take("2001:db8:1:2:ffff::9".parse().unwrap(), 1).err(), Some(Refusal::Address));
-        assert!(shares.take("2001:db8:1:3::1".parse().unwrap(), 1).is_ok());
-        let _mapped = shares.take("::ffff:192.0.2.1".parse().unwrap(), 1).unwrap();
-        assert_eq!(shares.take("192.0.2.1".parse().unwrap(), 1).err(), Some(Refusal::Address));
+        let _first = shares.take(parsed("2001:db8:1:2::1"), 1).unwrap();
+        assert_eq!(shares.take(parsed("2001:db8:1:2:ffff::9"), 1).err(), Some(Refusal::Address));
+        assert!(shares.take(parsed("2001:db8:1:3::1"), 1).is_ok());
+        let _mapped = shares.take(parsed("::ffff:192.0.2.1"), 1).unwrap();
+        assert_eq!(shares.take(parsed("192.0.2.1"), 1).err(), Some(Refusal::Address));
     }
 
     #[test]

@@ -145,6 +145,11 @@ impl Clients {
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
 
+    /// The address with which somebody shares limits; `None` for a trusted proxy, which speaks for many.
+    pub fn unless_trusted(&self, address: IpAddr) -> Option<IpAddr> {
+        (!self.is_trusted(address)).then_some(address)
+    }
+
     /// Describes the client of a request that came over a connection from `peer`.
     pub fn describe(&self, peer: IpAddr, authority: Option<&str>, headers: &HeaderMap) -> Client {
         let forwarded = self.is_trusted(peer).then(|| Forwarded::of(headers));

@@ -59,7 +59,7 @@ impl Server {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         let client = self.clients.describe(peer, authority, request.headers());
         // A proxy that does not say for whom it asks speaks for many.
-        let address = Some(client.address).filter(|address| !self.clients.is_trusted(*address));
+        let address = self.clients.unless_trusted(client.address);
         let turn = self.turn(client.address, address, request.headers());
         let flight = Flight::begin(watch, turn);
         if watch.is_insistent() {
@@ -99,11 +99,9 @@ impl Server {
     fn turn(&self, seen: IpAddr, address: Option<IpAddr>, headers: &HeaderMap) -> Option<Share> {
         let header_bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         let turns = 1 + (header_bytes / HEADER_TURN_BYTES) as u64;
-        let taken = match address {
-            Some(address) => self.limits.turns.take(address, turns),
-            None => self.limits.turns.take_for_many(turns),
-        };
-        taken
+        self.limits
+            .turns
+            .take(address, turns)
             .inspect_err(|refusal| {
                 self.metrics.requests_refused.count(refusal_name(*refusal));
                 tracing::warn!(address = %seen, cause = refused_request(*refusal), "a request was refused");
@@ -184,7 +182,7 @@ pub async fn run(
     drain: Duration,
 ) {
     let open = TaskTracker::new();
-    let speaker = Arc::new(Speaker::new());
+    let speaker = Arc::new(Speaker::new(Arc::clone(&server.limits.windows)));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -198,11 +196,7 @@ pub async fn run(
                 continue;
             }
         };
-        let place = match server.clients.is_trusted(peer.ip()) {
-            true => server.limits.connections.take_for_many(1),
-            false => server.limits.connections.take(peer.ip(), 1),
-        };
-        let place = match place {
+        let place = match server.limits.connections.take(server.clients.unless_trusted(peer.ip()), 1) {
             Ok(place) => place,
             Err(refusal) => {
                 turn_away(&server, stream, peer, refusal, tls.is_some());
@@ -297,6 +291,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (server, watched) = (Arc::clone(server), Arc::clone(watch));
+    let sharer = server.clients.unless_trusted(peer);
     let answer = move |request| Arc::clone(&server).answer(peer, request, &watched);
-    speaker.serve(stream, watch, stop, answer).await
+    speaker.serve(stream, sharer, watch, stop, answer).await
 }

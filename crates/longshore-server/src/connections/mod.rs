@@ -9,6 +9,7 @@ mod sent_body;
 mod watch;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use longshore_api_common::Response;
+use longshore_api_common::shares::Shares;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,9 +37,10 @@ pub use self::watch::{Deadlines, Flight, Watch};
 const BUFFER_BYTES: usize = 64 << 10;
 /// Requests in progress on one HTTP/2 connection.
 const STREAMS: u32 = 100;
-/// What an HTTP/2 client may send before it is read: on one stream, and on all together.
-const STREAM_WINDOW_BYTES: u32 = 256 << 10;
-const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
+/// What an HTTP/2 client may send before it is read, on all streams of a connection together: while there is room for that,
+/// and otherwise (a connection cannot begin with less: RFC 9113, section 6.9.2).
+const WIDE_WINDOW_BYTES: u32 = 256 << 10;
+const NARROW_WINDOW_BYTES: u32 = 65_535;
 /// What is handed to an HTTP/2 stream beyond what the client takes.
 const STREAM_SEND_BYTES: usize = 64 << 10;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
@@ -53,30 +56,38 @@ pub type Answer = Pin<Box<dyn Future<Output = http::Response<SentBody>> + Send>>
 pub struct Speaker {
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
+    http2_wide: http2::Builder<TokioExecutor>,
+    windows: Arc<Shares>,
 }
 
 impl Speaker {
-    pub fn new() -> Self {
+    /// `windows` is shared by the wide windows of HTTP/2 connections, in bytes.
+    pub fn new(windows: Arc<Shares>) -> Self {
         let mut http1 = http1::Builder::new();
         // The watch of the connection has the deadlines.
         http1.header_read_timeout(None).max_buf_size(BUFFER_BYTES);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
-        http2
-            .timer(TokioTimer::new())
-            .keep_alive_interval(Some(PING))
-            .keep_alive_timeout(PONG)
-            .max_concurrent_streams(STREAMS)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_send_buf_size(STREAM_SEND_BYTES)
-            .max_header_list_size(BUFFER_BYTES as u32);
-        Self { http1, http2 }
+        let [http2, http2_wide] = [NARROW_WINDOW_BYTES, WIDE_WINDOW_BYTES].map(|window_bytes| {
+            let mut http2 = http2::Builder::new(TokioExecutor::new());
+            http2
+                .timer(TokioTimer::new())
+                .keep_alive_interval(Some(PING))
+                .keep_alive_timeout(PONG)
+                .max_concurrent_streams(STREAMS)
+                .initial_stream_window_size(window_bytes)
+                .initial_connection_window_size(window_bytes)
+                .max_send_buf_size(STREAM_SEND_BYTES)
+                .max_header_list_size(BUFFER_BYTES as u32);
+            http2
+        });
+        Self { http1, http2, http2_wide, windows }
     }
 
-    /// Serves a connection until it ends or its watch says so. `answer` begins a flight for each request.
+    /// Serves a connection until it ends or its watch says so. `answer` begins a flight for each request; `peer` is `None` for
+    /// a trusted proxy.
     pub async fn serve<S, A>(
         &self,
         mut stream: S,
+        peer: Option<IpAddr>,
         watch: &Arc<Watch>,
         stop: &CancellationToken,
         answer: A,
@@ -111,7 +122,11 @@ impl Speaker {
         });
         match version {
             Version::Http1 => drive(Box::pin(self.http1.serve_connection(io, service)), watch, stop).await,
-            Version::Http2 => drive(Box::pin(self.http2.serve_connection(io, service)), watch, stop).await,
+            Version::Http2 => {
+                let window = self.windows.take(peer, u64::from(WIDE_WINDOW_BYTES));
+                let http2 = if window.is_ok() { &self.http2_wide } else { &self.http2 };
+                drive(Box::pin(http2.serve_connection(io, service)), watch, stop).await
+            }
         }
     }
 }

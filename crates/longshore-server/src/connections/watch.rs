@@ -63,6 +63,8 @@ pub struct Watch {
 struct State {
     flights: HashMap<u64, Arc<Patience>>,
     refused: usize,
+    /// Whether there were too many of those at any time: what is refused at last leaves nothing that would lie.
+    is_insistent: bool,
     began: u64,
     /// Since when there are no flights.
     idle_since: Instant,
@@ -71,7 +73,8 @@ struct State {
 impl Watch {
     /// Begins with the connection.
     pub fn new(deadlines: Deadlines, now: Instant) -> Arc<Self> {
-        let state = State { flights: HashMap::new(), refused: 0, began: 0, idle_since: now };
+        let state =
+            State { flights: HashMap::new(), refused: 0, is_insistent: false, began: 0, idle_since: now };
         let io = Patience::new(deadlines.pace);
         Arc::new(Self { deadlines, io, state: Mutex::new(state), changed: Notify::new() })
     }
@@ -91,15 +94,15 @@ impl Watch {
         self.changed.notified().await;
     }
 
-    /// Returns whether the client goes on asking without taking refusals.
+    /// Returns whether the client went on asking without taking refusals.
     pub fn is_insistent(&self) -> bool {
-        self.lock().refused > REFUSED_LIMIT
+        self.lock().is_insistent
     }
 
     /// Decides what to do with the connection.
     pub fn verdict(&self, now: Instant) -> Verdict {
         let state = self.lock();
-        if state.refused > REFUSED_LIMIT {
+        if state.is_insistent {
             return Verdict::Cut(Cut::Insistent);
         }
         let clocks = state.flights.values().map(Arc::as_ref).chain([&self.io]);
@@ -150,6 +153,7 @@ impl Flight {
         if turn.is_none() {
             state.refused += 1;
             if state.refused > REFUSED_LIMIT {
+                state.is_insistent = true;
                 watch.changed.notify_one();
             }
         }
@@ -277,6 +281,19 @@ mod tests {
         assert_eq!(watch.verdict(Instant::now()), Verdict::Cut(Cut::Insistent));
         watch.changed().await;
         drop(flights);
+        assert_eq!(
+            watch.verdict(Instant::now()),
+            Verdict::Cut(Cut::Insistent),
+            "also when the last ended at once"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_refusals_may_go_on_asking() {
+        let watch = Watch::new(DEADLINES, Instant::now());
+        for _ in 0..10 * REFUSED_LIMIT {
+            let _held: Vec<_> = (0..REFUSED_LIMIT).map(|_| Flight::begin(&watch, None)).collect();
+        }
         assert!(matches!(watch.verdict(Instant::now()), Verdict::GoOn(_)));
     }
 }
