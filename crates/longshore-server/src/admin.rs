@@ -211,10 +211,7 @@ fn call_here(
     runtime.block_on(async {
         let disk = Disk::open(folder, config.storage.reserve_bytes());
         let services = wiring::services(config, folder, disk, wiring::Opening::Existing).await?;
-        services
-            .attach()
-            .await
-            .map_err(|error| wiring::explain_storage(config, wiring::with_cause(error)))?;
+        services.attach().await.map_err(wiring::with_cause)?;
         let asked = Asked::of(&request);
         let outcome = run_request(&services, request, on_progress).await.map_err(|error| {
             let Refusal { text, is_bad_value } = asked.say(error);

@@ -69,7 +69,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     let prepared = services
         .prepare(password.as_deref())
         .await
-        .map_err(|error| wiring::explain_storage(&config, with_cause(error)))
+        .map_err(with_cause)
         .context("cannot set the registry up")?;
 
     let mut registry = Registry::default();

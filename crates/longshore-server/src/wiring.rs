@@ -109,16 +109,6 @@ fn blobs(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<d
     Ok(Arc::new(BoundedBlobs::new(blobs, open)))
 }
 
-/// Says what is wrong with the bucket, where that is known; what the store itself answers is XML.
-pub fn explain_storage(config: &Config, error: anyhow::Error) -> anyhow::Error {
-    let text = format!("{error:#}");
-    let Some(url) = config.storage.shown().filter(|_| text.contains("NoSuchBucket")) else { return error };
-    let bucket = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or(url);
-    anyhow::anyhow!(
-        "there is no bucket {bucket:?}: make it in the object store, or mend storage.url (now {url}) and storage.endpoint; Longshore makes no buckets"
-    )
-}
-
 /// Tells the operator the cause, which clients are not told.
 pub fn with_cause(error: Error) -> anyhow::Error {
     match error {

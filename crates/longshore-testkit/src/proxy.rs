@@ -73,7 +73,11 @@ struct Shared {
     calls: AtomicU64,
     /// Heads of HTTP requests, in lower case.
     heads: Mutex<Vec<String>>,
+    script: Mutex<Option<Script>>,
 }
+
+/// Answers a request itself, by its first line, instead of the store.
+type Script = Box<dyn FnMut(&str) -> Option<String> + Send>;
 
 impl Proxy {
     /// Stands before an HTTP server, `host:port`.
@@ -99,6 +103,7 @@ impl Proxy {
             left: AtomicI64::new(i64::MAX),
             calls: AtomicU64::new(0),
             heads: Mutex::default(),
+            script: Mutex::default(),
         });
         let serving = Arc::clone(&shared);
         thread::spawn(move || {
@@ -140,6 +145,12 @@ impl Proxy {
     /// Tells whether the fault has happened, and lets none happen any more.
     pub fn mend(&self) -> bool {
         self.shared.left.swap(i64::MAX, Ordering::SeqCst) <= 0
+    }
+
+    /// Answers HTTP requests in place of the store with 200 and what a function of their first line gives; `None` lets one
+    /// through.
+    pub fn answer_by(&self, script: impl FnMut(&str) -> Option<String> + Send + 'static) {
+        *self.shared.script.lock().unwrap() = Some(Box::new(script));
     }
 
     /// Heads of the HTTP requests so far, in lower case.
@@ -191,6 +202,12 @@ impl Shared {
                 }
             }
             request.extend_from_slice(&read_body(&mut reader, &head)?);
+            let scripted = self.script.lock().unwrap().as_mut().and_then(|script| script(&head[0]));
+            if let Some(text) = scripted {
+                let length = text.len();
+                write!(&*client, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{text}")?;
+                continue;
+            }
             if let Some(Fault::Status(status)) = fault {
                 let text = "<Error><Code>InternalError</Code><Message>the test's fault</Message></Error>";
                 let length = text.len();

@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use longshore_domain::clock::Entropy;
+use longshore_domain::error::chain;
 use longshore_domain::ports::blobs::{ByteRange, ByteStream, StorageKey};
 use longshore_domain::{Error, Result};
+use object_store::client::{HttpError, HttpErrorKind};
+use object_store::list::PaginatedListStore;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use super::breaker::{ANSWER, Breaker};
 use super::part::{Part, Spool};
@@ -25,6 +29,7 @@ const COMPLETION: Duration = Duration::from_secs(30);
 pub(super) struct Client {
     pub(super) name: &'static str,
     pub(super) objects: Arc<dyn ObjectStore>,
+    pub(super) lists: Arc<dyn PaginatedListStore>,
     pub(super) multipart: Arc<dyn MultipartStore>,
     /// Signs URLs that are handed to clients.
     pub(super) signer: Arc<dyn Signer>,
@@ -52,13 +57,74 @@ impl Client {
         StorageKey(uuid::Builder::from_random_bytes(random).into_uuid())
     }
 
-    /// Says that the bucket is not there, to whoever configured it.
-    pub(super) fn no_bucket(&self) -> Error {
-        let place = self.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
-        Error::Unavailable(Box::new(Refused(format!(
-            "there is no bucket {:?}{place}: create it, or correct storage.url, storage.endpoint or storage.region",
-            self.bucket
-        ))))
+    /// Ends a call that takes too long, and says so to whoever configured the store.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let ended = tokio::time::timeout(limit, call).await;
+        ended.unwrap_or_else(|_| {
+            Err(Error::Unavailable(
+                format!(
+                    "{} has not answered within {} seconds: check storage.endpoint, and that nothing on the way to it drops packets",
+                    self.shown(),
+                    limit.as_secs()
+                )
+                .into(),
+            ))
+        })
+    }
+
+    /// The store in a sentence.
+    fn shown(&self) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("the object store {endpoint}"),
+            None => format!("the object store of the bucket {:?}", self.bucket),
+        }
+    }
+
+    /// Turns the library's error into what whoever configured the store can do, where that is known.
+    pub(super) fn explain(&self, error: object_store::Error) -> Error {
+        let text = chain(&error);
+        let (store, bucket) = (self.shown(), &self.bucket);
+        if is_missing_bucket(&text) {
+            return Error::Unavailable(Box::new(Refused(format!(
+                "{store} has no bucket {bucket:?}: make it there, or correct storage.url, storage.endpoint or storage.region; Longshore makes no buckets"
+            ))));
+        }
+        if is_refusal_of_credentials(&error) {
+            // Without the rest of the answer, which names keys.
+            let code = code_of(&text).unwrap_or("403");
+            return Error::Unavailable(Box::new(Refused(format!(
+                "{store} refuses these credentials for the bucket {bucket:?} ({code}): check storage.access_key_id and storage.secret_access_key, or where else they come from, and what they are allowed to do"
+            ))));
+        }
+        match http_error(&error) {
+            Some(cause) if cause.kind() == HttpErrorKind::Connect => Error::Unavailable(
+                format!(
+                    "cannot connect to {store} ({}): check storage.endpoint, that the server runs, and that it can be reached from here",
+                    root(cause)
+                )
+                .into(),
+            ),
+            _ => store_error(error),
+        }
+    }
+
+    /// Reads the id that lies in the store, if there is one.
+    pub(super) async fn find_identity(&self) -> Result<Option<Uuid>> {
+        let path = layout::identity_path(&self.prefix);
+        let found = match self.objects.get(&path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { source, .. }) if !is_missing_bucket(&source.to_string()) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(self.explain(error)),
+        };
+        let text = found.bytes().await.map_err(|error| self.explain(error))?;
+        let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
+        id.map(Some).ok_or_else(|| Error::internal(format!("the object {path} should hold an id")))
     }
 
     /// Begins a multipart upload.
@@ -273,8 +339,42 @@ fn is_refusal(error: &object_store::Error) -> bool {
     ) || (text.contains("status code: 4") && !is_passing)
 }
 
+fn is_refusal_of_credentials(error: &object_store::Error) -> bool {
+    matches!(
+        error,
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
+    )
+}
+
+/// The code in a store's error document.
+fn code_of(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("<Code>")?;
+    rest.split_once("</Code>").map(|(code, _)| code)
+}
+
+/// What went wrong on the way to the store, if that is the cause.
+fn http_error(error: &object_store::Error) -> Option<&HttpError> {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        next = cause.source();
+    }
+    None
+}
+
+/// The innermost cause.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}
+
 /// Returns whether a store's error says that the bucket (or Azure's container) is not there.
-pub(super) fn is_missing_bucket(text: &str) -> bool {
+fn is_missing_bucket(text: &str) -> bool {
     ["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"]
         .iter()
         .any(|code| text.contains(code))
@@ -306,7 +406,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_of_another_length_ends_with_an_error() {
-        let key = StorageKey(uuid::Uuid::nil());
+        let key = StorageKey(Uuid::nil());
         for (pieces, is_whole) in [(&["ab", "c"][..], true), (&["ab"], false), (&["ab", "cd"], false)] {
             let pieces: Vec<Result<bytes::Bytes>> =
                 pieces.iter().map(|piece| Ok(bytes::Bytes::from_static(piece.as_bytes()))).collect();

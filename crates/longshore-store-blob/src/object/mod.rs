@@ -8,6 +8,7 @@
 mod breaker;
 mod client;
 mod credentials;
+mod lists;
 mod options;
 mod part;
 mod s3;
@@ -28,12 +29,13 @@ use longshore_domain::ports::blobs::{
 use longshore_domain::{Error, Result};
 use object_store::path::Path;
 use object_store::signer::Method;
-use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::breaker::{ANSWER, Breaker};
-use self::client::{Client, is_missing_bucket, store_error};
+use self::client::{Client, store_error};
+use self::lists::Pages;
 pub use self::options::{Credentials, Encryption, ObjectOptions, Patience, SMALLEST_PART_BYTES};
 use self::options::{invalid, parse_url};
 use self::part::Spool;
@@ -45,6 +47,8 @@ use crate::layout;
 
 /// Parts and small objects that are on their way to the store at once; more wait.
 const SENDING_AT_ONCE: usize = 16;
+/// How long a store may take to say whose it is, with all that is sent again: a start ends then.
+const IDENTITY: Duration = Duration::from_secs(15);
 /// Most objects in one request to delete. S3 API, DeleteObjects.
 const DELETED_AT_ONCE: usize = 1000;
 
@@ -72,10 +76,11 @@ impl ObjectBlobs {
             return Err(invalid("storage.part_bytes", "must be 5 MiB (5242880) or more"));
         }
         let stores = Stores::open(options, scheme, bucket)?;
-        let Stores { name, objects, multipart, signer, direct } = stores;
+        let Stores { name, objects, lists, multipart, signer, direct } = stores;
         let client = Client {
             name,
             objects,
+            lists,
             multipart,
             signer,
             direct,
@@ -90,37 +95,6 @@ impl ObjectBlobs {
             entropy,
         };
         Ok(Self { client: Arc::new(client) })
-    }
-}
-
-/// Notices a list that goes round in a circle, whatever its order and length: a store that answers with the same page
-/// again and again would be read for ever. One place is remembered, and moved after twice as many objects each time
-/// (Brent's algorithm).
-#[derive(Default)]
-struct Repetition {
-    remembered: Option<Path>,
-    since: u64,
-    until: u64,
-}
-
-impl Repetition {
-    fn check(&mut self, meta: ObjectMeta) -> Result<ObjectMeta> {
-        if self.remembered.as_ref() == Some(&meta.location) {
-            return Err(Error::Unavailable(
-                format!(
-                    "the store's list does not advance: it has {} for the second time; nothing can be said of what comes after",
-                    meta.location
-                )
-                .into(),
-            ));
-        }
-        self.since += 1;
-        if self.since > self.until {
-            self.remembered = Some(meta.location.clone());
-            self.until = (self.until * 2).max(1);
-            self.since = 0;
-        }
-        Ok(meta)
     }
 }
 
@@ -178,15 +152,9 @@ impl BlobStore for ObjectBlobs {
     }
 
     async fn list(&self) -> Result<Listing> {
-        let listed = self.client.objects.list(Some(&layout::objects_path(&self.client.prefix)));
-        let listed = listed.map_err(store_error).scan(Some(Repetition::default()), |seen, meta| {
-            // After the error, nothing more is asked for.
-            let next = seen.as_mut().map(|repetition| meta.and_then(|meta| repetition.check(meta)));
-            if !matches!(next, Some(Ok(_))) {
-                *seen = None;
-            }
-            std::future::ready(next)
-        });
+        // With a slash: what somebody else keeps beside it is not ours.
+        let prefix = format!("{}/", layout::objects_path(&self.client.prefix));
+        let listed = lists::list(Arc::clone(&self.client), prefix);
         Ok(Box::pin(listed.try_filter_map(|meta| async move {
             let key = meta.location.filename().and_then(layout::key_of);
             let modified_at = Timestamp::from_microsecond(meta.last_modified.timestamp_micros())
@@ -206,6 +174,7 @@ impl BlobStore for ObjectBlobs {
         let prefix = format!("{}/", layout::objects_path(&self.client.prefix));
         let mut aborted = 0;
         let mut after = Marker::default();
+        let mut pages = Pages::default();
         loop {
             let page = direct.list_uploads(&prefix, &after).await?;
             let is_stray =
@@ -218,87 +187,48 @@ impl BlobStore for ObjectBlobs {
                 self.client.abort(&path, &upload.upload_id).await?;
                 aborted += 1;
             }
-            match page.next() {
-                Some(next) if next == after || next.key < after.key => {
-                    return Err(Error::Unavailable(
-                        "the store's list of unfinished uploads does not advance".into(),
-                    ));
-                }
-                Some(next) => after = next,
-                None => return Ok(aborted),
-            }
+            let next = page.next();
+            let names = page.uploads.iter().map(|upload| upload.place().to_string());
+            pages.check(names, next.as_ref().map(Marker::to_string).as_deref())?;
+            let Some(next) = next else { return Ok(aborted) };
+            after = next;
         }
     }
 
     async fn find_identity(&self) -> Result<Option<Uuid>> {
         let client = &self.client;
-        let path = layout::identity_path(&client.prefix);
-        let found = match client.objects.get(&path).await {
-            Ok(found) => found,
-            Err(object_store::Error::NotFound { source, .. }) if is_missing_bucket(&source.to_string()) => {
-                return Err(client.no_bucket());
-            }
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(store_error(error)),
-        };
-        let text = found.bytes().await.map_err(store_error)?;
-        let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-        id.map(Some).ok_or_else(|| Error::internal(format!("the object {path} should hold an id")))
+        client.within(IDENTITY, client.find_identity()).await
     }
 
     async fn ensure_identity(&self, fresh: Uuid) -> Result<Uuid> {
         let client = &self.client;
-        let path = layout::identity_path(&client.prefix);
-        let put = client.objects.put_opts(&path, fresh.to_string().into(), PutOptions::from(PutMode::Create));
-        match put.await {
-            Ok(_) => Ok(fresh),
-            Err(object_store::Error::AlreadyExists { .. }) => {
-                let found = self.find_identity().await?;
-                found.ok_or_else(|| Error::internal("the store's id was removed just now"))
+        let ensured = async {
+            // First: stores that make a bucket of what is put into it exist, and a name that was mistyped is none of ours.
+            if let Some(found) = client.find_identity().await? {
+                return Ok(found);
             }
-            Err(error) if is_missing_bucket(&error.to_string()) => Err(client.no_bucket()),
-            Err(error) => Err(store_error(error)),
-        }
+            let path = layout::identity_path(&client.prefix);
+            let id = fresh.to_string().into();
+            match client.objects.put_opts(&path, id, PutOptions::from(PutMode::Create)).await {
+                Ok(_) => Ok(fresh),
+                Err(object_store::Error::AlreadyExists { .. }) => {
+                    let found = client.find_identity().await?;
+                    found.ok_or_else(|| Error::internal("the store's id was removed just now"))
+                }
+                Err(error) => Err(client.explain(error)),
+            }
+        };
+        client.within(IDENTITY, ensured).await
     }
 
     async fn check(&self) -> Result<()> {
         let client = &self.client;
         let path = layout::probe_path(&client.prefix);
         let probed = async {
-            match client.objects.put(&path, PutPayload::from_static(b"longshore")).await {
-                Ok(_) => Ok(()),
-                Err(error) if is_missing_bucket(&error.to_string()) => Err(client.no_bucket()),
-                Err(error) => Err(store_error(error)),
-            }
+            let put = client.objects.put(&path, PutPayload::from_static(b"longshore")).await;
+            put.map(drop).map_err(|error| client.explain(error))
         };
         // Whatever happened before: this is how a store that answers again is noticed.
         client.breaker.watch(ANSWER, probed).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn object(number: u32) -> ObjectMeta {
-        ObjectMeta {
-            location: Path::from(format!("objects/{number}")),
-            last_modified: Default::default(),
-            size: 1,
-            e_tag: None,
-            version: None,
-        }
-    }
-
-    #[test]
-    fn a_list_that_goes_in_circles_ends_with_an_error() {
-        for page in [1, 2, 7, 1000] {
-            let mut repetition = Repetition::default();
-            let listed =
-                (0..).map(|at| repetition.check(object(at % page))).take_while(Result::is_ok).count();
-            assert!(listed >= page as usize && listed <= 4 * page as usize + 4, "{page}: {listed}");
-        }
-        let mut repetition = Repetition::default();
-        assert!((0..10_000).rev().all(|at| repetition.check(object(at)).is_ok()), "in whatever order");
     }
 }

@@ -187,6 +187,12 @@ pub(super) struct Marker {
     pub(super) upload: String,
 }
 
+impl std::fmt::Display for Marker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the upload {} of {}", self.upload, self.key)
+    }
+}
+
 /// A page of unfinished multipart uploads.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -220,6 +226,11 @@ pub(super) struct UnfinishedUpload {
 }
 
 impl UnfinishedUpload {
+    /// Where it stands in the list.
+    pub(super) fn place(&self) -> Marker {
+        Marker { key: self.key.clone(), upload: self.upload_id.clone() }
+    }
+
     /// When it was begun; `None` when the store does not say that in RFC 3339.
     pub(super) fn begun_at(&self) -> Option<Timestamp> {
         self.initiated.parse().ok()

@@ -6,6 +6,7 @@ use longshore_domain::{Error, Result};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, S3ConditionalPut};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
 use object_store::signer::Signer;
 use object_store::{Certificate, ClientOptions, ObjectStore, StaticCredentialProvider};
@@ -18,6 +19,7 @@ use super::s3::{self, Direct};
 pub(super) struct Stores {
     pub(super) name: &'static str,
     pub(super) objects: Arc<dyn ObjectStore>,
+    pub(super) lists: Arc<dyn PaginatedListStore>,
     pub(super) multipart: Arc<dyn MultipartStore>,
     pub(super) signer: Arc<dyn Signer>,
     pub(super) direct: Option<Direct>,
@@ -52,11 +54,15 @@ impl Stores {
         })
     }
 
-    fn of<S: ObjectStore + MultipartStore + Signer>(name: &'static str, store: S) -> Self {
+    fn of<S: ObjectStore + PaginatedListStore + MultipartStore + Signer>(
+        name: &'static str,
+        store: S,
+    ) -> Self {
         let store = Arc::new(store);
         Self {
             name,
             objects: Arc::clone(&store) as _,
+            lists: Arc::clone(&store) as _,
             multipart: Arc::clone(&store) as _,
             signer: store,
             direct: None,
@@ -94,6 +100,7 @@ impl Stores {
         Ok(Self {
             name: "s3",
             objects: Arc::clone(&store) as _,
+            lists: Arc::clone(&store) as _,
             multipart: store,
             signer,
             direct: Some(direct),

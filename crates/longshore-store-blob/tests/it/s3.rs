@@ -199,6 +199,58 @@ async fn multipart_uploads_that_nobody_recorded_are_found_and_given_up() {
     assert_eq!(node.abort_strays(now + hour).await.unwrap(), 0);
 }
 
+/// What a store that is not right in its mind answers to the nth request for a list: what it has, and where it goes on.
+type Page = fn(usize) -> (&'static [&'static str], String);
+
+#[tokio::test]
+async fn lists_that_do_not_get_on_end_with_an_error() {
+    let Some(bucket) = Bucket::find() else { return };
+    let proxy = bucket.proxy();
+    let node = bucket.open_with(|options| options.endpoint = Some(format!("http://{}", proxy.host())));
+    let kinds: [(&str, Page, u64); 5] = [
+        ("the same page", |_| (&["1", "2"], "a".into()), 20),
+        ("A, B, A", |n| (&["1"], ["a", "b"][n % 2].into()), 20),
+        ("the same objects, and always another marker", |n| (&["1", "2"], n.to_string()), 20),
+        ("empty pages that repeat themselves", |n| (&[], ["a", "b", "c"][n % 3].into()), 20),
+        ("empty pages without end", |n| (&[], n.to_string()), 1100),
+    ];
+    for (kind, page, most_calls) in kinds {
+        let mut n = 0;
+        proxy.answer_by(move |line| {
+            let is_of_uploads = line.contains("uploads");
+            if !is_of_uploads && !line.contains("list-type=2") {
+                return None;
+            }
+            n += 1;
+            let (entries, next) = page(n);
+            let at = "2020-01-01T00:00:00.000Z";
+            Some(match is_of_uploads {
+                true => {
+                    let entry = |id: &&str| format!("<Upload><Key>k</Key><UploadId>{id}</UploadId><Initiated>{at}</Initiated></Upload>");
+                    let entries: String = entries.iter().map(entry).collect();
+                    format!("<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>{next}</NextUploadIdMarker>{entries}</ListMultipartUploadsResult>")
+                }
+                false => {
+                    let entry = |key: &&str| format!("<Contents><Key>{key}</Key><LastModified>{at}</LastModified><Size>1</Size></Contents>");
+                    let entries: String = entries.iter().map(entry).collect();
+                    format!("<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>{next}</NextContinuationToken>{entries}</ListBucketResult>")
+                }
+            })
+        });
+        let before = proxy.calls();
+        let listed: Vec<_> = node.list().await.unwrap().collect().await;
+        let Some(Err(Error::Unavailable(error))) = listed.last() else { panic!("{kind}: it ends well") };
+        assert!(error.to_string().contains("does not advance"), "{kind}: {error}");
+        assert!(proxy.calls() - before <= most_calls, "{kind}");
+        let before = proxy.calls();
+        let Err(Error::Unavailable(error)) = node.abort_strays(Timestamp::UNIX_EPOCH).await else {
+            panic!("{kind}: uploads end well")
+        };
+        assert!(error.to_string().contains("does not advance"), "{kind}: {error}");
+        assert!(proxy.calls() - before <= most_calls, "{kind}");
+    }
+}
+
 #[tokio::test]
 async fn anybody_reads_by_a_signed_url_for_a_while() {
     let Some(bucket) = Bucket::find() else { return };
