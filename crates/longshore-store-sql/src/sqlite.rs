@@ -271,46 +271,68 @@ fn write_in_groups(mut connection: Connection, mut jobs: mpsc::Receiver<Job>, au
             }
             continue;
         }
+        let mut failure = None;
         while let Some(job) = waiting.take() {
-            let (answer, changed) = run_in_savepoint(&mut connection, &job.work);
+            let Ran { answer, authority_changed: changed, is_group_sound } =
+                run_in_savepoint(&mut connection, &job.work);
             stopping |= is_stop(&answer);
             authority_changed |= changed && answer.is_ok();
-            answers.push((job.answer, answer));
-            if answers.len() < GROUP_LIMIT && !stopping {
+            // SQLite undoes the whole transaction by itself when the disk is full or fails; what came after would be in none.
+            if !is_group_sound || connection.is_autocommit() {
+                let is_full = matches!(answer, Err(Error::StorageFull(_)));
+                let text = answer.as_ref().err().map_or_else(|| "it was undone".to_owned(), Error::cause);
+                failure = Some((is_full, text));
+            } else if answers.len() + 1 < GROUP_LIMIT && !stopping {
                 waiting = jobs.try_recv().ok();
             }
+            answers.push((job.answer, answer));
         }
-        let committed = connection.execute_batch("COMMIT");
-        if committed.is_err() {
-            // COMMIT can fail and leave the transaction open (disk full).
+        if failure.is_none() {
+            let committed = connection.execute_batch("COMMIT");
+            failure = committed.err().map(|error| (storage_is_full(&error), error.to_string()));
+        }
+        if failure.is_some() {
+            // COMMIT can fail and leave the transaction open (disk full); there may be none any more.
             let _ = connection.execute_batch("ROLLBACK");
         } else if authority_changed {
             authority_epoch.fetch_add(1, Ordering::AcqRel);
         }
-        let failure = committed.err().map(|error| (storage_is_full(&error), error.to_string()));
         for (sender, answer) in answers {
-            let answer = match &failure {
+            let answer = answer.and_then(|answer| match &failure {
                 Some((true, text)) => Err(Error::StorageFull(text.clone().into())),
                 Some((false, text)) => Err(Error::Unavailable(format!("while committing: {text}").into())),
-                None => answer,
-            };
+                None => Ok(answer),
+            });
             let _ = sender.send(answer);
         }
     }
     let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
 }
 
-fn run_in_savepoint(connection: &mut Connection, work: &Work) -> (Answer, bool) {
+/// What became of a unit of work.
+struct Ran {
+    answer: Answer,
+    authority_changed: bool,
+    /// Whether the units before it are as they were: not where it could not be undone alone.
+    is_group_sound: bool,
+}
+
+fn run_in_savepoint(connection: &mut Connection, work: &Work) -> Ran {
     if let Err(error) = connection.execute_batch("SAVEPOINT unit") {
-        return (Err(driver_error(error)), false);
+        return Ran { answer: Err(driver_error(error)), authority_changed: false, is_group_sound: true };
     }
     let mut tx = SqlTx::on_sqlite(connection);
     let answer = run_unit(&mut tx, work);
-    let changed = tx.authority_changed;
+    let authority_changed = tx.authority_changed;
     let end = if answer.is_ok() { "RELEASE unit" } else { "ROLLBACK TO unit; RELEASE unit" };
     match connection.execute_batch(end) {
-        Ok(()) => (answer, changed),
-        Err(error) => (Err(driver_error(error)), false),
+        Ok(()) => Ran { answer, authority_changed, is_group_sound: true },
+        // What the unit itself failed with says more.
+        Err(error) => Ran {
+            answer: answer.and(Err(driver_error(error))),
+            authority_changed: false,
+            is_group_sound: false,
+        },
     }
 }
 
@@ -376,5 +398,66 @@ pub(crate) fn driver_error(error: rusqlite::Error) -> Error {
             Error::internal(format!("the database file is damaged ({error}); restore a backup"))
         }
         _ => Error::internal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Puts a setting of some length.
+    fn put(key: String, length: usize) -> Work {
+        Arc::new(move |tx| {
+            let (key, value) = (key.clone(), "x".repeat(length));
+            Box::pin(async move {
+                tx.put_setting(&key, &value).await?;
+                Ok(Box::new(()) as Box<dyn Any + Send>)
+            })
+        })
+    }
+
+    #[test]
+    fn a_unit_that_does_not_fit_undoes_its_group_and_all_are_told_what_became_of_them() {
+        const UNITS: usize = 4;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let open = || {
+            let mut connection = Connection::open(&path).unwrap();
+            configure(&connection).unwrap();
+            connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+            crate::migrations::migrate_sqlite(&mut connection).unwrap();
+            connection
+        };
+        let is_there = |connection: &Connection, key: &str| {
+            let sql = "SELECT count(*) FROM settings WHERE name = ?1";
+            connection.query_row(sql, [key], |row| row.get::<_, i64>(0)).unwrap() == 1
+        };
+        for large in 0..UNITS {
+            let connection = open();
+            let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+            connection.query_row(&format!("PRAGMA max_page_count = {}", pages + 4), [], |_| Ok(())).unwrap();
+            let (sender, jobs) = mpsc::channel(QUEUE_LIMIT);
+            let key = |number: usize| format!("{large}-{number}");
+            let answers: Vec<_> = (0..UNITS)
+                .map(|number| {
+                    let (answer, answered) = oneshot::channel();
+                    let length = if number == large { 1 << 20 } else { 1 };
+                    let queued = sender.try_send(Job { work: put(key(number), length), answer });
+                    assert!(queued.is_ok());
+                    answered
+                })
+                .collect();
+            drop(sender);
+            write_in_groups(connection, jobs, &AtomicU64::new(1));
+            let connection = open();
+            for (number, answer) in answers.into_iter().enumerate() {
+                let answer = answer.blocking_recv().unwrap();
+                assert_eq!(answer.is_ok(), is_there(&connection, &key(number)), "{number} beside {large}");
+                match number <= large {
+                    true => assert!(matches!(answer, Err(Error::StorageFull(_))), "{number} beside {large}"),
+                    false => assert!(answer.is_ok(), "the next group has room: {number} beside {large}"),
+                }
+            }
+        }
     }
 }
