@@ -1,8 +1,22 @@
 //! OpenAPI documents, made from tables of operations and the types that they take and give.
 
+use http::StatusCode;
+use longshore_domain::Error;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
+
+use crate::response::retry_after;
+
+/// What may keep any operation from being done, whatever it is and whoever asks.
+fn failures() -> [(Error, &'static str); 4] {
+    [
+        (Error::Overloaded("".into()), "The registry has too much to do now"),
+        (Error::Unavailable("".into()), "a store of the registry does not answer"),
+        (Error::StorageFull("".into()), "the registry has no room left for what this writes"),
+        (Error::Internal("".into()), "a fault of the registry, which its log tells more of"),
+    ]
+}
 
 /// What identifies an operation in a document.
 pub struct Operation<'o> {
@@ -179,6 +193,27 @@ impl Describe<'_> {
         self
     }
 
+    /// Says how the dialect answers what may keep any operation from being done; `status_of` is what it answers errors by.
+    pub fn may_fail(
+        &mut self,
+        media_type: &str,
+        schema: &str,
+        status_of: impl Fn(&Error) -> StatusCode,
+    ) -> &mut Self {
+        let failures = failures().map(|(error, text)| (status_of(&error).as_u16(), error, text));
+        for (status, error, _) in &failures {
+            let same = failures.iter().filter(|(other, ..)| other == status);
+            let texts: Vec<&str> = same.map(|(_, _, text)| *text).collect();
+            let mut text = texts.join(", or ");
+            text[..1].make_ascii_uppercase();
+            self.gives_named(*status, &format!("{text}."), media_type, schema);
+            if retry_after(error).is_some() {
+                self.with_header(*status, "Retry-After", "Seconds after which to come again.");
+            }
+        }
+        self
+    }
+
     /// Says with which schema of errors a status comes.
     pub fn refuses(&mut self, status: u16, text: &str, schema: &str) -> &mut Self {
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
@@ -186,5 +221,49 @@ impl Describe<'_> {
             json!({ "description": text, "content": { "application/json": { "schema": schema } } });
         self.responses.entry(status.to_string()).or_insert(response);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_described_as_the_dialect_answers_them() {
+        let mut document = Document::default();
+        let operation = Operation {
+            method: "get".into(),
+            path: "/x",
+            id: "x",
+            group: "x",
+            summary: "x",
+            security: json!([]),
+        };
+        document.add(operation, |describe| {
+            describe.refuses(503, "The mail server did not take it.", "error");
+            describe.may_fail("application/json", "error", |error| match error {
+                Error::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
+                Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            });
+        });
+        let responses = &document.paths["/x"]["get"]["responses"];
+        let described = |status: &str| {
+            let response = &responses[status];
+            let header = response["headers"]["Retry-After"]["description"].is_string();
+            (response["description"].as_str().unwrap(), header)
+        };
+        assert_eq!(described("503"), ("The mail server did not take it.", true), "what is said before stays");
+        assert_eq!(described("507"), ("The registry has no room left for what this writes.", false));
+        let (text, has_header) = described("500");
+        assert_eq!(
+            text,
+            "A store of the registry does not answer, or a fault of the registry, which its log tells more of."
+        );
+        assert!(has_header);
+        assert_eq!(
+            responses["507"]["content"]["application/json"]["schema"]["$ref"],
+            "#/components/schemas/error"
+        );
     }
 }

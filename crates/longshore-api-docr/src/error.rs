@@ -26,7 +26,7 @@ pub(crate) struct ErrorDocument {
 }
 
 /// Gives the status. A new variant does not compile until it has an answer here.
-fn status(error: &Error) -> StatusCode {
+pub(crate) fn status(error: &Error) -> StatusCode {
     match error {
         Error::RepositoryUnknown(_)
         | Error::RegistryUnknown(_)

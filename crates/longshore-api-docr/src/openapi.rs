@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::context::PAGE_SIZE_LIMIT;
 use crate::credentials::EXPIRY_LIMIT_SECONDS;
+use crate::error::status;
 use crate::routes::{Needs, Route};
 
 /// What several operations take.
@@ -59,6 +60,7 @@ pub(crate) fn document(routes: &[Route], tiers: &Tiers, regions: &[Region]) -> V
             describe.refuses(413, "The body is too large.", "error");
             describe.refuses(422, "A value is not possible.", "error");
             describe.refuses(429, "Too many requests; see Retry-After.", "error");
+            describe.may_fail("application/json", "error", status);
         });
     }
     let text = json!({ "type": "string" });

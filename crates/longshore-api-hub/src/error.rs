@@ -28,7 +28,7 @@ pub enum ErrorShape {
 }
 
 /// Gives the status. A new variant does not compile until it has an answer here.
-fn status(error: &Error) -> StatusCode {
+pub(crate) fn status(error: &Error) -> StatusCode {
     match error {
         Error::RepositoryUnknown(_)
         | Error::UserUnknown(_)

@@ -5,7 +5,7 @@ pub(crate) use longshore_api_common::openapi::Describe;
 use longshore_api_common::openapi::Document;
 use serde_json::{Map, Value, json};
 
-use crate::error::ErrorShape;
+use crate::error::{ErrorShape, status};
 use crate::routes::{Needs, Route};
 
 /// What lists of this dialect take.
@@ -87,6 +87,7 @@ pub(crate) fn document(routes: &[Route]) -> Value {
             }
             describe.refuses(413, "The body is too large.", other);
             describe.refuses(429, "Too many requests; see Retry-After.", "Error");
+            describe.may_fail("application/json", other, status);
         });
     }
     let info = json!({

@@ -87,7 +87,7 @@ impl Refusal {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Domain(error) => status(error),
+            Self::Domain(error) => status_of(error),
             Self::Scim { status, .. } => *status,
         }
     }
@@ -111,7 +111,7 @@ impl Refusal {
 }
 
 /// Gives the status. A new variant does not compile until it has an answer here.
-fn status(error: &Error) -> StatusCode {
+pub(crate) fn status_of(error: &Error) -> StatusCode {
     match error {
         Error::RepositoryUnknown(_)
         | Error::RegistryUnknown(_)
@@ -170,7 +170,7 @@ fn kind(error: &Error) -> Option<&'static str> {
     match error {
         Error::Exists(_) => Some("uniqueness"),
         Error::Invalid { field: "body", .. } => Some("invalidSyntax"),
-        error if status(error) == StatusCode::BAD_REQUEST => Some("invalidValue"),
+        error if status_of(error) == StatusCode::BAD_REQUEST => Some("invalidValue"),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@ use longshore_api_common::openapi::{Describe, Document};
 use serde_json::{Map, Value, json};
 
 use crate::bulk::OPERATIONS_LIMIT;
+use crate::error::status_of;
 use crate::routes::Route;
 use crate::schema::{ALL, Attribute, Kind, Mutability, Schema};
 use crate::search::COUNT_LIMIT;
@@ -125,6 +126,7 @@ pub(crate) fn document(routes: &[Route]) -> Value {
             ] {
                 describe.error(status, text);
             }
+            describe.may_fail(MEDIA_TYPE, "Error", status_of);
         });
     }
     let (text, number) = (json!({ "type": "string" }), json!({ "type": "integer" }));

@@ -164,6 +164,15 @@ fn identity_status(error: &Error, status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// Gives the status of an error that an operation ends with.
+pub(crate) fn status(error: &Error, route: &routes::Route) -> StatusCode {
+    let (status, _) = code(error, about(route.group));
+    match routes::is_identity(route.path) {
+        true => identity_status(error, status),
+        false => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
 fn identity_response(status: StatusCode, message: &str) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
     let error = serde_json::json!({ "code": status.as_u16(), "message": message, "title": title });

@@ -5,6 +5,7 @@ use longshore_api_common::openapi::{Describe, Document};
 use serde_json::{Value, json};
 
 use crate::context::PAGE_SIZE_LIMIT;
+use crate::error::status;
 use crate::routes::{Needs, Route, is_identity};
 
 /// What several operations take.
@@ -88,6 +89,7 @@ pub(crate) fn document(routes: &[Route]) -> Value {
             if is_identity(route.path) {
                 describe.refuses(429, "Too many requests; see Retry-After.", schema);
             }
+            describe.may_fail("application/json", schema, |error| status(error, route));
         });
     }
     let text = json!({ "type": "string" });

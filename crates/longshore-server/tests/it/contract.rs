@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::server::Answer;
+use crate::server::{Answer, Server};
 
 const DOCUMENTS: [(&str, &str); 7] = [
     ("docr-registries", include_str!("../contract/docr-registries.json")),
@@ -138,11 +138,16 @@ pub fn check(method: &str, path: &str, request: &[u8], answer: &Answer) {
             continue;
         }
         let (key, name) = (format!("{method} {pattern}"), document.name);
-        // To have too much to do is HTTP's own, with when to come again; not every vendor's document has it.
-        let is_overload = answer.status == 503 && !answer.header("retry-after").is_empty();
-        if is_overload
-            && ["503", "5XX", "default"].iter().all(|name| operation["responses"].get(name).is_none())
-        {
+        // To have too much to do, with when to come again, and no room are HTTP's own; not every vendor's document has them,
+        // but all documents that are served do.
+        let is_https_own = match answer.status {
+            503 => !answer.header("retry-after").is_empty(),
+            status => status == 507,
+        };
+        let described = [answer.status.to_string().as_str(), "5XX", "default"]
+            .iter()
+            .any(|name| operation["responses"].get(name).is_some());
+        if is_https_own && !described {
             continue;
         }
         let expected = document.of_answer(&key, operation, answer.status);
@@ -155,6 +160,32 @@ pub fn check(method: &str, path: &str, request: &[u8], answer: &Answer) {
             let body = serde_json::from_slice(request).unwrap();
             hold(document.of_request(&key, operation), &body, &format!("{name}: a request of {key}"));
         }
+    }
+}
+
+#[test]
+fn every_operation_of_the_documents_that_are_served_says_how_it_fails() {
+    let server = Server::bare(&[]);
+    for (name, full) in [("hub", "507"), ("digitalocean", "507"), ("scim", "507"), ("swr", "500")] {
+        let document = server.get(&format!("/api/openapi/{name}.json"), "").expect(200).json();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = paths.iter().flat_map(|(path, operations)| {
+            operations.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+        });
+        let mut seen = 0;
+        for (path, method, operation) in operations {
+            seen += 1;
+            let responses = &operation["responses"];
+            let is_identity = name == "swr" && responses["429"].is_object();
+            for status in ["500", "503", if is_identity { "503" } else { full }] {
+                let of = format!("{status} of {method} {path} of {name}");
+                let content = responses[status]["content"].as_object().unwrap_or_else(|| panic!("{of}"));
+                let schema = content.values().next().unwrap()["schema"]["$ref"].as_str().unwrap();
+                assert!(document.pointer(schema.trim_start_matches('#')).is_some(), "{of}: {schema}");
+            }
+            assert!(responses["503"]["headers"]["Retry-After"].is_object(), "{method} {path} of {name}");
+        }
+        assert!(seen > 10, "{name}: {seen}");
     }
 }
 
