@@ -1,7 +1,8 @@
 //! Administration commands, beside a running server and on a stopped one.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::server::{PASSWORD, Server, binary, user};
 
@@ -210,6 +211,69 @@ fn nothing_is_deleted_without_a_word() {
     server.admin(&["user", "delete", "bob"]);
     let gone = error(&server.try_admin(&["token", "show", "alice", "ci"], ""));
     assert!(gone.contains("longshore token list alice"), "{gone}");
+}
+
+/// Runs a command at a terminal where a person types something; gives its exit code and all that is to be seen.
+fn at_terminal(server: &Server, arguments: &[&str], typed: &str) -> (i32, String) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap();
+    let terminal = std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let child = Command::new(binary())
+        .args(arguments)
+        .arg("--data")
+        .arg(server.data())
+        .stdin(terminal)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::fs::File::from(person.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let seen = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(seen).unwrap())
+}
+
+#[test]
+fn whoever_deletes_at_a_terminal_is_shown_what_and_asked() {
+    let server = Server::embedded();
+    server.admin(&["token", "create", "alice", "--label", "ci"]);
+    server.admin(&["org", "set-provisioning", "acme", "on"]);
+    server.admin(&["scim-token", "create", "acme"]);
+    server.push_blob(&user("alice"), "alice/app", b"x");
+    // The command, what it shows, and what shows whether it is there.
+    type Deletion = (&'static [&'static str], &'static str, &'static [&'static str]);
+    let deletions: &[Deletion] = &[
+        (&["scim-token", "revoke", "acme"], "acme", &["scim-token", "list", "acme"]),
+        (&["org", "delete", "acme"], "acme", &["org", "show", "acme"]),
+        (&["token", "delete", "alice", "ci"], "ci", &["token", "show", "alice", "ci"]),
+        (&["repo", "delete", "alice/app"], "alice/app", &["repo", "show", "alice/app"]),
+        (&["user", "delete", "bob"], "bob", &["user", "show", "bob"]),
+    ];
+    for (command, shown, show) in deletions {
+        let is_there = || {
+            let output = server.try_admin(show, "");
+            output.status.success() && output.stdout.trim_ascii() != b"[]"
+        };
+        // No, nothing, something else, and the end of the input (Ctrl+D).
+        for answer in ["n\n", "\n", "yess\n", "\u{4}"] {
+            let (code, seen) = at_terminal(&server, command, answer);
+            assert_eq!(code, 1, "{command:?} {answer:?}: {seen}");
+            assert!(seen.contains("This deletes") && seen.contains("[y/N]"), "{command:?}: {seen}");
+            assert!(seen.contains(shown) && seen.contains("nothing was deleted"), "{command:?}: {seen}");
+            assert!(is_there(), "{command:?} {answer:?}");
+        }
+        let (code, seen) = at_terminal(&server, command, "YES\n");
+        assert_eq!(code, 0, "{command:?}: {seen}");
+        assert!(!is_there(), "{command:?}");
+    }
+    // What is not there is not asked about.
+    let (code, seen) = at_terminal(&server, &["user", "delete", "nobody"], "y\n");
+    assert!(code == 1 && !seen.contains("[y/N]"), "{seen}");
+    let (code, seen) = at_terminal(&server, &["user", "delete", "alice", "--yes"], "");
+    assert!(code == 0 && !seen.contains("[y/N]"), "{seen}");
 }
 
 #[test]
