@@ -1,5 +1,7 @@
 //! What makes a registry and what does not.
 
+mod storage;
+
 use std::process::{Command, Output, Stdio};
 
 use longshore_testkit::stores::SharedStores;

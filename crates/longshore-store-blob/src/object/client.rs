@@ -124,7 +124,11 @@ impl Client {
         };
         let text = found.bytes().await.map_err(|error| self.explain(error))?;
         let id = std::str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok());
-        id.map(Some).ok_or_else(|| Error::internal(format!("the object {path} should hold an id")))
+        id.map(Some).ok_or_else(|| {
+            Error::internal(format!(
+                "the object {path} holds no id: check that storage.endpoint is an object store, and storage.url the place of a registry"
+            ))
+        })
     }
 
     /// Begins a multipart upload.
