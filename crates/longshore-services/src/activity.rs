@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use longshore_domain::credential::{AccessToken, AccessTokenId};
 use longshore_domain::directory::ScimToken;
 use longshore_domain::name::Tag;
-use longshore_domain::ports::metadata::{ManifestId, PullCount};
+use longshore_domain::ports::metadata::{ManifestId, PullCount, WorkFn};
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
@@ -24,6 +24,11 @@ const KEPT_PULLS: usize = 50_000;
 const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 /// Last uses that wait for the store; what comes beyond is recorded at a later use.
 const WAITING_USES: usize = 1000;
+
+/// How long a request waits for a write that it can do without: longer than a node that hangs can hold a row.
+const BESIDE: Duration = Duration::from_secs(4);
+/// Writes beside requests that wait for the store; what comes beyond is not written.
+pub(crate) const WAITING_BESIDE: usize = 1000;
 
 /// Whose last use is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +94,29 @@ impl Services {
         });
     }
 
+    /// Writes what a request can do without, and gives what stands in for the outcome when a full disk refuses it or when it
+    /// takes longer than a request may wait for it. Then it goes on beside the request.
+    ///
+    /// # Errors
+    /// Those of the metadata store, but for `StorageFull`.
+    pub(crate) async fn write_beside<I, T>(&self, input: I, work: WorkFn<I, T>, otherwise: T) -> Result<T>
+    where
+        I: Clone + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let Ok(turn) = Arc::clone(&self.beside).try_acquire_owned() else { return Ok(otherwise) };
+        let metadata = Arc::clone(&self.metadata);
+        let writing = tokio::spawn(async move {
+            let _turn = turn;
+            metadata.write(input, work).await
+        });
+        match tokio::time::timeout(BESIDE, writing).await {
+            Err(_) | Ok(Ok(Err(Error::StorageFull(_)))) => Ok(otherwise),
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => Err(Error::internal(error)),
+        }
+    }
+
     /// Counts a pull.
     pub(crate) fn count_pull(&self, repository: RepositoryId, manifest: ManifestId, tag: Option<&Tag>) {
         let now = self.clock.now();
@@ -124,13 +152,5 @@ impl Services {
             self.metadata.write(batch, |tx, batch| Box::pin(tx.record_pulls(batch))).await?;
         }
         self.record_traffic().await
-    }
-}
-
-/// Gives what stands in for the outcome of a write that a full disk refused, where the request can do without it.
-pub(crate) fn or_on_full_disk<T>(outcome: Result<T>, otherwise: T) -> Result<T> {
-    match outcome {
-        Err(Error::StorageFull(_)) => Ok(otherwise),
-        outcome => outcome,
     }
 }

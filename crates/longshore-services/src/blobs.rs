@@ -13,7 +13,6 @@ use longshore_domain::repository::{Repository, Visibility};
 use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
 
-use crate::activity::or_on_full_disk;
 use crate::authentication::Caller;
 use crate::limits::check_stored;
 use crate::repositories::ensure_repository;
@@ -76,9 +75,10 @@ impl Services {
         if is_short && self.may_push(caller, name).await? {
             // Durable before the answer: the client will rely on it.
             let input = (repository.id, linked.blob.id, later(self.clock.now(), lease));
-            let is_there = self
-                .metadata
-                .write(input, |tx, (repository, blob, until)| {
+            // While nobody can write, no push can rely on it, and whoever pulls must not fail for it.
+            let renewed = self.write_beside(
+                input,
+                |tx, (repository, blob, until)| {
                     Box::pin(async move {
                         let is_there = tx.extend_link_lease(*repository, *blob, *until).await?;
                         if is_there {
@@ -86,10 +86,10 @@ impl Services {
                         }
                         Ok(is_there)
                     })
-                })
-                .await;
-            // On a full disk no push can rely on it, and whoever pulls must not fail for it.
-            if !or_on_full_disk(is_there, true)? {
+                },
+                true,
+            );
+            if !renewed.await? {
                 return Err(unknown());
             }
         }

@@ -102,6 +102,8 @@ pub struct Services {
     pulls: activity::Pulls,
     sign_ins: sign_in_events::SignIns,
     uses: activity::Uses,
+    /// Turns to write beside a request.
+    beside: Arc<tokio::sync::Semaphore>,
     counters: rates::Counters,
     traffic: limits::Traffic,
     write_tokens: collection_runs::WriteTokens,
@@ -128,6 +130,7 @@ impl Services {
             pulls: activity::Pulls::default(),
             sign_ins: sign_in_events::SignIns::default(),
             uses: activity::Uses::default(),
+            beside: Arc::new(tokio::sync::Semaphore::new(activity::WAITING_BESIDE)),
             counters: rates::Counters::new(),
             traffic: limits::Traffic::default(),
             write_tokens: collection_runs::WriteTokens::default(),

@@ -22,7 +22,6 @@ use longshore_domain::{Error, Result};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::activity::or_on_full_disk;
 use crate::authentication::Caller;
 use crate::limits::check_stored;
 use crate::removal::Removal;
@@ -182,12 +181,13 @@ impl Services {
             head.lease_until < later(self.clock.now(), self.settings.collection.renewed_below(renewal));
         if is_short && self.may_push(caller, name).await? {
             let input = (head.id, later(self.clock.now(), lease));
-            let is_there = self
-                .metadata
-                .write(input, |tx, (id, until)| Box::pin(tx.extend_manifest_lease(*id, *until)))
-                .await;
-            // On a full disk no push can rely on it, and whoever pulls must not fail for it.
-            if !or_on_full_disk(is_there, true)? {
+            // While nobody can write, no push can rely on it, and whoever pulls must not fail for it.
+            let renewed = self.write_beside(
+                input,
+                |tx, (id, until)| Box::pin(tx.extend_manifest_lease(*id, *until)),
+                true,
+            );
+            if !renewed.await? {
                 return Err(Error::ManifestUnknown {
                     repository: name.clone(),
                     reference: reference.clone(),

@@ -20,6 +20,8 @@ use crate::{Services, later};
 
 /// Subjects that are counted in memory; what is pushed out of it counts from what the database knows.
 const SUBJECTS: usize = 50_000;
+/// How long a request waits until the store has its count.
+const TELLING: Duration = Duration::from_secs(1);
 /// How long a node relies on what it knows of the others.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
 /// A part of the limit after which a node tells the others sooner.
@@ -208,8 +210,9 @@ impl Services {
         };
         if let Some((untold, told, known)) = telling {
             let _telling = Telling(&counter);
-            match self.tell(subject, began_at, ends_at, untold).await {
-                Ok(total) => {
+            let telling = self.tell(subject, began_at, ends_at, untold);
+            match tokio::time::timeout(TELLING, telling).await {
+                Ok(Ok(total)) => {
                     let others = total.saturating_sub(told);
                     counted += others.saturating_sub(known);
                     let mut counter = counter.lock().unwrap_or_else(PoisonError::into_inner);
@@ -218,8 +221,15 @@ impl Services {
                         counter.others = others.max(counter.others);
                     }
                 }
+                // It may be written yet, and what is told again would count twice.
+                Err(_) => {
+                    let mut counter = counter.lock().unwrap_or_else(PoisonError::into_inner);
+                    if counter.began_at == began_at {
+                        counter.told = told;
+                    }
+                }
                 // Better a limit that is too high than nobody served.
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::warn!(error = %error, "a rate limit is counted by this node alone for now");
                 }
             }

@@ -13,7 +13,6 @@ use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use sha2::{Digest, Sha256};
 
-use crate::activity::or_on_full_disk;
 use crate::{Services, earlier, later};
 
 /// Whose failures are counted, and the most of them in one window.
@@ -131,12 +130,9 @@ impl Services {
         match failed {
             None => Ok(()),
             Some(_) => {
-                let forgotten = self
-                    .metadata
-                    .write(subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)))
-                    .await;
                 // Whoever knows the password gets in also when that cannot be written.
-                or_on_full_disk(forgotten, ())
+                self.write_beside(subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)), ())
+                    .await
             }
         }
     }

@@ -210,6 +210,20 @@ impl Server {
         Some((server, volume))
     }
 
+    /// Starts such a server whose database alone is on a volume of its own; its blobs are elsewhere.
+    pub fn with_database_on_volume(options: &str, arguments: &[&str]) -> Option<(Self, SmallVolume)> {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let volume = SmallVolume::mount(folder.path().join("volume"), options)?;
+        let (data, blobs) = (volume.0.join("data"), folder.path().join("blobs"));
+        std::fs::create_dir(&data).unwrap();
+        std::fs::create_dir(&blobs).unwrap();
+        std::os::unix::fs::symlink(blobs, data.join("blobs")).unwrap();
+        let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
+        let server = Self::on(folder, data, arguments, None, Vec::new());
+        server.create_accounts();
+        Some((server, volume))
+    }
+
     /// Starts a server with its users, whose files cannot grow past a limit.
     pub fn limited_files(limit_bytes: u64) -> Self {
         let server = Self::started("data", &[], Some(FileLimit::Bytes(limit_bytes)), None);
@@ -511,6 +525,15 @@ impl SmallVolume {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).stderr(Stdio::null());
         mount.status().is_ok_and(|status| status.success()).then(|| Self(path))
+    }
+}
+
+impl SmallVolume {
+    /// Changes its options, for example its size.
+    pub fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        let mounted = Command::new("mount").args(["-o", &options]).arg(&self.0).status().unwrap();
+        assert!(mounted.success());
     }
 }
 
