@@ -9,6 +9,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use longshore_api_common::{Response, body, response};
+use longshore_services::Services;
+use longshore_services::damage::Damage;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -80,21 +87,46 @@ pub async fn run(exposition: Arc<Exposition>, listener: TcpListener, stop: Cance
 #[derive(Debug)]
 pub struct ConnectionGauge(pub Arc<longshore_api_common::metrics::Gauge>);
 
-impl prometheus_client::collector::Collector for ConnectionGauge {
-    fn encode(
-        &self,
-        mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>,
-    ) -> Result<(), std::fmt::Error> {
-        use prometheus_client::encoding::EncodeMetric;
-        let gauge = prometheus_client::metrics::gauge::ConstGauge::new(
-            i64::try_from(self.0.get()).unwrap_or(i64::MAX),
-        );
-        let kind = prometheus_client::metrics::MetricType::Gauge;
+impl Collector for ConnectionGauge {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let gauge = ConstGauge::new(i64::try_from(self.0.get()).unwrap_or(i64::MAX));
+        let kind = MetricType::Gauge;
         gauge.encode(encoder.encode_descriptor(
             "longshore_connections",
             "Connections that are open",
             None,
             kind,
+        )?)
+    }
+}
+
+/// Damage that is known, read when the metrics are.
+pub struct DamageMetrics(pub Arc<Services>);
+
+impl std::fmt::Debug for DamageMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DamageMetrics").finish_non_exhaustive()
+    }
+}
+
+impl Collector for DamageMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Damage { marked, found } = self.0.damage();
+        let gauge = ConstGauge::new(i64::try_from(marked).unwrap_or(i64::MAX));
+        let text = "Blobs that are damaged, answer 404 and wait for a push that heals them";
+        gauge.encode(encoder.encode_descriptor(
+            "longshore_damaged_blobs",
+            text,
+            None,
+            MetricType::Gauge,
+        )?)?;
+        let counter = ConstCounter::new(found);
+        let text = "Blobs that were found damaged since the start";
+        counter.encode(encoder.encode_descriptor(
+            "longshore_damage_found",
+            text,
+            None,
+            MetricType::Counter,
         )?)
     }
 }

@@ -20,6 +20,9 @@ const RETENTION_CHECK: Duration = Duration::from_secs(10);
 /// How often multipart uploads that nobody recorded are looked for.
 const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 
+/// How often it is counted how many blobs are damaged.
+const DAMAGE_COUNT: Duration = Duration::from_secs(10);
+
 /// Starts the jobs; they end when `stop` is cancelled, after what they are doing.
 pub fn start(services: &Arc<Services>, collection: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
     let (stopped, jobs) = (stop.clone(), Arc::clone(services));
@@ -38,6 +41,9 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
     });
     every(RETENTION_CHECK, services, stop, tasks, "apply retention policies", |services| async move {
         services.apply_retention().await
+    });
+    every(DAMAGE_COUNT, services, stop, tasks, "count damaged blobs", |services| async move {
+        services.count_damage().await
     });
     every(KEY_CHECK, services, stop, tasks, "rotate keys", |services| async move {
         services.rotate_signing_key_when_due().await

@@ -6,6 +6,7 @@
 //! or has with another length. A store that does not answer, or is another one, marks nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -23,6 +24,24 @@ const LOOKED_FOR: usize = 10_000;
 /// How long.
 const LOOKED_FOR_KEPT: Duration = Duration::from_secs(600);
 
+/// Damage, for the metrics.
+#[derive(Default)]
+pub(crate) struct Counts {
+    /// Blobs of the registry that are marked, as of when it was last looked.
+    marked: AtomicU64,
+    /// Blobs that this process has marked.
+    found: AtomicU64,
+}
+
+/// How much damage is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Blobs of the registry that are marked as damaged, as of ten seconds ago or so.
+    pub marked: u64,
+    /// Blobs that were marked by this process since its start.
+    pub found: u64,
+}
+
 /// What is known of an object that somebody wanted to read.
 enum Verdict {
     /// It is missing or has another length, and that is marked.
@@ -39,15 +58,33 @@ pub(crate) struct Inspector {
     metadata: Arc<dyn Metadata>,
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
+    counts: Arc<Counts>,
 }
 
 impl Services {
+    /// Returns how much damage is known, without asking anybody.
+    pub fn damage(&self) -> Damage {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Damage { marked: read(&self.damage.marked), found: read(&self.damage.found) }
+    }
+
+    /// Counts the blobs that are marked as damaged, for [`Services::damage`]. For the server's own schedule.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn count_damage(&self) -> Result<()> {
+        let marked = self.metadata.look_up((), |tx, ()| Box::pin(tx.count_damaged_blobs())).await?;
+        self.damage.marked.store(marked, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Returns what judges objects.
     pub(crate) fn inspector(&self) -> Inspector {
         Inspector {
             metadata: Arc::clone(&self.metadata),
             blobs: Arc::clone(&self.blobs),
             clock: Arc::clone(&self.clock),
+            counts: Arc::clone(&self.damage),
         }
     }
 }
@@ -129,6 +166,7 @@ impl Inspector {
             .write(input, |tx, (id, key, at)| Box::pin(tx.mark_blob_damaged(*id, *key, *at)))
             .await?;
         if is_new {
+            self.counts.found.fetch_add(1, Ordering::Relaxed);
             tracing::error!(
                 digest = %blob.digest, object = %blob.storage_key, problem,
                 "a blob is damaged; it is not served any more, and the next push of it heals it"

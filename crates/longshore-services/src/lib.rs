@@ -12,7 +12,7 @@ pub mod blobs;
 pub mod bootstrap;
 pub mod collection;
 pub mod collection_runs;
-mod damage;
+pub mod damage;
 pub mod directory;
 pub mod directory_groups;
 pub mod events;
@@ -99,6 +99,7 @@ pub struct Services {
     manifests: manifests::Contents,
     uploads: uploads::Running,
     looked_for: damage::LookedFor,
+    damage: Arc<damage::Counts>,
     pulls: activity::Pulls,
     sign_ins: sign_in_events::SignIns,
     uses: activity::Uses,
@@ -127,6 +128,7 @@ impl Services {
             manifests: manifests::Contents::new(settings.manifest_cache_bytes),
             uploads: uploads::Running::default(),
             looked_for: damage::LookedFor::default(),
+            damage: Arc::default(),
             pulls: activity::Pulls::default(),
             sign_ins: sign_in_events::SignIns::default(),
             uses: activity::Uses::default(),

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use longshore_testkit::images::{digest_of, image};
+use longshore_testkit::proxy::{Fault, Proxy};
+use longshore_testkit::stores::SharedStores;
 
 use crate::server::{Server, user};
 
@@ -60,12 +62,71 @@ fn a_damaged_layer_is_healed_by_a_client_that_pushes_it_again() {
     let path = format!("/v2/alice/app/blobs/{}", digest_of(LAYER));
     let answer = server.get(&path, &alice).expect(404);
     assert_eq!(answer.code(), "BLOB_UNKNOWN");
+    let says = |line: &str| server.metrics().lines().any(|found| found == line);
+    server.wait_for("the damage is counted", || says("longshore_damaged_blobs 1"));
+    assert!(says("longshore_damage_found_total 1"));
     let mount = format!("/v2/alice/other/blobs/uploads/?mount={}&from=alice/app", digest_of(LAYER));
     server.send("POST", &mount, &alice, &[], b"").expect(202);
 
     assert!(push_like_a_client(&server, &alice), "its client was told that it is not there");
     assert_eq!(server.get(&path, &alice).expect(200).body, LAYER);
     assert_eq!(server.try_admin(&["verify"], "").status.code(), Some(0));
+    server.wait_for("nothing is damaged any more", || says("longshore_damaged_blobs 0"));
+    assert!(says("longshore_damage_found_total 1"), "what was found stays found");
+}
+
+#[test]
+fn a_store_without_checksums_is_pushed_to_and_what_it_changes_is_found() {
+    let Some(stores) = SharedStores::find() else { return };
+    let proxy = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
+    let reached = SharedStores { s3_endpoint: format!("http://{}", proxy.host()), ..stores };
+    let server = Server::on_stores(reached, &["--set", "storage.checksums=false"]);
+    let alice = user("alice");
+    let pull = |content: &[u8]| {
+        let path = format!("/v2/alice/app/blobs/{}", digest_of(content));
+        server.get(&path, &alice)
+    };
+    let large: Vec<u8> = (0..12_000_000_u32).flat_map(|at| (at / 3).to_le_bytes()).take(12_000_000).collect();
+    for content in [LAYER, &large] {
+        server.push_blob(&alice, "alice/app", content);
+        assert!(pull(content).expect(200).body == content);
+    }
+    let puts = || proxy.heads().into_iter().filter(|head| head.starts_with("put"));
+    assert!(puts().any(|head| head.contains("unsigned-payload")));
+
+    // In chunks, the first of which is kept as a tail or in parts; then the end.
+    let begin = |content: &[u8], first: usize| {
+        let begun = server.send("POST", "/v2/alice/app/blobs/uploads/", &alice, &[], b"").expect(202);
+        let sent = server.send("PATCH", begun.header("location"), &alice, &[], &content[..first]).expect(202);
+        sent.header("location").to_owned()
+    };
+    let end = |location: &str, content: &[u8], first: usize| {
+        let separator = if location.contains('?') { '&' } else { '?' };
+        let path = format!("{location}{separator}digest={}", digest_of(content));
+        let range = format!("{first}-{}", content.len() - 1);
+        server.send("PUT", &path, &alice, &[("content-range", &range)], &content[first..])
+    };
+    for (number, first) in [(1, 1000), (2, 6_000_000), (3, 11_999_999)] {
+        let mut content = large.clone();
+        content[0] = number;
+        let location = begin(&content, first);
+        end(&location, &content, first).expect(201);
+        assert!(pull(&content).expect(200).body == content, "{first}");
+    }
+
+    for first in [1000, 6_000_000] {
+        let mut content = large.clone();
+        content[1] = first as u8 ^ 0x55;
+        let location = begin(&content, first);
+        proxy.set_outage(Some(Fault::Flipped));
+        let refused = end(&location, &content, first);
+        proxy.set_outage(None);
+        assert!(refused.status >= 400, "{first}: {}", refused.status);
+        pull(&content).expect(404);
+        server.push_blob(&alice, "alice/app", &content);
+        assert!(pull(&content).expect(200).body == content, "{first}");
+    }
+    assert_eq!(server.admin(&["verify"])["problems"], 0);
 }
 
 #[test]

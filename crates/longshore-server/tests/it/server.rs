@@ -238,6 +238,13 @@ impl Server {
         server
     }
 
+    /// Starts such a server on PostgreSQL and S3, reached as the caller says.
+    pub fn on_stores(stores: SharedStores, arguments: &[&str]) -> Self {
+        let server = Self::started("data", arguments, None, Some(stores));
+        server.create_accounts();
+        server
+    }
+
     /// Starts such a server with a whole database of its own.
     pub fn on_own_database(stores: &SharedStores, arguments: &[&str]) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());

@@ -87,6 +87,11 @@ impl BlobRecords for SqlTx<'_> {
         Ok(cleared > 0)
     }
 
+    async fn count_damaged_blobs(&mut self) -> Result<u64> {
+        // Compared, so that the index is searched.
+        self.one("SELECT count(*) FROM blobs WHERE damaged_at > 0", values![], |row| row.size(0)).await
+    }
+
     async fn find_linked_blob(
         &mut self,
         repository: RepositoryId,

@@ -58,6 +58,8 @@ pub trait BlobRecords {
     async fn mark_blob_damaged(&mut self, id: BlobId, key: StorageKey, at: Timestamp) -> Result<bool>;
     /// Takes the mark from a blob whose bytes lie at `key`; false when it had none, or its bytes no longer lie there.
     async fn clear_blob_damage(&mut self, id: BlobId, key: StorageKey) -> Result<bool>;
+    /// Counts the blobs that are marked as damaged.
+    async fn count_damaged_blobs(&mut self) -> Result<u64>;
     /// Finds a blob that the repository sees and that is not damaged.
     async fn find_linked_blob(
         &mut self,
