@@ -113,6 +113,7 @@ fn fill_sqlite(folder: &Path, tags: u64, sql: &str) {
         .replace("HEX(n + 1)", "printf('%064x', n + 1)")
         .replace("HEX(n)", "printf('%064x', n)")
         .replace("HEX(1)", "printf('%064x', 1)")
+        .replace("KEY(n + 1)", "unhex(printf('%032x', n + 1))")
         .replace("KEY(n)", "unhex(printf('%032x', n))")
         .replace("KEY(1)", "unhex(printf('%032x', 1))")
         .replace("CONTENT", "zeroblob(1000)");
@@ -132,6 +133,7 @@ async fn fill_postgres(url: &str, tags: u64, sql: &str) {
         .replace("HEX(n + 1)", "lpad(to_hex(n + 1), 64, '0')")
         .replace("HEX(n)", "lpad(to_hex(n), 64, '0')")
         .replace("HEX(1)", "lpad('1', 64, '0')")
+        .replace("KEY(n + 1)", "decode(lpad(to_hex(n + 1), 32, '0'), 'hex')")
         .replace("KEY(n)", "decode(lpad(to_hex(n), 32, '0'), 'hex')")
         .replace("KEY(1)", "decode(lpad('1', 32, '0'), 'hex')")
         .replace("CONTENT", "decode(repeat('00', 1000), 'hex')");

@@ -8,16 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use longshore_domain::collection_run::RunKind;
 use longshore_domain::credential::Principal;
+use longshore_domain::directory::{DirectoryChange, GroupChange, MemberChange};
 use longshore_domain::image::{IgnoredWarning, TagFilter, TagOrder, WarningKind};
+use longshore_domain::name::{Reference, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::Visibility;
 use longshore_domain::retention::{Kept, RetentionRule};
+use longshore_domain::share::ShareTerms;
 use longshore_services::authentication::Caller;
 use longshore_services::images::{DeletionMode, DeletionOutcome, DeletionRequest};
 use longshore_services::manifests::{Condition, ManifestPush};
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
+use uuid::Uuid;
 
 use super::{REPOSITORY, make};
 
@@ -75,6 +80,47 @@ INSERT INTO directory_blocks (organization_id, block, users)
 INSERT INTO teams (id, uuid, organization_id, name, description, created_at)
     SELECT FIRST, KEY(1), a.id, 'all', '', 1 FROM accounts a WHERE a.name = 'crowd';
 INSERT INTO team_members (team_id, user_id, created_at) SELECT FIRST, FIRST + n, 1 FROM numbers;
+INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
+    SELECT FIRST + n, a.id, 'acme/r' || n, 'private', 1 FROM numbers JOIN accounts a ON a.name = 'acme';
+INSERT INTO team_permissions (team_id, repository_id, permission) SELECT FIRST, FIRST + n, 'read' FROM numbers;
+INSERT INTO teams (id, uuid, organization_id, name, description, created_at)
+    SELECT FIRST + n, KEY(n + 1), a.id, 'team' || n, '', 1 FROM numbers JOIN accounts a ON a.name = 'crowd' WHERE n <= 5000;
+INSERT INTO team_members (team_id, user_id, created_at) SELECT FIRST + n, FIRST + 1, 1 FROM numbers WHERE n <= 5000;
+";
+const USER: &str = "
+INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
+    SELECT FIRST + n, a.id, 'acme/r' || n, 'private', 1 FROM numbers JOIN accounts a ON a.name = 'acme';
+INSERT INTO repository_users (repository_id, user_id, permission, created_at)
+    SELECT FIRST + n, a.id, 'read', 1 FROM numbers JOIN accounts a ON a.name = 'bob';
+INSERT INTO repository_shares (repository_id, account_id, description, created_at, updated_at)
+    SELECT FIRST + n, a.id, '', 1, 1 FROM numbers JOIN accounts a ON a.name = 'bob';
+";
+const ONE_OF_MANY: &str = "
+INSERT INTO accounts (id, uuid, kind, name, created_at) SELECT FIRST + n, KEY(n), 'user', 'user' || n, 1 FROM numbers;
+INSERT INTO repository_users (repository_id, user_id, permission, created_at)
+    SELECT r.id, FIRST + n, 'read', 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO repository_shares (repository_id, account_id, description, created_at, updated_at)
+    SELECT r.id, FIRST + n, '', 1, 1 FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n < 500;
+";
+/// In a registry of its own, for a collection run and for its deletion.
+const UNTAGGED: &str = "
+INSERT INTO manifests (id, repository_id, digest, media_type, kind, size_bytes, total_size_bytes, pushed_at, lease_until,
+        annotations, content)
+    SELECT FIRST + n, r.id, 'sha256:' || HEX(n), 'application/vnd.oci.image.manifest.v1+json', 'image', 1000, 1, 1, 1, '{}', CONTENT
+    FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= ROWS / 10;
+INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at)
+    SELECT FIRST + n, 'sha256:' || HEX(n), 1, 'test', KEY(n), 1 FROM numbers;
+INSERT INTO blob_links (repository_id, blob_id, namespace_id, lease_until)
+    SELECT r.id, FIRST + n, r.namespace_id, 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO namespace_blobs (namespace_id, blob_id)
+    SELECT r.namespace_id, FIRST + n FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO registries (namespace_id, owner_id, region, created_at, write_tokens_until)
+    SELECT r.namespace_id, a.id, 'local', 1, 1 FROM repositories r JOIN accounts a ON a.name = 'alice' WHERE r.name = 'acme/big';
+INSERT INTO subscriptions (owner_id, tier, created_at, updated_at) SELECT a.id, 'professional', 1, 1 FROM accounts a WHERE a.name = 'alice';
+INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
+    SELECT FIRST + n, a.id, 'acme/r' || n, 'private', 1 FROM numbers JOIN accounts a ON a.name = 'acme';
+INSERT INTO repository_totals (repository_id, namespace_id, tags, images, pulls, updated_at)
+    SELECT FIRST + n, a.id, 0, 0, 0, 1 FROM numbers JOIN accounts a ON a.name = 'acme';
 ";
 const TOKENS: &str = "
 INSERT INTO refresh_tokens (secret_hash, account_id, credential_epoch, service, created_at)
@@ -113,10 +159,13 @@ struct Bench {
 
 impl Bench {
     async fn new(rows: u64, manifests: u64, sql: &str) -> Self {
-        let registry = TestRegistry::new().await;
+        let registry = TestRegistry::with(|settings| {
+            settings.audit_retention = Some(Duration::from_secs(365 * 24 * 3600));
+        })
+        .await;
         let alice = registry.sign_in("alice").await;
         registry.push_blob(&alice, REPOSITORY, b"{}").await.unwrap();
-        registry.push_blob(&alice, "acme/beside", b"{}").await.unwrap();
+        registry.push_blob(&alice, "alice/beside", b"{}").await.unwrap();
         let (operator, crowd) = (Principal::Operator, "crowd".parse().unwrap());
         registry.services.create_organization(&operator, &crowd, &"alice".parse().unwrap()).await.unwrap();
         let sql = sql.replace("MANIFESTS", &manifests.to_string()).replace("ROWS", &rows.to_string());
@@ -132,10 +181,9 @@ impl Bench {
         let pushing = tokio::spawn(async move {
             let mut all = Vec::new();
             for number in 0.. {
-                let manifest = image(b"{}", &[])
-                    .replace("\"layers\"", &format!("\"annotations\":{{\"n\":\"{number}\"}},\"layers\""));
+                let manifest = of_number(number);
                 let began_at = Instant::now();
-                registry.push_manifest(&alice, "acme/beside", "latest", &manifest).await.unwrap();
+                registry.push_manifest(&alice, "alice/beside", "latest", &manifest).await.unwrap();
                 all.push(began_at.elapsed());
                 if stop.load(Ordering::SeqCst) {
                     break;
@@ -240,7 +288,44 @@ async fn of_members(rows: u64) -> Vec<Row> {
     let services = &bench.registry.services;
     let (operator, crowd) = (Principal::Operator, "crowd".parse().unwrap());
     let mut measured = Vec::new();
-    let team = bench.measure("delete a team with its members", async {
+    let token = services.create_scim_token(&operator, &crowd, "bench", None).await.unwrap();
+    let provisioner = services.authenticate_provisioner(token.1.expose()).await.unwrap();
+    let count = (rows / 10).min(10_000);
+    let users = |from: u64| (from + 1..=from + count).map(|n| Uuid::from_u128(u128::from(n))).collect();
+    let change = |members| GroupChange {
+        display_name: Some("bench".into()),
+        members: vec![MemberChange::Replace(members)],
+        ..GroupChange::default()
+    };
+    let mut group = None;
+    let created = bench.measure("SCIM: create a group of 10,000", async {
+        group = Some(services.create_directory_group(&provisioner, change(users(0))).await.unwrap());
+    });
+    measured.push(created.await);
+    let group = group.unwrap();
+    let replaced = bench.measure("SCIM: replace its members by 10,000 others", async {
+        services.change_directory_group(&provisioner, group.uuid, change(users(count)), None).await.unwrap();
+    });
+    measured.push(replaced.await);
+    let deleted = bench.measure("SCIM: delete it", async {
+        services.delete_directory_group(&provisioner, group.uuid, None).await.unwrap();
+    });
+    measured.push(deleted.await);
+    let gone = bench.measure("SCIM: a user of 5,000 teams is deactivated", async {
+        let change = DirectoryChange { is_active: Some(false), ..DirectoryChange::default() };
+        services.change_directory_user(&provisioner, Uuid::from_u128(1), change, None).await.unwrap();
+    });
+    measured.push(gone.await);
+    let back = bench.measure("SCIM: and comes back", async {
+        let change = DirectoryChange { is_active: Some(true), ..DirectoryChange::default() };
+        services.change_directory_user(&provisioner, Uuid::from_u128(1), change, None).await.unwrap();
+    });
+    measured.push(back.await);
+    let deleted = bench.measure("SCIM: and is deleted", async {
+        services.delete_directory_user(&provisioner, Uuid::from_u128(1), None).await.unwrap();
+    });
+    measured.push(deleted.await);
+    let team = bench.measure("delete a team with members and repositories", async {
         services.delete_team(&bench.alice.principal, &crowd, &"all".parse().unwrap()).await.unwrap();
     });
     measured.push(team.await);
@@ -249,6 +334,90 @@ async fn of_members(rows: u64) -> Vec<Row> {
     });
     measured.push(organization.await);
     measured
+}
+
+async fn of_user(rows: u64) -> Row {
+    let bench = Bench::new(rows, 1, USER).await;
+    let services = &bench.registry.services;
+    bench
+        .measure("delete a user with permissions and shares", async {
+            services.delete_user(&Principal::Operator, &"bob".parse().unwrap()).await.unwrap();
+        })
+        .await
+}
+
+async fn of_one_repository(rows: u64) -> Vec<Row> {
+    let bench = Bench::new(rows, 1, ONE_OF_MANY).await;
+    let (services, repository) = (&bench.registry.services, name(REPOSITORY));
+    let mut measured = Vec::new();
+    let shared = bench.measure("share a repository, and end that", async {
+        let (alice, bob) = (&bench.alice, "bob".parse().unwrap());
+        services
+            .create_share(
+                alice,
+                &repository,
+                &bob,
+                ShareTerms { expires_at: None, description: String::new() },
+            )
+            .await
+            .unwrap();
+        services.delete_share(alice, &repository, &bob).await.unwrap();
+    });
+    measured.push(shared.await);
+    services.delete_repository(&bench.alice, &repository).await.unwrap();
+    bench.registry.clock.advance(Duration::from_secs(30 * 24 * 3600));
+    let purged = bench.measure("purge a repository with permissions of users", async {
+        services.collect_garbage().await.unwrap();
+    });
+    measured.push(purged.await);
+    measured
+}
+
+async fn of_registry(rows: u64) -> Vec<Row> {
+    let bench = Bench::new(rows, 1, UNTAGGED).await;
+    let (services, acme) = (&bench.registry.services, "acme".parse().unwrap());
+    bench.registry.clock.advance(Duration::from_secs(30 * 24 * 3600));
+    let mut measured = Vec::new();
+    services.start_collection_run(&bench.alice.principal, &acme, RunKind::Both).await.unwrap();
+    let run = bench.measure("a collection run of an owner", async {
+        services.advance_collection_runs().await.unwrap();
+    });
+    measured.push(run.await);
+    let deleted = bench.measure("delete a registry with its repositories", async {
+        services.delete_registry(&bench.alice.principal, &acme).await.unwrap();
+    });
+    measured.push(deleted.await);
+    measured
+}
+
+/// Pushes of 50 tags each, beside pushes of one.
+async fn of_pushes(rows: u64) -> Row {
+    let bench = Bench::new(rows, 2, ONE_MANIFEST).await;
+    bench
+        .measure("200 pushes of 50 tags", async {
+            for number in 0..200 {
+                push_tags(&bench, number, rows, &of_number(number % 2)).await;
+            }
+        })
+        .await
+}
+
+fn of_number(number: u64) -> String {
+    image(b"{}", &[]).replace("\"layers\"", &format!("\"annotations\":{{\"n\":\"{number}\"}},\"layers\""))
+}
+
+/// Moves the next 50 of all tags.
+async fn push_tags(bench: &Bench, number: u64, rows: u64, manifest: &str) {
+    let tags: Vec<Tag> =
+        (0..50).map(|n| format!("tag{}", (number * 50 + n) % rows + 1).parse().unwrap()).collect();
+    let push = ManifestPush {
+        reference: Reference::Tag(tags[0].clone()),
+        tags,
+        media_type: None,
+        content: manifest.to_owned().into(),
+        condition: Condition::None,
+    };
+    bench.registry.services.push_manifest(&bench.alice, &name(REPOSITORY), push).await.unwrap();
 }
 
 async fn of_tokens(rows: u64) -> Vec<Row> {
@@ -297,23 +466,13 @@ async fn burst(rows: u64) {
         all[25]
     };
     let before = page().await;
-    let manifests = [1, 2].map(|n| {
-        image(b"{}", &[]).replace("\"layers\"", &format!("\"annotations\":{{\"n\":\"{n}\"}},\"layers\""))
-    });
+    let manifests = [1, 2].map(of_number);
     let began_at = Instant::now();
     let mut moves = 0;
     while moves < rows * 10 {
         let number = moves / 50;
-        let tags: Vec<longshore_domain::name::Tag> =
-            (0..50).map(|n| format!("tag{}", (number * 50 + n) % rows + 1).parse().unwrap()).collect();
-        let push = ManifestPush {
-            reference: longshore_domain::name::Reference::Tag(tags[0].clone()),
-            tags,
-            media_type: None,
-            content: manifests[usize::try_from(number / (rows / 50) % 2).unwrap()].clone().into(),
-            condition: Condition::None,
-        };
-        services.push_manifest(&bench.alice, &repository, push).await.unwrap();
+        let manifest = &manifests[usize::try_from(number / (rows / 50) % 2).unwrap()];
+        push_tags(&bench, number, rows, manifest).await;
         moves += 50;
     }
     let took = began_at.elapsed();
@@ -333,6 +492,10 @@ pub async fn run(rows: u64) {
     measured.push(collect(rows, "purge a manifest with referrers", REFERRERS).await);
     measured.extend(of_members(rows).await);
     measured.extend(of_tokens(rows).await);
+    measured.push(of_user(rows).await);
+    measured.extend(of_one_repository(rows).await);
+    measured.extend(of_registry(rows).await);
+    measured.push(of_pushes(rows).await);
     measured.push(fold(rows).await);
     println!("\n{rows} rows; pushes of a tagged manifest beside each, one after the other; aim {AIM:?}");
     println!("{:<50} {:>10} {:>14} {:>8}", "", "took", "slowest push", "pushes");
