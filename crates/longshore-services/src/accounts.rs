@@ -5,12 +5,13 @@ use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{NewAccount, Tx};
+use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
 use longshore_domain::{Error, Result};
 
 use crate::Services;
 use crate::organizations::delete_invites;
 use crate::passwords::check_new_password;
+use crate::removal::STEP;
 
 /// Finds a user, not an organization, by name.
 pub(crate) async fn get_user(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
@@ -27,6 +28,24 @@ pub(crate) async fn check_not_last_administrator(tx: &mut dyn Tx, user: &Account
         )));
     }
     Ok(())
+}
+
+/// Finds a user who may be deleted, and keeps others from changing that.
+async fn get_deletable_user(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
+    let user = get_user(tx, name).await?;
+    tx.hold_account(user.id).await?;
+    check_not_last_administrator(tx, &user).await?;
+    if tx.has_repositories(user.id).await? {
+        return Err(Error::Conflict(format!(
+            "{name} still has repositories; delete them first, or disable the user instead"
+        )));
+    }
+    if let Some(organization) = tx.find_organization_owned_only_by(user.id).await? {
+        return Err(Error::Conflict(format!(
+            "{name} is the only owner of {organization} who can act; give it another owner first"
+        )));
+    }
+    Ok(user)
 }
 
 /// Ends what the operator decided. What an identity provider decided stays as long as it is there to change it.
@@ -261,16 +280,25 @@ impl Services {
         check_new_password(password)?;
         let hash = self.passwords.hash(password, &*self.entropy).await?;
         let event = self.event(principal, None, EventAction::UserPasswordChanged, name.as_str(), []);
-        self.metadata
+        let user = self
+            .metadata
             .write((name.clone(), hash, event), |tx, (name, hash, event)| {
                 Box::pin(async move {
                     let user = get_user(tx, name).await?;
                     tx.set_password_hash(user.id, hash).await?;
-                    tx.delete_refresh_tokens(user.id).await?;
-                    tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await
+                    tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await?;
+                    Ok(user.id)
                 })
             })
-            .await
+            .await?;
+        // Void already; some at a time, so that others have their turn.
+        self.drain(user, |tx, user| {
+            Box::pin(async move {
+                tx.hold_authority().await?;
+                tx.clear(Clearing::RefreshTokens(*user), PageSize::clamped(STEP)?).await
+            })
+        })
+        .await
     }
 
     /// Deletes a user. The name stays taken, so that nobody inherits the namespace.
@@ -281,23 +309,20 @@ impl Services {
     pub async fn delete_user(&self, principal: &Principal, name: &Namespace) -> Result<()> {
         self.require_operator(principal)?;
         let event = self.event(principal, None, EventAction::UserDeleted, name.as_str(), []);
+        // What hangs on it goes first, some at a time, so that others have their turn.
+        self.drain(name.clone(), |tx, name| {
+            Box::pin(async move {
+                tx.hold_authority().await?;
+                let user = get_deletable_user(tx, name).await?;
+                tx.clear(Clearing::Account(user.id), PageSize::clamped(STEP)?).await
+            })
+        })
+        .await?;
         self.metadata
             .write((name.clone(), event), |tx, (name, event)| {
                 Box::pin(async move {
                     tx.hold_authority().await?;
-                    let user = get_user(tx, name).await?;
-                    tx.hold_account(user.id).await?;
-                    check_not_last_administrator(tx, &user).await?;
-                    if tx.has_repositories(user.id).await? {
-                        return Err(Error::Conflict(format!(
-                            "{name} still has repositories; delete them first, or disable the user instead"
-                        )));
-                    }
-                    if let Some(organization) = tx.find_organization_owned_only_by(user.id).await? {
-                        return Err(Error::Conflict(format!(
-                            "{name} is the only owner of {organization} who can act; give it another owner first"
-                        )));
-                    }
+                    let user = get_deletable_user(tx, name).await?;
                     for organization in tx.list_organizations_of(user.id, 0, PageSize::MAX).await? {
                         delete_invites(tx, &organization.account, &user).await?;
                     }

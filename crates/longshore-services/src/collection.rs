@@ -27,6 +27,8 @@ use crate::{Services, earlier, later};
 
 /// Manifests of a deleted repository that one transaction removes.
 const REPOSITORY_STEP: u64 = 50;
+/// Referrers that are reviewed in the transaction that removes their subject. Of more, a page at a time before that.
+const FEW_REFERRERS: u64 = 20;
 
 /// What collection looks like now.
 #[derive(Clone, Debug)]
@@ -251,16 +253,20 @@ impl Services {
             .metadata
             .look_up((round.now, self.batch()?), |tx, (now, size)| Box::pin(tx.list_due_reviews(*now, *size)))
             .await?;
-        let (repositories, others): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|due| matches!(due.review, Review::Repository(_)));
-        let reviewed = !(repositories.is_empty() && others.is_empty());
-        // Taking a part of a repository away is much work, and locks it before anything else: one at a time, each on its own.
-        if let Some(due) = repositories.first() {
-            self.metadata
+        let (large, others): (Vec<_>, Vec<_>) = due
+            .into_iter()
+            .partition(|due| matches!(due.review, Review::Repository(_) | Review::Referrers(..)));
+        let reviewed = !(large.is_empty() && others.is_empty());
+        // Taking a part of a repository away is much work, and locks it before anything else, and so are many referrers: one at a
+        // time, each on its own.
+        if let Some(due) = large.first() {
+            let done = self
+                .metadata
                 .write((Arc::clone(&round), *due, self.batch()?), |tx, (round, due, size)| {
-                    Box::pin(round.settle_repository(tx, *due, *size))
+                    Box::pin(round.settle_large(tx, *due, *size))
                 })
                 .await?;
+            counts.add(&done);
         }
         if !others.is_empty() {
             let done = self
@@ -382,7 +388,7 @@ impl Services {
                                     }
                                 }
                             }
-                            Review::Repository(_) | Review::Blob(_) => {}
+                            Review::Repository(_) | Review::Referrers(..) | Review::Blob(_) => {}
                         }
                     }
                     let tombstones = tx.list_tombstones(*now, PageSize::MAX).await?;
@@ -414,8 +420,8 @@ impl Round {
         let (mut manifests, mut links, mut blobs) = (vec![], vec![], vec![]);
         for review in due {
             match *review {
-                Review::Repository(id) => {
-                    return Err(Error::internal(format!("repository {} is taken apart on its own", id.0)));
+                Review::Repository(_) | Review::Referrers(..) => {
+                    return Err(Error::internal(format!("{review:?} is settled on its own")));
                 }
                 Review::Manifest(id) => manifests.push(id),
                 Review::Link(repository, blob) => links.push((repository, blob)),
@@ -434,9 +440,52 @@ impl Round {
         Ok(done)
     }
 
-    async fn settle_repository(&self, tx: &mut dyn Tx, due: DueReview, size: PageSize) -> Result<()> {
+    async fn settle_large(
+        &self,
+        tx: &mut dyn Tx,
+        due: DueReview,
+        size: PageSize,
+    ) -> Result<CollectionCounts> {
+        let mut done = CollectionCounts::default();
         tx.end_reviews(&[due]).await?;
-        let Review::Repository(id) = due.review else { return Ok(()) };
+        match due.review {
+            Review::Repository(id) => self.settle_repository(tx, id, size).await?,
+            Review::Referrers(id, after) => {
+                tx.hold_reviewed_manifest(id).await?;
+                let manifest = tx.find_manifest_review(id).await?;
+                // It may be back, and then keeps its referrers.
+                if manifest.is_some_and(|it| judge_manifest(&it, self.terms, self.now) == Verdict::Purge) {
+                    self.purge_manifest(tx, id, after, size, &mut done).await?;
+                }
+            }
+            Review::Manifest(_) | Review::Link(..) | Review::Blob(_) => {}
+        }
+        Ok(done)
+    }
+
+    /// Asks for reviews of the referrers of a manifest behind one, and removes the manifest if these were all.
+    async fn purge_manifest(
+        &self,
+        tx: &mut dyn Tx,
+        id: ManifestId,
+        after: ManifestId,
+        size: PageSize,
+        done: &mut CollectionCounts,
+    ) -> Result<()> {
+        if let Some(last) = tx.review_referrers(id, after, size, self.now).await? {
+            return tx.enqueue_review(Review::Referrers(id, last), self.now).await;
+        }
+        done.manifests_purged += 1;
+        let mut released = tx.purge_manifest(id, self.now).await?;
+        // Otherwise their reviews, which are due now, are the background's.
+        if self.run.is_some() {
+            released.sort_unstable();
+            self.settle_links(tx, &released, done).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_repository(&self, tx: &mut dyn Tx, id: RepositoryId, size: PageSize) -> Result<()> {
         let Some(deleted_at) = tx.hold_deleted_repository(id).await? else { return Ok(()) };
         let restorable_until = later(deleted_at, self.terms.undo);
         if restorable_until > self.now {
@@ -470,14 +519,8 @@ impl Round {
                 tx.enqueue_review(Review::Manifest(id), later(self.now, self.terms.undo)).await
             }
             Verdict::Purge => {
-                done.manifests_purged += 1;
-                let mut released = tx.purge_manifest(id, self.now).await?;
-                // Otherwise their reviews, which are due now, are the background's.
-                if self.run.is_some() {
-                    released.sort_unstable();
-                    self.settle_links(tx, &released, done).await?;
-                }
-                Ok(())
+                let few = PageSize::clamped(FEW_REFERRERS)?;
+                self.purge_manifest(tx, id, ManifestId(0), few, done).await
             }
         }
     }

@@ -12,12 +12,13 @@ use longshore_domain::directory::{
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::organization::{TEAMS_LIMIT, TeamId, TeamName};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{GroupEntry, NewTeam, Tx};
+use longshore_domain::ports::metadata::{Clearing, GroupEntry, NewTeam, Tx};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Services;
 use crate::directory::find_user;
+use crate::removal::STEP;
 
 /// Most members that one request adds, removes or puts in place of those before.
 pub const MEMBERS_LIMIT: usize = 10_000;
@@ -460,6 +461,14 @@ impl Services {
         expected: Option<String>,
     ) -> Result<()> {
         let work = self.group_work(provisioner, GroupChange::default(), expected)?;
+        self.drain((work.clone(), uuid), |tx, (work, uuid)| {
+            Box::pin(async move {
+                tx.hold_authority().await?;
+                let group = work.find(tx, *uuid).await?;
+                tx.clear(Clearing::Team(group.id), PageSize::clamped(STEP)?).await
+            })
+        })
+        .await?;
         self.metadata.write((work, uuid), |tx, (work, uuid)| Box::pin(work.delete(tx, *uuid))).await
     }
 }

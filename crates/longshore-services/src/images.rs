@@ -341,22 +341,35 @@ impl Services {
             review_at: later(event.at, self.settings.collection.undo),
             event,
         };
-        let parts = match self.metadata.write(plan.clone(), |tx, plan| Box::pin(delete_all(tx, plan))).await?
-        {
+        let rules =
+            self.metadata.look_up(repository.id, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await?;
+        // Read first: there may be far more than one transaction should change, and others write meanwhile.
+        let parts = self
+            .metadata
+            .read((plan.clone(), rules), |tx, (plan, rules)| {
+                Box::pin(async move { find_parts(tx, plan, &rules.compile()?).await })
+            })
+            .await?;
+        let parts = match parts {
             Deletion::Ended(outcome) => return Ok(outcome),
-            Deletion::Large(parts) => parts,
+            Deletion::InParts(parts) => parts,
         };
         let (mut manifests, mut tags) = (0, 0);
+        let mut ignored: BTreeMap<String, Vec<IgnoredWarning>> = BTreeMap::new();
+        for warning in plan.request.ignored {
+            ignored.entry(warning.digest.clone()).or_default().push(warning);
+        }
         for digests in parts {
-            let request = DeletionRequest { digests, ..plan.request.clone() };
-            let part = DeletionPlan { request, ..plan.clone() };
+            let ignored = digests.iter().filter_map(|digest| ignored.remove(digest)).flatten().collect();
+            let request = DeletionRequest { digests, ignored, ..plan.request };
+            let part = DeletionPlan { request, event: plan.event.clone(), ..plan };
             match self.metadata.write(part, |tx, plan| Box::pin(delete_all(tx, plan))).await? {
-                Deletion::Ended(DeletionOutcome::Deleted { manifests: more, tags: more_tags }) => {
+                DeletionOutcome::Deleted { manifests: more, tags: more_tags } => {
                     manifests += more;
                     tags += more_tags;
                 }
-                Deletion::Ended(refused) if manifests == 0 => return Ok(refused),
-                Deletion::Ended(_) | Deletion::Large(_) => return Err(meanwhile()),
+                refused @ DeletionOutcome::Refused { .. } if manifests == 0 => return Ok(refused),
+                DeletionOutcome::Refused { .. } => return Err(meanwhile()),
             }
         }
         Ok(DeletionOutcome::Deleted { manifests, tags })
@@ -378,11 +391,11 @@ fn refused(request: &DeletionRequest, error: DeletionError) -> DeletionOutcome {
     DeletionOutcome::Refused { errors, warnings: Vec::new() }
 }
 
-/// What came of a transaction that deletes images.
+/// What was decided on images.
 enum Deletion {
     Ended(DeletionOutcome),
-    /// All may be deleted, but not in one transaction: others would wait too long. In these parts, one after the other.
-    Large(Vec<BTreeSet<String>>),
+    /// All may be deleted, in these parts, one after the other: others would wait too long for one transaction.
+    InParts(Vec<BTreeSet<String>>),
 }
 
 /// An image that is to be deleted.
@@ -395,28 +408,44 @@ struct Doomed {
     own_tags: Vec<Tag>,
 }
 
+impl Doomed {
+    /// What is deleted with it, and itself.
+    fn rows(&self) -> u64 {
+        1 + self.own_tags.len() as u64
+    }
+}
+
 type Facts = BTreeMap<String, Result<DeletionFacts, DeletionError>>;
 
-/// Decides on all images, and deletes them if all may be deleted. Holds tags before manifests, as all do.
-async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<Deletion> {
-    let immutable = tx.find_immutable_tags(plan.repository).await?.compile()?;
-    let (doomed, facts) = find_all_doomed(tx, plan, &immutable).await?;
+/// Decides on all images, and gives the parts in which they are deleted if all may be deleted.
+async fn find_parts(tx: &mut dyn Tx, plan: &DeletionPlan, immutable: &TagRules) -> Result<Deletion> {
+    let (doomed, facts) = find_all_doomed(tx, plan, immutable).await?;
     if let Some(ended) = decide(plan, &doomed, &facts) {
         return Ok(Deletion::Ended(ended));
     }
-    let rows = |image: &Doomed| 1 + image.own_tags.len() as u64;
-    if doomed.iter().map(rows).sum::<u64>() > STEP {
-        let (mut parts, mut room): (Vec<BTreeSet<String>>, u64) = (Vec::new(), 0);
-        for image in &doomed {
-            let needed = rows(image);
-            if needed > room {
-                parts.push(BTreeSet::new());
-                room = STEP;
-            }
-            room = room.saturating_sub(needed);
-            parts.last_mut().map(|part| part.insert(image.head.digest.to_string()));
+    let (mut parts, mut room): (Vec<BTreeSet<String>>, u64) = (Vec::new(), 0);
+    for image in &doomed {
+        let needed = image.rows();
+        if needed > room {
+            parts.push(BTreeSet::new());
+            room = STEP;
         }
-        return Ok(Deletion::Large(parts));
+        room = room.saturating_sub(needed);
+        parts.last_mut().map(|part| part.insert(image.head.digest.to_string()));
+    }
+    Ok(Deletion::InParts(parts))
+}
+
+/// Decides on the images of a part, and deletes them if all may be deleted. Holds tags before manifests, as all do.
+async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutcome> {
+    let immutable = tx.find_immutable_tags(plan.repository).await?.compile()?;
+    let (doomed, facts) = find_all_doomed(tx, plan, &immutable).await?;
+    if let Some(ended) = decide(plan, &doomed, &facts) {
+        return Ok(ended);
+    }
+    // Of more than one, some have got tags since they were looked at.
+    if doomed.len() > 1 && doomed.iter().map(Doomed::rows).sum::<u64>() > 2 * STEP {
+        return Err(meanwhile());
     }
     let own_tags = |doomed: &[Doomed]| -> Vec<Tag> {
         doomed.iter().flat_map(|image| image.own_tags.iter().cloned()).collect()
@@ -427,7 +456,7 @@ async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<Deletion> {
     // Again, now that nothing changes any more.
     let (doomed, facts) = find_all_doomed(tx, plan, &immutable).await?;
     if let Some(ended) = decide(plan, &doomed, &facts) {
-        return Ok(Deletion::Ended(ended));
+        return Ok(ended);
     }
     let current: BTreeSet<Tag> = own_tags(&doomed).into_iter().collect();
     let held: Vec<PushedTag> = held.into_iter().filter(|held| current.contains(&held.tag)).collect();
@@ -441,7 +470,7 @@ async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<Deletion> {
         delete_held(tx, head, &event, plan.review_at).await?;
     }
     let (manifests, tags) = (doomed.len() as u64, held.len() as u64);
-    Ok(Deletion::Ended(DeletionOutcome::Deleted { manifests, tags }))
+    Ok(DeletionOutcome::Deleted { manifests, tags })
 }
 
 /// Gives the answer when nothing is to be deleted.

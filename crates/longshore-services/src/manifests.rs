@@ -8,13 +8,14 @@ use longshore_domain::account::AccountId;
 use longshore_domain::descriptor::{Descriptor, MediaType, Platform};
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::manifest::{Manifest, platform_of_config};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::permission::Action;
 use longshore_domain::policy::SparseIndexes;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::{
-    Hold, ManifestHead, ManifestId, ManifestPut, NewManifest, Review, Tx, UsageKind,
+    Hold, ManifestHead, ManifestId, ManifestPut, NewManifest, PushedTag, Review, Tx, UsageKind,
 };
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::tier::Tiers;
@@ -361,46 +362,103 @@ struct References {
     total_size_bytes: u64,
 }
 
+impl References {
+    fn check(&self) -> Result<()> {
+        match self.missing.is_empty() {
+            true => Ok(()),
+            false => Err(Error::ManifestReferencesUnknown(self.missing.clone())),
+        }
+    }
+}
+
 async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
     let PushPlan { manifest, event, .. } = plan;
     let repository = ensure_repository(tx, plan.namespace_id, &plan.name, &plan.tiers, event).await?;
+    // From the names of the tags on, whoever moves the same ones waits: what can be read before is read before.
+    let own = Reference::Digest(manifest.digest);
+    let known = match tx.find_manifest(repository.id, &own).await? {
+        Some(_) => Some(find_references(tx, repository.id, plan, Holding::Nothing).await?),
+        None => None,
+    };
     let mut tags = plan.tags.clone();
     tags.sort_unstable();
+    let (immutable, before) = match tags.is_empty() {
+        true => (ImmutableTags::default(), Vec::new()),
+        false => {
+            (tx.find_immutable_tags(repository.id).await?, tx.hold_tags_to_set(repository.id, &tags).await?)
+        }
+    };
+    check_condition(tx, repository.id, plan, &before).await?;
+    let held = match known {
+        // It keeps what it references, so that only it is to be held.
+        Some(references) => {
+            let held = tx.hold_manifest(repository.id, &manifest.digest, Hold::Exclusive).await?;
+            held.map(|head| (head.id, references))
+        }
+        None => None,
+    };
+    let id = match held {
+        Some((id, references)) => {
+            references.check()?;
+            tx.put_held_manifest(id, &new_manifest(repository.id, plan, &references)).await?;
+            id
+        }
+        None => put_manifest(tx, repository.id, plan).await?,
+    };
+    tx.record_event(event).await?;
+    tx.enqueue_review(Review::Manifest(id), plan.lease_until).await?;
+    let moved: Vec<&PushedTag> = before.iter().filter(|tag| tag.manifest != id).collect();
+    if !moved.is_empty() {
+        let rules = immutable.compile()?;
+        for tag in &moved {
+            rules.check(&tag.tag)?;
+            tx.enqueue_review(Review::Manifest(tag.manifest), plan.lease_until).await?;
+        }
+    }
     if !tags.is_empty() {
-        tx.hold_tags_to_set(repository.id, &tags).await?;
+        tx.set_tags(repository.id, &tags, &before, id, &manifest.digest, event.actor_id, event.at).await?;
     }
-    check_condition(tx, repository.id, plan).await?;
-    let references = find_references(tx, repository.id, plan).await?;
-    if !references.missing.is_empty() {
-        return Err(Error::ManifestReferencesUnknown(references.missing));
+    for tag in &tags {
+        tx.record_event(&tag_event(event, EventAction::TagPushed, tag, &manifest.digest)).await?;
     }
-    let put = tx
-        .put_manifest(&NewManifest {
-            repository: repository.id,
-            digest: manifest.digest,
-            media_type: manifest.media_type.clone(),
-            kind: manifest.kind,
-            artifact_type: manifest.artifact_type.clone(),
-            subject: manifest.subject.as_ref().map(|subject| subject.digest),
-            platform: plan.platform.clone(),
-            total_size_bytes: references.total_size_bytes,
-            annotations: plan.annotations.clone(),
-            content: manifest.bytes.clone(),
-            pushed_by: event.actor_id,
-            pushed_at: event.at,
-            lease_until: plan.lease_until,
-        })
-        .await?;
+    Ok(())
+}
+
+fn new_manifest(repository: RepositoryId, plan: &PushPlan, references: &References) -> NewManifest {
+    let PushPlan { manifest, event, .. } = plan;
+    NewManifest {
+        repository,
+        digest: manifest.digest,
+        media_type: manifest.media_type.clone(),
+        kind: manifest.kind,
+        artifact_type: manifest.artifact_type.clone(),
+        subject: manifest.subject.as_ref().map(|subject| subject.digest),
+        platform: plan.platform.clone(),
+        total_size_bytes: references.total_size_bytes,
+        annotations: plan.annotations.clone(),
+        content: manifest.bytes.clone(),
+        pushed_by: event.actor_id,
+        pushed_at: event.at,
+        lease_until: plan.lease_until,
+    }
+}
+
+/// Stores a manifest with what it references, which is held.
+async fn put_manifest(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushPlan) -> Result<ManifestId> {
+    let PushPlan { manifest, event, .. } = plan;
+    let references = find_references(tx, repository, plan, Holding::All).await?;
+    references.check()?;
+    let put = tx.put_manifest(&new_manifest(repository, plan, &references)).await?;
     let id = put.id();
     match put {
         ManifestPut::Created(_) => {
             for blob in references.blobs {
-                tx.add_manifest_blob(id, repository.id, blob).await?;
+                tx.add_manifest_blob(id, repository, blob).await?;
             }
             for (position, digest, child) in references.children {
                 tx.add_manifest_child(id, position, &digest, child).await?;
             }
-            tx.adopt_waiting_indexes(repository.id, &manifest.digest, id).await?;
+            tx.adopt_waiting_indexes(repository, &manifest.digest, id).await?;
             let amount = i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX);
             tx.add_usage(plan.namespace_id, UsageKind::ManifestBytes, amount, event.at).await?;
             check_stored(tx, plan.namespace_id, &plan.tiers).await?;
@@ -408,54 +466,59 @@ async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
         ManifestPut::Restored(_) => tx.restore_manifest_links(id).await?,
         ManifestPut::Existing(_) => {}
     }
-    tx.record_event(event).await?;
-    tx.enqueue_review(Review::Manifest(id), plan.lease_until).await?;
-    // Read when the first tag moves.
-    let mut immutable = None;
-    for tag in &tags {
-        let previous = tx.set_tag(repository.id, tag, id, &manifest.digest, event.actor_id, event.at).await?;
-        // Again, now that nobody else can move the tag.
-        if plan.reference == Reference::Tag(tag.clone()) {
-            plan.condition.check(previous.map(|(_, digest)| digest))?;
-        }
-        if let Some((previous, _)) = previous
-            && previous != id
-        {
-            let rules = match immutable.take() {
-                Some(rules) => rules,
-                None => tx.find_immutable_tags(repository.id).await?.compile()?,
-            };
-            rules.check(tag)?;
-            immutable = Some(rules);
-            tx.enqueue_review(Review::Manifest(previous), plan.lease_until).await?;
-        }
-        tx.record_event(&tag_event(event, EventAction::TagPushed, tag, &manifest.digest)).await?;
-    }
-    Ok(())
+    Ok(id)
 }
 
 fn tag_event(by: &NewEvent, action: EventAction, tag: &Tag, digest: &Digest) -> NewEvent {
     NewEvent { action, data: [("tag", tag.to_string()), ("digest", digest.to_string())].into(), ..by.clone() }
 }
 
-async fn check_condition(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushPlan) -> Result<()> {
+/// Checks the condition against what nobody else can change any more: the tags are held.
+async fn check_condition(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    plan: &PushPlan,
+    before: &[PushedTag],
+) -> Result<()> {
     if plan.condition == Condition::None {
         return Ok(());
     }
-    let current = tx.find_manifest(repository, &plan.reference).await?;
-    plan.condition.check(current.map(|head| head.digest))
+    let current = match &plan.reference {
+        Reference::Tag(tag) => before.iter().find(|held| held.tag == *tag).map(|held| held.digest),
+        Reference::Digest(_) => tx.find_manifest(repository, &plan.reference).await?.map(|head| head.digest),
+    };
+    plan.condition.check(current)
 }
 
-/// Finds everything that the manifest needs, and holds it, manifests before blobs. What the caller cannot see in this
+/// What is held of what is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holding {
+    Nothing,
+    All,
+}
+
+/// Finds everything that the manifest needs, and the manifest itself, and may hold all of it, manifests before blobs. What the caller cannot see in this
 /// repository is missing, even if the registry has it elsewhere.
-async fn find_references(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushPlan) -> Result<References> {
+async fn find_references(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    plan: &PushPlan,
+    holding: Holding,
+) -> Result<References> {
     let mut found = References::default();
     let required: Vec<&Descriptor> = plan.manifest.required_blobs();
     let children: Vec<(u32, &Descriptor)> = (0..).zip(plan.manifest.distinct_children()).collect();
     let mut manifests = vec![(plan.manifest.digest, Hold::Exclusive)];
     manifests.extend(children.iter().map(|(_, child)| (child.digest, Hold::Shared)));
+    let found_manifests = match holding {
+        Holding::All => tx.hold_manifests(repository, &manifests).await?,
+        Holding::Nothing => {
+            let digests: Vec<Digest> = manifests.iter().map(|(digest, _)| *digest).collect();
+            tx.find_manifests(repository, &digests).await?
+        }
+    };
     // The first is the manifest itself, which may be there.
-    let held = tx.hold_manifests(repository, &manifests).await?.into_iter().skip(1);
+    let held = found_manifests.into_iter().skip(1);
     let mut absent = Vec::new();
     for ((position, descriptor), child) in children.into_iter().zip(held) {
         match child {
@@ -471,7 +534,11 @@ async fn find_references(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushP
     let layers =
         absent.iter().map(|(_, descriptor)| *descriptor).filter(|child| !child.media_type.is_manifest());
     let digests: Vec<Digest> = required.iter().copied().chain(layers).map(|blob| blob.digest).collect();
-    let mut linked = tx.hold_linked_blobs(repository, &digests).await?.into_iter();
+    let linked = match holding {
+        Holding::All => tx.hold_linked_blobs(repository, &digests).await?,
+        Holding::Nothing => tx.find_linked_blobs(repository, &digests).await?,
+    };
+    let mut linked = linked.into_iter();
     let mut add = |found: &mut References, descriptor: &Descriptor| {
         let Some(linked) = linked.next().flatten() else { return Ok(false) };
         check_size(descriptor, linked.blob.size_bytes)?;

@@ -28,7 +28,7 @@ async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> 
 }
 
 /// Members that one transaction takes out of an organization that is deleted.
-const CLEARED_AT_ONCE: u64 = 200;
+const CLEARED_AT_ONCE: u64 = 50;
 
 async fn check_empty(tx: &mut dyn Tx, organization: &Account) -> Result<()> {
     match tx.has_repositories(organization.id).await? {

@@ -9,7 +9,7 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{NewAccount, Tx};
+use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
 use longshore_domain::registry::{
     LISTED_REGISTRIES, NAMESPACES_LIMIT, Region, Registry, RegistryAction, RegistryStanding,
     check_registry_name_available,
@@ -418,6 +418,9 @@ impl Services {
                             tx.record_event(&NewEvent { subject, ..of_repository.clone() }).await?;
                         }
                         if !repositories.is_empty() {
+                            return Ok(false);
+                        }
+                        if tx.clear(Clearing::Registry(namespace), *size).await? > 0 {
                             return Ok(false);
                         }
                         // Nobody makes another one for the account, or changes its subscription, meanwhile.

@@ -17,8 +17,10 @@ use longshore_domain::{Error, Result};
 use crate::Services;
 use crate::tags::remove_tags;
 
-/// Tags and manifests that one transaction deletes.
+/// Rows that one transaction deletes.
 pub(crate) const STEP: u64 = 1000;
+/// Tags of one manifest that one transaction deletes: each is several rows.
+const TAGS_AT_ONCE: u64 = 500;
 /// Steps after which a deletion gives up: somebody sets new tags as fast as they are deleted.
 const STEPS_LIMIT: u64 = 10_000;
 
@@ -63,7 +65,7 @@ impl Removal {
         let reference = Reference::Digest(self.digest);
         let head = tx.find_manifest(id, &reference).await?.ok_or_else(|| self.unknown())?;
         self.check_unused(tx, &head).await?;
-        let tags = tx.list_tags_of(head.id, None, PageSize::clamped(STEP)?).await?;
+        let tags = tx.list_tags_of(head.id, None, PageSize::clamped(TAGS_AT_ONCE)?).await?;
         for tag in &tags {
             rules.check(tag)?;
         }
@@ -71,7 +73,7 @@ impl Removal {
         // A push may have moved it away since it was listed.
         held.retain(|held| held.manifest == head.id);
         remove_tags(tx, id, &held, &self.event, self.review_at).await?;
-        if tags.len() as u64 >= STEP {
+        if tags.len() as u64 >= TAGS_AT_ONCE {
             return Ok(Step::Unfinished);
         }
         let head =

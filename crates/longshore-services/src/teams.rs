@@ -9,12 +9,13 @@ use longshore_domain::organization::{
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::{Action, RepositoryPermission};
-use longshore_domain::ports::metadata::{NewTeam, TeamChange, Tx};
+use longshore_domain::ports::metadata::{Clearing, NewTeam, TeamChange, Tx};
 use longshore_domain::{Error, Result};
 
 use crate::Services;
 use crate::accounts::get_user;
 use crate::authentication::Caller;
+use crate::removal::STEP;
 use crate::user_permissions::check_not_deactivated;
 
 async fn get_team(tx: &mut dyn Tx, organization: &Account, name: &TeamName) -> Result<Team> {
@@ -172,6 +173,14 @@ impl Services {
         let organization =
             self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
         let event = self.event(principal, Some(organization.id), EventAction::TeamDeleted, name.as_str(), []);
+        self.drain((organization.clone(), name.clone()), |tx, (organization, name)| {
+            Box::pin(async move {
+                tx.hold_authority().await?;
+                let team = get_team(tx, organization, name).await?;
+                tx.clear(Clearing::Team(team.id), PageSize::clamped(STEP)?).await
+            })
+        })
+        .await?;
         self.metadata
             .write((organization, name.clone(), event), |tx, (organization, name, event)| {
                 Box::pin(async move {

@@ -630,19 +630,13 @@ impl Services {
                     bury(tx, spent, event.at).await?;
                     let repository =
                         ensure_repository(tx, upload.namespace_id, &upload.repository, tiers, event).await?;
-                    let blob = match tx.find_blob(digest).await? {
+                    let known = tx.find_blob(digest).await?;
+                    let blob = match &known {
                         None => {
                             tx.create_blob(digest, upload.offset_bytes, store, upload.storage_key, event.at)
                                 .await?
                         }
-                        Some(blob) => {
-                            let spare =
-                                replace_damaged(tx, &blob, damaged.as_ref(), store, upload.storage_key)
-                                    .await?;
-                            tx.create_tombstone(spare, &upload.store_state, upload.offset_bytes, event.at)
-                                .await?;
-                            blob.id
-                        }
+                        Some(known) => known.id,
                     };
                     let link = NewLink {
                         repository: &repository,
@@ -652,6 +646,13 @@ impl Services {
                     };
                     if link_blob(tx, &link, tiers, event).await? {
                         tx.record_event(event).await?;
+                    }
+                    // After the link, which is locked before the blob everywhere.
+                    if let Some(known) = &known {
+                        let spare =
+                            replace_damaged(tx, known, damaged.as_ref(), store, upload.storage_key).await?;
+                        tx.create_tombstone(spare, &upload.store_state, upload.offset_bytes, event.at)
+                            .await?;
                     }
                     Ok(())
                 })

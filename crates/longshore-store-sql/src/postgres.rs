@@ -6,6 +6,7 @@
 //! transaction took away, a deadlock, a serialization failure) undoes the transaction, and the unit runs again.
 
 use std::any::Any;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +25,7 @@ use tokio::time::Instant;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +45,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 const DEAD_PEER: Duration = Duration::from_secs(20);
 /// A unit of work is begun again until then.
 const RETRY_TIME: Duration = Duration::from_secs(10);
+/// The longest pause before the second attempt; twice as long before each further one, up to 256 times.
+const PAUSE_MICROSECONDS: u64 = 1000;
 /// Most attempts at a unit of work that collides with others.
 const ATTEMPTS: u32 = 12;
 /// Most attempts when a unique value or a foreign key stands in the way: that is rarely somebody else's doing.
@@ -95,7 +98,6 @@ struct Shared {
     epoch: Epoch,
     /// Longest that a whole unit of work may take.
     unit_timeout: Duration,
-    retries: AtomicU64,
     /// A newer version has migrated the database in a way that this one does not work with.
     is_outdated: AtomicBool,
 }
@@ -147,13 +149,7 @@ impl PostgresMetadata {
         let watching = self::pool(&PostgresOptions { connections: 1, ..options.clone() })?;
         let epoch = Epoch::new(read_state(&watching).await?.epoch);
         let unit_timeout = options.statement_timeout * 2;
-        let shared = Arc::new(Shared {
-            pool,
-            epoch,
-            unit_timeout,
-            retries: AtomicU64::new(0),
-            is_outdated: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared { pool, epoch, unit_timeout, is_outdated: AtomicBool::new(false) });
         let stop = CancellationToken::new();
         tokio::spawn(watch_epoch(Arc::clone(&shared), watching, stop.clone()));
         Ok(Self { shared, stop })
@@ -372,6 +368,12 @@ async fn check_server(client: &Object) -> Result<()> {
     Ok(())
 }
 
+/// A number that nobody can tell before: the standard library seeds its hash tables with chance. Only how long something waits
+/// depends on it, so that it is not the port for chance that decides.
+fn drawn() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 /// What a unit of work is run in.
 #[derive(Clone, Copy)]
 enum Mode {
@@ -435,18 +437,17 @@ impl Shared {
                         return Err(error);
                     }
                     tracing::debug!(number, cause = error.cause(), "a unit of work is tried again");
-                    self.pause(number).await;
+                    Self::pause(number).await;
                     number += 1;
                 }
             }
         }
     }
 
-    /// Waits longer after each failure, and not as long as others that failed at the same time.
-    async fn pause(&self, number: u32) {
-        let spread = self.retries.fetch_add(7, Ordering::Relaxed) % 13;
-        let microseconds = u64::from(1_u32 << number.min(8)) * (500 + spread * 100);
-        tokio::time::sleep(Duration::from_micros(microseconds)).await;
+    /// Waits longer after each failure, for a time that is drawn anew, so that those that failed together do not meet again.
+    async fn pause(number: u32) {
+        let longest = u64::from(1_u32 << number.min(8)) * PAUSE_MICROSECONDS;
+        tokio::time::sleep(Duration::from_micros(longest / 4 + drawn() % (longest * 3 / 4))).await;
     }
 
     async fn begin(&self, statement: &str) -> Result<Session, Attempt> {
@@ -703,56 +704,50 @@ pub(crate) fn driver_error(error: tokio_postgres::Error) -> Error {
     }
 }
 
-/// Runs a statement and gives its rows.
-pub(crate) async fn query(
-    client: &Object,
-    sql: &'static str,
-    values: &[Value],
-) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
-    let statement = client.prepare_typed_cached(sql, &types(values)).await?;
-    client.query(&statement, &parameters(values)).await
-}
+/// A statement with its values.
+type Bound<'s> = (&'static str, &'s [Value]);
 
-/// Runs a statement and gives the number of rows that it changed.
-pub(crate) async fn execute(
-    client: &Object,
-    sql: &'static str,
-    values: &[Value],
-) -> Result<u64, tokio_postgres::Error> {
-    let statement = client.prepare_typed_cached(sql, &types(values)).await?;
-    client.execute(&statement, &parameters(values)).await
-}
-
-/// Runs statements in order, without waiting for an answer before the next is sent.
-pub(crate) async fn execute_all(
-    client: &Object,
-    statements: impl Iterator<Item = (&'static str, &Vec<Value>)>,
-) -> Result<(), tokio_postgres::Error> {
-    let mut prepared = Vec::new();
-    // First, so that none waits for that while those behind it are sent.
+/// Prepares statements that this connection has not had yet, so that none waits for that while those behind it are sent.
+async fn prepare(client: &Object, statements: &[Bound<'_>]) -> Result<Vec<Statement>, tokio_postgres::Error> {
+    let mut prepared = Vec::with_capacity(statements.len());
     for (sql, values) in statements {
-        prepared.push((client.prepare_typed_cached(sql, &types(values)).await?, values));
+        prepared.push(client.prepare_typed_cached(sql, &types(values)).await?);
     }
-    let sent = prepared
-        .iter()
-        .map(|(statement, values)| async move { client.execute(statement, &parameters(values)).await });
-    futures::future::try_join_all(sent).await.map(|_| ())
+    Ok(prepared)
 }
 
-/// Runs a statement for each set of values in order, without waiting for an answer before the next is sent, and gives the rows
-/// of each.
-pub(crate) async fn query_each(
+/// Runs statements in order, without waiting for an answer before the next is sent, and gives the rows of each.
+pub(crate) async fn query_all(
     client: &Object,
-    sql: &'static str,
-    rows: &[Vec<Value>],
+    statements: &[Bound<'_>],
 ) -> Result<Vec<Vec<tokio_postgres::Row>>, tokio_postgres::Error> {
-    let mut prepared = Vec::new();
-    for values in rows {
-        prepared.push((client.prepare_typed_cached(sql, &types(values)).await?, values));
-    }
+    let prepared = prepare(client, statements).await?;
+    send_all(client, &prepared, statements).await
+}
+
+/// Like [`query_all`], but gives the number of rows that the last one changed.
+pub(crate) async fn execute_after(
+    client: &Object,
+    first: &[Bound<'_>],
+    last: Bound<'_>,
+) -> Result<u64, tokio_postgres::Error> {
+    let prepared = prepare(client, first).await?;
+    let statement = client.prepare_typed_cached(last.0, &types(last.1)).await?;
+    let values = parameters(last.1);
+    let sent =
+        futures::future::try_join(send_all(client, &prepared, first), client.execute(&statement, &values));
+    Ok(sent.await?.1)
+}
+
+async fn send_all(
+    client: &Object,
+    prepared: &[Statement],
+    statements: &[Bound<'_>],
+) -> Result<Vec<Vec<tokio_postgres::Row>>, tokio_postgres::Error> {
     let sent = prepared
         .iter()
-        .map(|(statement, values)| async move { client.query(statement, &parameters(values)).await });
+        .zip(statements)
+        .map(|(statement, (_, values))| async move { client.query(statement, &parameters(values)).await });
     futures::future::try_join_all(sent).await
 }
 

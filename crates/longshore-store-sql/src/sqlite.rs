@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -26,6 +26,8 @@ use crate::tx::{Row, SqlTx, Value};
 
 /// Most units of work that share one commit.
 const GROUP_LIMIT: usize = 64;
+/// A group takes no further unit after this time, so that those before it are not kept waiting by large ones.
+const GROUP_TIME: Duration = Duration::from_millis(50);
 /// Most units of work that wait for the writer; more wait outside.
 const QUEUE_LIMIT: usize = 1024;
 /// Statements that each connection keeps prepared.
@@ -265,6 +267,7 @@ fn write_in_groups(mut connection: Connection, mut jobs: mpsc::Receiver<Job>, au
         let mut waiting = Some(first);
         let mut answers: Vec<(oneshot::Sender<Answer>, Answer)> = Vec::new();
         let mut authority_changed = false;
+        let began_at = Instant::now();
         if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
             if let Some(job) = waiting {
                 let _ = job.answer.send(Err(driver_error(error)));
@@ -282,7 +285,7 @@ fn write_in_groups(mut connection: Connection, mut jobs: mpsc::Receiver<Job>, au
                 let is_full = matches!(answer, Err(Error::StorageFull(_)));
                 let text = answer.as_ref().err().map_or_else(|| "it was undone".to_owned(), Error::cause);
                 failure = Some((is_full, text));
-            } else if answers.len() + 1 < GROUP_LIMIT && !stopping {
+            } else if answers.len() + 1 < GROUP_LIMIT && began_at.elapsed() < GROUP_TIME && !stopping {
                 waiting = jobs.try_recv().ok();
             }
             answers.push((job.answer, answer));

@@ -2,6 +2,8 @@
 //!
 //! On SQLite the async functions never wait, so a whole unit of work runs with one poll; a unit of work must
 //! await nothing but its transaction.
+//! Statements whose answer nobody needs are noted (`execute_later`) and sent to PostgreSQL with the next one whose answer is
+//! waited for, in order: a unit waits for as few answers as it can while it has something locked.
 //! Where a statement reads what its unit of work decides on, it ends with the lock that PostgreSQL needs for that
 //! (`FOR UPDATE`, `FOR KEY SHARE`); SQLite has one writer, and its side leaves the clause out.
 
@@ -180,7 +182,49 @@ pub(crate) struct SqlTx<'c> {
 enum Engine<'c> {
     // Exclusive, so that a transaction can move between threads.
     Lite(&'c mut rusqlite::Connection),
-    Pg { client: &'c deadpool_postgres::Object, failure: Option<Failure> },
+    Pg(Pipeline<'c>),
+}
+
+/// A connection to PostgreSQL, with what is to be sent to it before anything else.
+struct Pipeline<'c> {
+    client: &'c deadpool_postgres::Object,
+    failure: Option<Failure>,
+    noted: Vec<(&'static str, Vec<Value>)>,
+}
+
+impl Pipeline<'_> {
+    /// Sends what was noted and then these, without waiting for an answer in between, and gives the rows of each of these.
+    async fn query(
+        &mut self,
+        statements: &[(&'static str, &[Value])],
+    ) -> Result<Vec<Vec<tokio_postgres::Row>>> {
+        let noted = std::mem::take(&mut self.noted);
+        let first = noted.iter().map(|(sql, values)| (*sql, values.as_slice()));
+        let all: Vec<_> = first.chain(statements.iter().copied()).collect();
+        let answers = postgres::query_all(self.client, &all).await;
+        let mut answers = answers.map_err(|error| self.failed(error))?;
+        Ok(answers.split_off(noted.len()))
+    }
+
+    async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        let noted = std::mem::take(&mut self.noted);
+        let first: Vec<_> = noted.iter().map(|(sql, values)| (*sql, values.as_slice())).collect();
+        postgres::execute_after(self.client, &first, (sql, values)).await.map_err(|error| self.failed(error))
+    }
+
+    async fn note(&mut self, sql: &'static str, values: Vec<Value>) -> Result<()> {
+        self.noted.push((sql, values));
+        if self.noted.len() < PIPELINE {
+            return Ok(());
+        }
+        self.query(&[]).await.map(|_| ())
+    }
+
+    /// Remembers what the transaction's first failure was.
+    fn failed(&mut self, error: tokio_postgres::Error) -> Error {
+        self.failure.get_or_insert(Failure::of(&error));
+        postgres::driver_error(error)
+    }
 }
 
 impl longshore_domain::ports::metadata::Tx for SqlTx<'_> {}
@@ -192,7 +236,7 @@ impl<'c> SqlTx<'c> {
 
     pub(crate) fn on_postgres(client: &'c deadpool_postgres::Object) -> Self {
         Self {
-            engine: Engine::Pg { client, failure: None },
+            engine: Engine::Pg(Pipeline { client, failure: None, noted: Vec::new() }),
             authority_changed: false,
             pending: Pending::default(),
         }
@@ -203,7 +247,7 @@ impl<'c> SqlTx<'c> {
     pub(crate) fn failure(&self) -> Option<Failure> {
         match &self.engine {
             Engine::Lite(_) => None,
-            Engine::Pg { failure, .. } => *failure,
+            Engine::Pg(pipeline) => pipeline.failure,
         }
     }
 
@@ -213,14 +257,11 @@ impl<'c> SqlTx<'c> {
     }
 
     /// Keeps others from holding the same names until the transaction ends, first come, first served. Nothing has to be there that
-    /// bears them.
-    pub(crate) async fn hold_names(&mut self, scope: i64, names: String) -> Result<()> {
+    /// bears them. They are held when the next statement is answered.
+    pub(crate) async fn hold_names(&mut self, scope: i64, names: &str) -> Result<()> {
         match &mut self.engine {
             Engine::Lite(_) => Ok(()),
-            Engine::Pg { client, failure } => {
-                let held = postgres::query(client, postgres::HOLD_NAMES, values![scope, names]).await;
-                held.map(|_| ()).map_err(|error| failed(error, failure))
-            }
+            Engine::Pg(pipeline) => pipeline.note(postgres::HOLD_NAMES, row![scope, names]).await,
         }
     }
 
@@ -228,44 +269,35 @@ impl<'c> SqlTx<'c> {
     pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<usize> {
         match &mut self.engine {
             Engine::Lite(connection) => sqlite::execute(connection, sql, values),
-            Engine::Pg { client, failure } => {
-                let changed = postgres::execute(client, sql, values).await;
-                let changed = changed.map_err(|error| failed(error, failure))?;
-                usize::try_from(changed).map_err(Error::internal)
+            Engine::Pg(pipeline) => {
+                usize::try_from(pipeline.execute(sql, values).await?).map_err(Error::internal)
             }
         }
     }
 
-    /// Runs a statement once for each set of values, without waiting for an answer before the next is sent.
-    pub(crate) async fn execute_each(&mut self, sql: &'static str, rows: &[Vec<Value>]) -> Result<()> {
+    /// Runs a statement whose answer is not needed: before the next one, or when the unit of work ends. That it failed is told
+    /// by whatever runs next.
+    pub(crate) async fn execute_later(&mut self, sql: &'static str, values: Vec<Value>) -> Result<()> {
         match &mut self.engine {
-            Engine::Lite(connection) => {
-                rows.iter().try_for_each(|values| sqlite::execute(connection, sql, values).map(|_| ()))
-            }
-            Engine::Pg { client, failure } => {
-                for batch in rows.chunks(PIPELINE) {
-                    let sent = postgres::execute_all(client, batch.iter().map(|values| (sql, values))).await;
-                    sent.map_err(|error| failed(error, failure))?;
-                }
-                Ok(())
-            }
+            Engine::Lite(connection) => sqlite::execute(connection, sql, &values).map(|_| ()),
+            Engine::Pg(pipeline) => pipeline.note(sql, values).await,
         }
     }
 
-    /// Runs statements in order, without waiting for an answer before the next is sent.
-    pub(crate) async fn execute_all(&mut self, statements: &[(&'static str, Vec<Value>)]) -> Result<()> {
+    /// Runs a statement once for each set of values, as [`Self::execute_later`].
+    pub(crate) async fn execute_each(&mut self, sql: &'static str, rows: Vec<Vec<Value>>) -> Result<()> {
+        for values in rows {
+            self.execute_later(sql, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs what is left to be run later.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
         match &mut self.engine {
-            Engine::Lite(connection) => statements
-                .iter()
-                .try_for_each(|(sql, values)| sqlite::execute(connection, sql, values).map(|_| ())),
-            Engine::Pg { client, failure } => {
-                for batch in statements.chunks(PIPELINE) {
-                    let sent = batch.iter().map(|(sql, values)| (*sql, values));
-                    let sent = postgres::execute_all(client, sent).await;
-                    sent.map_err(|error| failed(error, failure))?;
-                }
-                Ok(())
-            }
+            Engine::Lite(_) => Ok(()),
+            Engine::Pg(pipeline) if pipeline.noted.is_empty() => Ok(()),
+            Engine::Pg(pipeline) => pipeline.query(&[]).await.map(|_| ()),
         }
     }
 
@@ -277,23 +309,20 @@ impl<'c> SqlTx<'c> {
         rows: &[Vec<Value>],
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<Option<T>>> {
-        let mut answers = Vec::with_capacity(rows.len());
-        match &mut self.engine {
-            Engine::Lite(connection) => {
-                for values in rows {
-                    answers.push(sqlite::query(connection, sql, values, map, 1)?.pop());
-                }
-            }
-            Engine::Pg { client, failure } => {
-                for batch in rows.chunks(PIPELINE) {
-                    let sent = postgres::query_each(client, sql, batch).await;
-                    for found in sent.map_err(|error| failed(error, failure))? {
-                        answers.push(found.first().map(|row| map(&Row::Pg(row))).transpose()?);
-                    }
-                }
-            }
-        }
-        Ok(answers)
+        let statements: Vec<_> = rows.iter().map(|values| (sql, values.as_slice())).collect();
+        let found = self.several(&statements, map, 1).await?;
+        Ok(found.into_iter().map(|mut rows| rows.pop()).collect())
+    }
+
+    /// Like [`Self::first_each`], of different statements.
+    pub(crate) async fn first_of_all<T>(
+        &mut self,
+        statements: &[(&'static str, Vec<Value>)],
+        map: fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Option<T>>> {
+        let statements: Vec<_> = statements.iter().map(|(sql, values)| (*sql, values.as_slice())).collect();
+        let found = self.several(&statements, map, 1).await?;
+        Ok(found.into_iter().map(|mut rows| rows.pop()).collect())
     }
 
     /// Like [`Self::first_each`], but maps all rows that each gives.
@@ -303,24 +332,32 @@ impl<'c> SqlTx<'c> {
         rows: &[Vec<Value>],
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<Vec<T>>> {
-        let mut answers = Vec::with_capacity(rows.len());
+        let statements: Vec<_> = rows.iter().map(|values| (sql, values.as_slice())).collect();
+        self.several(&statements, map, usize::MAX).await
+    }
+
+    async fn several<T>(
+        &mut self,
+        statements: &[(&'static str, &[Value])],
+        map: fn(&Row<'_>) -> Result<T>,
+        limit: usize,
+    ) -> Result<Vec<Vec<T>>> {
         match &mut self.engine {
-            Engine::Lite(connection) => {
-                for values in rows {
-                    answers.push(sqlite::query(connection, sql, values, map, usize::MAX)?);
-                }
-            }
-            Engine::Pg { client, failure } => {
-                for batch in rows.chunks(PIPELINE) {
-                    let sent = postgres::query_each(client, sql, batch).await;
-                    for found in sent.map_err(|error| failed(error, failure))? {
-                        let mapped = found.iter().map(|row| map(&Row::Pg(row))).collect::<Result<_>>()?;
-                        answers.push(mapped);
+            Engine::Lite(connection) => statements
+                .iter()
+                .map(|(sql, values)| sqlite::query(connection, sql, values, map, limit))
+                .collect(),
+            Engine::Pg(pipeline) => {
+                let mut answers = Vec::with_capacity(statements.len());
+                for batch in statements.chunks(PIPELINE) {
+                    for found in pipeline.query(batch).await? {
+                        let rows = found.iter().take(limit);
+                        answers.push(rows.map(|row| map(&Row::Pg(row))).collect::<Result<_>>()?);
                     }
                 }
+                Ok(answers)
             }
         }
-        Ok(answers)
     }
 
     /// Like [`Self::first_each`], of a statement that always gives a row.
@@ -371,19 +408,6 @@ impl<'c> SqlTx<'c> {
         map: fn(&Row<'_>) -> Result<T>,
         limit: usize,
     ) -> Result<Vec<T>> {
-        match &mut self.engine {
-            Engine::Lite(connection) => sqlite::query(connection, sql, values, map, limit),
-            Engine::Pg { client, failure } => {
-                let rows = postgres::query(client, sql, values).await;
-                let rows = rows.map_err(|error| failed(error, failure))?;
-                rows.iter().take(limit).map(|row| map(&Row::Pg(row))).collect()
-            }
-        }
+        Ok(self.several(&[(sql, values)], map, limit).await?.pop().unwrap_or_default())
     }
-}
-
-/// Remembers what the transaction's first failure was.
-fn failed(error: tokio_postgres::Error, failure: &mut Option<Failure>) -> Error {
-    failure.get_or_insert(Failure::of(&error));
-    postgres::driver_error(error)
 }

@@ -131,6 +131,40 @@ async fn untagged_manifests_go_by_policy_but_not_what_is_needed() {
     assert!(!exists(&signature).await);
 }
 
+/// More referrers than one transaction asks for reviews of, so that they are noted a page at a time before the subject goes.
+#[tokio::test]
+async fn a_subject_with_many_referrers_goes_in_steps_and_all_of_them_follow() {
+    let registry = TestRegistry::with(|settings| {
+        settings.collection.untagged = UntaggedManifests::Collect;
+        settings.collection.batch = 10;
+    })
+    .await;
+    let alice = registry.sign_in("alice").await;
+    for blob in [CONFIG, b"{}"] {
+        registry.push_blob(&alice, "alice/app", blob).await.unwrap();
+    }
+    let subject = image(CONFIG, &[]);
+    registry.push_manifest(&alice, "alice/app", "v1", &subject).await.unwrap();
+    let referrers: Vec<String> =
+        (0..73).map(|number| artifact(&subject, "application/signature", &number.to_string())).collect();
+    for referrer in &referrers {
+        let digest = digest_of(referrer).to_string();
+        registry.push_manifest(&alice, "alice/app", &digest, referrer).await.unwrap();
+    }
+    // Their own reviews end: the subject keeps them.
+    registry.clock.advance(DAY * 2);
+    let collected = registry.services.collect_garbage().await.unwrap();
+    assert_eq!((collected.manifests_collected, collected.manifests_purged), (0, 0));
+    registry.services.delete_manifest(&alice, &name("alice/app"), &digest_of(&subject)).await.unwrap();
+    registry.clock.advance(DAY * 2);
+    let collected = registry.services.collect_garbage().await.unwrap();
+    assert_eq!((collected.manifests_collected, collected.manifests_purged), (73, 1));
+    registry.clock.advance(DAY * 2);
+    let collected = registry.services.collect_garbage().await.unwrap();
+    assert_eq!((collected.manifests_collected, collected.manifests_purged), (0, 73));
+    assert!(registry.stored_objects().await.is_empty());
+}
+
 #[tokio::test]
 async fn abandoned_uploads_go_with_their_bytes() {
     let registry = TestRegistry::new().await;

@@ -10,7 +10,7 @@ use longshore_domain::name::Namespace;
 use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    AccountRecords, NewAccount, RegistryRecords, SecondFactorRecords, TeamRecords, TokenRecords,
+    AccountRecords, Clearing, NewAccount, RegistryRecords, SecondFactorRecords, TeamRecords, TokenRecords,
     UserPermissionRecords,
 };
 use longshore_domain::{Error, Result};
@@ -323,6 +323,14 @@ impl AccountRecords for SqlTx<'_> {
             )
             .await?;
         Ok(members.len().max(listed.len()).max(managed) as u64)
+    }
+
+    async fn clear(&mut self, what: Clearing, size: PageSize) -> Result<u64> {
+        let cleared = self.clear_rows(what, size).await?;
+        if cleared > 0 {
+            self.advance_authority_epoch().await?;
+        }
+        Ok(cleared)
     }
 
     async fn delete_account(&mut self, id: AccountId, at: Timestamp) -> Result<()> {

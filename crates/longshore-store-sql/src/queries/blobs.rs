@@ -129,21 +129,28 @@ impl BlobRecords for SqlTx<'_> {
         self.first(sql, values![digest, repository.0], linked_blob).await
     }
 
-    async fn hold_linked_blobs(
+    async fn find_linked_blobs(
         &mut self,
         repository: RepositoryId,
         digests: &[Digest],
     ) -> Result<Vec<Option<LinkedBlob>>> {
         let keys: Vec<_> = digests.iter().map(|digest| row![digest, repository.0]).collect();
-        let mut found = self
-            .first_each(
-                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
-                 FROM blobs b JOIN blob_links l ON l.blob_id = b.id
-                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL AND b.damaged_at IS NULL",
-                &keys,
-                linked_blob,
-            )
-            .await?;
+        self.first_each(
+            "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
+             FROM blobs b JOIN blob_links l ON l.blob_id = b.id
+             WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL AND b.damaged_at IS NULL",
+            &keys,
+            linked_blob,
+        )
+        .await
+    }
+
+    async fn hold_linked_blobs(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<Option<LinkedBlob>>> {
+        let mut found = self.find_linked_blobs(repository, digests).await?;
         if self.has_one_writer() {
             return Ok(found);
         }

@@ -22,6 +22,7 @@ fn key(review: Review) -> (&'static str, i64, i64) {
     match review {
         Review::Repository(id) => ("repository", 0, id.0),
         Review::Manifest(id) => ("manifest", 0, id.0),
+        Review::Referrers(id, after) => ("manifest", after.0, id.0),
         Review::Link(repository, blob) => ("link", repository.0, blob.0),
         Review::Blob(id) => ("blob", 0, id.0),
     }
@@ -35,6 +36,7 @@ fn review(row: &Row<'_>) -> Result<Review> {
     let (scope, subject) = (row.int(1)?, row.int(2)?);
     match row.text(0)?.as_str() {
         "repository" => Ok(Review::Repository(RepositoryId(subject))),
+        "manifest" if scope != 0 => Ok(Review::Referrers(ManifestId(subject), ManifestId(scope))),
         "manifest" => Ok(Review::Manifest(ManifestId(subject))),
         "link" => Ok(Review::Link(RepositoryId(scope), BlobId(subject))),
         "blob" => Ok(Review::Blob(BlobId(subject))),
@@ -154,13 +156,38 @@ impl CollectionRecords for SqlTx<'_> {
         .await
     }
 
-    async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<Vec<(RepositoryId, BlobId)>> {
-        let found = self
+    async fn review_referrers(
+        &mut self,
+        id: ManifestId,
+        after: ManifestId,
+        size: PageSize,
+        at: Timestamp,
+    ) -> Result<Option<ManifestId>> {
+        let subject = self
             .first("SELECT repository_id, digest FROM manifests WHERE id = $1", values![id.0], |row| {
-                Ok((RepositoryId(row.int(0)?), row.text(1)?))
+                Ok((row.int(0)?, row.text(1)?))
             })
             .await?;
-        let Some((repository, digest)) = found else { return Ok(Vec::new()) };
+        let Some((repository, digest)) = subject else { return Ok(None) };
+        let referrers = self
+            .all(
+                "SELECT id FROM manifests
+                 WHERE repository_id = $1 AND subject_digest = $2 AND id > $3 AND deleted_at IS NULL ORDER BY id LIMIT $4",
+                values![repository, digest, after.0, size.get()],
+                |row| Ok(ManifestId(row.int(0)?)),
+            )
+            .await?;
+        self.enqueue_reviews(referrers.iter().map(|id| Review::Manifest(*id)), at);
+        Ok(referrers.last().copied().filter(|_| referrers.len() as u64 >= u64::from(size.get())))
+    }
+
+    async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<Vec<(RepositoryId, BlobId)>> {
+        let found = self
+            .first("SELECT repository_id FROM manifests WHERE id = $1", values![id.0], |row| {
+                Ok(RepositoryId(row.int(0)?))
+            })
+            .await?;
+        let Some(repository) = found else { return Ok(Vec::new()) };
         let blobs = self
             .all(
                 "DELETE FROM manifest_blobs WHERE manifest_id = $1 RETURNING blob_id",
@@ -178,14 +205,6 @@ impl CollectionRecords for SqlTx<'_> {
             .await?;
         let children = children.into_iter().flatten();
         self.enqueue_reviews(children.map(|child| Review::Manifest(ManifestId(child))), at);
-        let referrers = self
-            .all(
-                "SELECT id FROM manifests WHERE repository_id = $1 AND subject_digest = $2 AND deleted_at IS NULL",
-                values![repository.0, digest],
-                |row| Ok(Review::Manifest(ManifestId(row.int(0)?))),
-            )
-            .await?;
-        self.enqueue_reviews(referrers, at);
         let size = "DELETE FROM manifests WHERE id = $1 RETURNING size_bytes";
         if let Some(size_bytes) = self.first(size, values![id.0], |row| row.int(0)).await? {
             let namespace = self.namespace_of(repository).await?;
@@ -259,7 +278,7 @@ impl CollectionRecords for SqlTx<'_> {
             .collect();
         self.execute_each(
             "INSERT INTO usage_changes (namespace_id, kind, amount, at) VALUES ($1, $2, $3, $4)",
-            &changes,
+            changes,
         )
         .await?;
         self.enqueue_reviews(links.iter().map(|(_, blob)| Review::Blob(*blob)), at);
@@ -281,7 +300,7 @@ impl CollectionRecords for SqlTx<'_> {
             .flatten()
             .map(|(key, size_bytes)| row![key.0, b"".as_slice(), size_bytes, at, run])
             .collect();
-        self.execute_each(CREATE_TOMBSTONE, &tombstones).await
+        self.execute_each(CREATE_TOMBSTONE, tombstones).await
     }
 
     async fn purge_repository(
@@ -355,7 +374,18 @@ impl CollectionRecords for SqlTx<'_> {
                 values![id.0, rows],
             )
             .await?;
-        if history + pulls + retired > 0 {
+        let mut others = 0;
+        for sql in [
+            "DELETE FROM team_permissions WHERE repository_id = $1 AND team_id IN (
+                 SELECT team_id FROM team_permissions WHERE repository_id = $1 ORDER BY team_id LIMIT $2)",
+            "DELETE FROM repository_users WHERE repository_id = $1 AND user_id IN (
+                 SELECT user_id FROM repository_users WHERE repository_id = $1 ORDER BY user_id LIMIT $2)",
+            "DELETE FROM suspended_repository_users WHERE repository_id = $1 AND user_id IN (
+                 SELECT user_id FROM suspended_repository_users WHERE repository_id = $1 ORDER BY user_id LIMIT $2)",
+        ] {
+            others += self.execute(sql, values![id.0, rows]).await?;
+        }
+        if history + pulls + retired + others > 0 {
             return more(Vec::new(), Vec::new());
         }
         self.execute("DELETE FROM repositories WHERE id = $1", values![id.0]).await?;

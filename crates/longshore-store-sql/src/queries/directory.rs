@@ -595,7 +595,7 @@ impl DirectoryRecords for SqlTx<'_> {
         self.execute_each(
             "INSERT INTO directory_emails (organization_id, user_id, number, address, address_lower, kind, display, is_primary)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            &rows,
+            rows,
         )
         .await
     }

@@ -10,6 +10,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{EventRecords, UsageKind};
 use longshore_domain::{Error, Result};
 
+use super::pending::CountedRow;
 use super::{overfull, texts};
 use crate::tx::{Row, SqlTx, Value, row, values};
 
@@ -28,64 +29,99 @@ fn event(row: &Row<'_>) -> Result<Event> {
     })
 }
 
+/// The columns that every event has.
+fn values_of(event: &NewEvent, data: String) -> Vec<Value> {
+    row![
+        event.account_id.map(|id| id.0),
+        event.actor_id.map(|id| id.0),
+        event.actor_name.as_str(),
+        event.action.as_str(),
+        event.subject.as_str(),
+        data,
+        event.at,
+        event.address.map(|address| address.to_string()),
+        event.program.as_deref()
+    ]
+}
+
+impl SqlTx<'_> {
+    /// Appends events, and adds to how often those happened that are counted: the rows of these are locked in the order of
+    /// their keys.
+    pub(crate) async fn write_events(
+        &mut self,
+        events: Vec<(bool, Vec<Value>)>,
+        counted: BTreeMap<String, CountedRow>,
+    ) -> Result<()> {
+        let (are_numbered, rows): (Vec<bool>, Vec<_>) = events.into_iter().unzip();
+        let made = self
+            .one_each(
+                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at, address, program)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+                &rows,
+                |row| row.int(0),
+            )
+            .await?;
+        let mut numbered: Vec<i64> =
+            made.into_iter().zip(are_numbered).filter(|(_, numbered)| *numbered).map(|(id, _)| id).collect();
+        let wanted: Vec<(bool, u64)> = counted.values().map(|row| (row.is_numbered, row.times)).collect();
+        let rows: Vec<Vec<Value>> = counted
+            .into_iter()
+            .map(|(key, mut counted)| {
+                counted.values.extend(row![counted.times, key]);
+                counted.values
+            })
+            .collect();
+        let made = self
+            .one_each(
+                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at, address, program,
+                     times, counted_as)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 ON CONFLICT (counted_as) WHERE counted_as IS NOT NULL
+                     DO UPDATE SET times = events.times + excluded.times RETURNING id, times",
+                &rows,
+                |row| Ok((row.int(0)?, row.size(1)?)),
+            )
+            .await?;
+        // A row that was there has more.
+        let new = made
+            .into_iter()
+            .zip(wanted)
+            .filter(|((_, happened), (is_numbered, times))| *is_numbered && happened == times);
+        numbered.extend(new.map(|((id, _), _)| id));
+        self.number_later(&numbered).await
+    }
+
+    /// Notes events that get a number in the log of their account.
+    async fn number_later(&mut self, events: &[i64]) -> Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let ids = texts(events.iter().map(i64::to_string).collect())?;
+        self.execute_later(
+            "INSERT INTO events_unnumbered (event_id) SELECT CAST(value AS BIGINT) FROM json_each($1)",
+            row![ids],
+        )
+        .await
+    }
+}
+
 #[async_trait]
 impl EventRecords for SqlTx<'_> {
     async fn record_event(&mut self, event: &NewEvent) -> Result<()> {
         let data = serde_json::to_string(&event.data).map_err(Error::internal)?;
-        let id = self
-            .one(
-                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at, address, program)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
-                values![
-                    event.account_id.map(|id| id.0),
-                    event.actor_id.map(|id| id.0),
-                    event.actor_name.as_str(),
-                    event.action.as_str(),
-                    event.subject.as_str(),
-                    data,
-                    event.at,
-                    event.address.map(|address| address.to_string()),
-                    event.program.as_deref()
-                ],
-                |row| row.int(0),
-            )
-            .await?;
-        if event.account_id.is_some() {
-            self.execute("INSERT INTO events_unnumbered (event_id) VALUES ($1)", values![id]).await?;
-        }
+        self.pending.events.push((event.account_id.is_some(), values_of(event, data)));
         Ok(())
     }
 
     async fn count_event(&mut self, counted: &CountedEvent) -> Result<()> {
         let CountedEvent { key, event, times } = counted;
         let data = serde_json::to_string(&event.data).map_err(Error::internal)?;
-        let (id, happened) = self
-            .one(
-                "INSERT INTO events (account_id, actor_id, actor_name, action, subject, data, at, address, program,
-                     times, counted_as)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-                 ON CONFLICT (counted_as) WHERE counted_as IS NOT NULL
-                     DO UPDATE SET times = events.times + excluded.times RETURNING id, times",
-                values![
-                    event.account_id.map(|id| id.0),
-                    event.actor_id.map(|id| id.0),
-                    event.actor_name.as_str(),
-                    event.action.as_str(),
-                    event.subject.as_str(),
-                    data,
-                    event.at,
-                    event.address.map(|address| address.to_string()),
-                    event.program.as_deref(),
-                    *times,
-                    key.as_str()
-                ],
-                |row| Ok((row.int(0)?, row.size(1)?)),
-            )
-            .await?;
-        // A row that was there has more.
-        if happened == *times && event.account_id.is_some() {
-            self.execute("INSERT INTO events_unnumbered (event_id) VALUES ($1)", values![id]).await?;
-        }
+        let new = || CountedRow {
+            is_numbered: event.account_id.is_some(),
+            values: values_of(event, data),
+            times: 0,
+        };
+        self.pending.counted.entry(key.clone()).or_insert_with(new).times += times;
         Ok(())
     }
 
@@ -115,15 +151,10 @@ impl EventRecords for SqlTx<'_> {
                 |row| row.int(0),
             )
             .await?;
-        if event.account_id.is_some() {
-            let ids = texts(ids.iter().map(i64::to_string).collect())?;
-            self.execute(
-                "INSERT INTO events_unnumbered (event_id) SELECT CAST(value AS BIGINT) FROM json_each($1)",
-                values![ids],
-            )
-            .await?;
+        match event.account_id {
+            Some(_) => self.number_later(&ids).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     async fn list_events(
@@ -248,10 +279,14 @@ impl EventRecords for SqlTx<'_> {
                 |row| row.int(0),
             )
             .await?;
-        let rows: Vec<_> = old.iter().map(|id| row![*id]).collect();
-        self.execute_each("DELETE FROM event_numbers WHERE event_id = $1", &rows).await?;
-        self.execute_each("DELETE FROM events_unnumbered WHERE event_id = $1", &rows).await?;
-        self.execute_each("DELETE FROM events WHERE id = $1", &rows).await?;
+        let ids = texts(old.iter().map(i64::to_string).collect())?;
+        for sql in [
+            "DELETE FROM event_numbers WHERE event_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))",
+            "DELETE FROM events_unnumbered WHERE event_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))",
+            "DELETE FROM events WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))",
+        ] {
+            self.execute_later(sql, row![ids.as_str()]).await?;
+        }
         Ok(old.len() as u64)
     }
 
@@ -264,15 +299,34 @@ impl EventRecords for SqlTx<'_> {
                 |row| Ok((row.int(0)?, row.int(1)?)),
             )
             .await?;
-        for (event, account) in &waiting {
-            self.execute(
-                "INSERT INTO event_numbers (account_id, number, event_id)
-                 SELECT $1, coalesce(max(number), 0) + 1, $2 FROM event_numbers WHERE account_id = $1",
-                values![*account, *event],
+        if waiting.is_empty() {
+            return Ok(0);
+        }
+        let accounts: BTreeSet<i64> = waiting.iter().map(|(_, account)| *account).collect();
+        let keys: Vec<_> = accounts.iter().map(|account| row![*account]).collect();
+        let last = self
+            .one_each(
+                "SELECT coalesce(max(number), 0) FROM event_numbers WHERE account_id = $1",
+                &keys,
+                |row| row.int(0),
             )
             .await?;
-            self.execute("DELETE FROM events_unnumbered WHERE event_id = $1", values![*event]).await?;
+        let mut numbers: BTreeMap<i64, i64> = accounts.into_iter().zip(last).collect();
+        for (event, account) in &waiting {
+            let number = numbers.entry(*account).or_default();
+            *number += 1;
+            self.execute_later(
+                "INSERT INTO event_numbers (account_id, number, event_id) VALUES ($1, $2, $3)",
+                row![*account, *number, *event],
+            )
+            .await?;
         }
+        let ids = texts(waiting.iter().map(|(event, _)| event.to_string()).collect())?;
+        self.execute_later(
+            "DELETE FROM events_unnumbered WHERE event_id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))",
+            row![ids],
+        )
+        .await?;
         Ok(waiting.len() as u64)
     }
 
@@ -283,12 +337,11 @@ impl EventRecords for SqlTx<'_> {
         amount: i64,
         at: Timestamp,
     ) -> Result<()> {
-        self.execute(
+        self.execute_later(
             "INSERT INTO usage_changes (namespace_id, kind, amount, at) VALUES ($1, $2, $3, $4)",
-            values![namespace.0, kind.as_str(), amount, at],
+            row![namespace.0, kind.as_str(), amount, at],
         )
         .await
-        .map(|_| ())
     }
 
     async fn fold_usage(&mut self, day: Timestamp, size: PageSize) -> Result<u64> {

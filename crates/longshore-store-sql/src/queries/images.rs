@@ -102,16 +102,15 @@ impl SqlTx<'_> {
         at: Timestamp,
         tags: i64,
     ) -> Result<()> {
-        self.execute(
+        self.execute_later(
             "INSERT INTO images (repository_id, digest, tags, pushed_at, pulled_at, active_at, manifest_id)
              SELECT $1, $2, $3, $4, p.last_pulled_at, CASE WHEN p.last_pulled_at > $4 THEN p.last_pulled_at ELSE $4 END, m.id
              FROM manifests m LEFT JOIN manifest_pulls p ON p.manifest_id = m.id WHERE m.id = $5
              ON CONFLICT (manifest_id) DO UPDATE SET pushed_at = excluded.pushed_at, tags = images.tags + excluded.tags,
                  active_at = CASE WHEN images.active_at < excluded.active_at THEN excluded.active_at ELSE images.active_at END",
-            values![repository, digest, tags, at, id],
+            row![repository, digest, tags, at, id],
         )
         .await
-        .map(|_| ())
     }
 
     pub(crate) async fn delete_image(&mut self, id: i64) -> Result<()> {
@@ -136,20 +135,17 @@ impl SqlTx<'_> {
 
     /// Counts tags more or less that point at an image.
     pub(crate) async fn change_image_tags(&mut self, id: i64, by: i64) -> Result<()> {
-        self.execute("UPDATE images SET tags = tags + $1 WHERE manifest_id = $2", values![by, id])
-            .await
-            .map(|_| ())
+        self.execute_later("UPDATE images SET tags = tags + $1 WHERE manifest_id = $2", row![by, id]).await
     }
 
     /// Remembers when an image was pulled, once an hour.
     pub(crate) async fn record_image_pull(&mut self, id: i64, at: Timestamp) -> Result<()> {
-        self.execute(
+        self.execute_later(
             "UPDATE images SET pulled_at = $1, active_at = CASE WHEN active_at < $1 THEN $1 ELSE active_at END
              WHERE manifest_id = $2 AND (pulled_at IS NULL OR pulled_at <= $3)",
-            values![at, id, at.as_microsecond() - PULL_PRECISION_MICROSECONDS],
+            row![at, id, at.as_microsecond() - PULL_PRECISION_MICROSECONDS],
         )
         .await
-        .map(|_| ())
     }
 
     /// Adds the images behind tags.
@@ -581,7 +577,7 @@ impl ImageRecords for SqlTx<'_> {
             "UPDATE repository_totals SET tags = tags + $1, images = images + $2, pulls = pulls + $3,
                  bytes = bytes + $4, updated_at = CASE WHEN updated_at < $5 THEN $5 ELSE updated_at END
              WHERE repository_id = $6",
-            &rows,
+            rows,
         )
         .await?;
         Ok(changes.len() as u64)

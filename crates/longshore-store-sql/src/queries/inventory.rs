@@ -248,7 +248,7 @@ impl InventoryRecords for SqlTx<'_> {
         self.execute_each(
             "INSERT INTO usage_days (namespace_id, day_at, sent_bytes) VALUES ($1, $2, $3)
              ON CONFLICT (namespace_id, day_at) DO UPDATE SET sent_bytes = usage_days.sent_bytes + excluded.sent_bytes",
-            &rows,
+            rows,
         )
         .await
     }

@@ -187,7 +187,7 @@ impl InviteRecords for SqlTx<'_> {
         )
         .await?;
         let rows: Vec<_> = keys.iter().map(|key| row![organization.0, key.as_str()]).collect();
-        self.execute_each("DELETE FROM invites WHERE organization_id = $1 AND invitee_key = $2", &rows).await
+        self.execute_each("DELETE FROM invites WHERE organization_id = $1 AND invitee_key = $2", rows).await
     }
 
     async fn delete_invite(&mut self, id: Uuid) -> Result<bool> {

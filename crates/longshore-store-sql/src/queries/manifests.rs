@@ -25,6 +25,25 @@ fn head(row: &Row<'_>) -> Result<ManifestHead> {
     })
 }
 
+/// Gives `None` for one that is deleted.
+fn present_head(row: &Row<'_>) -> Result<Option<ManifestHead>> {
+    Ok(if row.optional_int(5)?.is_some() { None } else { Some(head(row)?) })
+}
+
+/// Exclusive is also what is deleted, so that whoever restores it has locked it in its place of the order.
+fn holding(hold: Hold) -> &'static str {
+    match hold {
+        Hold::Shared => {
+            "SELECT id, digest, media_type, size_bytes, lease_until, deleted_at FROM manifests
+             WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL FOR KEY SHARE"
+        }
+        Hold::Exclusive => {
+            "SELECT id, digest, media_type, size_bytes, lease_until, deleted_at FROM manifests
+             WHERE repository_id = $1 AND digest = $2 FOR UPDATE"
+        }
+    }
+}
+
 fn kind(text: &str) -> Result<ManifestKind> {
     match text {
         "image" => Ok(ManifestKind::Image),
@@ -46,6 +65,17 @@ fn referrer(row: &Row<'_>) -> Result<Referrer> {
 }
 
 impl SqlTx<'_> {
+    /// Records a push of a manifest that was there, or that it brings back, as so many images more.
+    async fn renew_manifest(&mut self, id: ManifestId, images: i64, manifest: &NewManifest) -> Result<()> {
+        self.note_push(id, images, manifest);
+        self.execute_later(
+            "UPDATE manifests SET deleted_at = NULL, pushed_at = $1,
+                 lease_until = CASE WHEN lease_until < $2 THEN $2 ELSE lease_until END WHERE id = $3",
+            row![manifest.pushed_at, manifest.lease_until, id.0],
+        )
+        .await
+    }
+
     fn note_push(&mut self, id: ManifestId, images: i64, manifest: &NewManifest) {
         let pushed = (manifest.repository.0, manifest.digest.to_string(), manifest.pushed_at);
         self.pending.image(id.0).pushed = Some(pushed);
@@ -89,17 +119,23 @@ impl ManifestRecords for SqlTx<'_> {
         digest: &Digest,
         hold: Hold,
     ) -> Result<Option<ManifestHead>> {
-        let sql = match hold {
-            Hold::Shared => {
-                "SELECT id, digest, media_type, size_bytes, lease_until FROM manifests
-                 WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL FOR KEY SHARE"
-            }
-            Hold::Exclusive => {
-                "SELECT id, digest, media_type, size_bytes, lease_until FROM manifests
-                 WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL FOR UPDATE"
-            }
-        };
-        self.first(sql, values![repository.0, digest], head).await
+        let held = self.first(holding(hold), values![repository.0, digest], present_head).await?;
+        Ok(held.flatten())
+    }
+
+    async fn find_manifests(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<Option<ManifestHead>>> {
+        let keys: Vec<_> = digests.iter().map(|digest| row![repository.0, digest]).collect();
+        self.first_each(
+            "SELECT id, digest, media_type, size_bytes, lease_until
+             FROM manifests WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL",
+            &keys,
+            head,
+        )
+        .await
     }
 
     async fn hold_manifests(
@@ -119,16 +155,26 @@ impl ManifestRecords for SqlTx<'_> {
                 .await?;
             order.sort_by_key(|position| ids.get(*position).copied().flatten().unwrap_or(i64::MAX));
         }
+        let statements: Vec<_> = order
+            .iter()
+            .map(|position| {
+                let (digest, hold) = &wanted[*position];
+                (holding(*hold), row![repository.0, digest])
+            })
+            .collect();
         let mut heads = vec![None; wanted.len()];
-        for position in order {
-            let (digest, hold) = &wanted[position];
-            heads[position] = self.hold_manifest(repository, digest, *hold).await?;
+        for (position, head) in order.into_iter().zip(self.first_of_all(&statements, present_head).await?) {
+            heads[position] = head.flatten();
         }
         Ok(heads)
     }
 
     async fn find_manifest_content(&mut self, id: ManifestId) -> Result<Option<Vec<u8>>> {
         self.first("SELECT content FROM manifests WHERE id = $1", values![id.0], |row| row.bytes(0)).await
+    }
+
+    async fn put_held_manifest(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()> {
+        self.renew_manifest(id, 0, manifest).await
     }
 
     async fn put_manifest(&mut self, manifest: &NewManifest) -> Result<ManifestPut> {
@@ -140,13 +186,7 @@ impl ManifestRecords for SqlTx<'_> {
             )
             .await?;
         if let Some((id, was_deleted)) = known {
-            self.execute(
-                "UPDATE manifests SET deleted_at = NULL, pushed_at = $1,
-                     lease_until = CASE WHEN lease_until < $2 THEN $2 ELSE lease_until END WHERE id = $3",
-                values![manifest.pushed_at, manifest.lease_until, id.0],
-            )
-            .await?;
-            self.note_push(id, i64::from(was_deleted), manifest);
+            self.renew_manifest(id, i64::from(was_deleted), manifest).await?;
             return Ok(if was_deleted { ManifestPut::Restored(id) } else { ManifestPut::Existing(id) });
         }
         let platform = manifest.platform.as_ref();
@@ -188,13 +228,12 @@ impl ManifestRecords for SqlTx<'_> {
         repository: RepositoryId,
         blob: BlobId,
     ) -> Result<()> {
-        self.execute(
+        self.execute_later(
             "INSERT INTO manifest_blobs (manifest_id, repository_id, blob_id) VALUES ($1, $2, $3)
              ON CONFLICT (manifest_id, blob_id) DO NOTHING",
-            values![manifest.0, repository.0, blob.0],
+            row![manifest.0, repository.0, blob.0],
         )
         .await
-        .map(|_| ())
     }
 
     async fn add_manifest_child(
@@ -204,13 +243,12 @@ impl ManifestRecords for SqlTx<'_> {
         digest: &Digest,
         child: Option<ManifestId>,
     ) -> Result<()> {
-        self.execute(
+        self.execute_later(
             "INSERT INTO manifest_children (parent_id, child_digest, position, child_id) VALUES ($1, $2, $3, $4)
              ON CONFLICT (parent_id, child_digest) DO NOTHING",
-            values![index.0, digest, position, child.map(|id| id.0)],
+            row![index.0, digest, position, child.map(|id| id.0)],
         )
         .await
-        .map(|_| ())
     }
 
     async fn adopt_waiting_indexes(

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod blobs;
+mod clearing;
 mod collection;
 mod collection_runs;
 mod directory;

@@ -1,15 +1,15 @@
 //! What a unit of work writes last: rows that many units share.
 //!
 //! They are written in one order, whatever the order in which the unit came upon them, so that two units never wait for
-//! each other in a circle, and each waits, or makes others wait, as short as it can: images, the counts of repositories,
-//! reviews. See `docs/decisions/0019`.
+//! each other in a circle, and each waits, or makes others wait, as short as it can: events that are counted, images, the counts of
+//! repositories, reviews. See `docs/decisions/0019`.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use longshore_domain::Result;
 
-use crate::tx::{SqlTx, row, values};
+use crate::tx::{SqlTx, Value, row};
 
 const END_REVIEW: &str =
     "DELETE FROM reviews WHERE kind = $1 AND scope_id = $2 AND subject_id = $3 AND revision = $4";
@@ -24,11 +24,25 @@ pub(crate) type ReviewKey = (&'static str, i64, i64);
 /// What is written when the unit of work ends.
 #[derive(Default)]
 pub(crate) struct Pending {
+    /// Whether each gets a number in the log of an account, and its columns; in the order in which they happened.
+    pub events: Vec<(bool, Vec<Value>)>,
+    /// By key.
+    pub counted: BTreeMap<String, CountedRow>,
     /// By manifest.
     images: BTreeMap<i64, ImageChange>,
     /// By repository.
     counts: BTreeMap<i64, CountChange>,
     reviews: BTreeMap<ReviewKey, ReviewChange>,
+}
+
+/// An event that is one row, however often it happens.
+pub(crate) struct CountedRow {
+    /// Whether it gets a number in the log of an account.
+    pub is_numbered: bool,
+    /// Its columns, but for how often and its key.
+    pub values: Vec<Value>,
+    /// How often it happened.
+    pub times: u64,
 }
 
 /// What becomes of an image.
@@ -86,6 +100,9 @@ impl Pending {
 impl SqlTx<'_> {
     /// Writes what the unit of work has left for its end.
     pub(crate) async fn write_pending(&mut self) -> Result<()> {
+        let (events, counted) =
+            (std::mem::take(&mut self.pending.events), std::mem::take(&mut self.pending.counted));
+        self.write_events(events, counted).await?;
         for (manifest, change) in std::mem::take(&mut self.pending.images) {
             self.write_image(manifest, change).await?;
         }
@@ -93,7 +110,8 @@ impl SqlTx<'_> {
         for (repository, change) in std::mem::take(&mut self.pending.counts) {
             self.write_counts(repository, change).await?;
         }
-        self.write_reviews().await
+        self.write_reviews().await?;
+        self.flush().await
     }
 
     async fn write_image(&mut self, manifest: i64, change: ImageChange) -> Result<()> {
@@ -117,38 +135,36 @@ impl SqlTx<'_> {
     /// waits for a row that all pushes to a repository share.
     async fn write_counts(&mut self, repository: i64, change: CountChange) -> Result<()> {
         let CountChange { tags, images, pulls, bytes, pushed_at } = change;
-        let values = values![tags, images, pulls, bytes, pushed_at, repository];
+        let values = row![tags, images, pulls, bytes, pushed_at, repository];
         let added = self
             .execute(
                 "UPDATE repository_totals SET tags = tags + $1, images = images + $2, pulls = pulls + $3,
                      bytes = bytes + $4, updated_at = CASE WHEN updated_at < $5 THEN $5 ELSE updated_at END
                  WHERE repository_id IN (
                      SELECT repository_id FROM repository_totals WHERE repository_id = $6 FOR UPDATE SKIP LOCKED)",
-                values,
+                &values,
             )
             .await?;
         if added > 0 {
             return Ok(());
         }
-        self.execute(
+        self.execute_later(
             "INSERT INTO repository_changes (tags, images, pulls, bytes, pushed_at, repository_id) VALUES ($1, $2, $3, $4, $5, $6)",
             values,
         )
         .await
-        .map(|_| ())
     }
 
     async fn write_reviews(&mut self) -> Result<()> {
-        let mut statements = Vec::new();
         for ((kind, scope, subject), change) in std::mem::take(&mut self.pending.reviews) {
             // What is both was due, and becomes due at another time.
             if let Some(revision) = change.ended {
-                statements.push((END_REVIEW, row![kind, scope, subject, revision]));
+                self.execute_later(END_REVIEW, row![kind, scope, subject, revision]).await?;
             }
             if let Some(at) = change.due_at {
-                statements.push((ASK_FOR_REVIEW, row![kind, scope, subject, at]));
+                self.execute_later(ASK_FOR_REVIEW, row![kind, scope, subject, at]).await?;
             }
         }
-        self.execute_all(&statements).await
+        Ok(())
     }
 }

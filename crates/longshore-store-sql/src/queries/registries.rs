@@ -280,7 +280,7 @@ impl RegistryRecords for SqlTx<'_> {
         self.execute_each(
             "INSERT INTO traffic (namespace_id, month_at, bytes) VALUES ($1, $2, $3)
              ON CONFLICT (namespace_id, month_at) DO UPDATE SET bytes = traffic.bytes + excluded.bytes",
-            &rows,
+            rows,
         )
         .await
     }

@@ -144,8 +144,7 @@ impl RepositoryRecords for SqlTx<'_> {
         )
         .await?;
         let rows: Vec<_> = words(name).into_iter().map(|word| row![word, created.id.0]).collect();
-        self.execute_each("INSERT INTO repository_words (word, repository_id) VALUES ($1, $2)", &rows)
-            .await?;
+        self.execute_each("INSERT INTO repository_words (word, repository_id) VALUES ($1, $2)", rows).await?;
         Ok(created)
     }
 

@@ -101,7 +101,7 @@ impl SecondFactorRecords for SqlTx<'_> {
     async fn put_recovery_codes(&mut self, user: AccountId, codes: &[SecretHash]) -> Result<()> {
         self.execute("DELETE FROM recovery_codes WHERE user_id = $1", values![user.0]).await?;
         let rows: Vec<_> = codes.iter().map(|code| row![user.0, code.0.as_slice()]).collect();
-        self.execute_each("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)", &rows).await
+        self.execute_each("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)", rows).await
     }
 
     async fn use_recovery_code(&mut self, user: AccountId, code: &SecretHash) -> Result<bool> {

@@ -49,6 +49,22 @@ const MAY_SORT: &[(&str, &str)] = &[
     ),
     ("SELECT count(*) FROM (SELECT h.repository_id", "the repositories that are shared with one account"),
     ("SELECT kid, private_key", "a handful of keys"),
+    (
+        "DELETE FROM refresh_tokens WHERE secret_hash IN ( SELECT secret_hash FROM refresh_tokens WHERE account_id = $1 LIMIT",
+        "one step of the deletion of an account",
+    ),
+    (
+        "DELETE FROM access_tokens WHERE id IN ( SELECT id FROM access_tokens WHERE account_id = $1",
+        "one step of the deletion of an account",
+    ),
+    (
+        "DELETE FROM refresh_tokens WHERE secret_hash IN ( SELECT r.secret_hash FROM access_tokens t",
+        "one step of the deletion of a registry",
+    ),
+    (
+        "DELETE FROM access_tokens WHERE id IN (SELECT id FROM access_tokens WHERE registry_id = $1 LIMIT",
+        "one step of the deletion of a registry",
+    ),
     ("SELECT m.id, m.digest, m.media_type", "the children of one index, which fit into a manifest"),
     (
         "SELECT id, namespace_id, name, visibility, created_at FROM repositories\n             WHERE deleted_at IS NULL AND name > $1 AND namespace_id IN",

@@ -260,8 +260,9 @@ async fn a_tag_that_is_deleted_while_it_is_set_is_there_afterwards() {
             .write("v1".parse::<Tag>().unwrap(), |tx, tag| {
                 Box::pin(async move {
                     let digest = format!("sha256:{:0>64}", 2).parse()?;
-                    let at = jiff::Timestamp::UNIX_EPOCH;
-                    tx.set_tag(RepositoryId(1), tag, ManifestId(2), &digest, None, at).await
+                    let (at, tags) = (jiff::Timestamp::UNIX_EPOCH, std::slice::from_ref(tag));
+                    let held = tx.hold_tags_to_set(RepositoryId(1), tags).await?;
+                    tx.set_tags(RepositoryId(1), tags, &held, ManifestId(2), &digest, None, at).await
                 })
             })
             .await
@@ -520,9 +521,9 @@ async fn intervals_of_a_tag_never_end_before_they_begin() {
                         return tx.delete_tags(RepositoryId(1), &held, None, at).await;
                     }
                     let digest = format!("sha256:{manifest:0>64}").parse()?;
-                    tx.set_tag(RepositoryId(1), &tag, ManifestId(*manifest), &digest, None, at)
-                        .await
-                        .map(|_| ())
+                    let tags = std::slice::from_ref(&tag);
+                    let held = tx.hold_tags_to_set(RepositoryId(1), tags).await?;
+                    tx.set_tags(RepositoryId(1), tags, &held, ManifestId(*manifest), &digest, None, at).await
                 })
             })
             .await

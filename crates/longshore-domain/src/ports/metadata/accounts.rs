@@ -8,6 +8,7 @@ use crate::account::{Account, AccountId, AccountKind, Member, OrganizationRole, 
 use crate::email::EmailAddress;
 use crate::error::Result;
 use crate::name::Namespace;
+use crate::organization::TeamId;
 use crate::organization::{ImageRestriction, RestrictingOrganization};
 use crate::page::PageSize;
 
@@ -26,6 +27,19 @@ pub struct NewAccount {
     pub is_administrator: bool,
     /// When.
     pub created_at: Timestamp,
+}
+
+/// What rows hang on that are deleted in steps before it, so that no transaction grows with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clearing {
+    /// Tokens, permissions, shares and memberships of an account.
+    Account(AccountId),
+    /// Refresh tokens of an account.
+    RefreshTokens(AccountId),
+    /// Members and permissions of a team.
+    Team(TeamId),
+    /// Credentials and runs of the registry of a namespace.
+    Registry(AccountId),
 }
 
 /// Users, organizations and their members.
@@ -89,6 +103,9 @@ pub trait AccountRecords {
     /// Takes members who are no owners out of an organization that is about to be deleted, and users out of its directory, at most
     /// `size` of each; returns how many.
     async fn clear_organization(&mut self, id: AccountId, size: PageSize) -> Result<u64>;
+    /// Deletes rows that hang on something that is about to be deleted: at most `size`, of the first kind of which there are any.
+    /// Returns how many; 0 when none are left. Whoever deletes the thing itself deletes what has come since, too.
+    async fn clear(&mut self, what: Clearing, size: PageSize) -> Result<u64>;
     /// Deletes an account; its name stays taken.
     async fn delete_account(&mut self, id: AccountId, at: Timestamp) -> Result<()>;
     /// Counts administrators that are active.

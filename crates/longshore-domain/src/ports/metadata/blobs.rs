@@ -74,6 +74,12 @@ pub trait BlobRecords {
         digest: &Digest,
         hold: Hold,
     ) -> Result<Option<LinkedBlob>>;
+    /// Finds blobs that the repository sees and that are not damaged, in this order.
+    async fn find_linked_blobs(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<Option<LinkedBlob>>>;
     /// Finds blobs that the repository sees, in this order, and holds their links for manifests that need them, the oldest
     /// blob's first.
     async fn hold_linked_blobs(

@@ -18,6 +18,9 @@ pub enum Review {
     Repository(RepositoryId),
     /// A manifest.
     Manifest(ManifestId),
+    /// A deleted manifest with many referrers, whose reviews are asked for in steps before it goes: the next one begins behind
+    /// this referrer.
+    Referrers(ManifestId, ManifestId),
     /// A blob's link to a repository.
     Link(RepositoryId, BlobId),
     /// A blob.
@@ -127,7 +130,16 @@ pub trait CollectionRecords {
     async fn hold_reviewed_manifest(&mut self, id: ManifestId) -> Result<()>;
     /// Loads what a manifest's review decides on.
     async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>>;
-    /// Removes a manifest's record and asks for reviews of its blobs' links, which it gives, its children and its referrers.
+    /// Asks for reviews of the referrers of a manifest, by number, strictly after `after`, at most `size`; gives the last one of
+    /// a full page.
+    async fn review_referrers(
+        &mut self,
+        id: ManifestId,
+        after: ManifestId,
+        size: PageSize,
+        at: Timestamp,
+    ) -> Result<Option<ManifestId>>;
+    /// Removes a manifest's record and asks for reviews of its blobs' links, which it gives, and its children.
     async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<Vec<(RepositoryId, BlobId)>>;
     /// Keeps others from changing or newly needing links.
     async fn hold_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()>;

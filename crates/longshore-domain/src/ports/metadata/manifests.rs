@@ -119,6 +119,12 @@ pub trait ManifestRecords {
         digest: &Digest,
         hold: Hold,
     ) -> Result<Option<ManifestHead>>;
+    /// Finds manifests that are not deleted, by digest and in this order.
+    async fn find_manifests(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<Vec<Option<ManifestHead>>>;
     /// Finds manifests that are not deleted, by digest and in this order, and holds them, the oldest first.
     async fn hold_manifests(
         &mut self,
@@ -127,6 +133,8 @@ pub trait ManifestRecords {
     ) -> Result<Vec<Option<ManifestHead>>>;
     /// Gives a manifest's content; `None` when it was collected meanwhile.
     async fn find_manifest_content(&mut self, id: ManifestId) -> Result<Option<Vec<u8>>>;
+    /// Extends the lease of a manifest that is pushed again, is not deleted and is held exclusively.
+    async fn put_held_manifest(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()>;
     /// Stores a manifest, or finds it stored, and extends its lease.
     async fn put_manifest(&mut self, manifest: &NewManifest) -> Result<ManifestPut>;
     /// Records that a manifest needs a blob that its repository sees.

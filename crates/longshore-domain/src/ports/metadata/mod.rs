@@ -35,7 +35,7 @@ use async_trait::async_trait;
 
 use crate::error::{Error, Result};
 
-pub use accounts::{AccountRecords, NewAccount};
+pub use accounts::{AccountRecords, Clearing, NewAccount};
 pub use blobs::{Blob, BlobId, BlobRecords, LinkedBlob};
 pub use collection::{
     Backlog, CollectionCounts, CollectionRecords, DueReview, LinkReview, ManifestReview, RepositoryPurge,
