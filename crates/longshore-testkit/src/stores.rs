@@ -77,6 +77,11 @@ impl SharedStores {
         self.psql(url, sql).trim().parse().unwrap()
     }
 
+    /// Asks a database for one value.
+    pub fn ask(&self, url: &str, sql: &str) -> String {
+        self.psql(url, sql).trim().to_owned()
+    }
+
     #[expect(clippy::unused_self, reason = "only who has the stores may use them")]
     fn psql(&self, url: &str, sql: &str) -> String {
         let answer = Command::new("psql")

@@ -117,6 +117,82 @@ fn one_tag_is_moved_between_known_images_by_many_clients() {
     nodes.expect_no_deadlock();
 }
 
+/// A session of psql, which keeps what it locks.
+struct Psql(std::process::Child);
+
+impl Psql {
+    fn start(url: &str) -> Self {
+        let mut command = std::process::Command::new("psql");
+        command.args(["--no-psqlrc", "--quiet", "--dbname", url]);
+        Self(command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap())
+    }
+
+    fn say(&mut self, sql: &str) {
+        use std::io::Write;
+        writeln!(self.0.stdin.as_mut().unwrap(), "{sql}").unwrap();
+    }
+}
+
+impl Drop for Psql {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let began_at = Instant::now();
+    while !is_so() {
+        assert!(began_at.elapsed() < Duration::from_secs(60), "that does not happen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Its transaction has the tag when the process stops.
+#[test]
+fn a_node_that_is_frozen_in_a_transaction_keeps_a_tag_for_seconds() {
+    let Some(nodes) = Nodes::start(&[]) else { return };
+    let (stores, url) = (&nodes.stores, nodes.nodes[0].database_url());
+    let (frozen, other) = (&nodes.nodes[1], &nodes.nodes[0]);
+    let manifest = image(b"{}", &[]);
+    other.push_blob(&user("alice"), "alice/app", b"{}");
+    other.push_manifest(&user("alice"), "alice/app", "hot", &manifest).expect(201);
+    frozen.push_manifest(&user("alice"), "alice/app", "hot", &manifest).expect(201);
+    let waiting = |count: &str| {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        stores.ask(&url, sql) == count
+    };
+    let idle = || {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+            AND state = 'idle in transaction' AND application_name = 'longshore'";
+        stores.ask(&url, sql) == "1"
+    };
+    // A push writes the image last: when it waits for that, it has everything else.
+    let mut psql = Psql::start(&url);
+    psql.say("SET application_name = 'holder'; BEGIN; SELECT 1 FROM images FOR UPDATE;");
+    wait_until(|| {
+        stores.ask(&url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holder' AND state = 'idle in transaction'")
+            == "1"
+    });
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| frozen.push_manifest(&user("alice"), "alice/app", "hot", &manifest).status);
+        wait_until(|| waiting("1"));
+        frozen.signal("STOP");
+        psql.say("COMMIT;");
+        wait_until(idle);
+        let began_at = Instant::now();
+        other.push_manifest(&user("alice"), "alice/app", "hot", &manifest).expect(201);
+        let took = began_at.elapsed();
+        frozen.signal("CONT");
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        // Its transaction is gone. When it was about to commit, it cannot know that, and says that the push is to be repeated.
+        let late = late.join().unwrap();
+        assert!(matches!(late, 201 | 503), "{late}");
+        frozen.push_manifest(&user("alice"), "alice/app", "hot", &manifest).expect(201);
+    });
+    nodes.expect_no_deadlock();
+}
+
 #[test]
 fn layers_are_shared_and_deleted_while_garbage_is_collected_each_second() {
     let settings = ["gc.lease_seconds=3", "gc.undo_seconds=0", "gc.interval_seconds=1"];
