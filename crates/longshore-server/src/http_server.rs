@@ -182,7 +182,7 @@ pub async fn run(
     drain: Duration,
 ) {
     let open = TaskTracker::new();
-    let speaker = Arc::new(Speaker::new(Arc::clone(&server.limits.windows)));
+    let speaker = Arc::new(Speaker::new(Arc::clone(&server.limits.widths)));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,

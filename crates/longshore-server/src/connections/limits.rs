@@ -10,16 +10,16 @@ use super::watch::{Cut, Deadlines};
 
 /// An address may have this part of what is left of connections and of requests in progress.
 const PART: u64 = 4;
-/// What wide windows of HTTP/2 may hold unread.
-const WINDOWS_BYTES: u64 = 16 << 20;
+/// What all connections that are wide may hold unread.
+const WIDTHS_BYTES: u64 = 16 << 20;
 
 /// What all connections share.
 pub struct Limits {
     pub deadlines: Deadlines,
     /// Open connections.
     pub connections: Arc<Shares>,
-    /// Bytes that clients of HTTP/2 may send before they are read, beyond what each may in any case.
-    pub windows: Arc<Shares>,
+    /// Bytes that clients may send before they are read, beyond what each may in any case.
+    pub widths: Arc<Shares>,
     /// Requests in progress.
     pub turns: Arc<Shares>,
     /// Memory for bodies that are read whole.
@@ -41,7 +41,7 @@ impl Limits {
         Self {
             deadlines,
             connections: Shares::with_most(connections, PART, connections_per_address),
-            windows: Shares::new(WINDOWS_BYTES, PART),
+            widths: Shares::new(WIDTHS_BYTES, PART),
             turns: Shares::new(parallel_requests, PART),
             bodies,
             held: Held::new(response_memory_bytes),

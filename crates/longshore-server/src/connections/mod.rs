@@ -33,14 +33,23 @@ pub use self::sent_body::{Held, SentBody};
 use self::watch::Verdict;
 pub use self::watch::{Deadlines, Flight, Watch};
 
-/// Read buffer of an HTTP/1.1 connection, and longest list of headers of HTTP/2; the header of a request must fit.
-const BUFFER_BYTES: usize = 64 << 10;
-/// Requests in progress on one HTTP/2 connection.
-const STREAMS: u32 = 100;
-/// What an HTTP/2 client may send before it is read, on all streams of a connection together: while there is room for that,
-/// and otherwise (a connection cannot begin with less: RFC 9113, section 6.9.2).
-const WIDE_WINDOW_BYTES: u32 = 256 << 10;
-const NARROW_WINDOW_BYTES: u32 = 65_535;
+/// What a connection may hold of what its client sends before anybody reads it.
+struct Width {
+    /// Read buffer of HTTP/1.1; the header of a request must fit.
+    buffer_bytes: usize,
+    /// Unread bytes of HTTP/2, on all streams together.
+    window_bytes: u32,
+    /// Requests in progress on one HTTP/2 connection.
+    streams: u32,
+}
+
+/// While there is room for it (`Limits::widths`).
+const WIDE: Width = Width { buffer_bytes: 64 << 10, window_bytes: 256 << 10, streams: 100 };
+/// Otherwise. A connection of HTTP/2 cannot begin with a smaller window (RFC 9113, section 6.9.2).
+const NARROW: Width = Width { buffer_bytes: 16 << 10, window_bytes: 65_535, streams: 16 };
+
+/// Longest list of headers of HTTP/2.
+const HEADER_LIST_BYTES: u32 = 64 << 10;
 /// What is handed to an HTTP/2 stream beyond what the client takes.
 const STREAM_SEND_BYTES: usize = 64 << 10;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
@@ -54,32 +63,39 @@ pub type Answer = Pin<Box<dyn Future<Output = http::Response<SentBody>> + Send>>
 
 /// Speaks HTTP on sockets.
 pub struct Speaker {
+    wide: Builders,
+    narrow: Builders,
+    widths: Arc<Shares>,
+}
+
+struct Builders {
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
-    http2_wide: http2::Builder<TokioExecutor>,
-    windows: Arc<Shares>,
+}
+
+impl Builders {
+    fn new(width: &Width) -> Self {
+        let mut http1 = http1::Builder::new();
+        // The watch of the connection has the deadlines.
+        http1.header_read_timeout(None).max_buf_size(width.buffer_bytes);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Some(PING))
+            .keep_alive_timeout(PONG)
+            .max_concurrent_streams(width.streams)
+            .initial_stream_window_size(width.window_bytes)
+            .initial_connection_window_size(width.window_bytes)
+            .max_send_buf_size(STREAM_SEND_BYTES)
+            .max_header_list_size(HEADER_LIST_BYTES);
+        Self { http1, http2 }
+    }
 }
 
 impl Speaker {
-    /// `windows` is shared by the wide windows of HTTP/2 connections, in bytes.
-    pub fn new(windows: Arc<Shares>) -> Self {
-        let mut http1 = http1::Builder::new();
-        // The watch of the connection has the deadlines.
-        http1.header_read_timeout(None).max_buf_size(BUFFER_BYTES);
-        let [http2, http2_wide] = [NARROW_WINDOW_BYTES, WIDE_WINDOW_BYTES].map(|window_bytes| {
-            let mut http2 = http2::Builder::new(TokioExecutor::new());
-            http2
-                .timer(TokioTimer::new())
-                .keep_alive_interval(Some(PING))
-                .keep_alive_timeout(PONG)
-                .max_concurrent_streams(STREAMS)
-                .initial_stream_window_size(window_bytes)
-                .initial_connection_window_size(window_bytes)
-                .max_send_buf_size(STREAM_SEND_BYTES)
-                .max_header_list_size(BUFFER_BYTES as u32);
-            http2
-        });
-        Self { http1, http2, http2_wide, windows }
+    /// `widths` is shared by the connections that are wide, in bytes.
+    pub fn new(widths: Arc<Shares>) -> Self {
+        Self { wide: Builders::new(&WIDE), narrow: Builders::new(&NARROW), widths }
     }
 
     /// Serves a connection until it ends or its watch says so. `answer` begins a flight for each request; `peer` is `None` for
@@ -120,13 +136,15 @@ impl Speaker {
             let answered = answer(request);
             async move { Ok::<_, Infallible>(answered.await) }
         });
+        let wide_bytes = match version {
+            Version::Http1 => WIDE.buffer_bytes as u64,
+            Version::Http2 => u64::from(WIDE.window_bytes),
+        };
+        let width = self.widths.take(peer, wide_bytes);
+        let Builders { http1, http2 } = if width.is_ok() { &self.wide } else { &self.narrow };
         match version {
-            Version::Http1 => drive(Box::pin(self.http1.serve_connection(io, service)), watch, stop).await,
-            Version::Http2 => {
-                let window = self.windows.take(peer, u64::from(WIDE_WINDOW_BYTES));
-                let http2 = if window.is_ok() { &self.http2_wide } else { &self.http2 };
-                drive(Box::pin(http2.serve_connection(io, service)), watch, stop).await
-            }
+            Version::Http1 => drive(Box::pin(http1.serve_connection(io, service)), watch, stop).await,
+            Version::Http2 => drive(Box::pin(http2.serve_connection(io, service)), watch, stop).await,
         }
     }
 }
