@@ -49,6 +49,13 @@ enum Task {
         #[arg(long, default_value_t = 50)]
         rounds: u32,
     },
+    /// Push, move tags, delete and pull with garbage collection each second, kill the server every few seconds, and check
+    /// that nothing acknowledged is lost
+    Soak {
+        /// For how long
+        #[arg(long, default_value_t = 20)]
+        minutes: u32,
+    },
     /// Run the property test of garbage collection for long
     CollectionProperty {
         /// Number of generated histories
@@ -104,6 +111,10 @@ fn main() -> Result<()> {
         Task::Crash { rounds } => cargo(
             &["test", "--package", "longshore-server", "--test", "it", "crash::"],
             &[("LONGSHORE_CRASH_ROUNDS", &rounds.to_string())],
+        ),
+        Task::Soak { minutes } => cargo(
+            &["test", "--package", "longshore-server", "--test", "it", "soak::", "--", "--nocapture"],
+            &[("LONGSHORE_SOAK_SECONDS", &(60 * minutes).to_string())],
         ),
         Task::CollectionProperty { cases } => cargo(
             &["test", "--package", "longshore-services", "--test", "it", "collection_property::"],

@@ -30,6 +30,7 @@ mod proxies;
 mod refusals;
 mod scim;
 mod server;
+mod soak;
 mod surroundings;
 mod swr;
 mod walk;
