@@ -130,3 +130,26 @@ impl Collector for DamageMetrics {
         )?)
     }
 }
+
+/// How far this machine's clock is ahead of the database's, read when the metrics are; absent where nothing is compared.
+pub struct ClockGauge(pub Arc<Services>);
+
+impl std::fmt::Debug for ClockGauge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClockGauge").finish_non_exhaustive()
+    }
+}
+
+impl Collector for ClockGauge {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(ahead) = self.0.clock_skew() else { return Ok(()) };
+        let gauge = ConstGauge::new(ahead.as_secs_f64());
+        let text = "How far the clock of this machine is ahead of the database's, negative when behind";
+        gauge.encode(encoder.encode_descriptor(
+            "longshore_clock_skew_seconds",
+            text,
+            None,
+            MetricType::Gauge,
+        )?)
+    }
+}

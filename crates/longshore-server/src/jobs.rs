@@ -17,6 +17,8 @@ const KEY_CHECK: Duration = Duration::from_secs(60);
 const RUN_CHECK: Duration = Duration::from_secs(1);
 /// How often retention policies that are due are looked for.
 const RETENTION_CHECK: Duration = Duration::from_secs(10);
+/// How often the clocks are compared: so soon a machine whose clock is set is right again.
+const CLOCK_CHECK: Duration = Duration::from_secs(1);
 /// How often multipart uploads that nobody recorded are looked for.
 const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 
@@ -29,6 +31,13 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
     tasks.spawn(async move {
         stopped.cancelled().await;
         jobs.stop_jobs();
+    });
+    every(CLOCK_CHECK, services, stop, tasks, "compare clocks", |services| async move {
+        // That the database does not answer is said by what needs it.
+        if let Err(error) = services.compare_clocks().await {
+            tracing::debug!(cause = error.cause(), "the database does not say what time it is");
+        }
+        Ok(())
     });
     every(RECORDING, services, stop, tasks, "record pulls", |services| async move {
         services.record_pulls().await

@@ -68,7 +68,9 @@ impl Readiness {
         let check = |part| within(part, self.services.check_part(part, purpose));
         let (database, blobs, disk) =
             tokio::join!(check(Part::Database), check(Part::BlobStore), check(Part::Disk));
-        let faults = Arc::new([database, blobs, disk].into_iter().flatten().collect());
+        // Which the log has said already.
+        let clock = self.services.clock_fault();
+        let faults = Arc::new([database, blobs, disk, clock].into_iter().flatten().collect());
         *kept = Some((Instant::now(), Arc::clone(&faults)));
         faults
     }

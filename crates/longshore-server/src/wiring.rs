@@ -37,7 +37,7 @@ pub async fn services(
     let adapters = Adapters {
         metadata: metadata(config, folder, opening).await?,
         blobs: blobs(config, folder, opening)?,
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(SystemEntropy),
         mailer: config.mail.mailer()?.map(|mailer| Arc::new(mailer) as Arc<dyn Mailer>),
         space: Some(space),
@@ -48,7 +48,10 @@ pub async fn services(
         let key = SealingKey::parse(&folder.sealing_key()?);
         settings.sealing_key = Some(key.context("sealing.key in the data folder is damaged")?);
     }
-    Ok(Arc::new(Services::new(adapters, settings)))
+    let services = Services::new(adapters, settings);
+    // Before anything is written with a time.
+    services.compare_clocks().await.map_err(with_cause).context("cannot ask the database for the time")?;
+    Ok(Arc::new(services))
 }
 
 async fn metadata(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<dyn Metadata>> {

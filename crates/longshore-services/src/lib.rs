@@ -10,6 +10,7 @@ pub mod activity;
 pub mod authentication;
 pub mod blobs;
 pub mod bootstrap;
+pub mod clocks;
 pub mod collection;
 pub mod collection_runs;
 pub mod damage;
@@ -57,7 +58,7 @@ pub mod verification;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use longshore_domain::clock::{Clock, Entropy, new_uuid};
+use longshore_domain::clock::{AgreedClock, Clock, Entropy, new_uuid};
 use longshore_domain::ports::blobs::BlobStore;
 use longshore_domain::ports::mailer::Mailer;
 use longshore_domain::ports::metadata::{Metadata, WorkFn};
@@ -72,7 +73,7 @@ pub struct Adapters {
     pub metadata: Arc<dyn Metadata>,
     /// The blob store.
     pub blobs: Arc<dyn BlobStore>,
-    /// Time.
+    /// This machine's time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
@@ -86,7 +87,10 @@ pub struct Adapters {
 pub struct Services {
     metadata: Arc<dyn Metadata>,
     blobs: Arc<dyn BlobStore>,
+    /// The agreed time.
     clock: Arc<dyn Clock>,
+    agreed: Arc<AgreedClock>,
+    comparison: clocks::Comparison,
     entropy: Arc<dyn Entropy>,
     mailer: Option<Arc<dyn Mailer>>,
     space: Option<Arc<dyn Space>>,
@@ -116,7 +120,9 @@ impl Services {
     /// Puts the operations together. Call [`Services::prepare`] before the first request.
     pub fn new(adapters: Adapters, settings: Settings) -> Self {
         let Adapters { metadata, blobs, clock, entropy, mailer, space } = adapters;
+        let agreed = Arc::new(AgreedClock::new(Arc::clone(&clock)));
         Self {
+            comparison: clocks::Comparison::default(),
             node: new_uuid(&*clock, &*entropy),
             passwords: passwords::Passwords::new(
                 settings.password_hashing,
@@ -140,7 +146,8 @@ impl Services {
             stopping: AtomicBool::new(false),
             metadata,
             blobs,
-            clock,
+            clock: Arc::clone(&agreed) as _,
+            agreed,
             entropy,
             mailer,
             space,
@@ -153,7 +160,7 @@ impl Services {
         &self.settings
     }
 
-    /// Gives the present time.
+    /// Gives the present time, as all nodes agree on it.
     pub fn now(&self) -> jiff::Timestamp {
         self.clock.now()
     }

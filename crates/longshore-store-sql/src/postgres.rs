@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use jiff::Timestamp;
+use longshore_domain::clock::{Clock, ClockDifference};
 use longshore_domain::error::chain;
 use longshore_domain::ports::metadata::{Metadata, Work};
 use longshore_domain::{Error, Result};
@@ -55,6 +57,8 @@ const CONSTRAINT_ATTEMPTS: u32 = 4;
 const EPOCH_INTERVAL: Duration = Duration::from_millis(500);
 /// An epoch that was read longer ago is not relied on.
 const EPOCH_STALE: Duration = Duration::from_secs(3);
+/// Tells the database server's time, not that of the transaction's beginning, in microseconds.
+const CLOCK: &str = "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000000) AS BIGINT)";
 /// Epochs that are given out while the true one is not known. No one is given twice.
 const BLIND_EPOCHS: u64 = 1 << 62;
 
@@ -95,6 +99,8 @@ pub struct PostgresMetadata {
 
 struct Shared {
     pool: Pool,
+    /// One connection of its own for what is watched, so that it does not queue behind requests when these have all.
+    watching: Pool,
     epoch: Epoch,
     /// Longest that a whole unit of work may take.
     unit_timeout: Duration,
@@ -145,13 +151,13 @@ impl PostgresMetadata {
     }
 
     async fn on(options: &PostgresOptions, pool: Pool) -> Result<Self> {
-        // Of its own, so that it does not queue behind requests when these have all connections.
         let watching = self::pool(&PostgresOptions { connections: 1, ..options.clone() })?;
         let epoch = Epoch::new(read_state(&watching).await?.epoch);
         let unit_timeout = options.statement_timeout * 2;
-        let shared = Arc::new(Shared { pool, epoch, unit_timeout, is_outdated: AtomicBool::new(false) });
+        let is_outdated = AtomicBool::new(false);
+        let shared = Arc::new(Shared { pool, watching, epoch, unit_timeout, is_outdated });
         let stop = CancellationToken::new();
-        tokio::spawn(watch_epoch(Arc::clone(&shared), watching, stop.clone()));
+        tokio::spawn(watch_epoch(Arc::clone(&shared), stop.clone()));
         Ok(Self { shared, stop })
     }
 }
@@ -215,7 +221,7 @@ async fn read_state(pool: &Pool) -> Result<State> {
     Ok(State { epoch: u64::try_from(epoch).map_err(Error::internal)?, works_with })
 }
 
-async fn watch_epoch(shared: Arc<Shared>, pool: Pool, stop: CancellationToken) {
+async fn watch_epoch(shared: Arc<Shared>, stop: CancellationToken) {
     let mut failing = false;
     loop {
         tokio::select! {
@@ -223,7 +229,7 @@ async fn watch_epoch(shared: Arc<Shared>, pool: Pool, stop: CancellationToken) {
             () = tokio::time::sleep(EPOCH_INTERVAL) => {}
         }
         let began_at = shared.epoch.clock();
-        match tokio::time::timeout(EPOCH_STALE, read_state(&pool)).await {
+        match tokio::time::timeout(EPOCH_STALE, read_state(&shared.watching)).await {
             Ok(Ok(State { epoch, works_with })) => {
                 let is_outdated = works_with > crate::migrations::newest();
                 if is_outdated && !shared.is_outdated.swap(true, Ordering::AcqRel) {
@@ -625,6 +631,23 @@ impl Metadata for PostgresMetadata {
         answer.unwrap_or_else(|_| Err(Error::Unavailable("the database does not answer".into())))
     }
 
+    async fn compare_clock(&self, clock: &dyn Clock) -> Result<Option<ClockDifference>> {
+        let compare = async {
+            let client = connection(&self.shared.watching).await?;
+            // Prepared before, so that there and back again is one round trip.
+            let statement = client.prepare_cached(CLOCK).await.map_err(driver_error)?;
+            let (asked_at, began_at) = (clock.now(), Instant::now());
+            let row = client.query_one(&statement, &[]).await.map_err(driver_error)?;
+            let half = began_at.elapsed() / 2;
+            let at = Timestamp::from_microsecond(row.try_get(0).map_err(driver_error)?);
+            let halfway = asked_at.checked_add(half).map_err(Error::internal)?;
+            let ahead = halfway.duration_since(at.map_err(Error::internal)?);
+            Ok(Some(ClockDifference { ahead, uncertainty: half }))
+        };
+        let answer = tokio::time::timeout(CONNECT_TIMEOUT, compare).await;
+        answer.unwrap_or_else(|_| Err(Error::Unavailable("the database does not answer".into())))
+    }
+
     async fn check_integrity(&self) -> Result<Vec<String>> {
         let client = connection(&self.shared.pool).await?;
         let broken = "SELECT conrelid::regclass::text, conname::text FROM pg_constraint
@@ -641,6 +664,7 @@ impl Metadata for PostgresMetadata {
     async fn close(&self) {
         self.stop.cancel();
         self.shared.pool.close();
+        self.shared.watching.close();
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::FutureExt;
+use longshore_domain::clock::{Clock, ClockDifference};
 use longshore_domain::ports::metadata::{Metadata, Work};
 use longshore_domain::{Error, Result};
 use rusqlite::config::DbConfig;
@@ -200,6 +201,10 @@ impl Metadata for SqliteMetadata {
         })
         .await
         .map_err(Error::internal)?
+    }
+
+    async fn compare_clock(&self, _: &dyn Clock) -> Result<Option<ClockDifference>> {
+        Ok(None)
     }
 
     async fn check_integrity(&self) -> Result<Vec<String>> {

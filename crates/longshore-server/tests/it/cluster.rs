@@ -1,6 +1,8 @@
 //! Three nodes on PostgreSQL and S3 behind a round-robin proxy; nothing is tested here when the test command did not
 //! start the stores, or the tests run on the embedded ones.
 
+mod clocks;
+
 use std::collections::BTreeMap;
 use std::io::copy;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

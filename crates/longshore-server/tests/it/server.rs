@@ -19,6 +19,9 @@ use ureq::http::{HeaderMap, Request, Response};
 /// Password of `admin` and of every user that a test creates.
 pub const PASSWORD: &str = "correct horse battery";
 
+/// In the environment of a node of a test: the file that its log goes to.
+pub const LOG_TO: &str = "TEST_LOG_TO";
+
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// A running server with a data folder of its own.
@@ -115,16 +118,18 @@ fn start(
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LONGSHORE_TEST_")) {
         command.env_remove(name);
     }
-    let mut child = command
+    command
         .args(["serve", "--listen", listen, "--set", "metrics.listen=127.0.0.1:0", "--data"])
         .arg(data)
         .args(arguments)
         .env("LONGSHORE_ADMIN_PASSWORD", PASSWORD)
         .env("LONGSHORE_LOG_LEVEL", "warn")
         .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stdout(Stdio::piped());
+    if let Some((_, path)) = environment.iter().find(|(name, _)| *name == LOG_TO) {
+        command.stderr(std::fs::File::create(path).unwrap());
+    }
+    let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut said = |word: &str| {
         let url =

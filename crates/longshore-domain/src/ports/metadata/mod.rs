@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::clock::{Clock, ClockDifference};
 use crate::error::{Error, Result};
 
 pub use accounts::{AccountRecords, Clearing, NewAccount};
@@ -95,6 +96,12 @@ pub trait Metadata: Send + Sync {
 
     /// Checks that the store can be read, and that its schema is one that this program works with.
     async fn check(&self) -> Result<()>;
+
+    /// Compares a clock of this machine with the store's; `None` for a store that tells the time by this machine's.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store does not answer within seconds.
+    async fn compare_clock(&self, clock: &dyn Clock) -> Result<Option<ClockDifference>>;
 
     /// Checks the store's own structure and returns what is wrong with it, line by line.
     async fn check_integrity(&self) -> Result<Vec<String>>;
