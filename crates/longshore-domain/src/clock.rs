@@ -59,6 +59,12 @@ impl Clock for AgreedClock {
     }
 }
 
+/// Returns whether a time until which something is remembered, for `longest` at most, is still ahead. One that lies further
+/// ahead was set under a clock that has gone back since, and counts as reached.
+pub fn lies_ahead(until: Timestamp, now: Timestamp, longest: Duration) -> bool {
+    now < until && now.checked_add(longest).is_ok_and(|latest| until <= latest)
+}
+
 /// Gives random bytes fit for secrets.
 pub trait Entropy: Send + Sync {
     /// Fills the whole buffer.
@@ -71,4 +77,42 @@ pub fn new_uuid(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
     entropy.fill(&mut random);
     let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or_default();
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Standing(Timestamp);
+
+    impl Clock for Standing {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_agreed_time_is_that_of_this_machine_corrected() {
+        let clock = AgreedClock::new(Arc::new(Standing(at(1000))));
+        for (ahead, agreed) in [(0, 1000), (300, 700), (-300, 1300), (i64::MAX / 1_000_000, 1000)] {
+            clock.correct(SignedDuration::from_secs(ahead));
+            assert_eq!(clock.now(), at(agreed), "{ahead}");
+            assert_eq!(clock.machine().now(), at(1000));
+        }
+    }
+
+    #[test]
+    fn a_time_lies_ahead_as_far_as_it_can_have_been_set() {
+        let longest = Duration::from_secs(10);
+        for (until, ahead) in
+            [(99, false), (100, false), (101, true), (110, true), (111, false), (40_000_000, false)]
+        {
+            assert_eq!(lies_ahead(at(until), at(100), longest), ahead, "{until}");
+        }
+        assert!(!lies_ahead(Timestamp::MAX, Timestamp::MAX, longest));
+    }
 }

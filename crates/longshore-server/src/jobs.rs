@@ -17,7 +17,7 @@ const KEY_CHECK: Duration = Duration::from_secs(60);
 const RUN_CHECK: Duration = Duration::from_secs(1);
 /// How often retention policies that are due are looked for.
 const RETENTION_CHECK: Duration = Duration::from_secs(10);
-/// How often the clocks are compared: so soon a machine whose clock is set is right again.
+/// How often the clocks are compared, and it is noticed that the clock went back: so soon all is right after it was set.
 const CLOCK_CHECK: Duration = Duration::from_secs(1);
 /// How often multipart uploads that nobody recorded are looked for.
 const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
@@ -37,7 +37,7 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
         if let Err(error) = services.compare_clocks().await {
             tracing::debug!(cause = error.cause(), "the database does not say what time it is");
         }
-        Ok(())
+        services.heal_times().await
     });
     every(RECORDING, services, stop, tasks, "record pulls", |services| async move {
         services.record_pulls().await

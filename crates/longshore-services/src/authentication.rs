@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId};
-use longshore_domain::clock::Entropy;
+use longshore_domain::clock::{Entropy, lies_ahead};
 use longshore_domain::credential::{
     AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, is_access_token,
 };
@@ -305,6 +305,11 @@ impl Sessions {
         Self { salt, bearer, basic: Cache::new(SESSIONS) }
     }
 
+    /// Lets passwords be checked again.
+    pub(crate) fn forget_passwords(&self) {
+        self.basic.clear();
+    }
+
     fn key(&self, parts: &[&str]) -> [u8; 32] {
         let mut hash = Sha256::new_with_prefix(self.salt);
         for part in parts {
@@ -429,7 +434,7 @@ impl Services {
         let key = self.sessions.key(&[user, secret]);
         if let Some(session) = self.sessions.basic.get(&key)
             && session.epoch == epoch
-            && now < session.until
+            && lies_ahead(session.until, now, BASIC_TTL)
         {
             return Ok(Arc::clone(&session.caller));
         }

@@ -44,6 +44,7 @@ impl Services {
     /// of the stores.
     pub async fn prepare(&self, administrator_password: Option<&str>) -> Result<Prepared> {
         self.check_store_identity().await?;
+        self.heal_times().await?;
         self.load_signing_keys().await?;
         if self.settings.is_alone {
             // A process that was killed cannot give its leases back, and nobody else can have one.

@@ -13,6 +13,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
+use longshore_domain::clock::lies_ahead;
 use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
 use longshore_domain::credential::Principal;
 use longshore_domain::event::EventAction;
@@ -31,7 +32,7 @@ use crate::tokens::TTL_MINIMUM;
 use crate::{Services, later};
 
 /// How long a registry stays read-only when nobody goes on with its run.
-const READ_ONLY_MARGIN: Duration = Duration::from_secs(600);
+pub(crate) const READ_ONLY_MARGIN: Duration = Duration::from_secs(600);
 /// Runs that one node works on at the same time.
 const PARALLEL_RUNS: usize = 16;
 /// How often runs that were asked for meanwhile are looked for.
@@ -54,6 +55,13 @@ const KEPT: usize = 50_000;
 /// Until when this node knows that tokens for pushing are recorded, by namespace.
 #[derive(Default)]
 pub(crate) struct WriteTokens(Mutex<HashMap<AccountId, Timestamp>>);
+
+impl WriteTokens {
+    /// Lets all be recorded again.
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
 
 /// Rounds a time up, so that few tokens have to be recorded.
 fn rounded_up(at: Timestamp) -> Timestamp {
@@ -459,7 +467,7 @@ impl Services {
             return Ok(Step::Stop);
         }
         let now = self.clock.now();
-        if now < later(pace.checked_at, PACE) {
+        if lies_ahead(later(pace.checked_at, PACE), now, PACE) {
             return Ok(Step::Done);
         }
         pace.checked_at = now;
@@ -729,6 +737,12 @@ impl Services {
                 return Ok(Step::Stop);
             }
         }
+    }
+
+    /// The longest that a registry waits for tokens for pushing, as they are remembered.
+    pub(crate) fn longest_write_token(&self) -> Duration {
+        let works_for = self.settings.bearer_ttl.max(TTL_MINIMUM).max(WRITE_TOKEN_LIMIT);
+        works_for + SPREAD + Duration::from_secs(TOKEN_PRECISION_SECONDS.unsigned_abs())
     }
 
     /// Gives until when a token for pushing may work that was given before a registry was one, with what clocks and caches

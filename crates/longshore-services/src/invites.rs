@@ -27,7 +27,7 @@ use crate::sign_in_events::Presented;
 use crate::{Services, later};
 
 /// How long an invite can be accepted.
-const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Messages that are sent at once.
 const PARALLEL_MAILS: usize = 8;
 

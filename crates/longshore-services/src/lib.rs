@@ -91,6 +91,7 @@ pub struct Services {
     clock: Arc<dyn Clock>,
     agreed: Arc<AgreedClock>,
     comparison: clocks::Comparison,
+    latest: clocks::Latest,
     entropy: Arc<dyn Entropy>,
     mailer: Option<Arc<dyn Mailer>>,
     space: Option<Arc<dyn Space>>,
@@ -123,6 +124,7 @@ impl Services {
         let agreed = Arc::new(AgreedClock::new(Arc::clone(&clock)));
         Self {
             comparison: clocks::Comparison::default(),
+            latest: clocks::Latest::default(),
             node: new_uuid(&*clock, &*entropy),
             passwords: passwords::Passwords::new(
                 settings.password_hashing,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use longshore_domain::account::AccountId;
+use longshore_domain::clock::lies_ahead;
 use longshore_domain::ports::metadata::Tx;
 use longshore_domain::registry::Subscribed;
 use longshore_domain::tier::{Tier, Tiers};
@@ -68,6 +69,13 @@ pub(crate) struct Traffic {
     known: Mutex<HashMap<AccountId, (Timestamp, u64)>>,
 }
 
+impl Traffic {
+    /// Lets what is known of accounts be asked for again.
+    pub(crate) fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 /// Gives when the month of a time began, in UTC.
 pub(crate) fn month_of(at: Timestamp) -> Timestamp {
     let first = at.to_zoned(TimeZone::UTC).first_of_month().and_then(|day| day.start_of_day());
@@ -117,7 +125,7 @@ impl Services {
         let now = self.clock.now();
         let known = {
             let known = self.traffic.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.get(owner_id).copied().filter(|(until, _)| now < *until)
+            known.get(owner_id).copied().filter(|(until, _)| lies_ahead(*until, now, KNOWN_FOR))
         };
         let recorded = match known {
             Some((_, bytes)) => bytes,
@@ -174,7 +182,7 @@ impl Services {
                 })
                 .await?;
         }
-        self.traffic.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.traffic.forget();
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ use crate::tags::remove_tags;
 use crate::{Services, later};
 
 /// How long after it was applied a policy is applied again.
-const INTERVAL: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(24 * 3600);
 /// How long after it failed it is tried again.
 const RETRY: Duration = Duration::from_secs(600);
 /// Tags that are looked at, and deleted, at once.

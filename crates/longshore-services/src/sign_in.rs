@@ -21,7 +21,7 @@ use crate::sign_in_events::{Presented, Whose};
 use crate::{Services, later};
 
 /// How long the second factor is awaited after the password.
-const CHALLENGE_TTL: Duration = Duration::from_secs(300);
+pub(crate) const CHALLENGE_TTL: Duration = Duration::from_secs(300);
 /// Wrong codes after which the password must be given again.
 const CHALLENGE_FAILURES: i64 = 5;
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -12,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use longshore_domain::clock::lies_ahead;
 use longshore_domain::credential::Principal;
 use longshore_domain::event::EventAction;
 use longshore_domain::ports::metadata::SigningKeyRecord;
@@ -19,8 +21,12 @@ use longshore_domain::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::authentication::CLOCK_LEEWAY;
 use crate::leases::Job;
 use crate::{Services, later};
+
+/// How often the database is asked for a key that is not known.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// The keys as this node knows them.
 #[derive(Default)]
@@ -165,10 +171,7 @@ impl Services {
         let now = self.clock.now();
         let key = generate(now)?;
         let kid = key.kid.clone();
-        let expires_at = later(
-            now,
-            self.settings.bearer_ttl + crate::authentication::CLOCK_LEEWAY + self.settings.upload_expiry,
-        );
+        let expires_at = later(now, self.key_overlap());
         let event = self.event(principal, None, EventAction::SigningKeyRotated, &kid, []);
         self.metadata
             .write((key, expires_at, now, event), |tx, (key, expires_at, now, event)| {
@@ -182,6 +185,11 @@ impl Services {
             .await?;
         self.load_signing_keys().await?;
         Ok(kid)
+    }
+
+    /// How long a key that was replaced is accepted.
+    pub(crate) fn key_overlap(&self) -> Duration {
+        self.settings.bearer_ttl + CLOCK_LEEWAY + self.settings.upload_expiry
     }
 
     /// Takes over what other nodes did to the signing keys, and rotates them when that is due. For the server's own
@@ -223,7 +231,11 @@ impl Services {
             Verdict::Refused => Ok(None),
             // Another node may have rotated; ask the database, but not for every forged token.
             Verdict::UnknownKey
-                if self.keys.current().loaded_at.is_none_or(|at| at.as_second() + 1 < now.as_second()) =>
+                if !self
+                    .keys
+                    .current()
+                    .loaded_at
+                    .is_some_and(|at| lies_ahead(later(at, ASKED_EVERY), now, ASKED_EVERY)) =>
             {
                 self.load_signing_keys().await?;
                 match verify() {

@@ -242,6 +242,19 @@ impl TestRegistry {
             .unwrap();
     }
 
+    /// Lets a job be that of a node that has died, for a minute from now on.
+    pub async fn die_with_job(&self, job: &'static str) {
+        let now = self.services.now();
+        let until = now.checked_add(std::time::Duration::from_secs(60)).unwrap();
+        let dead = longshore_domain::clock::new_uuid(&*self.clock, &*self.entropy);
+        self.metadata
+            .write((job, dead, now, until), |tx, (job, dead, now, until)| {
+                Box::pin(tx.take_lease(job, *dead, *now, *until))
+            })
+            .await
+            .unwrap();
+    }
+
     /// Lets the only blob that has such a size lie in an object.
     pub async fn adopt(&self, key: StorageKey) {
         let blobs =

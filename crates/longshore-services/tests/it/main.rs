@@ -4,6 +4,7 @@
 
 mod access_keys;
 mod accounts;
+mod clocks;
 mod collection;
 mod collection_property;
 mod collection_runs;

@@ -23,6 +23,7 @@ mod sign_ins;
 mod strays;
 mod tags;
 mod teams;
+mod times;
 mod tokens;
 mod uploads;
 mod user_permissions;

@@ -5,6 +5,7 @@
 mod directory;
 mod plans;
 mod postgres;
+mod times;
 
 use std::sync::Arc;
 

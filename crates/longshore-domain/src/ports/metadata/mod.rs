@@ -22,6 +22,7 @@ mod sign_ins;
 mod strays;
 mod tags;
 mod teams;
+mod times;
 mod tokens;
 mod uploads;
 mod user_permissions;
@@ -63,6 +64,7 @@ pub use sign_ins::{SignInFailures, SignInRecords};
 pub use strays::StrayRecords;
 pub use tags::{TagInterval, TagRecords};
 pub use teams::{NewTeam, TeamChange, TeamRecords};
+pub use times::{Ahead, TimeRecords};
 pub use tokens::{
     AccessTokenChange, AccessTokenCounts, NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords,
 };
@@ -186,6 +188,7 @@ pub trait Tx:
     + RetentionRecords
     + ScimTokenRecords
     + ShareRecords
+    + TimeRecords
     + UserPermissionRecords
     + Send
 {
