@@ -21,23 +21,8 @@ const GARBAGE: usize = 5000;
 pub fn run(root: &Path) -> Result<()> {
     let binaries = Binaries::prepare(root)?;
     let stores = Stores::start(root)?;
-    let value = |name: &str| -> Result<String> {
-        let found =
-            stores.environment.iter().find(|(variable, _)| variable == &format!("LONGSHORE_TEST_{name}"));
-        found.map(|(_, value)| value.clone()).with_context(|| format!("the stores did not say {name}"))
-    };
-    let environment: Vec<(String, String)> = [
-        ("DATABASE_URL", value("POSTGRES")?),
-        ("STORAGE_URL", format!("s3://{}/longshore", value("S3_BUCKET")?)),
-        ("STORAGE_ENDPOINT", value("S3_ENDPOINT")?),
-        ("STORAGE_ACCESS_KEY_ID", value("S3_ACCESS_KEY_ID")?),
-        ("STORAGE_SECRET_ACCESS_KEY", value("S3_SECRET_ACCESS_KEY")?),
-        ("GC_LEASE_SECONDS", "0".into()),
-        ("GC_UNDO_SECONDS", "0".into()),
-        ("GC_INTERVAL_SECONDS", "0".into()),
-    ]
-    .map(|(name, value)| (format!("LONGSHORE_{name}"), value))
-    .into();
+    let value = |name: &str| value_of(&stores, name);
+    let environment = environment_of(&stores)?;
     let peer_storage = format!(
         "  redirect:\n    disable: true\n  s3:\n    region: us-east-1\n    regionendpoint: {}\n    bucket: {}\n    accesskey: {}\n    secretkey: {}\n    rootdirectory: /peer\n    secure: false\n    v4auth: true",
         value("S3_ENDPOINT")?,
@@ -84,6 +69,28 @@ pub fn run(root: &Path) -> Result<()> {
     drop(peer);
 
     collect(&nodes[0], &binaries, &environment)
+}
+
+fn value_of(stores: &Stores, name: &str) -> Result<String> {
+    let name = format!("LONGSHORE_TEST_{name}");
+    let found = stores.environment.iter().find(|(variable, _)| *variable == name);
+    found.map(|(_, value)| value.clone()).with_context(|| format!("the stores did not say {name}"))
+}
+
+/// Environment variables for nodes on the stores.
+pub fn environment_of(stores: &Stores) -> Result<Vec<(String, String)>> {
+    let value = |name: &str| value_of(stores, name);
+    let environment = [
+        ("DATABASE_URL", value("POSTGRES")?),
+        ("STORAGE_URL", format!("s3://{}/longshore", value("S3_BUCKET")?)),
+        ("STORAGE_ENDPOINT", value("S3_ENDPOINT")?),
+        ("STORAGE_ACCESS_KEY_ID", value("S3_ACCESS_KEY_ID")?),
+        ("STORAGE_SECRET_ACCESS_KEY", value("S3_SECRET_ACCESS_KEY")?),
+        ("GC_LEASE_SECONDS", "0".into()),
+        ("GC_UNDO_SECONDS", "0".into()),
+        ("GC_INTERVAL_SECONDS", "0".into()),
+    ];
+    Ok(environment.map(|(name, value)| (format!("LONGSHORE_{name}"), value)).into())
 }
 
 fn pull_from_all(nodes: &[Subject]) -> Result<f64> {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_cluster;
+mod bench_contention;
 mod hostile;
 mod install;
 mod load;
@@ -70,6 +71,8 @@ enum Bench {
     Machine,
     /// One, two and three nodes on PostgreSQL and S3, against docker-registry on the same S3 server
     Cluster,
+    /// 24 clients at three nodes on PostgreSQL and S3 that move one tag
+    Contention,
     /// 1,000,000 tags, 10,000,000 blob links and 100,000 users against a thousandth of that, on SQLite and on PostgreSQL
     Scale,
 }
@@ -101,6 +104,9 @@ fn main() -> Result<()> {
             }
             if is_wanted(Bench::Cluster) {
                 bench_cluster::run(&root())?;
+            }
+            if is_wanted(Bench::Contention) {
+                bench_contention::run(&root())?;
             }
             if is_wanted(Bench::Scale) {
                 bench_scale()?;
