@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use longshore_domain::collection_run::RunKind;
+use longshore_domain::collection_run::{RunKind, RunStatus};
 use longshore_domain::credential::Principal;
 use longshore_domain::directory::{DirectoryChange, GroupChange, MemberChange};
 use longshore_domain::image::{IgnoredWarning, TagFilter, TagOrder, WarningKind};
@@ -114,6 +114,8 @@ INSERT INTO blob_links (repository_id, blob_id, namespace_id, lease_until)
     SELECT r.id, FIRST + n, r.namespace_id, 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
 INSERT INTO namespace_blobs (namespace_id, blob_id)
     SELECT r.namespace_id, FIRST + n FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO reviews (kind, scope_id, subject_id, due_at)
+    SELECT 'link', r.id, FIRST + n, 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
 INSERT INTO registries (namespace_id, owner_id, region, created_at, write_tokens_until)
     SELECT r.namespace_id, a.id, 'local', 1, 1 FROM repositories r JOIN accounts a ON a.name = 'alice' WHERE r.name = 'acme/big';
 INSERT INTO subscriptions (owner_id, tier, created_at, updated_at) SELECT a.id, 'professional', 1, 1 FROM accounts a WHERE a.name = 'alice';
@@ -383,6 +385,9 @@ async fn of_registry(rows: u64) -> Vec<Row> {
         services.advance_collection_runs().await.unwrap();
     });
     measured.push(run.await);
+    let runs = services.list_collection_runs(&Principal::Operator, &acme, 0, PageSize::MAX).await.unwrap();
+    let run = &runs.0[0];
+    assert!(run.status == RunStatus::Succeeded && run.blobs_deleted >= rows, "{run:?}");
     let deleted = bench.measure("delete a registry with its repositories", async {
         services.delete_registry(&bench.alice.principal, &acme).await.unwrap();
     });
