@@ -20,15 +20,14 @@ use longshore_domain::clock::Entropy;
 use longshore_domain::ports::space::Space;
 use longshore_domain::{Error, Result};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::encoding::DescriptorEncoder;
 use rustix::fs::{FallocateFlags, fallocate};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::volumes::{Places, Resource, State, Supply, Volumes, ballast_bytes};
 use crate::data_folder::DataFolder;
+use crate::exposition::write_count;
 use crate::system::SystemEntropy;
 
 /// How often it is looked whether others fill the volume.
@@ -304,8 +303,7 @@ impl Collector for DiskGauges {
         for (resource, left, kept) in gauges {
             let Some(supply) = self.0.tightest(resource) else { continue };
             for ((name, help), value) in [(left, supply.left), (kept, supply.kept)] {
-                let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-                gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+                write_count(&mut encoder, name, help, value)?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use longshore_api_common::{Response, body, response};
 use longshore_services::Services;
 use longshore_services::damage::Damage;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -83,20 +83,33 @@ pub async fn run(exposition: Arc<Exposition>, listener: TcpListener, stop: Cance
     }
 }
 
+/// Writes a gauge that is read when the metrics are.
+pub fn write_gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: impl EncodeGaugeValue,
+) -> Result<(), std::fmt::Error> {
+    ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
+
+/// Writes such a gauge of a number of things.
+pub fn write_count(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    count: u64,
+) -> Result<(), std::fmt::Error> {
+    write_gauge(encoder, name, help, i64::try_from(count).unwrap_or(i64::MAX))
+}
+
 /// Open connections, read when the metrics are.
 #[derive(Debug)]
 pub struct ConnectionGauge(pub Arc<longshore_api_common::metrics::Gauge>);
 
 impl Collector for ConnectionGauge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let gauge = ConstGauge::new(i64::try_from(self.0.get()).unwrap_or(i64::MAX));
-        let kind = MetricType::Gauge;
-        gauge.encode(encoder.encode_descriptor(
-            "longshore_connections",
-            "Connections that are open",
-            None,
-            kind,
-        )?)
+        write_count(&mut encoder, "longshore_connections", "Connections that are open", self.0.get())
     }
 }
 
@@ -112,14 +125,8 @@ impl std::fmt::Debug for DamageMetrics {
 impl Collector for DamageMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Damage { marked, found } = self.0.damage();
-        let gauge = ConstGauge::new(i64::try_from(marked).unwrap_or(i64::MAX));
         let text = "Blobs that are damaged, answer 404 and wait for a push that heals them";
-        gauge.encode(encoder.encode_descriptor(
-            "longshore_damaged_blobs",
-            text,
-            None,
-            MetricType::Gauge,
-        )?)?;
+        write_count(&mut encoder, "longshore_damaged_blobs", text, marked)?;
         let counter = ConstCounter::new(found);
         let text = "Blobs that were found damaged since the start";
         counter.encode(encoder.encode_descriptor(
@@ -143,13 +150,7 @@ impl std::fmt::Debug for ClockGauge {
 impl Collector for ClockGauge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Some(ahead) = self.0.clock_skew() else { return Ok(()) };
-        let gauge = ConstGauge::new(ahead.as_secs_f64());
         let text = "How far the clock of this machine is ahead of the database's, negative when behind";
-        gauge.encode(encoder.encode_descriptor(
-            "longshore_clock_skew_seconds",
-            text,
-            None,
-            MetricType::Gauge,
-        )?)
+        write_gauge(&mut encoder, "longshore_clock_skew_seconds", text, ahead.as_secs_f64())
     }
 }
