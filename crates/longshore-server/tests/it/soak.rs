@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use longshore_domain::digest::Digest;
 use longshore_testkit::images::{digest_of, image};
 use longshore_testkit::stores::SharedStores;
 
@@ -208,9 +209,7 @@ impl Worker {
                     let (first, rest) = content.split_at(content.len() / 2);
                     let sent = send(node, "PATCH", begun.header("location"), who, &[], first)?;
                     expect(&sent, &[202]);
-                    let location = sent.header("location");
-                    let separator = if location.contains('?') { '&' } else { '?' };
-                    let path = format!("{location}{separator}digest={digest}");
+                    let path = finishing(&sent, &digest);
                     expect(&send(node, "PUT", &path, who, &[], rest)?, &[201]);
                 }
                 _ => {
@@ -219,9 +218,7 @@ impl Worker {
                     let mounted = send(node, "POST", &path, who, &[], b"")?;
                     expect(&mounted, &[201, 202]);
                     if mounted.status == 202 {
-                        let location = mounted.header("location");
-                        let separator = if location.contains('?') { '&' } else { '?' };
-                        let path = format!("{location}{separator}digest={digest}");
+                        let path = finishing(&mounted, &digest);
                         expect(&send(node, "PUT", &path, who, &[], content)?, &[201]);
                     }
                 }
@@ -318,6 +315,13 @@ fn send(
     body: &[u8],
 ) -> Result<Answer, Gone> {
     node.try_send(method, path, who, headers, body).map_err(|_| Gone)
+}
+
+/// Where an upload is finished.
+fn finishing(begun: &Answer, digest: &Digest) -> String {
+    let location = begun.header("location");
+    let separator = if location.contains('?') { '&' } else { '?' };
+    format!("{location}{separator}digest={digest}")
 }
 
 #[track_caller]
