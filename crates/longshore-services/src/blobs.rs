@@ -8,7 +8,7 @@ use longshore_domain::event::EventAction;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::permission::Action;
 use longshore_domain::ports::blobs::{ByteRange, ByteStream};
-use longshore_domain::ports::metadata::{Blob, BlobId, Hold, Review, UsageKind};
+use longshore_domain::ports::metadata::{Blob, BlobId, Review, UsageKind};
 use longshore_domain::repository::{Repository, Visibility};
 use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
@@ -250,7 +250,7 @@ impl Services {
         self.metadata
             .write((repository, *digest, event, review_at), |tx, (repository, digest, event, review_at)| {
                 Box::pin(async move {
-                    let linked = tx.hold_linked_blob(repository.id, digest, Hold::Exclusive).await?;
+                    let linked = tx.hold_linked_blob(repository.id, digest).await?;
                     let blob = linked
                         .ok_or_else(|| Error::BlobUnknown {
                             repository: repository.name.clone(),

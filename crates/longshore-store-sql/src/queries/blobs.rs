@@ -8,7 +8,7 @@ use longshore_domain::Result;
 use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
-use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, Hold, LinkedBlob, Viewer};
+use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, LinkedBlob, Viewer};
 use longshore_domain::repository::{Repository, RepositoryId};
 
 use super::repositories::repository;
@@ -111,22 +111,15 @@ impl BlobRecords for SqlTx<'_> {
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
-        hold: Hold,
     ) -> Result<Option<LinkedBlob>> {
-        let sql = match hold {
-            Hold::Shared => {
-                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
-                 FROM blobs b JOIN blob_links l ON l.blob_id = b.id
-                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL AND b.damaged_at IS NULL
-                 FOR KEY SHARE OF l"
-            }
-            Hold::Exclusive => {
-                "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
-                 FROM blobs b JOIN blob_links l ON l.blob_id = b.id
-                 WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL FOR UPDATE OF l"
-            }
-        };
-        self.first(sql, values![digest, repository.0], linked_blob).await
+        self.first(
+            "SELECT b.id, b.digest, b.size_bytes, b.storage_key, b.damaged_at, l.lease_until
+             FROM blobs b JOIN blob_links l ON l.blob_id = b.id
+             WHERE b.digest = $1 AND l.repository_id = $2 AND l.hidden_at IS NULL FOR UPDATE OF l",
+            values![digest, repository.0],
+            linked_blob,
+        )
+        .await
     }
 
     async fn find_linked_blobs(

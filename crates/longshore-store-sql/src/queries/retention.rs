@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{ManifestId, PushedTag, RetentionRecords};
+use longshore_domain::ports::metadata::{PushedTag, RetentionRecords};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::retention::{
     RetentionEntry, RetentionPolicy, RetentionPolicyId, RetentionRule, RetiredTag,
@@ -11,6 +11,7 @@ use longshore_domain::retention::{
 use longshore_domain::{Error, Result};
 
 use super::repositories::repository;
+use super::tags::pushed_tag;
 use crate::tx::{Row, SqlTx, values};
 
 /// A row that has the columns of a policy from one on.
@@ -22,15 +23,6 @@ fn policy_from(row: &Row<'_>, from: usize) -> Result<RetentionPolicy> {
         created_at: row.time(from + 3)?,
         updated_at: row.time(from + 4)?,
         due_at: row.time(from + 5)?,
-    })
-}
-
-fn pushed_tag(row: &Row<'_>) -> Result<PushedTag> {
-    Ok(PushedTag {
-        tag: row.parsed(0)?,
-        pushed_at: row.time(1)?,
-        manifest: ManifestId(row.int(2)?),
-        digest: row.parsed(3)?,
     })
 }
 

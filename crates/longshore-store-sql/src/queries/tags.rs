@@ -15,7 +15,7 @@ use longshore_domain::repository::RepositoryId;
 use super::{overfull, texts};
 use crate::tx::{Row, SqlTx, row, values};
 
-fn pushed_tag(row: &Row<'_>) -> Result<PushedTag> {
+pub(super) fn pushed_tag(row: &Row<'_>) -> Result<PushedTag> {
     Ok(PushedTag {
         tag: row.parsed(0)?,
         pushed_at: row.time(1)?,

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::page::PageSize;
 use crate::ports::blobs::StorageKey;
-use crate::ports::metadata::{Hold, Viewer};
+use crate::ports::metadata::Viewer;
 use crate::repository::{Repository, RepositoryId};
 
 /// Number of a blob in the metadata store.
@@ -66,13 +66,11 @@ pub trait BlobRecords {
         repository: RepositoryId,
         digest: &Digest,
     ) -> Result<Option<LinkedBlob>>;
-    /// Finds a blob that the repository sees, and holds the link. Shared, as for a manifest that needs it, only when it is
-    /// not damaged.
+    /// Finds a blob that the repository sees, also a damaged one, and holds the link against all others.
     async fn hold_linked_blob(
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
-        hold: Hold,
     ) -> Result<Option<LinkedBlob>>;
     /// Finds blobs that the repository sees and that are not damaged, in this order.
     async fn find_linked_blobs(
