@@ -21,6 +21,7 @@ use longshore_domain::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
+use rustix::fs::statvfs;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::tx::{Row, SqlTx, Value};
@@ -38,6 +39,8 @@ const IDLE_READERS: usize = 8;
 /// Units of work that read at a time, each on a connection; more wait.
 const READERS: usize = 32;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Twice what the log takes until SQLite writes it to the database: 1000 pages.
+const LITTLE_LEFT_BYTES: u64 = 8 << 20;
 
 type Answer = Result<Box<dyn Any + Send>>;
 
@@ -313,8 +316,18 @@ fn write_in_groups(mut connection: Connection, mut jobs: mpsc::Receiver<Job>, au
             });
             let _ = sender.send(answer);
         }
+        if is_little_left(&connection) {
+            let _ = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
+        }
     }
     let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
+}
+
+/// Whether the database's log might take all that is left on the volume before SQLite writes it to the database, which is
+/// what may need room. While that is so it is written after each commit, and the log begins anew.
+fn is_little_left(connection: &Connection) -> bool {
+    let volume = connection.path().and_then(|path| statvfs(path).ok());
+    volume.is_some_and(|volume| volume.f_bavail.saturating_mul(volume.f_frsize) < LITTLE_LEFT_BYTES)
 }
 
 /// What became of a unit of work.

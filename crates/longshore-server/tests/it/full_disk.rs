@@ -206,6 +206,30 @@ fn fill_database(server: &Server) {
     }
 }
 
+/// The database's log is written to its end and then anew; the end may lie beyond what is left of the volume.
+#[test]
+fn a_full_disk_is_written_to_for_as_long_as_it_is_full() {
+    let arguments = ["--set", "gc.interval_seconds=0"];
+    let Some((mut server, volume)) = Server::on_small_volume(40, &arguments) else {
+        eprintln!("skipped: no volume may be mounted here");
+        return;
+    };
+    let alice = user("alice");
+    let manifest = manifest_of(&server.push_blob(&alice, "alice/app", &content(0)).to_string());
+    server.push_manifest(&alice, "alice/app", "v0", &manifest).expect(201);
+    assert!(server.stop().success(), "which leaves no log");
+    server.start_again();
+    fill(&volume.0.join("others"));
+    server.wait_for("the ballast is given up", || !server.data().join("ballast").exists());
+    let (_, by_password) = sign_in(&server, PASSWORD);
+    for number in 0..400 {
+        let body = format!(r#"{{"full_description":"{number:04} {}"}}"#, "x".repeat(8000));
+        let headers = [("authorization", by_password.as_str()), JSON[0]];
+        let patched = server.send("PATCH", "/v2/repositories/alice/app", "", &headers, body.as_bytes());
+        assert_eq!(patched.status, 200, "after {number}");
+    }
+}
+
 #[test]
 fn a_full_database_is_left_by_what_was_kept_for_that() {
     let arguments = ["--set", "gc.interval_seconds=0", "--set", "gc.lease_seconds=0"];
