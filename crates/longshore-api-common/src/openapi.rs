@@ -30,7 +30,7 @@ pub struct Operation<'o> {
     pub group: &'o str,
     /// What it does.
     pub summary: &'o str,
-    /// What a caller needs: OpenAPI security requirements.
+    /// What an actor needs: OpenAPI security requirements.
     pub security: Value,
 }
 

@@ -110,7 +110,7 @@ pub struct Route<C: 'static, N, E = (), R: 'static = Error> {
     pub group: &'static str,
     /// What it does.
     pub summary: &'static str,
-    /// What a caller needs; what it may do there, the operation itself decides.
+    /// What an actor needs; what it may do there, the operation itself decides.
     pub needs: N,
     /// Shape of its errors.
     pub errors: E,
@@ -121,7 +121,7 @@ pub struct Route<C: 'static, N, E = (), R: 'static = Error> {
 }
 
 impl<C, N, E, R> Route<C, N, E, R> {
-    /// Gives what identifies it in the document, with what a caller needs.
+    /// Gives what identifies it in the document, with what an actor needs.
     pub fn described(&self, security: Value) -> Operation<'_> {
         Operation {
             method: self.method.as_str().to_ascii_lowercase(),
@@ -180,7 +180,7 @@ pub enum Wanted {
 pub struct Answer {
     /// What is sent.
     pub response: Response,
-    /// What is left of the requests that the caller has, if they are counted.
+    /// What is left of the requests that the actor has, if they are counted.
     pub allowance: Option<Allowance>,
 }
 

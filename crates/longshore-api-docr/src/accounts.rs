@@ -66,8 +66,8 @@ fn shown_name(account: &Account) -> String {
 
 /// `GET /v2/account`.
 pub(crate) async fn account_get(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let account = context.services.get_own_account(&caller.principal).await?;
+    let actor = context.actor().await?;
+    let account = context.services.get_own_account(&actor).await?;
     let email = account.profile.email.as_ref();
     let answer = AccountInfo {
         account: AccountDocument {
@@ -87,8 +87,8 @@ pub(crate) async fn account_get(context: &Context, _: RequestBody) -> Result<Res
 
 /// `GET /v1/oauth/token/info`.
 pub(crate) async fn oauth_token_info(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let token = context.services.get_presented_token(&caller.principal).await?;
+    let actor = context.actor().await?;
+    let token = context.services.get_presented_token(&actor).await?;
     let now = context.services.now().as_second();
     let answer = TokenInfo {
         resource_owner_id: token.account_id.0,

@@ -6,12 +6,12 @@ use std::sync::{Arc, OnceLock};
 use http::header;
 use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse};
 use longshore_api_common::body::RequestBody;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
-use longshore_services::authentication::Caller;
 use serde::de::DeserializeOwned;
 
 use crate::routes::{Needs, Route};
@@ -27,7 +27,7 @@ pub struct Context {
     pub(crate) route: &'static Route,
     asked: Asked,
     /// Who calls, once it is known that the credential is good.
-    signed_in: OnceLock<Arc<Caller>>,
+    signed_in: OnceLock<Arc<Actor>>,
 }
 
 impl Deref for Context {
@@ -53,7 +53,7 @@ impl WantedPage {
 }
 
 /// Finds out who sends a request: whose access token it bears.
-pub(crate) async fn caller(services: &Services, asked: &Asked) -> Result<Arc<Caller>> {
+pub(crate) async fn actor(services: &Services, asked: &Asked) -> Result<Arc<Actor>> {
     let token = bearer(asked)?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
     services.authenticate_access_token(token).await
 }
@@ -78,19 +78,19 @@ impl Context {
     /// Checks what every operation needs.
     pub(crate) async fn check(&self) -> Result<()> {
         if self.route.needs == Needs::Account {
-            self.caller().await?;
+            self.actor().await?;
         }
         self.check_query()
     }
 
     /// Finds out who calls: whose access token the request bears. A request asks the database once.
-    pub(crate) async fn caller(&self) -> Result<Arc<Caller>> {
+    pub(crate) async fn actor(&self) -> Result<Arc<Actor>> {
         if let Some(known) = self.signed_in.get() {
             return Ok(Arc::clone(known));
         }
-        let caller = caller(&self.services, &self.asked).await?;
+        let actor = actor(&self.services, &self.asked).await?;
         self.note_signed_in();
-        Ok(Arc::clone(self.signed_in.get_or_init(|| caller)))
+        Ok(Arc::clone(self.signed_in.get_or_init(|| actor)))
     }
 
     /// Gives the bearer token of the request.

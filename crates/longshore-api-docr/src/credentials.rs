@@ -12,7 +12,7 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::registry::RegistryAction;
 use longshore_domain::{Error, Result};
-use longshore_services::registries::CredentialScope;
+use longshore_services::registries::RegistryAccess;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -30,22 +30,19 @@ pub(crate) struct RevokeRequest {
 }
 
 async fn give(context: &Context, registry: &Namespace) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     // It would make one that nobody sees.
     if context.parts.method == http::Method::HEAD {
         return Err(Error::Unsupported("HEAD is not supported here; use GET".into()));
     }
     let scope = match context.truth("read_write")?.unwrap_or_default() {
-        true => CredentialScope::PullAndPush,
-        false => CredentialScope::Pull,
+        true => RegistryAccess::PullAndPush,
+        false => RegistryAccess::Pull,
     };
     let seconds = context.number("expiry_seconds", 0, 0, EXPIRY_LIMIT_SECONDS)?;
     let valid = (seconds > 0).then(|| Duration::from_secs(seconds));
     let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
-    let secret = context
-        .services
-        .create_registry_credential(&caller.principal, registry, scope, valid, origin)
-        .await?;
+    let secret = context.services.create_registry_credential(&actor, registry, scope, valid, origin).await?;
     // The secret says whose it is; clients that end it look for it in either place.
     let host = context.client.origin.host().to_owned();
     Ok(json(StatusCode::OK, &DockerConfig::new(host, secret.expose(), secret.expose())))
@@ -53,8 +50,8 @@ async fn give(context: &Context, registry: &Namespace) -> Result<Response> {
 
 /// `GET /v2/registry/docker-credentials`.
 pub(crate) async fn registry_get_docker_credentials(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let only = context.services.get_only_registry(&caller.principal, RegistryAction::PullCredential).await?;
+    let actor = context.actor().await?;
+    let only = context.services.get_only_registry(&actor, RegistryAction::PullCredential).await?;
     give(context, &only.registry.name).await
 }
 

@@ -120,27 +120,27 @@ fn info(status: StatusCode, run: &CollectionRun) -> Response {
 
 /// `POST …/garbage-collection`.
 pub(crate) async fn run_garbage_collection(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let request: RunRequest = context.json_or_default(body).await?;
     let kind = request.kind.map(RunKind::from).unwrap_or_default();
-    let run = context.services.start_collection_run(&caller.principal, &context.registry()?, kind).await?;
+    let run = context.services.start_collection_run(&actor, &context.registry()?, kind).await?;
     Ok(info(StatusCode::CREATED, &run))
 }
 
 /// `GET …/garbage-collection`.
 pub(crate) async fn get_garbage_collection(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let run = context.services.get_active_collection_run(&caller.principal, &context.registry()?).await?;
+    let actor = context.actor().await?;
+    let run = context.services.get_active_collection_run(&actor, &context.registry()?).await?;
     Ok(info(StatusCode::OK, &run))
 }
 
 /// `GET …/garbage-collections`.
 pub(crate) async fn list_garbage_collections(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let wanted = context.page()?;
     let (runs, total) = context
         .services
-        .list_collection_runs(&caller.principal, &context.registry()?, wanted.offset(), wanted.size)
+        .list_collection_runs(&actor, &context.registry()?, wanted.offset(), wanted.size)
         .await?;
     let (links, meta) = paging(context, wanted, total, None);
     let garbage_collections = runs.iter().map(document).collect();
@@ -149,15 +149,15 @@ pub(crate) async fn list_garbage_collections(context: &Context, _: RequestBody) 
 
 /// `PUT …/garbage-collection/{garbage_collection_uuid}`.
 pub(crate) async fn update_garbage_collection(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let request: UpdateRequest = context.json(body).await?;
     // What cannot be an id is none.
     let uuid: Uuid =
         context.parameter("garbage_collection_uuid").parse().map_err(|_| Error::CollectionRunUnknown)?;
     let (services, registry) = (&context.services, context.registry()?);
     let run = match request.cancel {
-        true => services.cancel_collection_run(&caller.principal, &registry, uuid).await?,
-        false => services.get_collection_run(&caller.principal, &registry, uuid).await?,
+        true => services.cancel_collection_run(&actor, &registry, uuid).await?,
+        false => services.get_collection_run(&actor, &registry, uuid).await?,
     };
     Ok(info(StatusCode::OK, &run))
 }

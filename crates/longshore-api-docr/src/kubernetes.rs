@@ -27,7 +27,7 @@ pub(crate) struct ClustersRequest {
 
 /// `POST` and `DELETE /v2/kubernetes/registry` and `/v2/kubernetes/registries`.
 pub(crate) async fn change_clusters(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let request: ClustersRequest = context.json(body).await?;
     if request.registries.len() > REGISTRIES_LIMIT {
         let reason = format!("at most {REGISTRIES_LIMIT} may be named at once");
@@ -36,7 +36,7 @@ pub(crate) async fn change_clusters(context: &Context, body: RequestBody) -> Res
     for name in &request.registries {
         let unknown = |_| Error::RegistryUnknown(name.chars().take(64).collect());
         let name = name.parse().map_err(unknown)?;
-        context.services.get_registry(&caller.principal, &name).await?;
+        context.services.get_registry(&actor, &name).await?;
     }
     match request.cluster_uuids.first() {
         // Nothing was wanted, and nothing is to be done.

@@ -19,6 +19,7 @@ pub mod routes;
 mod subscription;
 mod wire;
 
+use longshore_domain::access::actor::Actor;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,7 +30,6 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
-use longshore_domain::credential::Principal;
 use longshore_services::Services;
 
 use crate::context::Context;
@@ -92,8 +92,8 @@ impl Docr {
 
     /// Answers what is no operation; it counts as a request all the same.
     async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
-        let caller = context::caller(&self.services, asked).await;
-        let principal = caller.as_ref().map_or(&Principal::Anonymous, |caller| &caller.principal);
+        let actor = context::actor(&self.services, asked).await;
+        let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
         let allowance = self.services.count_request(principal, asked.client.address).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {

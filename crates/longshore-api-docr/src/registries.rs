@@ -87,7 +87,7 @@ fn info(context: &Context, status: StatusCode, details: &RegistryDetails, form: 
 }
 
 async fn create(context: &Context, body: RequestBody, form: Form) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let request: CreateRequest = context.json(body).await?;
     let wanted = WantedRegistry {
         name: parse_registry_name(&request.name)?,
@@ -103,14 +103,14 @@ async fn create(context: &Context, body: RequestBody, form: Form) -> Result<Resp
         },
         region: request.region.filter(|region| !region.is_empty()),
     };
-    let created = context.services.create_registry(&caller.principal, wanted).await?;
+    let created = context.services.create_registry(&actor, wanted).await?;
     Ok(info(context, StatusCode::CREATED, &created, form))
 }
 
 /// `GET /v2/registry`.
 pub(crate) async fn registry_get(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let only = context.services.get_only_registry(&caller.principal, RegistryAction::View).await?;
+    let actor = context.actor().await?;
+    let only = context.services.get_only_registry(&actor, RegistryAction::View).await?;
     Ok(info(context, StatusCode::OK, &only, Form::Single))
 }
 
@@ -121,30 +121,30 @@ pub(crate) async fn registry_create(context: &Context, body: RequestBody) -> Res
 
 /// `DELETE /v2/registry`.
 pub(crate) async fn registry_delete(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let only = context.services.get_only_registry(&caller.principal, RegistryAction::Manage).await?;
-    context.services.delete_registry(&caller.principal, &only.registry.name).await?;
+    let actor = context.actor().await?;
+    let only = context.services.get_only_registry(&actor, RegistryAction::Manage).await?;
+    context.services.delete_registry(&actor, &only.registry.name).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `POST /v2/registry/validate-name`.
 pub(crate) async fn validate_name(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let request: ValidateRequest = context.json(body).await?;
     let name = parse_registry_name(&request.name)?;
-    context.services.check_registry_name(&caller.principal, &name).await?;
+    context.services.check_registry_name(&actor, &name).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `GET /v2/registries`. With a slash at its end it is what Terraform's data source sends for `GET /v2/registries/{name}`
 /// with an empty name (provider 2.71 and later), and it looks into a `registry`: the one that there is.
 pub(crate) async fn registries_list(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let registry = match context.parts.uri.path().ends_with('/') {
-        true => Some(context.services.get_only_registry(&caller.principal, RegistryAction::View).await?),
+        true => Some(context.services.get_only_registry(&actor, RegistryAction::View).await?),
         false => None,
     };
-    let all = context.services.list_registries(&caller.principal).await?;
+    let all = context.services.list_registries(&actor).await?;
     let answer = AllRegistries {
         registry: registry.map(|details| document(context, &details, Form::Several)),
         total_storage_usage_bytes: all.iter().map(|details| details.storage_bytes).sum(),
@@ -160,14 +160,14 @@ pub(crate) async fn registries_create(context: &Context, body: RequestBody) -> R
 
 /// `GET /v2/registries/{registry_name}`.
 pub(crate) async fn registries_get(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let details = context.services.get_registry(&caller.principal, &context.registry()?).await?;
+    let actor = context.actor().await?;
+    let details = context.services.get_registry(&actor, &context.registry()?).await?;
     Ok(info(context, StatusCode::OK, &details, Form::Several))
 }
 
 /// `DELETE /v2/registries/{registry_name}`.
 pub(crate) async fn registries_delete(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    context.services.delete_registry(&caller.principal, &context.registry()?).await?;
+    let actor = context.actor().await?;
+    context.services.delete_registry(&actor, &context.registry()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -172,10 +172,10 @@ async fn summaries(
     wanted: WantedPage,
     latest: WantedLatest,
 ) -> Result<(Namespace, Vec<RepositorySummary>, u64)> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let registry = context.registry()?;
     let (repositories, total) =
-        context.services.list_registry_repositories(&caller, &registry, start, wanted.size, latest).await?;
+        context.services.list_registry_repositories(&actor, &registry, start, wanted.size, latest).await?;
     Ok((registry, repositories, total))
 }
 
@@ -233,17 +233,17 @@ pub(crate) async fn list_repositories_v2(context: &Context, _: RequestBody) -> R
 
 /// `DELETE /v2/registries/{registry_name}/repositories/{repository_name}`.
 pub(crate) async fn delete_repository(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    context.services.delete_registry_repository(&caller, &context.repository()?).await?;
+    let actor = context.actor().await?;
+    context.services.delete_registry_repository(&actor, &context.repository()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `GET …/repositories/{repository_name}/tags`.
 pub(crate) async fn list_tags(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let (registry, name, wanted) = (context.registry()?, context.repository()?, context.page()?);
     let (details, total) =
-        context.services.list_registry_tags(&caller, &name, wanted.offset(), wanted.size).await?;
+        context.services.list_registry_tags(&actor, &name, wanted.offset(), wanted.size).await?;
     let (links, meta) = paging(context, wanted, total, None);
     let tags = details.iter().map(|details| tag(&registry, &name, details)).collect();
     Ok(json(StatusCode::OK, &TagsPage { tags, links, meta }))
@@ -251,18 +251,18 @@ pub(crate) async fn list_tags(context: &Context, _: RequestBody) -> Result<Respo
 
 /// `DELETE …/repositories/{repository_name}/tags/{repository_tag}`.
 pub(crate) async fn delete_tag(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let tag: Tag = context.parsed("repository_tag")?;
-    context.services.delete_registry_tag(&caller, &context.repository()?, &tag).await?;
+    context.services.delete_registry_tag(&actor, &context.repository()?, &tag).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `GET …/repositories/{repository_name}/digests`.
 pub(crate) async fn list_manifests(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let (registry, name, wanted) = (context.registry()?, context.repository()?, context.page()?);
     let (summaries, total) =
-        context.services.list_registry_manifests(&caller, &name, wanted.offset(), wanted.size).await?;
+        context.services.list_registry_manifests(&actor, &name, wanted.offset(), wanted.size).await?;
     let (links, meta) = paging(context, wanted, total, None);
     let manifests = summaries.iter().map(|summary| manifest(&registry, &name, summary)).collect();
     Ok(json(StatusCode::OK, &ManifestsPage { manifests, links, meta }))
@@ -270,9 +270,9 @@ pub(crate) async fn list_manifests(context: &Context, _: RequestBody) -> Result<
 
 /// `DELETE …/repositories/{repository_name}/digests/{manifest_digest}`.
 pub(crate) async fn delete_manifest(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let digest: Digest = context.parsed("manifest_digest")?;
-    context.services.delete_registry_manifest(&caller, &context.repository()?, &digest).await?;
+    context.services.delete_registry_manifest(&actor, &context.repository()?, &digest).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::openapi::DescribePages;
 use crate::{accounts, credentials, garbage_collection, kubernetes, registries, repositories, subscription};
 
-/// What a caller needs for an operation; what it may do there, the operation itself decides.
+/// What an actor needs for an operation; what it may do there, the operation itself decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing: the request itself holds the credential.

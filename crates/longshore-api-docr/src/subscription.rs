@@ -105,23 +105,23 @@ pub(crate) fn subscription(subscription: &Subscription, found: Option<&Tier>) ->
 
 /// `GET /v2/registry/subscription`.
 pub(crate) async fn get_subscription(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let (found, tier) = context.services.get_subscription(&caller.principal).await?;
+    let actor = context.actor().await?;
+    let (found, tier) = context.services.get_subscription(&actor).await?;
     Ok(json(StatusCode::OK, &SubscriptionInfo { subscription: subscription(&found, tier.as_ref()) }))
 }
 
 /// `POST /v2/registry/subscription`.
 pub(crate) async fn update_subscription(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let request: UpdateRequest = context.json(body).await?;
-    let (found, tier) = context.services.change_subscription(&caller.principal, &request.tier_slug).await?;
+    let (found, tier) = context.services.change_subscription(&actor, &request.tier_slug).await?;
     Ok(json(StatusCode::OK, &SubscriptionInfo { subscription: subscription(&found, tier.as_ref()) }))
 }
 
 /// `GET /v2/registry/options`.
 pub(crate) async fn get_options(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let (tiers, regions) = context.services.list_registry_options(&caller.principal).await?;
+    let actor = context.actor().await?;
+    let (tiers, regions) = context.services.list_registry_options(&actor).await?;
     let offered = |offered: &OfferedTier| OfferedTierDocument {
         tier: tier(&offered.tier),
         eligible: offered.excesses.is_empty(),

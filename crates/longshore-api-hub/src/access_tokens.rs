@@ -1,10 +1,13 @@
 //! Access tokens of users. Docker Hub API, "Personal access tokens"; `api_tokens` is what older clients call them.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::credential::{AccessToken, Principal, Scope, TokenCap, TokenOrigin};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::credential::{AccessToken, Scope, TokenCap, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::AccessTokenChange;
@@ -94,13 +97,12 @@ fn document(token: &AccessToken, secret: String) -> AccessTokenDocument {
     }
 }
 
-/// Gives who calls and its name: access tokens are always those of the caller.
-async fn owner(context: &Context) -> Result<(Principal, Namespace)> {
-    let caller = context.caller().await?;
-    match &caller.principal {
-        Principal::Account(account) => Ok((caller.principal.clone(), account.name.clone())),
-        Principal::Anonymous | Principal::Operator => Err(Error::Unauthenticated(Unauthenticated::Missing)),
-    }
+/// Gives who calls and its name: access tokens are always those of the actor.
+async fn owner(context: &Context) -> Result<(Arc<Actor>, Namespace)> {
+    let actor = context.actor().await?;
+    let account = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    let name = account.name.clone();
+    Ok((actor, name))
 }
 
 /// Gives the id of an access token that the path names; what cannot be one is none.
@@ -130,7 +132,7 @@ pub(crate) fn expiry(text: Option<&str>) -> Result<Option<Timestamp>> {
 }
 
 async fn create(context: &Context, request: CreateRequest, scope: Scope) -> Result<Response> {
-    let (principal, owner) = owner(context).await?;
+    let (actor, owner) = owner(context).await?;
     let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
     let wanted = WantedToken {
         label: &request.token_label,
@@ -139,7 +141,7 @@ async fn create(context: &Context, request: CreateRequest, scope: Scope) -> Resu
         expires_at: expiry(request.expires_at.as_deref())?,
         origin,
     };
-    let (token, secret) = context.services.create_access_token(&principal, &owner, wanted).await?;
+    let (token, secret) = context.services.create_access_token(&actor, &owner, wanted).await?;
     Ok(wire::json(StatusCode::CREATED, &document(&token, secret.expose().to_owned())))
 }
 
@@ -161,10 +163,10 @@ pub(crate) async fn post_api_tokens(context: &Context, body: RequestBody) -> Res
 
 /// `GET /v2/access-tokens`.
 pub(crate) async fn get_access_tokens(context: &Context, _: RequestBody) -> Result<Response> {
-    let (principal, owner) = owner(context).await?;
+    let (actor, owner) = owner(context).await?;
     let wanted = context.page()?;
     let (tokens, counts) =
-        context.services.list_access_tokens_at(&principal, &owner, wanted.offset(), wanted.size).await?;
+        context.services.list_access_tokens_at(&actor, &owner, wanted.offset(), wanted.size).await?;
     let (next, previous) = wire::links(context, wanted, counts.all);
     let page = AccessTokenPage {
         count: counts.all,
@@ -178,7 +180,7 @@ pub(crate) async fn get_access_tokens(context: &Context, _: RequestBody) -> Resu
 
 /// `PATCH /v2/access-tokens/{uuid}`.
 pub(crate) async fn patch_access_tokens_uuid(context: &Context, body: RequestBody) -> Result<Response> {
-    let (principal, owner) = owner(context).await?;
+    let (actor, owner) = owner(context).await?;
     let uuid = token_uuid(context, "uuid")?;
     let request: PatchRequest = context.document(body).await?;
     let change = AccessTokenChange {
@@ -186,20 +188,20 @@ pub(crate) async fn patch_access_tokens_uuid(context: &Context, body: RequestBod
         is_active: request.is_active,
         ..AccessTokenChange::default()
     };
-    let token = context.services.change_access_token(&principal, &owner, uuid, change).await?;
+    let token = context.services.change_access_token(&actor, &owner, uuid, change).await?;
     Ok(wire::json(StatusCode::OK, &document(&token, String::new())))
 }
 
 /// `GET /v2/access-tokens/{uuid}`.
 pub(crate) async fn get_access_tokens_uuid(context: &Context, _: RequestBody) -> Result<Response> {
-    let (principal, owner) = owner(context).await?;
-    let token = context.services.get_access_token(&principal, &owner, token_uuid(context, "uuid")?).await?;
+    let (actor, owner) = owner(context).await?;
+    let token = context.services.get_access_token(&actor, &owner, token_uuid(context, "uuid")?).await?;
     Ok(wire::json(StatusCode::OK, &document(&token, String::new())))
 }
 
 /// `DELETE /v2/access-tokens/{uuid}`.
 pub(crate) async fn delete_access_tokens_uuid(context: &Context, _: RequestBody) -> Result<Response> {
-    let (principal, owner) = owner(context).await?;
-    context.services.delete_access_token(&principal, &owner, token_uuid(context, "uuid")?).await?;
+    let (actor, owner) = owner(context).await?;
+    context.services.delete_access_token(&actor, &owner, token_uuid(context, "uuid")?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

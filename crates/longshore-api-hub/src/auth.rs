@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
+use longshore_domain::access::actor::Actor;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
-use longshore_services::authentication::Caller;
 
 /// Finds out who calls, who must be somebody whose credential is good now, and the id of that account.
-pub(crate) async fn signed_in(services: &Services, headers: &HeaderMap) -> Result<(Arc<Caller>, String)> {
-    let caller = caller(services, headers).await?;
-    let account = services.get_own_account(&caller.principal).await?;
-    Ok((caller, account.uuid.simple().to_string()))
+pub(crate) async fn signed_in(services: &Services, headers: &HeaderMap) -> Result<(Arc<Actor>, String)> {
+    let actor = actor(services, headers).await?;
+    let account = services.get_own_account(&actor).await?;
+    Ok((actor, account.uuid.simple().to_string()))
 }
 
 /// Finds out who calls; that the account and credential are still good is asked with every operation.
-pub(crate) async fn caller(services: &Services, headers: &HeaderMap) -> Result<Arc<Caller>> {
+pub(crate) async fn actor(services: &Services, headers: &HeaderMap) -> Result<Arc<Actor>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Ok(Arc::new(Caller::anonymous()));
+        return Ok(Arc::new(Actor::ANONYMOUS));
     };
     let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
     let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::credential::Secret;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
-use longshore_services::authentication::Caller;
 use longshore_services::sign_in::SignIn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,7 @@ pub(crate) async fn post_users_login(context: &Context, body: RequestBody) -> Re
     let request: LoginRequest = context.document(body).await?;
     let address = Some(context.client.address);
     match context.services.sign_in(&request.username, &request.password, address).await {
-        Ok(SignIn::Done(caller)) => signed_in(context, &caller).await,
+        Ok(SignIn::Done(actor)) => signed_in(context, &actor).await,
         Ok(SignIn::SecondFactorNeeded(challenge)) => Ok(refused(SECOND_FACTOR_NEEDED, Some(&challenge))),
         Err(error) => refuse(error),
     }
@@ -111,7 +111,7 @@ pub(crate) async fn post_users_login(context: &Context, body: RequestBody) -> Re
 pub(crate) async fn post_users_2fa_login(context: &Context, body: RequestBody) -> Result<Response> {
     let request: SecondFactorRequest = context.document(body).await?;
     match context.services.complete_sign_in(&request.login_2fa_token, &request.code).await {
-        Ok(caller) => signed_in(context, &caller).await,
+        Ok(actor) => signed_in(context, &actor).await,
         Err(error) => refuse(error),
     }
 }
@@ -120,20 +120,20 @@ pub(crate) async fn post_users_2fa_login(context: &Context, body: RequestBody) -
 pub(crate) async fn auth_create_access_token(context: &Context, body: RequestBody) -> Result<Response> {
     let request: TokenRequest = context.document(body).await?;
     let address = Some(context.client.address);
-    let caller = match context.services.sign_in(&request.identifier, &request.secret, address).await? {
-        SignIn::Done(caller) => caller,
+    let actor = match context.services.sign_in(&request.identifier, &request.secret, address).await? {
+        SignIn::Done(actor) => actor,
         // There is no second step here.
         SignIn::SecondFactorNeeded(_) => {
             return Err(Error::Unauthenticated(Unauthenticated::AccessTokenNeeded));
         }
     };
-    let access_token = session(context, &caller, EXCHANGED_TTL)?;
+    let access_token = session(context, &actor, EXCHANGED_TTL)?;
     Ok(wire::json(StatusCode::OK, &TokenResponse { access_token }))
 }
 
 /// Makes a session token with the claims that Hub clients read without verifying it.
-pub(crate) fn session(context: &Context, caller: &Caller, ttl: Duration) -> Result<String> {
-    let account = caller.principal.account();
+pub(crate) fn session(context: &Context, actor: &Actor, ttl: Duration) -> Result<String> {
+    let account = actor.as_account();
     let by_token = account.is_some_and(|account| account.access_token.is_some());
     let claim = json!({
         "username": account.map(|account| account.name.as_str()),
@@ -141,13 +141,13 @@ pub(crate) fn session(context: &Context, caller: &Caller, ttl: Duration) -> Resu
         "roles": [],
     });
     let public: Map<String, Value> = [(HUB_CLAIM.to_owned(), claim)].into_iter().collect();
-    context.services.issue_session(caller, ttl, public)
+    context.services.issue_session(actor, ttl, public)
 }
 
-async fn signed_in(context: &Context, caller: &Caller) -> Result<Response> {
-    let token = session(context, caller, context.services.settings().session_ttl)?;
+async fn signed_in(context: &Context, actor: &Actor) -> Result<Response> {
+    let token = session(context, actor, context.services.settings().session_ttl)?;
     let refresh_token = match context.truth("refresh_token")? {
-        Some(true) => context.services.issue_session_refresh_token(caller).await?,
+        Some(true) => context.services.issue_session_refresh_token(actor).await?,
         _ => None,
     };
     let refresh_token = refresh_token.map(|secret| secret.expose().to_owned());

@@ -5,12 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use longshore_api_common::asked::{Asked, PAGE_LIMIT};
 use longshore_api_common::body::RequestBody;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
-use longshore_services::authentication::Caller;
 use serde::de::DeserializeOwned;
 
 use crate::auth;
@@ -27,7 +26,7 @@ pub struct Context {
     pub(crate) route: &'static Route,
     asked: Asked,
     /// Who calls, with the id of the account, once it is known that the credential is good.
-    signed_in: OnceLock<(Arc<Caller>, String)>,
+    signed_in: OnceLock<(Arc<Actor>, String)>,
 }
 
 /// Which page of a list a client wants.
@@ -51,16 +50,16 @@ impl Context {
     }
 
     /// Finds out who calls.
-    pub(crate) async fn caller(&self) -> Result<Arc<Caller>> {
-        let caller = auth::caller(&self.services, &self.parts.headers).await?;
-        if caller.principal != Principal::Anonymous {
+    pub(crate) async fn actor(&self) -> Result<Arc<Actor>> {
+        let actor = auth::actor(&self.services, &self.parts.headers).await?;
+        if !actor.is_anonymous() {
             self.note_signed_in();
         }
-        Ok(caller)
+        Ok(actor)
     }
 
     /// Finds out who calls, who must be somebody whose credential is good now. A request asks the database once.
-    pub(crate) async fn signed_in(&self) -> Result<Arc<Caller>> {
+    pub(crate) async fn signed_in(&self) -> Result<Arc<Actor>> {
         if let Some((known, _)) = self.signed_in.get() {
             return Ok(Arc::clone(known));
         }

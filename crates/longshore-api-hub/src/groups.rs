@@ -101,13 +101,13 @@ fn team_name(context: &Context) -> Result<TeamName> {
 
 /// `GET /v2/orgs/{org_name}/groups`.
 pub(crate) async fn get_orgs_groups(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let wanted = context.page()?;
     let of_member: Option<Namespace> = context.query("username").map(|name| name.parse()).transpose()?;
     let (teams, count) = context
         .services
         .list_teams(
-            &caller.principal,
+            &actor,
             &organization(context)?,
             of_member.as_ref(),
             &prefix(context),
@@ -121,29 +121,25 @@ pub(crate) async fn get_orgs_groups(context: &Context, _: RequestBody) -> Result
 
 /// `POST /v2/orgs/{org_name}/groups`.
 pub(crate) async fn post_orgs_groups(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization = organization(context)?;
     let request: GroupRequest = context.document(body).await?;
     let name = request.name.parse()?;
-    let team =
-        context.services.create_team(&caller.principal, &organization, &name, &request.description).await?;
+    let team = context.services.create_team(&actor, &organization, &name, &request.description).await?;
     Ok(wire::json(StatusCode::CREATED, &document(&team)))
 }
 
 /// `GET /v2/orgs/{org_name}/groups/{group_name}`.
 pub(crate) async fn get_orgs_group(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    let team =
-        context.services.get_team(&caller.principal, &organization(context)?, &team_name(context)?).await?;
+    let actor = context.signed_in().await?;
+    let team = context.services.get_team(&actor, &organization(context)?, &team_name(context)?).await?;
     Ok(wire::json(StatusCode::OK, &document(&team)))
 }
 
 async fn change(context: &Context, change: TeamChange) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    let team = context
-        .services
-        .change_team(&caller.principal, &organization(context)?, &team_name(context)?, change)
-        .await?;
+    let actor = context.signed_in().await?;
+    let team =
+        context.services.change_team(&actor, &organization(context)?, &team_name(context)?, change).await?;
     Ok(wire::json(StatusCode::OK, &document(&team)))
 }
 
@@ -165,21 +161,21 @@ pub(crate) async fn patch_orgs_group(context: &Context, body: RequestBody) -> Re
 
 /// `DELETE /v2/orgs/{org_name}/groups/{group_name}`.
 pub(crate) async fn delete_orgs_group(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    context.services.delete_team(&caller.principal, &organization(context)?, &team_name(context)?).await?;
+    let actor = context.signed_in().await?;
+    context.services.delete_team(&actor, &organization(context)?, &team_name(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `GET /v2/orgs/{org_name}/groups/{group_name}/members`. hub-tool reads a bare list; everybody else gets a page, also
 /// Terraform's provider, which asks the same otherwise.
 pub(crate) async fn get_orgs_group_members(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let is_bare = context.user_agent().starts_with(HUB_TOOL);
     let wanted = context.page_of(if is_bare { 100 } else { 10 })?;
     let (members, count) = context
         .services
         .list_team_members(
-            &caller.principal,
+            &actor,
             &organization(context)?,
             &team_name(context)?,
             &prefix(context),
@@ -196,24 +192,18 @@ pub(crate) async fn get_orgs_group_members(context: &Context, _: RequestBody) ->
 
 /// `POST /v2/orgs/{org_name}/groups/{group_name}/members`.
 pub(crate) async fn post_orgs_group_members(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let request: MemberRequest = context.document(body).await?;
     let user = request.member.parse()?;
-    context
-        .services
-        .add_team_member(&caller.principal, &organization(context)?, &team_name(context)?, &user)
-        .await?;
+    context.services.add_team_member(&actor, &organization(context)?, &team_name(context)?, &user).await?;
     Ok(bare(StatusCode::OK))
 }
 
 /// `DELETE /v2/orgs/{org_name}/groups/{group_name}/members/{username}`.
 pub(crate) async fn delete_orgs_group_member(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let user = context.parsed("username")?;
-    context
-        .services
-        .delete_team_member(&caller.principal, &organization(context)?, &team_name(context)?, &user)
-        .await?;
+    context.services.delete_team_member(&actor, &organization(context)?, &team_name(context)?, &user).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -234,11 +224,11 @@ fn team_id(context: &Context) -> Result<TeamId> {
 
 /// `GET /v2/repositories/{namespace}/{repository}/groups`.
 pub(crate) async fn list_repository_groups(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let wanted = context.page()?;
     let (teams, count) = context
         .services
-        .list_repository_teams(&caller, &context.repository()?, wanted.offset(), wanted.size)
+        .list_repository_teams(&actor, &context.repository()?, wanted.offset(), wanted.size)
         .await?;
     let results = teams.iter().map(|(team, permission)| permission_document(team, *permission)).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
@@ -246,38 +236,38 @@ pub(crate) async fn list_repository_groups(context: &Context, _: RequestBody) ->
 
 /// `GET /v2/repositories/{namespace}/{repository}/groups/{group_id}`.
 pub(crate) async fn get_repository_group(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let (team, permission) =
-        context.services.get_team_permission(&caller, &context.repository()?, team_id(context)?).await?;
+        context.services.get_team_permission(&actor, &context.repository()?, team_id(context)?).await?;
     Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
 }
 
 /// `PATCH /v2/repositories/{namespace}/{repository}/groups/{group_id}`.
 pub(crate) async fn patch_repository_group(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let (name, team) = (context.repository()?, team_id(context)?);
     let request: PermissionPatch = context.document(body).await?;
     let permission = request.permission.parse()?;
     // One that may do nothing there is not changed.
-    context.services.get_team_permission(&caller, &name, team).await?;
-    let team = context.services.set_team_permission(&caller, &name, team, permission).await?;
+    context.services.get_team_permission(&actor, &name, team).await?;
+    let team = context.services.set_team_permission(&actor, &name, team, permission).await?;
     Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
 }
 
 /// `DELETE /v2/repositories/{namespace}/{repository}/groups/{group_id}`.
 pub(crate) async fn delete_repository_group(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    context.services.delete_team_permission(&caller, &context.repository()?, team_id(context)?).await?;
+    let actor = context.signed_in().await?;
+    context.services.delete_team_permission(&actor, &context.repository()?, team_id(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `POST /v2/repositories/{namespace}/{repository}/groups`.
 pub(crate) async fn create_repository_group(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
     let request: PermissionRequest = context.document(body).await?;
     let permission: RepositoryPermission = request.permission.parse()?;
     let team =
-        context.services.set_team_permission(&caller, &name, TeamId(request.group_id), permission).await?;
+        context.services.set_team_permission(&actor, &name, TeamId(request.group_id), permission).await?;
     Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
 }

@@ -169,7 +169,7 @@ pub(crate) async fn get_namespaces_repositories_images(
     context: &Context,
     _: RequestBody,
 ) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
     let wanted = context.page()?;
     let filter = ImageFilter {
@@ -187,7 +187,7 @@ pub(crate) async fn get_namespaces_repositories_images(
         }
     };
     let (images, count) =
-        context.services.list_images(&caller, &name, filter, order, wanted.offset(), wanted.size).await?;
+        context.services.list_images(&actor, &name, filter, order, wanted.offset(), wanted.size).await?;
     let document = |image: &Image| ImageDocument {
         namespace: name.namespace_str().to_owned(),
         repository: name.rest().to_owned(),
@@ -206,9 +206,9 @@ pub(crate) async fn get_namespaces_repositories_images_summary(
     context: &Context,
     _: RequestBody,
 ) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
-    let summary = context.services.summarize_images(&caller, &name, active_from_query(context)?).await?;
+    let summary = context.services.summarize_images(&actor, &name, active_from_query(context)?).await?;
     let statistics = Statistics {
         total: summary.active + summary.inactive,
         active: summary.active,
@@ -223,19 +223,19 @@ pub(crate) async fn get_namespaces_repositories_images_tags(
     context: &Context,
     _: RequestBody,
 ) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
     let digest = context.parsed("digest")?;
     let wanted = context.page()?;
     let (tags, count) =
-        context.services.list_image_tags(&caller, &name, &digest, wanted.offset(), wanted.size).await?;
+        context.services.list_image_tags(&actor, &name, &digest, wanted.offset(), wanted.size).await?;
     let results = tags.iter().map(tag_document).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
 
 /// `POST …/delete-images`.
 pub(crate) async fn post_namespaces_delete_images(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let request: DeleteRequest = context.document(body).await?;
     if request.manifests.len().max(request.ignore_warnings.len()) > ENTRIES_LIMIT {
         return Err(invalid("manifests", format!("there may be at most {ENTRIES_LIMIT} entries")));
@@ -267,7 +267,7 @@ pub(crate) async fn post_namespaces_delete_images(context: &Context, body: Reque
             .collect(),
         mode: if dry_run { DeletionMode::DryRun } else { DeletionMode::Delete },
     };
-    match context.services.delete_images(&caller, &name, deletion).await? {
+    match context.services.delete_images(&actor, &name, deletion).await? {
         DeletionOutcome::Deleted { manifests, tags } => {
             let metrics =
                 Metrics { manifest_deletes: manifests, manifest_errors: 0, tag_deletes: tags, tag_errors: 0 };

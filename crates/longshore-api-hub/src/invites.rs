@@ -152,15 +152,15 @@ fn invite_id(context: &Context) -> Result<Uuid> {
 
 /// `GET /v2/orgs/{org_name}/invites`.
 pub(crate) async fn get_orgs_invites(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    let invites = context.services.list_invites(&caller.principal, &context.parsed("org_name")?).await?;
+    let actor = context.signed_in().await?;
+    let invites = context.services.list_invites(&actor, &context.parsed("org_name")?).await?;
     let data = invites.iter().map(|invite| document(invite, None)).collect();
     Ok(wire::json(StatusCode::OK, &InviteList { data }))
 }
 
 /// `POST /v2/invites/bulk`.
 pub(crate) async fn post_invites_bulk(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let request: BulkRequest = context.document(body).await?;
     let organization = request
         .org
@@ -173,22 +173,22 @@ pub(crate) async fn post_invites_bulk(context: &Context, body: RequestBody) -> R
     };
     let dry_run = request.dry_run.unwrap_or_default();
     let wanted = WantedInvites { invitees: request.invitees, role, team, dry_run };
-    let outcomes = context.services.invite(&caller.principal, &organization, wanted, &page(context)).await?;
+    let outcomes = context.services.invite(&actor, &organization, wanted, &page(context)).await?;
     let invitees = outcomes.into_iter().map(entry).collect();
     Ok(wire::json(StatusCode::ACCEPTED, &BulkDocument { invitees }))
 }
 
 /// `DELETE /v2/invites/{id}`.
 pub(crate) async fn delete_invite(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    context.services.cancel_invite(&caller.principal, invite_id(context)?).await?;
+    let actor = context.signed_in().await?;
+    context.services.cancel_invite(&actor, invite_id(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `PATCH /v2/invites/{id}/resend`.
 pub(crate) async fn resend_invite(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    context.services.resend_invite(&caller.principal, invite_id(context)?, &page(context)).await?;
+    let actor = context.signed_in().await?;
+    context.services.resend_invite(&actor, invite_id(context)?, &page(context)).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -208,9 +208,9 @@ pub(crate) async fn describe_invite(context: &Context, body: RequestBody) -> Res
 
 /// `POST /v2/invites/accept`.
 pub(crate) async fn accept_invite(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let request: LinkRequest = context.document(body).await?;
-    let organization = context.services.accept_invite(&caller.principal, &request.token).await?;
+    let organization = context.services.accept_invite(&actor, &request.token).await?;
     Ok(wire::json(StatusCode::OK, &AcceptedInvite { org: organization.to_string() }))
 }
 

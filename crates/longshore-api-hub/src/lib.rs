@@ -29,6 +29,7 @@ mod tags;
 mod users;
 mod wire;
 
+use longshore_domain::access::actor::Actor;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,7 +41,6 @@ use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 pub(crate) use longshore_api_common::response::bare;
 use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
-use longshore_domain::credential::Principal;
 use longshore_services::Services;
 
 use crate::context::Context;
@@ -106,8 +106,8 @@ impl Hub {
 
     /// Answers what is no operation; it counts as a request all the same.
     async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
-        let caller = auth::signed_in(&self.services, &asked.parts.headers).await;
-        let principal = caller.as_ref().map_or(&Principal::Anonymous, |(caller, _)| &caller.principal);
+        let actor = auth::signed_in(&self.services, &asked.parts.headers).await;
+        let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |(actor, _)| actor);
         let allowance = self.services.count_request(principal, asked.client.address).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {

@@ -1,6 +1,6 @@
 //! Limits of requests.
 
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_services::rates::Allowance;
 
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::context::Context;
 /// Counts a request; who sends a credential that is not good, or no longer, counts as nobody: it would use up what its
 /// owner has.
 pub(crate) async fn count(context: &Context) -> Option<Allowance> {
-    let caller = context.signed_in().await;
-    let principal = caller.as_ref().map_or(&Principal::Anonymous, |caller| &caller.principal);
+    let actor = context.signed_in().await;
+    let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
     context.services.count_request(principal, context.client.address).await
 }

@@ -145,7 +145,7 @@ fn details(token: &AccessToken, organization: &Namespace) -> TokenDetails {
 
 /// `POST /v2/orgs/{org_name}/access-tokens`.
 pub(crate) async fn post_orgs_access_tokens(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let request: CreateRequest = context.document(body).await?;
     let wanted = WantedToken {
@@ -156,7 +156,7 @@ pub(crate) async fn post_orgs_access_tokens(context: &Context, body: RequestBody
         origin: TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() },
     };
     let owner = TokenOwner::Organization(&organization);
-    let created = context.services.create_access_token(&caller.principal, owner, wanted).await;
+    let created = context.services.create_access_token(&actor, owner, wanted).await;
     let (token, secret) = created.map_err(named)?;
     let created =
         CreatedToken { details: details(&token, &organization), secret: secret.expose().to_owned() };
@@ -173,14 +173,12 @@ pub(crate) fn named(error: Error) -> Error {
 
 /// `GET /v2/orgs/{org_name}/access-tokens`.
 pub(crate) async fn get_orgs_access_tokens(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let wanted = context.page()?;
     let owner = TokenOwner::Organization(&organization);
-    let (tokens, counts) = context
-        .services
-        .list_access_tokens_at(&caller.principal, owner, wanted.offset(), wanted.size)
-        .await?;
+    let (tokens, counts) =
+        context.services.list_access_tokens_at(&actor, owner, wanted.offset(), wanted.size).await?;
     let (next, previous) = wire::links(context, wanted, counts.all);
     let results = tokens.iter().map(document).collect();
     let page = TokenPage { total: counts.all, count: counts.all, next, previous, results };
@@ -189,17 +187,17 @@ pub(crate) async fn get_orgs_access_tokens(context: &Context, _: RequestBody) ->
 
 /// `GET /v2/orgs/{org_name}/access-tokens/{access_token_id}`.
 pub(crate) async fn get_orgs_access_token(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "access_token_id")?;
     let owner = TokenOwner::Organization(&organization);
-    let token = context.services.get_access_token(&caller.principal, owner, uuid).await?;
+    let token = context.services.get_access_token(&actor, owner, uuid).await?;
     Ok(wire::json(StatusCode::OK, &details(&token, &organization)))
 }
 
 /// `PATCH /v2/orgs/{org_name}/access-tokens/{access_token_id}`.
 pub(crate) async fn patch_orgs_access_token(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "access_token_id")?;
     let request: PatchRequest = context.document(body).await?;
@@ -210,16 +208,16 @@ pub(crate) async fn patch_orgs_access_token(context: &Context, body: RequestBody
         is_active: request.is_active,
     };
     let owner = TokenOwner::Organization(&organization);
-    let changed = context.services.change_access_token(&caller.principal, owner, uuid, change).await;
+    let changed = context.services.change_access_token(&actor, owner, uuid, change).await;
     Ok(wire::json(StatusCode::OK, &details(&changed.map_err(named)?, &organization)))
 }
 
 /// `DELETE /v2/orgs/{org_name}/access-tokens/{access_token_id}`.
 pub(crate) async fn delete_orgs_access_token(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "access_token_id")?;
     let owner = TokenOwner::Organization(&organization);
-    context.services.delete_access_token(&caller.principal, owner, uuid).await?;
+    context.services.delete_access_token(&actor, owner, uuid).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

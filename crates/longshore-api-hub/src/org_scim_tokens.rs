@@ -74,41 +74,38 @@ fn with_secret(token: &ScimToken, secret: &Secret) -> NewToken {
 
 /// `POST /v2/orgs/{org_name}/scim-tokens`.
 pub(crate) async fn post_orgs_scim_tokens(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let request: CreateRequest = context.document(body).await?;
     let expires_at = expiry(request.expires_at.as_deref())?;
-    let created = context
-        .services
-        .create_scim_token(&caller.principal, &organization, &request.label, expires_at)
-        .await;
+    let created = context.services.create_scim_token(&actor, &organization, &request.label, expires_at).await;
     let (token, secret) = created.map_err(named)?;
     Ok(wire::json(StatusCode::CREATED, &with_secret(&token, &secret)))
 }
 
 /// `GET /v2/orgs/{org_name}/scim-tokens`.
 pub(crate) async fn get_orgs_scim_tokens(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
-    let tokens = context.services.list_scim_tokens(&caller.principal, &organization).await?;
+    let tokens = context.services.list_scim_tokens(&actor, &organization).await?;
     let results: Vec<TokenDocument> = tokens.iter().map(document).collect();
     Ok(wire::json(StatusCode::OK, &TokenList { count: results.len(), results }))
 }
 
 /// `POST /v2/orgs/{org_name}/scim-tokens/{scim_token_id}/rotate`.
 pub(crate) async fn rotate_orgs_scim_token(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "scim_token_id")?;
-    let (token, secret) = context.services.rotate_scim_token(&caller.principal, &organization, uuid).await?;
+    let (token, secret) = context.services.rotate_scim_token(&actor, &organization, uuid).await?;
     Ok(wire::json(StatusCode::OK, &with_secret(&token, &secret)))
 }
 
 /// `DELETE /v2/orgs/{org_name}/scim-tokens/{scim_token_id}`.
 pub(crate) async fn delete_orgs_scim_token(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "scim_token_id")?;
-    context.services.revoke_scim_token(&caller.principal, &organization, uuid).await?;
+    context.services.revoke_scim_token(&actor, &organization, uuid).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

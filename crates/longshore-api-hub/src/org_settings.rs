@@ -42,15 +42,14 @@ impl From<ImageRestriction> for OrgSettingsDocument {
 
 /// `GET /v2/orgs/{name}/settings`.
 pub(crate) async fn get_orgs_name_settings(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    let restriction =
-        context.services.get_image_restriction(&caller.principal, &context.parsed("org_name")?).await?;
+    let actor = context.signed_in().await?;
+    let restriction = context.services.get_image_restriction(&actor, &context.parsed("org_name")?).await?;
     Ok(wire::json(StatusCode::OK, &OrgSettingsDocument::from(restriction)))
 }
 
 /// `PUT /v2/orgs/{name}/settings`.
 pub(crate) async fn put_orgs_name_settings(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.parsed("org_name")?;
     let wanted: OrgSettingsDocument = context.document(body).await?;
     let restriction = ImageRestriction {
@@ -58,6 +57,6 @@ pub(crate) async fn put_orgs_name_settings(context: &Context, body: RequestBody)
         allows_official_images: wanted.restricted_images.allow_official_images,
         allows_verified_publishers: wanted.restricted_images.allow_verified_publishers,
     };
-    context.services.put_image_restriction(&caller.principal, &name, restriction).await?;
+    context.services.put_image_restriction(&actor, &name, restriction).await?;
     Ok(wire::json(StatusCode::OK, &wanted))
 }

@@ -131,25 +131,24 @@ pub(crate) fn prefix(context: &Context) -> String {
 
 /// `GET /v2/user/orgs`.
 pub(crate) async fn get_user_orgs(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let wanted = context.page()?;
     let (organizations, count) =
-        context.services.list_own_organizations(&caller.principal, wanted.offset(), wanted.size).await?;
+        context.services.list_own_organizations(&actor, wanted.offset(), wanted.size).await?;
     let results = organizations.iter().map(own_document).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
 
 /// `GET /v2/orgs/{org_name}`.
 pub(crate) async fn get_org(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    let account =
-        context.services.get_own_organization(&caller.principal, &context.parsed("org_name")?).await?;
+    let actor = context.signed_in().await?;
+    let account = context.services.get_own_organization(&actor, &context.parsed("org_name")?).await?;
     Ok(wire::json(StatusCode::OK, &document(&account)))
 }
 
 /// `GET /v2/orgs/{org_name}/members`.
 pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let wanted = context.page()?;
     let role = context.query("role").map(|role| role.to_lowercase().parse()).transpose()?;
     let kinds = match (context.query("type").as_deref(), context.truth("invites")?) {
@@ -163,13 +162,7 @@ pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Resul
     let filter = MemberFilter { name_prefix: Some(prefix(context)), role, kinds };
     let (members, count) = context
         .services
-        .list_organization_members(
-            &caller.principal,
-            &context.parsed("org_name")?,
-            filter,
-            wanted.offset(),
-            wanted.size,
-        )
+        .list_organization_members(&actor, &context.parsed("org_name")?, filter, wanted.offset(), wanted.size)
         .await?;
     let results = members.iter().map(listed_document).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
@@ -187,7 +180,7 @@ fn csv_field(text: &str) -> String {
 
 /// `GET /v2/orgs/{org_name}/members/export`.
 pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let organization = context.parsed("org_name")?;
     let mut lines = vec!["Name,Username,Email,Type,Permission,Teams,Date Joined".to_owned()];
     let mut offset = 0;
@@ -195,7 +188,7 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
         let (members, count) = context
             .services
             .list_organization_members(
-                &caller.principal,
+                &actor,
                 &organization,
                 MemberFilter { kinds: MemberKinds::All, ..MemberFilter::default() },
                 offset,
@@ -238,18 +231,18 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
 
 /// `PUT /v2/orgs/{org_name}/members/{username}`.
 pub(crate) async fn put_orgs_member(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
     let request: RoleRequest = context.document(body).await?;
     let role = request.role.parse()?;
-    let member = context.services.change_member_role(&caller.principal, &organization, &user, role).await?;
+    let member = context.services.change_member_role(&actor, &organization, &user, role).await?;
     Ok(wire::json(StatusCode::OK, &member_document(&member)))
 }
 
 /// `DELETE /v2/orgs/{org_name}/members/{username}`.
 pub(crate) async fn delete_orgs_member(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
-    context.services.delete_member(&caller.principal, &organization, &user).await?;
+    context.services.delete_member(&actor, &organization, &user).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -199,8 +199,8 @@ fn info(details: &RepositoryDetails, allowed: Actions) -> InfoDocument {
 }
 
 async fn shown(context: &Context, status: StatusCode, name: &RepositoryName) -> Result<Response> {
-    let caller = context.caller().await?;
-    let (details, allowed) = context.services.get_repository_details(&caller, name).await?;
+    let actor = context.actor().await?;
+    let (details, allowed) = context.services.get_repository_details(&actor, name).await?;
     Ok(wire::json(status, &info(&details, allowed)))
 }
 
@@ -210,7 +210,7 @@ fn visibility(is_private: bool) -> Visibility {
 
 /// `GET /v2/namespaces/{namespace}/repositories`.
 pub(crate) async fn list_namespace_repositories(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let wanted = context.page()?;
     let order = match context.query("ordering").as_deref() {
         None | Some("name") => RepositoryOrder::Name,
@@ -230,7 +230,7 @@ pub(crate) async fn list_namespace_repositories(context: &Context, _: RequestBod
     let (repositories, count) = context
         .services
         .list_namespace_repositories(
-            &caller,
+            &actor,
             &context.parsed("namespace")?,
             &part,
             order,
@@ -247,7 +247,7 @@ pub(crate) async fn list_namespace_repositories(context: &Context, _: RequestBod
 
 /// `POST /v2/namespaces/{namespace}/repositories`, and `POST /v2/repositories` with the namespace in the body.
 pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let request: CreateRequest = context.document(body).await?;
     let invalid = |field, reason: String| Error::Invalid { field, reason };
     let in_path = Some(context.parameter("namespace")).filter(|namespace| !namespace.is_empty());
@@ -272,7 +272,7 @@ pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> R
         ..RepositoryChange::default()
     };
     let is_private = visibility(request.is_private);
-    let created = context.services.create_repository(&caller, &name, is_private, change).await;
+    let created = context.services.create_repository(&actor, &name, is_private, change).await;
     let (details, allowed) = created.map_err(|error| match error {
         // The Hub answers 400.
         Error::Exists(what) => invalid("name", format!("{what} already exists")),
@@ -289,7 +289,7 @@ pub(crate) async fn get_repository(context: &Context, _: RequestBody) -> Result<
 
 /// `PATCH /v2/namespaces/{namespace}/repositories/{repository}`.
 pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
     let request: PatchRequest = context.document(body).await?;
     let change = RepositoryChange {
@@ -305,23 +305,23 @@ pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Re
             }
         },
     };
-    context.services.change_repository(&caller, &name, change).await?;
+    context.services.change_repository(&actor, &name, change).await?;
     shown(context, StatusCode::OK, &name).await
 }
 
 /// `POST /v2/repositories/{namespace}/{repository}/privacy`.
 pub(crate) async fn set_repository_privacy(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
     let request: PrivacyRequest = context.document(body).await?;
-    context.services.set_visibility(&caller, &name, visibility(request.is_private)).await?;
+    context.services.set_visibility(&actor, &name, visibility(request.is_private)).await?;
     Ok(bare(StatusCode::OK))
 }
 
 /// `DELETE /v2/namespaces/{namespace}/repositories/{repository}`. The Hub answers 202.
 pub(crate) async fn delete_repository(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    context.services.delete_repository(&caller, &context.repository()?).await?;
+    let actor = context.signed_in().await?;
+    context.services.delete_repository(&actor, &context.repository()?).await?;
     Ok(bare(StatusCode::ACCEPTED))
 }
 
@@ -330,12 +330,12 @@ pub(crate) async fn update_repository_immutable_tags(
     context: &Context,
     body: RequestBody,
 ) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
     let request: ImmutableTagsRequest = context.document(body).await?;
     let tags = ImmutableTags::new(request.immutable_tags, request.immutable_tags_rules)?;
     let change = RepositoryChange { immutable_tags: Some(tags), ..RepositoryChange::default() };
-    context.services.change_repository(&caller, &name, change).await?;
+    context.services.change_repository(&actor, &name, change).await?;
     shown(context, StatusCode::OK, &name).await
 }
 
@@ -344,10 +344,10 @@ pub(crate) async fn verify_repository_immutable_tags(
     context: &Context,
     body: RequestBody,
 ) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
     let request: VerifyRequest = context.document(body).await?;
-    let tags = context.services.match_tags(&caller, &name, &request.regex).await?;
+    let tags = context.services.match_tags(&actor, &name, &request.regex).await?;
     let tags = tags.iter().map(ToString::to_string).collect();
     Ok(wire::json(StatusCode::OK, &VerifyDocument { tags }))
 }

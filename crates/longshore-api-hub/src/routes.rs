@@ -13,7 +13,7 @@ use crate::{
     org_scim_tokens, org_settings, orgs, repositories, search, second_factor, tags, users,
 };
 
-/// What a caller needs for an operation; what it may do there, the operation itself decides.
+/// What an actor needs for an operation; what it may do there, the operation itself decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing: the request itself holds the credential.

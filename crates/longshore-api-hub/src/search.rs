@@ -7,12 +7,12 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::LIBRARY;
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryDetails;
 use longshore_domain::{Error, Result};
-use longshore_services::authentication::Caller;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -120,7 +120,7 @@ pub(crate) async fn ping(_: &Context, _: RequestBody) -> Result<Response> {
 
 /// Finds out who searches. Docker sends what it signed in to the registry with: a name and password, or, when the sign-in
 /// gave it a token for getting others, a token of the token service for `registry:catalog:search`.
-async fn searcher(context: &Context) -> Result<Arc<Caller>> {
+async fn searcher(context: &Context) -> Result<Arc<Actor>> {
     let headers = &context.parts.headers;
     match Credentials::of(headers) {
         Ok(Credentials::Basic { user, secret }) => {
@@ -135,18 +135,18 @@ async fn searcher(context: &Context) -> Result<Arc<Caller>> {
         Ok(Credentials::None) if headers.contains_key("docker-distribution-api-version") => {
             Err(Error::Unauthenticated(Unauthenticated::Missing))
         }
-        _ => context.caller().await,
+        _ => context.actor().await,
     }
 }
 
 /// `GET /v1/search`.
 pub(crate) async fn search_classic(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = searcher(context).await?;
+    let actor = searcher(context).await?;
     let number = context.number("page", 1, 1, 1_000_000)?;
     let size = PageSize::clamped(context.number("n", DEFAULT_RESULTS, 1, 100)?)?;
     let query = context.query("q").unwrap_or_default().into_owned();
     let offset = (number - 1) * u64::from(size.get());
-    let (found, count) = context.services.search_repositories(&caller, &query, offset, size).await?;
+    let (found, count) = context.services.search_repositories(&actor, &query, offset, size).await?;
     let result = |details: &RepositoryDetails| ClassicResult {
         name: shown(details),
         description: details.description.clone(),
@@ -168,11 +168,11 @@ pub(crate) async fn search_classic(context: &Context, _: RequestBody) -> Result<
 
 /// `GET /v2/search/repositories`.
 pub(crate) async fn search_repositories(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let wanted = context.page()?;
     let query = context.query("query").unwrap_or_default();
     let (found, count) =
-        context.services.search_repositories(&caller, &query, wanted.offset(), wanted.size).await?;
+        context.services.search_repositories(&actor, &query, wanted.offset(), wanted.size).await?;
     let result = |details: &RepositoryDetails| RepositoryResult {
         repo_name: shown(details),
         repo_owner: String::new(),
@@ -188,11 +188,11 @@ pub(crate) async fn search_repositories(context: &Context, _: RequestBody) -> Re
 
 /// `GET /api/search/v4`.
 pub(crate) async fn search_catalog(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let offset = context.number("from", 0, 0, u64::from(u32::MAX))?;
     let size = PageSize::clamped(context.number("size", DEFAULT_RESULTS, 1, 100)?)?;
     let query = context.query("query").unwrap_or_default();
-    let (found, total) = context.services.search_repositories(&caller, &query, offset, size).await?;
+    let (found, total) = context.services.search_repositories(&actor, &query, offset, size).await?;
     let result = |details: &RepositoryDetails| CatalogResult {
         id: details.repository.name.to_string(),
         name: shown(details),

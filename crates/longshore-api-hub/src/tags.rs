@@ -177,13 +177,13 @@ async fn find(
     offset: u64,
     size: PageSize,
 ) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let name = context.repository()?;
     let filter = filter(context)?;
     let is_empty = filter.is_none();
     let found = context
         .services
-        .list_tag_details(&caller, &name, filter.unwrap_or_default(), order, offset, size)
+        .list_tag_details(&actor, &name, filter.unwrap_or_default(), order, offset, size)
         .await?;
     Ok(if is_empty { (found.0, Vec::new(), 0) } else { found })
 }
@@ -211,11 +211,11 @@ pub(crate) async fn check_repository_tags(context: &Context, _: RequestBody) -> 
 
 /// `GET …/tags/{tag}` and its `HEAD`.
 pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
+    let actor = context.actor().await?;
     let name = context.repository()?;
     let tag: Tag = context.parsed("tag")?;
     let is_head = context.parts.method == Method::HEAD;
-    let (id, details, layers) = context.services.get_tag_details(&caller, &name, &tag, !is_head).await?;
+    let (id, details, layers) = context.services.get_tag_details(&actor, &name, &tag, !is_head).await?;
     if is_head {
         return Ok(bare(StatusCode::OK));
     }
@@ -228,8 +228,8 @@ pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Res
 
 /// `DELETE …/tags/{tag}`, on the older path and on that of the document.
 pub(crate) async fn delete_repository_tag(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let name = context.repository()?;
-    context.services.delete_tag(&caller, &name, &context.parsed("tag")?).await?;
+    context.services.delete_tag(&actor, &name, &context.parsed("tag")?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -133,10 +133,10 @@ pub(crate) struct PlanDocument {
 
 /// `GET /api/billing/v4/accounts/{id}/hub-plan`.
 pub(crate) async fn get_hub_plan(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
+    let actor = context.signed_in().await?;
     let text = context.parameter("id");
     let id = text.parse().map_err(|_| Error::UserUnknown(text.chars().take(64).collect()))?;
-    let account = context.services.get_account_of(&caller.principal, id).await?;
+    let account = context.services.get_account_of(&actor, id).await?;
     let document = PlanDocument {
         name: account.plan.as_str(),
         legacy: false,
@@ -152,15 +152,15 @@ pub(crate) async fn get_hub_plan(context: &Context, _: RequestBody) -> Result<Re
 
 /// `GET /v2/user/`.
 pub(crate) async fn get_user(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller().await?;
-    let account = context.services.get_own_account(&caller.principal).await?;
+    let actor = context.actor().await?;
+    let account = context.services.get_own_account(&actor).await?;
     Ok(wire::json(StatusCode::OK, &document(&account)))
 }
 
 /// `PATCH /v2/user`. The Hub has this on its web pages only.
 pub(crate) async fn patch_user(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.signed_in().await?;
-    let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    let actor = context.signed_in().await?;
+    let account = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
     let request: ProfileRequest = context.document(body).await?;
     let change = ProfileChange {
         full_name: request.full_name,
@@ -169,6 +169,6 @@ pub(crate) async fn patch_user(context: &Context, body: RequestBody) -> Result<R
         url: request.profile_url,
         email: None,
     };
-    let changed = context.services.change_profile(&caller.principal, &account.name, change).await?;
+    let changed = context.services.change_profile(&actor, &account.name, change).await?;
     Ok(wire::json(StatusCode::OK, &document(&changed)))
 }

@@ -6,46 +6,46 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::allotment::Allotment;
 use longshore_api_common::credentials::Credentials;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
-use longshore_services::authentication::{Caller, UploadCaller};
+use longshore_services::authentication::UploadActor;
 
 use crate::Context;
 use crate::wire::json;
 
 /// Finds out who calls.
-pub(crate) async fn caller(context: &Context) -> Result<Arc<Caller>> {
-    let caller = match Credentials::of(&context.parts.headers)? {
-        Credentials::None => return Ok(Arc::new(Caller::anonymous())),
+pub(crate) async fn actor(context: &Context) -> Result<Arc<Actor>> {
+    let actor = match Credentials::of(&context.parts.headers)? {
+        Credentials::None => return Ok(Arc::new(Actor::ANONYMOUS)),
         Credentials::Bearer(token) => context.services.authenticate_bearer(token).await?,
         Credentials::Basic { user, secret } => {
             context.services.authenticate_basic(&user, &secret, Some(context.client.address)).await?
         }
     };
     // A bearer token can be an anonymous one.
-    if caller.principal != Principal::Anonymous {
+    if !actor.is_anonymous() {
         Allotment::sign_in(&context.parts.extensions);
     }
-    Ok(caller)
+    Ok(actor)
 }
 
 /// Finds out who calls for an upload in progress; the token that was good when it began may have expired.
-pub(crate) async fn upload_caller(context: &Context) -> Result<UploadCaller> {
+pub(crate) async fn upload_actor(context: &Context) -> Result<UploadActor> {
     match Credentials::of(&context.parts.headers)? {
         Credentials::Bearer(token) => context.services.authenticate_bearer_for_upload(token).await,
         Credentials::None | Credentials::Basic { .. } => {
-            Ok(UploadCaller { caller: caller(context).await?, validity: None })
+            Ok(UploadActor { actor: actor(context).await?, validity: None })
         }
     }
 }
 
 /// end-1. Clients ask this first, to learn how to sign in; so it is refused to those who have not.
 pub(crate) async fn ping(context: &Context) -> Result<Response> {
-    let caller = match Credentials::of(&context.parts.headers)? {
+    let actor = match Credentials::of(&context.parts.headers)? {
         Credentials::None => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
-        Credentials::Bearer(_) | Credentials::Basic { .. } => caller(context).await?,
+        Credentials::Bearer(_) | Credentials::Basic { .. } => actor(context).await?,
     };
-    context.services.check_principal(&caller.principal).await?;
+    context.services.check_principal(&actor).await?;
     Ok(json(StatusCode::OK, &serde_json::json!({})))
 }

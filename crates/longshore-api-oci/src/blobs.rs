@@ -21,8 +21,8 @@ const CONTENT_TYPE: &str = "application/octet-stream";
 
 /// end-2: pulls a blob, whole or in ranges (RFC 9110, section 14), or is sent to where it lies.
 pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
-    let caller = auth::caller(context).await?;
-    let readable = context.services.get_blob(&caller, &name.repository, digest).await?;
+    let actor = auth::actor(context).await?;
+    let readable = context.services.get_blob(&actor, &name.repository, digest).await?;
     let blob = &readable.blob;
     let headers = &context.parts.headers;
     if wire::is_known_to_client(headers, digest) {
@@ -112,8 +112,8 @@ fn content_range(range: ByteRange, size: u64) -> String {
 
 /// end-2: tells whether a blob is there.
 pub(crate) async fn head_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
-    let caller = auth::caller(context).await?;
-    let blob = context.services.check_blob(&caller, &name.repository, digest).await?;
+    let actor = auth::actor(context).await?;
+    let blob = context.services.check_blob(&actor, &name.repository, digest).await?;
     let mut response = describe(bare(StatusCode::OK), &blob);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(blob.size_bytes));
     Ok(response)
@@ -121,8 +121,8 @@ pub(crate) async fn head_blob(context: &Context, name: &Name, digest: &Digest) -
 
 /// end-10: deletes a blob from this repository.
 pub(crate) async fn delete_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
-    let caller = auth::caller(context).await?;
-    context.services.delete_blob(&caller, &name.repository, digest).await?;
+    let actor = auth::actor(context).await?;
+    context.services.delete_blob(&actor, &name.repository, digest).await?;
     Ok(bare(StatusCode::ACCEPTED))
 }
 

@@ -10,15 +10,15 @@ use serde_json::json;
 use crate::wire::{self, PageQuery};
 use crate::{Context, auth};
 
-/// Lists the repositories that the caller may see, by name, in pages.
+/// Lists the repositories that the actor may see, by name, in pages.
 pub(crate) async fn list_repositories(context: &Context) -> Result<Response> {
-    let caller = auth::caller(context).await?;
+    let actor = auth::actor(context).await?;
     if !context.parts.headers.contains_key(header::AUTHORIZATION) {
         return Err(Error::Unauthenticated(Unauthenticated::Missing));
     }
     let query = PageQuery::of(context)?;
     let size = query.size.unwrap_or(PageSize::MAX);
-    let page = context.services.list_repositories(&caller, query.last.as_deref(), size).await?;
+    let page = context.services.list_repositories(&actor, query.last.as_deref(), size).await?;
     if query.size.is_none() {
         return Ok(wire::json(StatusCode::OK, &json!({ "repositories": [] })));
     }

@@ -3,7 +3,7 @@
 use http::HeaderName;
 use longshore_api_common::Response;
 use longshore_domain::Result;
-use longshore_services::authentication::Caller;
+use longshore_domain::access::actor::Actor;
 use longshore_services::rates::{Allowance, Source};
 
 use crate::Context;
@@ -17,8 +17,8 @@ const SOURCE: HeaderName = HeaderName::from_static("docker-ratelimit-source");
 ///
 /// # Errors
 /// `Throttled`.
-pub(crate) async fn check(context: &Context, caller: &Caller) -> Result<()> {
-    let left = context.services.count_pulls(&caller.principal, context.client.address, 0).await;
+pub(crate) async fn check(context: &Context, actor: &Actor) -> Result<()> {
+    let left = context.services.count_pulls(actor, context.client.address, 0).await;
     match left {
         Some((_, allowance)) if allowance.is_exceeded => Err(allowance.refusal(context.services.now())),
         _ => Ok(()),
@@ -26,8 +26,8 @@ pub(crate) async fn check(context: &Context, caller: &Caller) -> Result<()> {
 }
 
 /// Counts a pull, or with an amount of 0 only tells, and shows what is left.
-pub(crate) async fn show(context: &Context, caller: &Caller, amount: u64, response: &mut Response) {
-    let counted = context.services.count_pulls(&caller.principal, context.client.address, amount).await;
+pub(crate) async fn show(context: &Context, actor: &Actor, amount: u64, response: &mut Response) {
+    let counted = context.services.count_pulls(actor, context.client.address, amount).await;
     let Some((source, Allowance { rate, remaining, .. })) = counted else { return };
     let window = rate.window.as_secs();
     let headers = response.headers_mut();

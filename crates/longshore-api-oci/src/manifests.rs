@@ -18,9 +18,9 @@ const ARTIFACT_WARNING: &str = "299 - \"the artifact manifest media type was wit
 
 /// end-3: pulls a manifest, byte for byte as it was pushed.
 pub(crate) async fn get_manifest(context: &Context, name: &Name, reference: &Reference) -> Result<Response> {
-    let caller = auth::caller(context).await?;
-    limits::check(context, &caller).await?;
-    let manifest = context.services.pull_manifest(&caller, &name.repository, reference).await?;
+    let actor = auth::actor(context).await?;
+    limits::check(context, &actor).await?;
+    let manifest = context.services.pull_manifest(&actor, &name.repository, reference).await?;
     if wire::is_known_to_client(&context.parts.headers, &manifest.digest) {
         return Ok(describe(bare(StatusCode::NOT_MODIFIED), &manifest.digest, &manifest.media_type));
     }
@@ -28,20 +28,20 @@ pub(crate) async fn get_manifest(context: &Context, name: &Name, reference: &Ref
     let mut response =
         describe(Response::new(body::full(manifest.content)), &manifest.digest, &manifest.media_type);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    limits::show(context, &caller, 1, &mut response).await;
+    limits::show(context, &actor, 1, &mut response).await;
     Ok(response)
 }
 
 /// end-3: tells whether a manifest is there.
 pub(crate) async fn head_manifest(context: &Context, name: &Name, reference: &Reference) -> Result<Response> {
-    let caller = auth::caller(context).await?;
-    let head = context.services.check_manifest(&caller, &name.repository, reference).await?;
+    let actor = auth::actor(context).await?;
+    let head = context.services.check_manifest(&actor, &name.repository, reference).await?;
     if wire::is_known_to_client(&context.parts.headers, &head.digest) {
         return Ok(describe(bare(StatusCode::NOT_MODIFIED), &head.digest, &head.media_type));
     }
     let mut response = describe(bare(StatusCode::OK), &head.digest, &head.media_type);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(head.size_bytes));
-    limits::show(context, &caller, 0, &mut response).await;
+    limits::show(context, &actor, 0, &mut response).await;
     Ok(response)
 }
 
@@ -52,9 +52,9 @@ pub(crate) async fn put_manifest(
     reference: Reference,
     body: RequestBody,
 ) -> Result<Response> {
-    let caller = auth::caller(context).await?;
+    let actor = auth::actor(context).await?;
     // Before the body is read, so that nobody sends megabytes in vain.
-    context.services.authorize(&caller, &name.repository, longshore_domain::permission::Action::Push).await?;
+    context.services.authorize(&actor, &name.repository, longshore_domain::permission::Action::Push).await?;
     let settings = context.services.settings();
     let too_large = |limit_bytes| Error::ManifestTooLarge { limit_bytes };
     let content = body::collect(
@@ -80,7 +80,7 @@ pub(crate) async fn put_manifest(
     let tags = tags.map_err(|error| Error::ManifestInvalid(error.to_string()))?;
     let push = ManifestPush { reference, tags, media_type, content, condition: condition(context)? };
     let sets_tags = !push.tags.is_empty();
-    let pushed = context.services.push_manifest(&caller, &name.repository, push).await?;
+    let pushed = context.services.push_manifest(&actor, &name.repository, push).await?;
     let mut response = bare(StatusCode::CREATED);
     let location = format!("/v2/{}/manifests/{}", name.written, pushed.digest);
     let headers = response.headers_mut();
@@ -106,11 +106,11 @@ pub(crate) async fn delete_manifest(
     name: &Name,
     reference: &Reference,
 ) -> Result<Response> {
-    let caller = auth::caller(context).await?;
+    let actor = auth::actor(context).await?;
     match reference {
-        Reference::Tag(tag) => context.services.delete_tag(&caller, &name.repository, tag).await?,
+        Reference::Tag(tag) => context.services.delete_tag(&actor, &name.repository, tag).await?,
         Reference::Digest(digest) => {
-            context.services.delete_manifest(&caller, &name.repository, digest).await?
+            context.services.delete_manifest(&actor, &name.repository, digest).await?
         }
     }
     Ok(bare(StatusCode::ACCEPTED))

@@ -61,7 +61,7 @@ impl From<Error> for ParseError {
 }
 
 impl Operation {
-    /// Parses a path below `/v2`, which the caller has checked.
+    /// Parses a path below `/v2`, which the actor has checked.
     ///
     /// # Errors
     /// `ParseError`: see there.

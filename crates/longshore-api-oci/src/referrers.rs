@@ -54,7 +54,7 @@ impl<'r> Descriptor<'r> {
 
 /// end-12a and end-12b: lists the manifests whose subject has this digest, in pages.
 pub(crate) async fn list_referrers(context: &Context, name: &Name, subject: &Digest) -> Result<Response> {
-    let caller = auth::caller(context).await?;
+    let actor = auth::actor(context).await?;
     let query = Query::of(context);
     let artifact_type = query.given("artifactType").map(with_plus);
     let artifact_type = artifact_type.as_deref();
@@ -72,7 +72,7 @@ pub(crate) async fn list_referrers(context: &Context, name: &Name, subject: &Dig
     let size = PageSize::clamped(PAGE)?;
     let page = context
         .services
-        .list_referrers(&caller, &name.repository, subject, artifact_type, after, size)
+        .list_referrers(&actor, &name.repository, subject, artifact_type, after, size)
         .await?;
     let manifests = page.items.iter().map(Descriptor::of).collect::<Result<_>>()?;
     let mut response =

@@ -10,8 +10,8 @@ use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::credentials::Credentials;
 use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
+use longshore_domain::access::actor::Actor;
 use longshore_domain::{Error, Result};
-use longshore_services::authentication::Caller;
 use longshore_services::tokens::{IssuedToken, Refresh, RequestedScope};
 use serde::Serialize;
 use serde_json::json;
@@ -103,9 +103,9 @@ async fn get_token(context: &Context) -> Result<IssuedToken> {
     check_service(context, &parameters)?;
     let scopes = scopes(&parameters)?;
     let address = Some(context.client.address);
-    let caller = match Credentials::of(&context.parts.headers)? {
+    let actor = match Credentials::of(&context.parts.headers)? {
         Credentials::None => {
-            return context.services.issue_token(&Caller::anonymous(), &scopes, Refresh::None).await;
+            return context.services.issue_token(&Actor::ANONYMOUS, &scopes, Refresh::None).await;
         }
         Credentials::Basic { user, secret } => {
             context.services.authenticate_basic(&user, &secret, address).await?
@@ -118,7 +118,7 @@ async fn get_token(context: &Context) -> Result<IssuedToken> {
         }
     };
     let wants_refresh = first(&parameters, "offline_token").is_some_and(|text| text == "true");
-    context.services.issue_token(&caller, &scopes, refresh(wants_refresh)).await
+    context.services.issue_token(&actor, &scopes, refresh(wants_refresh)).await
 }
 
 async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken> {
@@ -144,14 +144,14 @@ async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken>
     match first(&parameters, "grant_type") {
         Some("password") => {
             let (user, secret) = (needed("username")?, needed("password")?);
-            let caller =
+            let actor =
                 context.services.authenticate_basic(user, secret, Some(context.client.address)).await?;
-            context.services.issue_token(&caller, &scopes, refresh(wants_refresh)).await
+            context.services.issue_token(&actor, &scopes, refresh(wants_refresh)).await
         }
         Some("refresh_token") => {
             let secret = needed("refresh_token")?;
-            let caller = context.services.authenticate_refresh_token(secret).await?;
-            let issued = context.services.issue_token(&caller, &scopes, Refresh::None).await?;
+            let actor = context.services.authenticate_refresh_token(secret).await?;
+            let issued = context.services.issue_token(&actor, &scopes, Refresh::None).await?;
             // The same one goes on; clients keep what they are given.
             Ok(IssuedToken {
                 refresh_token: Some(longshore_domain::credential::Secret::presented(secret)),

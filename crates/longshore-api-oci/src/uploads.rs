@@ -15,7 +15,7 @@ use crate::{Context, auth, bare};
 
 /// end-4a, end-4b, end-4c and end-11: begins an upload, or pushes or mounts a whole blob.
 pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBody) -> Result<Response> {
-    let caller = auth::caller(context).await?;
+    let actor = auth::actor(context).await?;
     let query = Query::of(context);
     if let Some(digest) = query.given("mount") {
         let digest: Digest = digest.parse()?;
@@ -24,9 +24,9 @@ pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBo
         let mounted = match from {
             Some(Err(_)) => None,
             Some(Ok(from)) => {
-                context.services.mount_blob(&caller, &name.repository, &digest, Some(&from)).await?
+                context.services.mount_blob(&actor, &name.repository, &digest, Some(&from)).await?
             }
-            None => context.services.mount_blob(&caller, &name.repository, &digest, None).await?,
+            None => context.services.mount_blob(&actor, &name.repository, &digest, None).await?,
         };
         if mounted.is_some() {
             return Ok(created(context, name, &digest));
@@ -34,7 +34,7 @@ pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBo
     } else if let Some(digest) = query.given("digest") {
         let digest: Digest = digest.parse()?;
         let chunk = chunk(&context.parts.headers, body)?;
-        context.services.push_blob(&caller, &name.repository, &digest, chunk).await?;
+        context.services.push_blob(&actor, &name.repository, &digest, chunk).await?;
         return Ok(created(context, name, &digest));
     }
     let algorithm = match (query.given("digest-algorithm"), query.given("mount")) {
@@ -43,13 +43,13 @@ pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBo
         (None, Some(digest)) => digest.parse::<Digest>()?.algorithm(),
         (None, None) => Algorithm::Sha256,
     };
-    let upload = context.services.begin_upload(&caller, &name.repository, algorithm).await?;
+    let upload = context.services.begin_upload(&actor, &name.repository, algorithm).await?;
     Ok(in_progress(context, name, &upload, StatusCode::ACCEPTED))
 }
 
 /// end-13: tells how far an upload is.
 pub(crate) async fn get_upload(context: &Context, name: &Name, id: Option<UploadId>) -> Result<Response> {
-    let by = auth::upload_caller(context).await?;
+    let by = auth::upload_actor(context).await?;
     let upload = context.services.get_upload(&by, &name.repository, known(id)).await?;
     Ok(in_progress(context, name, &upload, StatusCode::NO_CONTENT))
 }
@@ -61,7 +61,7 @@ pub(crate) async fn append_to_upload(
     id: Option<UploadId>,
     body: RequestBody,
 ) -> Result<Response> {
-    let by = auth::upload_caller(context).await?;
+    let by = auth::upload_actor(context).await?;
     let chunk = chunk(&context.parts.headers, body)?;
     let upload = context.services.append_to_upload(&by, &name.repository, known(id), chunk).await?;
     Ok(in_progress(context, name, &upload, StatusCode::ACCEPTED))
@@ -74,7 +74,7 @@ pub(crate) async fn finish_upload(
     id: Option<UploadId>,
     body: RequestBody,
 ) -> Result<Response> {
-    let by = auth::upload_caller(context).await?;
+    let by = auth::upload_actor(context).await?;
     let query = Query::of(context);
     let digest = query.first("digest").ok_or(Error::DigestInvalid {
         digest: String::new(),
@@ -88,12 +88,12 @@ pub(crate) async fn finish_upload(
 
 /// end-14: cancels an upload.
 pub(crate) async fn cancel_upload(context: &Context, name: &Name, id: Option<UploadId>) -> Result<Response> {
-    let by = auth::upload_caller(context).await?;
+    let by = auth::upload_actor(context).await?;
     context.services.cancel_upload(&by, &name.repository, known(id)).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
-/// An id that is none is treated like one that does not exist, after the caller's rights were checked.
+/// An id that is none is treated like one that does not exist, after the actor's rights were checked.
 fn known(id: Option<UploadId>) -> UploadId {
     id.unwrap_or(UploadId(Default::default()))
 }

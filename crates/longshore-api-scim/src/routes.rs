@@ -9,7 +9,7 @@ use crate::error::Refusal;
 use crate::openapi::DescribeScim;
 use crate::{bulk, discovery, groups, search, users};
 
-/// What a caller needs for an operation.
+/// What an actor needs for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// A SCIM token of an organization.

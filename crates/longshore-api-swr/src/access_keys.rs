@@ -90,8 +90,8 @@ fn document(account: &Account, token: &AccessToken, secret: Option<String>) -> K
 
 /// Gives the account that acts, which must be the one that a request names, if it names one.
 async fn owner(context: &Context, named: Option<&str>) -> Result<Account> {
-    let caller = context.caller()?;
-    let account = context.services.get_own_project(&caller).await?;
+    let actor = context.actor()?;
+    let account = context.services.get_own_project(&actor).await?;
     match named.is_none_or(|named| named == wire::account_id(&account)) {
         true => Ok(account),
         false => Err(Error::Denied("you manage your own access keys only".into())),
@@ -99,16 +99,16 @@ async fn owner(context: &Context, named: Option<&str>) -> Result<Account> {
 }
 
 async fn find(context: &Context, account: &Account) -> Result<AccessToken> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let text = context.parameter("access");
     let unknown = || Error::TokenUnknown(text.chars().take(40).collect());
     let key: AccessKey = text.parse().map_err(|_| unknown())?;
-    context.services.get_access_key(&caller.principal, &account.name, &key).await
+    context.services.get_access_key(&actor, &account.name, &key).await
 }
 
 /// `POST /v3.0/OS-CREDENTIAL/credentials`.
 pub(crate) async fn create_access_key(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let request: CreateRequest = context.json(body).await?;
     let account = owner(context, request.credential.user_id.as_deref()).await?;
     let label = request.credential.description.filter(|text| !text.trim().is_empty());
@@ -119,17 +119,16 @@ pub(crate) async fn create_access_key(context: &Context, body: RequestBody) -> R
         expires_at: None,
         origin: TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() },
     };
-    let (token, secret) =
-        context.services.create_access_key(&caller.principal, &account.name, wanted).await?;
+    let (token, secret) = context.services.create_access_key(&actor, &account.name, wanted).await?;
     let credential = document(&account, &token, Some(secret.expose().to_owned()));
     Ok(json(StatusCode::CREATED, &OneKey { credential }))
 }
 
 /// `GET /v3.0/OS-CREDENTIAL/credentials`.
 pub(crate) async fn list_access_keys(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let account = owner(context, context.query("user_id").as_deref()).await?;
-    let tokens = context.services.list_access_keys(&caller.principal, &account.name).await?;
+    let tokens = context.services.list_access_keys(&actor, &account.name).await?;
     let credentials = tokens.iter().map(|token| document(&account, token, None)).collect();
     Ok(json(StatusCode::OK, &Keys { credentials }))
 }
@@ -143,7 +142,7 @@ pub(crate) async fn show_access_key(context: &Context, _: RequestBody) -> Result
 
 /// `PUT /v3.0/OS-CREDENTIAL/credentials/{access}`.
 pub(crate) async fn update_access_key(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let request: UpdateRequest = context.json(body).await?;
     let is_active = match request.credential.status.as_deref() {
         None => None,
@@ -157,16 +156,15 @@ pub(crate) async fn update_access_key(context: &Context, body: RequestBody) -> R
     let token = find(context, &account).await?;
     let label = request.credential.description.filter(|text| !text.trim().is_empty());
     let change = AccessTokenChange { label, is_active, ..AccessTokenChange::default() };
-    let changed =
-        context.services.change_access_token(&caller.principal, &account.name, token.uuid, change).await?;
+    let changed = context.services.change_access_token(&actor, &account.name, token.uuid, change).await?;
     Ok(json(StatusCode::OK, &OneKey { credential: document(&account, &changed, None) }))
 }
 
 /// `DELETE /v3.0/OS-CREDENTIAL/credentials/{access}`.
 pub(crate) async fn delete_access_key(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let account = owner(context, None).await?;
     let token = find(context, &account).await?;
-    context.services.delete_access_token(&caller.principal, &account.name, token.uuid).await?;
+    context.services.delete_access_token(&actor, &account.name, token.uuid).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse_list, truth, whole};
 use longshore_api_common::body::RequestBody;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::credential::is_access_token;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
@@ -14,7 +15,6 @@ use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::access_keys::SignedText;
-use longshore_services::authentication::Caller;
 use longshore_services::rates::Allowance;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -40,7 +40,7 @@ pub struct Context {
     /// The body of a signed request, of which the signature tells.
     signed_body: OnceLock<Bytes>,
     /// Who calls, once it is known that the credential is good.
-    signed_in: OnceLock<Arc<Caller>>,
+    signed_in: OnceLock<Arc<Actor>>,
 }
 
 impl Context {
@@ -74,13 +74,13 @@ impl Context {
     /// is needed, and that the query can be read. Who calls is found out once. Returns what is left of the requests, too.
     pub(crate) async fn check(&self) -> (Option<Allowance>, Result<()>) {
         let found = self.find_caller().await;
-        let caller = found.as_ref().ok().map(Arc::as_ref);
-        let allowance = limits::count(&self.services, caller, &self.client).await;
+        let actor = found.as_ref().ok().map(Arc::as_ref);
+        let allowance = limits::count(&self.services, actor, &self.client).await;
         let checked = match (allowance, found) {
             (Some(allowance), _) if allowance.is_exceeded => Err(allowance.refusal(self.services.now())),
-            (_, Ok(caller)) => {
+            (_, Ok(actor)) => {
                 self.note_signed_in();
-                let _ = self.signed_in.set(caller);
+                let _ = self.signed_in.set(actor);
                 self.check_query()
             }
             (_, Err(error)) if self.route.needs == Needs::Account => Err(error),
@@ -93,15 +93,15 @@ impl Context {
     ///
     /// # Errors
     /// `Unauthenticated` when nobody has to sign in here, and nobody did.
-    pub(crate) fn caller(&self) -> Result<Arc<Caller>> {
+    pub(crate) fn actor(&self) -> Result<Arc<Actor>> {
         self.signed_in.get().map(Arc::clone).ok_or(Error::Unauthenticated(Unauthenticated::Missing))
     }
 
-    async fn find_caller(&self) -> Result<Arc<Caller>> {
+    async fn find_caller(&self) -> Result<Arc<Actor>> {
         if let Some(token) = self.token("x-auth-token")? {
             return match is_access_token(token) {
                 true => self.services.authenticate_access_token(token).await,
-                false => self.services.authenticate_identity(token).await.map(|identity| identity.caller),
+                false => self.services.authenticate_identity(token).await.map(|identity| identity.actor),
             };
         }
         match signature::header_of(&self.parts) {
@@ -110,7 +110,7 @@ impl Context {
         }
     }
 
-    async fn find_signer(&self, header: &str) -> Result<Caller> {
+    async fn find_signer(&self, header: &str) -> Result<Actor> {
         let wrong = |reason: Malformed| {
             Error::Unauthenticated(Unauthenticated::MalformedSignature(reason.description()))
         };

@@ -12,32 +12,32 @@ use crate::organization_permissions::{document, users, wanted};
 
 /// `GET …/repos/{repository}/access`.
 pub(crate) async fn show_repo_auth(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let name = context.repository()?;
-    let list = context.services.list_permissions(&caller, PermissionOf::Repository(&name)).await?;
+    let list = context.services.list_permissions(&actor, PermissionOf::Repository(&name)).await?;
     Ok(json(StatusCode::OK, &document(&list, name.rest(), None)))
 }
 
 /// `POST …/repos/{repository}/access`.
 pub(crate) async fn create_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, wanted) = (context.repository()?, wanted(context, body).await?);
-    context.services.grant_permissions(&caller, PermissionOf::Repository(&name), wanted).await?;
+    context.services.grant_permissions(&actor, PermissionOf::Repository(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `PATCH …/repos/{repository}/access`.
 pub(crate) async fn update_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, wanted) = (context.repository()?, wanted(context, body).await?);
-    context.services.update_permissions(&caller, PermissionOf::Repository(&name), wanted).await?;
+    context.services.update_permissions(&actor, PermissionOf::Repository(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `DELETE …/repos/{repository}/access`.
 pub(crate) async fn delete_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, users) = (context.repository()?, users(context, body).await?);
-    context.services.revoke_permissions(&caller, PermissionOf::Repository(&name), users).await?;
+    context.services.revoke_permissions(&actor, PermissionOf::Repository(&name), users).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

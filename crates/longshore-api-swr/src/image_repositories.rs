@@ -154,21 +154,21 @@ fn visibility(is_public: bool) -> Visibility {
 
 /// `POST /v2/manage/namespaces/{namespace}/repos`.
 pub(crate) async fn create_repo(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     context.namespace()?;
     let request: CreateRequest = context.json(body).await?;
     let name = context.repository_named(&request.repository)?;
     let visibility = visibility(request.is_public);
     let change = change(request.is_public, request.category, request.description);
-    context.services.create_repository(&caller, &name, visibility, change).await?;
+    context.services.create_repository(&actor, &name, visibility, change).await?;
     Ok(bare(StatusCode::OK))
 }
 
 /// `GET …/repos/{repository}`.
 pub(crate) async fn show_repository(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let name = context.repository()?;
-    let (listed, owner) = context.services.get_listed_repository(&caller, &name).await?;
+    let (listed, owner) = context.services.get_listed_repository(&actor, &name).await?;
     let (details, creator) = (&listed.listing.details, &listed.listing.created_by);
     let document = RepositoryDocument {
         id: details.repository.id.0,
@@ -195,18 +195,18 @@ pub(crate) async fn show_repository(context: &Context, _: RequestBody) -> Result
 
 /// `PATCH …/repos/{repository}`.
 pub(crate) async fn update_repo(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let name = context.repository()?;
     let request: UpdateRequest = context.json(body).await?;
     let change = change(request.is_public, request.category, request.description);
-    context.services.change_repository(&caller, &name, change).await?;
+    context.services.change_repository(&actor, &name, change).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `DELETE …/repos/{repository}`.
 pub(crate) async fn delete_repo(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
-    context.services.delete_repository(&caller, &context.repository()?).await?;
+    let actor = context.actor()?;
+    context.services.delete_repository(&actor, &context.repository()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -243,7 +243,7 @@ fn order(wanted: Option<(InventoryColumn, bool)>) -> InventoryOrder {
 
 /// `GET /v2/manage/repos`.
 pub(crate) async fn list_repos_details(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let listed = context.listed(FILTER)?;
     let (paging, order) = (listed.paging()?, order(listed.order(COLUMNS)?));
     let wanted = WantedRepositories {
@@ -253,7 +253,7 @@ pub(crate) async fn list_repos_details(context: &Context, _: RequestBody) -> Res
         visibility: listed.truth("is_public")?.map(visibility),
     };
     let (found, total) =
-        context.services.list_own_repositories(&caller, wanted, order, paging.offset, paging.size).await?;
+        context.services.list_own_repositories(&actor, wanted, order, paging.offset, paging.size).await?;
     Ok(list(context, &found, paging.offset, total))
 }
 
@@ -266,7 +266,7 @@ fn list(context: &Context, found: &[ListedRepository], offset: u64, total: u64) 
 
 /// `GET /v2/manage/shared-repositories`.
 pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let listed = context.listed(SHARED_FILTER)?;
     let (paging, order) = (listed.paging()?, order(listed.order(SHARED_COLUMNS)?));
     let side = match listed.get("center").as_deref() {
@@ -287,7 +287,7 @@ pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody)
         is_valid,
     };
     let (found, total) =
-        context.services.list_shared_repositories(&caller, wanted, order, paging.offset, paging.size).await?;
+        context.services.list_shared_repositories(&actor, wanted, order, paging.offset, paging.size).await?;
     Ok(list(context, &found, paging.offset, total))
 }
 
@@ -346,7 +346,7 @@ fn newer(context: &Context, found: &[ListedRepository], paging: Paging, total: u
 
 /// `GET /v3/manage/repos`.
 pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let listed = context.listed(&[])?;
     let paging = listed.marker()?;
     let wanted = WantedRepositories {
@@ -357,14 +357,14 @@ pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Resu
     };
     let (found, total) = context
         .services
-        .list_own_repositories(&caller, wanted, order(None), paging.offset, paging.size)
+        .list_own_repositories(&actor, wanted, order(None), paging.offset, paging.size)
         .await?;
     Ok(newer(context, &found, paging, total))
 }
 
 /// `GET /v3/manage/shared-repositories`.
 pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let listed = context.listed(&[])?;
     let paging = listed.marker()?;
     let side = match listed.get("shared_by").as_deref() {
@@ -382,7 +382,7 @@ pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) 
     };
     let (found, total) = context
         .services
-        .list_shared_repositories(&caller, wanted, order(None), paging.offset, paging.size)
+        .list_shared_repositories(&actor, wanted, order(None), paging.offset, paging.size)
         .await?;
     Ok(newer(context, &found, paging, total))
 }

@@ -280,9 +280,9 @@ async fn find(
         Some((Column::Tag, false)) => TagOrder::Name,
         Some((Column::Tag, true)) => TagOrder::NameDescending,
     };
-    let (caller, only) = (context.caller()?, listed.get("tag"));
+    let (actor, only) = (context.actor()?, listed.get("tag"));
     let services = &context.services;
-    services.list_readable_tags(&caller, name, only.as_deref(), order, paging.offset, paging.size).await
+    services.list_readable_tags(&actor, name, only.as_deref(), order, paging.offset, paging.size).await
 }
 
 /// `GET /v2/…/repos/{repository}/tags`.
@@ -321,22 +321,22 @@ pub(crate) struct CopyRequest {
 
 /// `POST …/repos/{repository}/tags`.
 pub(crate) async fn create_repo_tag(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let name = context.repository()?;
     let request: CopyRequest = context.json(body).await?;
     let (from, to): (Tag, Tag) = (request.source_tag.parse()?, request.destination_tag.parse()?);
-    context.services.copy_tag(&caller, &name, &from, &to, request.may_move).await?;
+    context.services.copy_tag(&actor, &name, &from, &to, request.may_move).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `GET …/repos/{repository}/tags/{tag}`.
 pub(crate) async fn show_repo_tag(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, tag): (_, Tag) = (context.repository()?, context.parsed("tag")?);
     let services = &context.services;
     let size = PageSize::clamped(1)?;
     let mut tags =
-        services.list_readable_tags(&caller, &name, Some(tag.as_str()), TagOrder::Newest, 0, size).await?;
+        services.list_readable_tags(&actor, &name, Some(tag.as_str()), TagOrder::Newest, 0, size).await?;
     let frame = Frame::new(context, name.clone(), &tags);
     let (details, content) = services
         .read_next_tag(&mut tags)
@@ -347,8 +347,8 @@ pub(crate) async fn show_repo_tag(context: &Context, _: RequestBody) -> Result<R
 
 /// `DELETE …/repos/{repository}/tags/{tag}`.
 pub(crate) async fn delete_repo_tag(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, tag): (_, Tag) = (context.repository()?, context.parsed("tag")?);
-    context.services.delete_tag(&caller, &name, &tag).await?;
+    context.services.delete_tag(&actor, &name, &tag).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -88,33 +88,33 @@ pub(crate) async fn users(context: &Context, body: RequestBody) -> Result<Vec<Uu
 
 /// `GET /v2/manage/namespaces/{namespace}/access`.
 pub(crate) async fn show_namespace_auth(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let name = context.namespace()?;
-    let list = context.services.list_permissions(&caller, PermissionOf::Namespace(&name)).await?;
-    let creator = context.services.get_own_namespace(&caller, &name).await?.creator;
+    let list = context.services.list_permissions(&actor, PermissionOf::Namespace(&name)).await?;
+    let creator = context.services.get_own_namespace(&actor, &name).await?.creator;
     Ok(json(StatusCode::OK, &document(&list, name.as_str(), Some(creator))))
 }
 
 /// `POST /v2/manage/namespaces/{namespace}/access`.
 pub(crate) async fn create_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, wanted) = (context.namespace()?, wanted(context, body).await?);
-    context.services.grant_permissions(&caller, PermissionOf::Namespace(&name), wanted).await?;
+    context.services.grant_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
     Ok(bare(StatusCode::OK))
 }
 
 /// `PATCH /v2/manage/namespaces/{namespace}/access`.
 pub(crate) async fn update_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, wanted) = (context.namespace()?, wanted(context, body).await?);
-    context.services.update_permissions(&caller, PermissionOf::Namespace(&name), wanted).await?;
+    context.services.update_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `DELETE /v2/manage/namespaces/{namespace}/access`.
 pub(crate) async fn delete_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, users) = (context.namespace()?, users(context, body).await?);
-    context.services.revoke_permissions(&caller, PermissionOf::Namespace(&name), users).await?;
+    context.services.revoke_permissions(&actor, PermissionOf::Namespace(&name), users).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

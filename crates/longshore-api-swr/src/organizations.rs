@@ -51,7 +51,7 @@ fn document(namespace: &OwnNamespace) -> NamespaceDocument {
 
 /// `GET /v2/manage/namespaces`.
 pub(crate) async fn list_namespaces(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let listed = context.listed(FILTER)?;
     let which = match listed.get("mode").as_deref() {
         None => ListedNamespaces::Permitted,
@@ -61,28 +61,28 @@ pub(crate) async fn list_namespaces(context: &Context, _: RequestBody) -> Result
         }
     };
     let part = listed.get("namespace").unwrap_or_default();
-    let found = context.services.list_own_namespaces(&caller, &part, which).await?;
+    let found = context.services.list_own_namespaces(&actor, &part, which).await?;
     Ok(json(StatusCode::OK, &Namespaces { namespaces: found.iter().map(document).collect() }))
 }
 
 /// `POST /v2/manage/namespaces`.
 pub(crate) async fn create_namespace(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let request: CreateRequest = context.json(body).await?;
-    context.services.create_namespace(&caller, &request.namespace.parse()?).await?;
+    context.services.create_namespace(&actor, &request.namespace.parse()?).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `GET /v2/manage/namespaces/{namespace}`.
 pub(crate) async fn show_namespace(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
-    let namespace = context.services.get_own_namespace(&caller, &context.namespace()?).await?;
+    let actor = context.actor()?;
+    let namespace = context.services.get_own_namespace(&actor, &context.namespace()?).await?;
     Ok(json(StatusCode::OK, &document(&namespace)))
 }
 
 /// `DELETE /v2/manage/namespaces/{namespace}`.
 pub(crate) async fn delete_namespace(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
-    context.services.delete_namespace(&caller, &context.namespace()?).await?;
+    let actor = context.actor()?;
+    context.services.delete_namespace(&actor, &context.namespace()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -40,8 +40,8 @@ pub(crate) struct ReportData {
 
 /// `GET /v2/manage/overview`.
 pub(crate) async fn show_domain_overview(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
-    let overview = context.services.get_overview(&caller).await?;
+    let actor = context.actor()?;
+    let overview = context.services.get_overview(&actor).await?;
     let document = OverviewDocument {
         domain_id: wire::account_id(&overview.account),
         domain_name: overview.account.name.to_string(),
@@ -56,7 +56,7 @@ pub(crate) async fn show_domain_overview(context: &Context, _: RequestBody) -> R
 
 /// `GET /v2/manage/reports/{resource_type}/{frequency}`.
 pub(crate) async fn show_domain_resource_reports(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let invalid = |field, reason: &str| Error::Invalid { field, reason: reason.to_owned() };
     let reported = match context.parameter("resource_type") {
         "store" => Reported::Stored,
@@ -68,7 +68,7 @@ pub(crate) async fn show_domain_resource_reports(context: &Context, _: RequestBo
         "monthly" => Frequency::Monthly,
         _ => return Err(invalid("frequency", "must be daily or monthly")),
     };
-    let report = context.services.report_usage(&caller, reported, frequency).await?;
+    let report = context.services.report_usage(&actor, reported, frequency).await?;
     let data: Vec<_> =
         report.into_iter().map(|(date, value)| ReportData { date: date.to_string(), value }).collect();
     Ok(json(StatusCode::OK, &data))

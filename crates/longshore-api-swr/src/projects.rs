@@ -63,21 +63,21 @@ fn project(account: &Account, name: &str) -> Project {
 }
 
 async fn accounts(context: &Context) -> Result<Vec<Account>> {
-    let caller = context.caller()?;
-    let all = context.services.list_projects(&caller.principal, 0, PageSize::MAX).await?;
-    Ok(all.into_iter().filter(|account| caller.grants.cover_namespace(&account.name)).collect())
+    let actor = context.actor()?;
+    let all = context.services.list_projects(&actor, 0, PageSize::MAX).await?;
+    Ok(all.into_iter().filter(|account| actor.scope().covers_namespace(&account.name)).collect())
 }
 
 /// `GET /v3/projects` and `GET /v3/auth/projects`.
 pub(crate) async fn list_projects(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let projects = match context.query("name") {
         None => {
             accounts(context).await?.iter().map(|account| project(account, account.name.as_str())).collect()
         }
         Some(name) => {
-            let found = context.services.find_project(&caller.principal, &ProjectName::Name(&name)).await?;
-            let found = found.filter(|account| caller.grants.cover_namespace(&account.name));
+            let found = context.services.find_project(&actor, &ProjectName::Name(&name)).await?;
+            let found = found.filter(|account| actor.scope().covers_namespace(&account.name));
             found.iter().map(|account| project(account, &name)).collect()
         }
     };
@@ -86,8 +86,8 @@ pub(crate) async fn list_projects(context: &Context, _: RequestBody) -> Result<R
 
 /// `GET /v3/auth/domains`: one's own, as clients for a whole account want exactly one.
 pub(crate) async fn list_domains(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
-    let account = context.services.get_project(&caller).await?;
+    let actor = context.actor()?;
+    let account = context.services.get_project(&actor).await?;
     let domain = Domain {
         id: wire::account_id(&account),
         name: account.name.to_string(),

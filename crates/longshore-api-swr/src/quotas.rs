@@ -42,19 +42,19 @@ pub(crate) struct FeatureGates {
     enable_pipeline: bool,
 }
 
-/// Checks that the path names a project of the caller's.
+/// Checks that the path names a project of the actor's.
 async fn check_project(context: &Context) -> Result<()> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let outside = || Error::Unauthenticated(Unauthenticated::OutsideProject);
     let id = wire::parse_id(context.parameter("project_id")).ok_or_else(outside)?;
-    context.services.enter_project(&caller, &ProjectName::Id(id)).await.map(|_| ())
+    context.services.enter_project(&actor, &ProjectName::Id(id)).await.map(|_| ())
 }
 
 /// `GET /v2/manage/projects/{project_id}/quotas`.
 pub(crate) async fn list_quotas(context: &Context, _: RequestBody) -> Result<Response> {
     check_project(context).await?;
-    let caller = context.caller()?;
-    let (used, quota_limit) = context.services.namespace_quota(&caller).await?;
+    let actor = context.actor()?;
+    let (used, quota_limit) = context.services.namespace_quota(&actor).await?;
     let quotas = vec![Quota { quota_key: "namespace", quota_limit, used, unit: "" }];
     Ok(json(StatusCode::OK, &Quotas { quotas }))
 }

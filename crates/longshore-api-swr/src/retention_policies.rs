@@ -189,49 +189,49 @@ fn named(context: &Context) -> Result<(RepositoryName, RetentionPolicyId)> {
 
 /// `GET …/retentions`.
 pub(crate) async fn list_retentions(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
-    let policies = context.services.list_retention_policies(&caller, &context.repository()?).await?;
+    let actor = context.actor()?;
+    let policies = context.services.list_retention_policies(&actor, &context.repository()?).await?;
     Ok(json(StatusCode::OK, &policies.iter().map(policy_document).collect::<Vec<_>>()))
 }
 
 /// `POST …/retentions`.
 pub(crate) async fn create_retention(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, rules) = (context.repository()?, wanted(context, body).await?);
-    let id = context.services.create_retention_policy(&caller, &name, rules).await?;
+    let id = context.services.create_retention_policy(&actor, &name, rules).await?;
     Ok(json(StatusCode::CREATED, &Created { id: id.0 }))
 }
 
 /// `GET …/retentions/{retention_id}`.
 pub(crate) async fn show_retention(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, id) = named(context)?;
-    let policy = context.services.get_retention_policy(&caller, &name, id).await?;
+    let policy = context.services.get_retention_policy(&actor, &name, id).await?;
     Ok(json(StatusCode::OK, &policy_document(&policy)))
 }
 
 /// `PATCH …/retentions/{retention_id}`.
 pub(crate) async fn update_retention(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, id) = named(context)?;
     let rules = wanted(context, body).await?;
-    context.services.change_retention_policy(&caller, &name, id, rules).await?;
+    context.services.change_retention_policy(&actor, &name, id, rules).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `DELETE …/retentions/{retention_id}`.
 pub(crate) async fn delete_retention(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, id) = named(context)?;
-    context.services.delete_retention_policy(&caller, &name, id).await?;
+    context.services.delete_retention_policy(&actor, &name, id).await?;
     Ok(bare(StatusCode::OK))
 }
 
 /// `GET …/retentions/{retention_id}/dry-run`.
 pub(crate) async fn dry_run_retention(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, id) = named(context)?;
-    let run = context.services.dry_run_retention(&caller, &name, id).await?;
+    let run = context.services.dry_run_retention(&actor, &name, id).await?;
     let tag = |retired: &RetiredTag| RetiredDocument {
         tag: retired.tag.to_string(),
         digest: retired.digest.to_string(),
@@ -243,10 +243,10 @@ pub(crate) async fn dry_run_retention(context: &Context, _: RequestBody) -> Resu
 
 /// `GET …/retentions/histories`.
 pub(crate) async fn list_retention_histories(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, paging) = (context.repository()?, context.listed(FILTER)?.paging()?);
     let (entries, total) =
-        context.services.list_retention_log(&caller, &name, paging.offset, paging.size).await?;
+        context.services.list_retention_log(&actor, &name, paging.offset, paging.size).await?;
     let retention_log: Vec<_> = entries
         .iter()
         .map(|entry| LogDocument {

@@ -28,7 +28,7 @@ const TOKENS: &str = "Tokens";
 const PROJECTS: &str = "Projects";
 const ACCESS_KEYS: &str = "Access Keys";
 
-/// What a caller needs for an operation; what it may do there, the operation itself decides.
+/// What an actor needs for an operation; what it may do there, the operation itself decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing: it is public, or the request itself holds the credential.

@@ -129,45 +129,45 @@ fn document(context: &Context, share: &Share) -> ShareDocument {
 
 /// `POST …/repositories/{repository}/access-domains`.
 pub(crate) async fn create_repo_domains(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let name = context.repository()?;
     let request: CreateRequest = context.json(body).await?;
     let account = account_named(&request.access_domain)?;
-    context.services.create_share(&caller, &name, &account, request.terms.read()?).await?;
+    context.services.create_share(&actor, &name, &account, request.terms.read()?).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `GET …/repositories/{repository}/access-domains`.
 pub(crate) async fn list_repo_domains(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
-    let shares = context.services.list_shares(&caller, &context.repository()?).await?;
+    let actor = context.actor()?;
+    let shares = context.services.list_shares(&actor, &context.repository()?).await?;
     let documents: Vec<_> = shares.iter().map(|share| document(context, share)).collect();
     Ok(json(StatusCode::OK, &documents))
 }
 
 /// `GET …/access-domains/{access_domain}`.
 pub(crate) async fn show_access_domain(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let name = context.repository()?;
-    let share = context.services.find_share(&caller, &name, &account(context)?).await?;
+    let share = context.services.find_share(&actor, &name, &account(context)?).await?;
     let found = FoundShare { exist: share.is_some(), share: share.map(|share| document(context, &share)) };
     Ok(json(StatusCode::OK, &found))
 }
 
 /// `PATCH …/access-domains/{access_domain}`.
 pub(crate) async fn update_repo_domains(context: &Context, body: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, account) = (context.repository()?, account(context)?);
     let request: TermsRequest = context.json(body).await?;
-    context.services.change_share(&caller, &name, &account, request.read()?).await?;
+    context.services.change_share(&actor, &name, &account, request.read()?).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `DELETE …/access-domains/{access_domain}`.
 pub(crate) async fn delete_repo_domains(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let (name, account) = (context.repository()?, account(context)?);
-    context.services.delete_share(&caller, &name, &account).await?;
+    context.services.delete_share(&actor, &name, &account).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
-use longshore_services::authentication::Caller;
 use longshore_services::identity::{Identity, ShownIdentity, UserName, WantedScope};
 use longshore_services::projects::ProjectName;
 use schemars::JsonSchema;
@@ -185,14 +185,14 @@ impl NameRequest {
     }
 }
 
-/// Checks who asks: gives the caller, and the token that it came with.
-async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<Caller>, Option<Identity>)> {
+/// Checks who asks: gives the actor, and the token that it came with.
+async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<Actor>, Option<Identity>)> {
     let methods: Vec<&str> = identity.methods.iter().map(String::as_str).collect();
     let services = &context.services;
     match (methods.as_slice(), &identity.password, &identity.token) {
         (["token"], _, Some(token)) => {
             let identity = services.authenticate_identity(&token.id).await?;
-            Ok((Arc::clone(&identity.caller), Some(identity)))
+            Ok((Arc::clone(&identity.actor), Some(identity)))
         }
         (["password"] | ["password", "totp"] | ["totp", "password"], Some(password), _) => {
             let user = &password.user;
@@ -204,12 +204,12 @@ async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<C
             let passcode = identity.totp.as_ref().filter(|_| methods.contains(&"totp"));
             let passcode = passcode.map(|totp| totp.user.passcode.as_str());
             let address = Some(context.client.address);
-            let caller = services.authenticate_password(name, &user.password, passcode, address).await?;
+            let actor = services.authenticate_password(name, &user.password, passcode, address).await?;
             if let Some(domain) = &user.domain {
                 let named = domain.project_name("domain")?;
-                services.find_project(&caller.principal, &named).await?.ok_or_else(outside)?;
+                services.find_project(&actor, &named).await?.ok_or_else(outside)?;
             }
-            Ok((caller, None))
+            Ok((actor, None))
         }
         _ => Err(invalid("methods", "must be password, password with totp, or token, each with its member")),
     }
@@ -291,10 +291,10 @@ fn with_subject(mut response: Response, token: &str) -> Result<Response> {
 pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result<Response> {
     let request: TokenRequest = context.json(body).await?;
     let AuthRequest { identity, scope } = request.auth;
-    let (caller, got_with) = sign_in(context, &identity).await?;
+    let (actor, got_with) = sign_in(context, &identity).await?;
     let services = &context.services;
     let scope = wanted(scope.as_ref())?;
-    let issued = services.issue_identity(&caller, scope, identity.methods, got_with.as_ref()).await?;
+    let issued = services.issue_identity(&actor, scope, identity.methods, got_with.as_ref()).await?;
     let shown = services.show_identity(issued.identity).await?;
     with_subject(json(StatusCode::CREATED, &document(context, shown)), &issued.token)
 }
@@ -305,15 +305,15 @@ fn subject(context: &Context) -> Result<&str> {
 
 /// `GET /v3/auth/tokens`.
 pub(crate) async fn show_token(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
+    let actor = context.actor()?;
     let token = subject(context)?;
-    let shown = context.services.find_identity(&caller, token).await?;
+    let shown = context.services.find_identity(&actor, token).await?;
     with_subject(json(StatusCode::OK, &document(context, shown)), token)
 }
 
 /// `DELETE /v3/auth/tokens`.
 pub(crate) async fn delete_token(context: &Context, _: RequestBody) -> Result<Response> {
-    let caller = context.caller()?;
-    context.services.revoke_identity(&caller, subject(context)?).await?;
+    let actor = context.actor()?;
+    context.services.revoke_identity(&actor, subject(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -285,54 +285,6 @@ impl AccessToken {
     }
 }
 
-/// Who acts, after authentication.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Principal {
-    /// Nobody signed in.
-    Anonymous,
-    /// The person at the machine: an administration command, or the server itself.
-    Operator,
-    /// An account, by password or by a token.
-    Account(AccountPrincipal),
-}
-
-/// An account that acts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AccountPrincipal {
-    /// The account.
-    pub account_id: AccountId,
-    /// Its name, for messages and logs.
-    pub name: Namespace,
-    /// Its count of credential changes when it signed in.
-    pub credential_epoch: i64,
-    /// The access token that it signed in with, if any; what that may do is looked up when something is done.
-    pub access_token: Option<AccessTokenId>,
-}
-
-impl Principal {
-    /// Gives the account, if one acts.
-    pub fn account(&self) -> Option<&AccountPrincipal> {
-        match self {
-            Self::Account(account) => Some(account),
-            Self::Anonymous | Self::Operator => None,
-        }
-    }
-
-    /// Gives the account's number, if one acts.
-    pub fn account_id(&self) -> Option<AccountId> {
-        self.account().map(|account| account.account_id)
-    }
-
-    /// Gives a name for logs and audit events.
-    pub fn display_name(&self) -> &str {
-        match self {
-            Self::Anonymous => "anonymous",
-            Self::Operator => "operator",
-            Self::Account(account) => account.name.as_str(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,9 @@ use std::fmt;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::access::actor::Actor;
 use crate::account::{AccountId, OrganizationRole};
-use crate::credential::{AccessTokenId, Principal};
+use crate::credential::AccessTokenId;
 use crate::email::EmailAddress;
 use crate::name::Namespace;
 use crate::organization::{TeamId, TeamName};
@@ -67,11 +68,11 @@ pub struct Inviter {
 
 impl Inviter {
     /// Gives whoever acts.
-    pub fn of(principal: &Principal) -> Self {
+    pub fn of(actor: &Actor) -> Self {
         Self {
-            name: principal.display_name().to_owned(),
-            account_id: principal.account_id(),
-            access_token_id: principal.account().and_then(|account| account.access_token),
+            name: actor.display_name().to_owned(),
+            account_id: actor.account_id(),
+            access_token_id: actor.access_token_id(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Holding a value of one of these types is proof that it was validated.
 //! The operations on these nouns live in `longshore-services`.
 
+pub mod access;
 pub mod access_key;
 pub mod account;
 pub mod address;

@@ -80,8 +80,8 @@ pub async fn run(services: Arc<Services>, listener: UnixListener, stop: Cancella
             },
         };
         let owner = rustix::process::geteuid().as_raw();
-        let caller = stream.peer_cred().map(|caller| caller.uid());
-        if !matches!(caller, Ok(uid) if uid == owner || uid == 0) {
+        let actor = stream.peer_cred().map(|actor| actor.uid());
+        if !matches!(actor, Ok(uid) if uid == owner || uid == 0) {
             tracing::warn!("an administration connection by another user was refused");
             continue;
         }

@@ -16,14 +16,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Digest;
 use longshore_domain::directory::{DirectoryChange, UserOrder, UserParts, UserProbe};
 use longshore_domain::event::EventFilter;
 use longshore_domain::image::{ImageFilter, ImageOrder, TagFilter, TagOrder};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
-use longshore_services::authentication::Caller;
 use longshore_services::directory::UserList;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{TestRegistry, name};
@@ -172,7 +171,7 @@ async fn run(tags: u64) -> Measured {
     eprintln!("{tags} tags and {} links were made in {:.1?}", tags * SHARING, began_at.elapsed());
     let repository = name(REPOSITORY);
     let services = &registry.services;
-    let caller: &Caller = &alice;
+    let actor: &Actor = &alice;
     // The same walk through the tags in each registry, in no order.
     let some = |number: u64| number.wrapping_mul(7_919_777) % tags + 1;
     let page = PageSize::clamped(100).unwrap();
@@ -181,10 +180,10 @@ async fn run(tags: u64) -> Measured {
     let last_tag = format!("tag{}", "9".repeat(5));
     let acme = "acme".parse().unwrap();
     let log = async |filter: EventFilter| {
-        services.list_account_events(&caller.principal, &acme, filter, 0, page).await.unwrap();
+        services.list_account_events(actor, &acme, filter, 0, page).await.unwrap();
     };
     let users = tags / 10;
-    let token = services.create_scim_token(&Principal::Operator, &acme, "bench", None).await.unwrap();
+    let token = services.create_scim_token(&Actor::OPERATOR, &acme, "bench", None).await.unwrap();
     let provisioner = services.authenticate_provisioner(token.1.expose()).await.unwrap();
     let a_user = |number: u64| number.wrapping_mul(7_919_777) % users + 1;
     let probe = async |probe: UserProbe| {
@@ -249,21 +248,21 @@ async fn run(tags: u64) -> Measured {
             "tag look-up",
             measure(20_000, async |number| {
                 let reference = format!("tag{}", some(number)).parse().unwrap();
-                services.check_manifest(caller, &repository, &reference).await.unwrap();
+                services.check_manifest(actor, &repository, &reference).await.unwrap();
             })
             .await,
         ),
         (
             "first page of 100 tags",
             measure(2000, async |_| {
-                services.list_tags(caller, &repository, None, page).await.unwrap();
+                services.list_tags(actor, &repository, None, page).await.unwrap();
             })
             .await,
         ),
         (
             "last page of tags",
             measure(2000, async |_| {
-                services.list_tags(caller, &repository, Some(&last_tag), page).await.unwrap();
+                services.list_tags(actor, &repository, Some(&last_tag), page).await.unwrap();
             })
             .await,
         ),
@@ -273,7 +272,7 @@ async fn run(tags: u64) -> Measured {
                 let manifest = image(b"{}", &[])
                     .replace("\"layers\"", &format!("\"annotations\":{{\"n\":\"{number}\"}},\"layers\""));
                 let tag = format!("tag{}", some(number));
-                registry.push_manifest(caller, REPOSITORY, &tag, &manifest).await.unwrap();
+                registry.push_manifest(actor, REPOSITORY, &tag, &manifest).await.unwrap();
             })
             .await,
         ),
@@ -281,7 +280,7 @@ async fn run(tags: u64) -> Measured {
             "first page of 100 referrers",
             measure(500, async |_| {
                 let after = ManifestId(0);
-                services.list_referrers(caller, &repository, &subject, None, after, page).await.unwrap();
+                services.list_referrers(actor, &repository, &subject, None, after, page).await.unwrap();
             })
             .await,
         ),
@@ -289,7 +288,7 @@ async fn run(tags: u64) -> Measured {
             "last page of referrers",
             measure(500, async |_| {
                 let after = ManifestId(i64::try_from(FIRST + referrers - 5).unwrap());
-                services.list_referrers(caller, &repository, &subject, None, after, page).await.unwrap();
+                services.list_referrers(actor, &repository, &subject, None, after, page).await.unwrap();
             })
             .await,
         ),
@@ -297,7 +296,7 @@ async fn run(tags: u64) -> Measured {
             "Hub: first page of 100 tags",
             measure(300, async |_| {
                 services
-                    .list_tag_details(caller, &repository, TagFilter::default(), TagOrder::Newest, 0, page)
+                    .list_tag_details(actor, &repository, TagFilter::default(), TagOrder::Newest, 0, page)
                     .await
                     .unwrap();
             })
@@ -309,7 +308,7 @@ async fn run(tags: u64) -> Measured {
                 let filter =
                     ImageFilter { active_from: Timestamp::UNIX_EPOCH, status: None, is_tagged: None };
                 let order = ImageOrder::LastActivityDescending;
-                services.list_images(caller, &repository, filter, order, 0, page).await.unwrap();
+                services.list_images(actor, &repository, filter, order, 0, page).await.unwrap();
             })
             .await,
         ),

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use jiff::Timestamp;
+use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::access_key::{AccessKey, CLOCK_SKEW_LIMIT, REPEAT_LIMIT};
 use longshore_domain::account::Account;
-use longshore_domain::credential::{
-    AccessToken, AccountPrincipal, Principal, Scope, Secret, TokenCap, TokenOrigin,
-};
+use longshore_domain::credential::{AccessToken, Scope, Secret, TokenCap, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
@@ -19,7 +18,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::access_tokens::{TokenForm, TokenOwner, WantedToken};
-use crate::authentication::{Caller, Grants, principal_of};
+use crate::authentication::{actor_of, principal_of};
 use crate::projects::ProjectName;
 use crate::sealing::SealingKey;
 use crate::sign_in_events::{Presented, Whose};
@@ -93,12 +92,12 @@ impl Services {
     /// As [`Services::create_access_token`]; `Unsupported` when the server has no sealing key.
     pub async fn create_access_key(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
         wanted: WantedToken<'_>,
     ) -> Result<(AccessToken, Secret)> {
-        let account = self.authorize_tokens(principal, owner.into()).await?;
-        self.put_access_token(principal, &account, wanted, None, TokenForm::KeyPair).await
+        let account = self.authorize_tokens(actor, owner.into()).await?;
+        self.put_access_token(actor, &account, wanted, None, TokenForm::KeyPair).await
     }
 
     /// Lists the pairs of keys of an account that are not for signing Docker in, in the order of their creation.
@@ -107,10 +106,10 @@ impl Services {
     /// As [`Services::create_access_token`] for the owner.
     pub async fn list_access_keys(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
     ) -> Result<Vec<AccessToken>> {
-        let account = self.authorize_tokens(principal, owner.into()).await?;
+        let account = self.authorize_tokens(actor, owner.into()).await?;
         self.metadata
             .read(account.id, |tx, id| {
                 Box::pin(async move {
@@ -131,11 +130,11 @@ impl Services {
     /// As [`Services::list_access_keys`]; `TokenUnknown`.
     pub async fn get_access_key(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
         key: &AccessKey,
     ) -> Result<AccessToken> {
-        let account = self.authorize_tokens(principal, owner.into()).await?;
+        let account = self.authorize_tokens(actor, owner.into()).await?;
         let found = self.metadata.look_up(key.clone(), |tx, key| Box::pin(tx.find_access_key(key))).await?;
         let own = found.map(|(token, _)| token).filter(|token| token.account_id == account.id);
         own.ok_or_else(|| Error::TokenUnknown(key.to_string()))
@@ -172,7 +171,7 @@ impl Services {
     /// # Errors
     /// `Unauthenticated` when the key or signature is wrong, the clocks differ too much, it was taken before, or there is no such project; `Denied`
     /// for the keys of a credential for Docker.
-    pub async fn authenticate_signature(&self, signed: &SignedText<'_>) -> Result<Caller> {
+    pub async fn authenticate_signature(&self, signed: &SignedText<'_>) -> Result<Actor> {
         let refused = |reason| Error::Unauthenticated(reason);
         let now = self.clock.now();
         let expires_at = later(signed.signed_at, CLOCK_SKEW_LIMIT);
@@ -194,11 +193,10 @@ impl Services {
         if token.cap.is_credential() {
             return Err(Error::Denied("these keys are for signing Docker in only".into()));
         }
-        let principal = Principal::Account(principal_of(&account, Some(token.id)));
-        let caller = Caller { principal, grants: Grants::Everything };
-        let caller = match signed.project {
-            None => caller,
-            Some(project) => self.enter_project(&caller, &ProjectName::Id(project)).await?.0,
+        let actor = actor_of(principal_of(&account, Some(token.id)), Proof::Token);
+        let actor = match signed.project {
+            None => actor,
+            Some(project) => self.enter_project(&actor, &ProjectName::Id(project)).await?.0,
         };
         // Last, so that only a request that is taken uses its signature up.
         if signed.is_change {
@@ -216,7 +214,7 @@ impl Services {
         }
         self.record_use(&token, now);
         self.note_sign_in(Presented::AccessKey, whose);
-        Ok(caller)
+        Ok(actor)
     }
 
     /// Checks a user name with an access key and the password that belongs to it.
@@ -234,8 +232,8 @@ impl Services {
         let presented = hex::decode(password).unwrap_or_default();
         let is_right = hmac::verify(&mac(&secret), key.as_str().as_bytes(), &presented).is_ok();
         let principal = principal_of(&account, Some(token.id));
-        let caller = Principal::Account(principal.clone());
-        if !is_right || self.find_project(&caller, &ProjectName::Name(project)).await?.is_none() {
+        let actor = actor_of(principal.clone(), Proof::Token);
+        if !is_right || self.find_project(&actor, &ProjectName::Name(project)).await?.is_none() {
             self.note_refusal(Presented::AccessKey, Some(whose));
             return Ok(None);
         }
@@ -251,12 +249,11 @@ impl Services {
     /// `Unauthenticated`; `Denied` for access tokens of organizations with resources; `Conflict` for too many.
     pub async fn create_docker_login(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         namespace: Option<&Namespace>,
         origin: TokenOrigin,
     ) -> Result<DockerLogin> {
-        let principal = &caller.principal;
-        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
         let scope = match token.as_ref().map(|token| &token.cap) {
             None => Scope::Write,
@@ -272,11 +269,11 @@ impl Services {
                 ));
             }
         };
-        let only = match (&caller.grants, namespace) {
-            (Grants::Namespace(scoped), Some(wanted)) if scoped != wanted => {
+        let only = match (&actor.scope(), namespace) {
+            (CredentialScope::Namespace(scoped), Some(wanted)) if scoped != wanted => {
                 return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
             }
-            (Grants::Namespace(scoped), _) => Some(scoped.clone()),
+            (CredentialScope::Namespace(scoped), _) => Some(scoped.clone()),
             (_, wanted) => wanted.cloned(),
         };
         let until = later(self.clock.now(), LOGIN_VALIDITY);
@@ -290,7 +287,7 @@ impl Services {
         };
         let made_with = token.map(|token| token.id);
         let (made, secret) =
-            self.put_access_token(principal, &own, wanted, made_with, TokenForm::KeyPair).await?;
+            self.put_access_token(actor, &own, wanted, made_with, TokenForm::KeyPair).await?;
         let access_key = made.access_key.ok_or_else(|| Error::internal("a pair without an access key"))?;
         let password = login_password(&access_key, secret.expose());
         Ok(DockerLogin { access_key, password, expires_at })

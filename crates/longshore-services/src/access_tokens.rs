@@ -1,11 +1,12 @@
 //! Access tokens of users and organizations.
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::access_key::{AccessKey, generate_secret_key};
 use longshore_domain::account::{Account, AccountKind, Feature};
 use longshore_domain::credential::{
-    ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, CREDENTIALS_LIMIT, LOGINS_LIMIT, Principal, Scope,
-    Secret, TOKEN_LABEL_LIMIT_CHARACTERS, TokenCap, TokenOrigin,
+    ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, CREDENTIALS_LIMIT, LOGINS_LIMIT, Scope, Secret,
+    TOKEN_LABEL_LIMIT_CHARACTERS, TokenCap, TokenOrigin,
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
@@ -142,15 +143,11 @@ fn token_action(account: &Account, of_user: EventAction, of_organization: EventA
 impl Services {
     /// Gives the account whose access tokens a principal may manage: an account its own, an owner those of the
     /// organization, the operator those of all.
-    pub(crate) async fn authorize_tokens(
-        &self,
-        principal: &Principal,
-        owner: TokenOwner<'_>,
-    ) -> Result<Account> {
+    pub(crate) async fn authorize_tokens(&self, actor: &Actor, owner: TokenOwner<'_>) -> Result<Account> {
         match owner {
-            TokenOwner::Account(name) => self.authorize_owner(principal, name).await,
+            TokenOwner::Account(name) => self.authorize_owner(actor, name).await,
             TokenOwner::Organization(name) => {
-                self.authorize_organization(principal, name, OrganizationAction::ManageTokens).await
+                self.authorize_organization(actor, name, OrganizationAction::ManageTokens).await
             }
         }
     }
@@ -163,18 +160,18 @@ impl Services {
     /// `Conflict` when the account has too many.
     pub async fn create_access_token(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
         wanted: WantedToken<'_>,
     ) -> Result<(AccessToken, Secret)> {
-        let account = self.authorize_tokens(principal, owner.into()).await?;
-        self.put_access_token(principal, &account, wanted, None, TokenForm::Secret).await
+        let account = self.authorize_tokens(actor, owner.into()).await?;
+        self.put_access_token(actor, &account, wanted, None, TokenForm::Secret).await
     }
 
     /// Creates an access token of an account for somebody who may, perhaps one that ends with the token that it is made with.
     pub(crate) async fn put_access_token(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         account: &Account,
         wanted: WantedToken<'_>,
         made_with: Option<AccessTokenId>,
@@ -222,7 +219,7 @@ impl Services {
             account_id: account.id,
             label: label.clone(),
             description: description.to_owned(),
-            created_by: principal.display_name().to_owned(),
+            created_by: actor.display_name().to_owned(),
             cap,
             made_with,
             secret_hash: secret.hash(),
@@ -233,7 +230,7 @@ impl Services {
         };
         let key = token.access_key.as_ref().map(|(key, _)| ("access_key", key.to_string()));
         let data = [("label", label), data].into_iter().chain(key);
-        let event = self.event(principal, Some(account.id), action, &token.uuid.to_string(), data);
+        let event = self.event(actor, Some(account.id), action, &token.uuid.to_string(), data);
         let created = self
             .metadata
             .write((token, event), |tx, (token, event)| {
@@ -271,12 +268,12 @@ impl Services {
     /// As [`Services::create_access_token`] for the owner.
     pub async fn list_access_tokens(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
         after: Option<Uuid>,
         size: PageSize,
     ) -> Result<Page<AccessToken>> {
-        let account = self.authorize_tokens(principal, owner.into()).await?;
+        let account = self.authorize_tokens(actor, owner.into()).await?;
         let tokens = self
             .metadata
             .read((account.id, after, size), |tx, (id, after, size)| {
@@ -292,20 +289,20 @@ impl Services {
     /// As [`Services::create_access_token`]; `TokenUnknown`.
     pub async fn get_access_token(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
         uuid: Uuid,
     ) -> Result<AccessToken> {
-        self.find_token_of(principal, owner.into(), uuid).await.map(|(_, token)| token)
+        self.find_token_of(actor, owner.into(), uuid).await.map(|(_, token)| token)
     }
 
     async fn find_token_of(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: TokenOwner<'_>,
         uuid: Uuid,
     ) -> Result<(Account, AccessToken)> {
-        let account = self.authorize_tokens(principal, owner).await?;
+        let account = self.authorize_tokens(actor, owner).await?;
         let found = self
             .metadata
             .look_up((account.id, uuid), |tx, (id, uuid)| Box::pin(tx.find_access_token_by_uuid(*id, *uuid)))
@@ -320,12 +317,12 @@ impl Services {
     /// As [`Services::create_access_token`] for the owner.
     pub async fn list_access_tokens_at(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<AccessToken>, AccessTokenCounts)> {
-        let account = self.authorize_tokens(principal, owner.into()).await?;
+        let account = self.authorize_tokens(actor, owner.into()).await?;
         self.metadata
             .read((account.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -342,12 +339,12 @@ impl Services {
     /// As [`Services::get_access_token`]; `Invalid` for the label, the description, or resources where it has a scope.
     pub async fn change_access_token(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
         uuid: Uuid,
         change: AccessTokenChange,
     ) -> Result<AccessToken> {
-        let (account, token) = self.find_token_of(principal, owner.into(), uuid).await?;
+        let (account, token) = self.find_token_of(actor, owner.into(), uuid).await?;
         let label = change.label.as_deref().map(checked_label).transpose()?;
         change.description.as_deref().map(check_description).transpose()?;
         if let Some(resources) = &change.resources {
@@ -376,7 +373,7 @@ impl Services {
             let cap = change.resources.clone().map(TokenCap::Resources);
             data.extend(cap.map(|cap| ("resources", cap.to_string())));
         }
-        let event = self.event(principal, Some(token.account_id), action, &uuid.to_string(), data);
+        let event = self.event(actor, Some(token.account_id), action, &uuid.to_string(), data);
         self.metadata
             .write((token.id, change, event), |tx, (id, change, event)| {
                 Box::pin(async move {
@@ -398,25 +395,25 @@ impl Services {
     /// As [`Services::get_access_token`].
     pub async fn delete_access_token(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: impl Into<TokenOwner<'_>>,
         uuid: Uuid,
     ) -> Result<()> {
-        let (account, token) = self.find_token_of(principal, owner.into(), uuid).await?;
-        self.remove_access_token(principal, &account, token).await
+        let (account, token) = self.find_token_of(actor, owner.into(), uuid).await?;
+        self.remove_access_token(actor, &account, token).await
     }
 
     /// Deletes an access token, and those that were made with it, for somebody who may.
     pub(crate) async fn remove_access_token(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         account: &Account,
         token: AccessToken,
     ) -> Result<()> {
         let action =
             token_action(account, EventAction::AccessTokenDeleted, EventAction::OrganizationTokenDeleted);
         let data = [("label", token.label)];
-        let event = self.event(principal, Some(token.account_id), action, &token.uuid.to_string(), data);
+        let event = self.event(actor, Some(token.account_id), action, &token.uuid.to_string(), data);
         self.metadata
             .write((token.id, event), |tx, (id, event)| {
                 Box::pin(async move {
@@ -431,8 +428,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when it came with none, or that has become void.
-    pub async fn get_presented_token(&self, principal: &Principal) -> Result<AccessToken> {
-        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    pub async fn get_presented_token(&self, actor: &Actor) -> Result<AccessToken> {
+        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (_, token) = self.acting_with(acting).await?;
         token.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))
     }

@@ -1,7 +1,7 @@
 //! Users.
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, Plan, ProfileChange};
-use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
@@ -81,27 +81,27 @@ impl Services {
     /// `Denied` to everybody but the operator; `NameReserved`, `Exists`; `Invalid` for the password.
     pub async fn create_user(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         password: &str,
         is_administrator: bool,
     ) -> Result<Account> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         name.check_available_to_accounts()?;
         check_new_password(password)?;
-        self.create_user_unchecked(principal, name, password, is_administrator).await
+        self.create_user_unchecked(actor, name, password, is_administrator).await
     }
 
     /// Creates a user whose name and password come from the server itself.
     pub(crate) async fn create_user_unchecked(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         password: &str,
         is_administrator: bool,
     ) -> Result<Account> {
         let account = NewAccount { is_administrator, ..self.new_user(name, password).await? };
-        let event = self.event(principal, None, EventAction::UserCreated, name.as_str(), []);
+        let event = self.event(actor, None, EventAction::UserCreated, name.as_str(), []);
         self.metadata
             .write((account, event), |tx, (account, event)| {
                 Box::pin(async move {
@@ -131,12 +131,12 @@ impl Services {
     /// `Denied` to everybody but the operator.
     pub async fn list_accounts(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         kind: AccountKind,
         after: Option<&Namespace>,
         size: PageSize,
     ) -> Result<Page<Account>> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         let accounts = self
             .metadata
             .read((kind, after.cloned(), size), |tx, (kind, after, size)| {
@@ -150,8 +150,8 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `UserUnknown`.
-    pub async fn get_user(&self, principal: &Principal, name: &Namespace) -> Result<Account> {
-        self.require_operator(principal)?;
+    pub async fn get_user(&self, actor: &Actor, name: &Namespace) -> Result<Account> {
+        self.require_operator(actor)?;
         self.metadata.look_up(name.clone(), |tx, name| Box::pin(get_user(tx, name))).await
     }
 
@@ -159,20 +159,15 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `UserUnknown`; `Conflict` when no administrator would be left.
-    pub async fn change_user(
-        &self,
-        principal: &Principal,
-        name: &Namespace,
-        change: UserChange,
-    ) -> Result<()> {
-        self.require_operator(principal)?;
+    pub async fn change_user(&self, actor: &Actor, name: &Namespace, change: UserChange) -> Result<()> {
+        self.require_operator(actor)?;
         let action = match change {
             UserChange::Enable => EventAction::UserEnabled,
             UserChange::Disable => EventAction::UserDisabled,
             UserChange::MakeAdministrator => EventAction::UserMadeAdministrator,
             UserChange::RevokeAdministrator => EventAction::UserAdministratorRevoked,
         };
-        let event = self.event(principal, None, action, name.as_str(), []);
+        let event = self.event(actor, None, action, name.as_str(), []);
         self.metadata
             .write((name.clone(), change, event), |tx, (name, change, event)| {
                 Box::pin(async move {
@@ -200,11 +195,11 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `UserUnknown`.
-    pub async fn set_plan(&self, principal: &Principal, name: &Namespace, plan: Plan) -> Result<()> {
-        self.require_operator(principal)?;
+    pub async fn set_plan(&self, actor: &Actor, name: &Namespace, plan: Plan) -> Result<()> {
+        self.require_operator(actor)?;
         let account = self.find_account(name).await?;
         let data = [("plan", plan.as_str().to_owned())];
-        let event = self.event(principal, Some(account.id), EventAction::PlanChanged, name.as_str(), data);
+        let event = self.event(actor, Some(account.id), EventAction::PlanChanged, name.as_str(), data);
         self.metadata
             .write((account.id, plan, event), |tx, (id, plan, event)| {
                 Box::pin(async move {
@@ -223,16 +218,16 @@ impl Services {
     /// `Exists` when another account has the address.
     pub async fn change_profile(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         change: ProfileChange,
     ) -> Result<Account> {
-        let account = self.authorize_owner(principal, name).await?;
+        let account = self.authorize_owner(actor, name).await?;
         if change.email.is_some() {
-            self.require_operator(principal)?;
+            self.require_operator(actor)?;
         }
         change.check()?;
-        let event = self.event(principal, Some(account.id), EventAction::ProfileChanged, name.as_str(), []);
+        let event = self.event(actor, Some(account.id), EventAction::ProfileChanged, name.as_str(), []);
         self.metadata
             .write((account.id, change, event), |tx, (id, change, event)| {
                 Box::pin(async move {
@@ -252,15 +247,15 @@ impl Services {
     /// `Denied` to everybody but the operator; `UserUnknown`.
     pub async fn set_verified_publisher(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         is_verified_publisher: bool,
     ) -> Result<()> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         let account = self.find_account(name).await?;
         let data = [("verified_publisher", is_verified_publisher.to_string())];
         let action = EventAction::VerifiedPublisherChanged;
-        let event = self.event(principal, Some(account.id), action, name.as_str(), data);
+        let event = self.event(actor, Some(account.id), action, name.as_str(), data);
         self.metadata
             .write((account.id, is_verified_publisher, event), |tx, (id, is_verified_publisher, event)| {
                 Box::pin(async move {
@@ -275,11 +270,11 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `UserUnknown`; `Invalid` for the password.
-    pub async fn set_password(&self, principal: &Principal, name: &Namespace, password: &str) -> Result<()> {
-        self.require_operator(principal)?;
+    pub async fn set_password(&self, actor: &Actor, name: &Namespace, password: &str) -> Result<()> {
+        self.require_operator(actor)?;
         check_new_password(password)?;
         let hash = self.passwords.hash(password, &*self.entropy).await?;
-        let event = self.event(principal, None, EventAction::UserPasswordChanged, name.as_str(), []);
+        let event = self.event(actor, None, EventAction::UserPasswordChanged, name.as_str(), []);
         let user = self
             .metadata
             .write((name.clone(), hash, event), |tx, (name, hash, event)| {
@@ -306,9 +301,9 @@ impl Services {
     /// # Errors
     /// `Denied` to everybody but the operator; `UserUnknown`; `Conflict` while the user has repositories, is the
     /// only owner of an organization, or is the last administrator.
-    pub async fn delete_user(&self, principal: &Principal, name: &Namespace) -> Result<()> {
-        self.require_operator(principal)?;
-        let event = self.event(principal, None, EventAction::UserDeleted, name.as_str(), []);
+    pub async fn delete_user(&self, actor: &Actor, name: &Namespace) -> Result<()> {
+        self.require_operator(actor)?;
+        let event = self.event(actor, None, EventAction::UserDeleted, name.as_str(), []);
         // What hangs on it goes first, some at a time, so that others have their turn.
         self.drain(name.clone(), |tx, name| {
             Box::pin(async move {

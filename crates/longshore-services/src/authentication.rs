@@ -1,9 +1,10 @@
-//! Authentication: from a credential to a [`Caller`].
+//! Authentication: from a credential to a [`Actor`].
 //!
 //! What a credential proved is kept in memory by a keyed hash of it, until who may do what changes anywhere
 //! (see `Metadata::authority_epoch`); whether the account and token are still good is asked again
 //! with every permission (see `permissions`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,14 +12,12 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof, RepositoryAccess};
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::clock::{Entropy, lies_ahead};
-use longshore_domain::credential::{
-    AccessTokenId, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, SecretHash, is_access_token,
-};
+use longshore_domain::credential::{AccessTokenId, SECRET_LIMIT_BYTES, SecretHash, is_access_token};
 use longshore_domain::error::Unauthenticated;
-use longshore_domain::name::{Namespace, RepositoryName};
-use longshore_domain::permission::Action;
+use longshore_domain::name::Namespace;
 use longshore_domain::{Error, Result};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -34,7 +33,7 @@ use crate::{Services, later};
 pub(crate) const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
 /// Credentials that are kept in memory.
 const SESSIONS: usize = 10_000;
-/// Grants of all bearer tokens that are kept in memory, with one for each token itself.
+/// CredentialScope of all bearer tokens that are kept in memory, with one for each token itself.
 const GRANTS: u64 = 4 * SESSIONS as u64;
 /// How long a checked password is kept in memory.
 const BASIC_TTL: Duration = Duration::from_secs(300);
@@ -43,117 +42,11 @@ const NEVER: u64 = u64::MAX;
 /// Longest bearer token that is looked at; all headers of a request may have 64 KiB.
 pub(crate) const BEARER_LIMIT_BYTES: usize = 56 << 10;
 
-/// Who calls, and what the credential covers at most.
+/// An actor together with the time in which its bearer token was issued and works.
 #[derive(Debug)]
-pub struct Caller {
-    /// Who acts.
-    pub principal: Principal,
-    /// What the credential covers.
-    pub grants: Grants,
-}
-
-impl Caller {
-    /// Nobody signed in.
-    pub fn anonymous() -> Self {
-        Self { principal: Principal::Anonymous, grants: Grants::Everything }
-    }
-
-    /// The person at the machine.
-    pub fn operator() -> Self {
-        Self { principal: Principal::Operator, grants: Grants::Everything }
-    }
-}
-
-/// What a credential covers at most; who bears it may be allowed less.
-#[derive(Debug)]
-pub enum Grants {
-    /// All that the principal may do.
-    Everything,
-    /// What it may do in one namespace: it signed in to the project of an organization.
-    Namespace(Namespace),
-    /// Actions on some repositories, by a token of the token service.
-    Listed {
-        /// Repositories and actions.
-        repositories: Vec<Grant>,
-        /// Listing of repositories.
-        catalog: bool,
-        /// Searching of repositories.
-        search: bool,
-    },
-}
-
-impl Grants {
-    /// Tells whether the action is covered.
-    pub fn cover(&self, repository: &RepositoryName, action: Action) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Namespace(only) => repository.namespace() == *only,
-            Self::Listed { repositories, .. } => {
-                repositories.iter().any(|grant| grant.repository == *repository && grant.covers(action))
-            }
-        }
-    }
-
-    /// Tells whether a namespace itself is covered.
-    pub fn cover_namespace(&self, namespace: &Namespace) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Namespace(only) => namespace == only,
-            Self::Listed { .. } => false,
-        }
-    }
-
-    /// Tells whether listing repositories is covered.
-    pub fn cover_catalog(&self) -> bool {
-        matches!(self, Self::Everything | Self::Listed { catalog: true, .. })
-    }
-
-    /// Returns whether searching repositories is covered, which finds what may be listed.
-    pub fn cover_search(&self) -> bool {
-        self.cover_catalog() || matches!(self, Self::Listed { search: true, .. })
-    }
-}
-
-/// Actions on one repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// Pull is covered.
-    pub pull: bool,
-    /// Push is covered.
-    pub push: bool,
-    /// Delete is covered.
-    pub delete: bool,
-}
-
-impl Grant {
-    fn covers(&self, action: Action) -> bool {
-        match action {
-            Action::View | Action::ViewTags | Action::Pull => self.pull,
-            Action::Push | Action::Create => self.push,
-            Action::Delete | Action::DeleteTag => self.delete,
-            // Changing the repository itself is not part of the registry protocol.
-            Action::Edit
-            | Action::SetImmutability
-            | Action::ViewTeams
-            | Action::AssignTeam
-            | Action::Remove => false,
-        }
-    }
-
-    /// Gives the covered actions' names, in the order pull, push, delete.
-    pub fn actions(&self) -> Vec<&'static str> {
-        let all = [(self.pull, Action::Pull), (self.push, Action::Push), (self.delete, Action::Delete)];
-        all.into_iter().filter(|(covered, _)| *covered).map(|(_, action)| action.as_str()).collect()
-    }
-}
-
-/// A caller together with the time in which its bearer token was issued and works.
-#[derive(Debug)]
-pub struct UploadCaller {
+pub struct UploadActor {
     /// Who calls.
-    pub caller: Arc<Caller>,
+    pub actor: Arc<Actor>,
     /// For a bearer token: issued at, works until.
     pub validity: Option<(Timestamp, Timestamp)>,
 }
@@ -187,6 +80,9 @@ pub(crate) struct Claims {
     /// Credential epoch of the account.
     #[serde(default)]
     pub cep: i64,
+    /// How the account proved who it is, in the words of RFC 8176; nothing for tokens.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub amr: Vec<Cow<'static, str>>,
     /// What a token of the identity service is for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub idn: Option<IdentityScope>,
@@ -208,22 +104,46 @@ pub struct IdentityScope {
     pub(crate) first: Option<Uuid>,
 }
 
+const PASSWORD_METHOD: &str = "pwd";
+const CODE_METHOD: &str = "otp";
+
+/// Returns the methods of a proof for the claim `amr`.
+pub(crate) fn methods_of(proof: Proof) -> Vec<Cow<'static, str>> {
+    match proof {
+        Proof::Password => vec![PASSWORD_METHOD.into()],
+        Proof::SecondFactor => vec![PASSWORD_METHOD.into(), CODE_METHOD.into()],
+        Proof::Nothing | Proof::Machine | Proof::Token => Vec::new(),
+    }
+}
+
+fn proof_of(methods: &[Cow<'static, str>]) -> Proof {
+    let has = |method| methods.iter().any(|found| found == method);
+    match (has(PASSWORD_METHOD), has(CODE_METHOD)) {
+        (true, true) => Proof::SecondFactor,
+        (true, false) => Proof::Password,
+        (false, _) => Proof::Token,
+    }
+}
+
 impl Claims {
     /// Gives the session that genuine claims stand for.
-    pub(crate) fn session(&self, grants: Grants) -> Result<BearerSession> {
+    pub(crate) fn session(&self, scope: CredentialScope) -> Result<BearerSession> {
         let invalid = || refused(Unauthenticated::InvalidToken);
         let time = |seconds| Timestamp::from_second(seconds).map_err(|_| invalid());
-        let principal = match self.uid {
-            None => Principal::Anonymous,
-            Some(uid) => Principal::Account(AccountPrincipal {
-                account_id: AccountId(uid),
-                name: self.sub.parse().map_err(|_| invalid())?,
-                credential_epoch: self.cep,
-                access_token: self.tid.map(AccessTokenId),
-            }),
+        let actor = match self.uid {
+            None => Actor::ANONYMOUS.within(scope),
+            Some(uid) => {
+                let account = AccountPrincipal {
+                    account_id: AccountId(uid),
+                    name: self.sub.parse().map_err(|_| invalid())?,
+                    credential_epoch: self.cep,
+                    access_token: self.tid.map(AccessTokenId),
+                };
+                Actor::account(account, scope, proof_of(&self.amr))
+            }
         };
         Ok(BearerSession {
-            caller: Arc::new(Caller { principal, grants }),
+            actor: Arc::new(actor),
             issued_at: time(self.iat)?,
             not_before: time(self.nbf)?,
             expires_at: time(self.exp)?,
@@ -250,7 +170,7 @@ pub(crate) struct Sessions {
 }
 
 pub(crate) struct BearerSession {
-    pub(crate) caller: Arc<Caller>,
+    pub(crate) actor: Arc<Actor>,
     pub(crate) issued_at: Timestamp,
     not_before: Timestamp,
     pub(crate) expires_at: Timestamp,
@@ -279,7 +199,7 @@ impl TokenUse {
 }
 
 struct BasicSession {
-    caller: Arc<Caller>,
+    actor: Arc<Actor>,
     epoch: u64,
     until: Timestamp,
 }
@@ -290,9 +210,9 @@ struct ByGrants;
 
 impl Weighter<[u8; 32], Arc<BearerSession>> for ByGrants {
     fn weight(&self, _: &[u8; 32], session: &Arc<BearerSession>) -> u64 {
-        match &session.caller.grants {
-            Grants::Everything | Grants::Namespace(_) => 1,
-            Grants::Listed { repositories, .. } => 1 + repositories.len() as u64,
+        match &session.actor.scope() {
+            CredentialScope::Everything | CredentialScope::Namespace(_) => 1,
+            CredentialScope::Listed { repositories, .. } => 1 + repositories.len() as u64,
         }
     }
 }
@@ -329,25 +249,25 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when it is not genuine, not yet valid, or expired.
-    pub async fn authenticate_bearer(&self, token: &str) -> Result<Arc<Caller>> {
+    pub async fn authenticate_bearer(&self, token: &str) -> Result<Arc<Actor>> {
         let session = self.bearer_session(token, TokenUse::Registry).await?;
-        self.caller_of(&session)
+        self.actor_of(&session)
     }
 
     /// Verifies a session token of the management dialects, which the registry itself does not take.
     ///
     /// # Errors
     /// `Unauthenticated` when it is not genuine, not yet valid, or expired.
-    pub async fn authenticate_session(&self, token: &str) -> Result<Arc<Caller>> {
+    pub async fn authenticate_session(&self, token: &str) -> Result<Arc<Actor>> {
         let session = self.bearer_session(token, TokenUse::Management).await?;
-        self.caller_of(&session)
+        self.actor_of(&session)
     }
 
-    fn caller_of(&self, session: &BearerSession) -> Result<Arc<Caller>> {
+    fn actor_of(&self, session: &BearerSession) -> Result<Arc<Actor>> {
         if session.expires_at <= self.clock.now() {
             return Err(refused(Unauthenticated::InvalidToken));
         }
-        Ok(Arc::clone(&session.caller))
+        Ok(Arc::clone(&session.actor))
     }
 
     /// Verifies a bearer token for an upload in progress, which may outlive the token that began it:
@@ -355,10 +275,10 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when it is not genuine or not yet valid.
-    pub async fn authenticate_bearer_for_upload(&self, token: &str) -> Result<UploadCaller> {
+    pub async fn authenticate_bearer_for_upload(&self, token: &str) -> Result<UploadActor> {
         let session = self.bearer_session(token, TokenUse::Registry).await?;
         let validity = Some((session.issued_at, session.expires_at));
-        Ok(UploadCaller { caller: Arc::clone(&session.caller), validity })
+        Ok(UploadActor { actor: Arc::clone(&session.actor), validity })
     }
 
     pub(crate) async fn bearer_session(&self, token: &str, wanted: TokenUse) -> Result<Arc<BearerSession>> {
@@ -391,9 +311,9 @@ impl Services {
         let claims: Claims = self.verify_signature(token, service).await?.ok_or_else(invalid)?;
         let (mut catalog, mut search) = (false, false);
         let mut repositories = Vec::new();
-        let grant = |name: &str, has: &dyn Fn(&str) -> bool| -> Result<Grant> {
+        let grant = |name: &str, has: &dyn Fn(&str) -> bool| -> Result<RepositoryAccess> {
             let repository = name.parse().map_err(|_| invalid())?;
-            Ok(Grant { repository, pull: has("pull"), push: has("push"), delete: has("delete") })
+            Ok(RepositoryAccess { repository, pull: has("pull"), push: has("push"), delete: has("delete") })
         };
         for access in &claims.access {
             let has = |action: &str| access.actions.iter().any(|a| a == action || a == "*");
@@ -412,7 +332,7 @@ impl Services {
                 repositories.push(grant(name, &has)?);
             }
         }
-        claims.session(Grants::Listed { repositories, catalog, search })
+        claims.session(CredentialScope::Listed { repositories, catalog, search })
     }
 
     /// Checks a user name and a password or access token. The token may also stand in both places.
@@ -424,7 +344,7 @@ impl Services {
         user: &str,
         secret: &str,
         address: Option<IpAddr>,
-    ) -> Result<Arc<Caller>> {
+    ) -> Result<Arc<Actor>> {
         let wrong = || refused(Unauthenticated::WrongCredential);
         if user.len() > SECRET_LIMIT_BYTES || secret.len() > SECRET_LIMIT_BYTES {
             return Err(wrong());
@@ -436,7 +356,7 @@ impl Services {
             && session.epoch == epoch
             && lies_ahead(session.until, now, BASIC_TTL)
         {
-            return Ok(Arc::clone(&session.caller));
+            return Ok(Arc::clone(&session.actor));
         }
         let principal = if is_access_token(secret) {
             self.check_access_token(user, secret, now).await?.ok_or_else(wrong)?
@@ -451,33 +371,32 @@ impl Services {
             self.note_sign_in(Presented::Password, Whose::account(&account));
             principal_of(&account, None)
         };
-        let caller =
-            Arc::new(Caller { principal: Principal::Account(principal), grants: Grants::Everything });
-        let session = BasicSession { caller: Arc::clone(&caller), epoch, until: later(now, BASIC_TTL) };
+        let actor = Arc::new(actor_of(principal, Proof::Password));
+        let session = BasicSession { actor: Arc::clone(&actor), epoch, until: later(now, BASIC_TTL) };
         self.sessions.basic.insert(key, Arc::new(session));
-        Ok(caller)
+        Ok(actor)
     }
 
     /// Checks an access token that stands alone, for a management API. A credential for a registry is none.
     ///
     /// # Errors
     /// `Unauthenticated` when it is none that is good now; `Denied` for a credential.
-    pub async fn authenticate_access_token(&self, secret: &str) -> Result<Arc<Caller>> {
+    pub async fn authenticate_access_token(&self, secret: &str) -> Result<Arc<Actor>> {
         if !is_access_token(secret) {
             self.note_refusal(Presented::AccessToken, None);
             return Err(refused(Unauthenticated::InvalidToken));
         }
-        let caller = self.authenticate_basic(secret, secret, None).await?;
-        self.check_manages(&caller.principal).await?;
-        Ok(caller)
+        let actor = self.authenticate_basic(secret, secret, None).await?;
+        self.check_manages(&actor).await?;
+        Ok(actor)
     }
 
     /// Checks that a principal's credential is good now, and not one for a registry, which is for pulling and pushing only.
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied`.
-    pub(crate) async fn check_manages(&self, principal: &Principal) -> Result<()> {
-        let acting = principal.account().ok_or(refused(Unauthenticated::Missing))?;
+    pub(crate) async fn check_manages(&self, actor: &Actor) -> Result<()> {
+        let acting = actor.as_account().ok_or(refused(Unauthenticated::Missing))?;
         match self.acting_with(acting).await?.1.map(|token| token.cap) {
             Some(cap) if cap.is_credential() => Err(Error::Denied(
                 "this credential is for pulling and pushing; use an access token of the account".into(),
@@ -560,6 +479,11 @@ impl Services {
             }
         }
     }
+}
+
+/// Returns an account that acts with all that its credential allows.
+pub(crate) fn actor_of(account: AccountPrincipal, proof: Proof) -> Actor {
+    Actor::account(account, CredentialScope::Everything, proof)
 }
 
 pub(crate) fn principal_of(account: &Account, access_token: Option<AccessTokenId>) -> AccountPrincipal {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::digest::Digest;
 use longshore_domain::event::EventAction;
@@ -13,7 +14,6 @@ use longshore_domain::repository::{Repository, Visibility};
 use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
 
-use crate::authentication::Caller;
 use crate::limits::check_stored;
 use crate::repositories::ensure_repository;
 use crate::{Services, later};
@@ -36,11 +36,11 @@ impl Services {
     /// As [`Services::authorize_existing`] for pulling; `BlobUnknown`; `OverLimit` when the subscription includes no more.
     pub async fn get_blob(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         digest: &Digest,
     ) -> Result<ReadableBlob> {
-        let access = self.authorize(caller, name, Action::Pull).await?;
+        let access = self.authorize(actor, name, Action::Pull).await?;
         self.check_bandwidth(&access).await?;
         let repository = access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let linked = self
@@ -57,12 +57,12 @@ impl Services {
     }
 
     /// Finds a blob for somebody who asks whether it must be pushed: it then stays at least for half a lease,
-    /// if the caller may push. OCI distribution 1.1, end-2 (`HEAD`).
+    /// if the actor may push. OCI distribution 1.1, end-2 (`HEAD`).
     ///
     /// # Errors
     /// As [`Services::get_blob`].
-    pub async fn check_blob(&self, caller: &Caller, name: &RepositoryName, digest: &Digest) -> Result<Blob> {
-        let (repository, renewal) = self.authorize_asking(caller, name).await?;
+    pub async fn check_blob(&self, actor: &Actor, name: &RepositoryName, digest: &Digest) -> Result<Blob> {
+        let (repository, renewal) = self.authorize_asking(actor, name).await?;
         let unknown = || Error::BlobUnknown { repository: name.clone(), digest: *digest };
         let linked = self
             .metadata
@@ -72,7 +72,7 @@ impl Services {
         let lease = self.settings.collection.lease;
         let is_short =
             linked.lease_until < later(self.clock.now(), self.settings.collection.renewed_below(renewal));
-        if is_short && self.may_push(caller, name).await? {
+        if is_short && self.may_push(actor, name).await? {
             // Durable before the answer: the client will rely on it.
             let input = (repository.id, linked.blob.id, later(self.clock.now(), lease));
             // While nobody can write, no push can rely on it, and whoever pulls must not fail for it.
@@ -96,10 +96,10 @@ impl Services {
         Ok(linked.blob)
     }
 
-    /// Tells whether the caller may push, as its credential and rights are now.
-    pub(crate) async fn may_push(&self, caller: &Caller, name: &RepositoryName) -> Result<bool> {
-        let access = self.access(&caller.principal, name).await?;
-        Ok(access.allows(Action::Push) && caller.grants.cover(name, Action::Push))
+    /// Tells whether the actor may push, as its credential and rights are now.
+    pub(crate) async fn may_push(&self, actor: &Actor, name: &RepositoryName) -> Result<bool> {
+        let access = self.access(actor, name).await?;
+        Ok(access.allows(Action::Push) && actor.scope().covers(name, Action::Push))
     }
 
     /// Reads a range of a blob, and counts it as pulled.
@@ -149,24 +149,23 @@ impl Services {
         self.count_traffic(readable.namespace_id, readable.blob.size_bytes);
     }
 
-    /// Mounts a blob from another repository, or, when `from` is not given, from any that the caller may read;
+    /// Mounts a blob from another repository, or, when `from` is not given, from any that the actor may read;
     /// `None` when there is none, whatever the reason. OCI distribution 1.1, end-11.
     ///
     /// # Errors
     /// As [`Services::authorize`] for pushing to `name`.
     pub async fn mount_blob(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<Option<Blob>> {
-        let access = self.authorize(caller, name, Action::Push).await?;
+        let access = self.authorize(actor, name, Action::Push).await?;
         let Some(namespace_id) = access.namespace_id else { return Ok(None) };
-        let Some(source) = self.find_mount_source(caller, digest, from).await? else { return Ok(None) };
+        let Some(source) = self.find_mount_source(actor, digest, from).await? else { return Ok(None) };
         let data = [("digest", digest.to_string()), ("from", source.name.to_string())];
-        let event =
-            self.event(&caller.principal, Some(namespace_id), EventAction::BlobMounted, name.as_str(), data);
+        let event = self.event(actor, Some(namespace_id), EventAction::BlobMounted, name.as_str(), data);
         let lease_until = later(event.at, self.settings.collection.lease);
         let tiers = Arc::clone(&self.settings.tiers);
         let input = (namespace_id, name.clone(), *digest, source.id, event, lease_until, tiers);
@@ -192,26 +191,26 @@ impl Services {
             .await
     }
 
-    /// Finds a repository that has the blob and that the caller may read.
+    /// Finds a repository that has the blob and that the actor may read.
     async fn find_mount_source(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<Option<Arc<Repository>>> {
         let source = match from {
             Some(from) => {
-                let access = self.access(&caller.principal, from).await?;
+                let access = self.access(actor, from).await?;
                 access.allows(Action::Pull).then_some(access.repository).flatten()
             }
             None => {
-                let input = (self.viewer(&caller.principal).await?, *digest);
+                let input = (self.viewer(actor).await?, *digest);
                 let found = self.metadata.read(input, |tx, (viewer, digest)| {
                     Box::pin(tx.find_repository_with_blob(*viewer, digest))
                 });
                 match found.await? {
                     Some(found) => {
-                        let access = self.access(&caller.principal, &found.name).await?;
+                        let access = self.access(actor, &found.name).await?;
                         access.allows(Action::Pull).then_some(access.repository).flatten()
                     }
                     None => None,
@@ -225,7 +224,7 @@ impl Services {
             .await?;
         // A token never does more than its scopes, but what everybody may pull needs none.
         let is_covered =
-            source.visibility == Visibility::Public || caller.grants.cover(&source.name, Action::Pull);
+            source.visibility == Visibility::Public || actor.scope().covers(&source.name, Action::Pull);
         match linked {
             Some(_) if !is_covered => Err(Error::MountSourceNotCovered(source.name.clone())),
             Some(_) => Ok(Some(source)),
@@ -237,10 +236,10 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for deleting; `BlobUnknown`; `InUse` while a manifest needs it.
-    pub async fn delete_blob(&self, caller: &Caller, name: &RepositoryName, digest: &Digest) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Delete).await?;
+    pub async fn delete_blob(&self, actor: &Actor, name: &RepositoryName, digest: &Digest) -> Result<()> {
+        let repository = self.authorize_existing(actor, name, Action::Delete).await?;
         let event = self.event(
-            &caller.principal,
+            actor,
             Some(repository.namespace_id),
             EventAction::BlobDeleted,
             name.as_str(),

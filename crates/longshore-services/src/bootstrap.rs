@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::name::Namespace;
 use longshore_domain::{Error, Result};
 
@@ -153,9 +153,9 @@ impl Services {
             self.metadata.look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name))).await?;
         match administrator {
             None => {
-                self.create_user_unchecked(&Principal::Operator, &name, &password, true).await?;
+                self.create_user_unchecked(&Actor::OPERATOR, &name, &password, true).await?;
             }
-            Some(_) => self.set_password(&Principal::Operator, &name, &password).await?,
+            Some(_) => self.set_password(&Actor::OPERATOR, &name, &password).await?,
         }
         let library = Namespace::library();
         let found = self
@@ -163,7 +163,7 @@ impl Services {
             .look_up(library.clone(), |tx, name| Box::pin(tx.find_account_by_name(name)))
             .await?;
         if found.is_none() {
-            self.create_organization_unchecked(&Principal::Operator, &library, &name).await?;
+            self.create_organization_unchecked(&Actor::OPERATOR, &library, &name).await?;
         }
         self.metadata.write((), |tx, ()| Box::pin(tx.put_setting("prepared", "1"))).await?;
         Ok(prepared)

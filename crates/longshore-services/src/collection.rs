@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::policy::{CollectionPolicy, UntaggedManifests};
@@ -138,12 +138,8 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `Conflict` when another node is collecting.
-    pub async fn run_collection(
-        &self,
-        principal: &Principal,
-        mode: CollectionMode,
-    ) -> Result<CollectionCounts> {
-        self.require_operator(principal)?;
+    pub async fn run_collection(&self, actor: &Actor, mode: CollectionMode) -> Result<CollectionCounts> {
+        self.require_operator(actor)?;
         if mode == CollectionMode::DryRun {
             return self.preview_collection().await;
         }
@@ -162,8 +158,8 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator.
-    pub async fn collection_status(&self, principal: &Principal) -> Result<CollectionStatus> {
-        self.require_operator(principal)?;
+    pub async fn collection_status(&self, actor: &Actor) -> Result<CollectionStatus> {
+        self.require_operator(actor)?;
         self.metadata
             .read(self.clock.now(), |tx, now| {
                 Box::pin(async move {
@@ -246,7 +242,7 @@ impl Services {
 
     async fn review_due(&self, counts: &mut CollectionCounts) -> Result<bool> {
         // The event's template: each manifest that the policy deletes gets one of its own.
-        let event = self.event(&Principal::Operator, None, EventAction::ManifestCollected, "", []);
+        let event = self.event(&Actor::OPERATOR, None, EventAction::ManifestCollected, "", []);
         let terms = Terms::from(&self.settings.collection);
         let round = Arc::new(Round { terms, now: self.clock.now(), event, run: None });
         let due = self

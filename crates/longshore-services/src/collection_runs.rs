@@ -12,10 +12,10 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::clock::lies_ahead;
 use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
-use longshore_domain::credential::Principal;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
@@ -105,16 +105,15 @@ impl Services {
     /// As [`Services::authorize_registry`] for managing; `Conflict` while a run is in progress.
     pub async fn start_collection_run(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         kind: RunKind,
     ) -> Result<CollectionRun> {
-        let registry = self.authorize_registry(principal, name, RegistryAction::Manage).await?;
+        let registry = self.authorize_registry(actor, name, RegistryAction::Manage).await?;
         let uuid = self.new_uuid();
         let data = [("type", kind.as_str().to_owned()), ("run", uuid.to_string())];
         let namespace = registry.namespace_id;
-        let event =
-            self.event(principal, Some(namespace), EventAction::CollectionRequested, name.as_str(), data);
+        let event = self.event(actor, Some(namespace), EventAction::CollectionRequested, name.as_str(), data);
         let run = CollectionRun {
             uuid,
             namespace_id: namespace,
@@ -158,12 +157,8 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_registry`] for viewing; `CollectionRunUnknown` when there is none.
-    pub async fn get_active_collection_run(
-        &self,
-        principal: &Principal,
-        name: &Namespace,
-    ) -> Result<CollectionRun> {
-        let registry = self.authorize_registry(principal, name, RegistryAction::View).await?;
+    pub async fn get_active_collection_run(&self, actor: &Actor, name: &Namespace) -> Result<CollectionRun> {
+        let registry = self.authorize_registry(actor, name, RegistryAction::View).await?;
         self.find_active_run(registry.namespace_id).await?.ok_or(Error::CollectionRunUnknown)
     }
 
@@ -177,12 +172,12 @@ impl Services {
     /// As [`Services::authorize_registry`] for viewing.
     pub async fn list_collection_runs(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<CollectionRun>, u64)> {
-        let registry = self.authorize_registry(principal, name, RegistryAction::View).await?;
+        let registry = self.authorize_registry(actor, name, RegistryAction::View).await?;
         self.metadata
             .read((registry.namespace_id, offset, size), |tx, (namespace, offset, size)| {
                 Box::pin(async move {
@@ -199,11 +194,11 @@ impl Services {
     /// As [`Services::authorize_registry`] for managing; `CollectionRunUnknown` when this run is not in progress.
     pub async fn get_collection_run(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         uuid: Uuid,
     ) -> Result<CollectionRun> {
-        let registry = self.authorize_registry(principal, name, RegistryAction::Manage).await?;
+        let registry = self.authorize_registry(actor, name, RegistryAction::Manage).await?;
         let active = self.find_active_run(registry.namespace_id).await?;
         active.filter(|run| run.uuid == uuid).ok_or(Error::CollectionRunUnknown)
     }
@@ -214,15 +209,14 @@ impl Services {
     /// As [`Services::get_collection_run`].
     pub async fn cancel_collection_run(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         uuid: Uuid,
     ) -> Result<CollectionRun> {
-        let registry = self.authorize_registry(principal, name, RegistryAction::Manage).await?;
+        let registry = self.authorize_registry(actor, name, RegistryAction::Manage).await?;
         let namespace = registry.namespace_id;
         let data = [("run", uuid.to_string())];
-        let event =
-            self.event(principal, Some(namespace), EventAction::CollectionCancelled, name.as_str(), data);
+        let event = self.event(actor, Some(namespace), EventAction::CollectionCancelled, name.as_str(), data);
         let run = self
             .metadata
             .write((namespace, uuid, event), |tx, (namespace, uuid, event)| {
@@ -480,7 +474,7 @@ impl Services {
 
     fn round(&self, run: &CollectionRun, terms: Terms) -> Round {
         let event = self.event(
-            &Principal::Operator,
+            &Actor::OPERATOR,
             Some(run.namespace_id),
             EventAction::ManifestCollected,
             run.registry.as_str(),

@@ -3,8 +3,8 @@
 //! RFC 7644. An organization manages the accounts that it made: it names them, sets their passwords and switches them off. Of
 //! other accounts it has only the membership: deactivated, that rests, and the account goes on.
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
-use longshore_domain::credential::Principal;
 use longshore_domain::directory::{
     COMPANY_TEAM, DIRECTORY_USERS_LIMIT, DirectoryChange, DirectoryUser, Provisioner, UserMark, UserOrder,
     UserParts, UserProbe, account_names,
@@ -262,7 +262,7 @@ impl DirectoryWork {
         tx.hold_authority().await?;
         let (_, account) = self.find(tx, uuid).await?;
         let event = NewEvent { action: EventAction::MemberRemoved, ..self.event.clone() };
-        change_role(tx, &Principal::Operator, &self.provisioner.organization, &account, None, event).await
+        change_role(tx, &Actor::OPERATOR, &self.provisioner.organization, &account, None, event).await
     }
 
     /// Gives the account of a new user: the one that has its e-mail address, or a new one.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use longshore_domain::access::actor::{Actor, Principal};
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
-use longshore_domain::credential::{Principal, Scope, TokenCap};
+use longshore_domain::credential::{Scope, TokenCap};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{Event, EventAction, EventFilter, NewEvent};
 use longshore_domain::name::Namespace;
@@ -27,7 +28,7 @@ impl Services {
     /// Makes an event of now.
     pub(crate) fn event(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         account_id: Option<AccountId>,
         action: EventAction,
         subject: &str,
@@ -36,8 +37,8 @@ impl Services {
         let RequestOrigin { address, program } = RequestOrigin::current();
         NewEvent {
             account_id,
-            actor_id: principal.account_id(),
-            actor_name: principal.display_name().to_owned(),
+            actor_id: actor.account_id(),
+            actor_name: actor.display_name().to_owned(),
             action,
             subject: subject.to_owned(),
             data: data.into_iter().collect(),
@@ -53,12 +54,12 @@ impl Services {
     /// `Denied` to everybody but the operator; `UserUnknown` when there is no such account.
     pub async fn list_events(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         account: Option<&Namespace>,
         before: Option<i64>,
         size: PageSize,
     ) -> Result<Page<Event>> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         self.note_before_reading().await;
         let events = self
             .metadata
@@ -84,13 +85,13 @@ impl Services {
     /// As [`Services::authorize_audit`].
     pub async fn list_account_events(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         account: &Namespace,
         filter: EventFilter,
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<Event>> {
-        let account = self.authorize_audit(principal, account).await?;
+        let account = self.authorize_audit(actor, account).await?;
         self.note_before_reading().await;
         self.metadata
             .read((account.id, filter, offset, size), |tx, (id, filter, offset, size)| {
@@ -105,8 +106,8 @@ impl Services {
     /// # Errors
     /// `Unauthenticated`; `OrganizationUnknown` when there is no such account or it may not be known; `Denied` for
     /// members who are not owners, and for access tokens of a lower scope than `repo:admin`.
-    pub async fn authorize_audit(&self, principal: &Principal, account: &Namespace) -> Result<Account> {
-        let acting = match principal {
+    pub async fn authorize_audit(&self, actor: &Actor, account: &Namespace) -> Result<Account> {
+        let acting = match actor.principal() {
             Principal::Operator => return self.find_account(account).await,
             Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
             Principal::Account(acting) => acting,
@@ -153,12 +154,12 @@ impl Services {
     /// `Denied` to everybody but the operator; `UserUnknown` when there is no such account.
     pub async fn list_events_after(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         account: Option<&Namespace>,
         after: i64,
         size: PageSize,
     ) -> Result<Vec<Event>> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         self.note_before_reading().await;
         let account = match account {
             None => None,

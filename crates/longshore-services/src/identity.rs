@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::{Actor, CredentialScope};
 use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
@@ -16,7 +17,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Services;
-use crate::authentication::{BearerSession, Caller, Claims, Grants, IdentityScope, TokenUse};
+use crate::authentication::{BearerSession, Claims, IdentityScope, TokenUse};
 use crate::projects::ProjectName;
 use crate::sign_in::SignIn;
 
@@ -32,7 +33,7 @@ pub enum UserName<'n> {
 /// What a token shall be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WantedScope<'n> {
-    /// The project that the caller is in already.
+    /// The project that the actor is in already.
     Unchanged,
     /// A domain.
     Domain(ProjectName<'n>),
@@ -53,7 +54,7 @@ pub struct IssuedIdentity {
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// Who it stands for, and in which project.
-    pub caller: Arc<Caller>,
+    pub actor: Arc<Actor>,
     /// What it is for, and how it was got.
     pub scope: IdentityScope,
     /// When it was issued.
@@ -87,7 +88,7 @@ impl Services {
         password: &str,
         passcode: Option<&str>,
         address: Option<IpAddr>,
-    ) -> Result<Arc<Caller>> {
+    ) -> Result<Arc<Actor>> {
         let name = match user {
             UserName::Name(name) => name.to_owned(),
             UserName::Id(uuid) => {
@@ -100,40 +101,40 @@ impl Services {
             }
         };
         match self.sign_in(&name, password, address).await? {
-            SignIn::Done(caller) => Ok(Arc::new(caller)),
+            SignIn::Done(actor) => Ok(Arc::new(actor)),
             SignIn::SecondFactorNeeded(challenge) => {
                 let needed = Error::Unauthenticated(Unauthenticated::SecondFactorNeeded);
-                let caller = self.complete_sign_in(challenge.expose(), passcode.ok_or(needed)?).await?;
-                Ok(Arc::new(caller))
+                let actor = self.complete_sign_in(challenge.expose(), passcode.ok_or(needed)?).await?;
+                Ok(Arc::new(actor))
             }
         }
     }
 
-    /// Issues a token for a caller in the project that it wants, that works as long as other sign-ins. One that is got with
+    /// Issues a token for an actor in the project that it wants, that works as long as other sign-ins. One that is got with
     /// another one works no longer than that, and ends with the first of them.
     ///
     /// # Errors
     /// `Unauthenticated` when there is no such project that it may sign in to; `Internal` when there is no signing key.
     pub async fn issue_identity(
         &self,
-        caller: &Arc<Caller>,
+        actor: &Arc<Actor>,
         wanted: WantedScope<'_>,
         methods: Vec<String>,
         got_with: Option<&Identity>,
     ) -> Result<IssuedIdentity> {
         let region = self.settings.region.as_str();
-        let (caller, project) = match wanted {
+        let (actor, project) = match wanted {
             WantedScope::Unchanged => {
-                let account = self.get_project(caller).await?;
-                (Arc::clone(caller), Some(account.name.to_string()))
+                let account = self.get_project(actor).await?;
+                (Arc::clone(actor), Some(account.name.to_string()))
             }
-            WantedScope::Domain(domain) => (Arc::new(self.enter_project(caller, &domain).await?.0), None),
+            WantedScope::Domain(domain) => (Arc::new(self.enter_project(actor, &domain).await?.0), None),
             WantedScope::Project(project, domain) => {
                 let named = match (project, domain) {
                     (ProjectName::Name(name), Some(domain)) if name == region => domain,
                     _ => project,
                 };
-                let (entered, account) = self.enter_project(caller, &named).await?;
+                let (entered, account) = self.enter_project(actor, &named).await?;
                 let name = match project {
                     ProjectName::Name(name) => name.to_owned(),
                     ProjectName::Id(_) => account.name.to_string(),
@@ -141,25 +142,29 @@ impl Services {
                 (Arc::new(entered), Some(name))
             }
         };
-        let organization = match &caller.grants {
-            Grants::Namespace(name) => Some(name.to_string()),
-            Grants::Everything => None,
-            Grants::Listed { .. } => return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope)),
+        let organization = match actor.scope() {
+            CredentialScope::Namespace(name) => Some(name.to_string()),
+            CredentialScope::Everything => None,
+            CredentialScope::Listed { .. } => {
+                return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+            }
         };
-        let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        if actor.as_account().is_none() {
+            return Err(Error::Unauthenticated(Unauthenticated::Missing));
+        }
         let now = self.clock.now();
         let left = got_with
             .map(|identity| Duration::try_from(identity.expires_at.duration_since(now)).unwrap_or_default());
         let ttl = left.map_or(self.settings.session_ttl, |left| left.min(self.settings.session_ttl));
         let first = got_with.map(|identity| identity.scope.first.unwrap_or(identity.id));
         let scope = IdentityScope { organization, project, methods, first };
-        let claims = self.claims(Some(account), self.identity_audience(), now, ttl.as_secs());
+        let claims = self.claims(&actor, self.identity_audience(), now, ttl.as_secs());
         let claims = Claims { idn: Some(scope.clone()), ..claims };
         let time = |seconds| Timestamp::from_second(seconds).map_err(Error::internal);
         let (issued_at, expires_at) = (time(claims.iat)?, time(claims.exp)?);
         let id = claims.jti.parse().map_err(Error::internal)?;
         let token = self.keys.sign(&claims)?;
-        Ok(IssuedIdentity { token, identity: Identity { caller, scope, issued_at, expires_at, id } })
+        Ok(IssuedIdentity { token, identity: Identity { actor, scope, issued_at, expires_at, id } })
     }
 
     /// Gives the audience of these tokens. What they are limited to only the dialect knows that takes them.
@@ -172,11 +177,11 @@ impl Services {
         let claims: Option<Claims> = self.verify_signature(token, &self.identity_audience()).await?;
         let claims = claims.filter(|claims| claims.uid.is_some()).ok_or_else(invalid)?;
         let scope = claims.idn.as_ref().ok_or_else(invalid)?;
-        let grants = match &scope.organization {
-            None => Grants::Everything,
-            Some(name) => Grants::Namespace(name.parse().map_err(|_| invalid())?),
+        let covered = match &scope.organization {
+            None => CredentialScope::Everything,
+            Some(name) => CredentialScope::Namespace(name.parse().map_err(|_| invalid())?),
         };
-        claims.session(grants)
+        claims.session(covered)
     }
 
     async fn identity_session(&self, token: &str) -> Result<Arc<BearerSession>> {
@@ -207,10 +212,10 @@ impl Services {
     /// `Unauthenticated`.
     pub async fn authenticate_identity(&self, token: &str) -> Result<Identity> {
         let session = self.identity_session(token).await?;
-        self.check_manages(&session.caller.principal).await?;
+        self.check_manages(&session.actor).await?;
         let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
         Ok(Identity {
-            caller: Arc::clone(&session.caller),
+            actor: Arc::clone(&session.actor),
             scope: session.identity.clone().ok_or_else(invalid)?,
             issued_at: session.issued_at,
             expires_at: session.expires_at,
@@ -223,51 +228,45 @@ impl Services {
     /// # Errors
     /// `Unauthenticated` when it does not work any more.
     pub async fn show_identity(&self, identity: Identity) -> Result<ShownIdentity> {
-        let user = self.get_own_account(&identity.caller.principal).await?;
-        let account = self.get_project(&identity.caller).await?;
+        let user = self.get_own_account(&identity.actor).await?;
+        let account = self.get_project(&identity.actor).await?;
         let level = match account.id == user.id {
             true => Level::Admin,
-            false => self.standing_in(&identity.caller, &account.name).await?.level,
+            false => self.standing_in(&identity.actor, &account.name).await?.level,
         };
         Ok(ShownIdentity { identity, user, account, level })
     }
 
-    /// Gives a token of the caller's account with whose it is.
+    /// Gives a token of the actor's account with whose it is.
     ///
     /// # Errors
     /// `TokenUnknown` for those of others, and those that do not work any more.
-    pub async fn find_identity(&self, caller: &Caller, token: &str) -> Result<ShownIdentity> {
+    pub async fn find_identity(&self, actor: &Actor, token: &str) -> Result<ShownIdentity> {
         let unknown = || Error::TokenUnknown("in X-Subject-Token".into());
         let identity = match self.authenticate_identity(token).await {
             Err(Error::Unauthenticated(_)) => return Err(unknown()),
             found => found?,
         };
-        match identity.caller.principal.account_id() == caller.principal.account_id() {
+        match identity.actor.account_id() == actor.account_id() {
             true => self.show_identity(identity).await,
             false => Err(unknown()),
         }
     }
 
-    /// Ends a token of the caller's account. One that does not work any more is ended already.
+    /// Ends a token of the actor's account. One that does not work any more is ended already.
     ///
     /// # Errors
     /// `Denied` for those of others.
-    pub async fn revoke_identity(&self, caller: &Caller, token: &str) -> Result<()> {
+    pub async fn revoke_identity(&self, actor: &Actor, token: &str) -> Result<()> {
         let session = match self.identity_session(token).await {
             Err(Error::Unauthenticated(_)) => return Ok(()),
             found => found?,
         };
-        let account = caller.principal.account_id();
-        if session.caller.principal.account_id() != account {
+        let account = actor.account_id();
+        if session.actor.account_id() != account {
             return Err(Error::Denied("this token is somebody else's".into()));
         }
-        let event = self.event(
-            &caller.principal,
-            account,
-            EventAction::SessionEnded,
-            caller.principal.display_name(),
-            [],
-        );
+        let event = self.event(actor, account, EventAction::SessionEnded, actor.display_name(), []);
         self.metadata
             .write((session.id, session.expires_at, event), |tx, (id, until, event)| {
                 Box::pin(async move {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{AccountId, Feature};
 use longshore_domain::descriptor::Descriptor;
 use longshore_domain::digest::Digest;
@@ -25,7 +26,6 @@ use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, PushedTa
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 
-use crate::authentication::Caller;
 use crate::removal::{STEP, delete_held};
 use crate::tags::remove_tags;
 use crate::{Services, later};
@@ -115,14 +115,14 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing; `Denied` when the plan does not have it.
     pub async fn list_images(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         filter: ImageFilter,
         order: ImageOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<Image>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository.id, filter, order, offset, size), |tx, (id, filter, order, offset, size)| {
@@ -145,11 +145,11 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing; `Denied` when the plan does not have it.
     pub async fn summarize_images(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         active_from: Timestamp,
     ) -> Result<ImageSummary> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository.id, active_from), |tx, (id, active_from)| {
@@ -169,13 +169,13 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing; `ManifestUnknown`; `Denied` when the plan does not have it.
     pub async fn list_image_tags(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         digest: &Digest,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ImageTag>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository, *digest, offset, size), |tx, (repository, digest, offset, size)| {
@@ -196,14 +196,14 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing.
     pub async fn list_tag_details(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         filter: TagFilter,
         order: TagOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         // No name is that long.
         if filter.name_part.len() > TAG_LIMIT_BYTES {
             return Ok((repository.id, Vec::new(), 0));
@@ -226,15 +226,15 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing; `ManifestUnknown`.
     pub async fn get_tag_details(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         tag: &Tag,
         wants_layers: bool,
     ) -> Result<(RepositoryId, TagDetails, Vec<Vec<Layer>>)> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         let id = repository.id;
         // What made a layer stands in content that is pulled.
-        let may_pull = self.authorize(caller, name, Action::Pull).await.is_ok();
+        let may_pull = self.authorize(actor, name, Action::Pull).await.is_ok();
         let details = self
             .metadata
             .read((repository, tag.clone()), |tx, (repository, tag)| {
@@ -304,19 +304,19 @@ impl Services {
     /// `Unauthenticated` for nobody; `Invalid` for too many images; `Denied` when the plan does not have it. What is wrong with an image is in the outcome.
     pub async fn delete_images(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         request: DeletionRequest,
     ) -> Result<DeletionOutcome> {
-        self.get_own_account(&caller.principal).await?;
+        self.get_own_account(actor).await?;
         if request.digests.len() > DELETION_LIMIT {
             return Err(Error::Invalid {
                 field: "manifests",
                 reason: format!("at most {DELETION_LIMIT} images are deleted at once"),
             });
         }
-        let access = self.access(&caller.principal, name).await?;
-        let covered = caller.grants.cover(name, Action::Delete) && access.allows(Action::Delete);
+        let access = self.access(actor, name).await?;
+        let covered = actor.scope().covers(name, Action::Delete) && access.allows(Action::Delete);
         let repository = match access.repository {
             Some(repository) if covered => repository,
             Some(_) if !access.allowed.is_empty() => {
@@ -327,13 +327,8 @@ impl Services {
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         // What was pulled from this node up to now counts.
         self.record_pulls().await?;
-        let event = self.event(
-            &caller.principal,
-            Some(repository.namespace_id),
-            EventAction::ManifestDeleted,
-            name.as_str(),
-            [],
-        );
+        let event =
+            self.event(actor, Some(repository.namespace_id), EventAction::ManifestDeleted, name.as_str(), []);
         let plan = DeletionPlan {
             repository: repository.id,
             active_from: request.active_from.unwrap_or_else(|| a_month_before(event.at)),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
 use longshore_domain::error::Unauthenticated;
@@ -20,7 +21,6 @@ use longshore_domain::share::SharedBy;
 use longshore_domain::{Error, Result};
 
 use crate::Services;
-use crate::authentication::Caller;
 
 /// Most tags, and most blobs, that are listed with a manifest.
 const LISTED_WITH_MANIFEST: u64 = 200;
@@ -109,21 +109,21 @@ async fn summarize(
 }
 
 impl Services {
-    /// Lists the repositories of a registry that the caller may see by name, and counts all.
+    /// Lists the repositories of a registry that the actor may see by name, and counts all.
     ///
     /// # Errors
     /// As [`Services::authorize_registry`] for viewing.
     pub async fn list_registry_repositories(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         registry: &Namespace,
         start: RepositoryStart,
         size: PageSize,
         wanted: WantedLatest,
     ) -> Result<(Vec<RepositorySummary>, u64)> {
-        self.authorize_registry(&caller.principal, registry, RegistryAction::View).await?;
+        self.authorize_registry(actor, registry, RegistryAction::View).await?;
         let unknown = |_| Error::RegistryUnknown(registry.to_string());
-        let (id, view) = self.view_of(&caller.principal, registry).await.map_err(unknown)?;
+        let (id, view) = self.view_of(actor, registry).await.map_err(unknown)?;
         self.metadata
             .read(
                 (id, view, start, size, wanted),
@@ -156,12 +156,12 @@ impl Services {
             .await
     }
 
-    /// Checks that a repository is one of a registry that the caller may look at.
+    /// Checks that a repository is one of a registry that the actor may look at.
     ///
     /// # Errors
     /// As [`Services::authorize_registry`] for viewing.
-    async fn check_in_registry(&self, caller: &Caller, name: &RepositoryName) -> Result<()> {
-        self.authorize_registry(&caller.principal, &name.namespace(), RegistryAction::View).await.map(|_| ())
+    async fn check_in_registry(&self, actor: &Actor, name: &RepositoryName) -> Result<()> {
+        self.authorize_registry(actor, &name.namespace(), RegistryAction::View).await.map(|_| ())
     }
 
     /// Lists the tags of a registry's repository with what they point at, newest first, leaving out the first `offset`, and
@@ -171,14 +171,14 @@ impl Services {
     /// As [`Services::authorize_registry`] for viewing, and [`Services::list_tag_details`].
     pub async fn list_registry_tags(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<TagDetails>, u64)> {
-        self.check_in_registry(caller, name).await?;
+        self.check_in_registry(actor, name).await?;
         let (_, tags, total) =
-            self.list_tag_details(caller, name, TagFilter::default(), TagOrder::Newest, offset, size).await?;
+            self.list_tag_details(actor, name, TagFilter::default(), TagOrder::Newest, offset, size).await?;
         Ok((tags, total))
     }
 
@@ -186,9 +186,9 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_registry`] for viewing, and [`Services::delete_tag`].
-    pub async fn delete_registry_tag(&self, caller: &Caller, name: &RepositoryName, tag: &Tag) -> Result<()> {
-        self.check_in_registry(caller, name).await?;
-        self.delete_tag(caller, name, tag).await
+    pub async fn delete_registry_tag(&self, actor: &Actor, name: &RepositoryName, tag: &Tag) -> Result<()> {
+        self.check_in_registry(actor, name).await?;
+        self.delete_tag(actor, name, tag).await
     }
 
     /// Deletes a manifest of a registry's repository.
@@ -197,21 +197,21 @@ impl Services {
     /// As [`Services::authorize_registry`] for viewing, and [`Services::delete_manifest`].
     pub async fn delete_registry_manifest(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         digest: &Digest,
     ) -> Result<()> {
-        self.check_in_registry(caller, name).await?;
-        self.delete_manifest(caller, name, digest).await
+        self.check_in_registry(actor, name).await?;
+        self.delete_manifest(actor, name, digest).await
     }
 
     /// Deletes a repository of a registry.
     ///
     /// # Errors
     /// As [`Services::authorize_registry`] for viewing, and [`Services::delete_repository`].
-    pub async fn delete_registry_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<()> {
-        self.check_in_registry(caller, name).await?;
-        self.delete_repository(caller, name).await
+    pub async fn delete_registry_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<()> {
+        self.check_in_registry(actor, name).await?;
+        self.delete_repository(actor, name).await
     }
 
     /// Lists the manifests of a registry's repository by their last push, newest first, leaving out the first `offset`, and
@@ -221,13 +221,13 @@ impl Services {
     /// As [`Services::authorize_registry`] for viewing, and [`Services::authorize_existing`] for viewing tags.
     pub async fn list_registry_manifests(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ManifestSummary>, u64)> {
-        self.check_in_registry(caller, name).await?;
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        self.check_in_registry(actor, name).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         self.metadata
             .read((repository.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -311,22 +311,22 @@ fn expired(mut listing: RepositoryListing) -> ListedRepository {
 }
 
 impl Services {
-    /// Lists the repositories of the caller's namespaces, and those that it has a permission for, leaving out the first
+    /// Lists the repositories of the actor's namespaces, and those that it has a permission for, leaving out the first
     /// `offset`, and counts all. An access token for public repositories lists these only.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
     pub async fn list_own_repositories(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         wanted: WantedRepositories,
         order: InventoryOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedRepository>, u64)> {
-        let acting = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
-        let project = self.get_project(caller).await?;
+        let project = self.get_project(actor).await?;
         let WantedRepositories { namespace, name_part, category, visibility } = wanted;
         let visibility = match token.is_none_or(|token| token.cap.lists_private()) {
             true => visibility,
@@ -348,7 +348,7 @@ impl Services {
             .await
     }
 
-    /// Lists the repositories that the caller's project shares, or that are shared with it, leaving out the first `offset`,
+    /// Lists the repositories that the actor's project shares, or that are shared with it, leaving out the first `offset`,
     /// and counts all. Of those that are no longer shared with it, it learns nothing else.
     ///
     /// # Errors
@@ -356,18 +356,18 @@ impl Services {
     /// for members of an organization who only read, as to what it shares.
     pub async fn list_shared_repositories(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         wanted: WantedShares,
         order: InventoryOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedRepository>, u64)> {
-        let own = self.acting_reader(&caller.principal).await?;
-        let project = self.get_project(caller).await?;
+        let own = self.acting_reader(actor).await?;
+        let project = self.get_project(actor).await?;
         let WantedShares { side, namespace, name_part, is_valid } = wanted;
         // Members may not see each repository of their organization.
         if side == SharedSide::Own && project.id != own.id {
-            let level = self.standing_in(caller, &project.name).await?.level;
+            let level = self.standing_in(actor, &project.name).await?.level;
             if level < Level::Write {
                 return Err(Error::Denied(format!(
                     "only owners and editors of {} list what it shares",
@@ -405,10 +405,10 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing.
     pub async fn get_listed_repository(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
     ) -> Result<(ListedRepository, Account)> {
-        let repository = self.authorize_existing(caller, name, Action::View).await?;
+        let repository = self.authorize_existing(actor, name, Action::View).await?;
         let found = self
             .metadata
             .read(repository, |tx, repository| {
@@ -432,15 +432,15 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing tags.
     pub async fn list_readable_tags(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         only: Option<&str>,
         order: TagOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<ReadableTags> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
-        let may_read = self.authorize(caller, name, Action::Pull).await.is_ok();
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let may_read = self.authorize(actor, name, Action::Pull).await.is_ok();
         let owner = self
             .metadata
             .look_up(repository.namespace_id, |tx, id| Box::pin(tx.find_account(*id)))
@@ -449,12 +449,12 @@ impl Services {
         let (tags, total) = match only {
             None => {
                 let (_, tags, total) =
-                    self.list_tag_details(caller, name, TagFilter::default(), order, offset, size).await?;
+                    self.list_tag_details(actor, name, TagFilter::default(), order, offset, size).await?;
                 (tags, total)
             }
             Some(text) => {
                 let found = match text.parse::<Tag>() {
-                    Ok(tag) => self.get_tag_details(caller, name, &tag, false).await.map(Some),
+                    Ok(tag) => self.get_tag_details(actor, name, &tag, false).await.map(Some),
                     // What cannot be a tag is not there.
                     Err(_) => Ok(None),
                 };

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
-use longshore_domain::credential::{Principal, Secret, SecretHash, TokenCap};
+use longshore_domain::credential::{Secret, SecretHash, TokenCap};
 use longshore_domain::email::EmailAddress;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -278,15 +279,15 @@ impl Services {
     /// `Conflict` when too many invites wait.
     pub async fn invite(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         wanted: WantedInvites,
         page: &str,
     ) -> Result<Vec<(String, InviteOutcome)>> {
         let action = OrganizationAction::ManageInvites;
         let name = organization;
-        let organization = self.authorize_organization(principal, name, action).await?;
-        self.check_may_grant(principal, name, wanted.role, wanted.team.is_some()).await?;
+        let organization = self.authorize_organization(actor, name, action).await?;
+        self.check_may_grant(actor, name, wanted.role, wanted.team.is_some()).await?;
         if !(1..=BULK_INVITES_LIMIT).contains(&wanted.invitees.len()) {
             return Err(Error::Invalid {
                 field: "invitees",
@@ -311,13 +312,13 @@ impl Services {
             ("team", wanted.team.as_ref().map(TeamName::to_string).unwrap_or_default()),
         ];
         let data = data.into_iter().filter(|(_, value)| !value.is_empty());
-        let event = self.event(principal, Some(organization.id), EventAction::InviteSent, "", data);
+        let event = self.event(actor, Some(organization.id), EventAction::InviteSent, "", data);
         let has_mailer = self.mailer.is_some();
         let invitation = Invitation {
             organization,
             wanted,
             candidates,
-            inviter: Inviter::of(principal),
+            inviter: Inviter::of(actor),
             has_mailer,
             mail_interval: self.settings.mail_interval,
             event,
@@ -354,13 +355,13 @@ impl Services {
     /// when they manage those.
     async fn check_may_grant(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         role: OrganizationRole,
         has_team: bool,
     ) -> Result<()> {
-        check_leaves_owners(principal, &[Some(role)])?;
-        match has_team && !self.may(principal, organization, OrganizationAction::ManageTeams).await? {
+        check_leaves_owners(actor, &[Some(role)])?;
+        match has_team && !self.may(actor, organization, OrganizationAction::ManageTeams).await? {
             true => Err(Error::Denied(
                 "this access token does not put people into teams; leave out the team, or use one with scope-group-edit"
                     .into(),
@@ -395,9 +396,9 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for viewing invites.
-    pub async fn list_invites(&self, principal: &Principal, organization: &Namespace) -> Result<Vec<Invite>> {
+    pub async fn list_invites(&self, actor: &Actor, organization: &Namespace) -> Result<Vec<Invite>> {
         let action = OrganizationAction::ViewInvites;
-        let organization = self.authorize_organization(principal, organization, action).await?;
+        let organization = self.authorize_organization(actor, organization, action).await?;
         self.metadata
             .read((organization.id, self.clock.now()), |tx, (id, now)| {
                 Box::pin(tx.list_invites(*id, "", *now, 0, PageSize::MAX))
@@ -406,18 +407,18 @@ impl Services {
     }
 
     /// Gives an invite that a principal may manage.
-    async fn authorize_invite(&self, principal: &Principal, id: Uuid) -> Result<Invite> {
+    async fn authorize_invite(&self, actor: &Actor, id: Uuid) -> Result<Invite> {
         let found = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_invite(*id))).await?;
         let now = self.clock.now();
         let Some(invite) = found.filter(|invite| now < invite.expires_at) else {
             // Whoever is not signed in learns that first.
-            if *principal != Principal::Operator {
-                self.get_own_account(principal).await?;
+            if !actor.is_operator() {
+                self.get_own_account(actor).await?;
             }
             return Err(Error::InviteUnknown);
         };
         let action = OrganizationAction::ManageInvites;
-        match self.authorize_organization(principal, &invite.organization, action).await {
+        match self.authorize_organization(actor, &invite.organization, action).await {
             Ok(_) => Ok(invite),
             Err(Error::OrganizationUnknown(_)) => Err(Error::InviteUnknown),
             Err(error) => Err(error),
@@ -428,11 +429,11 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for managing invites; `InviteUnknown`.
-    pub async fn cancel_invite(&self, principal: &Principal, id: Uuid) -> Result<()> {
-        let invite = self.authorize_invite(principal, id).await?;
+    pub async fn cancel_invite(&self, actor: &Actor, id: Uuid) -> Result<()> {
+        let invite = self.authorize_invite(actor, id).await?;
         let action = EventAction::InviteCancelled;
         let subject = invite.invitee.to_string();
-        let event = self.event(principal, Some(invite.organization_id), action, &subject, []);
+        let event = self.event(actor, Some(invite.organization_id), action, &subject, []);
         self.metadata
             .write((id, event), |tx, (id, event)| {
                 Box::pin(async move {
@@ -450,8 +451,8 @@ impl Services {
     /// # Errors
     /// As [`Services::cancel_invite`]; `Conflict` where there is no mail server, or no address to send it to; `Throttled`
     /// when a message went a moment ago; `MailUnavailable` when the mail server does not take it.
-    pub async fn resend_invite(&self, principal: &Principal, id: Uuid, page: &str) -> Result<()> {
-        let invite = self.authorize_invite(principal, id).await?;
+    pub async fn resend_invite(&self, actor: &Actor, id: Uuid, page: &str) -> Result<()> {
+        let invite = self.authorize_invite(actor, id).await?;
         let user = match invite.user_id {
             None => None,
             Some(id) => self.metadata.look_up(id, |tx, id| Box::pin(tx.find_account(*id))).await?,
@@ -463,12 +464,11 @@ impl Services {
                 invite.invitee
             ))
         })?;
-        self.check_may_grant(principal, &invite.organization, invite.role, invite.team.is_some()).await?;
+        self.check_may_grant(actor, &invite.organization, invite.role, invite.team.is_some()).await?;
         let secret = Secret::generate(Secret::INVITE_PREFIX, &*self.entropy);
         let subject = invite.invitee.to_string();
-        let event =
-            self.event(principal, Some(invite.organization_id), EventAction::InviteSent, &subject, []);
-        let input = (id, Inviter::of(principal), secret.hash(), self.settings.mail_interval, event);
+        let event = self.event(actor, Some(invite.organization_id), EventAction::InviteSent, &subject, []);
+        let input = (id, Inviter::of(actor), secret.hash(), self.settings.mail_interval, event);
         let renewed = self
             .metadata
             .write(input, |tx, (id, inviter, hash, interval, event)| {
@@ -507,18 +507,18 @@ impl Services {
             && matches!(invite.invitee, Invitee::Email(_))
     }
 
-    fn event_of_acceptance(&self, user: &Namespace, principal: &Principal, invite: &Invite) -> NewEvent {
+    fn event_of_acceptance(&self, user: &Namespace, actor: &Actor, invite: &Invite) -> NewEvent {
         let data = [("role", invite.role.to_string()), ("invited_by", invite.inviter.name.clone())];
         let organization = Some(invite.organization_id);
-        self.event(principal, organization, EventAction::MemberAdded, user.as_str(), data)
+        self.event(actor, organization, EventAction::MemberAdded, user.as_str(), data)
     }
 
     /// Accepts an invite for the account that acts, signed in by itself, and gives the organization's name.
     ///
     /// # Errors
     /// As [`Services::acting_owner`]; `InviteUnknown`; `Denied` when it is for another account.
-    pub async fn accept_invite(&self, principal: &Principal, secret: &str) -> Result<Namespace> {
-        let user = self.acting_owner(principal).await?;
+    pub async fn accept_invite(&self, actor: &Actor, secret: &str) -> Result<Namespace> {
+        let user = self.acting_owner(actor).await?;
         let invite = self.get_invite(secret).await?;
         if invite.user_id.is_some_and(|id| id != user.id) {
             return Err(Error::Denied(format!(
@@ -526,7 +526,7 @@ impl Services {
                 invite.invitee
             )));
         }
-        let event = self.event_of_acceptance(&user.name, principal, &invite);
+        let event = self.event_of_acceptance(&user.name, actor, &invite);
         let organization = invite.organization.clone();
         self.metadata
             .write((SecretHash::of(secret), user, event), |tx, (hash, user, event)| {
@@ -562,7 +562,7 @@ impl Services {
             return Err(Error::Exists(format!("the account {name}")));
         }
         let account = self.new_user(name, password).await?;
-        let mut event = self.event_of_acceptance(name, &Principal::Anonymous, &invite);
+        let mut event = self.event_of_acceptance(name, &Actor::ANONYMOUS, &invite);
         event.actor_name = name.to_string();
         let organization = invite.organization.clone();
         self.metadata

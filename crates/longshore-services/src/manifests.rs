@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::descriptor::{Descriptor, MediaType, Platform};
 use longshore_domain::digest::{Algorithm, Digest};
@@ -23,7 +24,6 @@ use longshore_domain::{Error, Result};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::authentication::Caller;
 use crate::limits::check_stored;
 use crate::removal::Removal;
 use crate::repositories::ensure_repository;
@@ -123,11 +123,11 @@ impl Services {
     /// As [`Services::authorize_existing`] for pulling; `ManifestUnknown`; `OverLimit` when the subscription includes no more.
     pub async fn pull_manifest(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<PulledManifest> {
-        let access = self.authorize(caller, name, Action::Pull).await?;
+        let access = self.authorize(actor, name, Action::Pull).await?;
         self.check_bandwidth(&access).await?;
         let repository = access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let head = self.find_manifest(&repository, reference).await?;
@@ -165,22 +165,22 @@ impl Services {
     }
 
     /// Finds a manifest for somebody who asks whether it must be pushed: it then stays at least for half a
-    /// lease, if the caller may push. No pull is counted. OCI distribution 1.1, end-3 (`HEAD`).
+    /// lease, if the actor may push. No pull is counted. OCI distribution 1.1, end-3 (`HEAD`).
     ///
     /// # Errors
     /// As [`Services::pull_manifest`].
     pub async fn check_manifest(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<ManifestHead> {
-        let (repository, renewal) = self.authorize_asking(caller, name).await?;
+        let (repository, renewal) = self.authorize_asking(actor, name).await?;
         let head = self.find_manifest(&repository, reference).await?;
         let lease = self.settings.collection.lease;
         let is_short =
             head.lease_until < later(self.clock.now(), self.settings.collection.renewed_below(renewal));
-        if is_short && self.may_push(caller, name).await? {
+        if is_short && self.may_push(actor, name).await? {
             let input = (head.id, later(self.clock.now(), lease));
             // While nobody can write, no push can rely on it, and whoever pulls must not fail for it.
             let renewed = self.write_beside(
@@ -207,11 +207,11 @@ impl Services {
     /// subscription includes no more; `StorageFull`.
     pub async fn push_manifest(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         push: ManifestPush,
     ) -> Result<PushedManifest> {
-        let access = self.authorize(caller, name, Action::Push).await?;
+        let access = self.authorize(actor, name, Action::Push).await?;
         self.check_space().await?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let limit_bytes = self.settings.manifest_limit_bytes;
@@ -245,7 +245,7 @@ impl Services {
             _ => None,
         };
         let event = self.event(
-            &caller.principal,
+            actor,
             Some(namespace_id),
             EventAction::ManifestPushed,
             name.as_str(),
@@ -316,15 +316,10 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for deleting; `ManifestUnknown`; `InUse` while an index lists it.
-    pub async fn delete_manifest(
-        &self,
-        caller: &Caller,
-        name: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Delete).await?;
+    pub async fn delete_manifest(&self, actor: &Actor, name: &RepositoryName, digest: &Digest) -> Result<()> {
+        let repository = self.authorize_existing(actor, name, Action::Delete).await?;
         let event = self.event(
-            &caller.principal,
+            actor,
             Some(repository.namespace_id),
             EventAction::ManifestDeleted,
             name.as_str(),
@@ -497,7 +492,7 @@ enum Holding {
     All,
 }
 
-/// Finds everything that the manifest needs, and the manifest itself, and may hold all of it, manifests before blobs. What the caller cannot see in this
+/// Finds everything that the manifest needs, and the manifest itself, and may hold all of it, manifests before blobs. What the actor cannot see in this
 /// repository is missing, even if the registry has it elsewhere.
 async fn find_references(
     tx: &mut dyn Tx,

@@ -2,8 +2,9 @@
 //!
 //! SWR API, "Organizations".
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
-use longshore_domain::credential::{Principal, Scope, TokenCap};
+use longshore_domain::credential::{Scope, TokenCap};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
@@ -14,7 +15,6 @@ use longshore_domain::registry::NAMESPACES_LIMIT;
 use longshore_domain::{Error, Result};
 
 use crate::Services;
-use crate::authentication::Caller;
 
 /// A namespace with what somebody may do in it.
 #[derive(Clone, Debug)]
@@ -120,8 +120,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for other access tokens.
-    pub(crate) async fn acting_manager(&self, principal: &Principal) -> Result<Account> {
-        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    pub(crate) async fn acting_manager(&self, actor: &Actor) -> Result<Account> {
+        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
         match token.map(|token| token.cap) {
             None | Some(TokenCap::Scope(Scope::Account)) => Ok(own),
@@ -136,8 +136,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens without the scope for reading.
-    pub(crate) async fn acting_reader(&self, principal: &Principal) -> Result<Account> {
-        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    pub(crate) async fn acting_reader(&self, actor: &Actor) -> Result<Account> {
+        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
         match token.is_none_or(|token| token.cap.lists_private()) {
             true => Ok(own),
@@ -145,16 +145,16 @@ impl Services {
         }
     }
 
-    /// Gives what a caller is to a namespace.
+    /// Gives what an actor is to a namespace.
     ///
     /// # Errors
-    /// `Unauthenticated`, also when the caller signed in to another project; `OrganizationUnknown` when it may do nothing
+    /// `Unauthenticated`, also when the actor signed in to another project; `OrganizationUnknown` when it may do nothing
     /// there; `Denied` for access tokens without the scope for reading.
-    pub(crate) async fn standing_in(&self, caller: &Caller, name: &Namespace) -> Result<NamespaceStanding> {
-        if !caller.grants.cover_namespace(name) {
+    pub(crate) async fn standing_in(&self, actor: &Actor, name: &Namespace) -> Result<NamespaceStanding> {
+        if !actor.scope().covers_namespace(name) {
             return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
         }
-        let own = self.acting_reader(&caller.principal).await?;
+        let own = self.acting_reader(actor).await?;
         let found = self
             .metadata
             .look_up((own, name.clone()), |tx, (own, name)| Box::pin(standing_in(tx, own, name)))
@@ -162,42 +162,42 @@ impl Services {
         found.ok_or_else(|| unknown(name))
     }
 
-    /// Lists the namespaces of a caller by name whose name holds a text: the first thousand of each kind.
+    /// Lists the namespaces of an actor by name whose name holds a text: the first thousand of each kind.
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens without the scope for reading.
     pub async fn list_own_namespaces(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name_part: &str,
         which: ListedNamespaces,
     ) -> Result<Vec<OwnNamespace>> {
-        let own = self.acting_reader(&caller.principal).await?;
-        let project = self.get_project(caller).await?;
+        let own = self.acting_reader(actor).await?;
+        let project = self.get_project(actor).await?;
         let only = (project.id != own.id).then_some(project.name);
         let input = (own, only, which, name_part.to_owned());
         self.metadata.read(input, |tx, wanted| Box::pin(list(tx, wanted))).await
     }
 
-    /// Gives a namespace of a caller.
+    /// Gives a namespace of an actor.
     ///
     /// # Errors
-    /// `Unauthenticated`; `OrganizationUnknown` when the caller may do nothing there.
-    pub async fn get_own_namespace(&self, caller: &Caller, name: &Namespace) -> Result<OwnNamespace> {
-        let NamespaceStanding { account, level, is_owner } = self.standing_in(caller, name).await?;
+    /// `Unauthenticated`; `OrganizationUnknown` when the actor may do nothing there.
+    pub async fn get_own_namespace(&self, actor: &Actor, name: &Namespace) -> Result<OwnNamespace> {
+        let NamespaceStanding { account, level, is_owner } = self.standing_in(actor, name).await?;
         let creator =
             self.metadata.look_up(account.clone(), |tx, account| Box::pin(creator_of(tx, account))).await?;
         Ok(OwnNamespace { account, creator, level, is_owned: is_owner })
     }
 
-    /// Makes a namespace: an organization whose owner is the caller.
+    /// Makes a namespace: an organization whose owner is the actor.
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens, for organizations, and where the operator makes all names;
-    /// `NameReserved`, `Exists`; `OverLimit` when the caller owns too many.
-    pub async fn create_namespace(&self, caller: &Caller, name: &Namespace) -> Result<Account> {
-        let own = self.acting_manager(&caller.principal).await?;
-        if !caller.grants.cover_namespace(name) {
+    /// `NameReserved`, `Exists`; `OverLimit` when the actor owns too many.
+    pub async fn create_namespace(&self, actor: &Actor, name: &Namespace) -> Result<Account> {
+        let own = self.acting_manager(actor).await?;
+        if !actor.scope().covers_namespace(name) {
             return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
         }
         if own.kind == AccountKind::Organization || !self.settings.registries_make_names {
@@ -210,7 +210,7 @@ impl Services {
         let account = self.new_organization(name);
         let data = [("owner", own.name.to_string())];
         let action = EventAction::OrganizationCreated;
-        let event = self.event(&caller.principal, None, action, name.as_str(), data);
+        let event = self.event(actor, None, action, name.as_str(), data);
         self.metadata
             .write(
                 (account, own.id, event),
@@ -234,27 +234,22 @@ impl Services {
             .await
     }
 
-    /// Deletes a namespace that is empty: an organization that the caller owns. The name stays taken.
+    /// Deletes a namespace that is empty: an organization that the actor owns. The name stays taken.
     ///
     /// # Errors
     /// `Unauthenticated`; `OrganizationUnknown`; `Denied` for who does not own it, and for users' own; `Conflict` while it has
     /// repositories.
-    pub async fn delete_namespace(&self, caller: &Caller, name: &Namespace) -> Result<()> {
-        let standing = self.standing_in(caller, name).await?;
-        self.acting_manager(&caller.principal).await?;
+    pub async fn delete_namespace(&self, actor: &Actor, name: &Namespace) -> Result<()> {
+        let standing = self.standing_in(actor, name).await?;
+        self.acting_manager(actor).await?;
         if !standing.is_owner {
             return Err(Error::Denied(format!("only an owner of {name} may delete it")));
         }
         if standing.account.kind == AccountKind::User {
             return Err(Error::Denied("the namespace of a user lasts as long as the user".into()));
         }
-        let event = self.event(
-            &caller.principal,
-            Some(standing.account.id),
-            EventAction::OrganizationDeleted,
-            name.as_str(),
-            [],
-        );
+        let event =
+            self.event(actor, Some(standing.account.id), EventAction::OrganizationDeleted, name.as_str(), []);
         self.remove_organization(event, name).await
     }
 
@@ -262,8 +257,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated`.
-    pub async fn namespace_quota(&self, caller: &Caller) -> Result<(u64, u64)> {
-        let own = self.get_own_account(&caller.principal).await?;
+    pub async fn namespace_quota(&self, actor: &Actor) -> Result<(u64, u64)> {
+        let own = self.get_own_account(actor).await?;
         let used =
             self.metadata.look_up(own.id, |tx, id| Box::pin(tx.count_owned_organizations(*id))).await?;
         Ok((used, NAMESPACES_LIMIT))

@@ -1,8 +1,9 @@
 //! Organizations and their members.
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, Member, OrganizationRole};
-use longshore_domain::credential::{Principal, Scope, TokenCap};
+use longshore_domain::credential::{Scope, TokenCap};
 use longshore_domain::email::EmailAddress;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -65,8 +66,8 @@ async fn list_members_and_invites(
 }
 
 /// Checks that no access token makes, changes or removes owners: who is one may do more than any token, and longer.
-pub(crate) fn check_leaves_owners(principal: &Principal, roles: &[Option<OrganizationRole>]) -> Result<()> {
-    let by_token = principal.account().is_some_and(|account| account.access_token.is_some());
+pub(crate) fn check_leaves_owners(actor: &Actor, roles: &[Option<OrganizationRole>]) -> Result<()> {
+    let by_token = actor.access_token_id().is_some();
     match by_token && roles.contains(&Some(OrganizationRole::Owner)) {
         true => Err(Error::Denied(
             "an access token neither makes nor removes owners; sign in with a password".into(),
@@ -121,7 +122,7 @@ async fn hand_over(
 /// Gives a member another role, or removes it, for somebody who may manage members.
 pub(crate) async fn change_role(
     tx: &mut dyn Tx,
-    principal: &Principal,
+    actor: &Actor,
     organization: &Account,
     user: &Account,
     role: Option<OrganizationRole>,
@@ -134,7 +135,7 @@ pub(crate) async fn change_role(
     }
     let unknown = || Error::UserUnknown(format!("{} in {}", user.name, organization.name));
     before.ok_or_else(unknown)?;
-    check_leaves_owners(principal, &[before, role])?;
+    check_leaves_owners(actor, &[before, role])?;
     let mut event = NewEvent { account_id: Some(organization.id), subject: user.name.to_string(), ..event };
     // What the user was given before it became a member would add to the role.
     if tx.delete_user_permission(PermissionTarget::Namespace(organization.id), user.id).await? {
@@ -180,13 +181,13 @@ impl Services {
     /// `Denied` to everybody but the operator; `NameReserved`, `Exists`; `UserUnknown` for the owner.
     pub async fn create_organization(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         owner: &Namespace,
     ) -> Result<Account> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         name.check_available_to_accounts()?;
-        self.create_organization_unchecked(principal, name, owner).await
+        self.create_organization_unchecked(actor, name, owner).await
     }
 
     /// Makes the record of a new organization.
@@ -204,13 +205,13 @@ impl Services {
     /// Creates an organization whose name may be reserved for the server itself.
     pub(crate) async fn create_organization_unchecked(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         owner: &Namespace,
     ) -> Result<Account> {
         let account = self.new_organization(name);
         let event = self.event(
-            principal,
+            actor,
             None,
             EventAction::OrganizationCreated,
             name.as_str(),
@@ -240,17 +241,17 @@ impl Services {
     /// lower role and for access tokens.
     pub(crate) async fn authorize_organization(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         action: OrganizationAction,
     ) -> Result<Account> {
-        if *principal == Principal::Operator {
+        if actor.is_operator() {
             return self
                 .metadata
                 .look_up(name.clone(), |tx, name| Box::pin(get_organization(tx, name)))
                 .await;
         }
-        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
         let (organization, role) = self
             .metadata
@@ -289,12 +290,12 @@ impl Services {
         }
     }
 
-    /// Gives an account by its public id: the caller's own, or an organization that it belongs to.
+    /// Gives an account by its public id: the actor's own, or an organization that it belongs to.
     ///
     /// # Errors
     /// `Unauthenticated`; `UserUnknown` for all others.
-    pub async fn get_account_of(&self, principal: &Principal, uuid: Uuid) -> Result<Account> {
-        let own = self.get_own_account(principal).await?;
+    pub async fn get_account_of(&self, actor: &Actor, uuid: Uuid) -> Result<Account> {
+        let own = self.get_own_account(actor).await?;
         let found = self
             .metadata
             .look_up((uuid, own.id), |tx, (uuid, own)| {
@@ -312,13 +313,8 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for viewing settings.
-    pub async fn get_image_restriction(
-        &self,
-        principal: &Principal,
-        name: &Namespace,
-    ) -> Result<ImageRestriction> {
-        let organization =
-            self.authorize_organization(principal, name, OrganizationAction::ViewSettings).await?;
+    pub async fn get_image_restriction(&self, actor: &Actor, name: &Namespace) -> Result<ImageRestriction> {
+        let organization = self.authorize_organization(actor, name, OrganizationAction::ViewSettings).await?;
         self.metadata.look_up(organization.id, |tx, id| Box::pin(tx.find_image_restriction(*id))).await
     }
 
@@ -328,12 +324,12 @@ impl Services {
     /// As [`Services::authorize_organization`] for managing settings; `Denied` when the plan does not have it.
     pub async fn put_image_restriction(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         restriction: ImageRestriction,
     ) -> Result<()> {
         let organization =
-            self.authorize_organization(principal, name, OrganizationAction::ManageSettings).await?;
+            self.authorize_organization(actor, name, OrganizationAction::ManageSettings).await?;
         organization.plan.check(Feature::ImageRestriction)?;
         let data = [
             ("restricted_images", restriction.is_enabled.to_string()),
@@ -341,7 +337,7 @@ impl Services {
             ("allow_verified_publishers", restriction.allows_verified_publishers.to_string()),
         ];
         let action = EventAction::OrganizationSettingsUpdated;
-        let event = self.event(principal, Some(organization.id), action, name.as_str(), data);
+        let event = self.event(actor, Some(organization.id), action, name.as_str(), data);
         self.metadata
             .write((organization.id, restriction, event), |tx, (id, restriction, event)| {
                 Box::pin(async move {
@@ -356,8 +352,8 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `OrganizationUnknown`.
-    pub async fn get_organization(&self, principal: &Principal, name: &Namespace) -> Result<Account> {
-        self.require_operator(principal)?;
+    pub async fn get_organization(&self, actor: &Actor, name: &Namespace) -> Result<Account> {
+        self.require_operator(actor)?;
         self.metadata.look_up(name.clone(), |tx, name| Box::pin(get_organization(tx, name))).await
     }
 
@@ -367,12 +363,12 @@ impl Services {
     /// `Denied` to everybody but the operator; `OrganizationUnknown`.
     pub async fn list_members(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         after: Option<&Namespace>,
         size: PageSize,
     ) -> Result<Page<Member>> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         let members = self
             .metadata
             .read((organization.clone(), after.cloned(), size), |tx, (name, after, size)| {
@@ -391,25 +387,24 @@ impl Services {
     /// `Denied` to everybody but the operator; `OrganizationUnknown`, `UserUnknown`; `Conflict` when the last owner would go.
     pub async fn put_member(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         user: &Namespace,
         role: OrganizationRole,
     ) -> Result<()> {
-        self.require_operator(principal)?;
-        let event = self.event(principal, None, EventAction::MemberAdded, user.as_str(), []);
+        self.require_operator(actor)?;
+        let event = self.event(actor, None, EventAction::MemberAdded, user.as_str(), []);
         self.metadata
             .write(
-                (organization.clone(), user.clone(), role, event, principal.clone()),
-                |tx, (organization, user, role, event, principal)| {
+                (organization.clone(), user.clone(), role, event, actor.clone()),
+                |tx, (organization, user, role, event, actor)| {
                     Box::pin(async move {
                         tx.hold_authority().await?;
                         let organization = get_organization(tx, organization).await?;
                         let user = get_user(tx, user).await?;
                         if tx.find_role(organization.id, user.id).await?.is_some() {
                             let event = NewEvent { action: EventAction::MemberRoleChanged, ..event.clone() };
-                            return change_role(tx, principal, &organization, &user, Some(*role), event)
-                                .await;
+                            return change_role(tx, actor, &organization, &user, Some(*role), event).await;
                         }
                         tx.put_member(organization.id, user.id, *role, event.at).await?;
                         let mut event = NewEvent { account_id: Some(organization.id), ..event.clone() };
@@ -428,27 +423,26 @@ impl Services {
     /// owner would go, and for who is deactivated.
     pub async fn change_member_role(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         user: &Namespace,
         role: OrganizationRole,
     ) -> Result<OrganizationMember> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ManageMembers).await?;
+            self.authorize_organization(actor, organization, OrganizationAction::ManageMembers).await?;
         let data = [("role", role.to_string())];
         let event =
-            self.event(principal, Some(organization.id), EventAction::MemberRoleChanged, user.as_str(), data);
+            self.event(actor, Some(organization.id), EventAction::MemberRoleChanged, user.as_str(), data);
         self.metadata
             .write(
-                (organization, user.clone(), role, event, principal.clone()),
-                |tx, (organization, user, role, event, principal)| {
+                (organization, user.clone(), role, event, actor.clone()),
+                |tx, (organization, user, role, event, actor)| {
                     Box::pin(async move {
                         tx.hold_authority().await?;
                         let unknown = || Error::UserUnknown(format!("{user} in {}", organization.name));
                         let account = get_user(tx, user).await?;
                         check_not_deactivated(tx, organization, &account).await?;
-                        change_role(tx, principal, organization, &account, Some(*role), event.clone())
-                            .await?;
+                        change_role(tx, actor, organization, &account, Some(*role), event.clone()).await?;
                         let filter =
                             MemberFilter { name_prefix: Some(user.to_string()), ..MemberFilter::default() };
                         let one = PageSize::clamped(1)?;
@@ -466,11 +460,11 @@ impl Services {
     /// As [`Services::authorize_organization`], but for `Denied`.
     pub(crate) async fn may(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         action: OrganizationAction,
     ) -> Result<bool> {
-        match self.authorize_organization(principal, organization, action).await {
+        match self.authorize_organization(actor, organization, action).await {
             Ok(_) => Ok(true),
             Err(Error::Denied(_)) => Ok(false),
             Err(error) => Err(error),
@@ -484,19 +478,18 @@ impl Services {
     /// As [`Services::authorize_organization`] for viewing members.
     pub async fn list_organization_members(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         filter: MemberFilter,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedMember>, u64)> {
-        let organization =
-            self.authorize_organization(principal, name, OrganizationAction::ViewMembers).await?;
-        let sees_addresses = self.may(principal, name, OrganizationAction::ManageMembers).await?;
+        let organization = self.authorize_organization(actor, name, OrganizationAction::ViewMembers).await?;
+        let sees_addresses = self.may(actor, name, OrganizationAction::ManageMembers).await?;
         // Those who are invited have no role yet.
         let with_invites = filter.kinds != MemberKinds::Members
             && filter.role.is_none()
-            && self.may(principal, name, OrganizationAction::ViewInvites).await?;
+            && self.may(actor, name, OrganizationAction::ViewInvites).await?;
         let wanted = (organization.id, filter, with_invites, offset, size, self.clock.now());
         let (mut listed, count) =
             self.metadata.read(wanted, |tx, wanted| Box::pin(list_members_and_invites(tx, wanted))).await?;
@@ -517,11 +510,11 @@ impl Services {
     /// `Unauthenticated`.
     pub async fn list_own_organizations(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<OwnOrganization>, u64)> {
-        let own = self.get_own_account(principal).await?;
+        let own = self.get_own_account(actor).await?;
         self.metadata
             .read((own.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -536,25 +529,20 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for viewing it.
-    pub async fn get_own_organization(&self, principal: &Principal, name: &Namespace) -> Result<Account> {
-        self.authorize_organization(principal, name, OrganizationAction::View).await
+    pub async fn get_own_organization(&self, actor: &Actor, name: &Namespace) -> Result<Account> {
+        self.authorize_organization(actor, name, OrganizationAction::View).await
     }
 
     /// Decides whether members pull from all repositories of an organization, or only from those of their teams.
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for managing settings.
-    pub async fn set_members_pull(
-        &self,
-        principal: &Principal,
-        name: &Namespace,
-        members_pull: bool,
-    ) -> Result<()> {
+    pub async fn set_members_pull(&self, actor: &Actor, name: &Namespace, members_pull: bool) -> Result<()> {
         let organization =
-            self.authorize_organization(principal, name, OrganizationAction::ManageSettings).await?;
+            self.authorize_organization(actor, name, OrganizationAction::ManageSettings).await?;
         let data = [("members_pull", members_pull.to_string())];
         let action = EventAction::OrganizationSettingsUpdated;
-        let event = self.event(principal, Some(organization.id), action, name.as_str(), data);
+        let event = self.event(actor, Some(organization.id), action, name.as_str(), data);
         self.metadata
             .write((organization.id, members_pull, event), |tx, (id, members_pull, event)| {
                 Box::pin(async move {
@@ -569,11 +557,11 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `OrganizationUnknown`.
-    pub async fn set_may_provision(&self, principal: &Principal, name: &Namespace, may: bool) -> Result<()> {
-        self.require_operator(principal)?;
+    pub async fn set_may_provision(&self, actor: &Actor, name: &Namespace, may: bool) -> Result<()> {
+        self.require_operator(actor)?;
         let data = [("may_provision", may.to_string())];
         let action = EventAction::OrganizationSettingsUpdated;
-        let event = self.event(principal, None, action, name.as_str(), data);
+        let event = self.event(actor, None, action, name.as_str(), data);
         self.metadata
             .write((name.clone(), may, event), |tx, (name, may, event)| {
                 Box::pin(async move {
@@ -591,21 +579,21 @@ impl Services {
     /// As [`Services::authorize_organization`] for managing members; `Denied` to access tokens for owners; `UserUnknown` when no such member; `Conflict` when the last owner would go.
     pub async fn delete_member(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         user: &Namespace,
     ) -> Result<()> {
-        self.authorize_organization(principal, organization, OrganizationAction::ManageMembers).await?;
-        let event = self.event(principal, None, EventAction::MemberRemoved, user.as_str(), []);
+        self.authorize_organization(actor, organization, OrganizationAction::ManageMembers).await?;
+        let event = self.event(actor, None, EventAction::MemberRemoved, user.as_str(), []);
         self.metadata
             .write(
-                (organization.clone(), user.clone(), event, principal.clone()),
-                |tx, (organization, user, event, principal)| {
+                (organization.clone(), user.clone(), event, actor.clone()),
+                |tx, (organization, user, event, actor)| {
                     Box::pin(async move {
                         tx.hold_authority().await?;
                         let organization = get_organization(tx, organization).await?;
                         let user = get_user(tx, user).await?;
-                        change_role(tx, principal, &organization, &user, None, event.clone()).await
+                        change_role(tx, actor, &organization, &user, None, event.clone()).await
                     })
                 },
             )
@@ -618,17 +606,17 @@ impl Services {
     /// `Denied` to everybody but the operator, and for `library`; `OrganizationUnknown`.
     pub async fn set_organization_active(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         is_active: bool,
     ) -> Result<()> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         if *name == Namespace::library() {
             return Err(Error::Denied("library belongs to the registry and cannot be disabled".into()));
         }
         let action =
             if is_active { EventAction::OrganizationEnabled } else { EventAction::OrganizationDisabled };
-        let event = self.event(principal, None, action, name.as_str(), []);
+        let event = self.event(actor, None, action, name.as_str(), []);
         self.metadata
             .write((name.clone(), is_active, event), |tx, (name, is_active, event)| {
                 Box::pin(async move {
@@ -644,14 +632,14 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator, and for `library`; `OrganizationUnknown`; `Conflict` while it has repositories.
-    pub async fn delete_organization(&self, principal: &Principal, name: &Namespace) -> Result<()> {
-        self.require_operator(principal)?;
+    pub async fn delete_organization(&self, actor: &Actor, name: &Namespace) -> Result<()> {
+        self.require_operator(actor)?;
         if *name == Namespace::library() {
             return Err(Error::Denied(
                 "library holds the repositories with one-part names and cannot be deleted".into(),
             ));
         }
-        let event = self.event(principal, None, EventAction::OrganizationDeleted, name.as_str(), []);
+        let event = self.event(actor, None, EventAction::OrganizationDeleted, name.as_str(), []);
         self.remove_organization(event, name).await
     }
 

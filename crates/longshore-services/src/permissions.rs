@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Principal};
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
-use longshore_domain::credential::{AccessToken, AccessTokenId, AccountPrincipal, Principal};
+use longshore_domain::credential::{AccessToken, AccessTokenId};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{PulledNamespace, refusing};
@@ -20,7 +21,6 @@ use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
 use crate::Services;
-use crate::authentication::{Caller, Grants};
 
 /// Decisions kept in memory.
 const DECISIONS: usize = 50_000;
@@ -51,9 +51,9 @@ pub struct Access {
     pub repository: Option<Arc<Repository>>,
     /// The account whose name is the namespace, if there is one.
     pub namespace_id: Option<AccountId>,
-    /// What the caller may do, but for what an organization does not let its members pull.
+    /// What the actor may do, but for what an organization does not let its members pull.
     pub allowed: Actions,
-    /// An organization of the caller's that does not let its members pull from here.
+    /// An organization of the actor's that does not let its members pull from here.
     pub refused_by: Option<Namespace>,
     /// What the namespace is bound to, if it is a registry.
     pub subscribed: Option<Subscribed>,
@@ -186,13 +186,13 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when the principal's credential has become void.
-    pub async fn access(&self, principal: &Principal, name: &RepositoryName) -> Result<Access> {
-        let account = match principal {
+    pub async fn access(&self, actor: &Actor, name: &RepositoryName) -> Result<Access> {
+        let account = match actor.principal() {
             Principal::Account(account) => {
                 Some((account.account_id, account.credential_epoch, account.access_token))
             }
             Principal::Anonymous => None,
-            Principal::Operator => return self.load_access(principal, name).await,
+            Principal::Operator => return self.load_access(actor, name).await,
         };
         let epoch = self.metadata.authority_epoch();
         if let Some(decision) = self.decisions.0.get(&QuestionRef { account, repository: name.as_str() })
@@ -201,7 +201,7 @@ impl Services {
         {
             return Ok(decision.access.clone());
         }
-        let access = self.load_access(principal, name).await?;
+        let access = self.load_access(actor, name).await?;
         // That a repository does not exist is not kept: anybody may create it next.
         if access.repository.is_some() {
             let question = Question { account, repository: name.as_str().to_owned() };
@@ -210,10 +210,10 @@ impl Services {
         Ok(access)
     }
 
-    async fn load_access(&self, principal: &Principal, name: &RepositoryName) -> Result<Access> {
-        let input = (principal.clone(), name.clone(), self.clock.now(), self.settings.anonymous_pull);
+    async fn load_access(&self, actor: &Actor, name: &RepositoryName) -> Result<Access> {
+        let input = (actor.clone(), name.clone(), self.clock.now(), self.settings.anonymous_pull);
         self.metadata
-            .look_up(input, |tx, (principal, name, now, anonymous_pull)| {
+            .look_up(input, |tx, (actor, name, now, anonymous_pull)| {
                 Box::pin(async move {
                     let repository = tx.find_repository(name).await?;
                     let namespace = tx.find_account_by_name(&name.namespace()).await?;
@@ -223,7 +223,7 @@ impl Services {
                     let namespace_id = namespace.as_ref().map(|account| account.id);
                     let repository_id = repository.as_ref().map(|repository| repository.id);
                     let visibility = repository.as_ref().map(|repository| repository.visibility);
-                    let standing = match principal {
+                    let standing = match actor.principal() {
                         Principal::Anonymous | Principal::Operator => None,
                         Principal::Account(account) => Some(
                             standing_of(tx, account, namespace_id, repository_id, *now)
@@ -231,7 +231,7 @@ impl Services {
                                 .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?,
                         ),
                     };
-                    let subject = match (principal, &standing) {
+                    let subject = match (actor.principal(), &standing) {
                         (Principal::Operator, _) => Subject::Operator,
                         (_, Some(standing)) => standing.subject(name, visibility),
                         (_, None) => Subject::Anonymous,
@@ -273,19 +273,19 @@ impl Services {
             .await
     }
 
-    /// Checks that the caller may do something in a repository. Whoever may not see it is told that it does not exist.
+    /// Checks that the actor may do something in a repository. Whoever may not see it is told that it does not exist.
     ///
     /// # Errors
     /// `Unauthenticated` when signing in or asking for another token could help; `RepositoryUnknown` when the
-    /// caller may not see it; `Denied` when the caller may see but not do this.
-    pub async fn authorize(&self, caller: &Caller, name: &RepositoryName, action: Action) -> Result<Access> {
-        let access = self.access(&caller.principal, name).await?;
+    /// actor may not see it; `Denied` when the actor may see but not do this.
+    pub async fn authorize(&self, actor: &Actor, name: &RepositoryName, action: Action) -> Result<Access> {
+        let access = self.access(actor, name).await?;
         if !access.allowed.contains(action) {
             // Of what is not there yet, only whoever may make it learns that it is not.
             let makes = matches!(action, Action::Push | Action::Create);
             let is_hidden = access.allowed.is_empty() || (access.repository.is_none() && !makes);
-            let by_token = caller.principal.account().is_some_and(|account| account.access_token.is_some());
-            return Err(match (&caller.principal, action) {
+            let by_token = actor.access_token_id().is_some();
+            return Err(match (actor.principal(), action) {
                 (Principal::Anonymous, _) => Error::Unauthenticated(Unauthenticated::Missing),
                 (_, Action::Push | Action::Create) if is_hidden && !by_token => Error::Denied(format!(
                     "you may not push to {name}; ask an owner of {}",
@@ -308,47 +308,49 @@ impl Services {
                 name.namespace_str()
             )));
         }
-        let is_covered = caller.grants.cover(name, action);
+        let is_covered = actor.scope().covers(name, action);
         // Whoever has a token for pushing goes on; who has none is told why there is none now.
         if action == Action::Push
             && access.subscribed.is_some()
-            && !matches!((&caller.grants, is_covered), (Grants::Listed { .. }, true))
+            && !matches!((&actor.scope(), is_covered), (CredentialScope::Listed { .. }, true))
             && let Some(namespace) = access.namespace_id
         {
             self.check_writable(namespace).await?;
         }
-        match (is_covered, &caller.grants) {
+        match (is_covered, &actor.scope()) {
             (true, _) => Ok(access),
-            (false, Grants::Namespace(_)) => Err(Error::Unauthenticated(Unauthenticated::OutsideProject)),
+            (false, CredentialScope::Namespace(_)) => {
+                Err(Error::Unauthenticated(Unauthenticated::OutsideProject))
+            }
             (false, _) => Err(Error::Unauthenticated(Unauthenticated::InsufficientScope)),
         }
     }
 
-    /// Checks that the caller may do something in a repository that exists.
+    /// Checks that the actor may do something in a repository that exists.
     ///
     /// # Errors
     /// As [`Services::authorize`]; `RepositoryUnknown` when there is none.
     pub async fn authorize_existing(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         action: Action,
     ) -> Result<Arc<Repository>> {
-        let access = self.authorize(caller, name, action).await?;
+        let access = self.authorize(actor, name, action).await?;
         access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
     }
 
-    /// Checks that the caller may ask whether something is there: for pulling, or to find out what is left to be pushed,
-    /// also where the caller may push but an organization does not let its members pull.
+    /// Checks that the actor may ask whether something is there: for pulling, or to find out what is left to be pushed,
+    /// also where the actor may push but an organization does not let its members pull.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for pulling.
     pub(crate) async fn authorize_asking(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
     ) -> Result<(Arc<Repository>, LeaseRenewal)> {
-        let access = self.access(&caller.principal, name).await?;
+        let access = self.access(actor, name).await?;
         let action = match access.refused_by.is_some() && access.allows(Action::Push) {
             true => Action::Push,
             false => Action::Pull,
@@ -357,15 +359,15 @@ impl Services {
             Some(_) => LeaseRenewal::OfRegistry,
             None => LeaseRenewal::Plain,
         };
-        self.authorize_existing(caller, name, action).await.map(|repository| (repository, renewal))
+        self.authorize_existing(actor, name, action).await.map(|repository| (repository, renewal))
     }
 
     /// Finds out whose repositories lists may show to a principal.
     ///
     /// # Errors
     /// `Unauthenticated` when the principal's credential has become void.
-    pub(crate) async fn viewer(&self, principal: &Principal) -> Result<Viewer> {
-        let account = match principal {
+    pub(crate) async fn viewer(&self, actor: &Actor) -> Result<Viewer> {
+        let account = match actor.principal() {
             Principal::Operator => return Ok(Viewer::All),
             Principal::Anonymous => return Ok(Viewer::Public),
             Principal::Account(account) => account.clone(),
@@ -390,17 +392,17 @@ impl Services {
     /// `Unauthenticated` when the credential has become void; `OrganizationUnknown` when there is no such namespace.
     pub(crate) async fn view_of(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
     ) -> Result<(AccountId, NamespaceView)> {
-        let input = (principal.clone(), name.clone(), self.clock.now(), self.settings.anonymous_pull);
+        let input = (actor.clone(), name.clone(), self.clock.now(), self.settings.anonymous_pull);
         self.metadata
-            .look_up(input, |tx, (principal, name, now, anonymous_pull)| {
+            .look_up(input, |tx, (actor, name, now, anonymous_pull)| {
                 Box::pin(async move {
                     let unknown = || Error::OrganizationUnknown(name.to_string());
                     let namespace = tx.find_account_by_name(name).await?.ok_or_else(unknown)?;
                     let is_disabled = namespace.kind == AccountKind::Organization && !namespace.is_active;
-                    let account = match principal {
+                    let account = match actor.principal() {
                         Principal::Operator => return Ok((namespace.id, NamespaceView::All)),
                         Principal::Anonymous if is_disabled || !anonymous_pull => return Err(unknown()),
                         Principal::Anonymous => return Ok((namespace.id, NamespaceView::Public)),
@@ -434,13 +436,13 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when it has become void.
-    pub async fn check_principal(&self, principal: &Principal) -> Result<()> {
-        self.viewer(principal).await.map(|_| ())
+    pub async fn check_principal(&self, actor: &Actor) -> Result<()> {
+        self.viewer(actor).await.map(|_| ())
     }
 
     /// Checks that the operator acts.
-    pub(crate) fn require_operator(&self, principal: &Principal) -> Result<()> {
-        match principal {
+    pub(crate) fn require_operator(&self, actor: &Actor) -> Result<()> {
+        match actor.principal() {
             Principal::Operator => Ok(()),
             Principal::Anonymous => Err(Error::Unauthenticated(Unauthenticated::Missing)),
             Principal::Account(_) => {

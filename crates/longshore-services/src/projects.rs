@@ -3,8 +3,8 @@
 //!
 //! Keystone v3, "Projects" and "Domains"; there each account is a domain with one project per region, here with one.
 
+use longshore_domain::access::actor::{Actor, CredentialScope};
 use longshore_domain::account::{Account, AccountKind};
-use longshore_domain::credential::Principal;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
@@ -12,7 +12,6 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Services;
-use crate::authentication::{Caller, Grants};
 
 /// What names a project or domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +27,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
-    pub async fn find_project(
-        &self,
-        principal: &Principal,
-        wanted: &ProjectName<'_>,
-    ) -> Result<Option<Account>> {
-        let own = self.get_own_account(principal).await?;
+    pub async fn find_project(&self, actor: &Actor, wanted: &ProjectName<'_>) -> Result<Option<Account>> {
+        let own = self.get_own_account(actor).await?;
         let name = match wanted {
             ProjectName::Id(uuid) if *uuid == own.uuid => return Ok(Some(own)),
             ProjectName::Name(name) if *name == own.name.as_str() || *name == self.settings.region => {
@@ -66,65 +61,56 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
-    pub async fn list_projects(
-        &self,
-        principal: &Principal,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<Account>> {
-        let own = self.get_own_account(principal).await?;
-        let (organizations, _) = self.list_own_organizations(principal, offset, size).await?;
+    pub async fn list_projects(&self, actor: &Actor, offset: u64, size: PageSize) -> Result<Vec<Account>> {
+        let own = self.get_own_account(actor).await?;
+        let (organizations, _) = self.list_own_organizations(actor, offset, size).await?;
         let others =
             organizations.into_iter().map(|listed| listed.account).filter(|account| account.is_active);
         Ok(std::iter::once(own).chain(others).collect())
     }
 
-    /// Gives the account of the project that a caller signed in to.
+    /// Gives the account of the project that an actor signed in to.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
-    pub async fn get_project(&self, caller: &Caller) -> Result<Account> {
-        match &caller.grants {
-            Grants::Namespace(name) => self
-                .find_project(&caller.principal, &ProjectName::Name(name.as_str()))
+    pub async fn get_project(&self, actor: &Actor) -> Result<Account> {
+        match &actor.scope() {
+            CredentialScope::Namespace(name) => self
+                .find_project(actor, &ProjectName::Name(name.as_str()))
                 .await?
                 .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken)),
-            _ => self.get_own_account(&caller.principal).await,
+            _ => self.get_own_account(actor).await,
         }
     }
 
-    /// Gives the caller's own account, whose credentials it manages: in the project of an organization it manages none, as they
+    /// Gives the actor's own account, whose credentials it manages: in the project of an organization it manages none, as they
     /// would do more than it may do there.
     ///
     /// # Errors
     /// `Unauthenticated` when it signed in to the project of an organization, or the credential has become void.
-    pub async fn get_own_project(&self, caller: &Caller) -> Result<Account> {
-        match &caller.grants {
-            Grants::Namespace(_) => Err(Error::Unauthenticated(Unauthenticated::OutsideProject)),
-            _ => self.get_own_account(&caller.principal).await,
+    pub async fn get_own_project(&self, actor: &Actor) -> Result<Account> {
+        match &actor.scope() {
+            CredentialScope::Namespace(_) => Err(Error::Unauthenticated(Unauthenticated::OutsideProject)),
+            _ => self.get_own_account(actor).await,
         }
     }
 
-    /// Lets a caller act in a project only: an organization's is for its namespace, one's own for everything.
+    /// Lets an actor act in a project only: an organization's is for its namespace, one's own for everything.
     ///
     /// # Errors
-    /// `Unauthenticated` when there is none that the caller may sign in to.
-    pub async fn enter_project(
-        &self,
-        caller: &Caller,
-        wanted: &ProjectName<'_>,
-    ) -> Result<(Caller, Account)> {
+    /// `Unauthenticated` when there is none that the actor may sign in to.
+    pub async fn enter_project(&self, actor: &Actor, wanted: &ProjectName<'_>) -> Result<(Actor, Account)> {
         let outside = || Error::Unauthenticated(Unauthenticated::OutsideProject);
-        let project = self.find_project(&caller.principal, wanted).await?.ok_or_else(outside)?;
-        if !caller.grants.cover_namespace(&project.name) {
+        let project = self.find_project(actor, wanted).await?.ok_or_else(outside)?;
+        if !actor.scope().covers_namespace(&project.name) {
             return Err(outside());
         }
-        let is_own = caller.principal.account_id() == Some(project.id);
-        let grants = match is_own {
-            true => Grants::Everything,
-            false => Grants::Namespace(project.name.clone()),
+        let is_own = actor.account_id() == Some(project.id);
+        let scope = match is_own {
+            true => CredentialScope::Everything,
+            false => CredentialScope::Namespace(project.name.clone()),
         };
-        Ok((Caller { principal: caller.principal.clone(), grants }, project))
+        Ok((actor.clone().within(scope), project))
     }
 
     /// Gives the name of an account by its public id, for signing in.

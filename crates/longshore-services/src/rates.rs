@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::address::network;
-use longshore_domain::credential::Principal;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use quick_cache::sync::Cache;
@@ -79,9 +79,9 @@ pub enum Source {
 }
 
 impl Source {
-    /// Finds out whose requests those of a caller are.
-    pub fn of(principal: &Principal, address: IpAddr) -> Self {
-        match principal.account_id() {
+    /// Finds out whose requests those of an actor are.
+    pub fn of(actor: &Actor, address: IpAddr) -> Self {
+        match actor.account_id() {
             Some(id) => Self::Account(id.0),
             None => Self::Address(network(address)),
         }
@@ -138,8 +138,8 @@ fn window(now: Timestamp, length: Duration) -> (Timestamp, Timestamp) {
 
 impl Services {
     /// Counts a request to a management API; gives the tighter of the limits of account and address.
-    pub async fn count_request(&self, principal: &Principal, address: IpAddr) -> Option<Allowance> {
-        self.count_request_of(principal.account_id(), address).await
+    pub async fn count_request(&self, actor: &Actor, address: IpAddr) -> Option<Allowance> {
+        self.count_request_of(actor.account_id(), address).await
     }
 
     /// Counts a request to a management API for an account; gives the tighter of the limits of account and address.
@@ -162,12 +162,12 @@ impl Services {
     /// Counts a pull, or with an amount of 0 tells what is left.
     pub async fn count_pulls(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         address: IpAddr,
         amount: u64,
     ) -> Option<(Source, Allowance)> {
         let rates = self.settings.rates;
-        let source = Source::of(principal, address);
+        let source = Source::of(actor, address);
         let rate = match source {
             Source::Account(_) => rates.pulls_per_account,
             Source::Address(_) => rates.pulls_per_address,

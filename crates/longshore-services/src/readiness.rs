@@ -40,7 +40,7 @@ impl Services {
     /// bucket without the right to write show in nothing else.
     ///
     /// # Errors
-    /// That of the part. How long it takes is for the caller to bound.
+    /// That of the part. How long it takes is for the actor to bound.
     pub async fn check_part(&self, part: Part, purpose: Purpose) -> Result<()> {
         match (part, purpose) {
             (Part::Database, Purpose::Read) => self.metadata.check().await,

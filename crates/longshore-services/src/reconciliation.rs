@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::Listed;
 use longshore_domain::ports::metadata::{Blob, BlobId};
@@ -62,10 +62,10 @@ impl Services {
     /// `Denied` to everybody but the operator; `Conflict` while another node does it; those of the stores.
     pub async fn reconcile_store(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         on_progress: Progress<'_>,
     ) -> Result<ReconciliationReport> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         let done = self.alone(Job::Reconcile, self.reconcile(on_progress)).await?;
         done.ok_or_else(|| Error::Conflict("another node is comparing the store now; try again later".into()))
     }

@@ -1,5 +1,6 @@
 //! Referrers: the manifests that name a digest as their subject.
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Digest;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::{Page, PageSize};
@@ -8,7 +9,6 @@ use longshore_domain::ports::metadata::{ManifestId, Referrer};
 use longshore_domain::{Error, Result};
 
 use crate::Services;
-use crate::authentication::Caller;
 
 /// Annotations that one page may hold; a single referrer with more has a page of its own.
 const PAGE_ANNOTATION_BYTES: u64 = 2 << 20;
@@ -24,7 +24,7 @@ impl Services {
     /// As [`Services::authorize`] for pulling.
     pub async fn list_referrers(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         subject: &Digest,
         artifact_type: Option<&str>,
@@ -33,7 +33,7 @@ impl Services {
     ) -> Result<Page<AnnotatedReferrer>> {
         // Whoever may create the repository is told that there are none yet: to "not found", clients would react by
         // maintaining lists of referrers themselves.
-        let Some(repository) = self.authorize(caller, name, Action::Pull).await?.repository else {
+        let Some(repository) = self.authorize(actor, name, Action::Pull).await?.repository else {
             return Ok(Page { items: Vec::new(), has_more: false });
         };
         let input = (repository.id, *subject, artifact_type.map(str::to_owned), after, size);

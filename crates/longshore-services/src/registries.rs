@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::{Actor, Principal, Proof};
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
-use longshore_domain::credential::{Principal, Scope, Secret, SecretHash, TokenCap, TokenOrigin};
+use longshore_domain::credential::{Scope, Secret, SecretHash, TokenCap, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
@@ -19,6 +20,7 @@ use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
 use longshore_domain::{Error, Result};
 
 use crate::access_tokens::{TokenForm, WantedToken};
+use crate::authentication::{actor_of, principal_of};
 use crate::{Services, later};
 
 /// Repositories that one transaction deletes.
@@ -50,7 +52,7 @@ pub struct WantedRegistry {
 
 /// What a credential for a registry is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialScope {
+pub enum RegistryAccess {
     /// Pulling.
     Pull,
     /// Pulling and pushing.
@@ -206,12 +208,12 @@ impl Services {
     /// there is none, or it may not be known.
     pub(crate) async fn authorize_registry(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         action: RegistryAction,
     ) -> Result<Registry> {
         let unknown = || Error::RegistryUnknown(name.to_string());
-        let acting = match principal {
+        let acting = match actor.principal() {
             Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
             Principal::Operator => None,
             Principal::Account(acting) => {
@@ -247,8 +249,8 @@ impl Services {
     }
 
     /// Gives the account that acts, if its access token includes this.
-    async fn registry_account(&self, principal: &Principal, action: RegistryAction) -> Result<Account> {
-        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+    async fn registry_account(&self, actor: &Actor, action: RegistryAction) -> Result<Account> {
+        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
         action.check_token(token.as_ref().map(|token| &token.cap))?;
         Ok(own)
@@ -263,12 +265,8 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_registry`]; `NoRegistry`; `SeveralRegistries`.
-    pub async fn get_only_registry(
-        &self,
-        principal: &Principal,
-        action: RegistryAction,
-    ) -> Result<RegistryDetails> {
-        let own = self.registry_account(principal, action).await?;
+    pub async fn get_only_registry(&self, actor: &Actor, action: RegistryAction) -> Result<RegistryDetails> {
+        let own = self.registry_account(actor, action).await?;
         let all = self.registries_of(&own).await?;
         let under_own: Vec<_> = all.iter().filter(|registry| registry.owner_id == own.id).cloned().collect();
         let mut meant = if under_own.is_empty() { all } else { under_own };
@@ -277,24 +275,24 @@ impl Services {
             (Some(only), true) => only,
             (Some(_), false) => return Err(Error::SeveralRegistries),
         };
-        self.get_registry_for(principal, &only.name, action).await
+        self.get_registry_for(actor, &only.name, action).await
     }
 
     /// Gives a registry with its details.
     ///
     /// # Errors
     /// As [`Services::authorize_registry`].
-    pub async fn get_registry(&self, principal: &Principal, name: &Namespace) -> Result<RegistryDetails> {
-        self.get_registry_for(principal, name, RegistryAction::View).await
+    pub async fn get_registry(&self, actor: &Actor, name: &Namespace) -> Result<RegistryDetails> {
+        self.get_registry_for(actor, name, RegistryAction::View).await
     }
 
     async fn get_registry_for(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
         action: RegistryAction,
     ) -> Result<RegistryDetails> {
-        let registry = self.authorize_registry(principal, name, action).await?;
+        let registry = self.authorize_registry(actor, name, action).await?;
         self.metadata
             .read((registry, self.clock.now()), |tx, (registry, now)| {
                 Box::pin(details(tx, registry.clone(), *now))
@@ -306,8 +304,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens that do not include it.
-    pub async fn list_registries(&self, principal: &Principal) -> Result<Vec<RegistryDetails>> {
-        let own = self.registry_account(principal, RegistryAction::View).await?;
+    pub async fn list_registries(&self, actor: &Actor) -> Result<Vec<RegistryDetails>> {
+        let own = self.registry_account(actor, RegistryAction::View).await?;
         let registries = self.registries_of(&own).await?;
         self.metadata
             .read((registries, self.clock.now()), |tx, (registries, now)| {
@@ -328,15 +326,11 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_registry`] for managing; `Invalid` for the tier or the region; `Exists`; `NameReserved`;
     /// `NotEligible` when the tier does not include what the account would have; `Conflict` for too many new names.
-    pub async fn create_registry(
-        &self,
-        principal: &Principal,
-        wanted: WantedRegistry,
-    ) -> Result<RegistryDetails> {
-        let account = self.registry_account(principal, RegistryAction::Manage).await?;
+    pub async fn create_registry(&self, actor: &Actor, wanted: WantedRegistry) -> Result<RegistryDetails> {
+        let account = self.registry_account(actor, RegistryAction::Manage).await?;
         let region = self.find_region(wanted.region.as_deref())?;
         let event = self.event(
-            principal,
+            actor,
             None,
             EventAction::RegistryCreated,
             wanted.name.as_str(),
@@ -376,8 +370,8 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::create_registry`], but for limits.
-    pub async fn check_registry_name(&self, principal: &Principal, name: &Namespace) -> Result<()> {
-        let own = self.registry_account(principal, RegistryAction::Manage).await?;
+    pub async fn check_registry_name(&self, actor: &Actor, name: &Namespace) -> Result<()> {
+        let own = self.registry_account(actor, RegistryAction::Manage).await?;
         let input = (own, name.clone(), self.settings.registries_make_names);
         self.metadata
             .look_up(input, |tx, (own, name, makes_names)| {
@@ -390,9 +384,9 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_registry`] for managing.
-    pub async fn delete_registry(&self, principal: &Principal, name: &Namespace) -> Result<()> {
-        let registry = self.authorize_registry(principal, name, RegistryAction::Manage).await?;
-        let event = |action| self.event(principal, Some(registry.namespace_id), action, name.as_str(), []);
+    pub async fn delete_registry(&self, actor: &Actor, name: &Namespace) -> Result<()> {
+        let registry = self.authorize_registry(actor, name, RegistryAction::Manage).await?;
+        let event = |action| self.event(actor, Some(registry.namespace_id), action, name.as_str(), []);
         let deleted = (event(EventAction::RepositoryDeleted), event(EventAction::RegistryDeleted));
         // In steps, so that no transaction grows with the registry; the last one ends it.
         let input = (registry, PageSize::clamped(DELETED_AT_ONCE)?, deleted);
@@ -444,13 +438,13 @@ impl Services {
 
     /// Gives the account whose subscription a principal means: its own, else that of the one organization whose registry it
     /// sees.
-    async fn subscriber(&self, principal: &Principal, action: RegistryAction) -> Result<AccountId> {
-        let own = self.registry_account(principal, action).await?;
+    async fn subscriber(&self, actor: &Actor, action: RegistryAction) -> Result<AccountId> {
+        let own = self.registry_account(actor, action).await?;
         let has_own = self.metadata.look_up(own.id, |tx, id| Box::pin(tx.find_subscription(*id))).await?;
         if has_own.is_some() {
             return Ok(own.id);
         }
-        let only = self.get_only_registry(principal, action).await?.registry;
+        let only = self.get_only_registry(actor, action).await?.registry;
         // An organization's subscription is its owners' matter; that of another user is not.
         match only.owner_id == only.namespace_id || action == RegistryAction::View {
             true => Ok(only.owner_id),
@@ -462,8 +456,8 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::get_only_registry`].
-    pub async fn get_subscription(&self, principal: &Principal) -> Result<(Subscription, Option<Tier>)> {
-        let owner = self.subscriber(principal, RegistryAction::View).await?;
+    pub async fn get_subscription(&self, actor: &Actor) -> Result<(Subscription, Option<Tier>)> {
+        let owner = self.subscriber(actor, RegistryAction::View).await?;
         let found = self.metadata.look_up(owner, |tx, owner| Box::pin(tx.find_subscription(*owner))).await?;
         let subscription = found.ok_or(Error::NoRegistry)?;
         let tier = self.settings.tiers.get(subscription.tier.as_str()).cloned();
@@ -476,16 +470,16 @@ impl Services {
     /// As [`Services::get_only_registry`]; `Invalid` for an unknown tier; `NotEligible`.
     pub async fn change_subscription(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         slug: &str,
     ) -> Result<(Subscription, Option<Tier>)> {
-        let owner = self.subscriber(principal, RegistryAction::Manage).await?;
+        let owner = self.subscriber(actor, RegistryAction::Manage).await?;
         let tier = self.settings.tiers.find(slug)?.clone();
         let event = self.event(
-            principal,
+            actor,
             Some(owner),
             EventAction::SubscriptionChanged,
-            principal.display_name(),
+            actor.display_name(),
             [("tier", tier.slug.to_string())],
         );
         let subscription = self
@@ -509,12 +503,9 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens that do not include it.
-    pub async fn list_registry_options(
-        &self,
-        principal: &Principal,
-    ) -> Result<(Vec<OfferedTier>, Vec<Region>)> {
-        let own = self.registry_account(principal, RegistryAction::View).await?;
-        let owner = match self.subscriber(principal, RegistryAction::View).await {
+    pub async fn list_registry_options(&self, actor: &Actor) -> Result<(Vec<OfferedTier>, Vec<Region>)> {
+        let own = self.registry_account(actor, RegistryAction::View).await?;
+        let owner = match self.subscriber(actor, RegistryAction::View).await {
             Ok(owner) => owner,
             Err(Error::NoRegistry | Error::SeveralRegistries) => own.id,
             Err(error) => return Err(error),
@@ -532,18 +523,18 @@ impl Services {
     /// As [`Services::authorize_registry`] for the credential; `Conflict` when the account has too many access tokens.
     pub async fn create_registry_credential(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         name: &Namespace,
-        scope: CredentialScope,
+        scope: RegistryAccess,
         valid: Option<Duration>,
         origin: TokenOrigin,
     ) -> Result<Secret> {
         let (action, scope) = match scope {
-            CredentialScope::PullAndPush => (RegistryAction::PushCredential, Scope::Write),
-            CredentialScope::Pull => (RegistryAction::PullCredential, Scope::Read),
+            RegistryAccess::PullAndPush => (RegistryAction::PushCredential, Scope::Write),
+            RegistryAccess::Pull => (RegistryAction::PullCredential, Scope::Read),
         };
-        let registry = self.authorize_registry(principal, name, action).await?;
-        let acting = principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        let registry = self.authorize_registry(actor, name, action).await?;
+        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
         let wanted_until = valid.map(|valid| later(self.clock.now(), valid));
         let parent_until = token.as_ref().and_then(|token| token.expires_at);
@@ -552,8 +543,7 @@ impl Services {
         let cap = TokenCap::Registry { name: registry.name, scope };
         let wanted = WantedToken { label: &label, description: "", cap, expires_at, origin };
         let made_with = token.map(|token| token.id);
-        let (_, secret) =
-            self.put_access_token(principal, &own, wanted, made_with, TokenForm::Secret).await?;
+        let (_, secret) = self.put_access_token(actor, &own, wanted, made_with, TokenForm::Secret).await?;
         Ok(secret)
     }
 
@@ -574,7 +564,7 @@ impl Services {
             })
             .await?;
         let Some((token, account)) = found else { return Ok(()) };
-        let acting = crate::authentication::principal_of(&account, Some(token.id));
-        self.remove_access_token(&Principal::Account(acting), &account, token).await
+        let acting = principal_of(&account, Some(token.id));
+        self.remove_access_token(&actor_of(acting, Proof::Token), &account, token).await
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
-use longshore_domain::credential::Principal;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::parse_rule;
@@ -18,7 +18,6 @@ use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
 
 use crate::Services;
-use crate::authentication::Caller;
 use crate::limits::check_new_repository;
 
 /// Longest text that is searched for.
@@ -67,34 +66,28 @@ async fn create(
 }
 
 impl Services {
-    /// Creates an empty repository with its descriptions, and gives it with what the caller may do in it.
+    /// Creates an empty repository with its descriptions, and gives it with what the actor may do in it.
     ///
     /// # Errors
-    /// `Denied` when the caller may not push there; to the operator, `OrganizationUnknown` when there is no such
+    /// `Denied` when the actor may not push there; to the operator, `OrganizationUnknown` when there is no such
     /// namespace; `Exists`; `Invalid` for descriptions that are too long.
     pub async fn create_repository(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         visibility: Visibility,
         descriptions: RepositoryChange,
     ) -> Result<(RepositoryDetails, Actions)> {
         descriptions.check()?;
-        let access = self.access(&caller.principal, name).await?;
+        let access = self.access(actor, name).await?;
         let unknown = || Error::OrganizationUnknown(name.namespace_str().to_owned());
-        if access.namespace_id.is_none() && caller.principal == Principal::Operator {
+        if access.namespace_id.is_none() && actor.is_operator() {
             return Err(unknown());
         }
         // Whether there is such a namespace is not told to who may not push to it.
-        self.authorize(caller, name, Action::Create).await?;
+        self.authorize(actor, name, Action::Create).await?;
         let namespace_id = access.namespace_id.ok_or_else(unknown)?;
-        let by = self.event(
-            &caller.principal,
-            Some(namespace_id),
-            EventAction::RepositoryCreated,
-            name.as_str(),
-            [],
-        );
+        let by = self.event(actor, Some(namespace_id), EventAction::RepositoryCreated, name.as_str(), []);
         let descriptions = RepositoryChange { visibility: None, immutable_tags: None, ..descriptions };
         let created = self
             .metadata
@@ -110,35 +103,32 @@ impl Services {
                 },
             )
             .await?;
-        Ok((created, self.access(&caller.principal, name).await?.allowed))
+        Ok((created, self.access(actor, name).await?.allowed))
     }
 
     /// Gives a repository.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for pulling.
-    pub async fn get_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<Repository> {
-        Ok((*self.authorize_existing(caller, name, Action::Pull).await?).clone())
+    pub async fn get_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<Repository> {
+        Ok((*self.authorize_existing(actor, name, Action::Pull).await?).clone())
     }
 
-    /// Lists the repositories that the caller may see, by name, strictly after `after`.
+    /// Lists the repositories that the actor may see, by name, strictly after `after`.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential does not cover listing or has become void.
     pub async fn list_repositories(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Page<Repository>> {
-        if !caller.grants.cover_catalog() {
+        if !actor.scope().covers_catalog() {
             return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
         }
-        let viewer = self.viewer(&caller.principal).await?;
-        if viewer == Viewer::Public
-            && !self.settings.anonymous_pull
-            && caller.principal.account_id().is_none()
-        {
+        let viewer = self.viewer(actor).await?;
+        if viewer == Viewer::Public && !self.settings.anonymous_pull && actor.account_id().is_none() {
             return Ok(Page { items: Vec::new(), has_more: false });
         }
         let repositories = self
@@ -150,16 +140,16 @@ impl Services {
         Ok(Page::from_overfull(repositories, size))
     }
 
-    /// Gives a repository with its details, and what the caller may do in it.
+    /// Gives a repository with its details, and what the actor may do in it.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for viewing.
     pub async fn get_repository_details(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
     ) -> Result<(RepositoryDetails, Actions)> {
-        let access = self.authorize(caller, name, Action::View).await?;
+        let access = self.authorize(actor, name, Action::View).await?;
         let allowed = access.allowed;
         let unknown = || Error::RepositoryUnknown(name.clone());
         let repository = access.repository.ok_or_else(unknown)?;
@@ -168,7 +158,7 @@ impl Services {
         details.map(|details| (details, allowed)).ok_or_else(unknown)
     }
 
-    /// Lists the repositories of a namespace that the caller may see and whose name holds a text, leaving out the first
+    /// Lists the repositories of a namespace that the actor may see and whose name holds a text, leaving out the first
     /// `offset`, and counts all.
     ///
     /// # Errors
@@ -176,16 +166,16 @@ impl Services {
     /// nothing of it may be seen.
     pub async fn list_namespace_repositories(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         namespace: &Namespace,
         name_part: &str,
         order: RepositoryOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<RepositoryDetails>, u64)> {
-        let (id, view) = self.view_of(&caller.principal, namespace).await?;
+        let (id, view) = self.view_of(actor, namespace).await?;
         // A namespace of which somebody may see nothing is not there for them, unless it is their own.
-        let is_hideable = view == NamespaceView::Public && caller.principal.account_id() != Some(id);
+        let is_hideable = view == NamespaceView::Public && actor.account_id() != Some(id);
         let input = (id, view, name_part.to_owned(), order, offset, size, is_hideable);
         self.metadata
             .read(input, |tx, (namespace, view, part, order, offset, size, is_hideable)| {
@@ -207,22 +197,22 @@ impl Services {
             .ok_or_else(|| Error::OrganizationUnknown(namespace.to_string()))
     }
 
-    /// Searches the repositories that the caller may see by the beginning of a word of their names, leaving out the first
+    /// Searches the repositories that the actor may see by the beginning of a word of their names, leaving out the first
     /// `offset`, and counts them up to ten thousand.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void or does not cover it; `Invalid` for a text that is too long.
     pub async fn search_repositories(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         text: &str,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<RepositoryDetails>, u64)> {
-        if !caller.grants.cover_search() {
+        if !actor.scope().covers_search() {
             return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
         }
-        let viewer = self.viewer(&caller.principal).await?;
+        let viewer = self.viewer(actor).await?;
         let text = text.trim().to_lowercase();
         if text.len() > SEARCH_LIMIT_BYTES {
             return Err(Error::Invalid {
@@ -255,7 +245,7 @@ impl Services {
     /// what is too long.
     pub async fn change_repository(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         change: RepositoryChange,
     ) -> Result<()> {
@@ -263,13 +253,13 @@ impl Services {
             (Some(_), false) => Action::SetImmutability,
             _ => Action::Edit,
         };
-        let repository = self.authorize_existing(caller, name, needed).await?;
+        let repository = self.authorize_existing(actor, name, needed).await?;
         if change.immutable_tags.is_some() {
-            self.authorize(caller, name, Action::SetImmutability).await?;
+            self.authorize(actor, name, Action::SetImmutability).await?;
         }
         change.check()?;
         let by = |action, data: Vec<(&'static str, String)>| {
-            self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data)
+            self.event(actor, Some(repository.namespace_id), action, name.as_str(), data)
         };
         let mut events = Vec::new();
         if let Some(visibility) = change.visibility {
@@ -303,8 +293,8 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for setting immutability; `Invalid` for the rule.
-    pub async fn match_tags(&self, caller: &Caller, name: &RepositoryName, rule: &str) -> Result<Vec<Tag>> {
-        let repository = self.authorize_existing(caller, name, Action::SetImmutability).await?;
+    pub async fn match_tags(&self, actor: &Actor, name: &RepositoryName, rule: &str) -> Result<Vec<Tag>> {
+        let repository = self.authorize_existing(actor, name, Action::SetImmutability).await?;
         let rule = parse_rule(rule)?;
         let mut matching = Vec::new();
         let mut after: Option<String> = None;
@@ -335,22 +325,22 @@ impl Services {
     /// As [`Services::change_repository`].
     pub async fn set_visibility(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         visibility: Visibility,
     ) -> Result<()> {
         let change = RepositoryChange { visibility: Some(visibility), ..RepositoryChange::default() };
-        self.change_repository(caller, name, change).await
+        self.change_repository(actor, name, change).await
     }
 
     /// Deletes a repository with all that is in it: invisible at once, collected when the undo window has ended.
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for removing.
-    pub async fn delete_repository(&self, caller: &Caller, name: &RepositoryName) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::Remove).await?;
+    pub async fn delete_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<()> {
+        let repository = self.authorize_existing(actor, name, Action::Remove).await?;
         let event = self.event(
-            &caller.principal,
+            actor,
             Some(repository.namespace_id),
             EventAction::RepositoryDeleted,
             name.as_str(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::TagRules;
 use longshore_domain::name::{RepositoryName, Tag};
@@ -22,7 +22,6 @@ use longshore_domain::retention::{
 };
 use longshore_domain::{Error, Result};
 
-use crate::authentication::Caller;
 use crate::leases::Job;
 use crate::tags::remove_tags;
 use crate::{Services, later};
@@ -114,10 +113,10 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing tags.
     pub async fn list_retention_policies(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
     ) -> Result<Vec<RetentionPolicy>> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         let size = PageSize::clamped(POLICIES_LIMIT)?;
         self.metadata
             .read((repository.id, size), |tx, (id, size)| Box::pin(tx.list_retention_policies(*id, *size)))
@@ -130,11 +129,11 @@ impl Services {
     /// As [`Services::list_retention_policies`]; `RetentionPolicyUnknown`.
     pub async fn get_retention_policy(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         policy: RetentionPolicyId,
     ) -> Result<RetentionPolicy> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         self.load_policy(repository.id, policy).await
     }
 
@@ -144,13 +143,13 @@ impl Services {
     /// As [`Services::authorize_existing`] for deleting tags; `Invalid` for the rules; `OverLimit` for too many.
     pub async fn create_retention_policy(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         rules: Vec<RetentionRule>,
     ) -> Result<RetentionPolicyId> {
-        let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
+        let repository = self.authorize_existing(actor, name, Action::DeleteTag).await?;
         check_rules(&rules)?;
-        let event = self.policy_event(caller, &repository, EventAction::RetentionPolicyCreated, &rules)?;
+        let event = self.policy_event(actor, &repository, EventAction::RetentionPolicyCreated, &rules)?;
         self.metadata
             .write((repository, rules, event), |tx, (repository, rules, event)| {
                 Box::pin(async move {
@@ -172,14 +171,14 @@ impl Services {
 
     fn policy_event(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         repository: &Repository,
         action: EventAction,
         rules: &[RetentionRule],
     ) -> Result<NewEvent> {
         let rules = serde_json::to_string(rules).map_err(Error::internal)?;
         let subject = repository.name.as_str();
-        Ok(self.event(&caller.principal, Some(repository.namespace_id), action, subject, [("rules", rules)]))
+        Ok(self.event(actor, Some(repository.namespace_id), action, subject, [("rules", rules)]))
     }
 
     /// Changes the rules of a retention policy, which is applied soon.
@@ -189,14 +188,14 @@ impl Services {
     /// the one in its place.
     pub async fn change_retention_policy(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         policy: RetentionPolicyId,
         rules: Vec<RetentionRule>,
     ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
+        let repository = self.authorize_existing(actor, name, Action::DeleteTag).await?;
         check_rules(&rules)?;
-        let event = self.policy_event(caller, &repository, EventAction::RetentionPolicyUpdated, &rules)?;
+        let event = self.policy_event(actor, &repository, EventAction::RetentionPolicyUpdated, &rules)?;
         self.metadata
             .write((repository.id, policy, rules, event), |tx, (repository, policy, rules, event)| {
                 Box::pin(async move {
@@ -223,14 +222,14 @@ impl Services {
     /// As [`Services::create_retention_policy`]; `RetentionPolicyUnknown`.
     pub async fn delete_retention_policy(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         policy: RetentionPolicyId,
     ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
+        let repository = self.authorize_existing(actor, name, Action::DeleteTag).await?;
         let known = self.load_policy(repository.id, policy).await?;
         let action = EventAction::RetentionPolicyDeleted;
-        let event = self.policy_event(caller, &repository, action, &known.rules)?;
+        let event = self.policy_event(actor, &repository, action, &known.rules)?;
         self.metadata
             .write((policy, event), |tx, (policy, event)| {
                 Box::pin(async move {
@@ -249,12 +248,12 @@ impl Services {
     /// As [`Services::list_retention_policies`].
     pub async fn list_retention_log(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<RetentionEntry>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         self.metadata
             .read((repository.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -271,11 +270,11 @@ impl Services {
     /// As [`Services::get_retention_policy`].
     pub async fn dry_run_retention(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         policy: RetentionPolicyId,
     ) -> Result<DryRun> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         let policy = self.load_policy(repository.id, policy).await?;
         let immutable = self
             .metadata
@@ -379,7 +378,7 @@ impl Services {
             }
             let data = [("retention_policy", policy.id.0.to_string())];
             let event = self.event(
-                &Principal::Operator,
+                &Actor::OPERATOR,
                 Some(repository.namespace_id),
                 EventAction::TagDeleted,
                 repository.name.as_str(),

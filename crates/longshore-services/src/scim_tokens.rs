@@ -1,8 +1,9 @@
 //! Tokens of identity providers: made by the owners of an organization, good for its directory and nothing else.
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountKind;
-use longshore_domain::credential::{Principal, SECRET_LIMIT_BYTES, Secret, SecretHash};
+use longshore_domain::credential::{SECRET_LIMIT_BYTES, Secret, SecretHash};
 use longshore_domain::directory::{Provisioner, SCIM_TOKENS_LIMIT, ScimToken};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
@@ -36,13 +37,13 @@ impl Services {
     /// `Exists` for a label that is there; `Conflict` for too many.
     pub async fn create_scim_token(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         label: &str,
         expires_at: Option<Timestamp>,
     ) -> Result<(ScimToken, Secret)> {
         let action = OrganizationAction::ManageProvisioning;
-        let organization = self.authorize_organization(principal, organization, action).await?;
+        let organization = self.authorize_organization(actor, organization, action).await?;
         let label = checked_label(label)?;
         let created_at = self.clock.now();
         if expires_at.is_some_and(|at| at <= created_at) {
@@ -53,19 +54,19 @@ impl Services {
             uuid: self.new_uuid(),
             organization_id: organization.id,
             label,
-            created_by: principal.display_name().to_owned(),
+            created_by: actor.display_name().to_owned(),
             created_at,
             expires_at,
             last_used_at: None,
         };
         let event = self.event(
-            principal,
+            actor,
             Some(organization.id),
             EventAction::ScimTokenCreated,
             &token.uuid.to_string(),
             [("label", token.label.clone())],
         );
-        let (by_operator, name) = (*principal == Principal::Operator, organization.name);
+        let (by_operator, name) = (actor.is_operator(), organization.name);
         let new = NewScimToken { token: token.clone(), secret_hash: secret.hash() };
         self.metadata
             .write((new, event, by_operator, name), |tx, (new, event, by_operator, name)| {
@@ -100,13 +101,9 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for managing provisioning.
-    pub async fn list_scim_tokens(
-        &self,
-        principal: &Principal,
-        organization: &Namespace,
-    ) -> Result<Vec<ScimToken>> {
+    pub async fn list_scim_tokens(&self, actor: &Actor, organization: &Namespace) -> Result<Vec<ScimToken>> {
         let action = OrganizationAction::ManageProvisioning;
-        let organization = self.authorize_organization(principal, organization, action).await?;
+        let organization = self.authorize_organization(actor, organization, action).await?;
         self.metadata
             .look_up(organization.id, |tx, id| Box::pin(tx.list_scim_tokens(*id, PageSize::MAX)))
             .await
@@ -114,12 +111,12 @@ impl Services {
 
     async fn find_scim_token_of(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         uuid: Uuid,
     ) -> Result<ScimToken> {
         let action = OrganizationAction::ManageProvisioning;
-        let organization = self.authorize_organization(principal, organization, action).await?;
+        let organization = self.authorize_organization(actor, organization, action).await?;
         let found = self
             .metadata
             .look_up((organization.id, uuid), |tx, (id, uuid)| Box::pin(tx.find_scim_token(*id, *uuid)))
@@ -133,14 +130,14 @@ impl Services {
     /// As [`Services::list_scim_tokens`]; `TokenUnknown`.
     pub async fn rotate_scim_token(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         uuid: Uuid,
     ) -> Result<(ScimToken, Secret)> {
-        let token = self.find_scim_token_of(principal, organization, uuid).await?;
+        let token = self.find_scim_token_of(actor, organization, uuid).await?;
         let secret = Secret::generate(Secret::SCIM_TOKEN_PREFIX, &*self.entropy);
         let event = self.event(
-            principal,
+            actor,
             Some(token.organization_id),
             EventAction::ScimTokenRotated,
             &uuid.to_string(),
@@ -163,15 +160,10 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::rotate_scim_token`].
-    pub async fn revoke_scim_token(
-        &self,
-        principal: &Principal,
-        organization: &Namespace,
-        uuid: Uuid,
-    ) -> Result<()> {
-        let token = self.find_scim_token_of(principal, organization, uuid).await?;
+    pub async fn revoke_scim_token(&self, actor: &Actor, organization: &Namespace, uuid: Uuid) -> Result<()> {
+        let token = self.find_scim_token_of(actor, organization, uuid).await?;
         let event = self.event(
-            principal,
+            actor,
             Some(token.organization_id),
             EventAction::ScimTokenRevoked,
             &uuid.to_string(),

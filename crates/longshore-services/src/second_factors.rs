@@ -1,8 +1,9 @@
 //! The second factor of an account: set-up, recovery codes, removal, and checking codes.
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::{Actor, Proof};
 use longshore_domain::account::{Account, AccountId};
-use longshore_domain::credential::{Principal, SecretHash};
+use longshore_domain::credential::SecretHash;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::{SecondFactor, Tx};
@@ -10,7 +11,7 @@ use longshore_domain::second_factor::{Code, TotpSecret, generate_recovery_codes}
 use longshore_domain::{Error, Result};
 
 use crate::accounts::get_user;
-use crate::authentication::{Caller, Grants, principal_of};
+use crate::authentication::{actor_of, principal_of};
 use crate::sign_in::wrong;
 use crate::sign_in_events::{Presented, Whose};
 use crate::throttle::{ahead, throttled};
@@ -40,7 +41,7 @@ pub struct Confirmation {
     /// Shown once.
     pub recovery_codes: Vec<String>,
     /// The owner, to be signed in again: all that was signed in before is void.
-    pub caller: Caller,
+    pub actor: Actor,
 }
 
 fn hashes(codes: &[String]) -> Result<Vec<SecretHash>> {
@@ -60,8 +61,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens.
-    pub async fn second_factor_status(&self, principal: &Principal) -> Result<SecondFactorStatus> {
-        let user = self.acting_owner(principal).await?;
+    pub async fn second_factor_status(&self, actor: &Actor) -> Result<SecondFactorStatus> {
+        let user = self.acting_owner(actor).await?;
         let found = self.metadata.look_up(user.id, |tx, id| Box::pin(tx.find_second_factor(*id))).await?;
         Ok(SecondFactorStatus {
             confirmed_at: found.as_ref().and_then(|factor| factor.confirmed_at),
@@ -76,11 +77,11 @@ impl Services {
     /// `Unauthenticated` also for a wrong password; `Denied` for access tokens; `Conflict` when there is one already; `Throttled`.
     pub async fn enrol_second_factor(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         password: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<Enrolment> {
-        let user = self.acting_owner(principal).await?;
+        let user = self.acting_owner(actor).await?;
         self.check_own_password(&user, password, address).await?;
         let secret = TotpSecret::generate(&*self.entropy);
         let otpauth_url = secret.otpauth_url(&self.settings.service, &user.name)?;
@@ -103,8 +104,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` also for a wrong code; `Denied` for access tokens; `Conflict` when none was begun; `Throttled`.
-    pub async fn confirm_second_factor(&self, principal: &Principal, code: &str) -> Result<Confirmation> {
-        let user = self.acting_owner(principal).await?;
+    pub async fn confirm_second_factor(&self, actor: &Actor, code: &str) -> Result<Confirmation> {
+        let user = self.acting_owner(actor).await?;
         if self.has_second_factor(user.id).await? {
             return Err(Error::Conflict("the account has a second factor already".into()));
         }
@@ -112,7 +113,7 @@ impl Services {
         self.count_code(&user).await?;
         let recovery_codes = generate_recovery_codes(&*self.entropy);
         let event =
-            self.event(principal, Some(user.id), EventAction::SecondFactorEnabled, user.name.as_str(), []);
+            self.event(actor, Some(user.id), EventAction::SecondFactorEnabled, user.name.as_str(), []);
         let input = (user.id, code, hashes(&recovery_codes)?, event);
         let account = self
             .metadata
@@ -131,8 +132,8 @@ impl Services {
             })
             .await?;
         self.forget_codes(&user).await?;
-        let principal = Principal::Account(principal_of(&account, None));
-        Ok(Confirmation { recovery_codes, caller: Caller { principal, grants: Grants::Everything } })
+        let actor = actor_of(principal_of(&account, None), Proof::SecondFactor);
+        Ok(Confirmation { recovery_codes, actor })
     }
 
     /// Makes new recovery codes in the place of the old ones.
@@ -141,15 +142,15 @@ impl Services {
     /// `Unauthenticated` also for a wrong password or code; `Denied` for access tokens; `Conflict` without a second factor; `Throttled`.
     pub async fn renew_recovery_codes(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         password: &str,
         code: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<Vec<String>> {
-        let user = self.prove_both_factors(principal, password, code, address).await?;
+        let user = self.prove_both_factors(actor, password, code, address).await?;
         let codes = generate_recovery_codes(&*self.entropy);
         let event =
-            self.event(principal, Some(user.id), EventAction::RecoveryCodesRenewed, user.name.as_str(), []);
+            self.event(actor, Some(user.id), EventAction::RecoveryCodesRenewed, user.name.as_str(), []);
         self.metadata
             .write((user.id, hashes(&codes)?, event), |tx, (id, codes, event)| {
                 Box::pin(async move {
@@ -167,26 +168,26 @@ impl Services {
     /// As [`Services::renew_recovery_codes`].
     pub async fn disable_second_factor(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         password: &str,
         code: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<()> {
-        let user = self.prove_both_factors(principal, password, code, address).await?;
-        self.remove_second_factor(principal, &user.name).await
+        let user = self.prove_both_factors(actor, password, code, address).await?;
+        self.remove_second_factor(actor, &user.name).await
     }
 
     /// Removes the second factor of a user who has lost it.
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `UserUnknown`; `Conflict` when there is none.
-    pub async fn reset_second_factor(&self, principal: &Principal, user: &Namespace) -> Result<()> {
-        self.require_operator(principal)?;
-        self.remove_second_factor(principal, user).await
+    pub async fn reset_second_factor(&self, actor: &Actor, user: &Namespace) -> Result<()> {
+        self.require_operator(actor)?;
+        self.remove_second_factor(actor, user).await
     }
 
-    async fn remove_second_factor(&self, principal: &Principal, user: &Namespace) -> Result<()> {
-        let event = self.event(principal, None, EventAction::SecondFactorDisabled, user.as_str(), []);
+    async fn remove_second_factor(&self, actor: &Actor, user: &Namespace) -> Result<()> {
+        let event = self.event(actor, None, EventAction::SecondFactorDisabled, user.as_str(), []);
         self.metadata
             .write((user.clone(), event), |tx, (user, event)| {
                 Box::pin(async move {
@@ -205,12 +206,12 @@ impl Services {
     /// Checks password and code of the account that acts, for changes to its second factor.
     async fn prove_both_factors(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         password: &str,
         code: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<Account> {
-        let user = self.acting_owner(principal).await?;
+        let user = self.acting_owner(actor).await?;
         if !self.has_second_factor(user.id).await? {
             return Err(Error::Conflict("the account has no second factor".into()));
         }
@@ -265,9 +266,8 @@ impl Services {
     /// `Unauthenticated`; `Throttled` after too many wrong ones.
     pub(crate) async fn check_code(&self, user: &Account, code: &Code) -> Result<()> {
         self.count_code(user).await?;
-        let principal = Principal::Account(principal_of(user, None));
-        let used =
-            self.event(&principal, Some(user.id), EventAction::RecoveryCodeUsed, user.name.as_str(), []);
+        let actor = actor_of(principal_of(user, None), Proof::SecondFactor);
+        let used = self.event(&actor, Some(user.id), EventAction::RecoveryCodeUsed, user.name.as_str(), []);
         let input = (user.id, code.clone(), self.clock.now(), used);
         let is_right = self
             .metadata

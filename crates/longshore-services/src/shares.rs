@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::{Namespace, RepositoryName};
@@ -15,7 +16,6 @@ use longshore_domain::share::{SHARES_LIMIT, Share, ShareTerms};
 use longshore_domain::{Error, Result};
 
 use crate::Services;
-use crate::authentication::Caller;
 use crate::user_permissions::check_not_deactivated;
 
 async fn find_sharer(tx: &mut dyn Tx, account: &Namespace) -> Result<Account> {
@@ -35,9 +35,9 @@ fn event_data(account: &Namespace, terms: &ShareTerms) -> [(&'static str, String
 
 impl Services {
     /// Gives a repository to whoever may decide with whom it is shared.
-    async fn authorize_sharing(&self, caller: &Caller, name: &RepositoryName) -> Result<Arc<Repository>> {
-        let repository = self.authorize_existing(caller, name, Action::AssignTeam).await?;
-        self.acting_manager(&caller.principal).await?;
+    async fn authorize_sharing(&self, actor: &Actor, name: &RepositoryName) -> Result<Arc<Repository>> {
+        let repository = self.authorize_existing(actor, name, Action::AssignTeam).await?;
+        self.acting_manager(actor).await?;
         Ok(repository)
     }
 
@@ -48,12 +48,12 @@ impl Services {
     /// a time that has passed, and for its own account; `OverLimit` for too many.
     pub async fn create_share(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         account: &Namespace,
         terms: ShareTerms,
     ) -> Result<()> {
-        let repository = self.authorize_sharing(caller, name).await?;
+        let repository = self.authorize_sharing(actor, name).await?;
         terms.check()?;
         self.check_deadline(&terms)?;
         if name.namespace() == *account {
@@ -62,7 +62,7 @@ impl Services {
         }
         let data = event_data(account, &terms);
         let action = EventAction::RepositoryShared;
-        let event = self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data);
+        let event = self.event(actor, Some(repository.namespace_id), action, name.as_str(), data);
         self.metadata
             .write((repository, account.clone(), terms, event), |tx, (repository, account, terms, event)| {
                 Box::pin(async move {
@@ -101,17 +101,17 @@ impl Services {
     /// As [`Services::create_share`]; `ShareUnknown`.
     pub async fn change_share(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         account: &Namespace,
         terms: ShareTerms,
     ) -> Result<()> {
-        let repository = self.authorize_sharing(caller, name).await?;
+        let repository = self.authorize_sharing(actor, name).await?;
         terms.check()?;
         self.check_deadline(&terms)?;
         let data = event_data(account, &terms);
         let action = EventAction::RepositoryShareChanged;
-        let event = self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data);
+        let event = self.event(actor, Some(repository.namespace_id), action, name.as_str(), data);
         self.metadata
             .write((repository, account.clone(), terms, event), |tx, (repository, account, terms, event)| {
                 Box::pin(async move {
@@ -132,14 +132,14 @@ impl Services {
     /// As [`Services::change_share`].
     pub async fn delete_share(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         account: &Namespace,
     ) -> Result<()> {
-        let repository = self.authorize_sharing(caller, name).await?;
+        let repository = self.authorize_sharing(actor, name).await?;
         let data = [("account", account.to_string())];
         let action = EventAction::RepositoryUnshared;
-        let event = self.event(&caller.principal, Some(repository.namespace_id), action, name.as_str(), data);
+        let event = self.event(actor, Some(repository.namespace_id), action, name.as_str(), data);
         self.metadata
             .write((repository, account.clone(), event), |tx, (repository, account, event)| {
                 Box::pin(async move {
@@ -158,8 +158,8 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::create_share`] for who may not decide.
-    pub async fn list_shares(&self, caller: &Caller, name: &RepositoryName) -> Result<Vec<Share>> {
-        let repository = self.authorize_sharing(caller, name).await?;
+    pub async fn list_shares(&self, actor: &Actor, name: &RepositoryName) -> Result<Vec<Share>> {
+        let repository = self.authorize_sharing(actor, name).await?;
         self.metadata.read(repository.id, |tx, id| Box::pin(tx.list_shares(*id, PageSize::MAX))).await
     }
 
@@ -169,11 +169,11 @@ impl Services {
     /// As [`Services::list_shares`].
     pub async fn find_share(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         account: &Namespace,
     ) -> Result<Option<Share>> {
-        let repository = self.authorize_sharing(caller, name).await?;
+        let repository = self.authorize_sharing(actor, name).await?;
         self.metadata
             .look_up((repository.id, account.clone()), |tx, (id, account)| {
                 Box::pin(async move {

@@ -5,10 +5,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Principal, Proof};
 use longshore_domain::account::{Account, AccountId};
-use longshore_domain::credential::{
-    AccessToken, AccountPrincipal, Principal, SECRET_LIMIT_BYTES, Secret, SecretHash, is_access_token,
-};
+use longshore_domain::credential::{AccessToken, SECRET_LIMIT_BYTES, Secret, SecretHash, is_access_token};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::ports::metadata::SignInChallenge;
 use longshore_domain::second_factor::Code;
@@ -16,7 +15,7 @@ use longshore_domain::{Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::authentication::{BearerSession, Caller, Claims, Grants, principal_of};
+use crate::authentication::{BearerSession, Claims, actor_of, principal_of};
 use crate::sign_in_events::{Presented, Whose};
 use crate::{Services, later};
 
@@ -28,8 +27,8 @@ const CHALLENGE_FAILURES: i64 = 5;
 /// What came of a sign-in.
 #[derive(Debug)]
 pub enum SignIn {
-    /// It is done; the caller gets a session.
-    Done(Caller),
+    /// It is done; the actor gets a session.
+    Done(Actor),
     /// The password is right, and the second factor must follow with this.
     SecondFactorNeeded(Secret),
 }
@@ -48,10 +47,6 @@ pub(crate) fn wrong() -> Error {
     Error::Unauthenticated(Unauthenticated::WrongCredential)
 }
 
-fn caller_of(principal: AccountPrincipal) -> Caller {
-    Caller { principal: Principal::Account(principal), grants: Grants::Everything }
-}
-
 impl Services {
     /// Signs in with a password, an access token or a refresh token.
     ///
@@ -62,26 +57,27 @@ impl Services {
             return Err(wrong());
         }
         if secret.starts_with(Secret::REFRESH_TOKEN_PREFIX) {
-            let caller = self.authenticate_refresh_token(secret).await?;
-            self.check_manages(&caller.principal).await?;
-            let acting = caller.principal.account().filter(|account| account.name.as_str() == user);
+            let actor = self.authenticate_refresh_token(secret).await?;
+            self.check_manages(&actor).await?;
+            let acting = actor.as_account().filter(|account| account.name.as_str() == user);
             // A pair of keys manages by signing requests. What it signs Docker in with stays on machines that pull, and so do
             // the refresh tokens that come of it.
             return match self.acting_with(acting.ok_or_else(wrong)?).await? {
                 (_, Some(token)) if token.access_key.is_some() => Err(wrong()),
-                _ => Ok(SignIn::Done(caller)),
+                _ => Ok(SignIn::Done(actor)),
             };
         }
         let now = self.clock.now();
         if is_access_token(secret) {
-            let caller = caller_of(self.check_access_token(user, secret, now).await?.ok_or_else(wrong)?);
-            self.check_manages(&caller.principal).await?;
-            return Ok(SignIn::Done(caller));
+            let actor =
+                actor_of(self.check_access_token(user, secret, now).await?.ok_or_else(wrong)?, Proof::Token);
+            self.check_manages(&actor).await?;
+            return Ok(SignIn::Done(actor));
         }
         let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
         if !self.has_second_factor(account.id).await? {
             self.note_sign_in(Presented::Password, Whose::account(&account));
-            return Ok(SignIn::Done(caller_of(principal_of(&account, None))));
+            return Ok(SignIn::Done(actor_of(principal_of(&account, None), Proof::Password)));
         }
         self.challenge(&account).await.map(SignIn::SecondFactorNeeded)
     }
@@ -104,7 +100,7 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated`, the same for every reason; `Throttled` after too many wrong codes of the user.
-    pub async fn complete_sign_in(&self, challenge: &str, code: &str) -> Result<Caller> {
+    pub async fn complete_sign_in(&self, challenge: &str, code: &str) -> Result<Actor> {
         let hash = SecretHash::of(challenge);
         let code = Code::parse(code).map_err(|_| wrong())?;
         let now = self.clock.now();
@@ -138,7 +134,7 @@ impl Services {
                     Code::OneTimePassword(_) => Presented::SecondFactor,
                 };
                 self.note_sign_in(presented, Whose::account(&account));
-                Ok(caller_of(principal_of(&account, None)))
+                Ok(actor_of(principal_of(&account, None), Proof::SecondFactor))
             }
             false => Err(wrong()),
         }
@@ -148,14 +144,11 @@ impl Services {
     ///
     /// # Errors
     /// `Internal` when there is no signing key.
-    pub fn issue_session(
-        &self,
-        caller: &Caller,
-        ttl: Duration,
-        public: Map<String, Value>,
-    ) -> Result<String> {
-        let account = caller.principal.account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let own = self.claims(Some(account), self.session_audience(), self.clock.now(), ttl.as_secs());
+    pub fn issue_session(&self, actor: &Actor, ttl: Duration, public: Map<String, Value>) -> Result<String> {
+        if actor.as_account().is_none() {
+            return Err(Error::Unauthenticated(Unauthenticated::Missing));
+        }
+        let own = self.claims(actor, self.session_audience(), self.clock.now(), ttl.as_secs());
         self.keys.sign(&SessionClaims { own, public })
     }
 
@@ -169,15 +162,15 @@ impl Services {
         claims
             .filter(|claims| claims.uid.is_some())
             .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?
-            .session(Grants::Everything)
+            .session(CredentialScope::Everything)
     }
 
     /// Issues a refresh token for who signed in.
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn issue_session_refresh_token(&self, caller: &Caller) -> Result<Option<Secret>> {
-        match caller.principal.account() {
+    pub async fn issue_session_refresh_token(&self, actor: &Actor) -> Result<Option<Secret>> {
+        match actor.as_account() {
             None => Ok(None),
             Some(account) => self.issue_refresh_token(account).await.map(Some),
         }
@@ -188,8 +181,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when nobody signed in or the credential has become void; `Denied` for an access token.
-    pub(crate) async fn acting_owner(&self, principal: &Principal) -> Result<Account> {
-        let account = match principal {
+    pub(crate) async fn acting_owner(&self, actor: &Actor) -> Result<Account> {
+        let account = match actor.principal() {
             Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
             Principal::Operator => {
                 return Err(Error::Denied("the operator has no account of its own".into()));
@@ -209,8 +202,8 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when nobody signed in or the credential has become void.
-    pub async fn get_own_account(&self, principal: &Principal) -> Result<Account> {
-        match principal.account() {
+    pub async fn get_own_account(&self, actor: &Actor) -> Result<Account> {
+        match actor.as_account() {
             None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
             Some(account) => self.acting_account(account).await,
         }
@@ -247,13 +240,13 @@ impl Services {
     /// As [`Services::acting_owner`]; `UserUnknown` for accounts of others.
     pub(crate) async fn authorize_owner(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         owner: &longshore_domain::name::Namespace,
     ) -> Result<Account> {
-        if *principal == Principal::Operator {
+        if actor.is_operator() {
             return self.find_account(owner).await;
         }
-        let account = self.acting_owner(principal).await?;
+        let account = self.acting_owner(actor).await?;
         match account.name == *owner {
             true => Ok(account),
             false => Err(Error::UserUnknown(owner.to_string())),

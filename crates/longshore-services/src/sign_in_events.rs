@@ -14,9 +14,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use longshore_domain::access::actor::AccountPrincipal;
 use longshore_domain::account::AccountId;
 use longshore_domain::address::network;
-use longshore_domain::credential::{AccountPrincipal, SecretHash};
+use longshore_domain::credential::SecretHash;
 use longshore_domain::event::{CountedEvent, EventAction, NewEvent};
 use longshore_domain::{Error, Result};
 

@@ -13,8 +13,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use longshore_domain::access::actor::Actor;
 use longshore_domain::clock::lies_ahead;
-use longshore_domain::credential::Principal;
 use longshore_domain::event::EventAction;
 use longshore_domain::ports::metadata::SigningKeyRecord;
 use longshore_domain::{Error, Result};
@@ -62,7 +62,7 @@ impl KeyRing {
         jsonwebtoken::encode(&header, claims, key).map_err(Error::internal)
     }
 
-    /// Verifies a signature and gives the claims, whose times the caller checks; `None` when it is not ours.
+    /// Verifies a signature and gives the claims, whose times the actor checks; `None` when it is not ours.
     fn verify<C: DeserializeOwned>(
         &self,
         token: &str,
@@ -166,13 +166,13 @@ impl Services {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator.
-    pub async fn rotate_signing_key(&self, principal: &Principal) -> Result<String> {
-        self.require_operator(principal)?;
+    pub async fn rotate_signing_key(&self, actor: &Actor) -> Result<String> {
+        self.require_operator(actor)?;
         let now = self.clock.now();
         let key = generate(now)?;
         let kid = key.kid.clone();
         let expires_at = later(now, self.key_overlap());
-        let event = self.event(principal, None, EventAction::SigningKeyRotated, &kid, []);
+        let event = self.event(actor, None, EventAction::SigningKeyRotated, &kid, []);
         self.metadata
             .write((key, expires_at, now, event), |tx, (key, expires_at, now, event)| {
                 Box::pin(async move {
@@ -206,7 +206,7 @@ impl Services {
             // Another node may have been faster.
             self.load_signing_keys().await?;
             if self.is_rotation_due() {
-                self.rotate_signing_key(&Principal::Operator).await?;
+                self.rotate_signing_key(&Actor::OPERATOR).await?;
             }
             Ok(())
         };

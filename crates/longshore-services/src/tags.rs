@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use longshore_domain::Error;
 use longshore_domain::Result;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
@@ -10,7 +11,6 @@ use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{ManifestId, PushedTag, Review, TagInterval, Tx};
 use longshore_domain::repository::RepositoryId;
 
-use crate::authentication::Caller;
 use crate::manifests::{Condition, ManifestPush};
 use crate::{Services, later};
 
@@ -45,12 +45,12 @@ impl Services {
     /// As [`Services::authorize_existing`] for pulling.
     pub async fn list_tags(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Page<Tag>> {
-        let repository = self.authorize_existing(caller, name, Action::Pull).await?;
+        let repository = self.authorize_existing(actor, name, Action::Pull).await?;
         let tags = self
             .metadata
             .read((repository.id, after.map(str::to_owned), size), |tx, (id, after, size)| {
@@ -66,12 +66,12 @@ impl Services {
     /// As [`Services::authorize_existing`] for pulling.
     pub async fn list_tag_history(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         tag: &Tag,
         size: PageSize,
     ) -> Result<Vec<TagInterval>> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
         self.metadata
             .read((repository.id, tag.clone(), size), |tx, (id, tag, size)| {
                 Box::pin(tx.list_tag_history(*id, tag, *size))
@@ -86,14 +86,14 @@ impl Services {
     /// tag; `Exists` when the other one exists and may not be moved.
     pub async fn copy_tag(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         from: &Tag,
         to: &Tag,
         may_move: bool,
     ) -> Result<()> {
-        self.authorize_existing(caller, name, Action::Pull).await?;
-        let (_, details, _) = self.get_tag_details(caller, name, from, false).await?;
+        self.authorize_existing(actor, name, Action::Pull).await?;
+        let (_, details, _) = self.get_tag_details(actor, name, from, false).await?;
         let unknown =
             || Error::ManifestUnknown { repository: name.clone(), reference: Reference::Tag(from.clone()) };
         let content = self.find_manifest_content(ManifestId(details.manifest.id)).await?;
@@ -104,7 +104,7 @@ impl Services {
             content: content.ok_or_else(unknown)?.into(),
             condition: if may_move { Condition::None } else { Condition::Absent },
         };
-        match self.push_manifest(caller, name, push).await {
+        match self.push_manifest(actor, name, push).await {
             Err(Error::PreconditionFailed) => Err(Error::Exists(format!("the tag {to}"))),
             pushed => pushed.map(|_| ()),
         }
@@ -114,15 +114,10 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_existing`] for deleting; `ManifestUnknown` when there is no such tag.
-    pub async fn delete_tag(&self, caller: &Caller, name: &RepositoryName, tag: &Tag) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::DeleteTag).await?;
-        let event = self.event(
-            &caller.principal,
-            Some(repository.namespace_id),
-            EventAction::TagDeleted,
-            name.as_str(),
-            [],
-        );
+    pub async fn delete_tag(&self, actor: &Actor, name: &RepositoryName, tag: &Tag) -> Result<()> {
+        let repository = self.authorize_existing(actor, name, Action::DeleteTag).await?;
+        let event =
+            self.event(actor, Some(repository.namespace_id), EventAction::TagDeleted, name.as_str(), []);
         let review_at = later(event.at, self.settings.collection.lease);
         self.metadata
             .write((repository, tag.clone(), event, review_at), |tx, (repository, tag, event, review_at)| {

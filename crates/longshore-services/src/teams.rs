@@ -1,7 +1,7 @@
 //! Teams of organizations: their members, and what they may do in repositories.
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
-use longshore_domain::credential::Principal;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{
@@ -14,7 +14,6 @@ use longshore_domain::{Error, Result};
 
 use crate::Services;
 use crate::accounts::get_user;
-use crate::authentication::Caller;
 use crate::removal::STEP;
 use crate::user_permissions::check_not_deactivated;
 
@@ -41,7 +40,7 @@ impl Services {
     /// As [`Services::authorize_organization`] for viewing teams; `UserUnknown`.
     pub async fn list_teams(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         of_member: Option<&Namespace>,
         name_prefix: &str,
@@ -49,7 +48,7 @@ impl Services {
         size: PageSize,
     ) -> Result<(Vec<Team>, u64)> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ViewTeams).await?;
+            self.authorize_organization(actor, organization, OrganizationAction::ViewTeams).await?;
         let input = (organization.id, of_member.cloned(), name_prefix.to_owned(), offset, size);
         self.metadata
             .read(input, |tx, (id, of_member, prefix, offset, size)| {
@@ -69,14 +68,9 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for viewing teams; `TeamUnknown`.
-    pub async fn get_team(
-        &self,
-        principal: &Principal,
-        organization: &Namespace,
-        name: &TeamName,
-    ) -> Result<Team> {
+    pub async fn get_team(&self, actor: &Actor, organization: &Namespace, name: &TeamName) -> Result<Team> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ViewTeams).await?;
+            self.authorize_organization(actor, organization, OrganizationAction::ViewTeams).await?;
         self.metadata
             .look_up((organization, name.clone()), |tx, (organization, name)| {
                 Box::pin(get_team(tx, organization, name))
@@ -91,13 +85,13 @@ impl Services {
     /// `Conflict` when there are too many.
     pub async fn create_team(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         name: &TeamName,
         description: &str,
     ) -> Result<Team> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
+            self.authorize_organization(actor, organization, OrganizationAction::ManageTeams).await?;
         name.check_available()?;
         checked_description(description)?;
         let team = NewTeam {
@@ -106,7 +100,7 @@ impl Services {
             description: description.to_owned(),
             created_at: self.clock.now(),
         };
-        let event = self.event(principal, Some(organization.id), EventAction::TeamCreated, name.as_str(), []);
+        let event = self.event(actor, Some(organization.id), EventAction::TeamCreated, name.as_str(), []);
         self.metadata
             .write((organization, team, event), |tx, (organization, team, event)| {
                 Box::pin(async move {
@@ -132,21 +126,20 @@ impl Services {
     /// description.
     pub async fn change_team(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         name: &TeamName,
         change: TeamChange,
     ) -> Result<Team> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
+            self.authorize_organization(actor, organization, OrganizationAction::ManageTeams).await?;
         if let Some(new) = &change.name {
             new.check_available()?;
         }
         checked_description(change.description.as_deref().unwrap_or_default())?;
         let new = change.name.as_ref().unwrap_or(name).to_string();
         let data = [("name", new)];
-        let event =
-            self.event(principal, Some(organization.id), EventAction::TeamUpdated, name.as_str(), data);
+        let event = self.event(actor, Some(organization.id), EventAction::TeamUpdated, name.as_str(), data);
         self.metadata
             .write((organization, name.clone(), change, event), |tx, (organization, name, change, event)| {
                 Box::pin(async move {
@@ -164,15 +157,10 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize_organization`] for managing teams; `TeamUnknown`.
-    pub async fn delete_team(
-        &self,
-        principal: &Principal,
-        organization: &Namespace,
-        name: &TeamName,
-    ) -> Result<()> {
+    pub async fn delete_team(&self, actor: &Actor, organization: &Namespace, name: &TeamName) -> Result<()> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
-        let event = self.event(principal, Some(organization.id), EventAction::TeamDeleted, name.as_str(), []);
+            self.authorize_organization(actor, organization, OrganizationAction::ManageTeams).await?;
+        let event = self.event(actor, Some(organization.id), EventAction::TeamDeleted, name.as_str(), []);
         self.drain((organization.clone(), name.clone()), |tx, (organization, name)| {
             Box::pin(async move {
                 tx.hold_authority().await?;
@@ -200,7 +188,7 @@ impl Services {
     /// As [`Services::authorize_organization`] for viewing teams; `TeamUnknown`.
     pub async fn list_team_members(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         name: &TeamName,
         name_prefix: &str,
@@ -208,7 +196,7 @@ impl Services {
         size: PageSize,
     ) -> Result<(Vec<Account>, u64)> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ViewTeams).await?;
+            self.authorize_organization(actor, organization, OrganizationAction::ViewTeams).await?;
         let input = (organization, name.clone(), name_prefix.to_owned(), offset, size);
         self.metadata
             .read(input, |tx, (organization, name, prefix, offset, size)| {
@@ -227,16 +215,16 @@ impl Services {
     /// As [`Services::authorize_organization`] for managing teams; `TeamUnknown`; `UserUnknown` for who is no member.
     pub async fn add_team_member(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         name: &TeamName,
         user: &Namespace,
     ) -> Result<()> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
+            self.authorize_organization(actor, organization, OrganizationAction::ManageTeams).await?;
         let data = [("team", name.to_string())];
         let event =
-            self.event(principal, Some(organization.id), EventAction::TeamMemberAdded, user.as_str(), data);
+            self.event(actor, Some(organization.id), EventAction::TeamMemberAdded, user.as_str(), data);
         self.metadata
             .write(
                 (organization, name.clone(), user.clone(), event),
@@ -268,16 +256,16 @@ impl Services {
     /// As [`Services::authorize_organization`] for managing teams; `TeamUnknown`; `UserUnknown` for who is not in it.
     pub async fn delete_team_member(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         organization: &Namespace,
         name: &TeamName,
         user: &Namespace,
     ) -> Result<()> {
         let organization =
-            self.authorize_organization(principal, organization, OrganizationAction::ManageTeams).await?;
+            self.authorize_organization(actor, organization, OrganizationAction::ManageTeams).await?;
         let data = [("team", name.to_string())];
         let event =
-            self.event(principal, Some(organization.id), EventAction::TeamMemberRemoved, user.as_str(), data);
+            self.event(actor, Some(organization.id), EventAction::TeamMemberRemoved, user.as_str(), data);
         self.metadata
             .write(
                 (organization, name.clone(), user.clone(), event),
@@ -302,15 +290,15 @@ impl Services {
     /// As [`Services::authorize_existing`] for assigning teams; `TeamUnknown`.
     pub async fn set_team_permission(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         team: TeamId,
         permission: RepositoryPermission,
     ) -> Result<Team> {
-        let repository = self.authorize_existing(caller, name, Action::AssignTeam).await?;
+        let repository = self.authorize_existing(actor, name, Action::AssignTeam).await?;
         let data = [("permission", permission.as_str().to_owned())];
         let event = self.event(
-            &caller.principal,
+            actor,
             Some(repository.namespace_id),
             EventAction::TeamPermissionChanged,
             name.as_str(),
@@ -337,11 +325,11 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing teams; `TeamUnknown`, also when it may do nothing there.
     pub async fn get_team_permission(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         team: TeamId,
     ) -> Result<(Team, RepositoryPermission)> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTeams).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTeams).await?;
         let found = self
             .metadata
             .look_up((repository, team), |tx, (repository, id)| {
@@ -361,12 +349,12 @@ impl Services {
     /// As [`Services::authorize_existing`] for viewing teams.
     pub async fn list_repository_teams(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<(Team, RepositoryPermission)>, u64)> {
-        let repository = self.authorize_existing(caller, name, Action::ViewTeams).await?;
+        let repository = self.authorize_existing(actor, name, Action::ViewTeams).await?;
         self.metadata
             .read((repository.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -383,13 +371,13 @@ impl Services {
     /// As [`Services::authorize_existing`] for assigning teams; `TeamUnknown`, also when it may do nothing there.
     pub async fn delete_team_permission(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         team: TeamId,
     ) -> Result<()> {
-        let repository = self.authorize_existing(caller, name, Action::AssignTeam).await?;
+        let repository = self.authorize_existing(actor, name, Action::AssignTeam).await?;
         let event = self.event(
-            &caller.principal,
+            actor,
             Some(repository.namespace_id),
             EventAction::TeamPermissionChanged,
             name.as_str(),

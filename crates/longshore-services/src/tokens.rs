@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use longshore_domain::credential::{AccountPrincipal, Principal, Scope, Secret, SecretHash};
+use longshore_domain::access::actor::{AccountPrincipal, Actor, Principal, Proof, RepositoryAccess};
+use longshore_domain::credential::{Scope, Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
 use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::RefreshToken;
 use longshore_domain::{Error, Result};
 
-use crate::authentication::{AccessClaim, Caller, Claims, Grant, principal_of};
+use crate::authentication::{AccessClaim, Claims, actor_of, methods_of, principal_of};
 use crate::collection_runs::WRITE_TOKEN_LIMIT;
 use crate::sign_in_events::{Presented, Whose};
 use crate::{Services, earlier, later};
@@ -24,7 +25,7 @@ pub(crate) const TTL_MINIMUM: Duration = Duration::from_secs(60);
 pub const SCOPES_LIMIT: usize = 1000;
 /// Most of them when nobody signed in.
 const ANONYMOUS_SCOPES_LIMIT: usize = 100;
-/// Grants that a token holds in the documented form; the others are in a shorter one.
+/// CredentialScope that a token holds in the documented form; the others are in a shorter one.
 const DOCUMENTED_GRANTS: usize = 20;
 /// Bytes of grants in one token, which then stays below [`BEARER_LIMIT_BYTES`] and fits into a header.
 ///
@@ -37,7 +38,7 @@ const GRANT_OVERHEAD_BYTES: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestedScope {
     /// Actions on a repository.
-    Repository(Grant),
+    Repository(RepositoryAccess),
     /// Listing of repositories: `registry:catalog:*`.
     Catalog,
     /// Searching repositories, as Docker's engine asks for it: `registry:catalog:search`.
@@ -62,7 +63,7 @@ impl RequestedScope {
         let has = |action: &str| actions.split(',').any(|a| a == action || a == "*");
         Ok(match (kind, name) {
             ("repository", name) => match name.parse::<RepositoryName>() {
-                Ok(repository) => Self::Repository(Grant {
+                Ok(repository) => Self::Repository(RepositoryAccess {
                     repository,
                     pull: has("pull"),
                     push: has("push"),
@@ -79,7 +80,7 @@ impl RequestedScope {
 
 /// What a client asks for, each repository once.
 struct Wanted {
-    repositories: Vec<Grant>,
+    repositories: Vec<RepositoryAccess>,
     catalog: bool,
     search: bool,
 }
@@ -189,14 +190,13 @@ impl Services {
     /// `Unauthenticated` when the credential has become void.
     pub async fn issue_token(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         scopes: &[RequestedScope],
         refresh: Refresh,
     ) -> Result<IssuedToken> {
-        let principal = &caller.principal;
         let issued_at = self.clock.now();
         let mut ttl = self.settings.bearer_ttl.max(TTL_MINIMUM);
-        let limit = match principal {
+        let limit = match actor.principal() {
             Principal::Anonymous => ANONYMOUS_SCOPES_LIMIT,
             Principal::Account(_) | Principal::Operator => SCOPES_LIMIT,
         };
@@ -206,7 +206,7 @@ impl Services {
             if !granted.has_room() {
                 break;
             }
-            let (grant, works_for) = self.grant(principal, wanted, issued_at, ttl).await?;
+            let (grant, works_for) = self.grant(actor, wanted, issued_at, ttl).await?;
             let actions = grant.actions().join(",");
             if !actions.is_empty() {
                 granted.add_repository(wanted.repository.as_str(), &actions);
@@ -218,12 +218,12 @@ impl Services {
         } else if wanted.search {
             granted.add_documented("registry", "catalog", "search");
         }
-        let refresh_token = match (refresh, principal) {
+        let refresh_token = match (refresh, actor.principal()) {
             (Refresh::Issue, Principal::Account(account)) => Some(self.issue_refresh_token(account).await?),
             _ => None,
         };
         let ttl = ttl.as_secs();
-        let claims = self.claims(principal.account(), self.settings.service.clone(), issued_at, ttl);
+        let claims = self.claims(actor, self.settings.service.clone(), issued_at, ttl);
         let Granted { access, short, scope, .. } = granted;
         let token = self.keys.sign(&Claims { access, short, ..claims })?;
         Ok(IssuedToken { token, expires_in_seconds: ttl, issued_at, scope, refresh_token })
@@ -232,13 +232,13 @@ impl Services {
     /// Decides what of a scope is granted, and how long a token with it works at most.
     async fn grant(
         &self,
-        principal: &Principal,
-        wanted: &Grant,
+        actor: &Actor,
+        wanted: &RepositoryAccess,
         issued_at: Timestamp,
         ttl: Duration,
-    ) -> Result<(Grant, Duration)> {
-        let allowed = self.access(principal, &wanted.repository).await?;
-        let mut granted = Grant {
+    ) -> Result<(RepositoryAccess, Duration)> {
+        let allowed = self.access(actor, &wanted.repository).await?;
+        let mut granted = RepositoryAccess {
             repository: wanted.repository.clone(),
             pull: wanted.pull && allowed.allows(Action::Pull),
             push: wanted.push && allowed.allows(Action::Push),
@@ -257,15 +257,10 @@ impl Services {
     }
 
     /// Makes the claims of a token that works for `ttl` seconds and gives access to nothing by itself.
-    pub(crate) fn claims(
-        &self,
-        account: Option<&AccountPrincipal>,
-        audience: String,
-        issued_at: Timestamp,
-        ttl: u64,
-    ) -> Claims {
+    pub(crate) fn claims(&self, actor: &Actor, audience: String, issued_at: Timestamp, ttl: u64) -> Claims {
         let issued_at = issued_at.as_second();
-        let access_token = account.and_then(|account| account.access_token);
+        let account = actor.as_account();
+        let access_token = actor.access_token_id();
         Claims {
             iss: self.settings.issuer.clone(),
             sub: account.map(|account| account.name.to_string()).unwrap_or_default(),
@@ -280,6 +275,7 @@ impl Services {
             tid: access_token.map(|id| id.0),
             scp: access_token.map(|_| Scope::PublicRead.to_string()),
             cep: account.map(|account| account.credential_epoch).unwrap_or_default(),
+            amr: methods_of(actor.proof()),
             idn: None,
         }
     }
@@ -311,7 +307,7 @@ impl Services {
     ///
     /// # Errors
     /// `Unauthenticated` when it is unknown, or its account or access token no longer works.
-    pub async fn authenticate_refresh_token(&self, secret: &str) -> Result<Caller> {
+    pub async fn authenticate_refresh_token(&self, secret: &str) -> Result<Actor> {
         let wrong = || Error::Unauthenticated(Unauthenticated::WrongCredential);
         let oldest = earlier(self.clock.now(), self.settings.refresh_ttl);
         let input = (SecretHash::of(secret), self.settings.service.clone(), self.clock.now(), oldest);
@@ -341,8 +337,7 @@ impl Services {
             return Err(wrong());
         };
         self.note_sign_in(Presented::RefreshToken, Whose::principal(&principal));
-        let principal = Principal::Account(principal);
-        Ok(Caller { principal, grants: crate::authentication::Grants::Everything })
+        Ok(actor_of(principal, Proof::Token))
     }
 }
 
@@ -362,7 +357,12 @@ mod tests {
     #[test]
     fn scopes_are_parsed_from_both_ends() {
         let grant = |name: &str, pull, push, delete| {
-            RequestedScope::Repository(Grant { repository: name.parse().unwrap(), pull, push, delete })
+            RequestedScope::Repository(RepositoryAccess {
+                repository: name.parse().unwrap(),
+                pull,
+                push,
+                delete,
+            })
         };
         let cases = [
             ("repository:acme/app:pull,push", grant("acme/app", true, true, false)),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::{Actor, Principal};
 use longshore_domain::digest::{Algorithm, Digest, Hasher};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
@@ -29,7 +29,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::authentication::{Caller, UploadCaller};
+use crate::authentication::UploadActor;
 use crate::blobs::{NewLink, link_blob};
 use crate::limits::over_storage;
 use crate::permissions::Access;
@@ -192,7 +192,7 @@ enum Keeps {
 
 /// Who uploads, and when it was last found out that they may.
 struct Uploader<'c> {
-    caller: &'c Caller,
+    actor: &'c Actor,
     epoch: u64,
 }
 
@@ -211,11 +211,11 @@ impl Services {
     /// As [`Services::authorize`] for pushing; `OverLimit` when the subscription includes no more; `TooManyUploads`; `StorageFull`.
     pub async fn begin_upload(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         algorithm: Algorithm,
     ) -> Result<Upload> {
-        let access = self.authorize(caller, name, Action::Push).await?;
+        let access = self.authorize(actor, name, Action::Push).await?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         self.check_storage_left(&access).await?;
         self.check_space().await?;
@@ -224,7 +224,7 @@ impl Services {
             id: UploadId(self.new_uuid()),
             repository: name.clone(),
             namespace_id,
-            started_by: caller.principal.account_id(),
+            started_by: actor.account_id(),
             offset_bytes: 0,
             algorithm,
             hash_state: Hasher::new(algorithm).save(),
@@ -250,20 +250,15 @@ impl Services {
         Ok(upload)
     }
 
-    /// Finds an upload that the caller may work on: the one who began it, who must still be allowed to push.
+    /// Finds an upload that the actor may work on: the one who began it, who must still be allowed to push.
     /// The token that was good when the upload began stays good for it, so that a long upload does not die.
-    async fn find_own_upload(
-        &self,
-        by: &UploadCaller,
-        name: &RepositoryName,
-        id: UploadId,
-    ) -> Result<Upload> {
+    async fn find_own_upload(&self, by: &UploadActor, name: &RepositoryName, id: UploadId) -> Result<Upload> {
         // Whoever may not push learns that first, whether or not the upload exists.
-        self.authorize(&by.caller, name, Action::Push).await?;
+        self.authorize(&by.actor, name, Action::Push).await?;
         let now = self.clock.now();
         let upload = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_upload(*id))).await?;
         let is_own = |upload: &Upload| {
-            let is_starter = match &by.caller.principal {
+            let is_starter = match by.actor.principal() {
                 Principal::Operator => true,
                 Principal::Account(account) => upload.started_by == Some(account.account_id),
                 Principal::Anonymous => false,
@@ -282,15 +277,15 @@ impl Services {
         upload.ok_or(Error::UploadUnknown)
     }
 
-    fn uploader<'c>(&self, caller: &'c Caller) -> Uploader<'c> {
-        Uploader { caller, epoch: self.metadata.authority_epoch() }
+    fn uploader<'c>(&self, actor: &'c Actor) -> Uploader<'c> {
+        Uploader { actor, epoch: self.metadata.authority_epoch() }
     }
 
     /// Checks that whoever uploads still may, if that can have changed: a body may take hours.
     async fn check_uploader(&self, uploader: &mut Uploader<'_>, name: &RepositoryName) -> Result<()> {
         let epoch = self.metadata.authority_epoch();
         if epoch != uploader.epoch {
-            self.authorize(uploader.caller, name, Action::Push).await?;
+            self.authorize(uploader.actor, name, Action::Push).await?;
             uploader.epoch = epoch;
         }
         Ok(())
@@ -300,7 +295,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::authorize`] for pushing; `UploadUnknown`.
-    pub async fn get_upload(&self, by: &UploadCaller, name: &RepositoryName, id: UploadId) -> Result<Upload> {
+    pub async fn get_upload(&self, by: &UploadActor, name: &RepositoryName, id: UploadId) -> Result<Upload> {
         self.find_own_upload(by, name, id).await
     }
 
@@ -308,7 +303,7 @@ impl Services {
     ///
     /// # Errors
     /// As [`Services::get_upload`].
-    pub async fn cancel_upload(&self, by: &UploadCaller, name: &RepositoryName, id: UploadId) -> Result<()> {
+    pub async fn cancel_upload(&self, by: &UploadActor, name: &RepositoryName, id: UploadId) -> Result<()> {
         self.find_own_upload(by, name, id).await?;
         let _turn = self.uploads.take(id, None).await?;
         self.find_own_upload(by, name, id).await?;
@@ -367,7 +362,7 @@ impl Services {
     /// `BlobTooLarge`; `BodyInterrupted`; those of the stores.
     pub async fn append_to_upload(
         &self,
-        by: &UploadCaller,
+        by: &UploadActor,
         name: &RepositoryName,
         id: UploadId,
         chunk: Chunk,
@@ -380,18 +375,18 @@ impl Services {
 
     async fn append(
         &self,
-        by: &UploadCaller,
+        by: &UploadActor,
         name: &RepositoryName,
         id: UploadId,
         chunk: Chunk,
         turn: &Turn<'_>,
     ) -> Result<Upload> {
-        let mut uploader = self.uploader(&by.caller);
+        let mut uploader = self.uploader(&by.actor);
         let mut upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
         let hasher = Hasher::resume(upload.algorithm, &upload.hash_state);
         // Each part may find room only where all uploads together leave some.
-        let access = self.access(&by.caller.principal, name).await?;
+        let access = self.access(&by.actor, name).await?;
         self.check_storage_left(&access).await?;
         let room = self.room(&access);
         let interruption = Interruption { taken_over: &turn.taken_over, keeps: Keeps::Arrived };
@@ -411,7 +406,7 @@ impl Services {
     /// As [`Services::append_to_upload`]; `DigestMismatch`, after which the upload is gone.
     pub async fn finish_upload(
         &self,
-        by: &UploadCaller,
+        by: &UploadActor,
         name: &RepositoryName,
         id: UploadId,
         digest: &Digest,
@@ -438,7 +433,7 @@ impl Services {
 
     async fn finish_own_upload(
         &self,
-        by: &UploadCaller,
+        by: &UploadActor,
         name: &RepositoryName,
         id: UploadId,
         digest: &Digest,
@@ -446,19 +441,19 @@ impl Services {
     ) -> Result<Digest> {
         self.find_own_upload(by, name, id).await?;
         let turn = self.uploads.take(id, Some(*digest)).await?;
-        let uploader = self.uploader(&by.caller);
+        let uploader = self.uploader(&by.actor);
         let upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
-        let room = self.room(&self.access(&by.caller.principal, name).await?);
+        let room = self.room(&self.access(&by.actor, name).await?);
         let keeps = if chunk.start.is_some() { Keeps::Arrived } else { Keeps::Nothing };
         let interruption = Interruption { taken_over: &turn.taken_over, keeps };
         self.finish(uploader, upload, digest, chunk, room, &interruption).await
     }
 
-    /// Returns whether the caller has finished this upload with this digest of late, and the repository has the blob.
+    /// Returns whether the actor has finished this upload with this digest of late, and the repository has the blob.
     async fn has_finished(
         &self,
-        by: &UploadCaller,
+        by: &UploadActor,
         name: &RepositoryName,
         id: UploadId,
         digest: &Digest,
@@ -477,7 +472,7 @@ impl Services {
             })
             .await?;
         Ok(found.is_some_and(|finished| {
-            finished.started_by == by.caller.principal.account_id()
+            finished.started_by == by.actor.account_id()
                 && finished.repository == *name
                 && finished.digest == *digest
                 && self.clock.now() < later(finished.finished_at, FINISHED_KEPT)
@@ -496,15 +491,15 @@ impl Services {
     /// As [`Services::begin_upload`] and [`Services::finish_upload`].
     pub async fn push_blob(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         name: &RepositoryName,
         digest: &Digest,
         chunk: Chunk,
     ) -> Result<Digest> {
-        let uploader = self.uploader(caller);
-        let upload = self.begin_upload(caller, name, digest.algorithm()).await?;
+        let uploader = self.uploader(actor);
+        let upload = self.begin_upload(actor, name, digest.algorithm()).await?;
         let id = upload.id;
-        let room = self.room(&self.access(&caller.principal, name).await?);
+        let room = self.room(&self.access(actor, name).await?);
         let never = CancellationToken::new();
         let interruption = Interruption { taken_over: &never, keeps: Keeps::Nothing };
         let pushed = self.finish(uploader, upload, digest, chunk, room, &interruption).await;
@@ -573,7 +568,7 @@ impl Services {
         let id = upload.id;
         let name = upload.repository.clone();
         self.check_uploader(&mut uploader, &name).await?;
-        let published = self.publish(&uploader.caller.principal, upload, digest, spent).await;
+        let published = self.publish(uploader.actor, upload, digest, spent).await;
         if let Err(Error::OverLimit(_)) = published {
             // Trying again would not help, and its bytes take room.
             self.discard_upload(id).await?;
@@ -589,7 +584,7 @@ impl Services {
     /// Makes the blob visible: one transaction with the repository, the link, its lease, the event and the usage.
     async fn publish(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         upload: Upload,
         digest: &Digest,
         spent: Vec<StorageKey>,
@@ -606,7 +601,7 @@ impl Services {
         };
         let data = [("digest", digest.to_string()), ("size_bytes", upload.offset_bytes.to_string())];
         let event = self.event(
-            principal,
+            actor,
             Some(upload.namespace_id),
             EventAction::BlobPushed,
             upload.repository.as_str(),

@@ -8,12 +8,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use longshore_domain::Result;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::Tx;
 
 use crate::Services;
-use crate::authentication::Caller;
 use crate::limits::{day_of, month_of};
 use crate::namespaces::ListedNamespaces;
 
@@ -104,20 +104,20 @@ async fn add_namespace(
 }
 
 impl Services {
-    /// Gives the namespaces that a caller's account owns, as far as the project goes that it signed in to.
-    async fn owned_namespaces(&self, caller: &Caller) -> Result<Vec<AccountId>> {
-        let all = self.list_own_namespaces(caller, "", ListedNamespaces::Permitted).await?;
+    /// Gives the namespaces that an actor's account owns, as far as the project goes that it signed in to.
+    async fn owned_namespaces(&self, actor: &Actor) -> Result<Vec<AccountId>> {
+        let all = self.list_own_namespaces(actor, "", ListedNamespaces::Permitted).await?;
         let owned = all.into_iter().filter(|namespace| namespace.is_owned);
         Ok(owned.map(|namespace| namespace.account.id).collect())
     }
 
-    /// Gives what the caller's account has.
+    /// Gives what the actor's account has.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
-    pub async fn get_overview(&self, caller: &Caller) -> Result<Overview> {
-        let account = self.get_project(caller).await?;
-        let namespaces = self.owned_namespaces(caller).await?;
+    pub async fn get_overview(&self, actor: &Actor) -> Result<Overview> {
+        let account = self.get_project(actor).await?;
+        let namespaces = self.owned_namespaces(actor).await?;
         let number = namespaces.len() as u64;
         let input = (namespaces, month_of(self.clock.now()));
         let [repositories, tags, stored_bytes, sent_bytes] = self
@@ -140,17 +140,17 @@ impl Services {
         Ok(Overview { account, namespaces: number, repositories, tags, stored_bytes, sent_bytes })
     }
 
-    /// Reports what the namespaces of the caller's account stored or sent, the oldest first.
+    /// Reports what the namespaces of the actor's account stored or sent, the oldest first.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
     pub async fn report_usage(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         reported: Reported,
         frequency: Frequency,
     ) -> Result<Vec<(Date, u64)>> {
-        let namespaces = self.owned_namespaces(caller).await?;
+        let namespaces = self.owned_namespaces(actor).await?;
         let input = (namespaces, reported, periods(frequency, self.clock.now()));
         let sums = self
             .metadata

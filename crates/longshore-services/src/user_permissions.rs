@@ -4,8 +4,8 @@
 //! changes the role. Whoever has none is given a permission, which makes nobody a member: membership comes with the rules of
 //! the organization, so it takes an invite.
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole};
-use longshore_domain::credential::Principal;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::MemberFilter;
@@ -18,7 +18,6 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Services;
-use crate::authentication::Caller;
 use crate::namespaces::level_of;
 use crate::organizations::change_role;
 
@@ -34,12 +33,12 @@ pub enum PermissionOf<'n> {
     Repository(&'n RepositoryName),
 }
 
-/// Who may do what, as far as the caller may know.
+/// Who may do what, as far as the actor may know.
 #[derive(Clone, Debug)]
 pub struct PermissionList {
     /// Number of the namespace or repository in the metadata store.
     pub id: i64,
-    /// The caller's own.
+    /// The actor's own.
     pub own: UserPermission,
     /// Those of others, for who may change them.
     pub others: Vec<UserPermission>,
@@ -63,7 +62,7 @@ struct Terrain {
     subject: String,
     /// Whether roles may be changed, too.
     with_roles: bool,
-    principal: Principal,
+    actor: Actor,
     event: NewEvent,
 }
 
@@ -174,7 +173,7 @@ impl Terrain {
             self.check_roles()?;
             let event = self.event(EventAction::MemberRoleChanged, &user, None);
             let role = Some(role_of(wanted.permission));
-            return change_role(tx, &self.principal, &self.namespace, &user, role, event).await;
+            return change_role(tx, &self.actor, &self.namespace, &user, role, event).await;
         }
         if given.is_none() && tx.count_user_permissions(self.target).await? >= USER_PERMISSIONS_LIMIT {
             return Err(Error::OverLimit(format!(
@@ -197,7 +196,7 @@ impl Terrain {
         if self.role(tx, &user).await?.is_some() {
             self.check_roles()?;
             let event = self.event(EventAction::MemberRemoved, &user, None);
-            return change_role(tx, &self.principal, &self.namespace, &user, None, event).await;
+            return change_role(tx, &self.actor, &self.namespace, &user, None, event).await;
         }
         match was_given {
             true => Ok(()),
@@ -226,33 +225,27 @@ impl Terrain {
 }
 
 impl Services {
-    /// Finds what permissions are for, how much the caller may do there, and its number in the metadata store.
+    /// Finds what permissions are for, how much the actor may do there, and its number in the metadata store.
     async fn permission_terrain(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         of: &PermissionOf<'_>,
     ) -> Result<(Terrain, Level, i64)> {
         let terrain = |target, namespace: Account, subject: String, with_roles| {
-            let event = self.event(
-                &caller.principal,
-                Some(namespace.id),
-                EventAction::PermissionGranted,
-                &subject,
-                [],
-            );
-            Terrain { target, namespace, subject, with_roles, principal: caller.principal.clone(), event }
+            let event = self.event(actor, Some(namespace.id), EventAction::PermissionGranted, &subject, []);
+            Terrain { target, namespace, subject, with_roles, actor: actor.clone(), event }
         };
         match of {
             PermissionOf::Namespace(name) => {
-                let standing = self.standing_in(caller, name).await?;
+                let standing = self.standing_in(actor, name).await?;
                 let id = standing.account.id;
                 let target = PermissionTarget::Namespace(id);
                 let made = terrain(target, standing.account, name.to_string(), standing.is_owner);
                 Ok((made, standing.level, id.0))
             }
             PermissionOf::Repository(name) => {
-                let repository = self.authorize_existing(caller, name, Action::View).await?;
-                let allowed = self.access(&caller.principal, name).await?.allowed;
+                let repository = self.authorize_existing(actor, name, Action::View).await?;
+                let allowed = self.access(actor, name).await?.allowed;
                 let level = [Level::Admin, Level::Write].into_iter().find(|level| {
                     let action = if *level == Level::Admin { Action::AssignTeam } else { Action::Push };
                     allowed.contains(action)
@@ -269,9 +262,9 @@ impl Services {
         }
     }
 
-    async fn managed_terrain(&self, caller: &Caller, of: &PermissionOf<'_>) -> Result<Terrain> {
-        let (terrain, level, _) = self.permission_terrain(caller, of).await?;
-        self.acting_manager(&caller.principal).await?;
+    async fn managed_terrain(&self, actor: &Actor, of: &PermissionOf<'_>) -> Result<Terrain> {
+        let (terrain, level, _) = self.permission_terrain(actor, of).await?;
+        self.acting_manager(actor).await?;
         match level {
             Level::Admin => Ok(terrain),
             _ => Err(Error::Denied(format!("you may not change who may do what in {}", terrain.subject))),
@@ -281,10 +274,10 @@ impl Services {
     /// Lists who may do what in a namespace or repository; others only for who may change that.
     ///
     /// # Errors
-    /// `Unauthenticated`; `OrganizationUnknown` or `RepositoryUnknown` when the caller may do nothing there.
-    pub async fn list_permissions(&self, caller: &Caller, of: PermissionOf<'_>) -> Result<PermissionList> {
-        let (terrain, level, id) = self.permission_terrain(caller, &of).await?;
-        let account = self.get_own_account(&caller.principal).await?;
+    /// `Unauthenticated`; `OrganizationUnknown` or `RepositoryUnknown` when the actor may do nothing there.
+    pub async fn list_permissions(&self, actor: &Actor, of: PermissionOf<'_>) -> Result<PermissionList> {
+        let (terrain, level, id) = self.permission_terrain(actor, &of).await?;
+        let account = self.get_own_account(actor).await?;
         let own = UserPermission {
             user_id: account.id,
             uuid: account.uuid,
@@ -292,7 +285,7 @@ impl Services {
             permission: permission_of(level),
         };
         let mut others = Vec::new();
-        let may_change = match self.acting_manager(&caller.principal).await {
+        let may_change = match self.acting_manager(actor).await {
             Ok(_) => level == Level::Admin,
             // A token that may not change permissions is not told of those of others either.
             Err(Error::Denied(_)) => false,
@@ -307,12 +300,12 @@ impl Services {
 
     async fn set_permissions(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         of: PermissionOf<'_>,
         wanted: Vec<WantedPermission>,
         change: Change,
     ) -> Result<()> {
-        let terrain = self.managed_terrain(caller, &of).await?;
+        let terrain = self.managed_terrain(actor, &of).await?;
         check_number(wanted.len())?;
         self.metadata
             .write((terrain, wanted, change), |tx, (terrain, wanted, change)| {
@@ -333,11 +326,11 @@ impl Services {
     /// As [`Services::list_permissions`]; `Denied` for who may not; `UserUnknown`; `Exists`; `Invalid` for none or too many.
     pub async fn grant_permissions(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         of: PermissionOf<'_>,
         wanted: Vec<WantedPermission>,
     ) -> Result<()> {
-        self.set_permissions(caller, of, wanted, Change::Grant).await
+        self.set_permissions(actor, of, wanted, Change::Grant).await
     }
 
     /// Changes permissions or roles; all or none.
@@ -347,11 +340,11 @@ impl Services {
     /// `Denied` for roles of who is no owner.
     pub async fn update_permissions(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         of: PermissionOf<'_>,
         wanted: Vec<WantedPermission>,
     ) -> Result<()> {
-        self.set_permissions(caller, of, wanted, Change::Update).await
+        self.set_permissions(actor, of, wanted, Change::Update).await
     }
 
     /// Takes permissions away, and membership where that is what somebody has; all or none.
@@ -360,11 +353,11 @@ impl Services {
     /// As [`Services::update_permissions`].
     pub async fn revoke_permissions(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         of: PermissionOf<'_>,
         users: Vec<Uuid>,
     ) -> Result<()> {
-        let terrain = self.managed_terrain(caller, &of).await?;
+        let terrain = self.managed_terrain(actor, &of).await?;
         check_number(users.len())?;
         self.metadata
             .write((terrain, users), |tx, (terrain, users)| {

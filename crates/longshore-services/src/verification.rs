@@ -1,7 +1,7 @@
 //! Verification: reads everything back and reports what is not as it should be.
 
 use futures::StreamExt;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::{Digest, Hasher};
 use longshore_domain::error::Source;
 use longshore_domain::page::PageSize;
@@ -58,10 +58,10 @@ impl Services {
     /// `Denied` to everybody but the operator; those of the metadata store. Damaged blobs are findings.
     pub async fn verify(
         &self,
-        principal: &Principal,
+        actor: &Actor,
         on_progress: &(dyn Fn(&VerificationReport) + Sync),
     ) -> Result<VerificationReport> {
-        self.require_operator(principal)?;
+        self.require_operator(actor)?;
         let mut report = VerificationReport::default();
         for line in self.metadata.check_integrity().await? {
             report.find(format!("database: {line}"));

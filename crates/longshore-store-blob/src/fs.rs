@@ -1,6 +1,6 @@
 //! Objects as files.
 //!
-//! Reading takes what the page cache has without leaving the caller's thread (`preadv2` with `RWF_NOWAIT`)
+//! Reading takes what the page cache has without leaving the actor's thread (`preadv2` with `RWF_NOWAIT`)
 //! and goes to a blocking thread only for what must come from the disk.
 //! Writing hands each batch to a blocking thread, one at a time per upload, and starts write-back early, so
 //! that the final `fdatasync` has little left to do.

@@ -555,7 +555,7 @@ struct Ran {
     authority_changed: bool,
 }
 
-/// A connection with a transaction. A session that ends before its transaction (a panic, a timeout, a caller that
+/// A connection with a transaction. A session that ends before its transaction (a panic, a timeout, an actor that
 /// went away) closes the connection, so that nobody gets one with somebody else's transaction.
 struct Session {
     client: Option<Object>,

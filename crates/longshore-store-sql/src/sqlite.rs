@@ -56,7 +56,7 @@ pub struct SqliteOptions {
     pub path: PathBuf,
 }
 
-/// The metadata port on SQLite. One process only may use a database at a time; the caller sees to that.
+/// The metadata port on SQLite. One process only may use a database at a time; the actor sees to that.
 pub struct SqliteMetadata {
     path: PathBuf,
     writer: mpsc::Sender<Job>,

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::{BlobStore, ByteRange, Staged, StorageKey, Unneeded};
 use longshore_domain::ports::metadata::{BlobId, Metadata};
 use longshore_domain::{Error, Result};
-use longshore_services::authentication::Caller;
 use longshore_services::manifests::{Condition, ManifestPush, PushedManifest};
 use longshore_services::sealing::SealingKey;
 use longshore_services::settings::PasswordHashing;
@@ -131,13 +130,10 @@ impl TestRegistry {
             open(&folder, &clock, &entropy, &settings, stores.as_ref()).await;
         services.prepare(Some(PASSWORD)).await.unwrap();
         for name in ["alice", "bob"] {
-            services
-                .create_user(&Principal::Operator, &name.parse().unwrap(), PASSWORD, false)
-                .await
-                .unwrap();
+            services.create_user(&Actor::OPERATOR, &name.parse().unwrap(), PASSWORD, false).await.unwrap();
         }
         services
-            .create_organization(&Principal::Operator, &"acme".parse().unwrap(), &"alice".parse().unwrap())
+            .create_organization(&Actor::OPERATOR, &"acme".parse().unwrap(), &"alice".parse().unwrap())
             .await
             .unwrap();
         Self { services, clock, fuse, store, metadata, entropy, folder, settings, stores }
@@ -162,25 +158,25 @@ impl TestRegistry {
     }
 
     /// Signs a user in by password.
-    pub async fn sign_in(&self, name: &str) -> Arc<Caller> {
+    pub async fn sign_in(&self, name: &str) -> Arc<Actor> {
         self.services.authenticate_basic(name, PASSWORD, None).await.unwrap()
     }
 
     /// Signs a user in by password, while something may fail.
-    pub async fn sign_in_again(&self, name: &str) -> Result<Arc<Caller>> {
+    pub async fn sign_in_again(&self, name: &str) -> Result<Arc<Actor>> {
         self.services.authenticate_basic(name, PASSWORD, None).await
     }
 
     /// Pushes a blob in one request.
-    pub async fn push_blob(&self, caller: &Caller, repository: &str, content: &[u8]) -> Result<Digest> {
+    pub async fn push_blob(&self, actor: &Actor, repository: &str, content: &[u8]) -> Result<Digest> {
         let digest = Digest::of(Algorithm::Sha256, content);
-        self.services.push_blob(caller, &name(repository), &digest, chunk(content)).await
+        self.services.push_blob(actor, &name(repository), &digest, chunk(content)).await
     }
 
     /// Pushes a manifest under a tag or digest.
     pub async fn push_manifest(
         &self,
-        caller: &Caller,
+        actor: &Actor,
         repository: &str,
         reference: &str,
         content: &str,
@@ -192,12 +188,12 @@ impl TestRegistry {
             content: Bytes::copy_from_slice(content.as_bytes()),
             condition: Condition::None,
         };
-        self.services.push_manifest(caller, &name(repository), push).await
+        self.services.push_manifest(actor, &name(repository), push).await
     }
 
     /// Reads a whole blob.
-    pub async fn read_blob(&self, caller: &Caller, repository: &str, digest: &Digest) -> Result<Vec<u8>> {
-        let blob = self.services.get_blob(caller, &name(repository), digest).await?;
+    pub async fn read_blob(&self, actor: &Actor, repository: &str, digest: &Digest) -> Result<Vec<u8>> {
+        let blob = self.services.get_blob(actor, &name(repository), digest).await?;
         let mut stream =
             self.services.read_blob(&blob, ByteRange { start: 0, end: blob.blob.size_bytes }).await?;
         let mut bytes = Vec::new();

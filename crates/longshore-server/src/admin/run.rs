@@ -1,8 +1,9 @@
 //! Runs administration commands on the operations, as the operator.
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
-use longshore_domain::credential::{AccessToken, Principal};
+use longshore_domain::credential::AccessToken;
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::Event;
 use longshore_domain::name::{Namespace, RepositoryName};
@@ -13,14 +14,13 @@ use longshore_domain::{Error, Result};
 use longshore_services::Services;
 use longshore_services::access_tokens::WantedToken;
 use longshore_services::accounts::UserChange;
-use longshore_services::authentication::Caller;
 use longshore_services::collection::CollectionMode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Outcome, Request, scim_tokens};
 
-pub(super) const OPERATOR: Principal = Principal::Operator;
+pub(super) const OPERATOR: Actor = Actor::OPERATOR;
 
 async fn enable_user(services: &Services, name: &str) -> Result<Outcome> {
     let outcome = change_user(services, name, UserChange::Enable, "can sign in").await?;
@@ -174,7 +174,7 @@ pub async fn run(
         Request::RepoCreate { name, visibility } => {
             let (created, _) = services
                 .create_repository(
-                    &Caller::operator(),
+                    &Actor::OPERATOR,
                     &name.parse()?,
                     visibility.parse()?,
                     RepositoryChange::default(),
@@ -187,16 +187,16 @@ pub async fn run(
         }
         Request::RepoList => list_repositories(services).await,
         Request::RepoShow { name } => {
-            let repository = services.get_repository(&Caller::operator(), &name.parse()?).await?;
+            let repository = services.get_repository(&Actor::OPERATOR, &name.parse()?).await?;
             Ok(Outcome::object(REPOSITORY_LINES, repository_json(&repository)))
         }
         Request::RepoSetVisibility { name, visibility } => {
             let visibility: Visibility = visibility.parse()?;
-            services.set_visibility(&Caller::operator(), &name.parse()?, visibility).await?;
+            services.set_visibility(&Actor::OPERATOR, &name.parse()?, visibility).await?;
             Ok(done(format!("repository {name} is now {}", visibility.as_str()), &name))
         }
         Request::RepoDelete { name } => {
-            services.delete_repository(&Caller::operator(), &name.parse()?).await?;
+            services.delete_repository(&Actor::OPERATOR, &name.parse()?).await?;
             Ok(done(
                 format!("repository {name} is deleted; its storage is freed when the undo window has ended"),
                 &name,
@@ -490,7 +490,7 @@ const REPOSITORY_LINES: &[(&str, &str)] =
 async fn list_repositories(services: &Services) -> Result<Outcome> {
     let repositories: Vec<Repository> = all_pages!(
         last,
-        services.list_repositories(&Caller::operator(), last.as_deref(), PageSize::MAX).await?,
+        services.list_repositories(&Actor::OPERATOR, last.as_deref(), PageSize::MAX).await?,
         |repository: &Repository| repository.name.as_str().to_owned()
     );
     let columns = &[("NAME", "name"), ("VISIBILITY", "visibility"), ("CREATED", "created_at")];
@@ -498,7 +498,7 @@ async fn list_repositories(services: &Services) -> Result<Outcome> {
 }
 
 async fn tag_history(services: &Services, name: &RepositoryName, tag: &str) -> Result<Outcome> {
-    let history = services.list_tag_history(&Caller::operator(), name, &tag.parse()?, PageSize::MAX).await?;
+    let history = services.list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, PageSize::MAX).await?;
     if history.is_empty() {
         return Err(Error::Conflict(format!("{name} has no tag {tag:?}, and has never had one")));
     }

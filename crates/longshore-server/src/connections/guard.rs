@@ -85,7 +85,7 @@ pub enum Version {
 }
 
 /// Reads until it is clear which version the client speaks; gives what was read as well. It waits for as long as the client
-/// says nothing: the caller sets the deadline.
+/// says nothing: the actor sets the deadline.
 ///
 /// # Errors
 /// Those of the socket; `UnexpectedEof` when the client goes before it is clear.

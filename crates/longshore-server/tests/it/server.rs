@@ -243,7 +243,7 @@ impl Server {
         server
     }
 
-    /// Starts such a server on PostgreSQL and S3, reached as the caller says.
+    /// Starts such a server on PostgreSQL and S3, reached as the actor says.
     pub fn on_stores(stores: SharedStores, arguments: &[&str]) -> Self {
         let server = Self::started("data", arguments, None, Some(stores));
         server.create_accounts();
@@ -304,7 +304,7 @@ impl Server {
         Self::on(Arc::clone(&self.folder), data, self.arguments.clone(), None, environment)
     }
 
-    /// Starts a node with data at a place of the caller's.
+    /// Starts a node with data at a place of the actor's.
     pub fn node_at(folder: &Path, name: &str, environment: Environment) -> Self {
         let own = Arc::new(tempfile::tempdir().unwrap());
         Self::on(own, folder.join(name), Vec::new(), None, environment)

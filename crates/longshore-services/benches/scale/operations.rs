@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::collection_run::{RunKind, RunStatus};
-use longshore_domain::credential::Principal;
 use longshore_domain::directory::{DirectoryChange, GroupChange, MemberChange};
 use longshore_domain::image::{IgnoredWarning, TagFilter, TagOrder, WarningKind};
 use longshore_domain::name::{Reference, Tag};
@@ -17,7 +17,6 @@ use longshore_domain::page::PageSize;
 use longshore_domain::repository::Visibility;
 use longshore_domain::retention::{Kept, RetentionRule};
 use longshore_domain::share::ShareTerms;
-use longshore_services::authentication::Caller;
 use longshore_services::images::{DeletionMode, DeletionOutcome, DeletionRequest};
 use longshore_services::manifests::{Condition, ManifestPush};
 use longshore_testkit::images::image;
@@ -156,7 +155,7 @@ struct Row {
 
 struct Bench {
     registry: Arc<TestRegistry>,
-    alice: Arc<Caller>,
+    alice: Arc<Actor>,
 }
 
 impl Bench {
@@ -168,7 +167,7 @@ impl Bench {
         let alice = registry.sign_in("alice").await;
         registry.push_blob(&alice, REPOSITORY, b"{}").await.unwrap();
         registry.push_blob(&alice, "alice/beside", b"{}").await.unwrap();
-        let (operator, crowd) = (Principal::Operator, "crowd".parse().unwrap());
+        let (operator, crowd) = (Actor::OPERATOR, "crowd".parse().unwrap());
         registry.services.create_organization(&operator, &crowd, &"alice".parse().unwrap()).await.unwrap();
         let sql = sql.replace("MANIFESTS", &manifests.to_string()).replace("ROWS", &rows.to_string());
         make(&registry, rows, &sql).await;
@@ -288,7 +287,7 @@ async fn collect(rows: u64, what: &'static str, sql: &str) -> Row {
 async fn of_members(rows: u64) -> Vec<Row> {
     let bench = Bench::new(rows, 1, MEMBERS).await;
     let services = &bench.registry.services;
-    let (operator, crowd) = (Principal::Operator, "crowd".parse().unwrap());
+    let (operator, crowd) = (Actor::OPERATOR, "crowd".parse().unwrap());
     let mut measured = Vec::new();
     let token = services.create_scim_token(&operator, &crowd, "bench", None).await.unwrap();
     let provisioner = services.authenticate_provisioner(token.1.expose()).await.unwrap();
@@ -328,7 +327,7 @@ async fn of_members(rows: u64) -> Vec<Row> {
     });
     measured.push(deleted.await);
     let team = bench.measure("delete a team with members and repositories", async {
-        services.delete_team(&bench.alice.principal, &crowd, &"all".parse().unwrap()).await.unwrap();
+        services.delete_team(&bench.alice, &crowd, &"all".parse().unwrap()).await.unwrap();
     });
     measured.push(team.await);
     let organization = bench.measure("delete an organization with its members", async {
@@ -343,7 +342,7 @@ async fn of_user(rows: u64) -> Row {
     let services = &bench.registry.services;
     bench
         .measure("delete a user with permissions and shares", async {
-            services.delete_user(&Principal::Operator, &"bob".parse().unwrap()).await.unwrap();
+            services.delete_user(&Actor::OPERATOR, &"bob".parse().unwrap()).await.unwrap();
         })
         .await
 }
@@ -380,16 +379,16 @@ async fn of_registry(rows: u64) -> Vec<Row> {
     let (services, acme) = (&bench.registry.services, "acme".parse().unwrap());
     bench.registry.clock.advance(Duration::from_secs(30 * 24 * 3600));
     let mut measured = Vec::new();
-    services.start_collection_run(&bench.alice.principal, &acme, RunKind::Both).await.unwrap();
+    services.start_collection_run(&bench.alice, &acme, RunKind::Both).await.unwrap();
     let run = bench.measure("a collection run of an owner", async {
         services.advance_collection_runs().await.unwrap();
     });
     measured.push(run.await);
-    let runs = services.list_collection_runs(&Principal::Operator, &acme, 0, PageSize::MAX).await.unwrap();
+    let runs = services.list_collection_runs(&Actor::OPERATOR, &acme, 0, PageSize::MAX).await.unwrap();
     let run = &runs.0[0];
     assert!(run.status == RunStatus::Succeeded && run.blobs_deleted >= rows, "{run:?}");
     let deleted = bench.measure("delete a registry with its repositories", async {
-        services.delete_registry(&bench.alice.principal, &acme).await.unwrap();
+        services.delete_registry(&bench.alice, &acme).await.unwrap();
     });
     measured.push(deleted.await);
     measured
@@ -428,7 +427,7 @@ async fn push_tags(bench: &Bench, number: u64, rows: u64, manifest: &str) {
 async fn of_tokens(rows: u64) -> Vec<Row> {
     let bench = Bench::new(rows, 1, TOKENS).await;
     let services = &bench.registry.services;
-    let (operator, bob) = (Principal::Operator, "bob".parse().unwrap());
+    let (operator, bob) = (Actor::OPERATOR, "bob".parse().unwrap());
     let mut measured = Vec::new();
     let password = bench.measure("set a password (refresh tokens end)", async {
         services.set_password(&operator, &bob, PASSWORD).await.unwrap();

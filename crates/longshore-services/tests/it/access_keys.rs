@@ -3,11 +3,11 @@ use std::time::Duration;
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use jiff::Timestamp;
 use longshore_domain::Error;
-use longshore_domain::credential::{LOGINS_LIMIT, Principal, Scope, TokenOrigin};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::credential::{LOGINS_LIMIT, Scope, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
 use longshore_services::access_keys::{LOGIN_VALIDITY, SignedText};
 use longshore_services::access_tokens::WantedToken;
-use longshore_services::authentication::Caller;
 use longshore_services::sealing::SealingKey;
 use longshore_services::tokens::Refresh;
 use longshore_testkit::registry::{TestRegistry, name};
@@ -21,7 +21,7 @@ async fn keys(registry: &TestRegistry, user: &str, scope: Scope) -> Keys {
     let wanted = WantedToken::new("test", scope);
     let owner = user.parse().unwrap();
     let (token, secret) =
-        registry.services.create_access_key(&Principal::Operator, &owner, wanted).await.unwrap();
+        registry.services.create_access_key(&Actor::OPERATOR, &owner, wanted).await.unwrap();
     Keys { access: token.access_key.unwrap().to_string(), secret: secret.expose().to_owned() }
 }
 
@@ -32,7 +32,7 @@ async fn ask(
     text: &str,
     signed_at: Timestamp,
     is_change: bool,
-) -> Result<Caller, Error> {
+) -> Result<Actor, Error> {
     let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, keys.secret.as_bytes()), text.as_bytes());
     let signed = SignedText {
         access_key: &keys.access,
@@ -45,7 +45,7 @@ async fn ask(
     registry.services.authenticate_signature(&signed).await
 }
 
-fn refused(answer: Result<Caller, Error>) -> Unauthenticated {
+fn refused(answer: Result<Actor, Error>) -> Unauthenticated {
     match answer {
         Err(Error::Unauthenticated(reason)) => reason,
         other => panic!("{other:?}"),
@@ -57,8 +57,8 @@ async fn a_signature_stands_for_its_account() {
     let registry = TestRegistry::new().await;
     let keys = keys(&registry, "alice", Scope::Account).await;
     let now = registry.services.now();
-    let caller = ask(&registry, &keys, "text", now, false).await.unwrap();
-    assert_eq!(caller.principal.display_name(), "alice");
+    let actor = ask(&registry, &keys, "text", now, false).await.unwrap();
+    assert_eq!(actor.display_name(), "alice");
     let unknown = Keys { access: "LSAAAAAAAAAAAAAAAAAA".into(), secret: keys.secret.clone() };
     assert_eq!(refused(ask(&registry, &unknown, "text", now, false).await), Unauthenticated::WrongSignature);
     let wrong = Keys { access: keys.access.clone(), secret: "A".repeat(40) };
@@ -163,20 +163,20 @@ async fn keys_do_what_their_scope_includes() {
     for (scope, makes_organizations) in [(Scope::Account, true), (Scope::Admin, false), (Scope::Read, false)]
     {
         let keys = keys(&registry, "alice", scope).await;
-        let caller = ask(&registry, &keys, "text", now, false).await.unwrap();
+        let actor = ask(&registry, &keys, "text", now, false).await.unwrap();
         let new = format!("org-{makes_organizations}-{}", scope.as_str().len());
-        let made = registry.services.create_namespace(&caller, &new.parse().unwrap()).await;
+        let made = registry.services.create_namespace(&actor, &new.parse().unwrap()).await;
         assert_eq!(made.is_ok(), makes_organizations, "{scope}: {made:?}");
         // Keys make no keys, and no passwords.
         let wanted = WantedToken::new("more", Scope::Read);
         let owner = "alice".parse().unwrap();
-        let more = registry.services.create_access_key(&caller.principal, &owner, wanted).await;
+        let more = registry.services.create_access_key(&actor, &owner, wanted).await;
         assert!(matches!(more, Err(Error::Denied(_))), "{more:?}");
     }
     // The scope is for keys.
     let wanted = WantedToken::new("test", Scope::Account);
     let plain =
-        registry.services.create_access_token(&Principal::Operator, &"alice".parse().unwrap(), wanted).await;
+        registry.services.create_access_token(&Actor::OPERATOR, &"alice".parse().unwrap(), wanted).await;
     assert!(matches!(plain, Err(Error::Invalid { field: "scope", .. })), "{plain:?}");
 }
 
@@ -187,7 +187,7 @@ async fn keys_end_with_their_account_and_their_expiry() {
     let wanted = WantedToken { expires_at: Some(until), ..WantedToken::new("test", Scope::Account) };
     let owner = "bob".parse().unwrap();
     let (token, secret) =
-        registry.services.create_access_key(&Principal::Operator, &owner, wanted).await.unwrap();
+        registry.services.create_access_key(&Actor::OPERATOR, &owner, wanted).await.unwrap();
     let keys = Keys { access: token.access_key.unwrap().to_string(), secret: secret.expose().to_owned() };
     let now = registry.services.now();
     ask(&registry, &keys, "text", now, false).await.unwrap();
@@ -199,8 +199,7 @@ async fn keys_end_with_their_account_and_their_expiry() {
 async fn a_server_without_its_sealing_key_has_no_keys() {
     let registry = TestRegistry::with(|settings| settings.sealing_key = None).await;
     let wanted = WantedToken::new("test", Scope::Account);
-    let made =
-        registry.services.create_access_key(&Principal::Operator, &"alice".parse().unwrap(), wanted).await;
+    let made = registry.services.create_access_key(&Actor::OPERATOR, &"alice".parse().unwrap(), wanted).await;
     let error = made.unwrap_err();
     assert!(error.to_string().contains("auth.sealing_key_file"), "{error}");
     assert!(SealingKey::parse("short").is_err());
@@ -226,7 +225,7 @@ async fn a_login_for_docker_lasts_six_hours() {
     let owner = "alice".parse().unwrap();
     let (_, counts) = registry
         .services
-        .list_access_tokens_at(&Principal::Operator, &owner, 0, longshore_domain::page::PageSize::MAX)
+        .list_access_tokens_at(&Actor::OPERATOR, &owner, 0, longshore_domain::page::PageSize::MAX)
         .await
         .unwrap();
     assert_eq!(counts.all, 0);
@@ -242,7 +241,7 @@ async fn logins_end_with_the_password_of_the_session_that_made_them() {
     let docker = sign_in().await.unwrap();
     registry.push_blob(&docker, "acme/app", b"layer").await.unwrap();
     let owner = "alice".parse().unwrap();
-    registry.services.set_password(&Principal::Operator, &owner, "another password").await.unwrap();
+    registry.services.set_password(&Actor::OPERATOR, &owner, "another password").await.unwrap();
     sign_in().await.unwrap_err();
     registry.push_blob(&docker, "acme/app", b"other").await.unwrap_err();
 }
@@ -258,13 +257,13 @@ async fn no_credential_uses_up_the_logins_of_others() {
         async move {
             let wanted = WantedToken::new("test", scope);
             let (_, secret) =
-                registry.services.create_access_token(&Principal::Operator, owner, wanted).await.unwrap();
+                registry.services.create_access_token(&Actor::OPERATOR, owner, wanted).await.unwrap();
             registry.services.authenticate_access_token(secret.expose()).await.unwrap()
         }
     };
     let (reads, other, public) =
         (with(Scope::Read).await, with(Scope::Read).await, with(Scope::PublicRead).await);
-    let make = |caller| registry.services.create_docker_login(caller, None, TokenOrigin::default());
+    let make = |actor| registry.services.create_docker_login(actor, None, TokenOrigin::default());
     assert!(matches!(make(&public).await, Err(Error::Denied(_))));
     for _ in 0..LOGINS_LIMIT {
         make(&reads).await.unwrap();

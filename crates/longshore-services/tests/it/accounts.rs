@@ -1,12 +1,12 @@
 use longshore_domain::Error;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
-use longshore_domain::credential::Principal;
 use longshore_domain::page::PageSize;
 use longshore_services::accounts::UserChange;
 use longshore_services::collection::CollectionMode;
 use longshore_testkit::registry::{PASSWORD, TestRegistry};
 
-const OPERATOR: Principal = Principal::Operator;
+const OPERATOR: Actor = Actor::OPERATOR;
 
 #[tokio::test]
 async fn names_are_shared_reserved_and_never_inherited() {
@@ -64,13 +64,13 @@ async fn administration_is_for_the_operator() {
     let registry = TestRegistry::new().await;
     let s = &registry.services;
     let (alice, acme) = ("alice".parse().unwrap(), "acme".parse().unwrap());
-    let principals = [
-        Principal::Anonymous,
-        registry.sign_in("bob").await.principal.clone(),
-        registry.sign_in("alice").await.principal.clone(),
-        registry.sign_in("admin").await.principal.clone(),
+    let actors = [
+        Actor::ANONYMOUS,
+        (*registry.sign_in("bob").await).clone(),
+        (*registry.sign_in("alice").await).clone(),
+        (*registry.sign_in("admin").await).clone(),
     ];
-    for p in &principals {
+    for p in &actors {
         let refusals = [
             s.create_user(p, &"new".parse().unwrap(), PASSWORD, true).await.err(),
             s.change_user(p, &alice, UserChange::Disable).await.err(),

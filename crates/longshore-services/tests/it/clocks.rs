@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::collection_run::{RunKind, RunStatus};
-use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::credential::Scope;
 use longshore_domain::digest::Algorithm;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
@@ -15,7 +16,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::retention::{Kept, RetentionRule};
 use longshore_domain::{Error, Result};
 use longshore_services::access_tokens::WantedToken;
-use longshore_services::authentication::{Caller, UploadCaller};
+use longshore_services::authentication::UploadActor;
 use longshore_services::collection::CollectionMode;
 use longshore_services::registries::WantedRegistry;
 use longshore_services::sign_in::SignIn;
@@ -56,16 +57,16 @@ impl Travel {
         }
     }
 
-    async fn alice(&self) -> Arc<Caller> {
+    async fn alice(&self) -> Arc<Actor> {
         self.registry.sign_in("alice").await
     }
 
     async fn collect(&self) -> Result<u64> {
-        let counts = self.registry.services.run_collection(&Principal::Operator, CollectionMode::Collect);
+        let counts = self.registry.services.run_collection(&Actor::OPERATOR, CollectionMode::Collect);
         counts.await.map(|counts| counts.blobs_deleted)
     }
 
-    async fn token(&self, by: &Caller, repository: &str) -> String {
+    async fn token(&self, by: &Actor, repository: &str) -> String {
         let scope = RequestedScope::parse(&format!("repository:{repository}:pull,push")).unwrap();
         self.registry.services.issue_token(by, &[scope], Refresh::None).await.unwrap().token
     }
@@ -112,7 +113,7 @@ async fn images_that_were_deleted(travel: &mut Travel) {
 async fn uploads_that_nobody_ends(travel: &mut Travel) {
     travel.to_the_wrong_time().await;
     let alice = travel.alice().await;
-    let (app, by) = (name("alice/app"), UploadCaller { caller: Arc::clone(&alice), validity: None });
+    let (app, by) = (name("alice/app"), UploadActor { actor: Arc::clone(&alice), validity: None });
     let left = travel.registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
     let upload = travel.registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
     travel.back().await;
@@ -156,14 +157,14 @@ async fn collection_of_a_registry(travel: &mut Travel, is_started_before: bool) 
     let alice = travel.alice().await;
     let shop: Namespace = "shop".parse().unwrap();
     let wanted = WantedRegistry { name: shop.clone(), tier: Some("professional".into()), region: None };
-    travel.registry.services.create_registry(&alice.principal, wanted).await.unwrap();
+    travel.registry.services.create_registry(&alice, wanted).await.unwrap();
     travel.registry.push_blob(&alice, "shop/app", CONFIG).await.unwrap();
     travel.token(&alice, "shop/app").await;
     if !is_started_before {
         travel.back().await;
     }
     let services = Arc::clone(&travel.registry.services);
-    services.start_collection_run(&alice.principal, &shop, RunKind::Both).await.unwrap();
+    services.start_collection_run(&alice, &shop, RunKind::Both).await.unwrap();
     services.advance_collection_runs().await.unwrap();
     if is_started_before {
         travel.back().await;
@@ -172,7 +173,7 @@ async fn collection_of_a_registry(travel: &mut Travel, is_started_before: bool) 
     // The longest that a token for pushing works, and something for the rest.
     travel.registry.clock.advance(Duration::from_secs(900 + 60));
     travel.registry.services.advance_collection_runs().await.unwrap();
-    let listed = travel.registry.services.list_collection_runs(&Principal::Operator, &shop, 0, PageSize::MAX);
+    let listed = travel.registry.services.list_collection_runs(&Actor::OPERATOR, &shop, 0, PageSize::MAX);
     assert_eq!(listed.await.unwrap().0[0].status, RunStatus::Succeeded);
     travel.registry.push_blob(&alice, "shop/app", b"more").await.unwrap();
 }
@@ -187,7 +188,7 @@ async fn collections_that_wait_for_tokens(travel: &mut Travel) {
 
 async fn signing_keys(travel: &mut Travel) {
     travel.to_the_wrong_time().await;
-    travel.registry.services.rotate_signing_key(&Principal::Operator).await.unwrap();
+    travel.registry.services.rotate_signing_key(&Actor::OPERATOR).await.unwrap();
     travel.back().await;
     let alice = travel.alice().await;
     // The first part of a token names its key.
@@ -211,7 +212,7 @@ async fn keys_of_other_nodes(travel: &mut Travel) {
     // On PostgreSQL; elsewhere there is none.
     let Some(other) = other else { return };
     // What the other one loaded last, it loaded in the wrong time.
-    travel.registry.services.rotate_signing_key(&Principal::Operator).await.unwrap();
+    travel.registry.services.rotate_signing_key(&Actor::OPERATOR).await.unwrap();
     let alice = travel.alice().await;
     let token = travel.token(&alice, "alice/app").await;
     other.authenticate_bearer(&token).await.unwrap();
@@ -228,8 +229,8 @@ async fn bearer_and_refresh_tokens(travel: &mut Travel) {
     let refused = services.authenticate_bearer(&issued.token).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(Unauthenticated::InvalidToken))), "{refused:?}");
     let refresh_token = issued.refresh_token.unwrap();
-    let caller = services.authenticate_refresh_token(refresh_token.expose()).await.unwrap();
-    let token = travel.token(&caller, "alice/app").await;
+    let actor = services.authenticate_refresh_token(refresh_token.expose()).await.unwrap();
+    let token = travel.token(&actor, "alice/app").await;
     services.authenticate_bearer(&token).await.unwrap();
     travel.registry.clock.advance(180 * DAY + MINUTE);
     assert!(services.authenticate_refresh_token(refresh_token.expose()).await.is_err(), "as long as ever");
@@ -238,9 +239,9 @@ async fn bearer_and_refresh_tokens(travel: &mut Travel) {
 async fn sign_ins_that_wait_for_a_second_factor(travel: &mut Travel) {
     let services = Arc::clone(&travel.registry.services);
     let SignIn::Done(alice) = services.sign_in("alice", PASSWORD, None).await.unwrap() else { panic!() };
-    let begun = services.enrol_second_factor(&alice.principal, PASSWORD, None).await.unwrap();
+    let begun = services.enrol_second_factor(&alice, PASSWORD, None).await.unwrap();
     let code = begun.secret.code_at(services.now()).unwrap();
-    services.confirm_second_factor(&alice.principal, &code).await.unwrap();
+    services.confirm_second_factor(&alice, &code).await.unwrap();
     travel.to_the_wrong_time().await;
     let begin = async |travel: &Travel| match travel.registry.services.sign_in("alice", PASSWORD, None).await
     {
@@ -264,7 +265,7 @@ async fn access_tokens(travel: &mut Travel) {
     let ends_at = services.now().checked_add(DAY).unwrap();
     let wanted = WantedToken { expires_at: Some(ends_at), ..WantedToken::new("ci", Scope::Write) };
     let owner = "alice".parse().unwrap();
-    let (_, secret) = services.create_access_token(&alice.principal, &owner, wanted).await.unwrap();
+    let (_, secret) = services.create_access_token(&alice, &owner, wanted).await.unwrap();
     let works = async |travel: &Travel| {
         travel.registry.services.authenticate_basic("alice", secret.expose(), None).await.is_ok()
     };

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Algorithm;
 use longshore_domain::policy::UntaggedManifests;
 use longshore_services::collection::CollectionMode;
@@ -11,7 +11,7 @@ const CONFIG: &[u8] = b"config";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 async fn collect(registry: &TestRegistry) -> longshore_domain::ports::metadata::CollectionCounts {
-    registry.services.run_collection(&Principal::Operator, CollectionMode::Collect).await.unwrap()
+    registry.services.run_collection(&Actor::OPERATOR, CollectionMode::Collect).await.unwrap()
 }
 
 #[tokio::test]
@@ -24,8 +24,7 @@ async fn blobs_that_nothing_references_go_when_their_lease_has_ended() {
     registry.clock.advance(DAY - Duration::from_secs(1));
     assert_eq!(collect(&registry).await.blobs_deleted, 0);
     registry.clock.advance(Duration::from_secs(1));
-    let preview =
-        registry.services.run_collection(&Principal::Operator, CollectionMode::DryRun).await.unwrap();
+    let preview = registry.services.run_collection(&Actor::OPERATOR, CollectionMode::DryRun).await.unwrap();
     assert_eq!(
         (preview.links_removed, registry.stored_objects().await.len()),
         (1, 2),
@@ -169,7 +168,7 @@ async fn a_subject_with_many_referrers_goes_in_steps_and_all_of_them_follow() {
 async fn abandoned_uploads_go_with_their_bytes() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    let by = longshore_services::authentication::UploadCaller { caller: alice.clone(), validity: None };
+    let by = longshore_services::authentication::UploadActor { actor: alice.clone(), validity: None };
     let app = name("alice/app");
     let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
     registry
@@ -206,7 +205,7 @@ async fn deleted_repositories_go_with_everything() {
     registry.clock.advance(DAY * 2);
     assert_eq!(collect(&registry).await.blobs_deleted, 11);
     assert_eq!(registry.stored_objects().await.len(), 0);
-    let report = registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap();
+    let report = registry.services.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!(report.findings, Vec::<String>::new());
 }
 

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
-use longshore_domain::credential::Principal;
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
 use longshore_domain::policy::UntaggedManifests;
@@ -142,25 +142,25 @@ struct Run {
 }
 
 impl Run {
-    async fn caller(&self) -> std::sync::Arc<longshore_services::authentication::Caller> {
+    async fn actor(&self) -> std::sync::Arc<Actor> {
         self.registry.sign_in("alice").await
     }
 
     async fn put_image(&mut self, repository: usize, layers: &[u8], tag: u8, how: &Step) {
-        let caller = self.caller().await;
+        let actor = self.actor().await;
         let contents: Vec<Vec<u8>> = layers.iter().map(|number| layer(*number)).collect();
         let config = b"config".to_vec();
         for content in contents.iter().chain([&config]) {
             let here = name(REPOSITORIES[repository]);
             let is_there = match how {
                 Step::PushMissing { .. } => {
-                    self.registry.services.check_blob(&caller, &here, &digest_of(content)).await.is_ok()
+                    self.registry.services.check_blob(&actor, &here, &digest_of(content)).await.is_ok()
                 }
                 Step::MountAndPush { .. } => {
                     let other = name(REPOSITORIES[1 - repository]);
                     self.registry
                         .services
-                        .mount_blob(&caller, &here, &digest_of(content), Some(&other))
+                        .mount_blob(&actor, &here, &digest_of(content), Some(&other))
                         .await
                         .unwrap()
                         .is_some()
@@ -168,7 +168,7 @@ impl Run {
                 _ => false,
             };
             if !is_there {
-                self.registry.push_blob(&caller, REPOSITORIES[repository], content).await.unwrap();
+                self.registry.push_blob(&actor, REPOSITORIES[repository], content).await.unwrap();
             }
         }
         let layers: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
@@ -182,10 +182,10 @@ impl Run {
     }
 
     async fn put_document(&mut self, repository: usize, tag: u8, document: String, needs: Vec<String>) {
-        let caller = self.caller().await;
+        let actor = self.actor().await;
         // Everything that it needs was acknowledged within its lease, so this must not fail.
         self.registry
-            .push_manifest(&caller, REPOSITORIES[repository], &format!("t{tag}"), &document)
+            .push_manifest(&actor, REPOSITORIES[repository], &format!("t{tag}"), &document)
             .await
             .unwrap();
         self.model.tags.insert((repository, tag), document.clone());
@@ -206,26 +206,26 @@ impl Run {
                 }
             }
             Step::PushOrphan { repository, layer: number } => {
-                let caller = self.caller().await;
-                self.registry.push_blob(&caller, REPOSITORIES[*repository], &layer(*number)).await.unwrap();
+                let actor = self.actor().await;
+                self.registry.push_blob(&actor, REPOSITORIES[*repository], &layer(*number)).await.unwrap();
             }
             Step::DeleteTag { repository, tag } => {
-                let caller = self.caller().await;
+                let actor = self.actor().await;
                 let tag_name = format!("t{tag}").parse().unwrap();
                 let deleted = self
                     .registry
                     .services
-                    .delete_tag(&caller, &name(REPOSITORIES[*repository]), &tag_name)
+                    .delete_tag(&actor, &name(REPOSITORIES[*repository]), &tag_name)
                     .await;
                 assert_eq!(deleted.is_ok(), self.model.tags.remove(&(*repository, *tag)).is_some());
             }
             Step::DeleteManifest { repository, tag } => {
                 if let Some(document) = self.model.tags.get(&(*repository, *tag)).cloned() {
-                    let caller = self.caller().await;
+                    let actor = self.actor().await;
                     let deleted = self
                         .registry
                         .services
-                        .delete_manifest(&caller, &name(REPOSITORIES[*repository]), &digest_of(&document))
+                        .delete_manifest(&actor, &name(REPOSITORIES[*repository]), &digest_of(&document))
                         .await;
                     // It is refused while an index lists the manifest.
                     if deleted.is_ok() {
@@ -236,12 +236,12 @@ impl Run {
                 }
             }
             Step::DeleteBlob { repository, layer: number } => {
-                let caller = self.caller().await;
+                let actor = self.actor().await;
                 // Refused while a manifest needs it.
                 let _ = self
                     .registry
                     .services
-                    .delete_blob(&caller, &name(REPOSITORIES[*repository]), &digest_of(layer(*number)))
+                    .delete_blob(&actor, &name(REPOSITORIES[*repository]), &digest_of(layer(*number)))
                     .await;
             }
             Step::Collect => {
@@ -256,9 +256,9 @@ impl Run {
             Step::CancelledRun => {
                 let run = self.start(RunKind::Both).await;
                 self.registry.reopen().await;
-                let (services, caller) = (&self.registry.services, self.caller().await);
+                let (services, actor) = (&self.registry.services, self.actor().await);
                 let alice = "alice".parse().unwrap();
-                services.cancel_collection_run(&caller.principal, &alice, run.uuid).await.unwrap();
+                services.cancel_collection_run(&actor, &alice, run.uuid).await.unwrap();
                 services.advance_collection_runs().await.unwrap();
             }
             Step::Crash => self.registry.reopen().await,
@@ -269,9 +269,9 @@ impl Run {
     }
 
     async fn start(&self, kind: RunKind) -> CollectionRun {
-        let caller = self.caller().await;
+        let actor = self.actor().await;
         let alice = "alice".parse().unwrap();
-        self.registry.services.start_collection_run(&caller.principal, &alice, kind).await.unwrap()
+        self.registry.services.start_collection_run(&actor, &alice, kind).await.unwrap()
     }
 
     /// A run of the owner ends, and has freed what the store has less.
@@ -285,7 +285,7 @@ impl Run {
             let listed = self
                 .registry
                 .services
-                .list_collection_runs(&Principal::Operator, &alice, 0, PageSize::MAX)
+                .list_collection_runs(&Actor::OPERATOR, &alice, 0, PageSize::MAX)
                 .await
                 .unwrap();
             let run = listed.0.into_iter().find(|run| run.uuid == started.uuid).unwrap();
@@ -303,11 +303,11 @@ impl Run {
 
     /// Every tag that was acknowledged points at its document, and everything below is readable.
     async fn check(&self) {
-        let caller = self.caller().await;
+        let actor = self.actor().await;
         for ((repository, tag), document) in &self.model.tags {
             let place = name(REPOSITORIES[*repository]);
             let reference: Reference = format!("t{tag}").parse().unwrap();
-            let pulled = self.registry.services.pull_manifest(&caller, &place, &reference).await.unwrap();
+            let pulled = self.registry.services.pull_manifest(&actor, &place, &reference).await.unwrap();
             assert_eq!(pulled.content, document.as_str());
             let mut open = vec![document.clone()];
             let mut seen = BTreeSet::new();
@@ -320,12 +320,12 @@ impl Run {
                 for need in needs {
                     if self.model.documents.contains_key(&digest_of(need).to_string()) {
                         let reference = Reference::Digest(digest_of(need));
-                        self.registry.services.pull_manifest(&caller, &place, &reference).await.unwrap();
+                        self.registry.services.pull_manifest(&actor, &place, &reference).await.unwrap();
                         open.push(need.clone());
                     } else {
                         let read = self
                             .registry
-                            .read_blob(&caller, REPOSITORIES[*repository], &digest_of(need))
+                            .read_blob(&actor, REPOSITORIES[*repository], &digest_of(need))
                             .await
                             .unwrap();
                         assert_eq!(read, need.as_bytes());
@@ -337,20 +337,20 @@ impl Run {
 
     /// After everything was deleted and every window has ended, nothing is left.
     async fn end(&mut self) {
-        let caller = self.caller().await;
+        let actor = self.actor().await;
         for ((repository, tag), _) in std::mem::take(&mut self.model.tags) {
             let tag = format!("t{tag}").parse().unwrap();
-            self.registry.services.delete_tag(&caller, &name(REPOSITORIES[repository]), &tag).await.unwrap();
+            self.registry.services.delete_tag(&actor, &name(REPOSITORIES[repository]), &tag).await.unwrap();
         }
         for _ in 0..8 {
             self.registry.clock.advance(Duration::from_secs(3 * 24 * 3600));
             self.registry.services.collect_garbage().await.unwrap();
         }
         assert_eq!(self.registry.stored_objects().await.len(), 0, "all garbage is gone");
-        let report = self.registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap();
+        let report = self.registry.services.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
         assert_eq!(report.findings, Vec::<String>::new());
         let alice = "alice".parse().unwrap();
-        let details = self.registry.services.get_registry(&Principal::Operator, &alice).await.unwrap();
+        let details = self.registry.services.get_registry(&Actor::OPERATOR, &alice).await.unwrap();
         assert_eq!(details.storage_bytes, 0, "nothing is counted that is not there");
     }
 }
@@ -370,7 +370,7 @@ proptest! {
             let registry = TestRegistry::with(|settings| settings.collection.untagged = UntaggedManifests::Collect).await;
             let alice = registry.sign_in("alice").await;
             let wanted = WantedRegistry { name: "alice".parse().unwrap(), tier: Some("professional".into()), region: None };
-            registry.services.create_registry(&alice.principal, wanted).await.unwrap();
+            registry.services.create_registry(&alice, wanted).await.unwrap();
             // No token for pushing is out any more.
             registry.clock.advance(Duration::from_secs(301));
             let mut run = Run { registry, model: Model::default() };

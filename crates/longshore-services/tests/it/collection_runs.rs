@@ -1,9 +1,8 @@
 use std::time::Duration;
 
 use longshore_domain::Error;
+use longshore_domain::access::actor::{Actor, RepositoryAccess};
 use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
-use longshore_domain::credential::Principal;
-use longshore_services::authentication::{Caller, Grant};
 use longshore_services::registries::WantedRegistry;
 use longshore_services::tokens::{Refresh, RequestedScope};
 use longshore_testkit::images::{digest_of, image, index};
@@ -13,11 +12,11 @@ const CONFIG: &[u8] = b"config";
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Makes the registry `shop` of alice, with what tests need in it: one tagged image and one that is deleted.
-async fn shop(registry: &TestRegistry) -> std::sync::Arc<Caller> {
+async fn shop(registry: &TestRegistry) -> std::sync::Arc<Actor> {
     let alice = registry.sign_in("alice").await;
     let wanted =
         WantedRegistry { name: "shop".parse().unwrap(), tier: Some("professional".into()), region: None };
-    registry.services.create_registry(&alice.principal, wanted).await.unwrap();
+    registry.services.create_registry(&alice, wanted).await.unwrap();
     for blob in [CONFIG, b"kept layer", b"old layer"] {
         registry.push_blob(&alice, "shop/app", blob).await.unwrap();
     }
@@ -29,20 +28,20 @@ async fn shop(registry: &TestRegistry) -> std::sync::Arc<Caller> {
     alice
 }
 
-async fn start(registry: &TestRegistry, by: &Caller, kind: RunKind) -> Result<CollectionRun, Error> {
-    registry.services.start_collection_run(&by.principal, &"shop".parse().unwrap(), kind).await
+async fn start(registry: &TestRegistry, by: &Actor, kind: RunKind) -> Result<CollectionRun, Error> {
+    registry.services.start_collection_run(by, &"shop".parse().unwrap(), kind).await
 }
 
 async fn newest(registry: &TestRegistry) -> CollectionRun {
     let size = longshore_domain::page::PageSize::MAX;
     let shop = "shop".parse().unwrap();
-    let listed = registry.services.list_collection_runs(&Principal::Operator, &shop, 0, size);
+    let listed = registry.services.list_collection_runs(&Actor::OPERATOR, &shop, 0, size);
     listed.await.unwrap().0.remove(0)
 }
 
 /// Asks for a token for pushing, and tells whether it holds that.
-async fn may_push_now(registry: &TestRegistry, by: &Caller) -> bool {
-    let scope = RequestedScope::Repository(Grant {
+async fn may_push_now(registry: &TestRegistry, by: &Actor) -> bool {
+    let scope = RequestedScope::Repository(RepositoryAccess {
         repository: name("shop/app"),
         pull: true,
         push: true,
@@ -65,8 +64,7 @@ async fn a_run_frees_what_was_deleted_and_counts_it() {
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Succeeded, 1, 9));
     assert_eq!(registry.stored_objects().await.len(), 2);
-    let active =
-        registry.services.get_active_collection_run(&alice.principal, &"shop".parse().unwrap()).await;
+    let active = registry.services.get_active_collection_run(&alice, &"shop".parse().unwrap()).await;
     assert!(matches!(active, Err(Error::CollectionRunUnknown)));
     // Nothing is left to do for the next one.
     registry.clock.advance(HOUR);
@@ -189,18 +187,18 @@ async fn runs_are_cancelled() {
     may_push_now(&registry, &alice).await;
     let run = start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
     let services = &registry.services;
-    let same = services.get_collection_run(&alice.principal, &shop_name, run.uuid).await.unwrap();
+    let same = services.get_collection_run(&alice, &shop_name, run.uuid).await.unwrap();
     assert_eq!(same.status, RunStatus::Requested);
     let bob = registry.sign_in("bob").await;
-    let refused = services.cancel_collection_run(&bob.principal, &shop_name, run.uuid).await;
+    let refused = services.cancel_collection_run(&bob, &shop_name, run.uuid).await;
     assert!(matches!(refused, Err(Error::RegistryUnknown(_))));
-    let run = services.cancel_collection_run(&alice.principal, &shop_name, run.uuid).await.unwrap();
+    let run = services.cancel_collection_run(&alice, &shop_name, run.uuid).await.unwrap();
     assert_eq!(run.status, RunStatus::Cancelling);
     services.advance_collection_runs().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted), (RunStatus::Cancelled, 0));
     assert!(may_push_now(&registry, &alice).await);
-    let over = services.cancel_collection_run(&alice.principal, &shop_name, run.uuid).await;
+    let over = services.cancel_collection_run(&alice, &shop_name, run.uuid).await;
     assert!(matches!(over, Err(Error::CollectionRunUnknown)));
     // The next one finds what this one has left.
     registry.clock.advance(HOUR);
@@ -228,7 +226,7 @@ async fn deleted_repositories_go_with_a_run_and_what_others_have_stays() {
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Succeeded, 2, 16));
     assert!(registry.read_blob(&alice, "alice/app", &digest_of(b"shared")).await.is_ok());
-    let details = registry.services.get_registry(&alice.principal, &"shop".parse().unwrap()).await.unwrap();
+    let details = registry.services.get_registry(&alice, &"shop".parse().unwrap()).await.unwrap();
     let kept = image(CONFIG, &[b"kept layer"]).len() as u64;
     assert_eq!(details.storage_bytes, kept + 16);
 }
@@ -300,15 +298,15 @@ async fn in_the_first_hour_of_a_registry_leases_are_not_waived() {
     registry.clock.advance(11 * HOUR);
     registry.services.check_blob(&alice, &name("alice/app"), &digest_of(b"asked for")).await.unwrap();
     let wanted = WantedRegistry { name: "alice".parse().unwrap(), tier: None, region: None };
-    registry.services.create_registry(&alice.principal, wanted).await.unwrap();
+    registry.services.create_registry(&alice, wanted).await.unwrap();
     registry.clock.advance(HOUR / 2);
     let alice_name = "alice".parse().unwrap();
     let services = &registry.services;
-    services.start_collection_run(&alice.principal, &alice_name, RunKind::Both).await.unwrap();
+    services.start_collection_run(&alice, &alice_name, RunKind::Both).await.unwrap();
     services.advance_collection_runs().await.unwrap();
     registry.read_blob(&alice, "alice/app", &digest_of(b"asked for")).await.unwrap();
     registry.clock.advance(HOUR);
-    services.start_collection_run(&alice.principal, &alice_name, RunKind::Both).await.unwrap();
+    services.start_collection_run(&alice, &alice_name, RunKind::Both).await.unwrap();
     services.advance_collection_runs().await.unwrap();
     assert!(registry.read_blob(&alice, "alice/app", &digest_of(b"asked for")).await.is_err());
 }

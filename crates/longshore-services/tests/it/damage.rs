@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::{Error, Result};
-use longshore_services::authentication::Caller;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{TestRegistry, name};
 
@@ -15,15 +14,15 @@ const CHANGED: &[u8] = b"A layer";
 const CONFIG: &[u8] = b"{}";
 
 async fn findings(registry: &TestRegistry) -> Vec<String> {
-    registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap().findings
+    registry.services.verify(&Actor::OPERATOR, &|_| {}).await.unwrap().findings
 }
 
-async fn push(registry: &TestRegistry, alice: &Caller) -> (Digest, StorageKey) {
+async fn push(registry: &TestRegistry, alice: &Actor) -> (Digest, StorageKey) {
     let digest = registry.push_blob(alice, "alice/app", LAYER).await.unwrap();
     (digest, registry.stored_objects().await[0])
 }
 
-async fn is_there(registry: &TestRegistry, alice: &Caller, digest: &Digest) -> bool {
+async fn is_there(registry: &TestRegistry, alice: &Actor, digest: &Digest) -> bool {
     match registry.services.check_blob(alice, &name("alice/app"), digest).await {
         Ok(_) => true,
         Err(Error::BlobUnknown { .. }) => false,
@@ -32,7 +31,7 @@ async fn is_there(registry: &TestRegistry, alice: &Caller, digest: &Digest) -> b
 }
 
 /// Nobody gets it, mounts it, or needs it for a manifest; then a push heals it.
-async fn assert_gone_until_pushed(registry: &TestRegistry, alice: &Arc<Caller>, digest: &Digest) {
+async fn assert_gone_until_pushed(registry: &TestRegistry, alice: &Arc<Actor>, digest: &Digest) {
     assert!(!is_there(registry, alice, digest).await);
     let read = registry.read_blob(alice, "alice/app", digest).await;
     assert!(matches!(read, Err(Error::BlobUnknown { .. })), "{read:?}");
@@ -95,7 +94,7 @@ async fn comparing_the_store_marks_what_is_missing_or_shortened() {
     let alice = registry.sign_in("alice").await;
     let (digest, object) = push(&registry, &alice).await;
     registry.tamper(object, None).await;
-    let report = registry.services.reconcile_store(&Principal::Operator, &|_| {}).await.unwrap();
+    let report = registry.services.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!(report.damaged, 1);
     assert_gone_until_pushed(&registry, &alice, &digest).await;
 }
@@ -137,7 +136,7 @@ async fn another_store_says_nothing_of_our_blobs() {
     let read = registry.read_blob(&alice, "alice/app", &digest).await;
     assert!(matches!(read, Err(Error::Internal(_) | Error::Unavailable(_))), "{read:?}");
     assert!(is_there(&registry, &alice, &digest).await);
-    let verified: Result<_> = registry.services.verify(&Principal::Operator, &|_| {}).await.map(|_| ());
+    let verified: Result<_> = registry.services.verify(&Actor::OPERATOR, &|_| {}).await.map(|_| ());
     assert!(matches!(verified, Err(Error::Unavailable(_))), "{verified:?}");
     assert!(is_there(&registry, &alice, &digest).await);
 }

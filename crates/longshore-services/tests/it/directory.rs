@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use longshore_domain::Error;
+use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::account::OrganizationRole;
-use longshore_domain::credential::Principal;
 use longshore_domain::directory::{
     DirectoryChange, DirectoryUser, GroupChange, GroupProbe, MemberChange, Provisioner, UserOrder, UserParts,
     UserProbe,
@@ -14,7 +14,6 @@ use longshore_domain::directory::{
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::Action;
 use longshore_services::accounts::UserChange;
-use longshore_services::authentication::Caller;
 use longshore_services::directory::UserList;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
@@ -110,7 +109,7 @@ async fn provisioner(registry: &TestRegistry, organization: &str) -> Provisioner
     let services = &registry.services;
     let organization = organization.parse().unwrap();
     let (_, secret) =
-        services.create_scim_token(&Principal::Operator, &organization, "okta", None).await.unwrap();
+        services.create_scim_token(&Actor::OPERATOR, &organization, "okta", None).await.unwrap();
     services.authenticate_provisioner(secret.expose()).await.unwrap()
 }
 
@@ -239,7 +238,7 @@ impl Run {
                 let user_name = account_name(*user).parse().unwrap();
                 let Some(entry) = self.model.entries.get_mut(user) else { return };
                 // An owner who has somebody in again ends the rest.
-                services.put_member(&Principal::Operator, &acme, &user_name, role).await.unwrap();
+                services.put_member(&Actor::OPERATOR, &acme, &user_name, role).await.unwrap();
                 (entry.role, entry.is_off) = (role, false);
             }
             Step::RemoveByOwner { user } => {
@@ -247,7 +246,7 @@ impl Run {
                 if self.model.entries.remove(user).is_none() {
                     return;
                 }
-                services.delete_member(&Principal::Operator, &acme, &user_name).await.unwrap();
+                services.delete_member(&Actor::OPERATOR, &acme, &user_name).await.unwrap();
                 if Model::is_managed(*user) {
                     self.model.accounts.get_mut(user).unwrap().1 = true;
                 }
@@ -258,7 +257,7 @@ impl Run {
                     return;
                 }
                 let change = if *on { UserChange::Enable } else { UserChange::Disable };
-                services.change_user(&Principal::Operator, &user_name, change).await.unwrap();
+                services.change_user(&Actor::OPERATOR, &user_name, change).await.unwrap();
                 let account = self.model.accounts.entry(*user).or_default();
                 account.0 = !on;
                 if *on && !self.model.entries.contains_key(user) {
@@ -345,20 +344,18 @@ impl Run {
                 assert_eq!(groups, expected, "{user_name}");
             }
             // Who is active and nobody else pulls from the organization.
-            let account =
-                services.get_user(&Principal::Operator, &account_name(number).parse().unwrap()).await;
+            let account = services.get_user(&Actor::OPERATOR, &account_name(number).parse().unwrap()).await;
             let pulls = match account {
                 Err(_) => false,
                 Ok(account) => {
-                    let principal = Principal::Account(longshore_domain::credential::AccountPrincipal {
+                    let account = AccountPrincipal {
                         account_id: account.id,
                         name: account.name,
                         credential_epoch: account.credential_epoch,
                         access_token: None,
-                    });
-                    let caller =
-                        Caller { principal, grants: longshore_services::authentication::Grants::Everything };
-                    services.authorize(&caller, &name("acme/app"), Action::Pull).await.is_ok()
+                    };
+                    let actor = Actor::account(account, CredentialScope::Everything, Proof::Password);
+                    services.authorize(&actor, &name("acme/app"), Action::Pull).await.is_ok()
                 }
             };
             assert_eq!(pulls, is_active, "{user_name}");
@@ -404,7 +401,7 @@ async fn registry() -> TestRegistry {
         email: Some(Some(USERS[0].parse().unwrap())),
         ..Default::default()
     };
-    registry.services.change_profile(&Principal::Operator, &"bob".parse().unwrap(), change).await.unwrap();
+    registry.services.change_profile(&Actor::OPERATOR, &"bob".parse().unwrap(), change).await.unwrap();
     registry
 }
 
@@ -464,11 +461,11 @@ async fn of_two_owners_that_go_at_the_same_time_one_stays() {
     let acme = "acme".parse().unwrap();
     for round in 0..5 {
         services
-            .put_member(&Principal::Operator, &acme, &"bob".parse().unwrap(), OrganizationRole::Owner)
+            .put_member(&Actor::OPERATOR, &acme, &"bob".parse().unwrap(), OrganizationRole::Owner)
             .await
             .unwrap();
         services
-            .put_member(&Principal::Operator, &acme, &"alice".parse().unwrap(), OrganizationRole::Owner)
+            .put_member(&Actor::OPERATOR, &acme, &"alice".parse().unwrap(), OrganizationRole::Owner)
             .await
             .unwrap();
         let users = services
@@ -507,8 +504,7 @@ async fn invite(registry: &TestRegistry, invitee: &str, role: OrganizationRole) 
         dry_run: false,
     };
     let acme = "acme".parse().unwrap();
-    let invited =
-        registry.services.invite(&alice.principal, &acme, wanted, "https://example.org").await.unwrap();
+    let invited = registry.services.invite(&alice, &acme, wanted, "https://example.org").await.unwrap();
     let longshore_services::invites::InviteOutcome::Invited(_, Some(link)) = &invited[0].1 else {
         panic!("{invited:?}")
     };
@@ -522,16 +518,16 @@ async fn an_invite_from_before_brings_nobody_back() {
     let services = &registry.services;
     let bob = services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
     let acme = "acme".parse().unwrap();
-    services.delete_member(&Principal::Operator, &acme, &"bob".parse().unwrap()).await.unwrap();
+    services.delete_member(&Actor::OPERATOR, &acme, &"bob".parse().unwrap()).await.unwrap();
     let secret = invite(&registry, "bob", OrganizationRole::Member).await;
     services.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
     services.change_directory_user(&provisioner, bob.uuid, active(false), None).await.unwrap();
     let by_bob = services.authenticate_basic("bob", PASSWORD, None).await.unwrap();
-    let accepted = services.accept_invite(&by_bob.principal, &secret).await;
+    let accepted = services.accept_invite(&by_bob, &secret).await;
     assert!(matches!(accepted, Err(Error::InviteUnknown)), "{accepted:?}");
     // Nor does one from afterwards, as long as the provider says so.
     let secret = invite(&registry, "bob", OrganizationRole::Member).await;
-    let accepted = services.accept_invite(&by_bob.principal, &secret).await;
+    let accepted = services.accept_invite(&by_bob, &secret).await;
     assert!(matches!(accepted, Err(Error::Conflict(_))), "{accepted:?}");
     let denied = services.authorize(&by_bob, &name("acme/app"), Action::Pull).await;
     assert!(matches!(denied, Err(Error::RepositoryUnknown(_))), "{denied:?}");
@@ -570,7 +566,7 @@ async fn no_invite_to_an_address_from_before_is_left() {
     // Nor does one outlive the account.
     let by_name = invite(&registry, "arya@example.org", OrganizationRole::Owner).await;
     services.create_directory_user(&provisioner, named("arya@example.org")).await.unwrap();
-    services.delete_user(&Principal::Operator, &"arya".parse().unwrap()).await.unwrap();
+    services.delete_user(&Actor::OPERATOR, &"arya".parse().unwrap()).await.unwrap();
     assert!(!is_left(&by_name).await);
 }
 

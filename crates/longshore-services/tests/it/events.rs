@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::event::EventFilter;
 use longshore_domain::page::PageSize;
 use longshore_testkit::registry::TestRegistry;
@@ -23,7 +23,7 @@ async fn old_events_are_forgotten_when_that_is_configured() {
         services.fold_records().await.unwrap();
         let events = services
             .list_account_events(
-                &Principal::Operator,
+                &Actor::OPERATOR,
                 &"alice".parse().unwrap(),
                 EventFilter::default(),
                 0,
@@ -46,7 +46,7 @@ async fn the_newest_event_of_an_account_is_kept_so_that_numbers_go_on() {
     services.fold_records().await.unwrap();
     let bob = "bob".parse().unwrap();
     let events = services
-        .list_account_events(&Principal::Operator, &bob, EventFilter::default(), 0, PageSize::MAX)
+        .list_account_events(&Actor::OPERATOR, &bob, EventFilter::default(), 0, PageSize::MAX)
         .await
         .unwrap();
     assert_eq!(events.len(), 1);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::credential::Scope;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{
     DeletionError, IgnoredWarning, Image, ImageFilter, ImageOrder, ImageStatus, TagFilter, TagOrder,
@@ -12,7 +13,6 @@ use longshore_domain::image::{
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use longshore_services::access_tokens::WantedToken;
-use longshore_services::authentication::Caller;
 use longshore_services::images::{DeletionMode, DeletionOutcome, DeletionRequest};
 use longshore_testkit::images::{digest_of, image, index};
 use longshore_testkit::registry::{TestRegistry, name};
@@ -22,13 +22,13 @@ const DAY: Duration = Duration::from_secs(86_400);
 const APP: &str = "alice/app";
 
 /// Pushes the image number `n`, whose config is its own.
-async fn push(registry: &TestRegistry, caller: &Caller, reference: &str, n: usize) -> Digest {
+async fn push(registry: &TestRegistry, actor: &Actor, reference: &str, n: usize) -> Digest {
     let config = format!("{{\"n\":{n}}}");
-    registry.push_blob(caller, APP, config.as_bytes()).await.unwrap();
+    registry.push_blob(actor, APP, config.as_bytes()).await.unwrap();
     let manifest = image(config.as_bytes(), &[]);
     let digest = digest_of(&manifest);
     let reference = if reference.is_empty() { digest.to_string() } else { reference.to_owned() };
-    registry.push_manifest(caller, APP, &reference, &manifest).await.unwrap();
+    registry.push_manifest(actor, APP, &reference, &manifest).await.unwrap();
     digest
 }
 
@@ -38,11 +38,11 @@ fn everything(registry: &TestRegistry) -> ImageFilter {
 
 async fn list(
     registry: &TestRegistry,
-    caller: &Caller,
+    actor: &Actor,
     filter: ImageFilter,
     order: ImageOrder,
 ) -> Result<(Vec<Image>, u64)> {
-    registry.services.list_images(caller, &name(APP), filter, order, 0, PageSize::MAX).await
+    registry.services.list_images(actor, &name(APP), filter, order, 0, PageSize::MAX).await
 }
 
 fn deletion(digests: &[&str]) -> DeletionRequest {
@@ -54,8 +54,8 @@ fn deletion(digests: &[&str]) -> DeletionRequest {
     }
 }
 
-async fn delete(registry: &TestRegistry, caller: &Caller, request: DeletionRequest) -> DeletionOutcome {
-    registry.services.delete_images(caller, &name(APP), request).await.unwrap()
+async fn delete(registry: &TestRegistry, actor: &Actor, request: DeletionRequest) -> DeletionOutcome {
+    registry.services.delete_images(actor, &name(APP), request).await.unwrap()
 }
 
 #[tokio::test]
@@ -229,11 +229,11 @@ async fn deletion_is_refused_to_who_may_not() {
     let refused =
         |error| DeletionOutcome::Refused { errors: vec![(digest.clone(), error)], warnings: vec![] };
     assert_eq!(delete(&registry, &bob, request()).await, refused(DeletionError::NotFound));
-    let anonymous = services.delete_images(&Caller::anonymous(), &name(APP), request()).await;
+    let anonymous = services.delete_images(&Actor::ANONYMOUS, &name(APP), request()).await;
     assert!(matches!(anonymous, Err(Error::Unauthenticated(_))));
     let wanted = WantedToken::new("ci", Scope::Write);
     let (_, secret) =
-        services.create_access_token(&Principal::Operator, &"alice".parse().unwrap(), wanted).await.unwrap();
+        services.create_access_token(&Actor::OPERATOR, &"alice".parse().unwrap(), wanted).await.unwrap();
     let writer = services.authenticate_basic("alice", secret.expose(), None).await.unwrap();
     assert_eq!(delete(&registry, &writer, request()).await, refused(DeletionError::Unauthorized));
     let many: BTreeSet<String> = (0..1001).map(|n| n.to_string()).collect();

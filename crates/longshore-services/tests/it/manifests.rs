@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use longshore_domain::Error;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
 use longshore_domain::policy::SparseIndexes;
@@ -257,7 +257,7 @@ async fn every_change_leaves_an_event_in_the_accounts_log() {
     registry.services.delete_blob(&alice, &app, &digest_of(CONFIG)).await.unwrap();
     let events = registry
         .services
-        .list_events(&Principal::Operator, Some(&"acme".parse().unwrap()), None, PageSize::MAX)
+        .list_events(&Actor::OPERATOR, Some(&"acme".parse().unwrap()), None, PageSize::MAX)
         .await
         .unwrap();
     let mut actions: Vec<_> = events.items.iter().map(|event| event.action.as_str()).collect();

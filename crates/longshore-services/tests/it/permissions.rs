@@ -1,17 +1,17 @@
 use longshore_domain::Error;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
-use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::credential::Scope;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::repository::Visibility;
 use longshore_services::access_tokens::WantedToken;
 use longshore_services::accounts::UserChange;
-use longshore_services::authentication::Caller;
 use longshore_testkit::images::digest_of;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
 
-const OPERATOR: Principal = Principal::Operator;
+const OPERATOR: Actor = Actor::OPERATOR;
 
 fn switch(is_active: bool) -> AccessTokenChange {
     AccessTokenChange { is_active: Some(is_active), ..AccessTokenChange::default() }
@@ -38,9 +38,9 @@ async fn abuse_06_a_private_blob_cannot_be_reached_through_another_repository() 
     }
     // A repository that does not exist answers exactly like one that may not be seen.
     let (hidden, missing) = (name("alice/secret"), name("alice/none"));
-    for caller in [&*bob, &Caller::anonymous()] {
+    for actor in [&*bob, &Actor::ANONYMOUS] {
         let answer =
-            async |repository| services.get_blob(caller, repository, &digest).await.unwrap_err().to_string();
+            async |repository| services.get_blob(actor, repository, &digest).await.unwrap_err().to_string();
         let hidden_answer = answer(&hidden).await.replace("secret", "none");
         assert_eq!(hidden_answer, answer(&missing).await);
     }
@@ -64,7 +64,7 @@ async fn roles_decide_and_changes_count_at_once() {
     assert!(!can_read().await && !can_push().await);
     services.set_visibility(&alice, &name("acme/app"), Visibility::Public).await.unwrap();
     assert!(can_read().await && !can_push().await);
-    assert!(services.get_blob(&Caller::anonymous(), &name("acme/app"), &digest_of("x")).await.is_ok());
+    assert!(services.get_blob(&Actor::ANONYMOUS, &name("acme/app"), &digest_of("x")).await.is_ok());
     services.set_visibility(&alice, &name("acme/app"), Visibility::Private).await.unwrap();
     assert!(!can_read().await);
 }
@@ -116,12 +116,12 @@ async fn an_access_token_expires() {
         )
         .await
         .unwrap();
-    let caller = services.authenticate_basic("alice", secret.expose(), None).await.unwrap();
-    registry.push_blob(&caller, "alice/app", b"x").await.unwrap();
-    assert!(services.get_blob(&caller, &name("alice/app"), &digest_of("x")).await.is_ok());
+    let actor = services.authenticate_basic("alice", secret.expose(), None).await.unwrap();
+    registry.push_blob(&actor, "alice/app", b"x").await.unwrap();
+    assert!(services.get_blob(&actor, &name("alice/app"), &digest_of("x")).await.is_ok());
     registry.clock.advance(std::time::Duration::from_secs(100));
     assert!(
-        services.get_blob(&caller, &name("alice/app"), &digest_of("x")).await.is_err(),
+        services.get_blob(&actor, &name("alice/app"), &digest_of("x")).await.is_err(),
         "also for who is signed in"
     );
 }
@@ -154,13 +154,13 @@ async fn lists_show_what_the_caller_may_see() {
     registry.push_blob(&bob, "bob/c", b"x").await.unwrap();
     let services = &registry.services;
     services.set_visibility(&alice, &name("acme/public"), Visibility::Public).await.unwrap();
-    let list = async |caller: &Caller, after: Option<&str>, size| {
-        let page = services.list_repositories(caller, after, PageSize::clamped(size).unwrap()).await.unwrap();
+    let list = async |actor: &Actor, after: Option<&str>, size| {
+        let page = services.list_repositories(actor, after, PageSize::clamped(size).unwrap()).await.unwrap();
         page.items.iter().map(|repository| repository.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(list(&alice, None, 100).await, ["acme/b", "acme/public", "alice/a"]);
     assert_eq!(list(&bob, None, 100).await, ["acme/public", "bob/c"]);
-    assert_eq!(list(&Caller::anonymous(), None, 100).await, ["acme/public"]);
+    assert_eq!(list(&Actor::ANONYMOUS, None, 100).await, ["acme/public"]);
     assert_eq!(list(&*registry.sign_in("admin").await, None, 100).await.len(), 4);
     assert_eq!(list(&alice, Some("acme/b"), 1).await, ["acme/public"]);
 }
@@ -171,7 +171,7 @@ async fn abuse_13_a_repository_made_anew_is_another_one() {
     let alice = registry.sign_in("alice").await;
     registry.push_blob(&alice, "alice/app", b"old").await.unwrap();
     registry.services.set_visibility(&alice, &name("alice/app"), Visibility::Public).await.unwrap();
-    let anonymous = Caller::anonymous();
+    let anonymous = Actor::ANONYMOUS;
     assert!(registry.services.get_blob(&anonymous, &name("alice/app"), &digest_of("old")).await.is_ok());
     registry.services.delete_repository(&alice, &name("alice/app")).await.unwrap();
     registry.push_blob(&alice, "alice/app", b"new").await.unwrap();

@@ -1,9 +1,9 @@
 //! Rate limits on one node and over several.
 
+use longshore_domain::access::actor::Actor;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use longshore_domain::credential::Principal;
 use longshore_services::Services;
 use longshore_services::rates::{Rate, Source};
 use longshore_testkit::registry::TestRegistry;
@@ -26,7 +26,7 @@ fn address(last: u8) -> IpAddr {
 async fn ask(services: &Services, times: usize, from: IpAddr) -> usize {
     let mut allowed = 0;
     for _ in 0..times {
-        let allowance = services.count_request(&Principal::Anonymous, from).await.unwrap();
+        let allowance = services.count_request(&Actor::ANONYMOUS, from).await.unwrap();
         allowed += usize::from(!allowance.is_exceeded);
     }
     allowed
@@ -53,7 +53,7 @@ async fn a_window_allows_its_limit_and_the_next_one_begins_anew() {
 async fn requests_at_the_same_time_all_count() {
     let registry = limited(50).await;
     let services = &registry.services;
-    let asked = (0..120).map(|_| services.count_request(&Principal::Anonymous, address(1)));
+    let asked = (0..120).map(|_| services.count_request(&Actor::ANONYMOUS, address(1)));
     let allowed = futures::future::join_all(asked)
         .await
         .into_iter()
@@ -81,7 +81,7 @@ async fn looking_at_what_is_left_takes_nothing() {
     let registry = limited(3).await;
     let look = async |amount| {
         let (source, left) =
-            registry.services.count_pulls(&Principal::Anonymous, address(1), amount).await.unwrap();
+            registry.services.count_pulls(&Actor::ANONYMOUS, address(1), amount).await.unwrap();
         assert_eq!(source, Source::Address(address(1)));
         (left.remaining, left.is_exceeded)
     };

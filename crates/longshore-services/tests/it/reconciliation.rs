@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longshore_domain::Error;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_services::reconciliation::ReconciliationReport;
 use longshore_testkit::registry::{TestRegistry, name};
@@ -13,7 +13,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const AGES: Duration = Duration::from_secs(20 * 366 * 24 * 3600);
 
 async fn reconcile(registry: &TestRegistry) -> ReconciliationReport {
-    registry.services.reconcile_store(&Principal::Operator, &|_| {}).await.unwrap()
+    registry.services.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap()
 }
 
 /// Puts objects into the store that nobody recorded.
@@ -115,7 +115,7 @@ async fn a_list_that_lacks_objects_is_not_believed() {
 async fn comparing_the_store_is_for_the_operator() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    for principal in [&Principal::Anonymous, &alice.principal] {
+    for principal in [&Actor::ANONYMOUS, &alice] {
         let refused = registry.services.reconcile_store(principal, &|_| {}).await;
         assert!(matches!(refused, Err(Error::Denied(_) | Error::Unauthenticated(_))));
     }
@@ -135,15 +135,14 @@ async fn one_node_at_a_time_compares_or_collects() {
             let other = std::sync::Arc::clone(&other);
             let tried = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async move {
-                    other.reconcile_store(&Principal::Operator, &|_| {}).await.is_err()
-                })
+                runtime
+                    .block_on(async move { other.reconcile_store(&Actor::OPERATOR, &|_| {}).await.is_err() })
             });
             *refused = Some(tried);
             std::thread::sleep(Duration::from_millis(500));
         }
     };
-    registry.services.reconcile_store(&Principal::Operator, &on_progress).await.unwrap();
+    registry.services.reconcile_store(&Actor::OPERATOR, &on_progress).await.unwrap();
     assert!(slow.lock().unwrap().take().unwrap().join().unwrap(), "the second one was refused");
-    other.reconcile_store(&Principal::Operator, &|_| {}).await.unwrap();
+    other.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap();
 }

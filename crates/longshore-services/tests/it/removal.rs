@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
-use longshore_domain::credential::Principal;
 use longshore_domain::event::EventFilter;
 use longshore_domain::image::{IgnoredWarning, TagFilter, TagOrder, WarningKind};
 use longshore_domain::immutability::ImmutableTags;
@@ -11,7 +11,6 @@ use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryChange;
 use longshore_domain::{Error, Result};
-use longshore_services::authentication::Caller;
 use longshore_services::images::{DeletionMode, DeletionOutcome, DeletionRequest};
 use longshore_services::manifests::{Condition, ManifestPush};
 use longshore_testkit::images::{digest_of, image};
@@ -20,7 +19,7 @@ use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
 const APP: &str = "acme/app";
 
 /// Sets tags at an image, fifty with each push.
-async fn tag(registry: &TestRegistry, alice: &Caller, manifest: &str, tags: &[String]) -> Result<()> {
+async fn tag(registry: &TestRegistry, alice: &Actor, manifest: &str, tags: &[String]) -> Result<()> {
     for tags in tags.chunks(50) {
         let push = ManifestPush {
             reference: tags[0].parse()?,
@@ -34,7 +33,7 @@ async fn tag(registry: &TestRegistry, alice: &Caller, manifest: &str, tags: &[St
     Ok(())
 }
 
-async fn list_tags(registry: &TestRegistry, alice: &Caller) -> Vec<Tag> {
+async fn list_tags(registry: &TestRegistry, alice: &Actor) -> Vec<Tag> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page =
@@ -47,7 +46,7 @@ async fn list_tags(registry: &TestRegistry, alice: &Caller) -> Vec<Tag> {
     }
 }
 
-async fn count_tags(registry: &TestRegistry, alice: &Caller) -> u64 {
+async fn count_tags(registry: &TestRegistry, alice: &Actor) -> u64 {
     let page = PageSize::clamped(1).unwrap();
     registry
         .services
@@ -63,7 +62,7 @@ async fn count_events(registry: &TestRegistry, action: &str) -> usize {
         let filter = EventFilter { action: Some(action.to_owned()), ..EventFilter::default() };
         let page = registry
             .services
-            .list_account_events(&Principal::Operator, &acme, filter, count as u64, PageSize::MAX)
+            .list_account_events(&Actor::OPERATOR, &acme, filter, count as u64, PageSize::MAX)
             .await
             .unwrap();
         count += page.len();
@@ -89,9 +88,9 @@ async fn an_image_with_many_tags_is_deleted_in_steps_and_a_deletion_that_was_cut
     tag(&registry, &alice, &manifest, &names("t", 3500)).await.unwrap();
     tag(&registry, &alice, &kept, &names("kept", 3)).await.unwrap();
     assert_eq!(count_tags(&registry, &alice).await, 3503);
-    let (services, caller, digest) =
+    let (services, actor, digest) =
         (std::sync::Arc::clone(&registry.services), std::sync::Arc::clone(&alice), digest_of(&manifest));
-    let cut_off = tokio::spawn(async move { services.delete_manifest(&caller, &name(APP), &digest).await });
+    let cut_off = tokio::spawn(async move { services.delete_manifest(&actor, &name(APP), &digest).await });
     while count_tags(&registry, &alice).await == 3503 {
         tokio::task::yield_now().await;
     }
@@ -168,7 +167,7 @@ async fn many_images_with_many_tags_are_deleted_with_one_request() {
 #[tokio::test]
 async fn an_organization_with_more_members_than_one_step_is_deleted() {
     let registry = TestRegistry::new().await;
-    let operator = Principal::Operator;
+    let operator = Actor::OPERATOR;
     let (crowd, alice) = ("crowd".parse().unwrap(), "alice".parse().unwrap());
     registry.services.create_organization(&operator, &crowd, &alice).await.unwrap();
     for number in 0..203 {

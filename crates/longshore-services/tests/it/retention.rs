@@ -2,47 +2,46 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_domain::Error;
-use longshore_domain::credential::Principal;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryChange;
 use longshore_domain::retention::{Kept, RetentionPolicyId, RetentionRule, TagSelector};
-use longshore_services::authentication::Caller;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{TestRegistry, name};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const REPOSITORY: &str = "acme/app";
 
-async fn push(registry: &TestRegistry, caller: &Caller, tag: &str) {
+async fn push(registry: &TestRegistry, actor: &Actor, tag: &str) {
     let config = format!("config of {tag}");
-    registry.push_blob(caller, REPOSITORY, config.as_bytes()).await.unwrap();
-    registry.push_manifest(caller, REPOSITORY, tag, &image(config.as_bytes(), &[])).await.unwrap();
+    registry.push_blob(actor, REPOSITORY, config.as_bytes()).await.unwrap();
+    registry.push_manifest(actor, REPOSITORY, tag, &image(config.as_bytes(), &[])).await.unwrap();
     registry.clock.advance(Duration::from_secs(1));
 }
 
-async fn policy(registry: &TestRegistry, caller: &Caller, rules: &[RetentionRule]) -> RetentionPolicyId {
-    registry.services.create_retention_policy(caller, &name(REPOSITORY), rules.to_vec()).await.unwrap()
+async fn policy(registry: &TestRegistry, actor: &Actor, rules: &[RetentionRule]) -> RetentionPolicyId {
+    registry.services.create_retention_policy(actor, &name(REPOSITORY), rules.to_vec()).await.unwrap()
 }
 
 fn rule(kept: Kept) -> RetentionRule {
     RetentionRule { kept, exceptions: Vec::new() }
 }
 
-async fn tags(registry: &TestRegistry, caller: &Caller) -> Vec<String> {
-    let page = registry.services.list_tags(caller, &name(REPOSITORY), None, PageSize::MAX).await.unwrap();
+async fn tags(registry: &TestRegistry, actor: &Actor) -> Vec<String> {
+    let page = registry.services.list_tags(actor, &name(REPOSITORY), None, PageSize::MAX).await.unwrap();
     page.items.iter().map(Tag::to_string).collect()
 }
 
-async fn logged(registry: &TestRegistry, caller: &Caller) -> Vec<String> {
+async fn logged(registry: &TestRegistry, actor: &Actor) -> Vec<String> {
     let (entries, total) =
-        registry.services.list_retention_log(caller, &name(REPOSITORY), 0, PageSize::MAX).await.unwrap();
+        registry.services.list_retention_log(actor, &name(REPOSITORY), 0, PageSize::MAX).await.unwrap();
     assert_eq!(total, entries.len() as u64);
     entries.iter().map(|entry| entry.retired.tag.to_string()).collect()
 }
 
-async fn fixture(tags: &[&str]) -> (TestRegistry, Arc<Caller>) {
+async fn fixture(tags: &[&str]) -> (TestRegistry, Arc<Actor>) {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     for tag in tags {
@@ -148,10 +147,10 @@ async fn a_deleted_repository_is_left_alone() {
 async fn policies_are_for_who_may_delete_tags() {
     let (registry, alice) = fixture(&["v1", "v2"]).await;
     let bob = registry.sign_in("bob").await;
-    let make = |caller: Arc<Caller>| {
+    let make = |actor: Arc<Actor>| {
         let services = Arc::clone(&registry.services);
         async move {
-            services.create_retention_policy(&caller, &name(REPOSITORY), vec![rule(Kept::Newest(1))]).await
+            services.create_retention_policy(&actor, &name(REPOSITORY), vec![rule(Kept::Newest(1))]).await
         }
     };
     assert!(matches!(make(Arc::clone(&bob)).await, Err(Error::RepositoryUnknown(_))));
@@ -159,7 +158,7 @@ async fn policies_are_for_who_may_delete_tags() {
     registry
         .services
         .put_member(
-            &Principal::Operator,
+            &Actor::OPERATOR,
             &organization,
             &"bob".parse().unwrap(),
             longshore_domain::account::OrganizationRole::Member,

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::access::actor::{Actor, Proof};
+use longshore_domain::credential::Scope;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::AccessTokenChange;
@@ -11,18 +12,17 @@ use longshore_domain::second_factor::TotpSecret;
 use longshore_domain::{Error, Result};
 use longshore_services::access_tokens::WantedToken;
 use longshore_services::accounts::UserChange;
-use longshore_services::authentication::Caller;
 use longshore_services::sign_in::SignIn;
 use longshore_testkit::registry::{PASSWORD, TestRegistry};
 use serde_json::Map;
 
-const OPERATOR: Principal = Principal::Operator;
+const OPERATOR: Actor = Actor::OPERATOR;
 const DAY: Duration = Duration::from_secs(86_400);
 const STEP: Duration = Duration::from_secs(30);
 
-fn done(sign_in: SignIn) -> Caller {
+fn done(sign_in: SignIn) -> Actor {
     match sign_in {
-        SignIn::Done(caller) => caller,
+        SignIn::Done(actor) => actor,
         SignIn::SecondFactorNeeded(_) => panic!("a second factor is asked for"),
     }
 }
@@ -38,17 +38,17 @@ fn is_wrong<T>(answer: &Result<T>) -> bool {
     matches!(answer, Err(Error::Unauthenticated(Unauthenticated::WrongCredential)))
 }
 
-async fn by_password(registry: &TestRegistry, user: &str) -> Caller {
+async fn by_password(registry: &TestRegistry, user: &str) -> Actor {
     done(registry.services.sign_in(user, PASSWORD, None).await.unwrap())
 }
 
 /// Sets a second factor up and gives its secret and the recovery codes.
 async fn enrol(registry: &TestRegistry, user: &str) -> (TotpSecret, Vec<String>) {
     let services = &registry.services;
-    let caller = by_password(registry, user).await;
-    let begun = services.enrol_second_factor(&caller.principal, PASSWORD, None).await.unwrap();
+    let actor = by_password(registry, user).await;
+    let begun = services.enrol_second_factor(&actor, PASSWORD, None).await.unwrap();
     let code = begun.secret.code_at(services.now()).unwrap();
-    let confirmed = services.confirm_second_factor(&caller.principal, &code).await.unwrap();
+    let confirmed = services.confirm_second_factor(&actor, &code).await.unwrap();
     // The code that confirmed it has been used.
     registry.clock.advance(STEP);
     (begun.secret, confirmed.recovery_codes)
@@ -58,16 +58,17 @@ async fn enrol(registry: &TestRegistry, user: &str) -> (TotpSecret, Vec<String>)
 async fn a_session_is_for_management_alone_and_ends() {
     let registry = TestRegistry::new().await;
     let services = &registry.services;
-    let caller = by_password(&registry, "alice").await;
-    let session = services.issue_session(&caller, DAY, Map::new()).unwrap();
-    assert_eq!(services.authenticate_session(&session).await.unwrap().principal, caller.principal);
+    let actor = by_password(&registry, "alice").await;
+    let session = services.issue_session(&actor, DAY, Map::new()).unwrap();
+    let again = services.authenticate_session(&session).await.unwrap();
+    assert_eq!((again.principal(), again.proof()), (actor.principal(), Proof::Password));
     assert!(services.authenticate_bearer(&session).await.is_err(), "the registry does not take it");
     let bearer =
-        services.issue_token(&caller, &[], longshore_services::tokens::Refresh::None).await.unwrap().token;
+        services.issue_token(&actor, &[], longshore_services::tokens::Refresh::None).await.unwrap().token;
     assert!(services.authenticate_session(&bearer).await.is_err(), "nor the other way round");
     registry.clock.advance(DAY);
     assert!(services.authenticate_session(&session).await.is_err());
-    assert!(services.issue_session(&Caller::anonymous(), DAY, Map::new()).is_err());
+    assert!(services.issue_session(&Actor::ANONYMOUS, DAY, Map::new()).is_err());
 }
 
 #[tokio::test]
@@ -78,15 +79,15 @@ async fn passwords_access_tokens_and_refresh_tokens_sign_in() {
     let wanted = WantedToken::new("ci", Scope::Read);
     let (token, secret) = services.create_access_token(&OPERATOR, &alice, wanted).await.unwrap();
     let by_token = done(services.sign_in("alice", secret.expose(), None).await.unwrap());
-    assert_eq!(by_token.principal.account().unwrap().access_token, Some(token.id));
+    assert_eq!(by_token.access_token_id(), Some(token.id));
     assert!(is_wrong(&services.sign_in("bob", secret.expose(), None).await));
     assert!(is_wrong(&services.sign_in("alice", "not the password", None).await));
     assert!(is_wrong(&services.sign_in("nobody", PASSWORD, None).await));
     assert!(is_wrong(&services.sign_in("alice", &"x".repeat(5000), None).await));
-    let caller = by_password(&registry, "alice").await;
-    let refresh = services.issue_session_refresh_token(&caller).await.unwrap().unwrap();
+    let actor = by_password(&registry, "alice").await;
+    let refresh = services.issue_session_refresh_token(&actor).await.unwrap().unwrap();
     let refreshed = done(services.sign_in("alice", refresh.expose(), None).await.unwrap());
-    assert_eq!(refreshed.principal, caller.principal);
+    assert_eq!((refreshed.principal(), refreshed.proof()), (actor.principal(), Proof::Token));
     assert!(is_wrong(&services.sign_in("bob", refresh.expose(), None).await));
     registry.clock.advance(DAY * 180);
     assert!(is_wrong(&services.sign_in("alice", refresh.expose(), None).await), "it has expired");
@@ -99,7 +100,7 @@ async fn abuse_13_a_session_dies_with_what_it_was_made_from() {
     let alice = "alice".parse().unwrap();
     let (token, secret) =
         services.create_access_token(&OPERATOR, &alice, WantedToken::new("ci", Scope::Admin)).await.unwrap();
-    let works = async |caller: &Caller| services.check_principal(&caller.principal).await.is_ok();
+    let works = async |actor: &Actor| services.check_principal(actor).await.is_ok();
     let by_token = done(services.sign_in("alice", secret.expose(), None).await.unwrap());
     let session = services.issue_session(&by_token, DAY, Map::new()).unwrap();
     let session = services.authenticate_session(&session).await.unwrap();
@@ -122,31 +123,31 @@ async fn a_user_manages_access_tokens_of_its_own_only_and_not_by_an_access_token
     let registry = TestRegistry::new().await;
     let services = &registry.services;
     let alice = "alice".parse().unwrap();
-    let own = by_password(&registry, "alice").await.principal;
+    let own = by_password(&registry, "alice").await;
     let (token, secret) =
         services.create_access_token(&own, &alice, WantedToken::new(" ci ", Scope::Admin)).await.unwrap();
     assert_eq!(token.label, "ci");
-    let by_token = done(services.sign_in("alice", secret.expose(), None).await.unwrap()).principal;
-    let bob = by_password(&registry, "bob").await.principal;
-    let admin = by_password(&registry, "admin").await.principal;
-    for principal in [Principal::Anonymous, by_token, bob, admin] {
+    let by_token = done(services.sign_in("alice", secret.expose(), None).await.unwrap());
+    let bob = by_password(&registry, "bob").await;
+    let admin = by_password(&registry, "admin").await;
+    for actor in [Actor::ANONYMOUS, by_token, bob, admin] {
         let new = WantedToken::new("x", Scope::Admin);
         let refusals = [
-            services.create_access_token(&principal, &alice, new).await.err(),
-            services.list_access_tokens(&principal, &alice, None, PageSize::MAX).await.err(),
-            services.list_access_tokens_at(&principal, &alice, 0, PageSize::MAX).await.err(),
-            services.get_access_token(&principal, &alice, token.uuid).await.err(),
+            services.create_access_token(&actor, &alice, new).await.err(),
+            services.list_access_tokens(&actor, &alice, None, PageSize::MAX).await.err(),
+            services.list_access_tokens_at(&actor, &alice, 0, PageSize::MAX).await.err(),
+            services.get_access_token(&actor, &alice, token.uuid).await.err(),
             services
-                .change_access_token(&principal, &alice, token.uuid, AccessTokenChange::default())
+                .change_access_token(&actor, &alice, token.uuid, AccessTokenChange::default())
                 .await
                 .err(),
-            services.delete_access_token(&principal, &alice, token.uuid).await.err(),
+            services.delete_access_token(&actor, &alice, token.uuid).await.err(),
         ];
         for refusal in refusals {
             assert!(
                 matches!(refusal, Some(Error::Denied(_) | Error::Unauthenticated(_) | Error::UserUnknown(_))),
                 "{refusal:?} for {}",
-                principal.display_name()
+                actor.display_name()
             );
         }
     }
@@ -171,20 +172,20 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed() {
     let registry = TestRegistry::new().await;
     let services = &registry.services;
     let before = by_password(&registry, "alice").await;
-    let principal = &before.principal;
-    let wrong = services.enrol_second_factor(principal, "not the password", None).await;
+    let actor = &before;
+    let wrong = services.enrol_second_factor(actor, "not the password", None).await;
     assert!(is_wrong(&wrong));
-    let abandoned = services.enrol_second_factor(principal, PASSWORD, None).await.unwrap();
+    let abandoned = services.enrol_second_factor(actor, PASSWORD, None).await.unwrap();
     by_password(&registry, "alice").await;
-    let begun = services.enrol_second_factor(principal, PASSWORD, None).await.unwrap();
+    let begun = services.enrol_second_factor(actor, PASSWORD, None).await.unwrap();
     let stale = abandoned.secret.code_at(services.now()).unwrap();
-    assert!(is_wrong(&services.confirm_second_factor(principal, &stale).await));
+    assert!(is_wrong(&services.confirm_second_factor(actor, &stale).await));
     let code = begun.secret.code_at(services.now()).unwrap();
-    let confirmed = services.confirm_second_factor(principal, &code).await.unwrap();
+    let confirmed = services.confirm_second_factor(actor, &code).await.unwrap();
     assert_eq!(confirmed.recovery_codes.len(), 10);
     // Abuse case 18: what was signed in without it is void.
-    assert!(services.check_principal(principal).await.is_err());
-    assert!(services.check_principal(&confirmed.caller.principal).await.is_ok());
+    assert!(services.check_principal(actor).await.is_err());
+    assert!(services.check_principal(&confirmed.actor).await.is_ok());
 
     let challenge = challenge(services.sign_in("alice", PASSWORD, None).await.unwrap());
     assert!(services.authenticate_session(&challenge).await.is_err(), "it is good for nothing else");
@@ -192,17 +193,14 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed() {
     assert!(is_wrong(&services.complete_sign_in(&challenge, &code).await), "a code works once");
     registry.clock.advance(STEP);
     let next = begun.secret.code_at(services.now()).unwrap();
-    let caller = services.complete_sign_in(&challenge, &next).await.unwrap();
-    assert!(services.check_principal(&caller.principal).await.is_ok());
+    let actor = services.complete_sign_in(&challenge, &next).await.unwrap();
+    assert!(services.check_principal(&actor).await.is_ok());
     registry.clock.advance(STEP);
     let next = begun.secret.code_at(services.now()).unwrap();
     assert!(is_wrong(&services.complete_sign_in(&challenge, &next).await), "and so does a challenge");
-    let status = services.second_factor_status(&caller.principal).await.unwrap();
+    let status = services.second_factor_status(&actor).await.unwrap();
     assert_eq!((status.confirmed_at.is_some(), status.recovery_codes), (true, 10));
-    assert!(matches!(
-        services.enrol_second_factor(&caller.principal, PASSWORD, None).await,
-        Err(Error::Conflict(_))
-    ));
+    assert!(matches!(services.enrol_second_factor(&actor, PASSWORD, None).await, Err(Error::Conflict(_))));
 }
 
 #[tokio::test]
@@ -301,13 +299,12 @@ async fn recovery_codes_work_once_and_are_replaced_as_a_whole() {
         let challenge = challenge(services.sign_in("alice", PASSWORD, None).await.unwrap());
         services.complete_sign_in(&challenge, code).await
     };
-    let caller = sign_in(&codes[0].to_uppercase()).await.unwrap();
+    let actor = sign_in(&codes[0].to_uppercase()).await.unwrap();
     assert!(is_wrong(&sign_in(&codes[0]).await));
-    let principal = &caller.principal;
-    assert_eq!(services.second_factor_status(principal).await.unwrap().recovery_codes, 9);
-    assert!(is_wrong(&services.renew_recovery_codes(principal, "wrong", &codes[1], None).await));
+    assert_eq!(services.second_factor_status(&actor).await.unwrap().recovery_codes, 9);
+    assert!(is_wrong(&services.renew_recovery_codes(&actor, "wrong", &codes[1], None).await));
     let code = secret.code_at(services.now()).unwrap();
-    let renewed = services.renew_recovery_codes(principal, PASSWORD, &code, None).await.unwrap();
+    let renewed = services.renew_recovery_codes(&actor, PASSWORD, &code, None).await.unwrap();
     assert!(is_wrong(&sign_in(&codes[1]).await));
     sign_in(&renewed[0]).await.unwrap();
 }
@@ -320,13 +317,13 @@ async fn a_second_factor_is_removed_by_both_factors_or_by_the_operator() {
     let (secret, codes) = enrol(&registry, "alice").await;
     let challenge = challenge(services.sign_in("alice", PASSWORD, None).await.unwrap());
     let code = secret.code_at(services.now()).unwrap();
-    let principal = services.complete_sign_in(&challenge, &code).await.unwrap().principal;
-    assert!(is_wrong(&services.disable_second_factor(&principal, PASSWORD, &code, None).await));
-    assert!(is_wrong(&services.disable_second_factor(&principal, "wrong", &codes[0], None).await));
-    services.disable_second_factor(&principal, PASSWORD, &codes[1], None).await.unwrap();
+    let actor = services.complete_sign_in(&challenge, &code).await.unwrap();
+    assert!(is_wrong(&services.disable_second_factor(&actor, PASSWORD, &code, None).await));
+    assert!(is_wrong(&services.disable_second_factor(&actor, "wrong", &codes[0], None).await));
+    services.disable_second_factor(&actor, PASSWORD, &codes[1], None).await.unwrap();
     by_password(&registry, "alice").await;
     assert!(matches!(
-        services.disable_second_factor(&principal, PASSWORD, &codes[2], None).await,
+        services.disable_second_factor(&actor, PASSWORD, &codes[2], None).await,
         Err(Error::Conflict(_))
     ));
     enrol(&registry, "alice").await;
@@ -342,14 +339,14 @@ async fn an_access_token_does_not_reach_the_second_factor() {
     let wanted = WantedToken::new("x", Scope::Admin);
     let (_, secret) =
         services.create_access_token(&OPERATOR, &"alice".parse().unwrap(), wanted).await.unwrap();
-    let by_token = done(services.sign_in("alice", secret.expose(), None).await.unwrap()).principal;
-    for principal in [by_token, Principal::Anonymous] {
+    let by_token = done(services.sign_in("alice", secret.expose(), None).await.unwrap());
+    for actor in [by_token, Actor::ANONYMOUS] {
         let refusals = [
-            services.second_factor_status(&principal).await.err(),
-            services.enrol_second_factor(&principal, PASSWORD, None).await.err(),
-            services.confirm_second_factor(&principal, "000000").await.err(),
-            services.renew_recovery_codes(&principal, PASSWORD, "000000", None).await.err(),
-            services.disable_second_factor(&principal, PASSWORD, "000000", None).await.err(),
+            services.second_factor_status(&actor).await.err(),
+            services.enrol_second_factor(&actor, PASSWORD, None).await.err(),
+            services.confirm_second_factor(&actor, "000000").await.err(),
+            services.renew_recovery_codes(&actor, PASSWORD, "000000", None).await.err(),
+            services.disable_second_factor(&actor, PASSWORD, "000000", None).await.err(),
         ];
         for refusal in refusals {
             assert!(matches!(refusal, Some(Error::Denied(_) | Error::Unauthenticated(_))), "{refusal:?}");

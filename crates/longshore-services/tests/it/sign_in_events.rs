@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::credential::Scope;
 use longshore_domain::event::Event;
 use longshore_domain::page::PageSize;
 use longshore_services::access_tokens::WantedToken;
@@ -12,7 +13,7 @@ use longshore_services::sign_in::SignIn;
 use longshore_services::tokens::Refresh;
 use longshore_testkit::registry::{PASSWORD, TestRegistry};
 
-const OPERATOR: Principal = Principal::Operator;
+const OPERATOR: Actor = Actor::OPERATOR;
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn at(address: u32) -> RequestOrigin {
@@ -97,9 +98,9 @@ async fn a_used_recovery_code_leaves_an_event() {
     let registry = TestRegistry::new().await;
     let services = &registry.services;
     let SignIn::Done(alice) = services.sign_in("alice", PASSWORD, None).await.unwrap() else { panic!() };
-    let begun = services.enrol_second_factor(&alice.principal, PASSWORD, None).await.unwrap();
+    let begun = services.enrol_second_factor(&alice, PASSWORD, None).await.unwrap();
     let code = begun.secret.code_at(services.now()).unwrap();
-    let confirmed = services.confirm_second_factor(&alice.principal, &code).await.unwrap();
+    let confirmed = services.confirm_second_factor(&alice, &code).await.unwrap();
     let SignIn::SecondFactorNeeded(challenge) = services.sign_in("alice", PASSWORD, None).await.unwrap()
     else {
         panic!()
@@ -159,14 +160,12 @@ async fn refresh_tokens_of_a_credential_are_bounded_and_the_oldest_go() {
     let services = &registry.services;
     let by_password = registry.sign_in("alice").await;
     let wanted = WantedToken::new("ci", Scope::Read);
-    let (_, secret) = services
-        .create_access_token(&by_password.principal, &"alice".parse().unwrap(), wanted)
-        .await
-        .unwrap();
+    let (_, secret) =
+        services.create_access_token(&by_password, &"alice".parse().unwrap(), wanted).await.unwrap();
     let by_token = services.authenticate_basic("alice", secret.expose(), None).await.unwrap();
-    let issue = async |caller| {
+    let issue = async |actor| {
         registry.clock.advance(Duration::from_secs(1));
-        services.issue_token(caller, &[], Refresh::Issue).await.unwrap().refresh_token.unwrap()
+        services.issue_token(actor, &[], Refresh::Issue).await.unwrap().refresh_token.unwrap()
     };
     let own = issue(&by_password).await;
     let mut issued = Vec::new();

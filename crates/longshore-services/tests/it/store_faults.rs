@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::credential::Scope;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::directory::DirectoryChange;
 use longshore_domain::{Error, Result};
 use longshore_services::access_tokens::WantedToken;
-use longshore_services::authentication::{Caller, UploadCaller};
+use longshore_services::authentication::UploadActor;
 use longshore_testkit::images::image;
 use longshore_testkit::proxy::{Fault, Proxy};
 use longshore_testkit::registry::{PASSWORD, TestRegistry, chunk, name};
@@ -50,15 +51,15 @@ fn digest_of(content: &[u8]) -> Digest {
     Digest::of(Algorithm::Sha256, content)
 }
 
-async fn push_image(registry: &TestRegistry, caller: &Caller, tag: &str, layer: &[u8]) -> Result<()> {
-    registry.push_blob(caller, "alice/app", CONFIG).await?;
-    registry.push_blob(caller, "alice/app", layer).await?;
-    registry.push_manifest(caller, "alice/app", tag, &image(CONFIG, &[layer])).await?;
+async fn push_image(registry: &TestRegistry, actor: &Actor, tag: &str, layer: &[u8]) -> Result<()> {
+    registry.push_blob(actor, "alice/app", CONFIG).await?;
+    registry.push_blob(actor, "alice/app", layer).await?;
+    registry.push_manifest(actor, "alice/app", tag, &image(CONFIG, &[layer])).await?;
     Ok(())
 }
 
 /// Brings about what the operation needs.
-async fn prepare(registry: &TestRegistry, caller: &Caller, operation: Operation, tag: &str, layer: &[u8]) {
+async fn prepare(registry: &TestRegistry, actor: &Actor, operation: Operation, tag: &str, layer: &[u8]) {
     match operation {
         Operation::PushImage
         | Operation::PushInChunks
@@ -66,10 +67,10 @@ async fn prepare(registry: &TestRegistry, caller: &Caller, operation: Operation,
         | Operation::CreateToken
         | Operation::Provision => {}
         Operation::Pull | Operation::Mount | Operation::Retag | Operation::Delete => {
-            push_image(registry, caller, tag, layer).await.unwrap();
+            push_image(registry, actor, tag, layer).await.unwrap();
         }
         Operation::Collect => {
-            registry.push_blob(caller, "alice/garbage", layer).await.unwrap();
+            registry.push_blob(actor, "alice/garbage", layer).await.unwrap();
             registry.clock.advance(Duration::from_secs(3 * 24 * 3600));
         }
     }
@@ -77,18 +78,18 @@ async fn prepare(registry: &TestRegistry, caller: &Caller, operation: Operation,
 
 async fn run(
     registry: &TestRegistry,
-    caller: &Caller,
+    actor: &Actor,
     operation: Operation,
     tag: &str,
     layer: &[u8],
 ) -> Result<()> {
     let services = &registry.services;
     match operation {
-        Operation::PushImage => push_image(registry, caller, tag, layer).await,
+        Operation::PushImage => push_image(registry, actor, tag, layer).await,
         Operation::PushInChunks => {
             let app = name("alice/app");
-            let by = UploadCaller { caller: registry.sign_in_again("alice").await?, validity: None };
-            let upload = services.begin_upload(caller, &app, Algorithm::Sha256).await?;
+            let by = UploadActor { actor: registry.sign_in_again("alice").await?, validity: None };
+            let upload = services.begin_upload(actor, &app, Algorithm::Sha256).await?;
             let (first, second) = layer.split_at(layer.len() / 2);
             services.append_to_upload(&by, &app, upload.id, chunk(first)).await?;
             services.finish_upload(&by, &app, upload.id, &digest_of(layer), chunk(second)).await?;
@@ -96,22 +97,22 @@ async fn run(
         }
         Operation::Pull => {
             let reference = tag.parse()?;
-            services.pull_manifest(caller, &name("alice/app"), &reference).await?;
-            assert_eq!(registry.read_blob(caller, "alice/app", &digest_of(layer)).await?, layer);
+            services.pull_manifest(actor, &name("alice/app"), &reference).await?;
+            assert_eq!(registry.read_blob(actor, "alice/app", &digest_of(layer)).await?, layer);
             Ok(())
         }
         Operation::Mount => {
             let (to, from) = (name("alice/other"), name("alice/app"));
-            let mounted = services.mount_blob(caller, &to, &digest_of(layer), Some(&from)).await?;
+            let mounted = services.mount_blob(actor, &to, &digest_of(layer), Some(&from)).await?;
             assert!(mounted.is_some());
             Ok(())
         }
         Operation::Retag => {
-            registry.push_manifest(caller, "alice/app", "moved", &image(CONFIG, &[layer])).await.map(|_| ())
+            registry.push_manifest(actor, "alice/app", "moved", &image(CONFIG, &[layer])).await.map(|_| ())
         }
         Operation::Delete => {
             match services
-                .delete_manifest(caller, &name("alice/app"), &digest_of(image(CONFIG, &[layer]).as_bytes()))
+                .delete_manifest(actor, &name("alice/app"), &digest_of(image(CONFIG, &[layer]).as_bytes()))
                 .await
             {
                 // It was deleted before the answer was lost.
@@ -121,14 +122,14 @@ async fn run(
         }
         Operation::SignIn => services.authenticate_basic("bob", PASSWORD, None).await.map(|_| ()),
         Operation::CreateToken => services
-            .create_access_token(&Principal::Operator, &"alice".parse()?, WantedToken::new(tag, Scope::Read))
+            .create_access_token(&Actor::OPERATOR, &"alice".parse()?, WantedToken::new(tag, Scope::Read))
             .await
             .map(|_| ()),
         Operation::Provision => {
             let acme = "acme".parse()?;
-            let token = match services.list_scim_tokens(&Principal::Operator, &acme).await?.pop() {
-                Some(token) => services.rotate_scim_token(&Principal::Operator, &acme, token.uuid).await?,
-                None => services.create_scim_token(&Principal::Operator, &acme, "okta", None).await?,
+            let token = match services.list_scim_tokens(&Actor::OPERATOR, &acme).await?.pop() {
+                Some(token) => services.rotate_scim_token(&Actor::OPERATOR, &acme, token.uuid).await?,
+                None => services.create_scim_token(&Actor::OPERATOR, &acme, "okta", None).await?,
             };
             let provisioner = services.authenticate_provisioner(token.1.expose()).await?;
             let user_name = Some(format!("{tag}@example.org"));
@@ -155,15 +156,15 @@ async fn survive(registry: &TestRegistry, proxy: &Proxy, faults: &[Fault]) {
                 number += 1;
                 let tag = format!("t{number}");
                 let layer = format!("layer {number}; ").repeat(5000).into_bytes();
-                let caller = registry.sign_in("alice").await;
-                prepare(registry, &caller, operation, &tag, &layer).await;
+                let actor = registry.sign_in("alice").await;
+                prepare(registry, &actor, operation, &tag, &layer).await;
                 proxy.fail_at(n, *fault);
-                let outcome = run(registry, &caller, operation, &tag, &layer).await;
+                let outcome = run(registry, &actor, operation, &tag, &layer).await;
                 let happened = proxy.mend();
                 if let Err(error) = &outcome {
                     assert!(matches!(error, Error::Unavailable(_)), "{operation:?} {fault:?} {n}: {error:?}");
-                    let caller = registry.sign_in("alice").await;
-                    let again = run(registry, &caller, operation, &tag, &layer).await;
+                    let actor = registry.sign_in("alice").await;
+                    let again = run(registry, &actor, operation, &tag, &layer).await;
                     again.unwrap_or_else(|error| panic!("{operation:?} {fault:?} {n}, again: {error:?}"));
                 }
                 if !happened {
@@ -173,13 +174,13 @@ async fn survive(registry: &TestRegistry, proxy: &Proxy, faults: &[Fault]) {
         }
     }
     // All that was acknowledged is whole, and all garbage goes.
-    let report = registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap();
+    let report = registry.services.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!(report.findings, Vec::<String>::new());
     registry.clock.advance(Duration::from_secs(30 * 24 * 3600));
     registry.services.collect_garbage().await.unwrap();
-    let status = registry.services.collection_status(&Principal::Operator).await.unwrap();
+    let status = registry.services.collection_status(&Actor::OPERATOR).await.unwrap();
     assert_eq!(status.backlog.tombstones, 0);
-    let report = registry.services.reconcile_store(&Principal::Operator, &|_| {}).await.unwrap();
+    let report = registry.services.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!((report.damaged, report.findings), (0, Vec::new()));
 }
 
@@ -227,7 +228,7 @@ async fn no_blob_is_made_of_bytes_that_the_store_gave_back_changed() {
         }
     }
     assert_eq!(
-        registry.services.verify(&Principal::Operator, &|_| {}).await.unwrap().findings,
+        registry.services.verify(&Actor::OPERATOR, &|_| {}).await.unwrap().findings,
         Vec::<String>::new()
     );
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use longshore_domain::credential::{Principal, Scope};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::credential::Scope;
 use longshore_domain::{Error, error::Unauthenticated};
 use longshore_services::access_tokens::WantedToken;
 use longshore_services::accounts::UserChange;
-use longshore_services::authentication::Caller;
 use longshore_services::tokens::{Refresh, RequestedScope};
 use longshore_testkit::images::digest_of;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
@@ -24,7 +24,7 @@ async fn a_token_holds_what_was_asked_and_is_allowed() {
     assert_eq!(issued.expires_in_seconds, 300);
     assert!(issued.refresh_token.is_none());
     let anonymous =
-        registry.services.issue_token(&Caller::anonymous(), &wanted[..2], Refresh::Issue).await.unwrap();
+        registry.services.issue_token(&Actor::ANONYMOUS, &wanted[..2], Refresh::Issue).await.unwrap();
     assert_eq!(anonymous.scope, "");
     assert!(anonymous.refresh_token.is_none());
 }
@@ -38,23 +38,22 @@ async fn a_token_does_no_more_than_it_covers() {
     let services = &registry.services;
     let issued =
         services.issue_token(&bob, &scopes(&["repository:bob/app:pull"]), Refresh::None).await.unwrap();
-    let caller = services.authenticate_bearer(&issued.token).await.unwrap();
-    services.get_blob(&caller, &name("bob/app"), &digest_of("x")).await.unwrap();
+    let actor = services.authenticate_bearer(&issued.token).await.unwrap();
+    services.get_blob(&actor, &name("bob/app"), &digest_of("x")).await.unwrap();
     let is_insufficient = |error| matches!(error, Error::Unauthenticated(Unauthenticated::InsufficientScope));
-    assert!(is_insufficient(registry.push_blob(&caller, "bob/app", b"y").await.unwrap_err()));
+    assert!(is_insufficient(registry.push_blob(&actor, "bob/app", b"y").await.unwrap_err()));
     assert!(is_insufficient(
-        services.get_blob(&caller, &name("bob/other"), &digest_of("other")).await.unwrap_err()
+        services.get_blob(&actor, &name("bob/other"), &digest_of("other")).await.unwrap_err()
     ));
     assert!(is_insufficient(
-        services.list_repositories(&caller, None, longshore_domain::page::PageSize::MAX).await.unwrap_err()
+        services.list_repositories(&actor, None, longshore_domain::page::PageSize::MAX).await.unwrap_err()
     ));
     // Also not by mounting from what it does not cover.
     let issued =
         services.issue_token(&bob, &scopes(&["repository:bob/app:pull,push"]), Refresh::None).await.unwrap();
-    let caller = services.authenticate_bearer(&issued.token).await.unwrap();
+    let actor = services.authenticate_bearer(&issued.token).await.unwrap();
     for from in [None, Some(name("bob/other"))] {
-        let refused =
-            services.mount_blob(&caller, &name("bob/app"), &digest_of("other"), from.as_ref()).await;
+        let refused = services.mount_blob(&actor, &name("bob/app"), &digest_of("other"), from.as_ref()).await;
         assert!(matches!(refused, Err(Error::MountSourceNotCovered(_))));
     }
 }
@@ -134,7 +133,7 @@ async fn keys_rotate_with_overlap_and_survive_a_restart() {
     let mut registry = TestRegistry::new().await;
     let bob = registry.sign_in("bob").await;
     let old = registry.services.issue_token(&bob, &[], Refresh::None).await.unwrap().token;
-    registry.services.rotate_signing_key(&Principal::Operator).await.unwrap();
+    registry.services.rotate_signing_key(&Actor::OPERATOR).await.unwrap();
     let new = registry.services.issue_token(&bob, &[], Refresh::None).await.unwrap().token;
     assert_ne!(old.split('.').next(), new.split('.').next(), "another key signs");
     registry.restart().await;
@@ -159,29 +158,29 @@ async fn refresh_tokens_give_tokens_until_they_are_revoked() {
     let bob = registry.sign_in("bob").await;
     let refresh = services.issue_token(&bob, &[], Refresh::Issue).await.unwrap().refresh_token.unwrap();
     let wanted = scopes(&["repository:bob/app:pull"]);
-    let caller = services.authenticate_refresh_token(refresh.expose()).await.unwrap();
+    let actor = services.authenticate_refresh_token(refresh.expose()).await.unwrap();
     assert_eq!(
-        services.issue_token(&caller, &wanted, Refresh::None).await.unwrap().scope,
+        services.issue_token(&actor, &wanted, Refresh::None).await.unwrap().scope,
         "repository:bob/app:pull"
     );
     assert!(services.authenticate_refresh_token("lsr_nonsense").await.is_err());
-    services.set_password(&Principal::Operator, &"bob".parse().unwrap(), "another password").await.unwrap();
+    services.set_password(&Actor::OPERATOR, &"bob".parse().unwrap(), "another password").await.unwrap();
     assert!(services.authenticate_refresh_token(refresh.expose()).await.is_err());
     // One made with an access token keeps its cap, and dies with it.
     let owner = "alice".parse().unwrap();
     let (token, secret) = services
-        .create_access_token(&Principal::Operator, &owner, WantedToken::new("ci", Scope::Read))
+        .create_access_token(&Actor::OPERATOR, &owner, WantedToken::new("ci", Scope::Read))
         .await
         .unwrap();
-    let caller = services.authenticate_basic("alice", secret.expose(), None).await.unwrap();
-    let refresh = services.issue_token(&caller, &[], Refresh::Issue).await.unwrap().refresh_token.unwrap();
-    let caller = services.authenticate_refresh_token(refresh.expose()).await.unwrap();
+    let actor = services.authenticate_basic("alice", secret.expose(), None).await.unwrap();
+    let refresh = services.issue_token(&actor, &[], Refresh::Issue).await.unwrap().refresh_token.unwrap();
+    let actor = services.authenticate_refresh_token(refresh.expose()).await.unwrap();
     let issued = services
-        .issue_token(&caller, &scopes(&["repository:alice/app:pull,push"]), Refresh::None)
+        .issue_token(&actor, &scopes(&["repository:alice/app:pull,push"]), Refresh::None)
         .await
         .unwrap();
     assert_eq!(issued.scope, "repository:alice/app:pull");
-    services.delete_access_token(&Principal::Operator, &owner, token.uuid).await.unwrap();
+    services.delete_access_token(&Actor::OPERATOR, &owner, token.uuid).await.unwrap();
     assert!(services.authenticate_refresh_token(refresh.expose()).await.is_err());
 }
 
@@ -193,9 +192,9 @@ async fn a_token_dies_with_its_owners_rights() {
     registry.push_blob(&bob, "bob/app", b"x").await.unwrap();
     let token =
         services.issue_token(&bob, &scopes(&["repository:bob/app:pull"]), Refresh::None).await.unwrap().token;
-    services.change_user(&Principal::Operator, &"bob".parse().unwrap(), UserChange::Disable).await.unwrap();
-    let caller = services.authenticate_bearer(&token).await.unwrap();
-    assert!(services.get_blob(&caller, &name("bob/app"), &digest_of("x")).await.is_err());
+    services.change_user(&Actor::OPERATOR, &"bob".parse().unwrap(), UserChange::Disable).await.unwrap();
+    let actor = services.authenticate_bearer(&token).await.unwrap();
+    assert!(services.get_blob(&actor, &name("bob/app"), &digest_of("x")).await.is_err());
 }
 
 #[tokio::test]

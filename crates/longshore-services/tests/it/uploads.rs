@@ -4,14 +4,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use longshore_domain::Error;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::error::Unauthenticated;
-use longshore_services::authentication::{Caller, UploadCaller};
+use longshore_services::authentication::UploadActor;
 use longshore_services::uploads::Chunk;
 use longshore_testkit::registry::{TestRegistry, broken_chunk, chunk, name};
 
-fn by(caller: &Arc<Caller>) -> UploadCaller {
-    UploadCaller { caller: Arc::clone(caller), validity: None }
+fn by(actor: &Arc<Actor>) -> UploadActor {
+    UploadActor { actor: Arc::clone(actor), validity: None }
 }
 
 fn at(start: u64, content: &[u8]) -> Chunk {
@@ -110,7 +111,7 @@ async fn abuse_08_an_upload_belongs_to_whoever_began_it_and_to_its_repository() 
     // Another tenant, an administrator who did not begin it, and nobody.
     assert!(matches!(services.get_upload(&by(&bob), &app, upload.id).await, Err(Error::Denied(_))));
     assert!(matches!(services.get_upload(&by(&admin), &app, upload.id).await, Err(Error::UploadUnknown)));
-    let anonymous = Arc::new(Caller::anonymous());
+    let anonymous = Arc::new(Actor::ANONYMOUS);
     assert!(matches!(
         services.cancel_upload(&by(&anonymous), &app, upload.id).await,
         Err(Error::Unauthenticated(_))
@@ -138,8 +139,8 @@ async fn an_upload_outlives_the_token_that_began_it_but_not_its_owners_rights() 
     let scope = longshore_services::tokens::RequestedScope::parse("repository:alice/app:pull,push").unwrap();
     let none = longshore_services::tokens::Refresh::None;
     let token = services.issue_token(&alice, std::slice::from_ref(&scope), none).await.unwrap().token;
-    let caller = services.authenticate_bearer(&token).await.unwrap();
-    let upload = services.begin_upload(&caller, &app, Algorithm::Sha256).await.unwrap();
+    let actor = services.authenticate_bearer(&token).await.unwrap();
+    let upload = services.begin_upload(&actor, &app, Algorithm::Sha256).await.unwrap();
     registry.clock.advance(Duration::from_secs(3600));
     assert!(services.authenticate_bearer(&token).await.is_err(), "it has expired");
     let late = services.authenticate_bearer_for_upload(&token).await.unwrap();
@@ -149,7 +150,7 @@ async fn an_upload_outlives_the_token_that_began_it_but_not_its_owners_rights() 
     let refused = services.append_to_upload(&late, &app, young.id, chunk(b"x")).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(Unauthenticated::InvalidToken))));
     // And not once its owner is switched off.
-    let operator = longshore_domain::credential::Principal::Operator;
+    let operator = Actor::OPERATOR;
     let off = longshore_services::accounts::UserChange::Disable;
     services.change_user(&operator, &"alice".parse().unwrap(), off).await.unwrap();
     let refused = services.append_to_upload(&late, &app, upload.id, chunk(b"x")).await;
@@ -179,7 +180,7 @@ async fn whoever_is_switched_off_while_a_body_arrives_has_pushed_nothing() {
         let (first, second) = content.split_at(content.len() / 2);
         pieces.unbounded_send(Ok(Bytes::copy_from_slice(first))).unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let operator = longshore_domain::credential::Principal::Operator;
+        let operator = Actor::OPERATOR;
         let off = longshore_services::accounts::UserChange::Disable;
         registry.services.change_user(&operator, &"alice".parse().unwrap(), off).await.unwrap();
         let _ = pieces.unbounded_send(Ok(Bytes::copy_from_slice(second)));
@@ -292,8 +293,7 @@ async fn a_push_interrupted_at_any_store_call_leaves_nothing_half_and_succeeds_w
         registry.push_blob(&alice, "alice/app", &content).await.unwrap();
         assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), content);
     }
-    let report =
-        registry.services.verify(&longshore_domain::credential::Principal::Operator, &|_| {}).await.unwrap();
+    let report = registry.services.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!(report.findings, Vec::<String>::new());
 }
 
@@ -313,7 +313,7 @@ async fn a_damaged_blob_is_replaced_when_it_is_pushed_again() {
     let digest = registry.push_blob(&alice, "alice/app", b"precious").await.unwrap();
     let damaged = registry.stored_objects().await[0];
     registry.tamper(damaged, Some(b"prec")).await;
-    let operator = longshore_domain::credential::Principal::Operator;
+    let operator = Actor::OPERATOR;
     assert_eq!(registry.services.verify(&operator, &|_| {}).await.unwrap().findings_total, 1);
     registry.push_blob(&alice, "alice/app", b"precious").await.unwrap();
     assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"precious");
@@ -325,13 +325,13 @@ async fn of_two_nodes_that_finish_one_upload_only_one_answers_for_it() {
     let registry = TestRegistry::new().await;
     let Some(other) = registry.other_node().await else { return };
     let app = name("alice/app");
-    let caller = registry.sign_in("alice").await;
-    let upload = registry.services.begin_upload(&caller, &app, Algorithm::Sha256).await.unwrap();
+    let actor = registry.sign_in("alice").await;
+    let upload = registry.services.begin_upload(&actor, &app, Algorithm::Sha256).await.unwrap();
     // The small one has read the upload's record, and its body comes late.
     let small = b"small, and slow".to_vec();
     let (release_small, small_body) = late_chunk(Vec::new(), small.clone());
     let digest_of = |content: &[u8]| Digest::of(Algorithm::Sha256, content);
-    let (small_by, small_digest, small_app) = (by(&caller), digest_of(&small), app.clone());
+    let (small_by, small_digest, small_app) = (by(&actor), digest_of(&small), app.clone());
     let finishing_small = tokio::spawn(async move {
         other.finish_upload(&small_by, &small_app, upload.id, &small_digest, small_body).await
     });
@@ -339,13 +339,13 @@ async fn of_two_nodes_that_finish_one_upload_only_one_answers_for_it() {
     // The large one begins a multipart upload at the same key.
     let large: Vec<u8> = (0..7_000_000_u32).map(|i| (i % 253) as u8).collect();
     let (release_large, large_body) = late_chunk(large[..6_500_000].to_vec(), large[6_500_000..].to_vec());
-    let (large_by, large_digest, large_app) = (by(&caller), digest_of(&large), app.clone());
+    let (large_by, large_digest, large_app) = (by(&actor), digest_of(&large), app.clone());
     let services = Arc::clone(&registry.services);
     let finishing_large = tokio::spawn(async move {
         services.finish_upload(&large_by, &large_app, upload.id, &large_digest, large_body).await
     });
     for _ in 0..500 {
-        if registry.services.get_upload(&by(&caller), &app, upload.id).await.unwrap().revision > 0 {
+        if registry.services.get_upload(&by(&actor), &app, upload.id).await.unwrap().revision > 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -356,8 +356,8 @@ async fn of_two_nodes_that_finish_one_upload_only_one_answers_for_it() {
     let large_outcome = finishing_large.await.unwrap();
     assert!(matches!(small_outcome, Err(Error::Conflict(_))), "{small_outcome:?}");
     large_outcome.unwrap();
-    assert!(registry.read_blob(&caller, "alice/app", &large_digest).await.unwrap() == large);
-    assert!(registry.read_blob(&caller, "alice/app", &small_digest).await.is_err());
+    assert!(registry.read_blob(&actor, "alice/app", &large_digest).await.unwrap() == large);
+    assert!(registry.read_blob(&actor, "alice/app", &small_digest).await.is_err());
 }
 
 /// A body whose second half comes when it is released.
@@ -380,17 +380,17 @@ async fn the_end_of_an_upload_is_told_again_to_whoever_ended_it() {
     let (content, digest) = (b"content".as_slice(), Digest::of(Algorithm::Sha256, b"content"));
     let other = Digest::of(Algorithm::Sha256, b"other");
     let upload = registry.services.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
-    let finish = async |caller: &Arc<Caller>, repository: &str, digest: &Digest| {
-        let (by, repository) = (by(caller), name(repository));
+    let finish = async |actor: &Arc<Actor>, repository: &str, digest: &Digest| {
+        let (by, repository) = (by(actor), name(repository));
         registry.services.finish_upload(&by, &repository, upload.id, digest, chunk(content)).await
     };
     finish(&alice, "alice/app", &digest).await.unwrap();
     // The answer was lost, and the client sends the same again.
     assert_eq!(finish(&alice, "alice/app", &digest).await.unwrap(), digest);
-    for (caller, repository, digest) in
+    for (actor, repository, digest) in
         [(&alice, "alice/app", &other), (&alice, "alice/other", &digest), (&bob, "bob/app", &digest)]
     {
-        let refused = finish(caller, repository, digest).await;
+        let refused = finish(actor, repository, digest).await;
         assert!(matches!(refused, Err(Error::UploadUnknown)), "{repository}: {refused:?}");
     }
     assert!(finish(&bob, "alice/app", &digest).await.is_err());
@@ -463,9 +463,8 @@ async fn an_account_has_a_limit_of_open_uploads() {
     let (alice, bob) = (registry.sign_in("alice").await, registry.sign_in("bob").await);
     let app = name("alice/app");
     let home = name("bob/app");
-    let begin = async |caller: &Arc<Caller>, app| {
-        registry.services.begin_upload(caller, app, Algorithm::Sha256).await
-    };
+    let begin =
+        async |actor: &Arc<Actor>, app| registry.services.begin_upload(actor, app, Algorithm::Sha256).await;
     let first = begin(&alice, &app).await.unwrap();
     for _ in 0..2 {
         begin(&alice, &app).await.unwrap();

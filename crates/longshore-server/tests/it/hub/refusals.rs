@@ -11,7 +11,7 @@ use crate::server::{PASSWORD, Server, user};
 struct Sample {
     path: String,
     body: Value,
-    /// `None` where it is on the caller's own things only.
+    /// `None` where it is on the actor's own things only.
     foreign: Option<u16>,
 }
 

@@ -1,0 +1,3 @@
+//! Who acts, and what they may do.
+
+pub mod actor;
