@@ -92,7 +92,7 @@ pub(crate) async fn oauth_token_info(context: &Context, _: RequestBody) -> Resul
     let now = context.services.now().as_second();
     let answer = TokenInfo {
         resource_owner_id: token.account_id.0,
-        scopes: vec![token.cap.to_string()],
+        scopes: vec![token.restriction.to_string()],
         expires_in_seconds: token.expires_at.map(|at| (at.as_second() - now).max(0)),
         application: ApplicationDocument { uid: token.uuid.to_string() },
         created_at: token.created_at.as_second(),

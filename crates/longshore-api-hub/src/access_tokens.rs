@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::access::actor::Actor;
-use longshore_domain::credential::{AccessToken, Scope, TokenCap, TokenOrigin};
+use longshore_domain::credential::{AccessToken, Scope, TokenOrigin, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::AccessTokenChange;
@@ -92,7 +92,7 @@ fn document(token: &AccessToken, secret: String) -> AccessTokenDocument {
         is_active: token.is_active,
         token: secret,
         token_label: token.label.clone(),
-        scopes: token.cap.scope().map(Scope::as_str).into_iter().collect(),
+        scopes: token.restriction.scope().map(Scope::as_str).into_iter().collect(),
         expires_at: token.expires_at.map(wire::given_time),
     }
 }
@@ -137,7 +137,7 @@ async fn create(context: &Context, request: CreateRequest, scope: Scope) -> Resu
     let wanted = WantedToken {
         label: &request.token_label,
         description: "",
-        cap: TokenCap::Scope(scope),
+        restriction: TokenRestriction::Scope(scope),
         expires_at: expiry(request.expires_at.as_deref())?,
         origin,
     };

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::credential::{AccessToken, TokenCap, TokenOrigin};
+use longshore_domain::credential::{AccessToken, TokenOrigin, TokenRestriction};
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::token_resource::{TOKEN_RESOURCES_LIMIT, TokenResource, TokenResources};
@@ -124,14 +124,13 @@ fn document(token: &AccessToken) -> TokenDocument {
 }
 
 fn details(token: &AccessToken, organization: &Namespace) -> TokenDetails {
-    let resources = match &token.cap {
-        TokenCap::Resources(resources) => resources.clone(),
+    let resources = match &token.restriction {
+        TokenRestriction::Resources(resources) => resources.clone(),
         // A credential for Docker, shown as what comes nearest to it.
-        TokenCap::Registry { name, scope } | TokenCap::Login { namespace: Some(name), scope } => {
-            TokenResources::like(*scope, name)
-        }
+        TokenRestriction::Registry { name, scope }
+        | TokenRestriction::Login { namespace: Some(name), scope } => TokenResources::like(*scope, name),
         // The operator made it with a scope.
-        TokenCap::Scope(scope) | TokenCap::Login { namespace: None, scope } => {
+        TokenRestriction::Scope(scope) | TokenRestriction::Login { namespace: None, scope } => {
             TokenResources::like(*scope, organization)
         }
     };
@@ -151,7 +150,7 @@ pub(crate) async fn post_orgs_access_tokens(context: &Context, body: RequestBody
     let wanted = WantedToken {
         label: &request.label,
         description: request.description.as_deref().unwrap_or_default(),
-        cap: TokenCap::Resources(parsed(&request.resources)?),
+        restriction: TokenRestriction::Resources(parsed(&request.resources)?),
         expires_at: expiry(request.expires_at.as_deref())?,
         origin: TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() },
     };

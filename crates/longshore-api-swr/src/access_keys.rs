@@ -8,7 +8,7 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_domain::access_key::AccessKey;
 use longshore_domain::account::Account;
-use longshore_domain::credential::{AccessToken, Scope, TokenCap, TokenOrigin};
+use longshore_domain::credential::{AccessToken, Scope, TokenOrigin, TokenRestriction};
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::{Error, Result};
 use longshore_services::access_tokens::WantedToken;
@@ -115,7 +115,7 @@ pub(crate) async fn create_access_key(context: &Context, body: RequestBody) -> R
     let wanted = WantedToken {
         label: label.as_deref().unwrap_or("access key"),
         description: "",
-        cap: TokenCap::Scope(Scope::Account),
+        restriction: TokenRestriction::Scope(Scope::Account),
         expires_at: None,
         origin: TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() },
     };

@@ -160,7 +160,7 @@ pub fn is_access_token(secret: &str) -> bool {
 
 /// What an access token may do at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenCap {
+pub enum TokenRestriction {
     /// The same in all repositories of its account.
     Scope(Scope),
     /// What it lists; of organizations only.
@@ -181,7 +181,7 @@ pub enum TokenCap {
     },
 }
 
-impl TokenCap {
+impl TokenRestriction {
     /// Gives the scope, if it is one.
     pub fn scope(&self) -> Option<Scope> {
         match self {
@@ -217,7 +217,7 @@ impl TokenCap {
     }
 }
 
-impl fmt::Display for TokenCap {
+impl fmt::Display for TokenRestriction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scope(scope) => scope.fmt(f),
@@ -252,7 +252,7 @@ pub struct AccessToken {
     /// Name of who created it, as it was then; empty when it was not written down.
     pub created_by: String,
     /// What it may do at most.
-    pub cap: TokenCap,
+    pub restriction: TokenRestriction,
     /// The access token that it was made with, with which it ends.
     pub made_with: Option<AccessTokenId>,
     /// The access key, if it is a pair of keys.

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use crate::account::{AccountId, OrganizationRole};
-use crate::credential::{Scope, TokenCap};
+use crate::credential::{Scope, TokenRestriction};
 use crate::error::{Error, Result};
 use crate::name::Namespace;
 use crate::organization::OrganizationAction;
@@ -155,11 +155,13 @@ impl RegistryAction {
     ///
     /// # Errors
     /// `Denied`.
-    pub fn check_token(self, cap: Option<&TokenCap>) -> Result<()> {
-        let (is_enough, missing) = match cap {
+    pub fn check_token(self, restriction: Option<&TokenRestriction>) -> Result<()> {
+        let (is_enough, missing) = match restriction {
             None => return Ok(()),
-            Some(TokenCap::Scope(scope)) => (*scope >= self.needs_scope(), self.needs_scope().as_str()),
-            Some(TokenCap::Resources(resources)) => {
+            Some(TokenRestriction::Scope(scope)) => {
+                (*scope >= self.needs_scope(), self.needs_scope().as_str())
+            }
+            Some(TokenRestriction::Resources(resources)) => {
                 let action = self.needs_resource();
                 let name = match action {
                     OrganizationAction::ViewRegistry => "scope-registry-read",
@@ -168,7 +170,7 @@ impl RegistryAction {
                 (resources.allow(action), name)
             }
             // It is for the registry protocol.
-            Some(TokenCap::Registry { .. } | TokenCap::Login { .. }) => {
+            Some(TokenRestriction::Registry { .. } | TokenRestriction::Login { .. }) => {
                 return Err(Error::Denied(
                     "this credential is for pulling and pushing; use an access token of the account".into(),
                 ));
@@ -243,14 +245,15 @@ mod tests {
 
     #[test]
     fn tokens_need_a_scope() {
-        let may = |action: RegistryAction, scope| action.check_token(Some(&TokenCap::Scope(scope))).is_ok();
+        let may =
+            |action: RegistryAction, scope| action.check_token(Some(&TokenRestriction::Scope(scope))).is_ok();
         assert!(!may(RegistryAction::View, Scope::PublicRead));
         assert!(may(RegistryAction::PullCredential, Scope::Read));
         assert!(!may(RegistryAction::PushCredential, Scope::Read));
         assert!(may(RegistryAction::PushCredential, Scope::Write));
         assert!(!may(RegistryAction::Manage, Scope::Write));
         assert!(may(RegistryAction::Manage, Scope::Admin));
-        let credential = TokenCap::Registry { name: "acme".parse().unwrap(), scope: Scope::Admin };
+        let credential = TokenRestriction::Registry { name: "acme".parse().unwrap(), scope: Scope::Admin };
         assert!(RegistryAction::View.check_token(Some(&credential)).is_err());
         assert!(RegistryAction::Manage.check_token(None).is_ok());
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::access_key::{AccessKey, CLOCK_SKEW_LIMIT, REPEAT_LIMIT};
 use longshore_domain::account::Account;
-use longshore_domain::credential::{AccessToken, Scope, Secret, TokenCap, TokenOrigin};
+use longshore_domain::credential::{AccessToken, Scope, Secret, TokenOrigin, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
@@ -118,7 +118,9 @@ impl Services {
                     let further =
                         tx.list_access_tokens_at(*id, u64::from(PageSize::MAX.get()), PageSize::MAX).await?;
                     let all = tokens.into_iter().chain(further);
-                    Ok(all.filter(|token| token.access_key.is_some() && !token.cap.is_credential()).collect())
+                    Ok(all
+                        .filter(|token| token.access_key.is_some() && !token.restriction.is_credential())
+                        .collect())
                 })
             })
             .await
@@ -190,7 +192,7 @@ impl Services {
             self.note_refusal(Presented::AccessKey, Some(whose));
             return Err(wrong());
         }
-        if token.cap.is_credential() {
+        if token.restriction.is_credential() {
             return Err(Error::Denied("these keys are for signing Docker in only".into()));
         }
         let actor = actor_of(principal_of(&account, Some(token.id)), Proof::Token);
@@ -255,14 +257,14 @@ impl Services {
     ) -> Result<DockerLogin> {
         let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
-        let scope = match token.as_ref().map(|token| &token.cap) {
+        let scope = match token.as_ref().map(|token| &token.restriction) {
             None => Scope::Write,
-            Some(TokenCap::Scope(Scope::PublicRead)) => {
+            Some(TokenRestriction::Scope(Scope::PublicRead)) => {
                 return Err(Error::Denied(
                     "this access token is for public repositories, which need no login; use one that may pull".into(),
                 ));
             }
-            Some(TokenCap::Scope(scope)) => (*scope).min(Scope::Write),
+            Some(TokenRestriction::Scope(scope)) => (*scope).min(Scope::Write),
             Some(_) => {
                 return Err(Error::Denied(
                     "this access token is a password for Docker itself; sign in with it as it is".into(),
@@ -281,7 +283,7 @@ impl Services {
         let wanted = WantedToken {
             label: "temporary login command",
             description: "",
-            cap: TokenCap::Login { namespace: only, scope },
+            restriction: TokenRestriction::Login { namespace: only, scope },
             expires_at: Some(expires_at),
             origin,
         };

@@ -6,7 +6,7 @@ use longshore_domain::access_key::{AccessKey, generate_secret_key};
 use longshore_domain::account::{Account, AccountKind, Feature};
 use longshore_domain::credential::{
     ACCESS_TOKENS_LIMIT, AccessToken, AccessTokenId, CREDENTIALS_LIMIT, LOGINS_LIMIT, Scope, Secret,
-    TOKEN_LABEL_LIMIT_CHARACTERS, TokenCap, TokenOrigin,
+    TOKEN_LABEL_LIMIT_CHARACTERS, TokenOrigin, TokenRestriction,
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
@@ -44,7 +44,7 @@ pub struct WantedToken<'t> {
     /// What it is for, at most 200 characters.
     pub description: &'t str,
     /// What it may do at most.
-    pub cap: TokenCap,
+    pub restriction: TokenRestriction,
     /// When it stops working; `None` for never.
     pub expires_at: Option<Timestamp>,
     /// From where it is created.
@@ -57,7 +57,7 @@ impl<'t> WantedToken<'t> {
         Self {
             label,
             description: "",
-            cap: TokenCap::Scope(scope),
+            restriction: TokenRestriction::Scope(scope),
             expires_at: None,
             origin: TokenOrigin::default(),
         }
@@ -107,9 +107,11 @@ fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> 
 
 /// Checks that an account may have one more. Credentials for registries, which any access token makes, do not use up what
 /// is there for the others.
-fn check_count(cap: &TokenCap, counts: AccessTokenCounts) -> Result<()> {
-    let (what, count, limit) = match cap {
-        cap if cap.is_credential() => ("credentials for Docker", counts.credentials, CREDENTIALS_LIMIT),
+fn check_count(restriction: &TokenRestriction, counts: AccessTokenCounts) -> Result<()> {
+    let (what, count, limit) = match restriction {
+        restriction if restriction.is_credential() => {
+            ("credentials for Docker", counts.credentials, CREDENTIALS_LIMIT)
+        }
         _ => ("access tokens", counts.all - counts.credentials, ACCESS_TOKENS_LIMIT),
     };
     match count < limit {
@@ -121,11 +123,11 @@ fn check_count(cap: &TokenCap, counts: AccessTokenCounts) -> Result<()> {
 }
 
 /// Ends those of the credentials made with an access token that it could not make any more.
-async fn end_credentials(tx: &mut dyn Tx, id: AccessTokenId, cap: &TokenCap) -> Result<()> {
+async fn end_credentials(tx: &mut dyn Tx, id: AccessTokenId, restriction: &TokenRestriction) -> Result<()> {
     for (action, scope) in
         [(RegistryAction::PullCredential, Scope::Read), (RegistryAction::PushCredential, Scope::Write)]
     {
-        if action.check_token(Some(cap)).is_err() {
+        if action.check_token(Some(restriction)).is_err() {
             tx.delete_credentials_made_with(id, scope).await?;
         }
     }
@@ -177,23 +179,23 @@ impl Services {
         made_with: Option<AccessTokenId>,
         form: TokenForm,
     ) -> Result<(AccessToken, Secret)> {
-        let WantedToken { label, description, cap, expires_at, origin } = wanted;
+        let WantedToken { label, description, restriction, expires_at, origin } = wanted;
         let label = checked_label(label)?;
         check_description(description)?;
-        if let TokenCap::Resources(resources) = &cap {
+        if let TokenRestriction::Resources(resources) = &restriction {
             check_resources(account, resources)?;
         }
         let created_at = self.clock.now();
         if expires_at.is_some_and(|expires_at| expires_at <= created_at) {
             return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
         }
-        let secret = match (form, &cap) {
+        let secret = match (form, &restriction) {
             (TokenForm::KeyPair, _) => generate_secret_key(&*self.entropy),
-            (TokenForm::Secret, TokenCap::Scope(Scope::Account)) => {
+            (TokenForm::Secret, TokenRestriction::Scope(Scope::Account)) => {
                 let reason = "the scope account is for access keys".into();
                 return Err(Error::Invalid { field: "scope", reason });
             }
-            (TokenForm::Secret, TokenCap::Resources(_)) => {
+            (TokenForm::Secret, TokenRestriction::Resources(_)) => {
                 Secret::generate(Secret::ORGANIZATION_TOKEN_PREFIX, &*self.entropy)
             }
             (TokenForm::Secret, _) => Secret::generate(Secret::ACCESS_TOKEN_PREFIX, &*self.entropy),
@@ -206,11 +208,11 @@ impl Services {
                 Some((key, sealed))
             }
         };
-        let data = match &cap {
-            TokenCap::Scope(scope) => ("scope", scope.to_string()),
-            TokenCap::Resources(_) => ("resources", cap.to_string()),
-            TokenCap::Registry { .. } => ("registry", cap.to_string()),
-            TokenCap::Login { .. } => ("login", cap.to_string()),
+        let data = match &restriction {
+            TokenRestriction::Scope(scope) => ("scope", scope.to_string()),
+            TokenRestriction::Resources(_) => ("resources", restriction.to_string()),
+            TokenRestriction::Registry { .. } => ("registry", restriction.to_string()),
+            TokenRestriction::Login { .. } => ("login", restriction.to_string()),
         };
         let action =
             token_action(account, EventAction::AccessTokenCreated, EventAction::OrganizationTokenCreated);
@@ -220,7 +222,7 @@ impl Services {
             label: label.clone(),
             description: description.to_owned(),
             created_by: actor.display_name().to_owned(),
-            cap,
+            restriction,
             made_with,
             secret_hash: secret.hash(),
             access_key,
@@ -237,8 +239,8 @@ impl Services {
                 Box::pin(async move {
                     // Held, so that creations at the same time are counted.
                     tx.hold_account(token.account_id).await?;
-                    check_count(&token.cap, tx.count_access_tokens(token.account_id).await?)?;
-                    if matches!(token.cap, TokenCap::Login { .. })
+                    check_count(&token.restriction, tx.count_access_tokens(token.account_id).await?)?;
+                    if matches!(token.restriction, TokenRestriction::Login { .. })
                         && tx.count_logins_made_with(token.account_id, token.made_with).await? >= LOGINS_LIMIT
                     {
                         return Err(Error::Conflict(format!(
@@ -348,7 +350,7 @@ impl Services {
         let label = change.label.as_deref().map(checked_label).transpose()?;
         change.description.as_deref().map(check_description).transpose()?;
         if let Some(resources) = &change.resources {
-            if token.cap.scope().is_some() {
+            if token.restriction.scope().is_some() {
                 return Err(Error::Invalid {
                     field: "resources",
                     reason: "this access token has a scope; create another one with resources".into(),
@@ -357,7 +359,7 @@ impl Services {
             check_resources(&account, resources)?;
         }
         // Switching off is always possible, also without the plan.
-        if change.is_active == Some(true) && token.cap.scope().is_none() {
+        if change.is_active == Some(true) && token.restriction.scope().is_none() {
             account.plan.check(Feature::OrganizationTokens)?;
         }
         let change = AccessTokenChange { label, ..change };
@@ -370,8 +372,8 @@ impl Services {
         let mut data = vec![("label", change.label.clone().unwrap_or(token.label))];
         if account.kind == AccountKind::Organization {
             data.extend(change.is_active.map(|is_active| ("is_active", is_active.to_string())));
-            let cap = change.resources.clone().map(TokenCap::Resources);
-            data.extend(cap.map(|cap| ("resources", cap.to_string())));
+            let restriction = change.resources.clone().map(TokenRestriction::Resources);
+            data.extend(restriction.map(|restriction| ("resources", restriction.to_string())));
         }
         let event = self.event(actor, Some(token.account_id), action, &uuid.to_string(), data);
         self.metadata
@@ -379,7 +381,7 @@ impl Services {
                 Box::pin(async move {
                     tx.change_access_token(*id, change).await?;
                     if let Some(resources) = &change.resources {
-                        end_credentials(tx, *id, &TokenCap::Resources(resources.clone())).await?;
+                        end_credentials(tx, *id, &TokenRestriction::Resources(resources.clone())).await?;
                     }
                     tx.record_event(event).await?;
                     let changed = tx.find_access_token(*id).await?;

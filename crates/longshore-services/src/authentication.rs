@@ -397,8 +397,8 @@ impl Services {
     /// `Unauthenticated`; `Denied`.
     pub(crate) async fn check_manages(&self, actor: &Actor) -> Result<()> {
         let acting = actor.as_account().ok_or(refused(Unauthenticated::Missing))?;
-        match self.acting_with(acting).await?.1.map(|token| token.cap) {
-            Some(cap) if cap.is_credential() => Err(Error::Denied(
+        match self.acting_with(acting).await?.1.map(|token| token.restriction) {
+            Some(restriction) if restriction.is_credential() => Err(Error::Denied(
                 "this credential is for pulling and pushing; use an access token of the account".into(),
             )),
             _ => Ok(()),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use longshore_domain::access::actor::{Actor, Principal};
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
-use longshore_domain::credential::{Scope, TokenCap};
+use longshore_domain::credential::{Scope, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{Event, EventAction, EventFilter, NewEvent};
 use longshore_domain::name::Namespace;
@@ -128,10 +128,10 @@ impl Services {
         if account.id != own.id && role.is_none() && !own.is_administrator {
             return Err(unknown());
         }
-        let is_covered = token.is_none_or(|token| match token.cap {
-            TokenCap::Scope(scope) => scope >= Scope::Admin,
-            TokenCap::Resources(resources) => resources.allow(OrganizationAction::ReadAuditLog),
-            TokenCap::Registry { .. } | TokenCap::Login { .. } => false,
+        let is_covered = token.is_none_or(|token| match token.restriction {
+            TokenRestriction::Scope(scope) => scope >= Scope::Admin,
+            TokenRestriction::Resources(resources) => resources.allow(OrganizationAction::ReadAuditLog),
+            TokenRestriction::Registry { .. } | TokenRestriction::Login { .. } => false,
         });
         if !is_covered {
             return Err(Error::Denied(

@@ -328,7 +328,7 @@ impl Services {
         let (own, token) = self.acting_with(acting).await?;
         let project = self.get_project(actor).await?;
         let WantedRepositories { namespace, name_part, category, visibility } = wanted;
-        let visibility = match token.is_none_or(|token| token.cap.lists_private()) {
+        let visibility = match token.is_none_or(|token| token.restriction.lists_private()) {
             true => visibility,
             false if visibility == Some(Visibility::Private) => return Ok((Vec::new(), 0)),
             false => Some(Visibility::Public),

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
-use longshore_domain::credential::{Secret, SecretHash, TokenCap};
+use longshore_domain::credential::{Secret, SecretHash, TokenRestriction};
 use longshore_domain::email::EmailAddress;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -206,9 +206,9 @@ async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) -> Result<boo
                 && resources.allow(action)
                 && (invite.team.is_none() || resources.allow(OrganizationAction::ManageTeams))
         };
-        return Ok(
-            token.is_some_and(|token| matches!(&token.cap, TokenCap::Resources(resources) if may(resources)))
-        );
+        return Ok(token.is_some_and(
+            |token| matches!(&token.restriction, TokenRestriction::Resources(resources) if may(resources)),
+        ));
     }
     Ok(inviter.is_administrator || tx.find_role(organization.id, id).await? >= Some(action.needs()))
 }

@@ -4,7 +4,7 @@
 
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
-use longshore_domain::credential::{Scope, TokenCap};
+use longshore_domain::credential::{Scope, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
@@ -123,8 +123,8 @@ impl Services {
     pub(crate) async fn acting_manager(&self, actor: &Actor) -> Result<Account> {
         let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
-        match token.map(|token| token.cap) {
-            None | Some(TokenCap::Scope(Scope::Account)) => Ok(own),
+        match token.map(|token| token.restriction) {
+            None | Some(TokenRestriction::Scope(Scope::Account)) => Ok(own),
             Some(_) => Err(Error::Denied(
                 "an access token cannot do this; sign in with a password, or with an access key of the scope account"
                     .into(),
@@ -139,7 +139,7 @@ impl Services {
     pub(crate) async fn acting_reader(&self, actor: &Actor) -> Result<Account> {
         let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
-        match token.is_none_or(|token| token.cap.lists_private()) {
+        match token.is_none_or(|token| token.restriction.lists_private()) {
             true => Ok(own),
             false => Err(Error::Denied("this access token is for public repositories only".into())),
         }

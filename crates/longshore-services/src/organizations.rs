@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, Member, OrganizationRole};
-use longshore_domain::credential::{Scope, TokenCap};
+use longshore_domain::credential::{Scope, TokenRestriction};
 use longshore_domain::email::EmailAddress;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -267,26 +267,30 @@ impl Services {
         if !is_known && !own.is_administrator {
             return Err(Error::OrganizationUnknown(name.to_string()));
         }
-        match token.map(|token| token.cap) {
-            None | Some(TokenCap::Scope(Scope::Account))
+        match token.map(|token| token.restriction) {
+            None | Some(TokenRestriction::Scope(Scope::Account))
                 if own.is_administrator || role >= Some(action.needs()) =>
             {
                 Ok(organization)
             }
-            None | Some(TokenCap::Scope(Scope::Account)) => {
+            None | Some(TokenRestriction::Scope(Scope::Account)) => {
                 Err(Error::Denied(format!("only an {} of {name} may do this", action.needs())))
             }
-            Some(TokenCap::Resources(resources)) if own.id == organization.id && resources.allow(action) => {
+            Some(TokenRestriction::Resources(resources))
+                if own.id == organization.id && resources.allow(action) =>
+            {
                 Ok(organization)
             }
-            Some(TokenCap::Resources(_)) => Err(Error::Denied(format!(
+            Some(TokenRestriction::Resources(_)) => Err(Error::Denied(format!(
                 "this access token does not include this; an owner of {name} can add the scope to it, or sign in with a password"
             ))),
-            Some(TokenCap::Scope(_) | TokenCap::Registry { .. } | TokenCap::Login { .. }) => {
-                Err(Error::Denied(
-                    "an access token cannot do this; sign in with the password of the account".into(),
-                ))
-            }
+            Some(
+                TokenRestriction::Scope(_)
+                | TokenRestriction::Registry { .. }
+                | TokenRestriction::Login { .. },
+            ) => Err(Error::Denied(
+                "an access token cannot do this; sign in with the password of the account".into(),
+            )),
         }
     }
 

@@ -126,13 +126,13 @@ impl Standing {
             permission: self.permission,
             is_shared: self.shared_until.is_some(),
             members_pull: self.members_pull,
-            cap: self.token.as_ref().map_or(Cap::None, |token| token.cap.cap(name, visibility)),
+            cap: self.token.as_ref().map_or(Cap::None, |token| token.restriction.cap(name, visibility)),
         }
     }
 
     /// Tells whether lists show it what is not public, if it is a member or owner.
     fn lists_private(&self) -> bool {
-        self.token.as_ref().is_none_or(|token| token.cap.lists_private())
+        self.token.as_ref().is_none_or(|token| token.restriction.lists_private())
     }
 }
 

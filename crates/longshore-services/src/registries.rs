@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use longshore_domain::access::actor::{Actor, Principal, Proof};
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
-use longshore_domain::credential::{Scope, Secret, SecretHash, TokenCap, TokenOrigin};
+use longshore_domain::credential::{Scope, Secret, SecretHash, TokenOrigin, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
@@ -218,7 +218,7 @@ impl Services {
             Principal::Operator => None,
             Principal::Account(acting) => {
                 let (own, token) = self.acting_with(acting).await?;
-                action.check_token(token.as_ref().map(|token| &token.cap))?;
+                action.check_token(token.as_ref().map(|token| &token.restriction))?;
                 Some(own)
             }
         };
@@ -252,7 +252,7 @@ impl Services {
     async fn registry_account(&self, actor: &Actor, action: RegistryAction) -> Result<Account> {
         let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         let (own, token) = self.acting_with(acting).await?;
-        action.check_token(token.as_ref().map(|token| &token.cap))?;
+        action.check_token(token.as_ref().map(|token| &token.restriction))?;
         Ok(own)
     }
 
@@ -540,8 +540,8 @@ impl Services {
         let parent_until = token.as_ref().and_then(|token| token.expires_at);
         let expires_at = [wanted_until, parent_until].into_iter().flatten().min();
         let label = format!("docker credential for {}", registry.name);
-        let cap = TokenCap::Registry { name: registry.name, scope };
-        let wanted = WantedToken { label: &label, description: "", cap, expires_at, origin };
+        let restriction = TokenRestriction::Registry { name: registry.name, scope };
+        let wanted = WantedToken { label: &label, description: "", restriction, expires_at, origin };
         let made_with = token.map(|token| token.id);
         let (_, secret) = self.put_access_token(actor, &own, wanted, made_with, TokenForm::Secret).await?;
         Ok(secret)

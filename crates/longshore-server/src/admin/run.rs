@@ -378,7 +378,7 @@ fn token_json(token: &AccessToken) -> Value {
     json!({
         "id": token.uuid.to_string(),
         "label": token.label,
-        "scope": token.cap.to_string(),
+        "scope": token.restriction.to_string(),
         "access_key": token.access_key.as_ref().map(ToString::to_string),
         "active": token.is_active,
         "expires_at": token.expires_at.map(time),
@@ -428,7 +428,7 @@ async fn create_token(
     let text = format!(
         "token {} is created for {owner}, {}\ntoken  {}    (shown this once; use it as the password of {owner})",
         token.uuid,
-        token.cap,
+        token.restriction,
         secret.expose()
     );
     Ok(Outcome::said(text, json))
@@ -448,7 +448,7 @@ async fn create_access_key(
     let text = format!(
         "token {} is created for {owner}, {}\naccess key  {}\nsecret key  {}    (shown this once)",
         token.uuid,
-        token.cap,
+        token.restriction,
         token.access_key.as_ref().map(ToString::to_string).unwrap_or_default(),
         secret.expose()
     );

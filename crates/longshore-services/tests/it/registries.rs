@@ -4,7 +4,7 @@ use std::time::Duration;
 use longshore_domain::Error;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
-use longshore_domain::credential::{Scope, Secret, TokenCap, TokenOrigin};
+use longshore_domain::credential::{Scope, Secret, TokenOrigin, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::registry::RegistryAction;
@@ -390,7 +390,7 @@ async fn a_credential_ends_when_the_token_that_made_it_may_not_make_it_any_more(
     };
     let owner = || longshore_services::access_tokens::TokenOwner::Organization(&acme);
     let wanted = WantedToken {
-        cap: TokenCap::Resources(resources("scope-registry-admin")),
+        restriction: TokenRestriction::Resources(resources("scope-registry-admin")),
         ..WantedToken::new("ci", Scope::Read)
     };
     let (token, secret) = services.create_access_token(&alice, owner(), wanted).await.unwrap();

@@ -166,7 +166,7 @@ async fn refresh_tokens_give_tokens_until_they_are_revoked() {
     assert!(services.authenticate_refresh_token("lsr_nonsense").await.is_err());
     services.set_password(&Actor::OPERATOR, &"bob".parse().unwrap(), "another password").await.unwrap();
     assert!(services.authenticate_refresh_token(refresh.expose()).await.is_err());
-    // One made with an access token keeps its cap, and dies with it.
+    // One made with an access token keeps its restriction, and dies with it.
     let owner = "alice".parse().unwrap();
     let (token, secret) = services
         .create_access_token(&Actor::OPERATOR, &owner, WantedToken::new("ci", Scope::Read))

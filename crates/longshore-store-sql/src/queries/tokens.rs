@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::access_key::AccessKey;
 use longshore_domain::account::AccountId;
-use longshore_domain::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenCap, TokenOrigin};
+use longshore_domain::credential::{
+    AccessToken, AccessTokenId, Scope, SecretHash, TokenOrigin, TokenRestriction,
+};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
     AccessTokenChange, AccessTokenCounts, AccountRecords, NewAccessToken, RefreshToken, RegistryRecords,
@@ -40,11 +42,11 @@ fn restored(text: &str) -> Result<TokenResources> {
 fn access_token(row: &Row<'_>) -> Result<AccessToken> {
     let scope = row.parsed(4);
     let name = row.optional_text(14)?.map(|name| name.parse()).transpose().map_err(Error::internal)?;
-    let cap = match (row.optional_text(13)?, name, row.truth(17)?) {
-        (Some(resources), _, _) => TokenCap::Resources(restored(&resources)?),
-        (None, namespace, true) => TokenCap::Login { namespace, scope: scope? },
-        (None, Some(name), false) => TokenCap::Registry { name, scope: scope? },
-        (None, None, false) => TokenCap::Scope(scope?),
+    let restriction = match (row.optional_text(13)?, name, row.truth(17)?) {
+        (Some(resources), _, _) => TokenRestriction::Resources(restored(&resources)?),
+        (None, namespace, true) => TokenRestriction::Login { namespace, scope: scope? },
+        (None, Some(name), false) => TokenRestriction::Registry { name, scope: scope? },
+        (None, None, false) => TokenRestriction::Scope(scope?),
     };
     let access_key = row.optional_text(16)?.map(|key| key.parse()).transpose();
     Ok(AccessToken {
@@ -52,7 +54,7 @@ fn access_token(row: &Row<'_>) -> Result<AccessToken> {
         uuid: row.uuid(1)?,
         account_id: AccountId(row.int(2)?),
         label: row.text(3)?,
-        cap,
+        restriction,
         is_active: row.truth(5)?,
         expires_at: row.optional_time(6)?,
         created_at: row.time(7)?,
@@ -69,14 +71,14 @@ fn access_token(row: &Row<'_>) -> Result<AccessToken> {
 impl TokenRecords for SqlTx<'_> {
     async fn create_access_token(&mut self, token: &NewAccessToken) -> Result<AccessTokenId> {
         let (mut resources, mut registry, mut login_namespace) = (None, None, None);
-        match &token.cap {
-            TokenCap::Scope(_) | TokenCap::Login { namespace: None, .. } => {}
-            TokenCap::Resources(listed) => resources = Some(stored(listed)?),
-            TokenCap::Registry { name, .. } => {
+        match &token.restriction {
+            TokenRestriction::Scope(_) | TokenRestriction::Login { namespace: None, .. } => {}
+            TokenRestriction::Resources(listed) => resources = Some(stored(listed)?),
+            TokenRestriction::Registry { name, .. } => {
                 let found = self.find_registry(name).await?;
                 registry = Some(found.ok_or_else(|| Error::RegistryUnknown(name.to_string()))?.namespace_id);
             }
-            TokenCap::Login { namespace: Some(name), .. } => {
+            TokenRestriction::Login { namespace: Some(name), .. } => {
                 let found = self.find_account_by_name(name).await?;
                 login_namespace = Some(found.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))?.id);
             }
@@ -95,7 +97,7 @@ impl TokenRecords for SqlTx<'_> {
                 token.account_id.0,
                 token.label.as_str(),
                 // Programs that do not know of resources must not give more than they do.
-                token.cap.scope().unwrap_or(Scope::PublicRead).as_str(),
+                token.restriction.scope().unwrap_or(Scope::PublicRead).as_str(),
                 token.secret_hash.0.as_slice(),
                 token.expires_at,
                 token.created_at,
@@ -108,7 +110,7 @@ impl TokenRecords for SqlTx<'_> {
                 token.made_with.map(|id| id.0),
                 access_key,
                 sealed_secret,
-                matches!(token.cap, TokenCap::Login { .. }),
+                matches!(token.restriction, TokenRestriction::Login { .. }),
                 login_namespace.map(|id| id.0)
             ],
             |row| row.int(0),

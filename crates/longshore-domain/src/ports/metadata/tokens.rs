@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::access_key::AccessKey;
 use crate::account::AccountId;
-use crate::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenCap, TokenOrigin};
+use crate::credential::{AccessToken, AccessTokenId, Scope, SecretHash, TokenOrigin, TokenRestriction};
 use crate::error::Result;
 use crate::page::PageSize;
 use crate::token_resource::TokenResources;
@@ -25,7 +25,7 @@ pub struct NewAccessToken {
     /// Name of who creates it.
     pub created_by: String,
     /// Cap.
-    pub cap: TokenCap,
+    pub restriction: TokenRestriction,
     /// The access token that it is made with, with which it ends.
     pub made_with: Option<AccessTokenId>,
     /// Hash of the secret.
