@@ -3,9 +3,9 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_domain::access::action::{Actions, RepositoryAction};
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::{Namespace, RepositoryName};
-use longshore_domain::permission::{Action, Actions};
 use longshore_domain::repository::{RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility};
 use longshore_domain::{Error, Result};
 use schemars::JsonSchema;
@@ -185,9 +185,9 @@ fn info(details: &RepositoryDetails, allowed: Actions) -> InfoDocument {
         has_starred: false,
         full_description: details.full_description.clone(),
         permissions: Permissions {
-            read: allowed.contains(Action::View),
-            write: allowed.contains(Action::Push),
-            admin: allowed.contains(Action::Remove),
+            read: allowed.contains(RepositoryAction::View),
+            write: allowed.contains(RepositoryAction::Push),
+            admin: allowed.contains(RepositoryAction::Remove),
         },
         immutable_tags_settings: ImmutableTagsDocument {
             enabled: details.immutable_tags.is_enabled(),
@@ -296,7 +296,6 @@ pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Re
         description: request.description,
         full_description: request.full_description,
         visibility: request.is_private.map(visibility),
-        category: None,
         immutable_tags: match request.immutable_tags {
             None => None,
             Some(enabled) => {
@@ -304,6 +303,7 @@ pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Re
                 Some(ImmutableTags::new(enabled, rules)?)
             }
         },
+        ..RepositoryChange::default()
     };
     context.services.change_repository(&actor, &name, change).await?;
     shown(context, StatusCode::OK, &name).await

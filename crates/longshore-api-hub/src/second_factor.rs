@@ -92,7 +92,7 @@ pub(crate) async fn get_second_factor(context: &Context, _: RequestBody) -> Resu
 /// `POST /v2/user/2fa/enrol`.
 pub(crate) async fn enrol_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.check_principal(&actor).await?;
+    context.services.check_actor(&actor).await?;
     let request: PasswordRequest = context.document(body).await?;
     let address = Some(context.client.address);
     let begun = context.services.enrol_second_factor(&actor, &request.password, address).await?;
@@ -107,7 +107,7 @@ pub(crate) async fn enrol_second_factor(context: &Context, body: RequestBody) ->
 /// `POST /v2/user/2fa/confirm`.
 pub(crate) async fn confirm_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.check_principal(&actor).await?;
+    context.services.check_actor(&actor).await?;
     let request: CodeRequest = context.document(body).await?;
     let confirmed = context.services.confirm_second_factor(&actor, &request.code).await?;
     let token = session(context, &confirmed.actor, context.services.settings().session_ttl)?;
@@ -118,7 +118,7 @@ pub(crate) async fn confirm_second_factor(context: &Context, body: RequestBody) 
 /// `POST /v2/user/2fa/recovery-codes`.
 pub(crate) async fn renew_recovery_codes(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.check_principal(&actor).await?;
+    context.services.check_actor(&actor).await?;
     let request: BothRequest = context.document(body).await?;
     let address = Some(context.client.address);
     let recovery_codes =
@@ -129,7 +129,7 @@ pub(crate) async fn renew_recovery_codes(context: &Context, body: RequestBody) -
 /// `POST /v2/user/2fa/disable`.
 pub(crate) async fn disable_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.check_principal(&actor).await?;
+    context.services.check_actor(&actor).await?;
     let request: BothRequest = context.document(body).await?;
     let address = Some(context.client.address);
     context.services.disable_second_factor(&actor, &request.password, &request.code, address).await?;

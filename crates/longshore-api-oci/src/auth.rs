@@ -46,6 +46,6 @@ pub(crate) async fn ping(context: &Context) -> Result<Response> {
         Credentials::None => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
         Credentials::Bearer(_) | Credentials::Basic { .. } => actor(context).await?,
     };
-    context.services.check_principal(&actor).await?;
+    context.services.check_actor(&actor).await?;
     Ok(json(StatusCode::OK, &serde_json::json!({})))
 }

@@ -54,7 +54,10 @@ pub(crate) async fn put_manifest(
 ) -> Result<Response> {
     let actor = auth::actor(context).await?;
     // Before the body is read, so that nobody sends megabytes in vain.
-    context.services.authorize(&actor, &name.repository, longshore_domain::permission::Action::Push).await?;
+    context
+        .services
+        .authorize(&actor, &name.repository, longshore_domain::access::action::RepositoryAction::Push)
+        .await?;
     let settings = context.services.settings();
     let too_large = |limit_bytes| Error::ManifestTooLarge { limit_bytes };
     let content = body::collect(

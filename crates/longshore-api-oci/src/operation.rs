@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use http::Method;
 use longshore_domain::Error;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::digest::Digest;
 use longshore_domain::name::{Reference, RepositoryName};
-use longshore_domain::permission::Action;
 use longshore_domain::upload::UploadId;
 
 use crate::routes::OperationKind;
@@ -175,8 +175,8 @@ impl Operation {
             (Self::ListRepositories, _) => Some(Challenge::Catalog),
             (_, Some(name)) => {
                 let actions = match self.kind().action() {
-                    Some(Action::Push) => "pull,push",
-                    Some(Action::Delete) => "delete",
+                    Some(RepositoryAction::Push) => "pull,push",
+                    Some(RepositoryAction::Delete) => "delete",
                     _ => "pull",
                 };
                 // Some clients ask for what the first challenge says and try no second time (python-dxf).

@@ -1,7 +1,7 @@
 //! THE TABLE: every operation, its name in logs and metrics, its number in the specification, and the permission
 //! that it needs. The tests hold the table against `docs/api/oci.md` and against what the server really refuses.
 
-use longshore_domain::permission::Action;
+use longshore_domain::access::action::RepositoryAction;
 
 /// An operation without its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,63 +52,91 @@ impl OperationKind {
     ];
 
     /// Gives name, numbers in the specification, method, path, and needed permission (`None`: none on a repository).
-    pub fn row(self) -> (&'static str, &'static str, &'static str, &'static str, Option<Action>) {
+    pub fn row(self) -> (&'static str, &'static str, &'static str, &'static str, Option<RepositoryAction>) {
         match self {
             Self::Ping => ("ping", "end-1", "GET", "/v2/", None),
-            Self::GetBlob => ("get_blob", "end-2", "GET", "/v2/<name>/blobs/<digest>", Some(Action::Pull)),
-            Self::HeadBlob => ("head_blob", "end-2", "HEAD", "/v2/<name>/blobs/<digest>", Some(Action::Pull)),
-            Self::GetManifest => {
-                ("get_manifest", "end-3", "GET", "/v2/<name>/manifests/<reference>", Some(Action::Pull))
+            Self::GetBlob => {
+                ("get_blob", "end-2", "GET", "/v2/<name>/blobs/<digest>", Some(RepositoryAction::Pull))
             }
-            Self::HeadManifest => {
-                ("head_manifest", "end-3", "HEAD", "/v2/<name>/manifests/<reference>", Some(Action::Pull))
+            Self::HeadBlob => {
+                ("head_blob", "end-2", "HEAD", "/v2/<name>/blobs/<digest>", Some(RepositoryAction::Pull))
             }
+            Self::GetManifest => (
+                "get_manifest",
+                "end-3",
+                "GET",
+                "/v2/<name>/manifests/<reference>",
+                Some(RepositoryAction::Pull),
+            ),
+            Self::HeadManifest => (
+                "head_manifest",
+                "end-3",
+                "HEAD",
+                "/v2/<name>/manifests/<reference>",
+                Some(RepositoryAction::Pull),
+            ),
             Self::BeginUpload => (
                 "begin_upload",
                 "end-4a, end-4b, end-4c, end-11",
                 "POST",
                 "/v2/<name>/blobs/uploads/",
-                Some(Action::Push),
+                Some(RepositoryAction::Push),
             ),
-            Self::AppendToUpload => {
-                ("append_to_upload", "end-5", "PATCH", "/v2/<name>/blobs/uploads/<id>", Some(Action::Push))
-            }
-            Self::FinishUpload => {
-                ("finish_upload", "end-6", "PUT", "/v2/<name>/blobs/uploads/<id>", Some(Action::Push))
-            }
+            Self::AppendToUpload => (
+                "append_to_upload",
+                "end-5",
+                "PATCH",
+                "/v2/<name>/blobs/uploads/<id>",
+                Some(RepositoryAction::Push),
+            ),
+            Self::FinishUpload => (
+                "finish_upload",
+                "end-6",
+                "PUT",
+                "/v2/<name>/blobs/uploads/<id>",
+                Some(RepositoryAction::Push),
+            ),
             Self::PutManifest => (
                 "put_manifest",
                 "end-7a, end-7b",
                 "PUT",
                 "/v2/<name>/manifests/<reference>",
-                Some(Action::Push),
+                Some(RepositoryAction::Push),
             ),
             Self::ListTags => {
-                ("list_tags", "end-8a, end-8b", "GET", "/v2/<name>/tags/list", Some(Action::Pull))
+                ("list_tags", "end-8a, end-8b", "GET", "/v2/<name>/tags/list", Some(RepositoryAction::Pull))
             }
             Self::DeleteManifest => (
                 "delete_manifest",
                 "end-9",
                 "DELETE",
                 "/v2/<name>/manifests/<reference>",
-                Some(Action::Delete),
+                Some(RepositoryAction::Delete),
             ),
-            Self::DeleteBlob => {
-                ("delete_blob", "end-10", "DELETE", "/v2/<name>/blobs/<digest>", Some(Action::Delete))
-            }
+            Self::DeleteBlob => (
+                "delete_blob",
+                "end-10",
+                "DELETE",
+                "/v2/<name>/blobs/<digest>",
+                Some(RepositoryAction::Delete),
+            ),
             Self::ListReferrers => (
                 "list_referrers",
                 "end-12a, end-12b",
                 "GET",
                 "/v2/<name>/referrers/<digest>",
-                Some(Action::Pull),
+                Some(RepositoryAction::Pull),
             ),
             Self::GetUpload => {
-                ("get_upload", "end-13", "GET", "/v2/<name>/blobs/uploads/<id>", Some(Action::Push))
+                ("get_upload", "end-13", "GET", "/v2/<name>/blobs/uploads/<id>", Some(RepositoryAction::Push))
             }
-            Self::CancelUpload => {
-                ("cancel_upload", "end-14", "DELETE", "/v2/<name>/blobs/uploads/<id>", Some(Action::Push))
-            }
+            Self::CancelUpload => (
+                "cancel_upload",
+                "end-14",
+                "DELETE",
+                "/v2/<name>/blobs/uploads/<id>",
+                Some(RepositoryAction::Push),
+            ),
             Self::ListRepositories => ("list_repositories", "", "GET", "/v2/_catalog", None),
             Self::Token => ("token", "", "GET, POST", "/token", None),
             Self::Unknown => ("unknown", "", "", "", None),
@@ -121,7 +149,7 @@ impl OperationKind {
     }
 
     /// Gives the permission that it needs on its repository.
-    pub fn action(self) -> Option<Action> {
+    pub fn action(self) -> Option<RepositoryAction> {
         self.row().4
     }
 }

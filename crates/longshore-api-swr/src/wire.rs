@@ -3,9 +3,10 @@
 use http::HeaderValue;
 use jiff::Timestamp;
 use longshore_api_common::Response;
+use longshore_domain::access::action::Level;
 use longshore_domain::account::Account;
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::{Level, RepositoryPermission};
+use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::access::action::{Actions, Level, RepositoryAction};
 use crate::access_key::AccessKey;
 use crate::account::AccountId;
 use crate::clock::Entropy;
 use crate::error::{Error, Result};
 use crate::name::{Namespace, RepositoryName};
-use crate::permission::Cap;
 use crate::repository::Visibility;
 use crate::token_resource::TokenResources;
 
@@ -190,15 +190,29 @@ impl TokenRestriction {
         }
     }
 
-    /// Gives what it leaves of what its account may do in a repository.
-    pub fn cap(&self, name: &RepositoryName, visibility: Option<Visibility>) -> Cap {
-        match self {
-            Self::Scope(scope) => Cap::Scope(*scope),
-            Self::Resources(resources) => Cap::Actions(resources.actions(name, visibility)),
-            Self::Registry { name: registry, scope } if name.namespace() == *registry => Cap::Scope(*scope),
-            Self::Login { namespace: None, scope } => Cap::Scope(*scope),
-            Self::Login { namespace: Some(only), scope } if name.namespace() == *only => Cap::Scope(*scope),
-            Self::Registry { .. } | Self::Login { .. } => Cap::Scope(Scope::PublicRead),
+    /// Returns what it leaves of what its account may do in a repository; `visibility` is `None` when that does not exist yet.
+    pub fn repository_actions(&self, name: &RepositoryName, visibility: Option<Visibility>) -> Actions {
+        let scope = match self {
+            Self::Resources(resources) => return resources.actions(name, visibility),
+            Self::Scope(scope) | Self::Login { namespace: None, scope } => *scope,
+            Self::Registry { name: only, scope } | Self::Login { namespace: Some(only), scope }
+                if name.namespace() == *only =>
+            {
+                *scope
+            }
+            Self::Registry { .. } | Self::Login { .. } => Scope::PublicRead,
+        };
+        match scope {
+            Scope::Account => Level::Admin.actions(),
+            // What teams may do would outlive the token.
+            Scope::Admin => Level::Admin
+                .actions()
+                .without(RepositoryAction::ViewTeams)
+                .without(RepositoryAction::AssignTeam),
+            Scope::Write => Level::Write.actions(),
+            Scope::Read => Level::Read.actions(),
+            Scope::PublicRead if visibility == Some(Visibility::Public) => Level::Read.actions(),
+            Scope::PublicRead => Actions::NONE,
         }
     }
 

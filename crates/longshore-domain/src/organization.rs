@@ -80,59 +80,6 @@ pub struct Team {
     pub member_count: u64,
 }
 
-/// What someone wants to do with an organization itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrganizationAction {
-    /// See what it is.
-    View,
-    /// See its members.
-    ViewMembers,
-    /// Change roles of members and remove them.
-    ManageMembers,
-    /// See who is invited.
-    ViewInvites,
-    /// Invite, and call invites back.
-    ManageInvites,
-    /// See its teams and their members.
-    ViewTeams,
-    /// Create, change and delete teams, and decide who is in them.
-    ManageTeams,
-    /// See its settings.
-    ViewSettings,
-    /// Change its settings and its profile.
-    ManageSettings,
-    /// See, create, change and delete its access tokens.
-    ManageTokens,
-    /// See, make, renew and revoke the tokens of its identity providers.
-    ManageProvisioning,
-    /// Read its audit log.
-    ReadAuditLog,
-    /// See it as a registry, and get credentials for pulling from it.
-    ViewRegistry,
-    /// Manage it as a registry, and get credentials for pushing to it.
-    ManageRegistry,
-}
-
-impl OrganizationAction {
-    /// Gives the lowest role that may do it.
-    pub fn needs(self) -> OrganizationRole {
-        match self {
-            Self::View | Self::ViewMembers | Self::ViewTeams | Self::ViewSettings | Self::ViewRegistry => {
-                OrganizationRole::Member
-            }
-            Self::ManageMembers
-            | Self::ViewInvites
-            | Self::ManageInvites
-            | Self::ManageTeams
-            | Self::ManageSettings
-            | Self::ManageTokens
-            | Self::ManageProvisioning
-            | Self::ReadAuditLog
-            | Self::ManageRegistry => OrganizationRole::Owner,
-        }
-    }
-}
-
 /// A member of an organization, with the account.
 #[derive(Clone, Debug)]
 pub struct OrganizationMember {

@@ -80,6 +80,8 @@ pub struct RepositoryChange {
     pub visibility: Option<Visibility>,
     /// Which tags never move.
     pub immutable_tags: Option<ImmutableTags>,
+    /// Whether that is the decision of an owner, so that only owners change it.
+    pub immutability_is_owners: bool,
     /// One of [`CATEGORIES`], or empty.
     pub category: Option<String>,
 }

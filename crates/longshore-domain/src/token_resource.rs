@@ -6,11 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::access::action::{Actions, OrganizationAction, RepositoryAction};
 use crate::credential::Scope;
 use crate::error::{Error, Result};
 use crate::name::{Namespace, RepositoryName};
-use crate::organization::OrganizationAction;
-use crate::permission::{Action, Actions};
 use crate::repository::Visibility;
 
 /// Most resources of one token.
@@ -24,25 +23,33 @@ pub const TOKEN_DESCRIPTION_LIMIT_CHARACTERS: usize = 200;
 const ALL_PUBLIC: &str = "*/*/public";
 
 /// Scopes for repositories. Those of what does not exist here, such as webhooks, are taken and give nothing.
-const REPOSITORY_SCOPES: &[(&str, &[Action])] = &[
-    ("scope-image-pull", &[Action::Pull]),
-    ("scope-image-push", &[Action::Pull, Action::Push]),
-    ("scope-image-delete", &[Action::Pull, Action::Push, Action::Delete, Action::DeleteTag]),
-    ("scope-repository-read", &[Action::View]),
-    ("scope-repository-edit", &[Action::View, Action::Edit]),
-    ("scope-repository-admin", &[Action::View, Action::Edit, Action::Remove]),
-    ("scope-repository-settings-admin", &[Action::View, Action::SetImmutability]),
-    ("scope-tag-read", &[Action::ViewTags]),
-    ("scope-tag-admin", &[Action::ViewTags, Action::DeleteTag]),
-    ("scope-repo-group-read", &[Action::ViewTeams]),
-    ("scope-repo-group-edit", &[Action::ViewTeams, Action::AssignTeam]),
-    ("scope-repo-group-admin", &[Action::ViewTeams, Action::AssignTeam]),
+const REPOSITORY_SCOPES: &[(&str, &[RepositoryAction])] = &[
+    ("scope-image-pull", &[RepositoryAction::Pull]),
+    ("scope-image-push", &[RepositoryAction::Pull, RepositoryAction::Push]),
+    (
+        "scope-image-delete",
+        &[
+            RepositoryAction::Pull,
+            RepositoryAction::Push,
+            RepositoryAction::Delete,
+            RepositoryAction::DeleteTag,
+        ],
+    ),
+    ("scope-repository-read", &[RepositoryAction::View]),
+    ("scope-repository-edit", &[RepositoryAction::View, RepositoryAction::Edit]),
+    ("scope-repository-admin", &[RepositoryAction::View, RepositoryAction::Edit, RepositoryAction::Remove]),
+    ("scope-repository-settings-admin", &[RepositoryAction::View, RepositoryAction::SetImmutability]),
+    ("scope-tag-read", &[RepositoryAction::ViewTags]),
+    ("scope-tag-admin", &[RepositoryAction::ViewTags, RepositoryAction::DeleteTag]),
+    ("scope-repo-group-read", &[RepositoryAction::ViewTeams]),
+    ("scope-repo-group-edit", &[RepositoryAction::ViewTeams, RepositoryAction::AssignTeam]),
+    ("scope-repo-group-admin", &[RepositoryAction::ViewTeams, RepositoryAction::AssignTeam]),
     ("scope-webhook-read", &[]),
     ("scope-webhook-edit", &[]),
     ("scope-webhook-admin", &[]),
     // As the example of the API's document writes them.
-    ("repo-pull", &[Action::Pull]),
-    ("repo-push", &[Action::Pull, Action::Push]),
+    ("repo-pull", &[RepositoryAction::Pull]),
+    ("repo-push", &[RepositoryAction::Pull, RepositoryAction::Push]),
 ];
 
 /// Scope without which no token creates a repository.
@@ -73,7 +80,7 @@ const ORGANIZATION_SCOPES: &[(&str, &[OrganizationAction])] = &[
 
 /// What a token may do in the repositories of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RepositoryScope(&'static str, &'static [Action]);
+pub struct RepositoryScope(&'static str, &'static [RepositoryAction]);
 
 /// What a token may do with its organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,11 +357,11 @@ impl TokenResources {
         });
         let allowed: Actions = listed
             .flat_map(|scope| scope.1.iter().copied())
-            .filter(|action| *action != Action::Push || visibility.is_some() || may_create)
+            .filter(|action| *action != RepositoryAction::Push || visibility.is_some() || may_create)
             .collect();
         // Of what it may not use, it does not learn that it exists.
         let create = may_create && (visibility.is_none() || !allowed.is_empty());
-        allowed.union(create.then_some(Action::Create).into_iter().collect())
+        allowed.union(create.then_some(RepositoryAction::Create).into_iter().collect())
     }
 
     /// Tells whether the token may do something with its organization.
@@ -379,9 +386,9 @@ mod tests {
         TokenResources::new(parsed.collect()).unwrap()
     }
 
-    fn may(resources: &TokenResources, name: &str, visibility: Option<Visibility>) -> Vec<Action> {
+    fn may(resources: &TokenResources, name: &str, visibility: Option<Visibility>) -> Vec<RepositoryAction> {
         let actions = resources.actions(&name.parse().unwrap(), visibility);
-        Action::ALL.iter().copied().filter(|action| actions.contains(*action)).collect()
+        RepositoryAction::ALL.iter().copied().filter(|action| actions.contains(*action)).collect()
     }
 
     #[test]
@@ -392,22 +399,28 @@ mod tests {
             ("TYPE_REPO", "*/*/public", &["repo-pull"]),
         ]);
         let private = Some(Visibility::Private);
-        assert_eq!(may(&token, "acme/app", private), [Action::ViewTags, Action::Pull, Action::DeleteTag]);
-        assert_eq!(may(&token, "acme/other", private), [Action::Pull]);
+        assert_eq!(
+            may(&token, "acme/app", private),
+            [RepositoryAction::ViewTags, RepositoryAction::Pull, RepositoryAction::DeleteTag]
+        );
+        assert_eq!(may(&token, "acme/other", private), [RepositoryAction::Pull]);
         assert_eq!(may(&token, "other/app", private), []);
-        assert_eq!(may(&token, "other/app", Some(Visibility::Public)), [Action::Pull]);
+        assert_eq!(may(&token, "other/app", Some(Visibility::Public)), [RepositoryAction::Pull]);
         assert!(!token.allow(OrganizationAction::View));
     }
 
     #[test]
     fn creating_needs_the_organizations_scope() {
         let pushes = resources(&[("TYPE_REPO", "acme/*", &["scope-image-push"])]);
-        assert_eq!(may(&pushes, "acme/new", None), [Action::Pull]);
+        assert_eq!(may(&pushes, "acme/new", None), [RepositoryAction::Pull]);
         let creates = resources(&[
             ("TYPE_REPO", "acme/*", &["scope-image-push"]),
             ("TYPE_ORG", "acme", &["scope-repository-create"]),
         ]);
-        assert_eq!(may(&creates, "acme/new", None), [Action::Pull, Action::Push, Action::Create]);
+        assert_eq!(
+            may(&creates, "acme/new", None),
+            [RepositoryAction::Pull, RepositoryAction::Push, RepositoryAction::Create]
+        );
     }
 
     #[test]
@@ -456,7 +469,7 @@ mod tests {
             TokenResources::from_stored(&[("TYPE_REPO".into(), "acme/*".into(), scopes)]).unwrap()
         };
         let both = stored(&["scope-new", "scope-image-pull"]);
-        assert_eq!(may(&both, "acme/app", Some(Visibility::Private)), [Action::Pull]);
+        assert_eq!(may(&both, "acme/app", Some(Visibility::Private)), [RepositoryAction::Pull]);
         assert!(may(&stored(&["scope-new"]), "acme/app", Some(Visibility::Public)).is_empty());
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use jiff::Timestamp;
+use longshore_domain::access::action::AccountAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::access_key::{AccessKey, CLOCK_SKEW_LIMIT, REPEAT_LIMIT};
 use longshore_domain::account::Account;
@@ -255,8 +256,7 @@ impl Services {
         namespace: Option<&Namespace>,
         origin: TokenOrigin,
     ) -> Result<DockerLogin> {
-        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
+        let (own, token) = self.authorize_account(actor, AccountAction::Identify).await?;
         let scope = match token.as_ref().map(|token| &token.restriction) {
             None => Scope::Write,
             Some(TokenRestriction::Scope(Scope::PublicRead)) => {

@@ -1,7 +1,9 @@
 //! Access tokens of users and organizations.
 
 use jiff::Timestamp;
+use longshore_domain::access::action::{AccountAction, OrganizationAction, RegistryAction};
 use longshore_domain::access::actor::Actor;
+use longshore_domain::access::policy::check_registry_restriction;
 use longshore_domain::access_key::{AccessKey, generate_secret_key};
 use longshore_domain::account::{Account, AccountKind, Feature};
 use longshore_domain::credential::{
@@ -11,10 +13,8 @@ use longshore_domain::credential::{
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::OrganizationAction;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken, Tx};
-use longshore_domain::registry::RegistryAction;
 use longshore_domain::token_resource::{TOKEN_DESCRIPTION_LIMIT_CHARACTERS, TokenResources};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
@@ -127,7 +127,7 @@ async fn end_credentials(tx: &mut dyn Tx, id: AccessTokenId, restriction: &Token
     for (action, scope) in
         [(RegistryAction::PullCredential, Scope::Read), (RegistryAction::PushCredential, Scope::Write)]
     {
-        if action.check_token(Some(restriction)).is_err() {
+        if check_registry_restriction(Some(restriction), action).is_err() {
             tx.delete_credentials_made_with(id, scope).await?;
         }
     }
@@ -431,8 +431,7 @@ impl Services {
     /// # Errors
     /// `Unauthenticated` when it came with none, or that has become void.
     pub async fn get_presented_token(&self, actor: &Actor) -> Result<AccessToken> {
-        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (_, token) = self.acting_with(acting).await?;
+        let (_, token) = self.authorize_account(actor, AccountAction::Identify).await?;
         token.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What a credential proved is kept in memory by a keyed hash of it, until who may do what changes anywhere
 //! (see `Metadata::authority_epoch`); whether the account and token are still good is asked again
-//! with every permission (see `permissions`).
+//! with every permission (see `access`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::access::action::AccountAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof, RepositoryAccess};
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::clock::{Entropy, lies_ahead};
@@ -396,13 +397,7 @@ impl Services {
     /// # Errors
     /// `Unauthenticated`; `Denied`.
     pub(crate) async fn check_manages(&self, actor: &Actor) -> Result<()> {
-        let acting = actor.as_account().ok_or(refused(Unauthenticated::Missing))?;
-        match self.acting_with(acting).await?.1.map(|token| token.restriction) {
-            Some(restriction) if restriction.is_credential() => Err(Error::Denied(
-                "this credential is for pulling and pushing; use an access token of the account".into(),
-            )),
-            _ => Ok(()),
-        }
+        self.authorize_account(actor, AccountAction::UseManagement).await.map(|_| ())
     }
 
     /// Finds out who an access token stands for, if it still does; the user name must be its owner's, or the token itself.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::digest::Digest;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::RepositoryName;
-use longshore_domain::permission::Action;
 use longshore_domain::ports::blobs::{ByteRange, ByteStream};
 use longshore_domain::ports::metadata::{Blob, BlobId, Review, UsageKind};
 use longshore_domain::repository::{Repository, Visibility};
@@ -40,7 +40,7 @@ impl Services {
         name: &RepositoryName,
         digest: &Digest,
     ) -> Result<ReadableBlob> {
-        let access = self.authorize(actor, name, Action::Pull).await?;
+        let access = self.authorize(actor, name, RepositoryAction::Pull).await?;
         self.check_bandwidth(&access).await?;
         let repository = access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let linked = self
@@ -99,7 +99,7 @@ impl Services {
     /// Tells whether the actor may push, as its credential and rights are now.
     pub(crate) async fn may_push(&self, actor: &Actor, name: &RepositoryName) -> Result<bool> {
         let access = self.access(actor, name).await?;
-        Ok(access.allows(Action::Push) && actor.scope().covers(name, Action::Push))
+        Ok(access.allows(RepositoryAction::Push) && actor.scope().covers(name, RepositoryAction::Push))
     }
 
     /// Reads a range of a blob, and counts it as pulled.
@@ -161,7 +161,7 @@ impl Services {
         digest: &Digest,
         from: Option<&RepositoryName>,
     ) -> Result<Option<Blob>> {
-        let access = self.authorize(actor, name, Action::Push).await?;
+        let access = self.authorize(actor, name, RepositoryAction::Push).await?;
         let Some(namespace_id) = access.namespace_id else { return Ok(None) };
         let Some(source) = self.find_mount_source(actor, digest, from).await? else { return Ok(None) };
         let data = [("digest", digest.to_string()), ("from", source.name.to_string())];
@@ -201,7 +201,7 @@ impl Services {
         let source = match from {
             Some(from) => {
                 let access = self.access(actor, from).await?;
-                access.allows(Action::Pull).then_some(access.repository).flatten()
+                access.allows(RepositoryAction::Pull).then_some(access.repository).flatten()
             }
             None => {
                 let input = (self.viewer(actor).await?, *digest);
@@ -211,7 +211,7 @@ impl Services {
                 match found.await? {
                     Some(found) => {
                         let access = self.access(actor, &found.name).await?;
-                        access.allows(Action::Pull).then_some(access.repository).flatten()
+                        access.allows(RepositoryAction::Pull).then_some(access.repository).flatten()
                     }
                     None => None,
                 }
@@ -223,8 +223,8 @@ impl Services {
             .look_up((source.id, *digest), |tx, (id, digest)| Box::pin(tx.find_linked_blob(*id, digest)))
             .await?;
         // A token never does more than its scopes, but what everybody may pull needs none.
-        let is_covered =
-            source.visibility == Visibility::Public || actor.scope().covers(&source.name, Action::Pull);
+        let is_covered = source.visibility == Visibility::Public
+            || actor.scope().covers(&source.name, RepositoryAction::Pull);
         match linked {
             Some(_) if !is_covered => Err(Error::MountSourceNotCovered(source.name.clone())),
             Some(_) => Ok(Some(source)),
@@ -237,7 +237,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for deleting; `BlobUnknown`; `InUse` while a manifest needs it.
     pub async fn delete_blob(&self, actor: &Actor, name: &RepositoryName, digest: &Digest) -> Result<()> {
-        let repository = self.authorize_existing(actor, name, Action::Delete).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::Delete).await?;
         let event = self.event(
             actor,
             Some(repository.namespace_id),

@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use longshore_domain::access::actor::{Actor, Principal};
-use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
-use longshore_domain::credential::{Scope, TokenRestriction};
-use longshore_domain::error::Unauthenticated;
+use longshore_domain::access::actor::Actor;
+use longshore_domain::account::AccountId;
 use longshore_domain::event::{Event, EventAction, EventFilter, NewEvent};
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::OrganizationAction;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::{Error, Result};
 
@@ -98,54 +95,6 @@ impl Services {
                 Box::pin(tx.list_account_events(*id, filter, *offset, *size))
             })
             .await
-    }
-
-    /// Gives an account whose audit log a principal may read: its own, that of an organization that it owns, and the
-    /// operator and administrators all.
-    ///
-    /// # Errors
-    /// `Unauthenticated`; `OrganizationUnknown` when there is no such account or it may not be known; `Denied` for
-    /// members who are not owners, and for access tokens of a lower scope than `repo:admin`.
-    pub async fn authorize_audit(&self, actor: &Actor, account: &Namespace) -> Result<Account> {
-        let acting = match actor.principal() {
-            Principal::Operator => return self.find_account(account).await,
-            Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
-            Principal::Account(acting) => acting,
-        };
-        let (own, token) = self.acting_with(acting).await?;
-        let found = self
-            .metadata
-            .look_up((account.clone(), own.id), |tx, (name, own)| {
-                Box::pin(async move {
-                    let Some(account) = tx.find_account_by_name(name).await? else { return Ok(None) };
-                    let role = tx.find_role(account.id, *own).await?;
-                    Ok(Some((account, role)))
-                })
-            })
-            .await?;
-        let unknown = || Error::OrganizationUnknown(account.to_string());
-        let (account, role) = found.ok_or_else(unknown)?;
-        if account.id != own.id && role.is_none() && !own.is_administrator {
-            return Err(unknown());
-        }
-        let is_covered = token.is_none_or(|token| match token.restriction {
-            TokenRestriction::Scope(scope) => scope >= Scope::Admin,
-            TokenRestriction::Resources(resources) => resources.allow(OrganizationAction::ReadAuditLog),
-            TokenRestriction::Registry { .. } | TokenRestriction::Login { .. } => false,
-        });
-        if !is_covered {
-            return Err(Error::Denied(
-                "reading an audit log with an access token needs the scope repo:admin, or scope-activity-read of its organization"
-                    .into(),
-            ));
-        }
-        match account.id == own.id || own.is_administrator || role == Some(OrganizationRole::Owner) {
-            true if account.kind == AccountKind::Organization => {
-                account.plan.check(Feature::AuditLog).map(|()| account)
-            }
-            true => Ok(account),
-            false => Err(Error::Denied(format!("only an owner of {} may read its audit log", account.name))),
-        }
     }
 
     /// Lists the audit log in the order of recording, strictly after `after`: for export.

@@ -8,11 +8,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::access::action::{Level, NamespaceAction};
 use longshore_domain::access::actor::{Actor, CredentialScope};
 use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
-use longshore_domain::permission::Level;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
@@ -232,7 +232,9 @@ impl Services {
         let account = self.get_project(&identity.actor).await?;
         let level = match account.id == user.id {
             true => Level::Admin,
-            false => self.standing_in(&identity.actor, &account.name).await?.level,
+            false => {
+                self.authorize_namespace(&identity.actor, &account.name, NamespaceAction::View).await?.level
+            }
         };
         Ok(ShownIdentity { identity, user, account, level })
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{AccountId, Feature};
 use longshore_domain::descriptor::Descriptor;
@@ -21,7 +22,6 @@ use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, instructions_of_config};
 use longshore_domain::name::{Reference, RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, PushedTag, Tx};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
@@ -122,7 +122,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<Image>, u64)> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository.id, filter, order, offset, size), |tx, (id, filter, order, offset, size)| {
@@ -149,7 +149,7 @@ impl Services {
         name: &RepositoryName,
         active_from: Timestamp,
     ) -> Result<ImageSummary> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository.id, active_from), |tx, (id, active_from)| {
@@ -175,7 +175,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ImageTag>, u64)> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
             .read((repository, *digest, offset, size), |tx, (repository, digest, offset, size)| {
@@ -203,7 +203,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(RepositoryId, Vec<TagDetails>, u64)> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         // No name is that long.
         if filter.name_part.len() > TAG_LIMIT_BYTES {
             return Ok((repository.id, Vec::new(), 0));
@@ -231,10 +231,10 @@ impl Services {
         tag: &Tag,
         wants_layers: bool,
     ) -> Result<(RepositoryId, TagDetails, Vec<Vec<Layer>>)> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         let id = repository.id;
         // What made a layer stands in content that is pulled.
-        let may_pull = self.authorize(actor, name, Action::Pull).await.is_ok();
+        let may_pull = self.authorize(actor, name, RepositoryAction::Pull).await.is_ok();
         let details = self
             .metadata
             .read((repository, tag.clone()), |tx, (repository, tag)| {
@@ -316,7 +316,8 @@ impl Services {
             });
         }
         let access = self.access(actor, name).await?;
-        let covered = actor.scope().covers(name, Action::Delete) && access.allows(Action::Delete);
+        let covered =
+            actor.scope().covers(name, RepositoryAction::Delete) && access.allows(RepositoryAction::Delete);
         let repository = match access.repository {
             Some(repository) if covered => repository,
             Some(_) if !access.allowed.is_empty() => {

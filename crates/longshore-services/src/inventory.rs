@@ -3,16 +3,14 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use longshore_domain::access::action::{AccountAction, NamespaceAction, RegistryAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
-use longshore_domain::error::Unauthenticated;
 use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::{Action, Level};
 use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
-use longshore_domain::registry::RegistryAction;
 use longshore_domain::repository::{
     InventoryFilter, InventoryOrder, NamespaceView, Repository, RepositoryId, RepositoryListing,
     RepositoryOrder, SharedFilter, Visibility,
@@ -227,7 +225,7 @@ impl Services {
         size: PageSize,
     ) -> Result<(Vec<ManifestSummary>, u64)> {
         self.check_in_registry(actor, name).await?;
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.metadata
             .read((repository.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -324,8 +322,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedRepository>, u64)> {
-        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
+        let (own, token) = self.authorize_account(actor, AccountAction::Identify).await?;
         let project = self.get_project(actor).await?;
         let WantedRepositories { namespace, name_part, category, visibility } = wanted;
         let visibility = match token.is_none_or(|token| token.restriction.lists_private()) {
@@ -362,18 +359,12 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedRepository>, u64)> {
-        let own = self.acting_reader(actor).await?;
+        let (own, _) = self.authorize_account(actor, AccountAction::Read).await?;
         let project = self.get_project(actor).await?;
         let WantedShares { side, namespace, name_part, is_valid } = wanted;
         // Members may not see each repository of their organization.
         if side == SharedSide::Own && project.id != own.id {
-            let level = self.standing_in(actor, &project.name).await?.level;
-            if level < Level::Write {
-                return Err(Error::Denied(format!(
-                    "only owners and editors of {} list what it shares",
-                    project.name
-                )));
-            }
+            self.authorize_namespace(actor, &project.name, NamespaceAction::ViewShares).await?;
         }
         let project = project.id;
         let shared = match side {
@@ -408,7 +399,7 @@ impl Services {
         actor: &Actor,
         name: &RepositoryName,
     ) -> Result<(ListedRepository, Account)> {
-        let repository = self.authorize_existing(actor, name, Action::View).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::View).await?;
         let found = self
             .metadata
             .read(repository, |tx, repository| {
@@ -439,8 +430,8 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<ReadableTags> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
-        let may_read = self.authorize(actor, name, Action::Pull).await.is_ok();
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
+        let may_read = self.authorize(actor, name, RepositoryAction::Pull).await.is_ok();
         let owner = self
             .metadata
             .look_up(repository.namespace_id, |tx, id| Box::pin(tx.find_account(*id)))

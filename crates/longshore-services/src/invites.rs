@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use longshore_domain::access::action::{AccountAction, OrganizationAction};
 use longshore_domain::access::actor::Actor;
+use longshore_domain::access::policy::role_for;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
 use longshore_domain::credential::{Secret, SecretHash, TokenRestriction};
 use longshore_domain::email::EmailAddress;
@@ -14,7 +16,7 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::{BULK_INVITES_LIMIT, INVITES_LIMIT, Invite, Invitee, Inviter};
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::{OrganizationAction, TeamName};
+use longshore_domain::organization::TeamName;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::mailer::Mail;
 use longshore_domain::ports::metadata::{NewInvite, Tx};
@@ -210,7 +212,7 @@ async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) -> Result<boo
             |token| matches!(&token.restriction, TokenRestriction::Resources(resources) if may(resources)),
         ));
     }
-    Ok(inviter.is_administrator || tx.find_role(organization.id, id).await? >= Some(action.needs()))
+    Ok(inviter.is_administrator || tx.find_role(organization.id, id).await? >= Some(role_for(action)))
 }
 
 /// Finds the invite of a link, as long as it can be accepted.
@@ -516,9 +518,9 @@ impl Services {
     /// Accepts an invite for the account that acts, signed in by itself, and gives the organization's name.
     ///
     /// # Errors
-    /// As [`Services::acting_owner`]; `InviteUnknown`; `Denied` when it is for another account.
+    /// `Unauthenticated`; `Denied` for access tokens; `InviteUnknown`; `Denied` when it is for another account.
     pub async fn accept_invite(&self, actor: &Actor, secret: &str) -> Result<Namespace> {
-        let user = self.acting_owner(actor).await?;
+        let (user, _) = self.authorize_account(actor, AccountAction::ManageCredentials).await?;
         let invite = self.get_invite(secret).await?;
         if invite.user_id.is_some_and(|id| id != user.id) {
             return Err(Error::Denied(format!(

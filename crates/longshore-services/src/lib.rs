@@ -3,6 +3,7 @@
 //! Each function reads as the story of its use case: check permission, load, decide, write in one transaction,
 //! record the event. No HTTP, no SQL: see `longshore-api-*` and `longshore-store-*`.
 
+pub mod access;
 pub mod access_keys;
 pub mod access_tokens;
 pub mod accounts;
@@ -28,7 +29,6 @@ pub mod namespaces;
 pub mod organizations;
 pub mod origins;
 pub mod passwords;
-pub mod permissions;
 pub mod projects;
 pub mod rates;
 pub mod readiness;
@@ -100,7 +100,7 @@ pub struct Services {
     passwords: passwords::Passwords,
     keys: signing::KeyRing,
     sessions: authentication::Sessions,
-    decisions: permissions::Decisions,
+    access_cache: access::AccessCache,
     manifests: manifests::Contents,
     uploads: uploads::Running,
     looked_for: damage::LookedFor,
@@ -132,7 +132,7 @@ impl Services {
             ),
             keys: signing::KeyRing::default(),
             sessions: authentication::Sessions::new(&*entropy),
-            decisions: permissions::Decisions::new(),
+            access_cache: access::AccessCache::new(),
             manifests: manifests::Contents::new(settings.manifest_cache_bytes),
             uploads: uploads::Running::default(),
             looked_for: damage::LookedFor::default(),

@@ -17,7 +17,7 @@ use longshore_domain::registry::Subscribed;
 use longshore_domain::tier::{Tier, Tiers};
 use longshore_domain::{Error, Result};
 
-use crate::permissions::Access;
+use crate::access::Access;
 use crate::{Services, later};
 
 /// How long a node relies on what it knows of an account's traffic.

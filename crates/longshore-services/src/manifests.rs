@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::descriptor::{Descriptor, MediaType, Platform};
@@ -12,7 +13,6 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::manifest::{Manifest, platform_of_config};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
-use longshore_domain::permission::Action;
 use longshore_domain::policy::SparseIndexes;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::{
@@ -127,7 +127,7 @@ impl Services {
         name: &RepositoryName,
         reference: &Reference,
     ) -> Result<PulledManifest> {
-        let access = self.authorize(actor, name, Action::Pull).await?;
+        let access = self.authorize(actor, name, RepositoryAction::Pull).await?;
         self.check_bandwidth(&access).await?;
         let repository = access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let head = self.find_manifest(&repository, reference).await?;
@@ -211,7 +211,7 @@ impl Services {
         name: &RepositoryName,
         push: ManifestPush,
     ) -> Result<PushedManifest> {
-        let access = self.authorize(actor, name, Action::Push).await?;
+        let access = self.authorize(actor, name, RepositoryAction::Push).await?;
         self.check_space().await?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         let limit_bytes = self.settings.manifest_limit_bytes;
@@ -317,7 +317,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for deleting; `ManifestUnknown`; `InUse` while an index lists it.
     pub async fn delete_manifest(&self, actor: &Actor, name: &RepositoryName, digest: &Digest) -> Result<()> {
-        let repository = self.authorize_existing(actor, name, Action::Delete).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::Delete).await?;
         let event = self.event(
             actor,
             Some(repository.namespace_id),

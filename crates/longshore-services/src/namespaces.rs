@@ -2,14 +2,15 @@
 //!
 //! SWR API, "Organizations".
 
+use crate::access::NamespaceAccess;
+use longshore_domain::access::action::{AccountAction, Level, NamespaceAction};
 use longshore_domain::access::actor::Actor;
+use longshore_domain::access::policy::namespace_level_of;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
-use longshore_domain::credential::{Scope, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::{Level, RepositoryPermission};
 use longshore_domain::ports::metadata::{NewAccount, Tx};
 use longshore_domain::registry::NAMESPACES_LIMIT;
 use longshore_domain::{Error, Result};
@@ -38,40 +39,6 @@ pub enum ListedNamespaces {
     Visible,
 }
 
-/// What somebody is to a namespace.
-pub(crate) struct NamespaceStanding {
-    pub(crate) account: Account,
-    pub(crate) level: Level,
-    /// True for the account itself, its owners, and administrators.
-    pub(crate) is_owner: bool,
-}
-
-/// Gives how much a role lets somebody do in a namespace as a whole.
-pub(crate) fn level_of(role: OrganizationRole) -> Level {
-    match role {
-        OrganizationRole::Owner => Level::Admin,
-        OrganizationRole::Editor => Level::Write,
-        OrganizationRole::Member => Level::Read,
-    }
-}
-
-async fn standing_in(tx: &mut dyn Tx, own: &Account, name: &Namespace) -> Result<Option<NamespaceStanding>> {
-    let Some(account) = tx.find_account_by_name(name).await? else { return Ok(None) };
-    let is_organization = account.kind == AccountKind::Organization;
-    if is_organization && !account.is_active && !own.is_administrator {
-        return Ok(None);
-    }
-    let role = if is_organization { tx.find_role(account.id, own.id).await? } else { None };
-    let given = tx.list_own_permissions(account.id, None, own.id).await?;
-    let given = given.into_iter().map(RepositoryPermission::level).max().unwrap_or(Level::None);
-    let is_owner = account.id == own.id || own.is_administrator || role == Some(OrganizationRole::Owner);
-    let level = match is_owner {
-        true => Level::Admin,
-        false => role.map_or(Level::None, level_of).max(given),
-    };
-    Ok((level > Level::None).then_some(NamespaceStanding { account, level, is_owner }))
-}
-
 async fn creator_of(tx: &mut dyn Tx, account: &Account) -> Result<String> {
     match account.kind {
         AccountKind::User => Ok(account.name.to_string()),
@@ -81,10 +48,6 @@ async fn creator_of(tx: &mut dyn Tx, account: &Account) -> Result<String> {
     }
 }
 
-fn unknown(name: &Namespace) -> Error {
-    Error::OrganizationUnknown(name.to_string())
-}
-
 type Wanted = (Account, Option<Namespace>, ListedNamespaces, String);
 
 async fn list(tx: &mut dyn Tx, (own, only, which, part): &Wanted) -> Result<Vec<OwnNamespace>> {
@@ -92,7 +55,7 @@ async fn list(tx: &mut dyn Tx, (own, only, which, part): &Wanted) -> Result<Vec<
     let organizations = tx.list_organizations_of(own.id, 0, PageSize::MAX).await?;
     found.extend(organizations.into_iter().map(|listed| {
         let is_owned = listed.role == OrganizationRole::Owner;
-        (listed.account, level_of(listed.role), is_owned)
+        (listed.account, namespace_level_of(listed.role), is_owned)
     }));
     let given = tx.list_permitted_namespaces(own.id, PageSize::MAX).await?;
     found.extend(given.into_iter().map(|(account, permission)| (account, permission.level(), false)));
@@ -116,52 +79,6 @@ async fn list(tx: &mut dyn Tx, (own, only, which, part): &Wanted) -> Result<Vec<
 }
 
 impl Services {
-    /// Gives the account that acts, signed in by itself or with an access key for all that it may do.
-    ///
-    /// # Errors
-    /// `Unauthenticated`; `Denied` for other access tokens.
-    pub(crate) async fn acting_manager(&self, actor: &Actor) -> Result<Account> {
-        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
-        match token.map(|token| token.restriction) {
-            None | Some(TokenRestriction::Scope(Scope::Account)) => Ok(own),
-            Some(_) => Err(Error::Denied(
-                "an access token cannot do this; sign in with a password, or with an access key of the scope account"
-                    .into(),
-            )),
-        }
-    }
-
-    /// Gives the account that acts, with a credential that is not for public repositories only.
-    ///
-    /// # Errors
-    /// `Unauthenticated`; `Denied` for access tokens without the scope for reading.
-    pub(crate) async fn acting_reader(&self, actor: &Actor) -> Result<Account> {
-        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
-        match token.is_none_or(|token| token.restriction.lists_private()) {
-            true => Ok(own),
-            false => Err(Error::Denied("this access token is for public repositories only".into())),
-        }
-    }
-
-    /// Gives what an actor is to a namespace.
-    ///
-    /// # Errors
-    /// `Unauthenticated`, also when the actor signed in to another project; `OrganizationUnknown` when it may do nothing
-    /// there; `Denied` for access tokens without the scope for reading.
-    pub(crate) async fn standing_in(&self, actor: &Actor, name: &Namespace) -> Result<NamespaceStanding> {
-        if !actor.scope().covers_namespace(name) {
-            return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
-        }
-        let own = self.acting_reader(actor).await?;
-        let found = self
-            .metadata
-            .look_up((own, name.clone()), |tx, (own, name)| Box::pin(standing_in(tx, own, name)))
-            .await?;
-        found.ok_or_else(|| unknown(name))
-    }
-
     /// Lists the namespaces of an actor by name whose name holds a text: the first thousand of each kind.
     ///
     /// # Errors
@@ -172,7 +89,7 @@ impl Services {
         name_part: &str,
         which: ListedNamespaces,
     ) -> Result<Vec<OwnNamespace>> {
-        let own = self.acting_reader(actor).await?;
+        let (own, _) = self.authorize_account(actor, AccountAction::Read).await?;
         let project = self.get_project(actor).await?;
         let only = (project.id != own.id).then_some(project.name);
         let input = (own, only, which, name_part.to_owned());
@@ -184,7 +101,8 @@ impl Services {
     /// # Errors
     /// `Unauthenticated`; `OrganizationUnknown` when the actor may do nothing there.
     pub async fn get_own_namespace(&self, actor: &Actor, name: &Namespace) -> Result<OwnNamespace> {
-        let NamespaceStanding { account, level, is_owner } = self.standing_in(actor, name).await?;
+        let NamespaceAccess { account, level, is_owner } =
+            self.authorize_namespace(actor, name, NamespaceAction::View).await?;
         let creator =
             self.metadata.look_up(account.clone(), |tx, account| Box::pin(creator_of(tx, account))).await?;
         Ok(OwnNamespace { account, creator, level, is_owned: is_owner })
@@ -196,7 +114,7 @@ impl Services {
     /// `Unauthenticated`; `Denied` for access tokens, for organizations, and where the operator makes all names;
     /// `NameReserved`, `Exists`; `OverLimit` when the actor owns too many.
     pub async fn create_namespace(&self, actor: &Actor, name: &Namespace) -> Result<Account> {
-        let own = self.acting_manager(actor).await?;
+        let (own, _) = self.authorize_account(actor, AccountAction::Manage).await?;
         if !actor.scope().covers_namespace(name) {
             return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
         }
@@ -240,11 +158,7 @@ impl Services {
     /// `Unauthenticated`; `OrganizationUnknown`; `Denied` for who does not own it, and for users' own; `Conflict` while it has
     /// repositories.
     pub async fn delete_namespace(&self, actor: &Actor, name: &Namespace) -> Result<()> {
-        let standing = self.standing_in(actor, name).await?;
-        self.acting_manager(actor).await?;
-        if !standing.is_owner {
-            return Err(Error::Denied(format!("only an owner of {name} may delete it")));
-        }
+        let standing = self.authorize_namespace(actor, name, NamespaceAction::Delete).await?;
         if standing.account.kind == AccountKind::User {
             return Err(Error::Denied("the namespace of a user lasts as long as the user".into()));
         }

@@ -1,16 +1,15 @@
 //! Organizations and their members.
 
 use jiff::Timestamp;
+use longshore_domain::access::action::OrganizationAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, Member, OrganizationRole};
-use longshore_domain::credential::{Scope, TokenRestriction};
 use longshore_domain::email::EmailAddress;
-use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::Invite;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{
-    ImageRestriction, MemberFilter, MemberKinds, OrganizationAction, OrganizationMember, OwnOrganization,
+    ImageRestriction, MemberFilter, MemberKinds, OrganizationMember, OwnOrganization,
 };
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{NewAccount, PermissionTarget, Tx};
@@ -231,67 +230,6 @@ impl Services {
                 })
             })
             .await
-    }
-
-    /// Gives an organization to whoever may do something with it: members by their role and administrators, signed in by
-    /// themselves and not by an access token, and the organization's own access tokens by what they list.
-    ///
-    /// # Errors
-    /// `Unauthenticated`; `OrganizationUnknown` when there is none, or it is disabled or may not be known; `Denied` for a
-    /// lower role and for access tokens.
-    pub(crate) async fn authorize_organization(
-        &self,
-        actor: &Actor,
-        name: &Namespace,
-        action: OrganizationAction,
-    ) -> Result<Account> {
-        if actor.is_operator() {
-            return self
-                .metadata
-                .look_up(name.clone(), |tx, name| Box::pin(get_organization(tx, name)))
-                .await;
-        }
-        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
-        let (organization, role) = self
-            .metadata
-            .look_up((name.clone(), own.id), |tx, (name, own)| {
-                Box::pin(async move {
-                    let organization = get_organization(tx, name).await?;
-                    let role = tx.find_role(organization.id, *own).await?;
-                    Ok((organization, role))
-                })
-            })
-            .await?;
-        let is_known = (role.is_some() || own.id == organization.id) && organization.is_active;
-        if !is_known && !own.is_administrator {
-            return Err(Error::OrganizationUnknown(name.to_string()));
-        }
-        match token.map(|token| token.restriction) {
-            None | Some(TokenRestriction::Scope(Scope::Account))
-                if own.is_administrator || role >= Some(action.needs()) =>
-            {
-                Ok(organization)
-            }
-            None | Some(TokenRestriction::Scope(Scope::Account)) => {
-                Err(Error::Denied(format!("only an {} of {name} may do this", action.needs())))
-            }
-            Some(TokenRestriction::Resources(resources))
-                if own.id == organization.id && resources.allow(action) =>
-            {
-                Ok(organization)
-            }
-            Some(TokenRestriction::Resources(_)) => Err(Error::Denied(format!(
-                "this access token does not include this; an owner of {name} can add the scope to it, or sign in with a password"
-            ))),
-            Some(
-                TokenRestriction::Scope(_)
-                | TokenRestriction::Registry { .. }
-                | TokenRestriction::Login { .. },
-            ) => Err(Error::Denied(
-                "an access token cannot do this; sign in with the password of the account".into(),
-            )),
-        }
     }
 
     /// Gives an account by its public id: the actor's own, or an organization that it belongs to.

@@ -1,10 +1,10 @@
 //! Referrers: the manifests that name a digest as their subject.
 
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Digest;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{ManifestId, Referrer};
 use longshore_domain::{Error, Result};
 
@@ -33,7 +33,7 @@ impl Services {
     ) -> Result<Page<AnnotatedReferrer>> {
         // Whoever may create the repository is told that there are none yet: to "not found", clients would react by
         // maintaining lists of referrers themselves.
-        let Some(repository) = self.authorize(actor, name, Action::Pull).await?.repository else {
+        let Some(repository) = self.authorize(actor, name, RepositoryAction::Pull).await?.repository else {
             return Ok(Page { items: Vec::new(), has_more: false });
         };
         let input = (repository.id, *subject, artifact_type.map(str::to_owned), after, size);

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
+use crate::access::{Relationship, Target};
 use jiff::Timestamp;
-use longshore_domain::access::actor::{Actor, Principal, Proof};
+use longshore_domain::access::action::{AccountAction, RegistryAction};
+use longshore_domain::access::actor::{Actor, Proof};
+use longshore_domain::access::policy::{check_registry_restriction, decide};
+use longshore_domain::access::refusal::Subject;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
 use longshore_domain::credential::{Scope, Secret, SecretHash, TokenOrigin, TokenRestriction};
-use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
 use longshore_domain::registry::{
-    LISTED_REGISTRIES, NAMESPACES_LIMIT, Region, Registry, RegistryAction, RegistryStanding,
-    check_registry_name_available,
+    LISTED_REGISTRIES, NAMESPACES_LIMIT, Region, Registry, check_registry_name_available,
 };
 use longshore_domain::repository::{NamespaceView, RepositoryOrder};
 use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
@@ -212,47 +214,31 @@ impl Services {
         name: &Namespace,
         action: RegistryAction,
     ) -> Result<Registry> {
-        let unknown = || Error::RegistryUnknown(name.to_string());
-        let acting = match actor.principal() {
-            Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
-            Principal::Operator => None,
-            Principal::Account(acting) => {
-                let (own, token) = self.acting_with(acting).await?;
-                action.check_token(token.as_ref().map(|token| &token.restriction))?;
-                Some(own)
-            }
-        };
-        let (registry, standing) = self
+        let target = Target::Namespace(name.clone());
+        let input = (actor.principal().clone(), target.clone(), name.clone(), self.clock.now());
+        let (found, registry) = self
             .metadata
-            .look_up((name.clone(), acting), |tx, (name, acting)| {
+            .look_up(input, |tx, (principal, target, name, now)| {
                 Box::pin(async move {
-                    let Some(registry) = tx.find_registry(name).await? else { return Ok(None) };
-                    let Some(own) = acting else { return Ok(Some((registry, None))) };
-                    let role = tx.find_role(registry.namespace_id, own.id).await?;
-                    let namespace = tx.find_account(registry.namespace_id).await?;
-                    let is_on = namespace.is_some_and(|namespace| namespace.is_active);
-                    let standing = RegistryStanding {
-                        is_own: own.id == registry.namespace_id,
-                        role: role.filter(|_| is_on),
-                        is_administrator: own.is_administrator,
-                    };
-                    Ok(Some((registry, Some(standing))))
+                    let found = Relationship::load(tx, principal, target, *now).await?;
+                    Ok((found, tx.find_registry(name).await?))
                 })
             })
-            .await?
-            .ok_or_else(unknown)?;
-        let Some(standing) = standing else { return Ok(registry) };
-        if !standing.may_know() {
-            return Err(unknown());
+            .await?;
+        let mut facts = self.facts(&found, actor, &target);
+        if registry.is_none() {
+            facts.namespace = None;
         }
-        standing.check(action).map(|()| registry)
+        decide(&facts, action.into())
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Registry(name)))?;
+        registry.ok_or_else(|| Error::RegistryUnknown(name.to_string()))
     }
 
-    /// Gives the account that acts, if its access token includes this.
+    /// Returns the account that acts, if its credential includes this about registries.
     async fn registry_account(&self, actor: &Actor, action: RegistryAction) -> Result<Account> {
-        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
-        action.check_token(token.as_ref().map(|token| &token.restriction))?;
+        let (own, token) = self.authorize_account(actor, AccountAction::Identify).await?;
+        check_registry_restriction(token.as_ref().map(|token| &token.restriction), action)
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Nothing))?;
         Ok(own)
     }
 
@@ -534,8 +520,7 @@ impl Services {
             RegistryAccess::Pull => (RegistryAction::PullCredential, Scope::Read),
         };
         let registry = self.authorize_registry(actor, name, action).await?;
-        let acting = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-        let (own, token) = self.acting_with(acting).await?;
+        let (own, token) = self.authorize_account(actor, AccountAction::Identify).await?;
         let wanted_until = valid.map(|valid| later(self.clock.now(), valid));
         let parent_until = token.as_ref().and_then(|token| token.expires_at);
         let expires_at = [wanted_until, parent_until].into_iter().flatten().min();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use longshore_domain::access::action::{Actions, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::error::Unauthenticated;
@@ -9,7 +10,6 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::parse_rule;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::permission::{Action, Actions};
 use longshore_domain::ports::metadata::{Tx, Viewer};
 use longshore_domain::repository::{
     NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
@@ -85,7 +85,7 @@ impl Services {
             return Err(unknown());
         }
         // Whether there is such a namespace is not told to who may not push to it.
-        self.authorize(actor, name, Action::Create).await?;
+        self.authorize(actor, name, RepositoryAction::Create).await?;
         let namespace_id = access.namespace_id.ok_or_else(unknown)?;
         let by = self.event(actor, Some(namespace_id), EventAction::RepositoryCreated, name.as_str(), []);
         let descriptions = RepositoryChange { visibility: None, immutable_tags: None, ..descriptions };
@@ -111,7 +111,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for pulling.
     pub async fn get_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<Repository> {
-        Ok((*self.authorize_existing(actor, name, Action::Pull).await?).clone())
+        Ok((*self.authorize_existing(actor, name, RepositoryAction::Pull).await?).clone())
     }
 
     /// Lists the repositories that the actor may see, by name, strictly after `after`.
@@ -149,7 +149,7 @@ impl Services {
         actor: &Actor,
         name: &RepositoryName,
     ) -> Result<(RepositoryDetails, Actions)> {
-        let access = self.authorize(actor, name, Action::View).await?;
+        let access = self.authorize(actor, name, RepositoryAction::View).await?;
         let allowed = access.allowed;
         let unknown = || Error::RepositoryUnknown(name.clone());
         let repository = access.repository.ok_or_else(unknown)?;
@@ -250,12 +250,14 @@ impl Services {
         change: RepositoryChange,
     ) -> Result<()> {
         let needed = match (&change.immutable_tags, change.edits()) {
-            (Some(_), false) => Action::SetImmutability,
-            _ => Action::Edit,
+            (Some(_), false) => RepositoryAction::SetImmutability,
+            _ => RepositoryAction::Edit,
         };
         let repository = self.authorize_existing(actor, name, needed).await?;
-        if change.immutable_tags.is_some() {
-            self.authorize(actor, name, Action::SetImmutability).await?;
+        let mut change = change;
+        if let Some(tags) = &change.immutable_tags {
+            let access = self.authorize(actor, name, RepositoryAction::SetImmutability).await?;
+            change.immutability_is_owners = access.is_owner && tags.is_enabled();
         }
         change.check()?;
         let by = |action, data: Vec<(&'static str, String)>| {
@@ -294,7 +296,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for setting immutability; `Invalid` for the rule.
     pub async fn match_tags(&self, actor: &Actor, name: &RepositoryName, rule: &str) -> Result<Vec<Tag>> {
-        let repository = self.authorize_existing(actor, name, Action::SetImmutability).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::SetImmutability).await?;
         let rule = parse_rule(rule)?;
         let mut matching = Vec::new();
         let mut after: Option<String> = None;
@@ -338,7 +340,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for removing.
     pub async fn delete_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<()> {
-        let repository = self.authorize_existing(actor, name, Action::Remove).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::Remove).await?;
         let event = self.event(
             actor,
             Some(repository.namespace_id),

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::TagRules;
 use longshore_domain::name::{RepositoryName, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{PushedTag, Tx};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::retention::{
@@ -116,7 +116,7 @@ impl Services {
         actor: &Actor,
         name: &RepositoryName,
     ) -> Result<Vec<RetentionPolicy>> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         let size = PageSize::clamped(POLICIES_LIMIT)?;
         self.metadata
             .read((repository.id, size), |tx, (id, size)| Box::pin(tx.list_retention_policies(*id, *size)))
@@ -133,7 +133,7 @@ impl Services {
         name: &RepositoryName,
         policy: RetentionPolicyId,
     ) -> Result<RetentionPolicy> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.load_policy(repository.id, policy).await
     }
 
@@ -147,7 +147,7 @@ impl Services {
         name: &RepositoryName,
         rules: Vec<RetentionRule>,
     ) -> Result<RetentionPolicyId> {
-        let repository = self.authorize_existing(actor, name, Action::DeleteTag).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
         check_rules(&rules)?;
         let event = self.policy_event(actor, &repository, EventAction::RetentionPolicyCreated, &rules)?;
         self.metadata
@@ -193,7 +193,7 @@ impl Services {
         policy: RetentionPolicyId,
         rules: Vec<RetentionRule>,
     ) -> Result<()> {
-        let repository = self.authorize_existing(actor, name, Action::DeleteTag).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
         check_rules(&rules)?;
         let event = self.policy_event(actor, &repository, EventAction::RetentionPolicyUpdated, &rules)?;
         self.metadata
@@ -226,7 +226,7 @@ impl Services {
         name: &RepositoryName,
         policy: RetentionPolicyId,
     ) -> Result<()> {
-        let repository = self.authorize_existing(actor, name, Action::DeleteTag).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
         let known = self.load_policy(repository.id, policy).await?;
         let action = EventAction::RetentionPolicyDeleted;
         let event = self.policy_event(actor, &repository, action, &known.rules)?;
@@ -253,7 +253,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<RetentionEntry>, u64)> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.metadata
             .read((repository.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -274,7 +274,7 @@ impl Services {
         name: &RepositoryName,
         policy: RetentionPolicyId,
     ) -> Result<DryRun> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         let policy = self.load_policy(repository.id, policy).await?;
         let immutable = self
             .metadata

@@ -1,6 +1,7 @@
 //! Tokens of identity providers: made by the owners of an organization, good for its directory and nothing else.
 
 use jiff::Timestamp;
+use longshore_domain::access::action::OrganizationAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountKind;
 use longshore_domain::credential::{SECRET_LIMIT_BYTES, Secret, SecretHash};
@@ -8,7 +9,6 @@ use longshore_domain::directory::{Provisioner, SCIM_TOKENS_LIMIT, ScimToken};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::OrganizationAction;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::NewScimToken;
 use longshore_domain::{Error, Result};

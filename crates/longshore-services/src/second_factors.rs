@@ -1,6 +1,7 @@
 //! The second factor of an account: set-up, recovery codes, removal, and checking codes.
 
 use jiff::Timestamp;
+use longshore_domain::access::action::AccountAction;
 use longshore_domain::access::actor::{Actor, Proof};
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::credential::SecretHash;
@@ -62,7 +63,7 @@ impl Services {
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens.
     pub async fn second_factor_status(&self, actor: &Actor) -> Result<SecondFactorStatus> {
-        let user = self.acting_owner(actor).await?;
+        let (user, _) = self.authorize_account(actor, AccountAction::ManageCredentials).await?;
         let found = self.metadata.look_up(user.id, |tx, id| Box::pin(tx.find_second_factor(*id))).await?;
         Ok(SecondFactorStatus {
             confirmed_at: found.as_ref().and_then(|factor| factor.confirmed_at),
@@ -81,7 +82,7 @@ impl Services {
         password: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<Enrolment> {
-        let user = self.acting_owner(actor).await?;
+        let (user, _) = self.authorize_account(actor, AccountAction::ManageCredentials).await?;
         self.check_own_password(&user, password, address).await?;
         let secret = TotpSecret::generate(&*self.entropy);
         let otpauth_url = secret.otpauth_url(&self.settings.service, &user.name)?;
@@ -105,7 +106,7 @@ impl Services {
     /// # Errors
     /// `Unauthenticated` also for a wrong code; `Denied` for access tokens; `Conflict` when none was begun; `Throttled`.
     pub async fn confirm_second_factor(&self, actor: &Actor, code: &str) -> Result<Confirmation> {
-        let user = self.acting_owner(actor).await?;
+        let (user, _) = self.authorize_account(actor, AccountAction::ManageCredentials).await?;
         if self.has_second_factor(user.id).await? {
             return Err(Error::Conflict("the account has a second factor already".into()));
         }
@@ -211,7 +212,7 @@ impl Services {
         code: &str,
         address: Option<std::net::IpAddr>,
     ) -> Result<Account> {
-        let user = self.acting_owner(actor).await?;
+        let (user, _) = self.authorize_account(actor, AccountAction::ManageCredentials).await?;
         if !self.has_second_factor(user.id).await? {
             return Err(Error::Conflict("the account has no second factor".into()));
         }

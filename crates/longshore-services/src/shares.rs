@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
+use longshore_domain::access::action::{AccountAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::Tx;
 use longshore_domain::repository::Repository;
 use longshore_domain::share::{SHARES_LIMIT, Share, ShareTerms};
@@ -36,8 +36,8 @@ fn event_data(account: &Namespace, terms: &ShareTerms) -> [(&'static str, String
 impl Services {
     /// Gives a repository to whoever may decide with whom it is shared.
     async fn authorize_sharing(&self, actor: &Actor, name: &RepositoryName) -> Result<Arc<Repository>> {
-        let repository = self.authorize_existing(actor, name, Action::AssignTeam).await?;
-        self.acting_manager(actor).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
+        self.authorize_account(actor, AccountAction::Manage).await?;
         Ok(repository)
     }
 

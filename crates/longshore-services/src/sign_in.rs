@@ -5,9 +5,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Principal, Proof};
+use longshore_domain::access::action::AccountAction;
+use longshore_domain::access::actor::{Actor, CredentialScope, Proof};
 use longshore_domain::account::{Account, AccountId};
-use longshore_domain::credential::{AccessToken, SECRET_LIMIT_BYTES, Secret, SecretHash, is_access_token};
+use longshore_domain::credential::{SECRET_LIMIT_BYTES, Secret, SecretHash, is_access_token};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::ports::metadata::SignInChallenge;
 use longshore_domain::second_factor::Code;
@@ -59,10 +60,12 @@ impl Services {
         if secret.starts_with(Secret::REFRESH_TOKEN_PREFIX) {
             let actor = self.authenticate_refresh_token(secret).await?;
             self.check_manages(&actor).await?;
-            let acting = actor.as_account().filter(|account| account.name.as_str() == user);
+            if actor.as_account().is_none_or(|account| account.name.as_str() != user) {
+                return Err(wrong());
+            }
             // A pair of keys manages by signing requests. What it signs Docker in with stays on machines that pull, and so do
             // the refresh tokens that come of it.
-            return match self.acting_with(acting.ok_or_else(wrong)?).await? {
+            return match self.authorize_account(&actor, AccountAction::Identify).await? {
                 (_, Some(token)) if token.access_key.is_some() => Err(wrong()),
                 _ => Ok(SignIn::Done(actor)),
             };
@@ -176,68 +179,18 @@ impl Services {
         }
     }
 
-    /// Gives the account that acts, as it is now, signed in by itself and not by an access token: for changes of its
-    /// own affairs.
-    ///
-    /// # Errors
-    /// `Unauthenticated` when nobody signed in or the credential has become void; `Denied` for an access token.
-    pub(crate) async fn acting_owner(&self, actor: &Actor) -> Result<Account> {
-        let account = match actor.principal() {
-            Principal::Anonymous => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
-            Principal::Operator => {
-                return Err(Error::Denied("the operator has no account of its own".into()));
-            }
-            Principal::Account(account) => account,
-        };
-        let found = self.acting_account(account).await?;
-        match account.access_token {
-            None => Ok(found),
-            Some(_) => Err(Error::Denied(
-                "an access token cannot do this; sign in with the password of the account".into(),
-            )),
-        }
-    }
-
-    /// Gives the account that acts, as it is now.
+    /// Returns the account that acts, as it is now.
     ///
     /// # Errors
     /// `Unauthenticated` when nobody signed in or the credential has become void.
     pub async fn get_own_account(&self, actor: &Actor) -> Result<Account> {
-        match actor.as_account() {
-            None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
-            Some(account) => self.acting_account(account).await,
-        }
-    }
-
-    /// Gives the account that acts, as it is now, however it signed in.
-    ///
-    /// # Errors
-    /// `Unauthenticated` when the credential has become void.
-    pub(crate) async fn acting_account(&self, principal: &AccountPrincipal) -> Result<Account> {
-        self.acting_with(principal).await.map(|(account, _)| account)
-    }
-
-    /// Gives the account that acts and the access token that it came with, as they are now.
-    ///
-    /// # Errors
-    /// `Unauthenticated` when the credential has become void.
-    pub(crate) async fn acting_with(
-        &self,
-        principal: &AccountPrincipal,
-    ) -> Result<(Account, Option<AccessToken>)> {
-        let found = self
-            .metadata
-            .look_up((principal.clone(), self.clock.now()), |tx, (principal, now)| {
-                Box::pin(crate::permissions::valid_account(tx, principal, *now))
-            })
-            .await?;
-        found.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))
+        self.authorize_account(actor, AccountAction::Identify).await.map(|(account, _)| account)
     }
 
     /// Gives the account whose affairs a principal may change: the operator those of all, an account its own.
     ///
     /// # Errors
-    /// As [`Services::acting_owner`]; `UserUnknown` for accounts of others.
+    /// `Unauthenticated`; `Denied` for access tokens; `UserUnknown` for accounts of others.
     pub(crate) async fn authorize_owner(
         &self,
         actor: &Actor,
@@ -246,7 +199,7 @@ impl Services {
         if actor.is_operator() {
             return self.find_account(owner).await;
         }
-        let account = self.acting_owner(actor).await?;
+        let (account, _) = self.authorize_account(actor, AccountAction::ManageCredentials).await?;
         match account.name == *owner {
             true => Ok(account),
             false => Err(Error::UserUnknown(owner.to_string())),

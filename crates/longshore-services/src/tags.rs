@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use longshore_domain::Error;
 use longshore_domain::Result;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::{ManifestId, PushedTag, Review, TagInterval, Tx};
 use longshore_domain::repository::RepositoryId;
 
@@ -50,7 +50,7 @@ impl Services {
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Page<Tag>> {
-        let repository = self.authorize_existing(actor, name, Action::Pull).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::Pull).await?;
         let tags = self
             .metadata
             .read((repository.id, after.map(str::to_owned), size), |tx, (id, after, size)| {
@@ -71,7 +71,7 @@ impl Services {
         tag: &Tag,
         size: PageSize,
     ) -> Result<Vec<TagInterval>> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTags).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.metadata
             .read((repository.id, tag.clone(), size), |tx, (id, tag, size)| {
                 Box::pin(tx.list_tag_history(*id, tag, *size))
@@ -92,7 +92,7 @@ impl Services {
         to: &Tag,
         may_move: bool,
     ) -> Result<()> {
-        self.authorize_existing(actor, name, Action::Pull).await?;
+        self.authorize_existing(actor, name, RepositoryAction::Pull).await?;
         let (_, details, _) = self.get_tag_details(actor, name, from, false).await?;
         let unknown =
             || Error::ManifestUnknown { repository: name.clone(), reference: Reference::Tag(from.clone()) };
@@ -115,7 +115,7 @@ impl Services {
     /// # Errors
     /// As [`Services::authorize_existing`] for deleting; `ManifestUnknown` when there is no such tag.
     pub async fn delete_tag(&self, actor: &Actor, name: &RepositoryName, tag: &Tag) -> Result<()> {
-        let repository = self.authorize_existing(actor, name, Action::DeleteTag).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
         let event =
             self.event(actor, Some(repository.namespace_id), EventAction::TagDeleted, name.as_str(), []);
         let review_at = later(event.at, self.settings.collection.lease);

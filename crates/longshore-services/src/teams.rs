@@ -1,14 +1,15 @@
 //! Teams of organizations: their members, and what they may do in repositories.
 
+use longshore_domain::access::action::{OrganizationAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{
-    OrganizationAction, TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName,
+    TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName,
 };
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::{Action, RepositoryPermission};
+use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::metadata::{Clearing, NewTeam, TeamChange, Tx};
 use longshore_domain::{Error, Result};
 
@@ -295,7 +296,7 @@ impl Services {
         team: TeamId,
         permission: RepositoryPermission,
     ) -> Result<Team> {
-        let repository = self.authorize_existing(actor, name, Action::AssignTeam).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
         let data = [("permission", permission.as_str().to_owned())];
         let event = self.event(
             actor,
@@ -329,7 +330,7 @@ impl Services {
         name: &RepositoryName,
         team: TeamId,
     ) -> Result<(Team, RepositoryPermission)> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTeams).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTeams).await?;
         let found = self
             .metadata
             .look_up((repository, team), |tx, (repository, id)| {
@@ -354,7 +355,7 @@ impl Services {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<(Team, RepositoryPermission)>, u64)> {
-        let repository = self.authorize_existing(actor, name, Action::ViewTeams).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::ViewTeams).await?;
         self.metadata
             .read((repository.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
@@ -375,7 +376,7 @@ impl Services {
         name: &RepositoryName,
         team: TeamId,
     ) -> Result<()> {
-        let repository = self.authorize_existing(actor, name, Action::AssignTeam).await?;
+        let repository = self.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
         let event = self.event(
             actor,
             Some(repository.namespace_id),

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, Principal, Proof, RepositoryAccess};
 use longshore_domain::credential::{Scope, Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
-use longshore_domain::permission::Action;
 use longshore_domain::ports::metadata::RefreshToken;
 use longshore_domain::{Error, Result};
 
@@ -240,9 +240,9 @@ impl Services {
         let allowed = self.access(actor, &wanted.repository).await?;
         let mut granted = RepositoryAccess {
             repository: wanted.repository.clone(),
-            pull: wanted.pull && allowed.allows(Action::Pull),
-            push: wanted.push && allowed.allows(Action::Push),
-            delete: wanted.delete && allowed.allows(Action::Delete),
+            pull: wanted.pull && allowed.allows(RepositoryAction::Pull),
+            push: wanted.push && allowed.allows(RepositoryAction::Push),
+            delete: wanted.delete && allowed.allows(RepositoryAction::Delete),
         };
         let mut works_for = ttl;
         if (granted.push || granted.delete)

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{Actor, Principal};
 use longshore_domain::digest::{Algorithm, Digest, Hasher};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::Action;
 use longshore_domain::ports::blobs::{
     BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced, Unneeded,
 };
@@ -29,10 +29,10 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::authentication::UploadActor;
 use crate::blobs::{NewLink, link_blob};
 use crate::limits::over_storage;
-use crate::permissions::Access;
 use crate::repositories::ensure_repository;
 use crate::{Services, earlier, later};
 
@@ -215,7 +215,7 @@ impl Services {
         name: &RepositoryName,
         algorithm: Algorithm,
     ) -> Result<Upload> {
-        let access = self.authorize(actor, name, Action::Push).await?;
+        let access = self.authorize(actor, name, RepositoryAction::Push).await?;
         let namespace_id = access.namespace_id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
         self.check_storage_left(&access).await?;
         self.check_space().await?;
@@ -254,7 +254,7 @@ impl Services {
     /// The token that was good when the upload began stays good for it, so that a long upload does not die.
     async fn find_own_upload(&self, by: &UploadActor, name: &RepositoryName, id: UploadId) -> Result<Upload> {
         // Whoever may not push learns that first, whether or not the upload exists.
-        self.authorize(&by.actor, name, Action::Push).await?;
+        self.authorize(&by.actor, name, RepositoryAction::Push).await?;
         let now = self.clock.now();
         let upload = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_upload(*id))).await?;
         let is_own = |upload: &Upload| {
@@ -285,7 +285,7 @@ impl Services {
     async fn check_uploader(&self, uploader: &mut Uploader<'_>, name: &RepositoryName) -> Result<()> {
         let epoch = self.metadata.authority_epoch();
         if epoch != uploader.epoch {
-            self.authorize(uploader.actor, name, Action::Push).await?;
+            self.authorize(uploader.actor, name, RepositoryAction::Push).await?;
             uploader.epoch = epoch;
         }
         Ok(())

@@ -4,21 +4,20 @@
 //! changes the role. Whoever has none is given a permission, which makes nobody a member: membership comes with the rules of
 //! the organization, so it takes an invite.
 
+use longshore_domain::access::action::{AccountAction, Level, NamespaceAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
+use longshore_domain::access::policy::namespace_level_of;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole};
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::MemberFilter;
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::{
-    Action, Level, RepositoryPermission, USER_PERMISSIONS_LIMIT, UserPermission,
-};
+use longshore_domain::permission::{RepositoryPermission, USER_PERMISSIONS_LIMIT, UserPermission};
 use longshore_domain::ports::metadata::{PermissionTarget, Tx};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Services;
-use crate::namespaces::level_of;
 use crate::organizations::change_role;
 
 /// Most permissions that one request changes.
@@ -78,14 +77,6 @@ fn permission_of(level: Level) -> RepositoryPermission {
         Level::None | Level::Read => RepositoryPermission::Read,
         Level::Write => RepositoryPermission::Write,
         Level::Admin => RepositoryPermission::Admin,
-    }
-}
-
-fn role_of(permission: RepositoryPermission) -> OrganizationRole {
-    match permission {
-        RepositoryPermission::Read => OrganizationRole::Member,
-        RepositoryPermission::Write => OrganizationRole::Editor,
-        RepositoryPermission::Admin => OrganizationRole::Owner,
     }
 }
 
@@ -154,9 +145,9 @@ impl Terrain {
     async fn set(&self, tx: &mut dyn Tx, wanted: &WantedPermission, change: Change) -> Result<()> {
         let user = find_user(tx, wanted.uuid, Some(&wanted.name)).await?;
         check_not_deactivated(tx, &self.namespace, &user).await?;
-        let role = self.role(tx, &user).await?;
+        let before = self.role(tx, &user).await?;
         let given = tx.find_user_permission(self.target, user.id).await?;
-        let exists = role.is_some() || given.is_some() || user.id == self.namespace.id;
+        let exists = before.is_some() || given.is_some() || user.id == self.namespace.id;
         match change {
             Change::Grant if exists => {
                 return Err(Error::Exists(format!("a permission of {} for {}", user.name, self.subject)));
@@ -169,11 +160,22 @@ impl Terrain {
         if user.id == self.namespace.id {
             return Err(Error::Denied("a namespace is its user's own".into()));
         }
-        if role.is_some() {
+        if before.is_some() {
             self.check_roles()?;
             let event = self.event(EventAction::MemberRoleChanged, &user, None);
-            let role = Some(role_of(wanted.permission));
-            return change_role(tx, &self.actor, &self.namespace, &user, role, event).await;
+            // No permission makes an editor: who may push everywhere may not thereby change and delete everything.
+            let (role, given) = match wanted.permission {
+                RepositoryPermission::Read => (OrganizationRole::Member, None),
+                RepositoryPermission::Write => (OrganizationRole::Member, Some(RepositoryPermission::Write)),
+                RepositoryPermission::Admin => (OrganizationRole::Owner, None),
+            };
+            let is_editor = before == Some(OrganizationRole::Editor);
+            if is_editor && wanted.permission == RepositoryPermission::Write {
+                return Ok(());
+            }
+            change_role(tx, &self.actor, &self.namespace, &user, Some(role), event).await?;
+            let Some(given) = given else { return Ok(()) };
+            return self.put(tx, &user, given).await;
         }
         if given.is_none() && tx.count_user_permissions(self.target).await? >= USER_PERMISSIONS_LIMIT {
             return Err(Error::OverLimit(format!(
@@ -181,8 +183,12 @@ impl Terrain {
                 self.subject
             )));
         }
-        tx.put_user_permission(self.target, user.id, wanted.permission, self.event.at).await?;
-        tx.record_event(&self.event(EventAction::PermissionGranted, &user, Some(wanted.permission))).await
+        self.put(tx, &user, wanted.permission).await
+    }
+
+    async fn put(&self, tx: &mut dyn Tx, user: &Account, permission: RepositoryPermission) -> Result<()> {
+        tx.put_user_permission(self.target, user.id, permission, self.event.at).await?;
+        tx.record_event(&self.event(EventAction::PermissionGranted, user, Some(permission))).await
     }
 
     async fn revoke(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
@@ -215,7 +221,7 @@ impl Terrain {
                 user_id: member.account.id,
                 uuid: member.account.uuid,
                 name: member.account.name,
-                permission: permission_of(level_of(member.role)),
+                permission: permission_of(namespace_level_of(member.role)),
             }));
         }
         listed.sort_by(|a, b| (&a.name, b.permission.level()).cmp(&(&b.name, a.permission.level())));
@@ -237,38 +243,45 @@ impl Services {
         };
         match of {
             PermissionOf::Namespace(name) => {
-                let standing = self.standing_in(actor, name).await?;
-                let id = standing.account.id;
+                let found = self.authorize_namespace(actor, name, NamespaceAction::View).await?;
+                let id = found.account.id;
                 let target = PermissionTarget::Namespace(id);
-                let made = terrain(target, standing.account, name.to_string(), standing.is_owner);
-                Ok((made, standing.level, id.0))
+                let made = terrain(target, found.account, name.to_string(), found.is_owner);
+                Ok((made, found.level, id.0))
             }
             PermissionOf::Repository(name) => {
-                let repository = self.authorize_existing(actor, name, Action::View).await?;
-                let allowed = self.access(actor, name).await?.allowed;
-                let level = [Level::Admin, Level::Write].into_iter().find(|level| {
-                    let action = if *level == Level::Admin { Action::AssignTeam } else { Action::Push };
-                    allowed.contains(action)
-                });
+                let access = self.authorize(actor, name, RepositoryAction::View).await?;
+                let level = access.level();
+                let unknown = || Error::RepositoryUnknown((*name).clone());
+                let repository = access.repository.ok_or_else(unknown)?;
                 let namespace = self
                     .metadata
                     .look_up(repository.namespace_id, |tx, id| Box::pin(tx.find_account(*id)))
                     .await?
-                    .ok_or_else(|| Error::RepositoryUnknown((*name).clone()))?;
+                    .ok_or_else(unknown)?;
                 let target = PermissionTarget::Repository(repository.id);
                 let made = terrain(target, namespace, name.to_string(), false);
-                Ok((made, level.unwrap_or(Level::Read), repository.id.0))
+                Ok((made, level, repository.id.0))
+            }
+        }
+    }
+
+    /// Checks that the actor may change who may do what.
+    async fn authorize_granting(&self, actor: &Actor, of: &PermissionOf<'_>) -> Result<()> {
+        match of {
+            PermissionOf::Namespace(name) => {
+                self.authorize_namespace(actor, name, NamespaceAction::ManagePermissions).await.map(|_| ())
+            }
+            PermissionOf::Repository(name) => {
+                self.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
+                self.authorize_account(actor, AccountAction::Manage).await.map(|_| ())
             }
         }
     }
 
     async fn managed_terrain(&self, actor: &Actor, of: &PermissionOf<'_>) -> Result<Terrain> {
-        let (terrain, level, _) = self.permission_terrain(actor, of).await?;
-        self.acting_manager(actor).await?;
-        match level {
-            Level::Admin => Ok(terrain),
-            _ => Err(Error::Denied(format!("you may not change who may do what in {}", terrain.subject))),
-        }
+        let (terrain, ..) = self.permission_terrain(actor, of).await?;
+        self.authorize_granting(actor, of).await.map(|()| terrain)
     }
 
     /// Lists who may do what in a namespace or repository; others only for who may change that.
@@ -285,9 +298,9 @@ impl Services {
             permission: permission_of(level),
         };
         let mut others = Vec::new();
-        let may_change = match self.acting_manager(actor).await {
-            Ok(_) => level == Level::Admin,
-            // A token that may not change permissions is not told of those of others either.
+        let may_change = match self.authorize_granting(actor, &of).await {
+            Ok(()) => true,
+            // Who may not change permissions is not told of those of others either.
             Err(Error::Denied(_)) => false,
             Err(error) => return Err(error),
         };

@@ -66,6 +66,7 @@ const MIGRATIONS: &[Migration] = &[
     // What asks for reviews counts that, which older ones do not.
     migration!("0022_one_order_of_locks", works_with 22),
     migration!("0023_damaged_blobs", works_with 22),
+    migration!("0024_immutability_of_owners", works_with 22),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -1,9 +1,9 @@
 //! Who acts: the one answer to "who asks" of everything above the metadata store.
 
+use crate::access::action::RepositoryAction;
 use crate::account::AccountId;
 use crate::credential::AccessTokenId;
 use crate::name::{Namespace, RepositoryName};
-use crate::permission::Action;
 
 /// Who acts, what the credential leaves of what they may do, and how they proved who they are.
 ///
@@ -148,7 +148,7 @@ pub enum CredentialScope {
 
 impl CredentialScope {
     /// Returns whether an action in a repository is covered.
-    pub fn covers(&self, repository: &RepositoryName, action: Action) -> bool {
+    pub fn covers(&self, repository: &RepositoryName, action: RepositoryAction) -> bool {
         match self {
             Self::Everything => true,
             Self::Namespace(only) => repository.namespace() == *only,
@@ -192,23 +192,27 @@ pub struct RepositoryAccess {
 }
 
 impl RepositoryAccess {
-    fn covers(&self, action: Action) -> bool {
+    fn covers(&self, action: RepositoryAction) -> bool {
         match action {
-            Action::View | Action::ViewTags | Action::Pull => self.pull,
-            Action::Push | Action::Create => self.push,
-            Action::Delete | Action::DeleteTag => self.delete,
+            RepositoryAction::View | RepositoryAction::ViewTags | RepositoryAction::Pull => self.pull,
+            RepositoryAction::Push | RepositoryAction::Create => self.push,
+            RepositoryAction::Delete | RepositoryAction::DeleteTag => self.delete,
             // Changing the repository itself is not part of the registry protocol.
-            Action::Edit
-            | Action::SetImmutability
-            | Action::ViewTeams
-            | Action::AssignTeam
-            | Action::Remove => false,
+            RepositoryAction::Edit
+            | RepositoryAction::SetImmutability
+            | RepositoryAction::ViewTeams
+            | RepositoryAction::AssignTeam
+            | RepositoryAction::Remove => false,
         }
     }
 
     /// Returns the covered actions' names, in the order pull, push, delete.
     pub fn actions(&self) -> Vec<&'static str> {
-        let all = [(self.pull, Action::Pull), (self.push, Action::Push), (self.delete, Action::Delete)];
+        let all = [
+            (self.pull, RepositoryAction::Pull),
+            (self.push, RepositoryAction::Push),
+            (self.delete, RepositoryAction::Delete),
+        ];
         all.into_iter().filter(|(covered, _)| *covered).map(|(_, action)| action.as_str()).collect()
     }
 }

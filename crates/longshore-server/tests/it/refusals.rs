@@ -1,7 +1,7 @@
 //! Default deny: walks the table of operations, so that an operation without a refusal cannot be added.
 
 use longshore_api_oci::routes::OperationKind;
-use longshore_domain::permission::Action;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_testkit::images::{digest_of, image};
 
 use crate::server::{Server, user};
@@ -73,11 +73,11 @@ fn every_operation_refuses_anonymous_powerless_and_foreign_callers() {
         for nobody in ["", &all_by_nobody, &empty_token] {
             assert_eq!(send(nobody).status, 401, "{}", named(nobody));
         }
-        let hidden = if kind.action() == Some(Action::Push) { 403 } else { 404 };
+        let hidden = if kind.action() == Some(RepositoryAction::Push) { 403 } else { 404 };
         for foreign in [user("bob"), user("carol"), bobs_token.clone()] {
             assert_eq!(send(&foreign).status, hidden, "{}", named(&foreign));
         }
-        if kind.action() != Some(Action::Pull) {
+        if kind.action() != Some(RepositoryAction::Pull) {
             assert_eq!(send(&read_only).status, 403, "{}", named("a token that may read only"));
         }
     }

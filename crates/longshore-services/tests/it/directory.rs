@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use longshore_domain::Error;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::directory::{
@@ -12,7 +13,6 @@ use longshore_domain::directory::{
     UserProbe,
 };
 use longshore_domain::page::PageSize;
-use longshore_domain::permission::Action;
 use longshore_services::accounts::UserChange;
 use longshore_services::directory::UserList;
 use longshore_testkit::images::image;
@@ -355,7 +355,7 @@ impl Run {
                         access_token: None,
                     };
                     let actor = Actor::account(account, CredentialScope::Everything, Proof::Password);
-                    services.authorize(&actor, &name("acme/app"), Action::Pull).await.is_ok()
+                    services.authorize(&actor, &name("acme/app"), RepositoryAction::Pull).await.is_ok()
                 }
             };
             assert_eq!(pulls, is_active, "{user_name}");
@@ -529,7 +529,7 @@ async fn an_invite_from_before_brings_nobody_back() {
     let secret = invite(&registry, "bob", OrganizationRole::Member).await;
     let accepted = services.accept_invite(&by_bob, &secret).await;
     assert!(matches!(accepted, Err(Error::Conflict(_))), "{accepted:?}");
-    let denied = services.authorize(&by_bob, &name("acme/app"), Action::Pull).await;
+    let denied = services.authorize(&by_bob, &name("acme/app"), RepositoryAction::Pull).await;
     assert!(matches!(denied, Err(Error::RepositoryUnknown(_))), "{denied:?}");
 }
 

@@ -2,12 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_domain::Error;
+use longshore_domain::access::action::RegistryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::credential::{Scope, Secret, TokenOrigin, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::ports::metadata::AccessTokenChange;
-use longshore_domain::registry::RegistryAction;
 use longshore_domain::tier::{Tier, Tiers};
 use longshore_domain::token_resource::{TokenResource, TokenResources};
 use longshore_services::access_tokens::WantedToken;

@@ -100,7 +100,7 @@ async fn abuse_13_a_session_dies_with_what_it_was_made_from() {
     let alice = "alice".parse().unwrap();
     let (token, secret) =
         services.create_access_token(&OPERATOR, &alice, WantedToken::new("ci", Scope::Admin)).await.unwrap();
-    let works = async |actor: &Actor| services.check_principal(actor).await.is_ok();
+    let works = async |actor: &Actor| services.check_actor(actor).await.is_ok();
     let by_token = done(services.sign_in("alice", secret.expose(), None).await.unwrap());
     let session = services.issue_session(&by_token, DAY, Map::new()).unwrap();
     let session = services.authenticate_session(&session).await.unwrap();
@@ -184,8 +184,8 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed() {
     let confirmed = services.confirm_second_factor(actor, &code).await.unwrap();
     assert_eq!(confirmed.recovery_codes.len(), 10);
     // Abuse case 18: what was signed in without it is void.
-    assert!(services.check_principal(actor).await.is_err());
-    assert!(services.check_principal(&confirmed.actor).await.is_ok());
+    assert!(services.check_actor(actor).await.is_err());
+    assert!(services.check_actor(&confirmed.actor).await.is_ok());
 
     let challenge = challenge(services.sign_in("alice", PASSWORD, None).await.unwrap());
     assert!(services.authenticate_session(&challenge).await.is_err(), "it is good for nothing else");
@@ -194,7 +194,7 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed() {
     registry.clock.advance(STEP);
     let next = begun.secret.code_at(services.now()).unwrap();
     let actor = services.complete_sign_in(&challenge, &next).await.unwrap();
-    assert!(services.check_principal(&actor).await.is_ok());
+    assert!(services.check_actor(&actor).await.is_ok());
     registry.clock.advance(STEP);
     let next = begun.secret.code_at(services.now()).unwrap();
     assert!(is_wrong(&services.complete_sign_in(&challenge, &next).await), "and so does a challenge");

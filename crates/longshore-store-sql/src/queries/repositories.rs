@@ -77,11 +77,17 @@ fn seen(view: NamespaceView) -> (bool, i64) {
 }
 
 impl SqlTx<'_> {
-    async fn put_immutable_tags(&mut self, id: RepositoryId, tags: &ImmutableTags) -> Result<()> {
+    async fn put_immutable_tags(
+        &mut self,
+        id: RepositoryId,
+        tags: &ImmutableTags,
+        is_owners: bool,
+    ) -> Result<()> {
         let rules = serde_json::to_string(tags.rules()).map_err(Error::internal)?;
         self.execute(
-            "UPDATE repositories SET has_immutable_tags = $1, immutable_tag_rules = $2 WHERE id = $3",
-            values![tags.is_enabled(), rules, id.0],
+            "UPDATE repositories SET has_immutable_tags = $1, immutable_tag_rules = $2, immutability_is_owners = $3
+             WHERE id = $4",
+            values![tags.is_enabled(), rules, is_owners, id.0],
         )
         .await
         .map(|_| ())
@@ -385,12 +391,17 @@ impl RepositoryRecords for SqlTx<'_> {
         )
         .await?;
         if let Some(tags) = &change.immutable_tags {
-            self.put_immutable_tags(id, tags).await?;
+            self.put_immutable_tags(id, tags, change.immutability_is_owners).await?;
         }
-        match change.visibility {
-            Some(_) => self.advance_authority_epoch().await,
-            None => Ok(()),
+        match change.visibility.is_some() || change.immutable_tags.is_some() {
+            true => self.advance_authority_epoch().await,
+            false => Ok(()),
         }
+    }
+
+    async fn is_immutability_owners(&mut self, id: RepositoryId) -> Result<bool> {
+        let sql = "SELECT immutability_is_owners FROM repositories WHERE id = $1";
+        self.first(sql, values![id.0], |row| row.truth(0)).await.map(Option::unwrap_or_default)
     }
 
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags> {

@@ -90,6 +90,8 @@ pub trait RepositoryRecords {
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>>;
     /// Changes a repository: its descriptions, who may see it, and which tags never move.
     async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()>;
+    /// Returns whether only owners of its namespace change which tags of a repository never move.
+    async fn is_immutability_owners(&mut self, id: RepositoryId) -> Result<bool>;
     /// Tells which tags of a repository never move, and keeps others from changing that.
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags>;
     /// Deletes a repository: invisible at once, collected later.

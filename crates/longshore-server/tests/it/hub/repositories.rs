@@ -302,3 +302,29 @@ fn forms_are_taken_where_json_is() {
     assert_eq!(refused, send(&server, "PATCH", page, &alice, &json).expect(400).json());
     server.send("PATCH", page, &alice, &form, &vec![b'x'; (1 << 20) + 1]).expect(413);
 }
+
+#[test]
+fn what_an_owner_made_immutable_only_owners_change() {
+    let server = Server::new();
+    server.admin(&["org", "set-member", "acme", "bob", "--role", "editor"]);
+    let (owner, editor) = (sign_in(&server, "alice"), sign_in(&server, "bob"));
+    let app = "/v2/namespaces/acme/repositories/app";
+    let body = json!({ "name": "app", "namespace": "acme", "is_private": true });
+    send(&server, "POST", "/v2/namespaces/acme/repositories", &editor, &body).expect(201);
+    let tags = |who: &str, enabled: bool| {
+        let body = json!({ "immutable_tags": enabled, "immutable_tags_rules": [] });
+        send(&server, "PATCH", &format!("{app}/immutabletags"), who, &body)
+    };
+    // An editor decides until an owner does.
+    tags(&editor, true).expect(200);
+    tags(&editor, false).expect(200);
+    tags(&owner, true).expect(200);
+    let refused = tags(&editor, false).expect(403).json().to_string();
+    assert!(refused.contains("only an owner may change that"), "{refused}");
+    send(&server, "PATCH", app, &editor, &json!({ "immutable_tags": false })).expect(403);
+    send(&server, "PATCH", app, &editor, &json!({ "description": "An app" })).expect(200);
+    let shown = server.get(app, &editor).expect(200).json();
+    assert_eq!(shown["immutable_tags_settings"]["enabled"], true);
+    tags(&owner, false).expect(200);
+    tags(&editor, true).expect(200);
+}

@@ -82,11 +82,32 @@ fn whoever_manages_gives_permissions_and_no_roles() {
     // The last owner stays.
     send(&server, "PATCH", NAMESPACE, &alice, &of_alice).expect(400);
     send(&server, "DELETE", NAMESPACE, &alice, &json!([alice_id])).expect(400);
-    // Members have roles, which are changed in their place.
+    // Members have roles. A permission besides makes no editor of one, who could change and delete everything.
     server.admin(&["org", "set-member", "shop", "carol", "--role", "member"]);
     let carol = |auth: u8| json!([{ "user_id": to_carol[0]["user_id"], "user_name": "carol", "auth": auth }]);
+    push(&server, &pusher(), "shop/app", "v1");
+    let role_of_carol = || {
+        let members = server.admin(&["org", "show", "shop"])["members"].clone();
+        members.as_array().unwrap().iter().find(|member| member["user"] == "carol").unwrap()["role"].clone()
+    };
+    let by_carol = token(&server, "carol", "carol");
+    let image = "/v2/manage/namespaces/shop/repos/app";
+    let shown_to_carol = || {
+        let shown = send(&server, "GET", NAMESPACE, &by_carol, &Value::Null).expect(200).json();
+        let of_image = send(&server, "GET", &format!("{image}/access"), &by_carol, &Value::Null).expect(200);
+        [shown, of_image.json()].map(|shown| shown["self_auth"]["auth"].as_u64().unwrap())
+    };
     send(&server, "PATCH", NAMESPACE, &alice, &carol(3)).expect(201);
-    assert_eq!(server.admin(&["org", "show", "shop"])["members"].to_string().matches("editor").count(), 1);
+    assert_eq!((role_of_carol(), shown_to_carol()), (json!("member"), [3, 3]));
+    assert!(may_push(&server, &user("carol"), "shop/app"));
+    send(&server, "DELETE", image, &by_carol, &Value::Null).expect(403);
+    send(&server, "PATCH", NAMESPACE, &alice, &carol(1)).expect(201);
+    assert_eq!((role_of_carol(), shown_to_carol()), (json!("member"), [1, 1]));
+    assert!(!may_push(&server, &user("carol"), "shop/app"));
+    // An editor stays one when told to write.
+    server.admin(&["org", "set-member", "shop", "carol", "--role", "editor"]);
+    send(&server, "PATCH", NAMESPACE, &alice, &carol(3)).expect(201);
+    assert_eq!((role_of_carol(), shown_to_carol()), (json!("editor"), [3, 7]));
     send(&server, "DELETE", NAMESPACE, &alice, &json!([to_carol[0]["user_id"]])).expect(204);
     assert!(!server.admin(&["org", "show", "shop"]).to_string().contains("carol"));
     // Who may not change permissions sees only their own.

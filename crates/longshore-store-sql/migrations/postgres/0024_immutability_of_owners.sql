@@ -1,0 +1,2 @@
+-- Only owners change what an owner decided. Who decided before this is not known.
+ALTER TABLE repositories ADD COLUMN immutability_is_owners BIGINT NOT NULL DEFAULT 0;
