@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use longshore_domain::access::action::{
-    AccountAction, Action, Actions, Level, NamespaceAction, OrganizationAction, RepositoryAction,
+    AccountAction, Action, Actions, Level, NamespaceAction, OrganizationAction, RegistryAction,
+    RepositoryAction,
 };
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Principal};
 use longshore_domain::access::policy::{
-    self, Allowed, Facts, NamespaceFacts, RepositoryFacts, Visible, Who, decide, repository_actions,
+    self, Allowed, Facts, NamespaceFacts, RepositoryFacts, Visible, Who, check_registry_restriction, decide,
+    repository_actions,
 };
 use longshore_domain::access::refusal::{Refusal, Subject};
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
@@ -19,7 +21,7 @@ use longshore_domain::organization::{PulledNamespace, refusing};
 use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::policy::LeaseRenewal;
 use longshore_domain::ports::metadata::{Tx, Viewer};
-use longshore_domain::registry::Subscribed;
+use longshore_domain::registry::{Registry, Subscribed};
 use longshore_domain::repository::{NamespaceView, Repository};
 use longshore_domain::{Error, Result};
 use quick_cache::Equivalent;
@@ -437,6 +439,53 @@ impl Services {
         decide(&self.facts(&found, actor, &target), action.into())
             .map_err(|refusal| refusal.into_error(action.into(), Subject::Namespace(name)))?;
         found.namespace.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
+    }
+
+    /// Gives a registry to whoever may do something with it.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied` for access tokens that do not include it, and for lower roles; `RegistryUnknown` when
+    /// there is none, or it may not be known.
+    pub(crate) async fn authorize_registry(
+        &self,
+        actor: &Actor,
+        name: &Namespace,
+        action: RegistryAction,
+    ) -> Result<Registry> {
+        let target = Target::Namespace(name.clone());
+        let input = (actor.principal().clone(), target.clone(), name.clone(), self.clock.now());
+        let (found, registry) = self
+            .metadata
+            .look_up(input, |tx, (principal, target, name, now)| {
+                Box::pin(async move {
+                    let found = Relationship::load(tx, principal, target, *now).await?;
+                    Ok((found, tx.find_registry(name).await?))
+                })
+            })
+            .await?;
+        let mut facts = self.facts(&found, actor, &target);
+        if registry.is_none() {
+            facts.namespace = None;
+        }
+        decide(&facts, action.into())
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Registry(name)))?;
+        registry.ok_or_else(|| Error::RegistryUnknown(name.to_string()))
+    }
+
+    /// Returns the account that acts, if its credential includes this about registries.
+    pub(crate) async fn registry_account(&self, actor: &Actor, action: RegistryAction) -> Result<Account> {
+        let (own, token) = self.authorize_account(actor, AccountAction::Identify).await?;
+        check_registry_restriction(token.as_ref().map(|token| &token.restriction), action)
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Nothing))?;
+        Ok(own)
+    }
+
+    /// Finds an account by name for the operator.
+    pub(crate) async fn find_account(&self, name: &Namespace) -> Result<Account> {
+        self.metadata
+            .look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name)))
+            .await?
+            .ok_or_else(|| Error::UserUnknown(name.to_string()))
     }
 
     /// Returns an account whose audit log an actor may read: its own, that of an organization that it owns, and the

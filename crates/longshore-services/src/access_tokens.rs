@@ -434,12 +434,4 @@ impl Services {
         let (_, token) = self.authorize_account(actor, AccountAction::Identify).await?;
         token.ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))
     }
-
-    /// Finds an account by name for the operator.
-    pub(crate) async fn find_account(&self, name: &Namespace) -> Result<Account> {
-        self.metadata
-            .look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name)))
-            .await?
-            .ok_or_else(|| Error::UserUnknown(name.to_string()))
-    }
 }

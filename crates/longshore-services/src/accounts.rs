@@ -2,16 +2,16 @@
 
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, Plan, ProfileChange};
+use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
 use longshore_domain::{Error, Result};
 
+use crate::STEP;
 use crate::Services;
-use crate::organizations::delete_invites;
 use crate::passwords::check_new_password;
-use crate::removal::STEP;
 
 /// Finds a user, not an organization, by name.
 pub(crate) async fn get_user(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
@@ -72,6 +72,17 @@ pub enum UserChange {
     MakeAdministrator,
     /// Ends that.
     RevokeAdministrator,
+}
+
+/// Calls back what invites somebody to an organization who is removed or deactivated: an invite from before is no way back.
+pub(crate) async fn delete_invites(tx: &mut dyn Tx, organization: &Account, user: &Account) -> Result<()> {
+    let mut keys = vec![user.name.to_string()];
+    keys.extend(user.profile.email.as_ref().map(EmailAddress::key));
+    if let Some(entry) = tx.find_directory_user(organization.id, user.id).await? {
+        keys.push(entry.user_name.to_lowercase());
+        keys.extend(entry.emails.iter().map(|email| email.address.to_lowercase()));
+    }
+    tx.delete_invites_of(organization.id, user.id, &keys).await
 }
 
 impl Services {

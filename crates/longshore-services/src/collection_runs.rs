@@ -5,8 +5,7 @@
 //! cannot be restored any more, and what nothing references goes after a shorter time of grace.
 //! Until when nobody gets a token for pushing stands in the same row, so that no crash leaves a registry read-only.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -28,11 +27,9 @@ use uuid::Uuid;
 
 use crate::collection::{Deleted, Round, Sums, Terms};
 use crate::leases::Job;
-use crate::tokens::TTL_MINIMUM;
+use crate::write_tokens::READ_ONLY_MARGIN;
 use crate::{Services, later};
 
-/// How long a registry stays read-only when nobody goes on with its run.
-pub(crate) const READ_ONLY_MARGIN: Duration = Duration::from_secs(600);
 /// Runs that one node works on at the same time.
 const PARALLEL_RUNS: usize = 16;
 /// How often runs that were asked for meanwhile are looked for.
@@ -43,44 +40,6 @@ const PACE: Duration = Duration::from_secs(3);
 const FAILURES_LIMIT: u64 = 10;
 /// Longest time between two tries.
 const RETRY_LIMIT: Duration = Duration::from_secs(60);
-/// Tokens for pushing are remembered by the end of the interval of this length in which they expire.
-const TOKEN_PRECISION_SECONDS: i64 = 5;
-/// Longest that a token for pushing to a registry works, however the server is configured.
-pub(crate) const WRITE_TOKEN_LIMIT: Duration = Duration::from_secs(900);
-/// How far clocks and caches of other nodes may be behind, and times be rounded up.
-const SPREAD: Duration = Duration::from_secs(15);
-/// Registries whose last token for pushing is kept in memory.
-const KEPT: usize = 50_000;
-
-/// Until when this node knows that tokens for pushing are recorded, by namespace.
-#[derive(Default)]
-pub(crate) struct WriteTokens(Mutex<HashMap<AccountId, Timestamp>>);
-
-impl WriteTokens {
-    /// Lets all be recorded again.
-    pub(crate) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-}
-
-/// Rounds a time up, so that few tokens have to be recorded.
-fn rounded_up(at: Timestamp) -> Timestamp {
-    let seconds = at.as_second().saturating_add(TOKEN_PRECISION_SECONDS);
-    let rounded = seconds - seconds.rem_euclid(TOKEN_PRECISION_SECONDS);
-    Timestamp::from_second(rounded).unwrap_or(at)
-}
-
-/// What became of a token for pushing that was asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum WriteToken {
-    /// It is remembered, and may be given.
-    Recorded,
-    /// The namespace is no registry any more.
-    OfNoRegistry,
-    /// A run is in progress.
-    Refused,
-}
-
 /// What one visit to a run knows.
 struct Pace {
     /// When it was last asked whether the run may go on.
@@ -162,10 +121,6 @@ impl Services {
         self.find_active_run(registry.namespace_id).await?.ok_or(Error::CollectionRunUnknown)
     }
 
-    async fn find_active_run(&self, namespace: AccountId) -> Result<Option<CollectionRun>> {
-        self.metadata.look_up(namespace, |tx, namespace| Box::pin(tx.find_active_run(*namespace))).await
-    }
-
     /// Lists the runs of a registry, newest first, leaving out the first `offset`, and counts all.
     ///
     /// # Errors
@@ -236,59 +191,6 @@ impl Services {
             .await?;
         self.runs_requested.notify_one();
         Ok(run)
-    }
-
-    /// Tells whether a registry takes pushes now.
-    ///
-    /// # Errors
-    /// `ReadOnly` while its garbage is collected.
-    pub(crate) async fn check_writable(&self, namespace: AccountId) -> Result<()> {
-        let now = self.clock.now();
-        match self.find_active_run(namespace).await? {
-            Some(run) if now < run.read_only_until => Err(Error::ReadOnly(run.registry)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Decides whether a token for pushing to a registry may be given that works until then, and remembers it if so: a run
-    /// waits for it.
-    pub(crate) async fn allow_write_token(&self, namespace: AccountId, until: Timestamp) -> Result<bool> {
-        let recorded = {
-            let known = self.write_tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
-            known.get(&namespace).copied()
-        };
-        if recorded.is_some_and(|recorded| recorded >= until) {
-            // A run that begins after this look waits for what is recorded, and so for this token.
-            return match self.check_writable(namespace).await {
-                Ok(()) => Ok(true),
-                Err(Error::ReadOnly(_)) => Ok(false),
-                Err(error) => Err(error),
-            };
-        }
-        let until = rounded_up(until);
-        let outcome = self
-            .metadata
-            .write((namespace, until, self.clock.now()), |tx, (namespace, until, now)| {
-                Box::pin(async move {
-                    if tx.hold_write_tokens(*namespace).await?.is_none() {
-                        return Ok(WriteToken::OfNoRegistry);
-                    }
-                    let run = tx.find_active_run(*namespace).await?;
-                    if run.is_some_and(|run| *now < run.read_only_until) {
-                        return Ok(WriteToken::Refused);
-                    }
-                    tx.record_write_token(*namespace, *until).await.map(|()| WriteToken::Recorded)
-                })
-            })
-            .await?;
-        if outcome == WriteToken::Recorded {
-            let mut known = self.write_tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= KEPT {
-                known.clear();
-            }
-            known.insert(namespace, until);
-        }
-        Ok(outcome != WriteToken::Refused)
     }
 
     /// Goes on with all runs that are in progress, as the job of one node, until none is being worked on. For the server's
@@ -731,30 +633,5 @@ impl Services {
                 return Ok(Step::Stop);
             }
         }
-    }
-
-    /// The longest that a registry waits for tokens for pushing, as they are remembered.
-    pub(crate) fn longest_write_token(&self) -> Duration {
-        let works_for = self.settings.bearer_ttl.max(TTL_MINIMUM).max(WRITE_TOKEN_LIMIT);
-        works_for + SPREAD + Duration::from_secs(TOKEN_PRECISION_SECONDS.unsigned_abs())
-    }
-
-    /// Gives until when a token for pushing may work that was given before a registry was one, with what clocks and caches
-    /// of other nodes may be behind.
-    pub(crate) fn last_write_token(&self, now: Timestamp) -> Timestamp {
-        later(now, self.settings.bearer_ttl.max(TTL_MINIMUM) + SPREAD)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_rounded_up() {
-        let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        assert_eq!(rounded_up(at(11)), at(15));
-        assert_eq!(rounded_up(at(15)), at(20));
-        assert_eq!(rounded_up("1970-01-01T00:00:14.9Z".parse().unwrap()), at(15));
     }
 }

@@ -20,7 +20,8 @@ use uuid::Uuid;
 
 use crate::Services;
 use crate::accounts::check_not_last_administrator;
-use crate::organizations::{change_role, check_keeps_owner, delete_invites};
+use crate::accounts::delete_invites;
+use crate::organizations::{change_role, check_keeps_owner};
 use crate::origins::RequestOrigin;
 use crate::passwords::check_new_password;
 

@@ -16,9 +16,9 @@ use longshore_domain::ports::metadata::{Clearing, GroupEntry, NewTeam, Tx};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
+use crate::STEP;
 use crate::Services;
 use crate::directory::find_user;
-use crate::removal::STEP;
 
 /// Most members that one request adds, removes or puts in place of those before.
 pub const MEMBERS_LIMIT: usize = 10_000;

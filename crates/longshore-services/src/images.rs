@@ -26,7 +26,8 @@ use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, PushedTa
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 
-use crate::removal::{STEP, delete_held};
+use crate::STEP;
+use crate::removal::delete_held;
 use crate::tags::remove_tags;
 use crate::{Services, later};
 

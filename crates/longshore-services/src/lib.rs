@@ -7,10 +7,12 @@ pub mod access;
 pub mod access_keys;
 pub mod access_tokens;
 pub mod accounts;
-pub mod activity;
+pub mod audit;
 pub mod authentication;
+mod beside;
 pub mod blobs;
 pub mod bootstrap;
+mod clock_steps;
 pub mod clocks;
 pub mod collection;
 pub mod collection_runs;
@@ -18,6 +20,7 @@ pub mod damage;
 pub mod directory;
 pub mod directory_groups;
 pub mod events;
+mod housekeeping;
 pub mod identity;
 pub mod images;
 pub mod inventory;
@@ -30,6 +33,7 @@ pub mod organizations;
 pub mod origins;
 pub mod passwords;
 pub mod projects;
+mod pulls;
 pub mod rates;
 pub mod readiness;
 pub mod reconciliation;
@@ -53,7 +57,9 @@ pub mod tokens;
 pub mod uploads;
 pub mod usage;
 pub mod user_permissions;
+mod uses;
 pub mod verification;
+mod write_tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,7 +97,7 @@ pub struct Services {
     clock: Arc<dyn Clock>,
     agreed: Arc<AgreedClock>,
     comparison: clocks::Comparison,
-    latest: clocks::Latest,
+    latest: clock_steps::Latest,
     entropy: Arc<dyn Entropy>,
     mailer: Option<Arc<dyn Mailer>>,
     space: Option<Arc<dyn Space>>,
@@ -105,14 +111,14 @@ pub struct Services {
     uploads: uploads::Running,
     looked_for: damage::LookedFor,
     damage: Arc<damage::Counts>,
-    pulls: activity::Pulls,
+    pulls: pulls::Pulls,
     sign_ins: sign_in_events::SignIns,
-    uses: activity::Uses,
+    uses: uses::Uses,
     /// Turns to write beside a request.
     beside: Arc<tokio::sync::Semaphore>,
     counters: rates::Counters,
     traffic: limits::Traffic,
-    write_tokens: collection_runs::WriteTokens,
+    write_tokens: write_tokens::WriteTokens,
     runs_requested: tokio::sync::Notify,
     stopping: AtomicBool,
 }
@@ -124,7 +130,7 @@ impl Services {
         let agreed = Arc::new(AgreedClock::new(Arc::clone(&clock)));
         Self {
             comparison: clocks::Comparison::default(),
-            latest: clocks::Latest::default(),
+            latest: clock_steps::Latest::default(),
             node: new_uuid(&*clock, &*entropy),
             passwords: passwords::Passwords::new(
                 settings.password_hashing,
@@ -137,13 +143,13 @@ impl Services {
             uploads: uploads::Running::default(),
             looked_for: damage::LookedFor::default(),
             damage: Arc::default(),
-            pulls: activity::Pulls::default(),
+            pulls: pulls::Pulls::default(),
             sign_ins: sign_in_events::SignIns::default(),
-            uses: activity::Uses::default(),
-            beside: Arc::new(tokio::sync::Semaphore::new(activity::WAITING_BESIDE)),
+            uses: uses::Uses::default(),
+            beside: Arc::new(tokio::sync::Semaphore::new(beside::WAITING_BESIDE)),
             counters: rates::Counters::new(),
             traffic: limits::Traffic::default(),
-            write_tokens: collection_runs::WriteTokens::default(),
+            write_tokens: write_tokens::WriteTokens::default(),
             runs_requested: tokio::sync::Notify::new(),
             stopping: AtomicBool::new(false),
             metadata,
@@ -208,6 +214,9 @@ impl Services {
         new_uuid(&*self.clock, &*self.entropy)
     }
 }
+
+/// Rows that one transaction deletes.
+pub(crate) const STEP: u64 = 1000;
 
 /// Adds a duration to a time; far futures become the last representable time.
 fn later(at: jiff::Timestamp, by: std::time::Duration) -> jiff::Timestamp {

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use longshore_domain::access::action::OrganizationAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, Member, OrganizationRole};
-use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::Invite;
 use longshore_domain::name::Namespace;
@@ -17,7 +16,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Services;
-use crate::accounts::get_user;
+use crate::accounts::{delete_invites, get_user};
 use crate::directory::switch_off;
 use crate::user_permissions::check_not_deactivated;
 
@@ -93,17 +92,6 @@ pub(crate) async fn check_keeps_owner(
     Ok(())
 }
 
-/// Calls back what invites somebody to an organization who is removed or deactivated: an invite from before is no way back.
-pub(crate) async fn delete_invites(tx: &mut dyn Tx, organization: &Account, user: &Account) -> Result<()> {
-    let mut keys = vec![user.name.to_string()];
-    keys.extend(user.profile.email.as_ref().map(EmailAddress::key));
-    if let Some(entry) = tx.find_directory_user(organization.id, user.id).await? {
-        keys.push(entry.user_name.to_lowercase());
-        keys.extend(entry.emails.iter().map(|email| email.address.to_lowercase()));
-    }
-    tx.delete_invites_of(organization.id, user.id, &keys).await
-}
-
 /// Lets an organization have the subscription of its registry itself when who has it is no owner any more.
 async fn hand_over(
     tx: &mut dyn Tx,
@@ -174,6 +162,19 @@ pub enum ListedMember {
 }
 
 impl Services {
+    /// Lists the projects that a principal may sign in to: its own, then its organizations by name, leaving out the first
+    /// `offset` of these.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void.
+    pub async fn list_projects(&self, actor: &Actor, offset: u64, size: PageSize) -> Result<Vec<Account>> {
+        let own = self.get_own_account(actor).await?;
+        let (organizations, _) = self.list_own_organizations(actor, offset, size).await?;
+        let others =
+            organizations.into_iter().map(|listed| listed.account).filter(|account| account.is_active);
+        Ok(std::iter::once(own).chain(others).collect())
+    }
+
     /// Creates an organization with its first owner.
     ///
     /// # Errors

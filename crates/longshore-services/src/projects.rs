@@ -7,7 +7,6 @@ use longshore_domain::access::actor::{Actor, CredentialScope};
 use longshore_domain::account::{Account, AccountKind};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
-use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
@@ -54,19 +53,6 @@ impl Services {
                 })
             })
             .await
-    }
-
-    /// Lists the projects that a principal may sign in to: its own, then its organizations by name, leaving out the first
-    /// `offset` of these.
-    ///
-    /// # Errors
-    /// `Unauthenticated` when the credential has become void.
-    pub async fn list_projects(&self, actor: &Actor, offset: u64, size: PageSize) -> Result<Vec<Account>> {
-        let own = self.get_own_account(actor).await?;
-        let (organizations, _) = self.list_own_organizations(actor, offset, size).await?;
-        let others =
-            organizations.into_iter().map(|listed| listed.account).filter(|account| account.is_active);
-        Ok(std::iter::once(own).chain(others).collect())
     }
 
     /// Gives the account of the project that an actor signed in to.

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use crate::access::{Relationship, Target};
 use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, RegistryAction};
 use longshore_domain::access::actor::{Actor, Proof};
-use longshore_domain::access::policy::{check_registry_restriction, decide};
-use longshore_domain::access::refusal::Subject;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
 use longshore_domain::credential::{Scope, Secret, SecretHash, TokenOrigin, TokenRestriction};
 use longshore_domain::event::{EventAction, NewEvent};
@@ -203,45 +200,6 @@ async fn details(tx: &mut dyn Tx, registry: Registry, now: Timestamp) -> Result<
 }
 
 impl Services {
-    /// Gives a registry to whoever may do something with it.
-    ///
-    /// # Errors
-    /// `Unauthenticated`; `Denied` for access tokens that do not include it, and for lower roles; `RegistryUnknown` when
-    /// there is none, or it may not be known.
-    pub(crate) async fn authorize_registry(
-        &self,
-        actor: &Actor,
-        name: &Namespace,
-        action: RegistryAction,
-    ) -> Result<Registry> {
-        let target = Target::Namespace(name.clone());
-        let input = (actor.principal().clone(), target.clone(), name.clone(), self.clock.now());
-        let (found, registry) = self
-            .metadata
-            .look_up(input, |tx, (principal, target, name, now)| {
-                Box::pin(async move {
-                    let found = Relationship::load(tx, principal, target, *now).await?;
-                    Ok((found, tx.find_registry(name).await?))
-                })
-            })
-            .await?;
-        let mut facts = self.facts(&found, actor, &target);
-        if registry.is_none() {
-            facts.namespace = None;
-        }
-        decide(&facts, action.into())
-            .map_err(|refusal| refusal.into_error(action.into(), Subject::Registry(name)))?;
-        registry.ok_or_else(|| Error::RegistryUnknown(name.to_string()))
-    }
-
-    /// Returns the account that acts, if its credential includes this about registries.
-    async fn registry_account(&self, actor: &Actor, action: RegistryAction) -> Result<Account> {
-        let (own, token) = self.authorize_account(actor, AccountAction::Identify).await?;
-        check_registry_restriction(token.as_ref().map(|token| &token.restriction), action)
-            .map_err(|refusal| refusal.into_error(action.into(), Subject::Nothing))?;
-        Ok(own)
-    }
-
     async fn registries_of(&self, own: &Account) -> Result<Vec<Registry>> {
         let size = PageSize::clamped(u64::from(LISTED_REGISTRIES))?;
         self.metadata.read((own.id, size), |tx, (id, size)| Box::pin(tx.list_registries_of(*id, *size))).await

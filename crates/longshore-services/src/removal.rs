@@ -17,8 +17,6 @@ use longshore_domain::{Error, Result};
 use crate::Services;
 use crate::tags::remove_tags;
 
-/// Rows that one transaction deletes.
-pub(crate) const STEP: u64 = 1000;
 /// Tags of one manifest that one transaction deletes: each is several rows.
 const TAGS_AT_ONCE: u64 = 500;
 /// Steps after which a deletion gives up: somebody sets new tags as fast as they are deleted.

@@ -13,9 +13,9 @@ use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::metadata::{Clearing, NewTeam, TeamChange, Tx};
 use longshore_domain::{Error, Result};
 
+use crate::STEP;
 use crate::Services;
 use crate::accounts::get_user;
-use crate::removal::STEP;
 use crate::user_permissions::check_not_deactivated;
 
 async fn get_team(tx: &mut dyn Tx, organization: &Account, name: &TeamName) -> Result<Team> {

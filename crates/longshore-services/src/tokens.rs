@@ -15,12 +15,9 @@ use longshore_domain::ports::metadata::RefreshToken;
 use longshore_domain::{Error, Result};
 
 use crate::authentication::{AccessClaim, Claims, actor_of, methods_of, principal_of};
-use crate::collection_runs::WRITE_TOKEN_LIMIT;
 use crate::sign_in_events::{Presented, Whose};
+use crate::write_tokens::{TTL_MINIMUM, WRITE_TOKEN_LIMIT};
 use crate::{Services, earlier, later};
-
-/// Shortest time that a token works (Docker token authentication: clients may assume 60 seconds).
-pub(crate) const TTL_MINIMUM: Duration = Duration::from_secs(60);
 /// Most scopes of one request that are looked at; for the others nothing is granted. Mirrors ask for hundreds at once.
 pub const SCOPES_LIMIT: usize = 1000;
 /// Most of them when nobody signed in.
