@@ -92,6 +92,11 @@ fn unknown_scope(text: &str) -> Error {
 }
 
 impl RepositoryScope {
+    /// Returns the names of all.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        REPOSITORY_SCOPES.iter().map(|(name, _)| *name)
+    }
+
     /// Gives the scope as written in APIs, for example `scope-image-pull`.
     pub fn as_str(self) -> &'static str {
         self.0
@@ -107,6 +112,11 @@ impl FromStr for RepositoryScope {
 }
 
 impl OrganizationScope {
+    /// Returns the names of all.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ORGANIZATION_SCOPES.iter().map(|(name, _)| *name)
+    }
+
     /// Gives the scope as written in APIs, for example `scope-member-read`.
     pub fn as_str(self) -> &'static str {
         self.0

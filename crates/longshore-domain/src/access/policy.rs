@@ -350,7 +350,9 @@ fn decide_organization(facts: &Facts<'_>, action: OrganizationAction) -> Result<
         }
     }
     let needed = role_for(action);
-    match facts.is_administrator() || namespace.role >= Some(needed) {
+    // An organization's access token with a scope reads its own audit log.
+    let reads_own = namespace.is_own && action == OrganizationAction::ReadAuditLog;
+    match facts.is_administrator() || reads_own || namespace.role >= Some(needed) {
         true => Ok(()),
         false => Err(Refusal::Role(needed)),
     }

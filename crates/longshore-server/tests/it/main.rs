@@ -23,6 +23,7 @@ mod healing;
 mod hostile;
 mod hub;
 mod lists;
+mod matrix;
 mod oci;
 mod oci_spelling;
 mod operation;
