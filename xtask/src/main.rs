@@ -123,7 +123,7 @@ fn main() -> Result<()> {
             &[("LONGSHORE_SOAK_SECONDS", &(60 * minutes).to_string())],
         ),
         Task::CollectionProperty { cases } => cargo(
-            &["test", "--package", "longshore-services", "--test", "it", "collection_property::"],
+            &["test", "--package", "longshore-app", "--test", "it", "collection_property::"],
             &[("LONGSHORE_PROPERTY_CASES", &cases.to_string())],
         ),
     }
@@ -160,7 +160,7 @@ fn test() -> Result<()> {
     // Once more what runs on either kind of storage.
     environment.push(("LONGSHORE_TEST_STORES", "shared"));
     cargo(
-        &["test", "--no-fail-fast", "--package=longshore-services", "--package=longshore-server"],
+        &["test", "--no-fail-fast", "--package=longshore-app", "--package=longshore-server"],
         &environment,
     )?;
     // One order of locks keeps transactions from waiting for each other in a circle: `docs/decisions/0019`.
@@ -173,7 +173,7 @@ fn test() -> Result<()> {
 }
 
 fn bench_scale() -> Result<()> {
-    let bench = &["bench", "--package=longshore-services", "--bench=scale"];
+    let bench = &["bench", "--package=longshore-app", "--bench=scale"];
     cargo(bench, &[])?;
     let stores = Stores::start(&root())?;
     let mut environment: Vec<(&str, &str)> =

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use longshore_domain::{Error, Result};
-use longshore_services::rates::Allowance;
+use longshore_platform::rates::Allowance;
 use serde_json::Value;
 
 use crate::asked::Asked;

@@ -6,12 +6,12 @@ use std::sync::{Arc, OnceLock};
 use http::header;
 use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse};
 use longshore_api_common::body::RequestBody;
+use longshore_app::App;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
-use longshore_services::Services;
 use serde::de::DeserializeOwned;
 
 use crate::routes::{Needs, Route};
@@ -23,7 +23,7 @@ pub(crate) const PAGE_SIZE_LIMIT: u64 = 200;
 
 /// A request and what it is answered with.
 pub struct Context {
-    pub(crate) services: Arc<Services>,
+    pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
     asked: Asked,
     /// Who calls, once it is known that the credential is good.
@@ -53,9 +53,9 @@ impl WantedPage {
 }
 
 /// Finds out who sends a request: whose access token it bears.
-pub(crate) async fn actor(services: &Services, asked: &Asked) -> Result<Arc<Actor>> {
+pub(crate) async fn actor(services: &App, asked: &Asked) -> Result<Arc<Actor>> {
     let token = bearer(asked)?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-    services.authenticate_access_token(token).await
+    services.identity.authenticate_access_token(token).await
 }
 
 fn bearer(asked: &Asked) -> Result<Option<&str>> {
@@ -71,7 +71,7 @@ fn bearer(asked: &Asked) -> Result<Option<&str>> {
 }
 
 impl Context {
-    pub(crate) fn new(services: Arc<Services>, route: &'static Route, asked: Asked) -> Self {
+    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: Asked) -> Self {
         Self { services, route, asked, signed_in: OnceLock::new() }
     }
 
@@ -124,7 +124,7 @@ impl Context {
 
     /// Reads a JSON body.
     pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
-        self.asked.json(body, self.services.settings().body_idle).await
+        self.asked.json(body, self.services.platform.settings().body_idle).await
     }
 
     /// Reads a JSON body, if there is one.
@@ -132,7 +132,7 @@ impl Context {
         &self,
         body: RequestBody,
     ) -> Result<T> {
-        let bytes = self.bytes(body, self.services.settings().body_idle).await?;
+        let bytes = self.bytes(body, self.services.platform.settings().body_idle).await?;
         match bytes.iter().all(u8::is_ascii_whitespace) {
             true => Ok(T::default()),
             false => parse::<Option<T>>(&bytes).map(Option::unwrap_or_default),

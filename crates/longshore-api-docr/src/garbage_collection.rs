@@ -123,14 +123,14 @@ pub(crate) async fn run_garbage_collection(context: &Context, body: RequestBody)
     let actor = context.actor().await?;
     let request: RunRequest = context.json_or_default(body).await?;
     let kind = request.kind.map(RunKind::from).unwrap_or_default();
-    let run = context.services.start_collection_run(&actor, &context.registry()?, kind).await?;
+    let run = context.services.lifecycle.start_collection_run(&actor, &context.registry()?, kind).await?;
     Ok(info(StatusCode::CREATED, &run))
 }
 
 /// `GET …/garbage-collection`.
 pub(crate) async fn get_garbage_collection(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let run = context.services.get_active_collection_run(&actor, &context.registry()?).await?;
+    let run = context.services.lifecycle.get_active_collection_run(&actor, &context.registry()?).await?;
     Ok(info(StatusCode::OK, &run))
 }
 
@@ -140,6 +140,7 @@ pub(crate) async fn list_garbage_collections(context: &Context, _: RequestBody) 
     let wanted = context.page()?;
     let (runs, total) = context
         .services
+        .lifecycle
         .list_collection_runs(&actor, &context.registry()?, wanted.offset(), wanted.size)
         .await?;
     let (links, meta) = paging(context, wanted, total, None);
@@ -156,8 +157,8 @@ pub(crate) async fn update_garbage_collection(context: &Context, body: RequestBo
         context.parameter("garbage_collection_uuid").parse().map_err(|_| Error::CollectionRunUnknown)?;
     let (services, registry) = (&context.services, context.registry()?);
     let run = match request.cancel {
-        true => services.cancel_collection_run(&actor, &registry, uuid).await?,
-        false => services.get_collection_run(&actor, &registry, uuid).await?,
+        true => services.lifecycle.cancel_collection_run(&actor, &registry, uuid).await?,
+        false => services.lifecycle.get_collection_run(&actor, &registry, uuid).await?,
     };
     Ok(info(StatusCode::OK, &run))
 }

@@ -3,7 +3,7 @@
 //!
 //! Source: DigitalOcean API, "Container Registry" and "Container Registries". What is done and what is left out:
 //! `docs/api/digitalocean.md`. [`routes`] is the table of all operations; each group of them has a file. Nothing is
-//! decided here: every handler calls one operation of `longshore-services` and renders its answer.
+//! decided here: every handler calls one operation of `longshore-app` and renders its answer.
 
 mod accounts;
 mod context;
@@ -30,7 +30,7 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
-use longshore_services::Services;
+use longshore_app::App;
 
 use crate::context::Context;
 use crate::routes::{ROUTES, Route};
@@ -48,7 +48,7 @@ const RATES: RateHeaders = RateHeaders {
 
 /// The dialect.
 pub struct Docr {
-    services: Arc<Services>,
+    services: Arc<App>,
     table: Table,
     document: Bytes,
 }
@@ -58,8 +58,12 @@ impl Docr {
     ///
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
-    pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
-        let document = openapi::document(ROUTES, &services.settings().tiers, &services.settings().regions);
+    pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+        let document = openapi::document(
+            ROUTES,
+            &services.platform.settings().tiers,
+            &services.platform.settings().regions,
+        );
         let table = Table::new("digitalocean", metrics, ROUTES, RATES)?;
         Ok(Self { services, table, document: document.to_string().into() })
     }
@@ -94,10 +98,10 @@ impl Docr {
     async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
         let actor = context::actor(&self.services, asked).await;
         let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
-        let allowance = self.services.count_request(principal, asked.client.address).await;
+        let allowance = self.services.platform.count_request(principal, asked.client.address).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
-                error::render(&allowance.refusal(self.services.now()), &asked.client)
+                error::render(&allowance.refusal(self.services.platform.now()), &asked.client)
             }
             _ => response,
         };
@@ -111,7 +115,7 @@ impl Docr {
         }
         let allowance = limits::count(&context).await;
         let answer = match allowance {
-            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.now())),
+            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.platform.now())),
             _ => match context.check().await {
                 Ok(()) => (route.handler)(&context, body).await,
                 Err(error) => Err(error),

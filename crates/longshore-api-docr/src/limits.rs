@@ -1,7 +1,7 @@
 //! Rate limits as DigitalOcean shows them: `ratelimit-limit`, `-remaining`, and `-reset` as unix time.
 
 use longshore_domain::access::actor::Actor;
-use longshore_services::rates::Allowance;
+use longshore_platform::rates::Allowance;
 
 use crate::context::Context;
 
@@ -9,5 +9,5 @@ use crate::context::Context;
 pub(crate) async fn count(context: &Context) -> Option<Allowance> {
     let actor = context.actor().await;
     let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
-    context.services.count_request(principal, context.client.address).await
+    context.services.platform.count_request(principal, context.client.address).await
 }

@@ -7,7 +7,7 @@ use longshore_api_common::response::{bare, json};
 use longshore_domain::Result;
 use longshore_domain::access::action::RegistryAction;
 use longshore_domain::registry::parse_registry_name;
-use longshore_services::registries::{RegistryDetails, WantedRegistry};
+use longshore_lifecycle::registries::{RegistryDetails, WantedRegistry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -78,8 +78,9 @@ fn document(context: &Context, details: &RegistryDetails, form: Form) -> Registr
         region: details.registry.region.to_string(),
         storage_usage_bytes: details.storage_bytes,
         storage_usage_bytes_updated_at: wire::time(details.counted_at),
-        subscription: shown
-            .map(|found| subscription(found, context.services.settings().tiers.get(found.tier.as_str()))),
+        subscription: shown.map(|found| {
+            subscription(found, context.services.platform.settings().tiers.get(found.tier.as_str()))
+        }),
     }
 }
 
@@ -104,14 +105,14 @@ async fn create(context: &Context, body: RequestBody, form: Form) -> Result<Resp
         },
         region: request.region.filter(|region| !region.is_empty()),
     };
-    let created = context.services.create_registry(&actor, wanted).await?;
+    let created = context.services.lifecycle.create_registry(&actor, wanted).await?;
     Ok(info(context, StatusCode::CREATED, &created, form))
 }
 
 /// `GET /v2/registry`.
 pub(crate) async fn registry_get(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let only = context.services.get_only_registry(&actor, RegistryAction::View).await?;
+    let only = context.services.lifecycle.get_only_registry(&actor, RegistryAction::View).await?;
     Ok(info(context, StatusCode::OK, &only, Form::Single))
 }
 
@@ -123,8 +124,8 @@ pub(crate) async fn registry_create(context: &Context, body: RequestBody) -> Res
 /// `DELETE /v2/registry`.
 pub(crate) async fn registry_delete(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let only = context.services.get_only_registry(&actor, RegistryAction::Manage).await?;
-    context.services.delete_registry(&actor, &only.registry.name).await?;
+    let only = context.services.lifecycle.get_only_registry(&actor, RegistryAction::Manage).await?;
+    context.services.lifecycle.delete_registry(&actor, &only.registry.name).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -133,7 +134,7 @@ pub(crate) async fn validate_name(context: &Context, body: RequestBody) -> Resul
     let actor = context.actor().await?;
     let request: ValidateRequest = context.json(body).await?;
     let name = parse_registry_name(&request.name)?;
-    context.services.check_registry_name(&actor, &name).await?;
+    context.services.lifecycle.check_registry_name(&actor, &name).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -142,10 +143,10 @@ pub(crate) async fn validate_name(context: &Context, body: RequestBody) -> Resul
 pub(crate) async fn registries_list(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let registry = match context.parts.uri.path().ends_with('/') {
-        true => Some(context.services.get_only_registry(&actor, RegistryAction::View).await?),
+        true => Some(context.services.lifecycle.get_only_registry(&actor, RegistryAction::View).await?),
         false => None,
     };
-    let all = context.services.list_registries(&actor).await?;
+    let all = context.services.lifecycle.list_registries(&actor).await?;
     let answer = AllRegistries {
         registry: registry.map(|details| document(context, &details, Form::Several)),
         total_storage_usage_bytes: all.iter().map(|details| details.storage_bytes).sum(),
@@ -162,13 +163,13 @@ pub(crate) async fn registries_create(context: &Context, body: RequestBody) -> R
 /// `GET /v2/registries/{registry_name}`.
 pub(crate) async fn registries_get(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let details = context.services.get_registry(&actor, &context.registry()?).await?;
+    let details = context.services.lifecycle.get_registry(&actor, &context.registry()?).await?;
     Ok(info(context, StatusCode::OK, &details, Form::Several))
 }
 
 /// `DELETE /v2/registries/{registry_name}`.
 pub(crate) async fn registries_delete(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.delete_registry(&actor, &context.registry()?).await?;
+    context.services.lifecycle.delete_registry(&actor, &context.registry()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -7,13 +7,13 @@ use longshore_api_common::Response;
 use longshore_api_common::asked::PAGE_LIMIT;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
+use longshore_content::inventory::{
+    Latest, ManifestSummary, RepositoryStart, RepositorySummary, WantedLatest,
+};
 use longshore_domain::digest::Digest;
 use longshore_domain::image::TagDetails;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::{Error, Result};
-use longshore_services::inventory::{
-    Latest, ManifestSummary, RepositoryStart, RepositorySummary, WantedLatest,
-};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -174,8 +174,11 @@ async fn summaries(
 ) -> Result<(Namespace, Vec<RepositorySummary>, u64)> {
     let actor = context.actor().await?;
     let registry = context.registry()?;
-    let (repositories, total) =
-        context.services.list_registry_repositories(&actor, &registry, start, wanted.size, latest).await?;
+    let (repositories, total) = context
+        .services
+        .content
+        .list_registry_repositories(&actor, &registry, start, wanted.size, latest)
+        .await?;
     Ok((registry, repositories, total))
 }
 
@@ -234,7 +237,7 @@ pub(crate) async fn list_repositories_v2(context: &Context, _: RequestBody) -> R
 /// `DELETE /v2/registries/{registry_name}/repositories/{repository_name}`.
 pub(crate) async fn delete_repository(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.delete_registry_repository(&actor, &context.repository()?).await?;
+    context.services.content.delete_registry_repository(&actor, &context.repository()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -243,7 +246,7 @@ pub(crate) async fn list_tags(context: &Context, _: RequestBody) -> Result<Respo
     let actor = context.actor().await?;
     let (registry, name, wanted) = (context.registry()?, context.repository()?, context.page()?);
     let (details, total) =
-        context.services.list_registry_tags(&actor, &name, wanted.offset(), wanted.size).await?;
+        context.services.content.list_registry_tags(&actor, &name, wanted.offset(), wanted.size).await?;
     let (links, meta) = paging(context, wanted, total, None);
     let tags = details.iter().map(|details| tag(&registry, &name, details)).collect();
     Ok(json(StatusCode::OK, &TagsPage { tags, links, meta }))
@@ -253,7 +256,7 @@ pub(crate) async fn list_tags(context: &Context, _: RequestBody) -> Result<Respo
 pub(crate) async fn delete_tag(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let tag: Tag = context.parsed("repository_tag")?;
-    context.services.delete_registry_tag(&actor, &context.repository()?, &tag).await?;
+    context.services.content.delete_registry_tag(&actor, &context.repository()?, &tag).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -262,7 +265,7 @@ pub(crate) async fn list_manifests(context: &Context, _: RequestBody) -> Result<
     let actor = context.actor().await?;
     let (registry, name, wanted) = (context.registry()?, context.repository()?, context.page()?);
     let (summaries, total) =
-        context.services.list_registry_manifests(&actor, &name, wanted.offset(), wanted.size).await?;
+        context.services.content.list_registry_manifests(&actor, &name, wanted.offset(), wanted.size).await?;
     let (links, meta) = paging(context, wanted, total, None);
     let manifests = summaries.iter().map(|summary| manifest(&registry, &name, summary)).collect();
     Ok(json(StatusCode::OK, &ManifestsPage { manifests, links, meta }))
@@ -272,7 +275,7 @@ pub(crate) async fn list_manifests(context: &Context, _: RequestBody) -> Result<
 pub(crate) async fn delete_manifest(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let digest: Digest = context.parsed("manifest_digest")?;
-    context.services.delete_registry_manifest(&actor, &context.repository()?, &digest).await?;
+    context.services.content.delete_registry_manifest(&actor, &context.repository()?, &digest).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

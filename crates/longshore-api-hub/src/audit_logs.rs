@@ -216,7 +216,7 @@ fn describe(event: &Event) -> String {
 /// `GET /v2/auditlogs/{account}`.
 pub(crate) async fn audit_logs_list_audit_logs(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.get_own_account(&actor).await?;
+    context.services.identity.get_own_account(&actor).await?;
     let account = context.parsed("account")?;
     let wanted = context.page_of(DEFAULT_PAGE_SIZE)?;
     let subject = context.query("name").map(|name| {
@@ -231,8 +231,11 @@ pub(crate) async fn audit_logs_list_audit_logs(context: &Context, _: RequestBody
         from: time(context, "from")?,
         until: time(context, "to")?,
     };
-    let events =
-        context.services.list_account_events(&actor, &account, filter, wanted.offset(), wanted.size).await?;
+    let events = context
+        .services
+        .identity
+        .list_account_events(&actor, &account, filter, wanted.offset(), wanted.size)
+        .await?;
     // Addresses and programs stay with the operator: Docker's document has no place for them, and an owner need not know
     // where the members of an organization are.
     let document = |event: Event| {
@@ -256,7 +259,7 @@ pub(crate) async fn audit_logs_list_audit_logs(context: &Context, _: RequestBody
 /// `GET /v2/auditlogs/{account}/actions`.
 pub(crate) async fn audit_logs_list_audit_actions(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.authorize_audit(&actor, &context.parsed("account")?).await?;
+    context.services.access.authorize_audit(&actor, &context.parsed("account")?).await?;
     Ok(wire::json(StatusCode::OK, &ActionsDocument { actions: groups() }))
 }
 

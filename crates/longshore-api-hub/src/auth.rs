@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
+use longshore_app::App;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
-use longshore_services::Services;
 
 /// Finds out who calls, who must be somebody whose credential is good now, and the id of that account.
-pub(crate) async fn signed_in(services: &Services, headers: &HeaderMap) -> Result<(Arc<Actor>, String)> {
+pub(crate) async fn signed_in(services: &App, headers: &HeaderMap) -> Result<(Arc<Actor>, String)> {
     let actor = actor(services, headers).await?;
-    let account = services.get_own_account(&actor).await?;
+    let account = services.identity.get_own_account(&actor).await?;
     Ok((actor, account.uuid.simple().to_string()))
 }
 
 /// Finds out who calls; that the account and credential are still good is asked with every operation.
-pub(crate) async fn actor(services: &Services, headers: &HeaderMap) -> Result<Arc<Actor>> {
+pub(crate) async fn actor(services: &App, headers: &HeaderMap) -> Result<Arc<Actor>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Ok(Arc::new(Actor::ANONYMOUS));
     };
@@ -25,5 +25,5 @@ pub(crate) async fn actor(services: &Services, headers: &HeaderMap) -> Result<Ar
     if !["bearer", "jwt"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Err(invalid());
     }
-    services.authenticate_session(token.trim()).await
+    services.identity.authenticate_session(token.trim()).await
 }

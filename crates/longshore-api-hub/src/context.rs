@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use longshore_api_common::asked::{Asked, PAGE_LIMIT};
 use longshore_api_common::body::RequestBody;
+use longshore_app::App;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
-use longshore_services::Services;
 use serde::de::DeserializeOwned;
 
 use crate::auth;
@@ -22,7 +22,7 @@ const PAGE_SIZE_LIMIT: u64 = 100;
 
 /// A request and what it is answered with.
 pub struct Context {
-    pub(crate) services: Arc<Services>,
+    pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
     asked: Asked,
     /// Who calls, with the id of the account, once it is known that the credential is good.
@@ -45,7 +45,7 @@ impl WantedPage {
 }
 
 impl Context {
-    pub(crate) fn new(services: Arc<Services>, route: &'static Route, asked: Asked) -> Self {
+    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: Asked) -> Self {
         Self { services, route, asked, signed_in: OnceLock::new() }
     }
 
@@ -124,7 +124,7 @@ impl Context {
     /// # Errors
     /// `BodyTooLarge`; `Invalid` when it is not the document that the operation takes.
     pub(crate) async fn document<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
-        self.asked.json_or_form(body, self.services.settings().body_idle).await
+        self.asked.json_or_form(body, self.services.platform.settings().body_idle).await
     }
 }
 

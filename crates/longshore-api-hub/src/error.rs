@@ -105,7 +105,7 @@ pub(crate) fn call_info(context: &Context) -> Map<String, Value> {
         info.insert("api_call_docker_id".into(), id.into());
     }
     info.insert("api_call_name".into(), context.route.operation.into());
-    info.insert("api_call_start".into(), wire::time(context.services.now()).into());
+    info.insert("api_call_start".into(), wire::time(context.services.platform.now()).into());
     info.insert("api_call_txnid".into(), (*context.client.request_id).into());
     info
 }
@@ -149,7 +149,7 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
         wire::json(status, &document(error, status, context)),
         error,
         &context.client,
-        context.services.now(),
+        context.services.platform.now(),
     )
 }
 

@@ -106,6 +106,7 @@ pub(crate) async fn get_orgs_groups(context: &Context, _: RequestBody) -> Result
     let of_member: Option<Namespace> = context.query("username").map(|name| name.parse()).transpose()?;
     let (teams, count) = context
         .services
+        .organizations
         .list_teams(
             &actor,
             &organization(context)?,
@@ -125,21 +126,32 @@ pub(crate) async fn post_orgs_groups(context: &Context, body: RequestBody) -> Re
     let organization = organization(context)?;
     let request: GroupRequest = context.document(body).await?;
     let name = request.name.parse()?;
-    let team = context.services.create_team(&actor, &organization, &name, &request.description).await?;
+    let team = context
+        .services
+        .organizations
+        .create_team(&actor, &organization, &name, &request.description)
+        .await?;
     Ok(wire::json(StatusCode::CREATED, &document(&team)))
 }
 
 /// `GET /v2/orgs/{org_name}/groups/{group_name}`.
 pub(crate) async fn get_orgs_group(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    let team = context.services.get_team(&actor, &organization(context)?, &team_name(context)?).await?;
+    let team = context
+        .services
+        .organizations
+        .get_team(&actor, &organization(context)?, &team_name(context)?)
+        .await?;
     Ok(wire::json(StatusCode::OK, &document(&team)))
 }
 
 async fn change(context: &Context, change: TeamChange) -> Result<Response> {
     let actor = context.signed_in().await?;
-    let team =
-        context.services.change_team(&actor, &organization(context)?, &team_name(context)?, change).await?;
+    let team = context
+        .services
+        .organizations
+        .change_team(&actor, &organization(context)?, &team_name(context)?, change)
+        .await?;
     Ok(wire::json(StatusCode::OK, &document(&team)))
 }
 
@@ -162,7 +174,7 @@ pub(crate) async fn patch_orgs_group(context: &Context, body: RequestBody) -> Re
 /// `DELETE /v2/orgs/{org_name}/groups/{group_name}`.
 pub(crate) async fn delete_orgs_group(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    context.services.delete_team(&actor, &organization(context)?, &team_name(context)?).await?;
+    context.services.organizations.delete_team(&actor, &organization(context)?, &team_name(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -174,6 +186,7 @@ pub(crate) async fn get_orgs_group_members(context: &Context, _: RequestBody) ->
     let wanted = context.page_of(if is_bare { 100 } else { 10 })?;
     let (members, count) = context
         .services
+        .organizations
         .list_team_members(
             &actor,
             &organization(context)?,
@@ -195,7 +208,11 @@ pub(crate) async fn post_orgs_group_members(context: &Context, body: RequestBody
     let actor = context.signed_in().await?;
     let request: MemberRequest = context.document(body).await?;
     let user = request.member.parse()?;
-    context.services.add_team_member(&actor, &organization(context)?, &team_name(context)?, &user).await?;
+    context
+        .services
+        .organizations
+        .add_team_member(&actor, &organization(context)?, &team_name(context)?, &user)
+        .await?;
     Ok(bare(StatusCode::OK))
 }
 
@@ -203,7 +220,11 @@ pub(crate) async fn post_orgs_group_members(context: &Context, body: RequestBody
 pub(crate) async fn delete_orgs_group_member(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let user = context.parsed("username")?;
-    context.services.delete_team_member(&actor, &organization(context)?, &team_name(context)?, &user).await?;
+    context
+        .services
+        .organizations
+        .delete_team_member(&actor, &organization(context)?, &team_name(context)?, &user)
+        .await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -228,6 +249,7 @@ pub(crate) async fn list_repository_groups(context: &Context, _: RequestBody) ->
     let wanted = context.page()?;
     let (teams, count) = context
         .services
+        .organizations
         .list_repository_teams(&actor, &context.repository()?, wanted.offset(), wanted.size)
         .await?;
     let results = teams.iter().map(|(team, permission)| permission_document(team, *permission)).collect();
@@ -237,8 +259,11 @@ pub(crate) async fn list_repository_groups(context: &Context, _: RequestBody) ->
 /// `GET /v2/repositories/{namespace}/{repository}/groups/{group_id}`.
 pub(crate) async fn get_repository_group(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    let (team, permission) =
-        context.services.get_team_permission(&actor, &context.repository()?, team_id(context)?).await?;
+    let (team, permission) = context
+        .services
+        .organizations
+        .get_team_permission(&actor, &context.repository()?, team_id(context)?)
+        .await?;
     Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
 }
 
@@ -249,15 +274,19 @@ pub(crate) async fn patch_repository_group(context: &Context, body: RequestBody)
     let request: PermissionPatch = context.document(body).await?;
     let permission = request.permission.parse()?;
     // One that may do nothing there is not changed.
-    context.services.get_team_permission(&actor, &name, team).await?;
-    let team = context.services.set_team_permission(&actor, &name, team, permission).await?;
+    context.services.organizations.get_team_permission(&actor, &name, team).await?;
+    let team = context.services.organizations.set_team_permission(&actor, &name, team, permission).await?;
     Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
 }
 
 /// `DELETE /v2/repositories/{namespace}/{repository}/groups/{group_id}`.
 pub(crate) async fn delete_repository_group(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    context.services.delete_team_permission(&actor, &context.repository()?, team_id(context)?).await?;
+    context
+        .services
+        .organizations
+        .delete_team_permission(&actor, &context.repository()?, team_id(context)?)
+        .await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -267,7 +296,10 @@ pub(crate) async fn create_repository_group(context: &Context, body: RequestBody
     let name = context.repository()?;
     let request: PermissionRequest = context.document(body).await?;
     let permission: RepositoryPermission = request.permission.parse()?;
-    let team =
-        context.services.set_team_permission(&actor, &name, TeamId(request.group_id), permission).await?;
+    let team = context
+        .services
+        .organizations
+        .set_team_permission(&actor, &name, TeamId(request.group_id), permission)
+        .await?;
     Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
 }

@@ -3,7 +3,7 @@
 //! Sources: the Docker Hub API document (sign-in, access tokens, audit logs, organization settings, tags), its older
 //! part on images, and the routes that Hub clients use. What is done and what is left out: `docs/api/hub.md`.
 //! [`routes`] is the table of all operations; each group of them has a file. Nothing is decided here: every handler
-//! calls one operation of `longshore-services` and renders its answer.
+//! calls one operation of `longshore-app` and renders its answer.
 
 mod access_tokens;
 mod audit_logs;
@@ -41,7 +41,7 @@ use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 pub(crate) use longshore_api_common::response::bare;
 use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
-use longshore_services::Services;
+use longshore_app::App;
 
 use crate::context::Context;
 use crate::routes::{ROUTES, Route};
@@ -66,7 +66,7 @@ pub const PATHS: Paths = Paths {
 
 /// The dialect.
 pub struct Hub {
-    services: Arc<Services>,
+    services: Arc<App>,
     table: Table,
     document: Bytes,
 }
@@ -76,7 +76,7 @@ impl Hub {
     ///
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
-    pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+    pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("hub", metrics, ROUTES, RateHeaders::COMMON)?;
         Ok(Self { services, table, document: openapi::document(ROUTES).to_string().into() })
     }
@@ -108,10 +108,10 @@ impl Hub {
     async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
         let actor = auth::signed_in(&self.services, &asked.parts.headers).await;
         let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |(actor, _)| actor);
-        let allowance = self.services.count_request(principal, asked.client.address).await;
+        let allowance = self.services.platform.count_request(principal, asked.client.address).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
-                let now = self.services.now();
+                let now = self.services.platform.now();
                 error::render_plain(&allowance.refusal(now), &asked.client, now)
             }
             _ => response,
@@ -126,7 +126,7 @@ impl Hub {
         }
         let allowance = limits::count(&context).await;
         let answer = match allowance {
-            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.now())),
+            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.platform.now())),
             _ => match context.check_query() {
                 Ok(()) => (route.handler)(&context, body).await,
                 Err(error) => Err(error),

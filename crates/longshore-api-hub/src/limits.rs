@@ -1,7 +1,7 @@
 //! Limits of requests.
 
 use longshore_domain::access::actor::Actor;
-use longshore_services::rates::Allowance;
+use longshore_platform::rates::Allowance;
 
 use crate::context::Context;
 
@@ -10,5 +10,5 @@ use crate::context::Context;
 pub(crate) async fn count(context: &Context) -> Option<Allowance> {
     let actor = context.signed_in().await;
     let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
-    context.services.count_request(principal, context.client.address).await
+    context.services.platform.count_request(principal, context.client.address).await
 }

@@ -11,7 +11,7 @@ use longshore_domain::organization::{
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
-use longshore_services::organizations::ListedMember;
+use longshore_organizations::organizations::ListedMember;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -134,7 +134,7 @@ pub(crate) async fn get_user_orgs(context: &Context, _: RequestBody) -> Result<R
     let actor = context.signed_in().await?;
     let wanted = context.page()?;
     let (organizations, count) =
-        context.services.list_own_organizations(&actor, wanted.offset(), wanted.size).await?;
+        context.services.organizations.list_own_organizations(&actor, wanted.offset(), wanted.size).await?;
     let results = organizations.iter().map(own_document).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
@@ -142,7 +142,8 @@ pub(crate) async fn get_user_orgs(context: &Context, _: RequestBody) -> Result<R
 /// `GET /v2/orgs/{org_name}`.
 pub(crate) async fn get_org(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    let account = context.services.get_own_organization(&actor, &context.parsed("org_name")?).await?;
+    let account =
+        context.services.organizations.get_own_organization(&actor, &context.parsed("org_name")?).await?;
     Ok(wire::json(StatusCode::OK, &document(&account)))
 }
 
@@ -162,6 +163,7 @@ pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Resul
     let filter = MemberFilter { name_prefix: Some(prefix(context)), role, kinds };
     let (members, count) = context
         .services
+        .organizations
         .list_organization_members(&actor, &context.parsed("org_name")?, filter, wanted.offset(), wanted.size)
         .await?;
     let results = members.iter().map(listed_document).collect();
@@ -187,6 +189,7 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
     loop {
         let (members, count) = context
             .services
+            .organizations
             .list_organization_members(
                 &actor,
                 &organization,
@@ -221,8 +224,10 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
     let mut response = Response::new(body::full(format!("{}\r\n", lines.join("\r\n"))));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    let file =
-        format!("attachment;filename=\"{organization}-members-{}.csv\"", context.services.now().as_second());
+    let file = format!(
+        "attachment;filename=\"{organization}-members-{}.csv\"",
+        context.services.platform.now().as_second()
+    );
     if let Ok(file) = HeaderValue::from_str(&file) {
         headers.insert(header::CONTENT_DISPOSITION, file);
     }
@@ -235,7 +240,8 @@ pub(crate) async fn put_orgs_member(context: &Context, body: RequestBody) -> Res
     let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
     let request: RoleRequest = context.document(body).await?;
     let role = request.role.parse()?;
-    let member = context.services.change_member_role(&actor, &organization, &user, role).await?;
+    let member =
+        context.services.organizations.change_member_role(&actor, &organization, &user, role).await?;
     Ok(wire::json(StatusCode::OK, &member_document(&member)))
 }
 
@@ -243,6 +249,6 @@ pub(crate) async fn put_orgs_member(context: &Context, body: RequestBody) -> Res
 pub(crate) async fn delete_orgs_member(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
-    context.services.delete_member(&actor, &organization, &user).await?;
+    context.services.organizations.delete_member(&actor, &organization, &user).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

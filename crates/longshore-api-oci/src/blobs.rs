@@ -6,11 +6,11 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::{Response, body};
+use longshore_content::blobs::ReadableBlob;
 use longshore_domain::Result;
 use longshore_domain::digest::Digest;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::Blob;
-use longshore_services::blobs::ReadableBlob;
 
 use crate::operation::Name;
 use crate::ranges::{self, Wanted};
@@ -22,7 +22,7 @@ const CONTENT_TYPE: &str = "application/octet-stream";
 /// end-2: pulls a blob, whole or in ranges (RFC 9110, section 14), or is sent to where it lies.
 pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let actor = auth::actor(context).await?;
-    let readable = context.services.get_blob(&actor, &name.repository, digest).await?;
+    let readable = context.services.content.get_blob(&actor, &name.repository, digest).await?;
     let blob = &readable.blob;
     let headers = &context.parts.headers;
     if wire::is_known_to_client(headers, digest) {
@@ -52,7 +52,7 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
         Wanted::Whole | Wanted::Nothing => (StatusCode::OK, ByteRange { start: 0, end: size }),
     };
     let length = range.end - range.start;
-    let bytes = context.services.read_blob(&readable, range).await?;
+    let bytes = context.services.content.read_blob(&readable, range).await?;
     let mut response = describe(Response::new(body::stream(bytes, length)), blob);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -68,7 +68,7 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
 async fn send_parts(context: &Context, readable: ReadableBlob, ranges: Vec<ByteRange>) -> Result<Response> {
     let size = readable.blob.size_bytes;
     // Nobody who pushes knows it, so no blob can hold it to end a part early.
-    let boundary = context.services.new_separator();
+    let boundary = context.services.content.new_separator();
     let head = |(number, range): (usize, &ByteRange)| {
         let end_of_last = if number == 0 { "" } else { "\r\n" };
         let content_range = content_range(*range, size);
@@ -87,7 +87,7 @@ async fn send_parts(context: &Context, readable: ReadableBlob, ranges: Vec<ByteR
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     // Before the answer begins, so that a store that cannot be read is said as such.
     let mut opened = match ranges.first() {
-        Some(range) => Some(context.services.read_blob(&readable, *range).await?),
+        Some(range) => Some(context.services.content.read_blob(&readable, *range).await?),
         None => None,
     };
     let services = Arc::clone(&context.services);
@@ -96,7 +96,7 @@ async fn send_parts(context: &Context, readable: ReadableBlob, ranges: Vec<ByteR
         async move {
             let bytes = match opened {
                 Some(bytes) => bytes,
-                None => services.read_blob(&readable, range).await?,
+                None => services.content.read_blob(&readable, range).await?,
             };
             Ok(stream::iter([Ok(head)]).chain(bytes))
         }
@@ -113,7 +113,7 @@ fn content_range(range: ByteRange, size: u64) -> String {
 /// end-2: tells whether a blob is there.
 pub(crate) async fn head_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let actor = auth::actor(context).await?;
-    let blob = context.services.check_blob(&actor, &name.repository, digest).await?;
+    let blob = context.services.content.check_blob(&actor, &name.repository, digest).await?;
     let mut response = describe(bare(StatusCode::OK), &blob);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(blob.size_bytes));
     Ok(response)
@@ -122,7 +122,7 @@ pub(crate) async fn head_blob(context: &Context, name: &Name, digest: &Digest) -
 /// end-10: deletes a blob from this repository.
 pub(crate) async fn delete_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let actor = auth::actor(context).await?;
-    context.services.delete_blob(&actor, &name.repository, digest).await?;
+    context.services.content.delete_blob(&actor, &name.repository, digest).await?;
     Ok(bare(StatusCode::ACCEPTED))
 }
 

@@ -137,7 +137,7 @@ fn detail(error: &Error, context: &Context, challenge: Option<&Challenge>) -> Va
 /// Makes the challenge (Docker token authentication specification; RFC 6750 for `error`).
 fn challenge_header(context: &Context, scope: Option<&str>, reason: Unauthenticated) -> HeaderValue {
     let realm = context.client.origin.absolute("/token");
-    let service = &context.services.settings().service;
+    let service = &context.services.platform.settings().service;
     let mut text = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
     if let Some(scope) = scope {
         text.push_str(&format!(",scope=\"{scope}\""));

@@ -30,8 +30,8 @@ use longshore_api_common::client::Client;
 use longshore_api_common::metrics::{Metrics, OperationMetrics};
 pub(crate) use longshore_api_common::response::bare;
 use longshore_api_common::{Response, observe};
+use longshore_app::App;
 use longshore_domain::Error;
-use longshore_services::Services;
 
 use crate::operation::{Operation, ParseError};
 pub use crate::redirects::Redirects;
@@ -39,7 +39,7 @@ use crate::routes::OperationKind;
 
 /// The dialect.
 pub struct Oci {
-    services: Arc<Services>,
+    services: Arc<App>,
     metrics: Vec<OperationMetrics>,
     warning: Option<HeaderValue>,
     redirects: Option<Arc<Redirects>>,
@@ -47,7 +47,7 @@ pub struct Oci {
 
 /// A request that is understood, and who sent it.
 pub(crate) struct Context {
-    pub services: Arc<Services>,
+    pub services: Arc<App>,
     pub client: Client,
     pub parts: http::request::Parts,
     pub redirects: Option<Arc<Redirects>>,
@@ -60,7 +60,7 @@ impl Oci {
     /// # Errors
     /// `Invalid` when the notice does not fit into a header.
     pub fn new(
-        services: Arc<Services>,
+        services: Arc<App>,
         metrics: &Metrics,
         notice: Option<&str>,
         redirects: Option<Redirects>,

@@ -8,9 +8,9 @@ use http::Uri;
 use ipnet::IpNet;
 use longshore_api_common::client::Client;
 use longshore_api_common::origin::Origin;
+use longshore_app::App;
+use longshore_content::blobs::ReadableBlob;
 use longshore_domain::Result;
-use longshore_services::Services;
-use longshore_services::blobs::ReadableBlob;
 
 /// Who is redirected.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ impl Redirects {
     /// Gives the URL for a client that can follow it, which then counts as having pulled the blob.
     pub(crate) async fn url(
         &self,
-        services: &Services,
+        services: &App,
         client: &Client,
         blob: &ReadableBlob,
     ) -> Result<Option<String>> {
@@ -35,10 +35,10 @@ impl Redirects {
         if may_be_one || self.except.iter().any(|network| network.contains(&address)) {
             return Ok(None);
         }
-        let url = services.blob_url(blob, self.valid).await?;
+        let url = services.content.blob_url(blob, self.valid).await?;
         let url = url.filter(|url| can_follow(&client.origin, url));
         if url.is_some() {
-            services.count_redirect(blob);
+            services.content.count_redirect(blob);
         }
         Ok(url)
     }

@@ -2,13 +2,13 @@
 
 use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::Response;
+use longshore_content::referrers::AnnotatedReferrer;
 use longshore_domain::descriptor::MediaType;
 use longshore_domain::digest::Digest;
 use longshore_domain::manifest::ARTIFACT_TYPE_LIMIT_BYTES;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
 use longshore_domain::{Error, Result};
-use longshore_services::referrers::AnnotatedReferrer;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -72,6 +72,7 @@ pub(crate) async fn list_referrers(context: &Context, name: &Name, subject: &Dig
     let size = PageSize::clamped(PAGE)?;
     let page = context
         .services
+        .content
         .list_referrers(&actor, &name.repository, subject, artifact_type, after, size)
         .await?;
     let manifests = page.items.iter().map(Descriptor::of).collect::<Result<_>>()?;

@@ -12,7 +12,7 @@ use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::{Error, Result};
-use longshore_services::tokens::{IssuedToken, Refresh, RequestedScope};
+use longshore_identity::tokens::{IssuedToken, Refresh, RequestedScope};
 use serde::Serialize;
 use serde_json::json;
 
@@ -105,10 +105,10 @@ async fn get_token(context: &Context) -> Result<IssuedToken> {
     let address = Some(context.client.address);
     let actor = match Credentials::of(&context.parts.headers)? {
         Credentials::None => {
-            return context.services.issue_token(&Actor::ANONYMOUS, &scopes, Refresh::None).await;
+            return context.services.identity.issue_token(&Actor::ANONYMOUS, &scopes, Refresh::None).await;
         }
         Credentials::Basic { user, secret } => {
-            context.services.authenticate_basic(&user, &secret, address).await?
+            context.services.identity.authenticate_basic(&user, &secret, address).await?
         }
         Credentials::Bearer(_) => {
             return Err(Error::Invalid {
@@ -118,7 +118,7 @@ async fn get_token(context: &Context) -> Result<IssuedToken> {
         }
     };
     let wants_refresh = first(&parameters, "offline_token").is_some_and(|text| text == "true");
-    context.services.issue_token(&actor, &scopes, refresh(wants_refresh)).await
+    context.services.identity.issue_token(&actor, &scopes, refresh(wants_refresh)).await
 }
 
 async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken> {
@@ -130,7 +130,7 @@ async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken>
         &context.parts.extensions,
         body,
         FORM_LIMIT_BYTES,
-        context.services.settings().body_idle,
+        context.services.platform.settings().body_idle,
         too_large,
     )
     .await?;
@@ -144,14 +144,17 @@ async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken>
     match first(&parameters, "grant_type") {
         Some("password") => {
             let (user, secret) = (needed("username")?, needed("password")?);
-            let actor =
-                context.services.authenticate_basic(user, secret, Some(context.client.address)).await?;
-            context.services.issue_token(&actor, &scopes, refresh(wants_refresh)).await
+            let actor = context
+                .services
+                .identity
+                .authenticate_basic(user, secret, Some(context.client.address))
+                .await?;
+            context.services.identity.issue_token(&actor, &scopes, refresh(wants_refresh)).await
         }
         Some("refresh_token") => {
             let secret = needed("refresh_token")?;
-            let actor = context.services.authenticate_refresh_token(secret).await?;
-            let issued = context.services.issue_token(&actor, &scopes, Refresh::None).await?;
+            let actor = context.services.identity.authenticate_refresh_token(secret).await?;
+            let issued = context.services.identity.issue_token(&actor, &scopes, Refresh::None).await?;
             // The same one goes on; clients keep what they are given.
             Ok(IssuedToken {
                 refresh_token: Some(longshore_domain::credential::Secret::presented(secret)),
@@ -176,11 +179,11 @@ fn scopes(parameters: &Parameters<'_>) -> Result<Vec<RequestedScope>> {
         .iter()
         .filter(|(key, _)| key == "scope")
         .flat_map(|(_, value)| value.split_ascii_whitespace());
-    texts.take(longshore_services::tokens::SCOPES_LIMIT).map(RequestedScope::parse).collect()
+    texts.take(longshore_identity::tokens::SCOPES_LIMIT).map(RequestedScope::parse).collect()
 }
 
 fn check_service(context: &Context, parameters: &Parameters<'_>) -> Result<()> {
-    let settings = context.services.settings();
+    let settings = context.services.platform.settings();
     let is_known = |service: &str| {
         service.is_empty()
             || service == settings.service

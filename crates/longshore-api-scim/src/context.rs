@@ -10,12 +10,12 @@ use longshore_api_common::Response;
 use longshore_api_common::asked::{Asked, whole};
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
+use longshore_app::App;
 use longshore_domain::Error;
 use longshore_domain::account::AccountId;
 use longshore_domain::directory::Provisioner;
 use longshore_domain::error::Unauthenticated;
-use longshore_services::Services;
-use longshore_services::rates::Allowance;
+use longshore_platform::rates::Allowance;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -58,7 +58,7 @@ pub(crate) struct Turn(
 
 /// A request and what it is answered with.
 pub struct Context {
-    pub(crate) services: Arc<Services>,
+    pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
     asked: Asked,
     scans: Arc<Scans>,
@@ -73,21 +73,16 @@ impl Deref for Context {
 }
 
 /// Finds out which identity provider sends a request.
-pub(crate) async fn find_provisioner(services: &Services, asked: &Asked) -> Result<Provisioner, Error> {
+pub(crate) async fn find_provisioner(services: &App, asked: &Asked) -> Result<Provisioner, Error> {
     match Credentials::of(&asked.parts.headers)? {
-        Credentials::Bearer(token) => services.authenticate_provisioner(token).await,
+        Credentials::Bearer(token) => services.identity.authenticate_provisioner(token).await,
         Credentials::None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
         Credentials::Basic { .. } => Err(Error::Unauthenticated(Unauthenticated::InvalidToken)),
     }
 }
 
 impl Context {
-    pub(crate) fn new(
-        services: Arc<Services>,
-        route: &'static Route,
-        asked: Asked,
-        scans: Arc<Scans>,
-    ) -> Self {
+    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: Asked, scans: Arc<Scans>) -> Self {
         Self { services, route, asked, scans, provisioner: OnceLock::new() }
     }
 
@@ -98,10 +93,10 @@ impl Context {
         }
         let found = self.find_provisioner().await;
         let account = found.as_ref().ok().map(|provisioner| provisioner.organization.id);
-        let allowance = self.services.count_request_of(account, self.client.address).await;
+        let allowance = self.services.platform.count_request_of(account, self.client.address).await;
         let checked = match (allowance, found) {
             (Some(allowance), _) if allowance.is_exceeded => {
-                Err(allowance.refusal(self.services.now()).into())
+                Err(allowance.refusal(self.services.platform.now()).into())
             }
             (_, Err(error)) => Err(error.into()),
             (_, Ok(found)) => {
@@ -116,9 +111,9 @@ impl Context {
     /// Checks what one operation more of those in one request needs: a token that is still good, and not too many requests.
     pub(crate) async fn check_operation(&self) -> Result<(), Refusal> {
         let account = self.find_provisioner().await?.organization.id;
-        let allowance = self.services.count_request_of(Some(account), self.client.address).await;
+        let allowance = self.services.platform.count_request_of(Some(account), self.client.address).await;
         match allowance.filter(|allowance| allowance.is_exceeded) {
-            Some(allowance) => Err(allowance.refusal(self.services.now()).into()),
+            Some(allowance) => Err(allowance.refusal(self.services.platform.now()).into()),
             None => Ok(()),
         }
     }
@@ -153,7 +148,7 @@ impl Context {
 
     /// Reads a JSON object.
     pub(crate) async fn object(&self, body: RequestBody) -> Result<Map<String, Value>, Refusal> {
-        let bytes = self.bytes(body, self.services.settings().body_idle).await?;
+        let bytes = self.bytes(body, self.services.platform.settings().body_idle).await?;
         match serde_json::from_slice::<Value>(&bytes) {
             Ok(Value::Object(object)) if has_nul(&object) => {
                 Err(Refusal::value("a text has a NUL character"))

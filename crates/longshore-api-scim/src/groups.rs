@@ -11,13 +11,13 @@ use futures::stream;
 use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::{Response, ResponseBody};
+use longshore_app::App;
 use longshore_domain::Result as DomainResult;
 use longshore_domain::account::AccountId;
 use longshore_domain::directory::{
     DirectoryGroup, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner,
 };
 use longshore_domain::page::PageSize;
-use longshore_services::Services;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -70,7 +70,7 @@ fn resource(context: &Context, group: &DirectoryGroup) -> Map<String, Value> {
 
 /// Groups on their way to the client.
 struct Writing {
-    services: Arc<Services>,
+    services: Arc<App>,
     provisioner: Provisioner,
     base: String,
     projection: Projection,
@@ -100,8 +100,11 @@ impl Writing {
         }
         if let Some((group, after, mut has_begun)) = self.current.take() {
             let size = PageSize::clamped(SCAN_PAGE)?;
-            let members =
-                self.services.list_directory_group_members(&self.provisioner, &group, after, size).await?;
+            let members = self
+                .services
+                .organizations
+                .list_directory_group_members(&self.provisioner, &group, after, size)
+                .await?;
             let mut text = String::new();
             for member in &members {
                 if has_begun {
@@ -329,7 +332,7 @@ fn read_operation(operation: &Operation, change: &mut GroupChange) -> Result<(),
 /// Makes a group.
 pub(crate) async fn create(context: &Context, body: &Map<String, Value>) -> Result<DirectoryGroup, Refusal> {
     let change = read(body)?;
-    Ok(context.services.create_directory_group(context.provisioner()?, change).await?)
+    Ok(context.services.organizations.create_directory_group(context.provisioner()?, change).await?)
 }
 
 async fn change_with(
@@ -339,9 +342,9 @@ async fn change_with(
     versions: Option<&[String]>,
 ) -> Result<DirectoryGroup, Refusal> {
     let (id, provisioner) = (group_id(id)?, context.provisioner()?);
-    let group = context.services.get_directory_group(provisioner, id).await?;
+    let group = context.services.organizations.get_directory_group(provisioner, id).await?;
     let expected = expected(group.version(), versions)?;
-    Ok(context.services.change_directory_group(provisioner, id, change, expected).await?)
+    Ok(context.services.organizations.change_directory_group(provisioner, id, change, expected).await?)
 }
 
 /// Puts a group in place of the one before.
@@ -371,9 +374,9 @@ pub(crate) async fn remove(
     versions: Option<&[String]>,
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (group_id(id)?, context.provisioner()?);
-    let group = context.services.get_directory_group(provisioner, id).await?;
+    let group = context.services.organizations.get_directory_group(provisioner, id).await?;
     let expected = expected(group.version(), versions)?;
-    context.services.delete_directory_group(provisioner, id, expected).await?;
+    context.services.organizations.delete_directory_group(provisioner, id, expected).await?;
     Ok(Reply::nothing())
 }
 
@@ -418,16 +421,17 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
     let Asking { filter, sort, is_descending, skip, take, .. } = asking;
     let (services, provisioner) = (&context.services, context.provisioner()?);
     if let (None, Sort::Unsorted) = (filter, sort) {
-        let total = services.count_directory_groups(provisioner).await?;
+        let total = services.organizations.count_directory_groups(provisioner).await?;
         let after = match *skip {
             0 => 0,
-            skip => match services.find_group_mark(provisioner, skip).await? {
+            skip => match services.organizations.find_group_mark(provisioner, skip).await? {
                 Some(after) => after,
                 None => return Ok(Page { total, groups: Vec::new() }),
             },
         };
         let Ok(size) = PageSize::clamped(*take as u64) else { return Ok(Page { total, groups: Vec::new() }) };
-        let groups = services.list_directory_groups(provisioner, GroupProbe::All, after, size).await?;
+        let groups =
+            services.organizations.list_directory_groups(provisioner, GroupProbe::All, after, size).await?;
         return Ok(Page { total, groups });
     }
     // Of members, a group is asked only for those that the filter names.
@@ -441,6 +445,7 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
             Err(_) => Vec::new(),
             Ok(uuid) => {
                 services
+                    .organizations
                     .list_directory_groups(provisioner, GroupProbe::Member(uuid), 0, PageSize::MAX)
                     .await?
             }
@@ -464,8 +469,10 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
     match keys {
         Some(keys) => {
             for key in keys {
-                let groups =
-                    services.list_directory_groups(provisioner, probe(&key), 0, PageSize::MAX).await?;
+                let groups = services
+                    .organizations
+                    .list_directory_groups(provisioner, probe(&key), 0, PageSize::MAX)
+                    .await?;
                 found.extend(groups.into_iter().filter(meets));
             }
             found.sort_by_key(|group| group.id);
@@ -477,7 +484,10 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
             let mut after = 0;
             loop {
                 let size = PageSize::clamped(SCAN_PAGE)?;
-                let page = services.list_directory_groups(provisioner, GroupProbe::All, after, size).await?;
+                let page = services
+                    .organizations
+                    .list_directory_groups(provisioner, GroupProbe::All, after, size)
+                    .await?;
                 let Some(last) = page.last() else { break };
                 after = last.id.0;
                 found.extend(page.into_iter().filter(meets));
@@ -521,7 +531,7 @@ pub(crate) async fn create_group(context: &Context, body: RequestBody) -> Result
 /// `GET /Groups/{id}`.
 pub(crate) async fn get_group(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
     let (id, projection) = (group_id(context.parameter("id"))?, context.projection()?);
-    let group = context.services.get_directory_group(context.provisioner()?, id).await?;
+    let group = context.services.organizations.get_directory_group(context.provisioner()?, id).await?;
     if context.has(&group.version()) {
         let version = Some(group.version());
         let reply = Reply { status: StatusCode::NOT_MODIFIED, body: None, location: None, version };

@@ -2,7 +2,7 @@
 //!
 //! RFC 7643 (schema), RFC 7644 (protocol), and the Docker Hub API document, "SCIM". What is done and what is left out:
 //! `docs/api/scim.md`. [`routes`] is the table of all operations; [`schema`] says what attributes there are, and everything
-//! that reads attributes asks it. Nothing is decided here: every handler calls operations of `longshore-services`.
+//! that reads attributes asks it. Nothing is decided here: every handler calls operations of `longshore-app`.
 
 pub mod attribute;
 mod bulk;
@@ -33,7 +33,7 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
-use longshore_services::Services;
+use longshore_app::App;
 
 use crate::context::{Context, Scans};
 use crate::routes::{ROUTES, Route};
@@ -43,7 +43,7 @@ pub const PATHS: Paths = Paths { segments: &["scim"], others: &[] };
 
 /// The dialect.
 pub struct Scim {
-    services: Arc<Services>,
+    services: Arc<App>,
     table: Table,
     document: Bytes,
     scans: Arc<Scans>,
@@ -54,7 +54,7 @@ impl Scim {
     ///
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
-    pub fn new(services: Arc<Services>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+    pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("scim", metrics, ROUTES, RateHeaders::COMMON)?;
         let document = openapi::document(ROUTES).to_string().into();
         Ok(Self { services, table, document, scans: Arc::new(Scans::new()) })
@@ -90,10 +90,10 @@ impl Scim {
     async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
         let account = context::find_provisioner(&self.services, asked).await.ok();
         let account = account.map(|provisioner| provisioner.organization.id);
-        let allowance = self.services.count_request_of(account, asked.client.address).await;
+        let allowance = self.services.platform.count_request_of(account, asked.client.address).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
-                error::render(&allowance.refusal(self.services.now()).into(), &asked.client)
+                error::render(&allowance.refusal(self.services.platform.now()).into(), &asked.client)
             }
             _ => response,
         };

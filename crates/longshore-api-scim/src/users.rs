@@ -14,7 +14,7 @@ use longshore_domain::directory::{
 };
 use longshore_domain::email::EmailAddress;
 use longshore_domain::page::PageSize;
-use longshore_services::directory::UserList;
+use longshore_organizations::directory::UserList;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -251,13 +251,14 @@ pub(crate) async fn create(
     projection: &Projection,
 ) -> Result<Reply, Refusal> {
     let change = read(body)?;
-    let user = context.services.create_directory_user(context.provisioner()?, change).await?;
+    let user = context.services.organizations.create_directory_user(context.provisioner()?, change).await?;
     Ok(reply(context, StatusCode::CREATED, &user, projection))
 }
 
 /// Gives a user, unless the client has this version.
 pub(crate) async fn get(context: &Context, id: &str, projection: &Projection) -> Result<Reply, Refusal> {
-    let user = context.services.get_directory_user(context.provisioner()?, user_id(id)?).await?;
+    let user =
+        context.services.organizations.get_directory_user(context.provisioner()?, user_id(id)?).await?;
     let found = reply(context, StatusCode::OK, &user, projection);
     match context.has(&user.version()) {
         true => Ok(Reply { status: StatusCode::NOT_MODIFIED, body: None, ..found }),
@@ -277,9 +278,10 @@ pub(crate) async fn replace(
     let mut change = read(body)?;
     // As documented: whoever is neither said to be active nor enabled is deactivated.
     change.is_active = change.is_active.or(Some(false));
-    let user = context.services.get_directory_user(provisioner, id).await?;
+    let user = context.services.organizations.get_directory_user(provisioner, id).await?;
     let expected = expected(user.version(), versions)?;
-    let user = context.services.change_directory_user(provisioner, id, change, expected).await?;
+    let user =
+        context.services.organizations.change_directory_user(provisioner, id, change, expected).await?;
     Ok(reply(context, StatusCode::OK, &user, projection))
 }
 
@@ -293,7 +295,7 @@ pub(crate) async fn change(
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (user_id(id)?, context.provisioner()?);
     for _ in 0..ATTEMPTS {
-        let user = context.services.get_directory_user(provisioner, id).await?;
+        let user = context.services.organizations.get_directory_user(provisioner, id).await?;
         expected(user.version(), versions)?;
         let before = resource(context, &user);
         let mut after = before.clone();
@@ -305,7 +307,7 @@ pub(crate) async fn change(
         }
         // What was read must still be so when it is changed.
         let version = Some(user.version());
-        match context.services.change_directory_user(provisioner, id, change, version).await {
+        match context.services.organizations.change_directory_user(provisioner, id, change, version).await {
             Err(Error::PreconditionFailed) if versions.is_none() => {}
             changed => return Ok(reply(context, StatusCode::OK, &changed?, projection)),
         }
@@ -320,9 +322,9 @@ pub(crate) async fn remove(
     versions: Option<&[String]>,
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (user_id(id)?, context.provisioner()?);
-    let user = context.services.get_directory_user(provisioner, id).await?;
+    let user = context.services.organizations.get_directory_user(provisioner, id).await?;
     let expected = expected(user.version(), versions)?;
-    context.services.delete_directory_user(provisioner, id, expected).await?;
+    context.services.organizations.delete_directory_user(provisioner, id, expected).await?;
     Ok(Reply::nothing())
 }
 
@@ -381,18 +383,18 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
         (_, order) => order,
     };
     if let (None, Some(order), Some(UserProbe::All)) = (filter, order, &scan) {
-        let total = services.count_directory_users(provisioner).await?;
+        let total = services.organizations.count_directory_users(provisioner).await?;
         let after = match *skip {
             0 => None,
             skip if skip >= total => return Ok(Page { total, resources: Vec::new() }),
-            skip => services.find_user_mark(provisioner, order, *is_descending, skip).await?,
+            skip => services.organizations.find_user_mark(provisioner, order, *is_descending, skip).await?,
         };
         let Ok(size) = PageSize::clamped(*take as u64) else {
             return Ok(Page { total, resources: Vec::new() });
         };
         let (probe, parts) = (UserProbe::All, wanted_parts(projection));
         let list = UserList { probe, order, is_descending: *is_descending, after, size, parts };
-        let users = services.list_directory_users(provisioner, list).await?;
+        let users = services.organizations.list_directory_users(provisioner, list).await?;
         return Ok(Page { total, resources: users.iter().map(show).collect() });
     }
     let meets = |user: &DirectoryUser| {
@@ -416,7 +418,7 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
                 size: PageSize::MAX,
                 parts: UserParts::ALL,
             };
-            let users = services.list_directory_users(provisioner, list).await?;
+            let users = services.organizations.list_directory_users(provisioner, list).await?;
             is_cut |= users.len() as u64 >= u64::from(PageSize::MAX.get());
             found.extend(users.into_iter().filter(meets));
         }
@@ -456,7 +458,7 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
             size: PageSize::clamped(SCAN_PAGE)?,
             parts,
         };
-        let users = services.list_directory_users(provisioner, list).await?;
+        let users = services.organizations.list_directory_users(provisioner, list).await?;
         let Some(last) = users.last() else { break };
         after = Some(UserMark::behind(last));
         for user in users.into_iter().filter(meets) {
@@ -482,7 +484,7 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
     let mut resources = Vec::new();
     for (_, user) in chosen {
         // With all that the answer has; whoever has gone meanwhile is left out.
-        match services.get_directory_user(provisioner, user.uuid).await {
+        match services.organizations.get_directory_user(provisioner, user.uuid).await {
             Ok(user) => resources.push(show(&user)),
             Err(Error::UserUnknown(_)) => {}
             Err(error) => return Err(error.into()),

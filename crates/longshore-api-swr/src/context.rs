@@ -7,15 +7,15 @@ use bytes::Bytes;
 use http::Method;
 use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse_list, truth, whole};
 use longshore_api_common::body::RequestBody;
+use longshore_app::App;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::credential::is_access_token;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
-use longshore_services::Services;
-use longshore_services::access_keys::SignedText;
-use longshore_services::rates::Allowance;
+use longshore_identity::access_keys::SignedText;
+use longshore_platform::rates::Allowance;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ const MARKED_PAGE_SIZE: u64 = 100;
 
 /// A request and what it is answered with.
 pub struct Context {
-    pub(crate) services: Arc<Services>,
+    pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
     asked: Asked,
     internal_address: Option<Arc<str>>,
@@ -45,7 +45,7 @@ pub struct Context {
 
 impl Context {
     pub(crate) fn new(
-        services: Arc<Services>,
+        services: Arc<App>,
         route: &'static Route,
         asked: Asked,
         internal_address: Option<Arc<str>>,
@@ -65,7 +65,7 @@ impl Context {
         if signature::header_of(&self.parts).is_none() {
             return Ok(body);
         }
-        let bytes = self.bytes(body, self.services.settings().body_idle).await?;
+        let bytes = self.bytes(body, self.services.platform.settings().body_idle).await?;
         let _ = self.signed_body.set(bytes.clone());
         Ok(RequestBody::from(bytes))
     }
@@ -77,7 +77,9 @@ impl Context {
         let actor = found.as_ref().ok().map(Arc::as_ref);
         let allowance = limits::count(&self.services, actor, &self.client).await;
         let checked = match (allowance, found) {
-            (Some(allowance), _) if allowance.is_exceeded => Err(allowance.refusal(self.services.now())),
+            (Some(allowance), _) if allowance.is_exceeded => {
+                Err(allowance.refusal(self.services.platform.now()))
+            }
             (_, Ok(actor)) => {
                 self.note_signed_in();
                 let _ = self.signed_in.set(actor);
@@ -100,8 +102,10 @@ impl Context {
     async fn find_caller(&self) -> Result<Arc<Actor>> {
         if let Some(token) = self.token("x-auth-token")? {
             return match is_access_token(token) {
-                true => self.services.authenticate_access_token(token).await,
-                false => self.services.authenticate_identity(token).await.map(|identity| identity.actor),
+                true => self.services.identity.authenticate_access_token(token).await,
+                false => {
+                    self.services.identity.authenticate_identity(token).await.map(|identity| identity.actor)
+                }
             };
         }
         match signature::header_of(&self.parts) {
@@ -118,6 +122,7 @@ impl Context {
         let body = self.signed_body.get().map(Bytes::as_ref).unwrap_or_default();
         let signed = signature::signed(&self.parts, &authorization, body).map_err(wrong)?;
         self.services
+            .identity
             .authenticate_signature(&SignedText {
                 access_key: authorization.access_key,
                 text: &signed.text,
@@ -191,12 +196,12 @@ impl Context {
 
     /// Reads a JSON body.
     pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
-        self.asked.json(body, self.services.settings().body_idle).await
+        self.asked.json(body, self.services.platform.settings().body_idle).await
     }
 
     /// Reads a JSON body that is a list.
     pub(crate) async fn json_list<T: DeserializeOwned>(&self, body: RequestBody) -> Result<Vec<T>> {
-        parse_list(&self.bytes(body, self.services.settings().body_idle).await?)
+        parse_list(&self.bytes(body, self.services.platform.settings().body_idle).await?)
     }
 }
 

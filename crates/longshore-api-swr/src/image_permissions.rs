@@ -5,7 +5,7 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_domain::Result;
-use longshore_services::user_permissions::PermissionOf;
+use longshore_organizations::user_permissions::PermissionOf;
 
 use crate::context::Context;
 use crate::organization_permissions::{document, users, wanted};
@@ -14,7 +14,8 @@ use crate::organization_permissions::{document, users, wanted};
 pub(crate) async fn show_repo_auth(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let name = context.repository()?;
-    let list = context.services.list_permissions(&actor, PermissionOf::Repository(&name)).await?;
+    let list =
+        context.services.organizations.list_permissions(&actor, PermissionOf::Repository(&name)).await?;
     Ok(json(StatusCode::OK, &document(&list, name.rest(), None)))
 }
 
@@ -22,7 +23,7 @@ pub(crate) async fn show_repo_auth(context: &Context, _: RequestBody) -> Result<
 pub(crate) async fn create_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, wanted) = (context.repository()?, wanted(context, body).await?);
-    context.services.grant_permissions(&actor, PermissionOf::Repository(&name), wanted).await?;
+    context.services.organizations.grant_permissions(&actor, PermissionOf::Repository(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -30,7 +31,11 @@ pub(crate) async fn create_repo_auth(context: &Context, body: RequestBody) -> Re
 pub(crate) async fn update_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, wanted) = (context.repository()?, wanted(context, body).await?);
-    context.services.update_permissions(&actor, PermissionOf::Repository(&name), wanted).await?;
+    context
+        .services
+        .organizations
+        .update_permissions(&actor, PermissionOf::Repository(&name), wanted)
+        .await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -38,6 +43,6 @@ pub(crate) async fn update_repo_auth(context: &Context, body: RequestBody) -> Re
 pub(crate) async fn delete_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, users) = (context.repository()?, users(context, body).await?);
-    context.services.revoke_permissions(&actor, PermissionOf::Repository(&name), users).await?;
+    context.services.organizations.revoke_permissions(&actor, PermissionOf::Repository(&name), users).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -4,11 +4,11 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
+use longshore_content::inventory::{ListedRepository, SharedSide, WantedRepositories, WantedShares};
 use longshore_domain::repository::{
     InventoryColumn, InventoryOrder, RepositoryChange, RepositoryDetails, Visibility,
 };
 use longshore_domain::{Error, Result};
-use longshore_services::inventory::{ListedRepository, SharedSide, WantedRepositories, WantedShares};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -160,7 +160,7 @@ pub(crate) async fn create_repo(context: &Context, body: RequestBody) -> Result<
     let name = context.repository_named(&request.repository)?;
     let visibility = visibility(request.is_public);
     let change = change(request.is_public, request.category, request.description);
-    context.services.create_repository(&actor, &name, visibility, change).await?;
+    context.services.content.create_repository(&actor, &name, visibility, change).await?;
     Ok(bare(StatusCode::OK))
 }
 
@@ -168,7 +168,7 @@ pub(crate) async fn create_repo(context: &Context, body: RequestBody) -> Result<
 pub(crate) async fn show_repository(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let name = context.repository()?;
-    let (listed, owner) = context.services.get_listed_repository(&actor, &name).await?;
+    let (listed, owner) = context.services.content.get_listed_repository(&actor, &name).await?;
     let (details, creator) = (&listed.listing.details, &listed.listing.created_by);
     let document = RepositoryDocument {
         id: details.repository.id.0,
@@ -199,14 +199,14 @@ pub(crate) async fn update_repo(context: &Context, body: RequestBody) -> Result<
     let name = context.repository()?;
     let request: UpdateRequest = context.json(body).await?;
     let change = change(request.is_public, request.category, request.description);
-    context.services.change_repository(&actor, &name, change).await?;
+    context.services.content.change_repository(&actor, &name, change).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `DELETE …/repos/{repository}`.
 pub(crate) async fn delete_repo(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    context.services.delete_repository(&actor, &context.repository()?).await?;
+    context.services.content.delete_repository(&actor, &context.repository()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -252,8 +252,11 @@ pub(crate) async fn list_repos_details(context: &Context, _: RequestBody) -> Res
         category: listed.get("category"),
         visibility: listed.truth("is_public")?.map(visibility),
     };
-    let (found, total) =
-        context.services.list_own_repositories(&actor, wanted, order, paging.offset, paging.size).await?;
+    let (found, total) = context
+        .services
+        .content
+        .list_own_repositories(&actor, wanted, order, paging.offset, paging.size)
+        .await?;
     Ok(list(context, &found, paging.offset, total))
 }
 
@@ -286,8 +289,11 @@ pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody)
         name_part: listed.get("name").unwrap_or_default(),
         is_valid,
     };
-    let (found, total) =
-        context.services.list_shared_repositories(&actor, wanted, order, paging.offset, paging.size).await?;
+    let (found, total) = context
+        .services
+        .content
+        .list_shared_repositories(&actor, wanted, order, paging.offset, paging.size)
+        .await?;
     Ok(list(context, &found, paging.offset, total))
 }
 
@@ -357,6 +363,7 @@ pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Resu
     };
     let (found, total) = context
         .services
+        .content
         .list_own_repositories(&actor, wanted, order(None), paging.offset, paging.size)
         .await?;
     Ok(newer(context, &found, paging, total))
@@ -382,6 +389,7 @@ pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) 
     };
     let (found, total) = context
         .services
+        .content
         .list_shared_repositories(&actor, wanted, order(None), paging.offset, paging.size)
         .await?;
     Ok(newer(context, &found, paging, total))

@@ -8,6 +8,8 @@ use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::response::{bare, json};
 use longshore_api_common::{Response, ResponseBody};
+use longshore_app::App;
+use longshore_content::inventory::ReadableTags;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{TagDetails, TagOrder, tag_number};
 use longshore_domain::manifest::config_digest;
@@ -15,8 +17,6 @@ use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
-use longshore_services::Services;
-use longshore_services::inventory::ReadableTags;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -186,7 +186,7 @@ fn hex_of(digest: &Digest) -> String {
 
 /// A list on its way to the client: manifests are read one after the other, so that no list is in memory as a whole.
 struct Writing {
-    services: Arc<Services>,
+    services: Arc<App>,
     frame: Frame,
     left: ReadableTags,
     form: Form,
@@ -230,7 +230,7 @@ async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
     if !writing.has_begun {
         piece.extend(writing.form.beginning().into_bytes());
     }
-    match writing.services.read_next_tag(&mut writing.left).await {
+    match writing.services.content.read_next_tag(&mut writing.left).await {
         Err(error) => {
             writing.is_done = true;
             return Some((Err(error), writing));
@@ -282,7 +282,10 @@ async fn find(
     };
     let (actor, only) = (context.actor()?, listed.get("tag"));
     let services = &context.services;
-    services.list_readable_tags(&actor, name, only.as_deref(), order, paging.offset, paging.size).await
+    services
+        .content
+        .list_readable_tags(&actor, name, only.as_deref(), order, paging.offset, paging.size)
+        .await
 }
 
 /// `GET /v2/…/repos/{repository}/tags`.
@@ -325,7 +328,7 @@ pub(crate) async fn create_repo_tag(context: &Context, body: RequestBody) -> Res
     let name = context.repository()?;
     let request: CopyRequest = context.json(body).await?;
     let (from, to): (Tag, Tag) = (request.source_tag.parse()?, request.destination_tag.parse()?);
-    context.services.copy_tag(&actor, &name, &from, &to, request.may_move).await?;
+    context.services.content.copy_tag(&actor, &name, &from, &to, request.may_move).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -335,10 +338,13 @@ pub(crate) async fn show_repo_tag(context: &Context, _: RequestBody) -> Result<R
     let (name, tag): (_, Tag) = (context.repository()?, context.parsed("tag")?);
     let services = &context.services;
     let size = PageSize::clamped(1)?;
-    let mut tags =
-        services.list_readable_tags(&actor, &name, Some(tag.as_str()), TagOrder::Newest, 0, size).await?;
+    let mut tags = services
+        .content
+        .list_readable_tags(&actor, &name, Some(tag.as_str()), TagOrder::Newest, 0, size)
+        .await?;
     let frame = Frame::new(context, name.clone(), &tags);
     let (details, content) = services
+        .content
         .read_next_tag(&mut tags)
         .await?
         .ok_or_else(|| Error::ManifestUnknown { repository: name, reference: Reference::Tag(tag) })?;
@@ -349,6 +355,6 @@ pub(crate) async fn show_repo_tag(context: &Context, _: RequestBody) -> Result<R
 pub(crate) async fn delete_repo_tag(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, tag): (_, Tag) = (context.repository()?, context.parsed("tag")?);
-    context.services.delete_tag(&actor, &name, &tag).await?;
+    context.services.content.delete_tag(&actor, &name, &tag).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

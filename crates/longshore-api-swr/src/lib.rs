@@ -3,7 +3,7 @@
 //!
 //! Sources: SWR API reference, IAM API reference. What is done and what is left out: `docs/api/swr.md`. [`routes`] is the table
 //! of all operations; each group of them has a file. Nothing is decided here: every handler calls one operation of
-//! `longshore-services` and renders its answer.
+//! `longshore-app` and renders its answer.
 
 mod access_keys;
 mod api_versions;
@@ -38,7 +38,7 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
-use longshore_services::Services;
+use longshore_app::App;
 
 use crate::context::Context;
 use crate::routes::{ROUTES, Route};
@@ -63,7 +63,7 @@ pub fn asks_for_versions(request: &Request<RequestBody>) -> bool {
 
 /// The dialect.
 pub struct Swr {
-    services: Arc<Services>,
+    services: Arc<App>,
     table: Table,
     document: Bytes,
     /// Host at which the operator's own machines reach the registry.
@@ -76,7 +76,7 @@ impl Swr {
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(
-        services: Arc<Services>,
+        services: Arc<App>,
         metrics: &Metrics,
         internal_address: Option<String>,
     ) -> longshore_domain::Result<Self> {
@@ -116,7 +116,7 @@ impl Swr {
         let allowance = limits::count(&self.services, None, &asked.client).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
-                error::too_many(&allowance.refusal(self.services.now()), &asked.client, is_identity)
+                error::too_many(&allowance.refusal(self.services.platform.now()), &asked.client, is_identity)
             }
             _ => response,
         };

@@ -1,12 +1,12 @@
 //! Limits of requests.
 
 use longshore_api_common::client::Client;
+use longshore_app::App;
 use longshore_domain::access::actor::Actor;
-use longshore_services::Services;
-use longshore_services::rates::Allowance;
+use longshore_platform::rates::Allowance;
 
 /// Counts a request; who sends a credential that is not good, or no longer, counts as nobody.
-pub(crate) async fn count(services: &Services, actor: Option<&Actor>, client: &Client) -> Option<Allowance> {
+pub(crate) async fn count(services: &App, actor: Option<&Actor>, client: &Client) -> Option<Allowance> {
     let principal = actor.map_or(&Actor::ANONYMOUS, |actor| actor);
-    services.count_request(principal, client.address).await
+    services.platform.count_request(principal, client.address).await
 }

@@ -6,7 +6,7 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_domain::permission::UserPermission;
 use longshore_domain::{Error, Result};
-use longshore_services::user_permissions::{PermissionList, PermissionOf, WantedPermission};
+use longshore_organizations::user_permissions::{PermissionList, PermissionOf, WantedPermission};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,8 +90,9 @@ pub(crate) async fn users(context: &Context, body: RequestBody) -> Result<Vec<Uu
 pub(crate) async fn show_namespace_auth(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let name = context.namespace()?;
-    let list = context.services.list_permissions(&actor, PermissionOf::Namespace(&name)).await?;
-    let creator = context.services.get_own_namespace(&actor, &name).await?.creator;
+    let list =
+        context.services.organizations.list_permissions(&actor, PermissionOf::Namespace(&name)).await?;
+    let creator = context.services.organizations.get_own_namespace(&actor, &name).await?.creator;
     Ok(json(StatusCode::OK, &document(&list, name.as_str(), Some(creator))))
 }
 
@@ -99,7 +100,7 @@ pub(crate) async fn show_namespace_auth(context: &Context, _: RequestBody) -> Re
 pub(crate) async fn create_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, wanted) = (context.namespace()?, wanted(context, body).await?);
-    context.services.grant_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
+    context.services.organizations.grant_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
     Ok(bare(StatusCode::OK))
 }
 
@@ -107,7 +108,7 @@ pub(crate) async fn create_namespace_auth(context: &Context, body: RequestBody) 
 pub(crate) async fn update_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, wanted) = (context.namespace()?, wanted(context, body).await?);
-    context.services.update_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
+    context.services.organizations.update_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -115,6 +116,6 @@ pub(crate) async fn update_namespace_auth(context: &Context, body: RequestBody) 
 pub(crate) async fn delete_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, users) = (context.namespace()?, users(context, body).await?);
-    context.services.revoke_permissions(&actor, PermissionOf::Namespace(&name), users).await?;
+    context.services.organizations.revoke_permissions(&actor, PermissionOf::Namespace(&name), users).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

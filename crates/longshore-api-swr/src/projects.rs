@@ -9,7 +9,7 @@ use longshore_api_common::response::json;
 use longshore_domain::Result;
 use longshore_domain::account::Account;
 use longshore_domain::page::PageSize;
-use longshore_services::projects::ProjectName;
+use longshore_identity::projects::ProjectName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -64,7 +64,7 @@ fn project(account: &Account, name: &str) -> Project {
 
 async fn accounts(context: &Context) -> Result<Vec<Account>> {
     let actor = context.actor()?;
-    let all = context.services.list_projects(&actor, 0, PageSize::MAX).await?;
+    let all = context.services.organizations.list_projects(&actor, 0, PageSize::MAX).await?;
     Ok(all.into_iter().filter(|account| actor.scope().covers_namespace(&account.name)).collect())
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn list_projects(context: &Context, _: RequestBody) -> Result<R
             accounts(context).await?.iter().map(|account| project(account, account.name.as_str())).collect()
         }
         Some(name) => {
-            let found = context.services.find_project(&actor, &ProjectName::Name(&name)).await?;
+            let found = context.services.identity.find_project(&actor, &ProjectName::Name(&name)).await?;
             let found = found.filter(|account| actor.scope().covers_namespace(&account.name));
             found.iter().map(|account| project(account, &name)).collect()
         }
@@ -87,7 +87,7 @@ pub(crate) async fn list_projects(context: &Context, _: RequestBody) -> Result<R
 /// `GET /v3/auth/domains`: one's own, as clients for a whole account want exactly one.
 pub(crate) async fn list_domains(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    let account = context.services.get_project(&actor).await?;
+    let account = context.services.identity.get_project(&actor).await?;
     let domain = Domain {
         id: wire::account_id(&account),
         name: account.name.to_string(),

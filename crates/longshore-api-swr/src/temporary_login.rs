@@ -9,7 +9,7 @@ use longshore_domain::access::actor::CredentialScope;
 use longshore_domain::account::AccountKind;
 use longshore_domain::credential::TokenOrigin;
 use longshore_domain::{Error, Result};
-use longshore_services::projects::ProjectName;
+use longshore_identity::projects::ProjectName;
 
 use crate::context::Context;
 use crate::wire;
@@ -21,9 +21,9 @@ pub(crate) async fn create_secret(context: &Context, _: RequestBody) -> Result<R
     let named = context.query("projectname");
     let (project, namespace) = match (&named, &actor.scope()) {
         (None, CredentialScope::Namespace(only)) => (only.to_string(), None),
-        (None, _) => (services.settings().region.clone(), None),
+        (None, _) => (services.platform.settings().region.clone(), None),
         (Some(name), _) => {
-            let found = services.find_project(&actor, &ProjectName::Name(name)).await?;
+            let found = services.identity.find_project(&actor, &ProjectName::Name(name)).await?;
             let found = found.ok_or_else(|| Error::Invalid {
                 field: "projectname",
                 reason: "is no project of yours; use the region, your name, or that of an organization"
@@ -34,7 +34,7 @@ pub(crate) async fn create_secret(context: &Context, _: RequestBody) -> Result<R
         }
     };
     let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
-    let login = services.create_docker_login(&actor, namespace.as_ref(), origin).await?;
+    let login = services.identity.create_docker_login(&actor, namespace.as_ref(), origin).await?;
     let (user, host) = (format!("{project}@{}", login.access_key), context.host());
     let password = login.password.expose();
     let config = DockerConfig::new(host.to_owned(), &user, password);

@@ -13,8 +13,8 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
-use longshore_services::identity::{Identity, ShownIdentity, UserName, WantedScope};
-use longshore_services::projects::ProjectName;
+use longshore_identity::identity::{Identity, ShownIdentity, UserName, WantedScope};
+use longshore_identity::projects::ProjectName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -191,7 +191,7 @@ async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<A
     let services = &context.services;
     match (methods.as_slice(), &identity.password, &identity.token) {
         (["token"], _, Some(token)) => {
-            let identity = services.authenticate_identity(&token.id).await?;
+            let identity = services.identity.authenticate_identity(&token.id).await?;
             Ok((Arc::clone(&identity.actor), Some(identity)))
         }
         (["password"] | ["password", "totp"] | ["totp", "password"], Some(password), _) => {
@@ -204,10 +204,11 @@ async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<A
             let passcode = identity.totp.as_ref().filter(|_| methods.contains(&"totp"));
             let passcode = passcode.map(|totp| totp.user.passcode.as_str());
             let address = Some(context.client.address);
-            let actor = services.authenticate_password(name, &user.password, passcode, address).await?;
+            let actor =
+                services.identity.authenticate_password(name, &user.password, passcode, address).await?;
             if let Some(domain) = &user.domain {
                 let named = domain.project_name("domain")?;
-                services.find_project(&actor, &named).await?.ok_or_else(outside)?;
+                services.identity.find_project(&actor, &named).await?.ok_or_else(outside)?;
             }
             Ok((actor, None))
         }
@@ -230,7 +231,7 @@ fn wanted(scope: Option<&ScopeRequest>) -> Result<WantedScope<'_>> {
 
 /// Lists the services of this registry. Their ids mean nothing: they only stay the same, as clients expect of ids.
 fn catalog(context: &Context) -> Vec<Service> {
-    let region = &context.services.settings().region;
+    let region = &context.services.platform.settings().region;
     let service = |kind, name, id, path: &str| Service {
         kind,
         name,
@@ -294,8 +295,8 @@ pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result
     let (actor, got_with) = sign_in(context, &identity).await?;
     let services = &context.services;
     let scope = wanted(scope.as_ref())?;
-    let issued = services.issue_identity(&actor, scope, identity.methods, got_with.as_ref()).await?;
-    let shown = services.show_identity(issued.identity).await?;
+    let issued = services.identity.issue_identity(&actor, scope, identity.methods, got_with.as_ref()).await?;
+    let shown = services.identity.show_identity(issued.identity).await?;
     with_subject(json(StatusCode::CREATED, &document(context, shown)), &issued.token)
 }
 
@@ -307,13 +308,13 @@ fn subject(context: &Context) -> Result<&str> {
 pub(crate) async fn show_token(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let token = subject(context)?;
-    let shown = context.services.find_identity(&actor, token).await?;
+    let shown = context.services.identity.find_identity(&actor, token).await?;
     with_subject(json(StatusCode::OK, &document(context, shown)), token)
 }
 
 /// `DELETE /v3/auth/tokens`.
 pub(crate) async fn delete_token(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    context.services.revoke_identity(&actor, subject(context)?).await?;
+    context.services.identity.revoke_identity(&actor, subject(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

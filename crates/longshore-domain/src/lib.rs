@@ -2,7 +2,7 @@
 //!
 //! Everything here is pure: no async runtime, no HTTP, no SQL, no object store.
 //! Holding a value of one of these types is proof that it was validated.
-//! The operations on these nouns live in `longshore-services`.
+//! The operations on these nouns live in `longshore-app`.
 
 pub mod access;
 pub mod access_key;

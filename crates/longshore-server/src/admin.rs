@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use longshore_services::Services;
+use longshore_app::App;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -66,7 +66,7 @@ pub fn remove_socket(data: &Path) {
 }
 
 /// Answers requests until `stop` is cancelled.
-pub async fn run(services: Arc<Services>, listener: UnixListener, stop: CancellationToken) {
+pub async fn run(services: Arc<App>, listener: UnixListener, stop: CancellationToken) {
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
@@ -99,7 +99,7 @@ pub async fn run(services: Arc<Services>, listener: UnixListener, stop: Cancella
     }
 }
 
-async fn answer(services: &Services, stream: UnixStream) -> std::io::Result<()> {
+async fn answer(services: &App, stream: UnixStream) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     tokio::io::BufReader::new(reader.take(REQUEST_LIMIT_BYTES)).read_line(&mut line).await?;

@@ -14,7 +14,7 @@ use longshore_api_hub::Hub;
 use longshore_api_oci::Oci;
 use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
-use longshore_services::Services;
+use longshore_app::App;
 use tokio_util::sync::CancellationToken;
 
 use crate::pages;
@@ -78,7 +78,7 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    pub fn new(services: Arc<Services>, dialects: Dialects, draining: CancellationToken) -> Self {
+    pub fn new(services: Arc<App>, dialects: Dialects, draining: CancellationToken) -> Self {
         Self { dialects, readiness: Readiness::new(services), draining }
     }
 

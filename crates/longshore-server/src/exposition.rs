@@ -9,8 +9,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use longshore_api_common::{Response, body, response};
-use longshore_services::Services;
-use longshore_services::damage::Damage;
+use longshore_app::App;
+use longshore_content::damage::Damage;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -114,7 +114,7 @@ impl Collector for ConnectionGauge {
 }
 
 /// Damage that is known, read when the metrics are.
-pub struct DamageMetrics(pub Arc<Services>);
+pub struct DamageMetrics(pub Arc<App>);
 
 impl std::fmt::Debug for DamageMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -124,7 +124,7 @@ impl std::fmt::Debug for DamageMetrics {
 
 impl Collector for DamageMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Damage { marked, found } = self.0.damage();
+        let Damage { marked, found } = self.0.content.damage();
         let text = "Blobs that are damaged, answer 404 and wait for a push that heals them";
         write_count(&mut encoder, "longshore_damaged_blobs", text, marked)?;
         let counter = ConstCounter::new(found);
@@ -139,7 +139,7 @@ impl Collector for DamageMetrics {
 }
 
 /// How far this machine's clock is ahead of the database's, read when the metrics are; absent where nothing is compared.
-pub struct ClockGauge(pub Arc<Services>);
+pub struct ClockGauge(pub Arc<App>);
 
 impl std::fmt::Debug for ClockGauge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -149,7 +149,7 @@ impl std::fmt::Debug for ClockGauge {
 
 impl Collector for ClockGauge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Some(ahead) = self.0.clock_skew() else { return Ok(()) };
+        let Some(ahead) = self.0.platform.clock_skew() else { return Ok(()) };
         let text = "How far the clock of this machine is ahead of the database's, negative when behind";
         write_gauge(&mut encoder, "longshore_clock_skew_seconds", text, ahead.as_secs_f64())
     }

@@ -16,7 +16,7 @@ use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::shares::{Refusal, Share};
-use longshore_services::origins::RequestOrigin;
+use longshore_platform::origins::RequestOrigin;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;

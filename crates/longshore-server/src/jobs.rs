@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_services::Services;
+use longshore_app::App;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,40 +26,40 @@ const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 const DAMAGE_COUNT: Duration = Duration::from_secs(10);
 
 /// Starts the jobs; they end when `stop` is cancelled, after what they are doing.
-pub fn start(services: &Arc<Services>, collection: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
+pub fn start(services: &Arc<App>, collection: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
     let (stopped, jobs) = (stop.clone(), Arc::clone(services));
     tasks.spawn(async move {
         stopped.cancelled().await;
-        jobs.stop_jobs();
+        jobs.platform.stop_jobs();
     });
     every(CLOCK_CHECK, services, stop, tasks, "compare clocks", |services| async move {
         // That the database does not answer is said by what needs it.
-        if let Err(error) = services.compare_clocks().await {
+        if let Err(error) = services.platform.compare_clocks().await {
             tracing::debug!(cause = error.cause(), "the database does not say what time it is");
         }
         services.heal_times().await
     });
     every(RECORDING, services, stop, tasks, "record pulls", |services| async move {
-        services.record_pulls().await
+        services.content.record_pulls().await
     });
     every(SIGN_INS, services, stop, tasks, "record sign-ins", |services| async move {
-        services.record_sign_ins().await
+        services.identity.record_sign_ins().await
     });
     every(RECORDING, services, stop, tasks, "number events", |services| async move {
         services.fold_records().await
     });
     every(RETENTION_CHECK, services, stop, tasks, "apply retention policies", |services| async move {
-        services.apply_retention().await
+        services.lifecycle.apply_retention().await
     });
     every(DAMAGE_COUNT, services, stop, tasks, "count damaged blobs", |services| async move {
-        services.count_damage().await
+        services.content.count_damage().await
     });
     every(KEY_CHECK, services, stop, tasks, "rotate keys", |services| async move {
-        services.rotate_signing_key_when_due().await
+        services.identity.rotate_signing_key_when_due().await
     });
     advance_runs(services, stop, tasks);
     every(STRAY_UPLOADS, services, stop, tasks, "give up stray uploads", |services| async move {
-        let aborted = services.abort_stray_uploads_alone().await?;
+        let aborted = services.lifecycle.abort_stray_uploads_alone().await?;
         if aborted > 0 {
             tracing::info!(aborted, "gave up multipart uploads that a crash left behind");
         }
@@ -67,7 +67,7 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
     });
     if !collection.is_zero() {
         every(collection, services, stop, tasks, "collect garbage", |services| async move {
-            let counts = services.collect_garbage().await?;
+            let counts = services.lifecycle.collect_garbage().await?;
             if counts.blobs_deleted > 0 {
                 tracing::info!(
                     blobs = counts.blobs_deleted,
@@ -81,16 +81,16 @@ pub fn start(services: &Arc<Services>, collection: Duration, stop: &Cancellation
 }
 
 /// Goes on with collections that owners asked for, at once when this node has got the request.
-fn advance_runs(services: &Arc<Services>, stop: &CancellationToken, tasks: &TaskTracker) {
+fn advance_runs(services: &Arc<App>, stop: &CancellationToken, tasks: &TaskTracker) {
     let (services, stop) = (Arc::clone(services), stop.clone());
     tasks.spawn(async move {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = services.collection_run_requested() => {}
+                () = services.lifecycle.collection_run_requested() => {}
                 () = tokio::time::sleep(RUN_CHECK) => {}
             }
-            if let Err(error) = services.advance_collection_runs().await {
+            if let Err(error) = services.lifecycle.advance_collection_runs().await {
                 let cause = error.cause();
                 tracing::error!(job = "advance collection runs", error = %error, cause, "a job failed; it is tried again next time");
             }
@@ -100,11 +100,11 @@ fn advance_runs(services: &Arc<Services>, stop: &CancellationToken, tasks: &Task
 
 fn every<F>(
     period: Duration,
-    services: &Arc<Services>,
+    services: &Arc<App>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
     name: &'static str,
-    job: fn(Arc<Services>) -> F,
+    job: fn(Arc<App>) -> F,
 ) where
     F: Future<Output = longshore_domain::Result<()>> + Send + 'static,
 {

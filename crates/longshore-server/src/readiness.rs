@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use longshore_api_common::Response;
+use longshore_app::App;
+use longshore_app::readiness::{Part, Purpose};
 use longshore_domain::{Error, Result};
-use longshore_services::Services;
-use longshore_services::readiness::{Part, Purpose};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -25,13 +25,13 @@ type Faults = Arc<Vec<String>>;
 
 /// Answers whether the node is ready.
 pub struct Readiness {
-    services: Arc<Services>,
+    services: Arc<App>,
     read: Mutex<Option<(Instant, Faults)>>,
     push: Mutex<Option<(Instant, Faults)>>,
 }
 
 impl Readiness {
-    pub fn new(services: Arc<Services>) -> Self {
+    pub fn new(services: Arc<App>) -> Self {
         Self { services, read: Mutex::default(), push: Mutex::default() }
     }
 
@@ -69,7 +69,7 @@ impl Readiness {
         let (database, blobs, disk) =
             tokio::join!(check(Part::Database), check(Part::BlobStore), check(Part::Disk));
         // Which the log has said already.
-        let clock = self.services.clock_fault();
+        let clock = self.services.platform.clock_fault();
         let faults = Arc::new([database, blobs, disk, clock].into_iter().flatten().collect());
         *kept = Some((Instant::now(), Arc::clone(&faults)));
         faults

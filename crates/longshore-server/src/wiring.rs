@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use longshore_app::{Adapters, App};
 use longshore_domain::Error;
 use longshore_domain::ports::blobs::BlobStore;
 use longshore_domain::ports::mailer::Mailer;
 use longshore_domain::ports::metadata::Metadata;
 use longshore_domain::ports::space::Space;
-use longshore_services::sealing::SealingKey;
-use longshore_services::{Adapters, Services};
+use longshore_platform::sealing::SealingKey;
 use longshore_store_blob::{BoundedBlobs, FsBlobs, FsOptions, ObjectBlobs};
 use longshore_store_sql::{PostgresMetadata, SqliteMetadata, SqliteOptions};
 
@@ -33,7 +33,7 @@ pub async fn services(
     folder: &DataFolder,
     space: Arc<dyn Space>,
     opening: Opening,
-) -> Result<Arc<Services>> {
+) -> Result<Arc<App>> {
     let adapters = Adapters {
         metadata: metadata(config, folder, opening).await?,
         blobs: blobs(config, folder, opening)?,
@@ -48,9 +48,14 @@ pub async fn services(
         let key = SealingKey::parse(&folder.sealing_key()?);
         settings.sealing_key = Some(key.context("sealing.key in the data folder is damaged")?);
     }
-    let services = Services::new(adapters, settings);
+    let services = App::new(adapters, settings);
     // Before anything is written with a time.
-    services.compare_clocks().await.map_err(with_cause).context("cannot ask the database for the time")?;
+    services
+        .platform
+        .compare_clocks()
+        .await
+        .map_err(with_cause)
+        .context("cannot ask the database for the time")?;
     Ok(Arc::new(services))
 }
 

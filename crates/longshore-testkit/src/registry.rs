@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use longshore_app::{Adapters, App, Settings};
+use longshore_content::manifests::{Condition, ManifestPush, PushedManifest};
+use longshore_content::uploads::Chunk;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::name::RepositoryName;
@@ -12,11 +15,8 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::{BlobStore, ByteRange, Staged, StorageKey, Unneeded};
 use longshore_domain::ports::metadata::{BlobId, Metadata};
 use longshore_domain::{Error, Result};
-use longshore_services::manifests::{Condition, ManifestPush, PushedManifest};
-use longshore_services::sealing::SealingKey;
-use longshore_services::settings::PasswordHashing;
-use longshore_services::uploads::Chunk;
-use longshore_services::{Adapters, Services, Settings};
+use longshore_platform::sealing::SealingKey;
+use longshore_platform::settings::PasswordHashing;
 use longshore_store_blob::{FsBlobs, FsOptions, ObjectBlobs};
 use longshore_store_sql::{PostgresMetadata, SqliteMetadata, SqliteOptions};
 use tempfile::TempDir;
@@ -32,7 +32,7 @@ pub const PASSWORD: &str = "correct horse battery";
 /// A registry for one test.
 pub struct TestRegistry {
     /// The operations.
-    pub services: Arc<Services>,
+    pub services: Arc<App>,
     /// Its clock.
     pub clock: Arc<MockClock>,
     /// Lets a call of the blob store fail.
@@ -49,7 +49,7 @@ pub struct TestRegistry {
 
 /// A registry and what it stands on.
 struct Opened {
-    services: Arc<Services>,
+    services: Arc<App>,
     metadata: Arc<dyn Metadata>,
     fuse: Arc<Fuse>,
     store: Arc<dyn BlobStore>,
@@ -89,7 +89,7 @@ async fn open(
         mailer: None,
         space: None,
     };
-    Opened { services: Arc::new(Services::new(adapters, settings.clone())), metadata, fuse, store }
+    Opened { services: Arc::new(App::new(adapters, settings.clone())), metadata, fuse, store }
 }
 
 impl TestRegistry {
@@ -130,9 +130,14 @@ impl TestRegistry {
             open(&folder, &clock, &entropy, &settings, stores.as_ref()).await;
         services.prepare(Some(PASSWORD)).await.unwrap();
         for name in ["alice", "bob"] {
-            services.create_user(&Actor::OPERATOR, &name.parse().unwrap(), PASSWORD, false).await.unwrap();
+            services
+                .identity
+                .create_user(&Actor::OPERATOR, &name.parse().unwrap(), PASSWORD, false)
+                .await
+                .unwrap();
         }
         services
+            .organizations
             .create_organization(&Actor::OPERATOR, &"acme".parse().unwrap(), &"alice".parse().unwrap())
             .await
             .unwrap();
@@ -159,18 +164,18 @@ impl TestRegistry {
 
     /// Signs a user in by password.
     pub async fn sign_in(&self, name: &str) -> Arc<Actor> {
-        self.services.authenticate_basic(name, PASSWORD, None).await.unwrap()
+        self.services.identity.authenticate_basic(name, PASSWORD, None).await.unwrap()
     }
 
     /// Signs a user in by password, while something may fail.
     pub async fn sign_in_again(&self, name: &str) -> Result<Arc<Actor>> {
-        self.services.authenticate_basic(name, PASSWORD, None).await
+        self.services.identity.authenticate_basic(name, PASSWORD, None).await
     }
 
     /// Pushes a blob in one request.
     pub async fn push_blob(&self, actor: &Actor, repository: &str, content: &[u8]) -> Result<Digest> {
         let digest = Digest::of(Algorithm::Sha256, content);
-        self.services.push_blob(actor, &name(repository), &digest, chunk(content)).await
+        self.services.content.push_blob(actor, &name(repository), &digest, chunk(content)).await
     }
 
     /// Pushes a manifest under a tag or digest.
@@ -188,14 +193,14 @@ impl TestRegistry {
             content: Bytes::copy_from_slice(content.as_bytes()),
             condition: Condition::None,
         };
-        self.services.push_manifest(actor, &name(repository), push).await
+        self.services.content.push_manifest(actor, &name(repository), push).await
     }
 
     /// Reads a whole blob.
     pub async fn read_blob(&self, actor: &Actor, repository: &str, digest: &Digest) -> Result<Vec<u8>> {
-        let blob = self.services.get_blob(actor, &name(repository), digest).await?;
+        let blob = self.services.content.get_blob(actor, &name(repository), digest).await?;
         let mut stream =
-            self.services.read_blob(&blob, ByteRange { start: 0, end: blob.blob.size_bytes }).await?;
+            self.services.content.read_blob(&blob, ByteRange { start: 0, end: blob.blob.size_bytes }).await?;
         let mut bytes = Vec::new();
         while let Some(piece) = stream.next().await {
             bytes.extend_from_slice(&piece?);
@@ -240,7 +245,7 @@ impl TestRegistry {
 
     /// Lets a job be that of a node that has died, for a minute from now on.
     pub async fn die_with_job(&self, job: &'static str) {
-        let now = self.services.now();
+        let now = self.services.platform.now();
         let until = now.checked_add(std::time::Duration::from_secs(60)).unwrap();
         let dead = longshore_domain::clock::new_uuid(&*self.clock, &*self.entropy);
         self.metadata
@@ -268,7 +273,7 @@ impl TestRegistry {
     }
 
     /// Another node on the same stores, if a second one can use them.
-    pub async fn other_node(&self) -> Option<Arc<Services>> {
+    pub async fn other_node(&self) -> Option<Arc<App>> {
         self.stores.as_ref()?;
         let Opened { services, .. } =
             open(&self.folder, &self.clock, &self.entropy, &self.settings, self.stores.as_ref()).await;

@@ -1,6 +1,7 @@
 //! Runs administration commands on the operations, as the operator.
 
 use jiff::Timestamp;
+use longshore_app::App;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
 use longshore_domain::credential::AccessToken;
@@ -11,10 +12,9 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::repository::{Repository, RepositoryChange, Visibility};
 use longshore_domain::{Error, Result};
-use longshore_services::Services;
-use longshore_services::access_tokens::WantedToken;
-use longshore_services::accounts::UserChange;
-use longshore_services::collection::CollectionMode;
+use longshore_identity::access_tokens::WantedToken;
+use longshore_identity::accounts::UserChange;
+use longshore_lifecycle::collection::CollectionMode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -22,9 +22,9 @@ use super::{Outcome, Request, scim_tokens};
 
 pub(super) const OPERATOR: Actor = Actor::OPERATOR;
 
-async fn enable_user(services: &Services, name: &str) -> Result<Outcome> {
+async fn enable_user(services: &App, name: &str) -> Result<Outcome> {
     let outcome = change_user(services, name, UserChange::Enable, "can sign in").await?;
-    if services.get_user(&OPERATOR, &name.parse()?).await?.is_active {
+    if services.identity.get_user(&OPERATOR, &name.parse()?).await?.is_active {
         return Ok(outcome);
     }
     let text = format!(
@@ -34,18 +34,14 @@ async fn enable_user(services: &Services, name: &str) -> Result<Outcome> {
 }
 
 /// Runs one command.
-pub async fn run(
-    services: &Services,
-    request: Request,
-    on_progress: &(dyn Fn(String) + Sync),
-) -> Result<Outcome> {
+pub async fn run(services: &App, request: Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
     match request {
         Request::UserCreate { name, password, administrator } => {
             create_user(services, &name, password, administrator).await
         }
         Request::UserList => list_accounts(services, AccountKind::User).await,
         Request::UserShow { name } => {
-            let user = services.get_user(&OPERATOR, &name.parse()?).await?;
+            let user = services.identity.get_user(&OPERATOR, &name.parse()?).await?;
             Ok(Outcome::object(ACCOUNT_LINES, account_json(&user)))
         }
         Request::UserEnable { name } => enable_user(services, &name).await,
@@ -73,15 +69,18 @@ pub async fn run(
         }
         Request::UserPassword { name, password } => set_password(services, &name, password).await,
         Request::UserResetSecondFactor { name } => {
-            services.reset_second_factor(&OPERATOR, &name.parse()?).await?;
+            services.identity.reset_second_factor(&OPERATOR, &name.parse()?).await?;
             Ok(done(format!("{name} signs in with the password alone again"), &name))
         }
         Request::UserDelete { name } => {
-            services.delete_user(&OPERATOR, &name.parse()?).await?;
+            services.identity.delete_user(&OPERATOR, &name.parse()?).await?;
             Ok(done(format!("user {name} is deleted; the name stays taken"), &name))
         }
         Request::OrgCreate { name, owner } => {
-            let account = services.create_organization(&OPERATOR, &name.parse()?, &owner.parse()?).await?;
+            let account = services
+                .organizations
+                .create_organization(&OPERATOR, &name.parse()?, &owner.parse()?)
+                .await?;
             Ok(Outcome::said(
                 format!("organization {name} is created, owned by {owner}"),
                 account_json(&account),
@@ -94,15 +93,15 @@ pub async fn run(
                 Some(address) => Some(Some(address.parse()?)),
             };
             let change = ProfileChange { full_name, company, location, url, email };
-            let account = services.change_profile(&OPERATOR, &name.parse()?, change).await?;
+            let account = services.identity.change_profile(&OPERATOR, &name.parse()?, change).await?;
             Ok(Outcome::said(format!("the profile of {name} is changed"), account_json(&account)))
         }
         Request::AccountSetPlan { name, plan } => {
-            services.set_plan(&OPERATOR, &name.parse()?, plan.parse()?).await?;
+            services.identity.set_plan(&OPERATOR, &name.parse()?, plan.parse()?).await?;
             Ok(done(format!("{name} now has the plan {plan}"), &name))
         }
         Request::AccountSetVerifiedPublisher { name, verified } => {
-            services.set_verified_publisher(&OPERATOR, &name.parse()?, verified).await?;
+            services.identity.set_verified_publisher(&OPERATOR, &name.parse()?, verified).await?;
             let what = if verified { "now counts as" } else { "no longer counts as" };
             Ok(done(format!("{name} {what} a verified publisher"), &name))
         }
@@ -110,25 +109,25 @@ pub async fn run(
         Request::OrgShow { name } => show_organization(services, &name.parse()?).await,
         Request::OrgSetMember { name, user, role } => {
             let role: OrganizationRole = role.parse()?;
-            services.put_member(&OPERATOR, &name.parse()?, &user.parse()?, role).await?;
+            services.organizations.put_member(&OPERATOR, &name.parse()?, &user.parse()?, role).await?;
             Ok(done(format!("{user} is now {role} of {name}"), &name))
         }
         Request::OrgRemoveMember { name, user } => {
-            services.delete_member(&OPERATOR, &name.parse()?, &user.parse()?).await?;
+            services.organizations.delete_member(&OPERATOR, &name.parse()?, &user.parse()?).await?;
             Ok(done(format!("{user} is no longer in {name}"), &name))
         }
         Request::OrgSetMembersPull { name, all } => {
-            services.set_members_pull(&OPERATOR, &name.parse()?, all).await?;
+            services.organizations.set_members_pull(&OPERATOR, &name.parse()?, all).await?;
             let what = if all { "all repositories" } else { "the repositories of their teams only" };
             Ok(done(format!("members of {name} now pull from {what}"), &name))
         }
         Request::OrgSetProvisioning { name, may } => {
-            services.set_may_provision(&OPERATOR, &name.parse()?, may).await?;
+            services.organizations.set_may_provision(&OPERATOR, &name.parse()?, may).await?;
             let what = if may { "may provision users now" } else { "provisions no users any more" };
             Ok(done(format!("{name} {what}"), &name))
         }
         Request::OrgSetActive { name, active } => {
-            services.set_organization_active(&OPERATOR, &name.parse()?, active).await?;
+            services.organizations.set_organization_active(&OPERATOR, &name.parse()?, active).await?;
             let what = if active {
                 "works again"
             } else {
@@ -137,7 +136,7 @@ pub async fn run(
             Ok(done(format!("organization {name} {what}"), &name))
         }
         Request::OrgDelete { name } => {
-            services.delete_organization(&OPERATOR, &name.parse()?).await?;
+            services.organizations.delete_organization(&OPERATOR, &name.parse()?).await?;
             Ok(done(format!("organization {name} is deleted; the name stays taken"), &name))
         }
         Request::TokenCreate { owner, label, scope, expires_in_days } => {
@@ -150,7 +149,7 @@ pub async fn run(
         Request::TokenShow { owner, id } => {
             let owner: Namespace = owner.parse()?;
             let id = find_token(services, &owner, &id).await?;
-            let token = services.get_access_token(&OPERATOR, &owner, id).await?;
+            let token = services.identity.get_access_token(&OPERATOR, &owner, id).await?;
             Ok(Outcome::object(TOKEN_LINES, token_json(&token)))
         }
         Request::TokenEnable { owner, id } => switch_token(services, &owner, &id, true).await,
@@ -158,7 +157,7 @@ pub async fn run(
         Request::TokenDelete { owner, id } => {
             let owner: Namespace = owner.parse()?;
             let uuid = find_token(services, &owner, &id).await?;
-            services.delete_access_token(&OPERATOR, &owner, uuid).await?;
+            services.identity.delete_access_token(&OPERATOR, &owner, uuid).await?;
             Ok(done(format!("token {id} is deleted and no longer works"), &id))
         }
         Request::ScimTokenCreate { organization, label, expires_in_days } => {
@@ -173,6 +172,7 @@ pub async fn run(
         Request::ScimTokenList { organization } => scim_tokens::list(services, &organization.parse()?).await,
         Request::RepoCreate { name, visibility } => {
             let (created, _) = services
+                .content
                 .create_repository(
                     &Actor::OPERATOR,
                     &name.parse()?,
@@ -187,16 +187,16 @@ pub async fn run(
         }
         Request::RepoList => list_repositories(services).await,
         Request::RepoShow { name } => {
-            let repository = services.get_repository(&Actor::OPERATOR, &name.parse()?).await?;
+            let repository = services.content.get_repository(&Actor::OPERATOR, &name.parse()?).await?;
             Ok(Outcome::object(REPOSITORY_LINES, repository_json(&repository)))
         }
         Request::RepoSetVisibility { name, visibility } => {
             let visibility: Visibility = visibility.parse()?;
-            services.set_visibility(&Actor::OPERATOR, &name.parse()?, visibility).await?;
+            services.content.set_visibility(&Actor::OPERATOR, &name.parse()?, visibility).await?;
             Ok(done(format!("repository {name} is now {}", visibility.as_str()), &name))
         }
         Request::RepoDelete { name } => {
-            services.delete_repository(&Actor::OPERATOR, &name.parse()?).await?;
+            services.content.delete_repository(&Actor::OPERATOR, &name.parse()?).await?;
             Ok(done(
                 format!("repository {name} is deleted; its storage is freed when the undo window has ended"),
                 &name,
@@ -204,7 +204,7 @@ pub async fn run(
         }
         Request::TagHistory { repository, tag } => tag_history(services, &repository.parse()?, &tag).await,
         Request::KeyRotate => {
-            let kid = services.rotate_signing_key(&OPERATOR).await?;
+            let kid = services.identity.rotate_signing_key(&OPERATOR).await?;
             let text =
                 format!("key {kid} signs from now on; tokens signed by the old one work until they expire");
             Ok(Outcome::said(text, json!({ "kid": kid })))
@@ -214,8 +214,10 @@ pub async fn run(
         Request::AuditList { account, limit } => list_events(services, account, limit).await,
         Request::AuditExport { account, after } => {
             let account: Option<Namespace> = account.as_deref().map(str::parse).transpose()?;
-            let events =
-                services.list_events_after(&OPERATOR, account.as_ref(), after, PageSize::MAX).await?;
+            let events = services
+                .identity
+                .list_events_after(&OPERATOR, account.as_ref(), after, PageSize::MAX)
+                .await?;
             Ok(Outcome::said(String::new(), events.iter().map(event_json).collect()))
         }
         Request::Verify { store: false } => verify(services, on_progress).await,
@@ -248,14 +250,14 @@ macro_rules! all_pages {
 }
 
 async fn create_user(
-    services: &Services,
+    services: &App,
     name: &str,
     password: Option<String>,
     administrator: bool,
 ) -> Result<Outcome> {
     let generated = password.is_none();
     let password = password.unwrap_or_else(|| services.generate_password());
-    let account = services.create_user(&OPERATOR, &name.parse()?, &password, administrator).await?;
+    let account = services.identity.create_user(&OPERATOR, &name.parse()?, &password, administrator).await?;
     let mut json = account_json(&account);
     let mut text = format!("user {name} is created");
     if generated {
@@ -265,10 +267,10 @@ async fn create_user(
     Ok(Outcome::said(text, json))
 }
 
-async fn set_password(services: &Services, name: &str, password: Option<String>) -> Result<Outcome> {
+async fn set_password(services: &App, name: &str, password: Option<String>) -> Result<Outcome> {
     let generated = password.is_none();
     let password = password.unwrap_or_else(|| services.generate_password());
-    services.set_password(&OPERATOR, &name.parse()?, &password).await?;
+    services.identity.set_password(&OPERATOR, &name.parse()?, &password).await?;
     let mut json = json!({ "name": name, "done": true });
     let mut text = format!(
         "the password of {name} is changed; everything signed in with the old one must sign in again"
@@ -280,8 +282,8 @@ async fn set_password(services: &Services, name: &str, password: Option<String>)
     Ok(Outcome::said(text, json))
 }
 
-async fn change_user(services: &Services, name: &str, change: UserChange, what: &str) -> Result<Outcome> {
-    services.change_user(&OPERATOR, &name.parse()?, change).await?;
+async fn change_user(services: &App, name: &str, change: UserChange, what: &str) -> Result<Outcome> {
+    services.identity.change_user(&OPERATOR, &name.parse()?, change).await?;
     Ok(done(format!("{name} {what}"), name))
 }
 
@@ -310,10 +312,10 @@ const ACCOUNT_LINES: &[(&str, &str)] = &[
     ("created", "created_at"),
 ];
 
-async fn list_accounts(services: &Services, kind: AccountKind) -> Result<Outcome> {
+async fn list_accounts(services: &App, kind: AccountKind) -> Result<Outcome> {
     let accounts: Vec<Account> = all_pages!(
         last,
-        services.list_accounts(&OPERATOR, kind, last.as_ref(), PageSize::MAX).await?,
+        services.identity.list_accounts(&OPERATOR, kind, last.as_ref(), PageSize::MAX).await?,
         |account: &Account| account.name.clone()
     );
     let columns: &[(&str, &str)] = match kind {
@@ -328,11 +330,11 @@ async fn list_accounts(services: &Services, kind: AccountKind) -> Result<Outcome
     Ok(Outcome::table(columns, accounts.iter().map(account_json).collect()))
 }
 
-async fn show_organization(services: &Services, name: &Namespace) -> Result<Outcome> {
-    let account = services.get_organization(&OPERATOR, name).await?;
+async fn show_organization(services: &App, name: &Namespace) -> Result<Outcome> {
+    let account = services.organizations.get_organization(&OPERATOR, name).await?;
     let members: Vec<_> = all_pages!(
         last,
-        services.list_members(&OPERATOR, name, last.as_ref(), PageSize::MAX).await?,
+        services.organizations.list_members(&OPERATOR, name, last.as_ref(), PageSize::MAX).await?,
         |member: &longshore_domain::account::Member| member.user.clone()
     );
     let rows: Vec<Value> = members
@@ -348,7 +350,7 @@ async fn show_organization(services: &Services, name: &Namespace) -> Result<Outc
 }
 
 /// Finds the token that is meant, by id or label.
-async fn find_token(services: &Services, owner: &Namespace, text: &str) -> Result<Uuid> {
+async fn find_token(services: &App, owner: &Namespace, text: &str) -> Result<Uuid> {
     if let Ok(uuid) = text.parse() {
         return Ok(uuid);
     }
@@ -366,10 +368,10 @@ async fn find_token(services: &Services, owner: &Namespace, text: &str) -> Resul
     }
 }
 
-async fn owned_tokens(services: &Services, owner: &Namespace) -> Result<Vec<AccessToken>> {
+async fn owned_tokens(services: &App, owner: &Namespace) -> Result<Vec<AccessToken>> {
     Ok(all_pages!(
         last,
-        services.list_access_tokens(&OPERATOR, owner, last, PageSize::MAX).await?,
+        services.identity.list_access_tokens(&OPERATOR, owner, last, PageSize::MAX).await?,
         |token: &AccessToken| token.uuid
     ))
 }
@@ -399,13 +401,13 @@ const TOKEN_LINES: &[(&str, &str)] = &[
 ];
 
 /// Gives when something expires that is to work for so many days.
-pub(super) fn expiry(services: &Services, days: Option<u32>) -> Option<Timestamp> {
+pub(super) fn expiry(services: &App, days: Option<u32>) -> Option<Timestamp> {
     let day = std::time::Duration::from_secs(86_400);
-    days.map(|days| services.now() + day * days)
+    days.map(|days| services.platform.now() + day * days)
 }
 
 fn wanted_token<'t>(
-    services: &Services,
+    services: &App,
     label: &'t str,
     scope: &str,
     expires_in_days: Option<u32>,
@@ -415,14 +417,14 @@ fn wanted_token<'t>(
 }
 
 async fn create_token(
-    services: &Services,
+    services: &App,
     owner: &str,
     label: &str,
     scope: &str,
     expires_in_days: Option<u32>,
 ) -> Result<Outcome> {
     let wanted = wanted_token(services, label, scope, expires_in_days)?;
-    let (token, secret) = services.create_access_token(&OPERATOR, &owner.parse()?, wanted).await?;
+    let (token, secret) = services.identity.create_access_token(&OPERATOR, &owner.parse()?, wanted).await?;
     let mut json = token_json(&token);
     json["token"] = Value::String(secret.expose().to_owned());
     let text = format!(
@@ -435,14 +437,14 @@ async fn create_token(
 }
 
 async fn create_access_key(
-    services: &Services,
+    services: &App,
     owner: &str,
     label: &str,
     scope: &str,
     expires_in_days: Option<u32>,
 ) -> Result<Outcome> {
     let wanted = wanted_token(services, label, scope, expires_in_days)?;
-    let (token, secret) = services.create_access_key(&OPERATOR, &owner.parse()?, wanted).await?;
+    let (token, secret) = services.identity.create_access_key(&OPERATOR, &owner.parse()?, wanted).await?;
     let mut json = token_json(&token);
     json["secret_key"] = Value::String(secret.expose().to_owned());
     let text = format!(
@@ -455,7 +457,7 @@ async fn create_access_key(
     Ok(Outcome::said(text, json))
 }
 
-async fn list_tokens(services: &Services, owner: &Namespace) -> Result<Outcome> {
+async fn list_tokens(services: &App, owner: &Namespace) -> Result<Outcome> {
     let tokens = owned_tokens(services, owner).await?;
     let columns = &[
         ("ID", "id"),
@@ -468,11 +470,11 @@ async fn list_tokens(services: &Services, owner: &Namespace) -> Result<Outcome> 
     Ok(Outcome::table(columns, tokens.iter().map(token_json).collect()))
 }
 
-async fn switch_token(services: &Services, owner: &str, id: &str, is_active: bool) -> Result<Outcome> {
+async fn switch_token(services: &App, owner: &str, id: &str, is_active: bool) -> Result<Outcome> {
     let change = AccessTokenChange { is_active: Some(is_active), ..AccessTokenChange::default() };
     let owner: Namespace = owner.parse()?;
     let uuid = find_token(services, &owner, id).await?;
-    services.change_access_token(&OPERATOR, &owner, uuid, change).await?;
+    services.identity.change_access_token(&OPERATOR, &owner, uuid, change).await?;
     Ok(done(format!("token {id} {}", if is_active { "works again" } else { "no longer works" }), id))
 }
 
@@ -487,18 +489,19 @@ fn repository_json(repository: &Repository) -> Value {
 const REPOSITORY_LINES: &[(&str, &str)] =
     &[("name", "name"), ("visibility", "visibility"), ("created", "created_at")];
 
-async fn list_repositories(services: &Services) -> Result<Outcome> {
+async fn list_repositories(services: &App) -> Result<Outcome> {
     let repositories: Vec<Repository> = all_pages!(
         last,
-        services.list_repositories(&Actor::OPERATOR, last.as_deref(), PageSize::MAX).await?,
+        services.content.list_repositories(&Actor::OPERATOR, last.as_deref(), PageSize::MAX).await?,
         |repository: &Repository| repository.name.as_str().to_owned()
     );
     let columns = &[("NAME", "name"), ("VISIBILITY", "visibility"), ("CREATED", "created_at")];
     Ok(Outcome::table(columns, repositories.iter().map(repository_json).collect()))
 }
 
-async fn tag_history(services: &Services, name: &RepositoryName, tag: &str) -> Result<Outcome> {
-    let history = services.list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, PageSize::MAX).await?;
+async fn tag_history(services: &App, name: &RepositoryName, tag: &str) -> Result<Outcome> {
+    let history =
+        services.content.list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, PageSize::MAX).await?;
     if history.is_empty() {
         return Err(Error::Conflict(format!("{name} has no tag {tag:?}, and has never had one")));
     }
@@ -509,14 +512,10 @@ async fn tag_history(services: &Services, name: &RepositoryName, tag: &str) -> R
     Ok(Outcome::table(&[("MANIFEST", "digest"), ("FROM", "from"), ("UNTIL", "until")], rows))
 }
 
-async fn collect(
-    services: &Services,
-    dry_run: bool,
-    on_progress: &(dyn Fn(String) + Sync),
-) -> Result<Outcome> {
+async fn collect(services: &App, dry_run: bool, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
     on_progress("collecting".into());
     let mode = if dry_run { CollectionMode::DryRun } else { CollectionMode::Collect };
-    let counts = services.run_collection(&OPERATOR, mode).await?;
+    let counts = services.lifecycle.run_collection(&OPERATOR, mode).await?;
     let lines: &[(&str, &str)] = &[
         ("uploads given up", "uploads_expired"),
         ("untagged manifests deleted", "manifests_collected"),
@@ -544,8 +543,8 @@ fn counts_json(counts: &longshore_domain::ports::metadata::CollectionCounts) -> 
     })
 }
 
-async fn collection_status(services: &Services) -> Result<Outcome> {
-    let status = services.collection_status(&OPERATOR).await?;
+async fn collection_status(services: &App) -> Result<Outcome> {
+    let status = services.lifecycle.collection_status(&OPERATOR).await?;
     let mut json = counts_json(&status.totals);
     json["reviews_due"] = status.backlog.reviews_due.into();
     json["reviews_waiting"] = status.backlog.reviews_waiting.into();
@@ -579,10 +578,10 @@ fn event_json(event: &Event) -> Value {
     })
 }
 
-async fn list_events(services: &Services, account: Option<String>, limit: u32) -> Result<Outcome> {
+async fn list_events(services: &App, account: Option<String>, limit: u32) -> Result<Outcome> {
     let account: Option<Namespace> = account.as_deref().map(str::parse).transpose()?;
     let size = PageSize::clamped(u64::from(limit))?;
-    let page = services.list_events(&OPERATOR, account.as_ref(), None, size).await?;
+    let page = services.identity.list_events(&OPERATOR, account.as_ref(), None, size).await?;
     let rows = page.items.iter().map(event_json).collect();
     let columns = &[
         ("AT", "at"),
@@ -598,8 +597,8 @@ async fn list_events(services: &Services, account: Option<String>, limit: u32) -
     Ok(Outcome::table(columns, rows))
 }
 
-async fn verify(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
-    let progress = |report: &longshore_services::verification::VerificationReport| {
+async fn verify(services: &App, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+    let progress = |report: &longshore_lifecycle::verification::VerificationReport| {
         on_progress(format!(
             "{} manifests, {} blobs, {} MiB read, {} problems",
             report.manifests,
@@ -608,7 +607,7 @@ async fn verify(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -> R
             report.findings_total
         ));
     };
-    let report = services.verify(&OPERATOR, &progress).await?;
+    let report = services.lifecycle.verify(&OPERATOR, &progress).await?;
     let mut text = format!(
         "checked the database, {} manifests and {} blobs ({} bytes)\n",
         report.manifests, report.blobs, report.blob_bytes
@@ -632,14 +631,14 @@ async fn verify(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -> R
     Ok(Outcome { text, json, found_problems })
 }
 
-async fn reconcile(services: &Services, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
-    let progress = |report: &longshore_services::reconciliation::ReconciliationReport| {
+async fn reconcile(services: &App, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+    let progress = |report: &longshore_lifecycle::reconciliation::ReconciliationReport| {
         on_progress(format!(
             "{} objects listed, {} blobs looked for, {} problems",
             report.objects, report.blobs, report.damaged
         ));
     };
-    let report = services.reconcile_store(&OPERATOR, &progress).await?;
+    let report = services.lifecycle.reconcile_store(&OPERATOR, &progress).await?;
     let mut text = format!(
         "the store has {} objects ({} bytes), and should have {} or more; {} blobs were looked for in it\n",
         report.objects, report.object_bytes, report.expected, report.blobs

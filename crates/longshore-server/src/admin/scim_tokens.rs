@@ -1,10 +1,10 @@
 //! Commands about the tokens of identity providers.
 
+use longshore_app::App;
 use longshore_domain::credential::Secret;
 use longshore_domain::directory::ScimToken;
 use longshore_domain::name::Namespace;
 use longshore_domain::{Error, Result};
-use longshore_services::Services;
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -33,20 +33,21 @@ fn with_secret(what: &str, token: &ScimToken, secret: &Secret) -> Outcome {
 
 /// Creates a token.
 pub(super) async fn create(
-    services: &Services,
+    services: &App,
     organization: &Namespace,
     label: &str,
     expires_in_days: Option<u32>,
 ) -> Result<Outcome> {
     let expires_at = expiry(services, expires_in_days);
-    let (token, secret) = services.create_scim_token(&OPERATOR, organization, label, expires_at).await?;
+    let (token, secret) =
+        services.identity.create_scim_token(&OPERATOR, organization, label, expires_at).await?;
     let what = format!("SCIM token {} ({label}) is created for {organization}", token.uuid);
     Ok(with_secret(&what, &token, &secret))
 }
 
 /// Finds the token that is meant: by id or label, or the only one.
-async fn find(services: &Services, organization: &Namespace, id: Option<&str>) -> Result<ScimToken> {
-    let tokens = services.list_scim_tokens(&OPERATOR, organization).await?;
+async fn find(services: &App, organization: &Namespace, id: Option<&str>) -> Result<ScimToken> {
+    let tokens = services.identity.list_scim_tokens(&OPERATOR, organization).await?;
     match (id, tokens.as_slice()) {
         (Some(id), tokens) => {
             let is_it = |token: &&ScimToken| token.uuid.to_string() == id || token.label == id;
@@ -67,13 +68,9 @@ async fn find(services: &Services, organization: &Namespace, id: Option<&str>) -
 }
 
 /// Gives a token another secret.
-pub(super) async fn rotate(
-    services: &Services,
-    organization: &Namespace,
-    id: Option<&str>,
-) -> Result<Outcome> {
+pub(super) async fn rotate(services: &App, organization: &Namespace, id: Option<&str>) -> Result<Outcome> {
     let token = find(services, organization, id).await?;
-    let (token, secret) = services.rotate_scim_token(&OPERATOR, organization, token.uuid).await?;
+    let (token, secret) = services.identity.rotate_scim_token(&OPERATOR, organization, token.uuid).await?;
     let what = format!(
         "SCIM token {} ({}) has a new secret; the one before no longer works",
         token.uuid, token.label
@@ -82,20 +79,16 @@ pub(super) async fn rotate(
 }
 
 /// Revokes a token.
-pub(super) async fn revoke(
-    services: &Services,
-    organization: &Namespace,
-    id: Option<&str>,
-) -> Result<Outcome> {
+pub(super) async fn revoke(services: &App, organization: &Namespace, id: Option<&str>) -> Result<Outcome> {
     let token = find(services, organization, id).await?;
-    services.revoke_scim_token(&OPERATOR, organization, token.uuid).await?;
+    services.identity.revoke_scim_token(&OPERATOR, organization, token.uuid).await?;
     let text = format!("SCIM token {} ({}) no longer works", token.uuid, token.label);
     Ok(done(text, &token.uuid.to_string()))
 }
 
 /// Lists tokens.
-pub(super) async fn list(services: &Services, organization: &Namespace) -> Result<Outcome> {
-    let tokens = services.list_scim_tokens(&OPERATOR, organization).await?;
+pub(super) async fn list(services: &App, organization: &Namespace) -> Result<Outcome> {
+    let tokens = services.identity.list_scim_tokens(&OPERATOR, organization).await?;
     let columns = &[
         ("ID", "id"),
         ("LABEL", "label"),

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use ipnet::IpNet;
+use longshore_app::Settings;
 use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
-use longshore_services::Settings;
-use longshore_services::rates::{Rate, Rates};
-use longshore_services::sealing::SealingKey;
-use longshore_services::settings::{PasswordHashing, SignInLimits};
+use longshore_platform::rates::{Rate, Rates};
+use longshore_platform::sealing::SealingKey;
+use longshore_platform::settings::{PasswordHashing, SignInLimits};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 

@@ -1,0 +1,641 @@
+//! Access: loads the facts, asks the domain's rule, and keeps what it says until any fact may have changed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use longshore_domain::access::action::{
+    AccountAction, Action, Actions, Level, NamespaceAction, OrganizationAction, RegistryAction,
+    RepositoryAction,
+};
+use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Principal};
+use longshore_domain::access::policy::{
+    self, Allowed, Facts, NamespaceFacts, RepositoryFacts, Visible, Who, check_registry_restriction, decide,
+    repository_actions,
+};
+use longshore_domain::access::refusal::{Refusal, Subject};
+use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
+use longshore_domain::credential::{AccessToken, AccessTokenId};
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::{Namespace, RepositoryName};
+use longshore_domain::organization::{PulledNamespace, refusing};
+use longshore_domain::permission::RepositoryPermission;
+use longshore_domain::policy::LeaseRenewal;
+use longshore_domain::ports::metadata::{Tx, Viewer};
+use longshore_domain::registry::{Registry, Subscribed};
+use longshore_domain::repository::{NamespaceView, Repository};
+use longshore_domain::{Error, Result};
+use quick_cache::Equivalent;
+use quick_cache::sync::Cache;
+
+use crate::AccessControl;
+
+/// Answers kept in memory.
+const CACHED: usize = 50_000;
+
+/// Who asks for what.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct AccessCacheKey {
+    account: Option<(AccountId, i64, Option<AccessTokenId>)>,
+    repository: String,
+}
+
+#[derive(Hash)]
+struct AccessCacheKeyRef<'k> {
+    account: Option<(AccountId, i64, Option<AccessTokenId>)>,
+    repository: &'k str,
+}
+
+impl Equivalent<AccessCacheKey> for AccessCacheKeyRef<'_> {
+    fn equivalent(&self, other: &AccessCacheKey) -> bool {
+        self.account == other.account && self.repository == other.repository
+    }
+}
+
+/// What somebody may do in a repository, whatever the credential covers besides.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// The repository, if it exists.
+    pub repository: Option<Arc<Repository>>,
+    /// The account whose name is the namespace, if there is one.
+    pub namespace_id: Option<AccountId>,
+    /// What the actor may do, but for what an organization does not let its members pull.
+    pub allowed: Actions,
+    /// Whether the actor owns the namespace, or may do all that its owners may.
+    pub is_owner: bool,
+    /// An organization of the actor's that does not let its members pull from here.
+    pub blocked_by: Option<Namespace>,
+    /// What the namespace is bound to, if it is a registry.
+    pub subscribed: Option<Subscribed>,
+    /// When the first of the facts expires: an access token, or a share.
+    not_after: Option<Timestamp>,
+}
+
+impl Access {
+    /// Returns whether the action is allowed.
+    pub fn allows(&self, action: RepositoryAction) -> bool {
+        self.allowed.contains(action) && (action != RepositoryAction::Pull || self.blocked_by.is_none())
+    }
+
+    /// Returns how much the actor may do in the repository.
+    pub fn level(&self) -> Level {
+        policy::repository_level(self.allowed)
+    }
+
+    fn decide(&self, actor: &Actor, name: &RepositoryName, action: RepositoryAction) -> Result<(), Refusal> {
+        let allowed = Allowed {
+            repository: name,
+            exists: self.repository.is_some(),
+            actions: self.allowed,
+            blocked_by: self.blocked_by.as_ref(),
+            scope: actor.scope(),
+            is_anonymous: actor.is_anonymous(),
+            by_token: actor.access_token_id().is_some(),
+        };
+        allowed.decide(action)
+    }
+}
+
+/// What somebody may do in a namespace as a whole.
+#[derive(Clone, Debug)]
+pub struct NamespaceAccess {
+    /// The account whose name it is.
+    pub account: Account,
+    /// How much the actor may do in it.
+    pub level: Level,
+    /// True for the account itself, its owners, and administrators.
+    pub is_owner: bool,
+}
+
+struct Cached {
+    epoch: u64,
+    access: Access,
+}
+
+/// What was found of late.
+pub(crate) struct AccessCache(Cache<AccessCacheKey, Arc<Cached>>);
+
+impl AccessCache {
+    pub(crate) fn new() -> Self {
+        Self(Cache::new(CACHED))
+    }
+}
+
+/// What something is about.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// The actor's own account, or the server.
+    Nothing,
+    /// A namespace as a whole.
+    Namespace(Namespace),
+    /// A namespace, for a list of its repositories.
+    RepositoriesOf(Namespace),
+    /// A repository.
+    Repository(RepositoryName),
+}
+
+/// Who acts, what it is about, and what the one is to the other, as they are now.
+#[derive(Clone, Debug, Default)]
+pub struct Relationship {
+    /// The account that acts.
+    pub(crate) account: Option<Account>,
+    /// The access token that it came with.
+    pub(crate) token: Option<AccessToken>,
+    /// The account whose name the namespace is.
+    pub(crate) namespace: Option<Account>,
+    pub(crate) repository: Option<Repository>,
+    pub(crate) role: Option<OrganizationRole>,
+    members_pull: bool,
+    team: Level,
+    permission: Level,
+    has_repository_permission: bool,
+    /// Looked for where it matters.
+    immutability_is_owners: bool,
+    /// Until when the repository is shared with it, `Some(None)` for ever.
+    shared_until: Option<Option<Timestamp>>,
+    blocked_by: Option<Namespace>,
+    subscribed: Option<Subscribed>,
+}
+
+fn most(permissions: Vec<RepositoryPermission>) -> Level {
+    permissions.into_iter().map(RepositoryPermission::level).max().unwrap_or(Level::None)
+}
+
+/// Loads the account that acts and the access token that it came with, as they are now; `None` when the credential is
+/// void.
+pub(crate) async fn valid_account(
+    tx: &mut dyn Tx,
+    principal: &AccountPrincipal,
+    now: Timestamp,
+) -> Result<Option<(Account, Option<AccessToken>)>> {
+    let Some(record) = tx.find_account(principal.account_id).await? else { return Ok(None) };
+    if !record.is_active || record.credential_epoch != principal.credential_epoch {
+        return Ok(None);
+    }
+    let Some(id) = principal.access_token else { return Ok(Some((record, None))) };
+    match tx.find_access_token(id).await? {
+        Some(token) if token.account_id == record.id && token.is_usable(now) => {
+            Ok(Some((record, Some(token))))
+        }
+        _ => Ok(None),
+    }
+}
+
+impl Relationship {
+    /// Loads the facts: the only place that does.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the actor's credential has become void.
+    pub(crate) async fn load(
+        tx: &mut dyn Tx,
+        principal: &Principal,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let mut found = Self { members_pull: true, ..Self::default() };
+        let name = match target {
+            Target::Nothing => None,
+            Target::Namespace(name) | Target::RepositoriesOf(name) => Some(name.clone()),
+            Target::Repository(name) => {
+                found.repository = tx.find_repository(name).await?;
+                Some(name.namespace())
+            }
+        };
+        if let Some(name) = &name {
+            found.namespace = tx.find_account_by_name(name).await?;
+        }
+        if let Principal::Account(principal) = principal {
+            let void = Error::Unauthenticated(Unauthenticated::InvalidToken);
+            let (account, token) = valid_account(tx, principal, now).await?.ok_or(void)?;
+            found.load_relation(tx, &account, target, now).await?;
+            (found.account, found.token) = (Some(account), token);
+        }
+        if let (Target::Repository(_), Some(namespace)) = (target, &found.namespace) {
+            found.subscribed = tx.find_subscribed(namespace.id).await?;
+        }
+        Ok(found)
+    }
+
+    /// Loads what an account is to the namespace and the repository.
+    async fn load_relation(
+        &mut self,
+        tx: &mut dyn Tx,
+        account: &Account,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<()> {
+        let Some(namespace) = &self.namespace else { return Ok(()) };
+        let (id, is_own) = (namespace.id, namespace.id == account.id);
+        if !is_own && namespace.kind == AccountKind::Organization {
+            self.role = tx.find_role(id, account.id).await?;
+        }
+        let repository = self.repository.as_ref().map(|repository| repository.id);
+        if self.role == Some(OrganizationRole::Member) {
+            self.members_pull = tx.find_members_pull(id).await?;
+            if let Some(repository) = repository {
+                self.team = most(tx.list_team_permissions(repository, account.id).await?);
+            }
+        }
+        // Who may do everything anyway needs nothing else.
+        let may_all = is_own || self.role >= Some(OrganizationRole::Editor);
+        if !may_all {
+            self.permission = most(tx.list_own_permissions(id, repository, account.id).await?);
+            if let Some(repository) = repository {
+                self.shared_until = tx.find_shared_until(repository, account.id, now).await?;
+            }
+        }
+        let administers = [self.team, self.permission].contains(&Level::Admin);
+        if let Some(repository) = repository
+            && (administers || self.role == Some(OrganizationRole::Editor))
+        {
+            self.immutability_is_owners = tx.is_immutability_owners(repository).await?;
+        }
+        match target {
+            Target::RepositoriesOf(_) if self.role.is_none() && self.permission == Level::None && !is_own => {
+                self.has_repository_permission = tx.has_repository_permissions(id, account.id).await?;
+            }
+            Target::Repository(_) => {
+                let organizations = tx.list_restricting_organizations(account.id).await?;
+                let pulled = PulledNamespace {
+                    name: &namespace.name,
+                    is_verified_publisher: namespace.is_verified_publisher,
+                    is_of_own_organization: self.role.is_some(),
+                };
+                self.blocked_by = refusing(pulled, &organizations).map(|refusing| refusing.name.clone());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Returns the facts that the rule decides by.
+    pub(crate) fn facts<'f>(
+        &'f self,
+        actor: &Principal,
+        scope: &'f CredentialScope,
+        target: &'f Target,
+        anonymous_pull: bool,
+    ) -> Facts<'f> {
+        let who = match (actor, &self.account) {
+            (Principal::Operator, _) => Who::Operator,
+            (Principal::Account(_), Some(account)) => {
+                Who::Account { is_administrator: account.is_administrator }
+            }
+            _ => Who::Anonymous,
+        };
+        let namespace = self.namespace.as_ref().map(|namespace| NamespaceFacts {
+            name: &namespace.name,
+            is_active: namespace.kind == AccountKind::User || namespace.is_active,
+            is_own: self.account.as_ref().is_some_and(|account| account.id == namespace.id),
+            role: self.role,
+            members_pull: self.members_pull,
+            permission: self.permission,
+            has_repository_permission: self.has_repository_permission,
+        });
+        let repository = match target {
+            Target::Repository(name) => Some(RepositoryFacts {
+                name,
+                visibility: self.repository.as_ref().map(|repository| repository.visibility),
+                team: self.team,
+                is_shared: self.shared_until.is_some(),
+                immutability_is_owners: self.immutability_is_owners,
+                blocked_by: self.blocked_by.as_ref(),
+            }),
+            _ => None,
+        };
+        Facts {
+            who,
+            scope,
+            restriction: self.token.as_ref().map(|token| &token.restriction),
+            namespace,
+            repository,
+            anonymous_pull,
+        }
+    }
+}
+
+impl AccessControl {
+    /// Finds out what an actor may do in a repository, which need not exist yet.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the actor's credential has become void.
+    pub async fn access(&self, actor: &Actor, name: &RepositoryName) -> Result<Access> {
+        let account = match actor.principal() {
+            Principal::Account(account) => {
+                Some((account.account_id, account.credential_epoch, account.access_token))
+            }
+            Principal::Anonymous => None,
+            Principal::Operator => return self.load_access(actor, name).await,
+        };
+        let epoch = self.metadata.authority_epoch();
+        let key = AccessCacheKeyRef { account, repository: name.as_str() };
+        if let Some(cached) = self.access_cache.0.get(&key)
+            && cached.epoch == epoch
+            && cached.access.not_after.is_none_or(|not_after| self.clock.now() < not_after)
+        {
+            return Ok(cached.access.clone());
+        }
+        let access = self.load_access(actor, name).await?;
+        // That a repository does not exist is not kept: anybody may create it next.
+        if access.repository.is_some() {
+            let key = AccessCacheKey { account, repository: name.as_str().to_owned() };
+            self.access_cache.0.insert(key, Arc::new(Cached { epoch, access: access.clone() }));
+        }
+        Ok(access)
+    }
+
+    async fn load_access(&self, actor: &Actor, name: &RepositoryName) -> Result<Access> {
+        let target = Target::Repository(name.clone());
+        let found = self.relationship(actor, &target).await?;
+        let facts = self.facts(&found, actor, &target);
+        let (allowed, is_owner) = (repository_actions(&facts), facts.owns_namespace());
+        let of_token = found.token.and_then(|token| token.expires_at);
+        let not_after = of_token.into_iter().chain(found.shared_until.flatten()).min();
+        Ok(Access {
+            repository: found.repository.map(Arc::new),
+            namespace_id: found.namespace.map(|namespace| namespace.id),
+            allowed,
+            is_owner,
+            blocked_by: found.blocked_by,
+            subscribed: found.subscribed,
+            not_after,
+        })
+    }
+
+    /// Loads what an actor is to what something is about.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the actor's credential has become void.
+    pub(crate) async fn relationship(&self, actor: &Actor, target: &Target) -> Result<Relationship> {
+        if let (None, Target::Nothing) = (actor.as_account(), target) {
+            return Ok(Relationship::default());
+        }
+        let input = (actor.principal().clone(), target.clone(), self.clock.now());
+        self.metadata
+            .look_up(input, |tx, (principal, target, now)| {
+                Box::pin(Relationship::load(tx, principal, target, *now))
+            })
+            .await
+    }
+
+    pub(crate) fn facts<'f>(
+        &self,
+        found: &'f Relationship,
+        actor: &'f Actor,
+        target: &'f Target,
+    ) -> Facts<'f> {
+        found.facts(actor.principal(), actor.scope(), target, self.settings.anonymous_pull)
+    }
+
+    /// Checks that the actor may do something with its own account, and returns that with the access token that it came with.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied` when the credential does not allow it.
+    pub async fn authorize_account(
+        &self,
+        actor: &Actor,
+        action: AccountAction,
+    ) -> Result<(Account, Option<AccessToken>)> {
+        let found = self.relationship(actor, &Target::Nothing).await?;
+        decide(&self.facts(&found, actor, &Target::Nothing), action.into())
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Nothing))?;
+        let account = found.account.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
+        Ok((account, found.token))
+    }
+
+    /// Checks that the actor may do something with a namespace, and returns what it is to that.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, also when the actor signed in to another project; `OrganizationUnknown` when it may do nothing there;
+    /// `Denied` when it may do something else.
+    pub async fn authorize_namespace(
+        &self,
+        actor: &Actor,
+        name: &Namespace,
+        action: NamespaceAction,
+    ) -> Result<NamespaceAccess> {
+        let target = Target::Namespace(name.clone());
+        let found = self.relationship(actor, &target).await?;
+        let facts = self.facts(&found, actor, &target);
+        decide(&facts, action.into())
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Namespace(name)))?;
+        let (level, is_owner) = (policy::namespace_level(&facts), facts.owns_namespace());
+        let account = found.namespace.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))?;
+        Ok(NamespaceAccess { account, level, is_owner })
+    }
+
+    /// Checks that the actor may do something with an organization, and returns that.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `OrganizationUnknown` when there is none, or it is disabled or may not be known; `Denied` for a
+    /// lower role and for access tokens that do not include it.
+    pub async fn authorize_organization(
+        &self,
+        actor: &Actor,
+        name: &Namespace,
+        action: OrganizationAction,
+    ) -> Result<Account> {
+        let target = Target::Namespace(name.clone());
+        let mut found = self.relationship(actor, &target).await?;
+        found.namespace = found.namespace.filter(|account| account.kind == AccountKind::Organization);
+        decide(&self.facts(&found, actor, &target), action.into())
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Namespace(name)))?;
+        found.namespace.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
+    }
+
+    /// Gives a registry to whoever may do something with it.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied` for access tokens that do not include it, and for lower roles; `RegistryUnknown` when
+    /// there is none, or it may not be known.
+    pub async fn authorize_registry(
+        &self,
+        actor: &Actor,
+        name: &Namespace,
+        action: RegistryAction,
+    ) -> Result<Registry> {
+        let target = Target::Namespace(name.clone());
+        let input = (actor.principal().clone(), target.clone(), name.clone(), self.clock.now());
+        let (found, registry) = self
+            .metadata
+            .look_up(input, |tx, (principal, target, name, now)| {
+                Box::pin(async move {
+                    let found = Relationship::load(tx, principal, target, *now).await?;
+                    Ok((found, tx.find_registry(name).await?))
+                })
+            })
+            .await?;
+        let mut facts = self.facts(&found, actor, &target);
+        if registry.is_none() {
+            facts.namespace = None;
+        }
+        decide(&facts, action.into())
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Registry(name)))?;
+        registry.ok_or_else(|| Error::RegistryUnknown(name.to_string()))
+    }
+
+    /// Returns the account that acts, if its credential includes this about registries.
+    pub async fn registry_account(&self, actor: &Actor, action: RegistryAction) -> Result<Account> {
+        let (own, token) = self.authorize_account(actor, AccountAction::Identify).await?;
+        check_registry_restriction(token.as_ref().map(|token| &token.restriction), action)
+            .map_err(|refusal| refusal.into_error(action.into(), Subject::Nothing))?;
+        Ok(own)
+    }
+
+    /// Finds an account by name for the operator.
+    pub async fn find_account(&self, name: &Namespace) -> Result<Account> {
+        self.metadata
+            .look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name)))
+            .await?
+            .ok_or_else(|| Error::UserUnknown(name.to_string()))
+    }
+
+    /// Returns an account whose audit log an actor may read: its own, that of an organization that it owns, and the
+    /// operator and administrators all.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `OrganizationUnknown` when there is no such account or it may not be known; `Denied` for
+    /// members who are not owners, for access tokens of a lower scope than `repo:admin`, and without the plan for it.
+    pub async fn authorize_audit(&self, actor: &Actor, name: &Namespace) -> Result<Account> {
+        if actor.is_operator() {
+            return self.find_account(name).await;
+        }
+        let target = Target::Namespace(name.clone());
+        let found = self.relationship(actor, &target).await?;
+        let facts = self.facts(&found, actor, &target);
+        let is_organization =
+            found.namespace.as_ref().is_none_or(|account| account.kind == AccountKind::Organization);
+        let action = match is_organization {
+            true => OrganizationAction::ReadAuditLog.into(),
+            false => AccountAction::ReadAuditLog.into(),
+        };
+        let may = match is_organization || facts.owns_namespace() {
+            true => decide(&facts, action),
+            false => Err(if actor.is_anonymous() { Refusal::SignIn } else { Refusal::Hidden }),
+        };
+        may.map_err(|refusal| refusal.into_error(action, Subject::Namespace(name)))?;
+        let account = found.namespace.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))?;
+        match is_organization {
+            true => account.plan.check(Feature::AuditLog).map(|()| account),
+            false => Ok(account),
+        }
+    }
+
+    /// Checks that the actor may do something in a repository. Whoever may not see it is told that it does not exist.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when signing in or asking for another token could help; `RepositoryUnknown` when the
+    /// actor may not see it; `Denied` when the actor may see but not do this.
+    pub async fn authorize(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        action: RepositoryAction,
+    ) -> Result<Access> {
+        let access = self.access(actor, name).await?;
+        let decided = access.decide(actor, name, action);
+        // Whoever has a token for pushing goes on; who has none is told why there is none now.
+        let has_push_token = decided.is_ok() && matches!(actor.scope(), CredentialScope::Listed { .. });
+        let may_push = matches!(decided, Ok(()) | Err(Refusal::OutsideProject | Refusal::InsufficientScope));
+        if action == RepositoryAction::Push
+            && access.subscribed.is_some()
+            && may_push
+            && !has_push_token
+            && let Some(namespace) = access.namespace_id
+        {
+            self.check_writable(namespace).await?;
+        }
+        match decided {
+            Ok(()) => Ok(access),
+            Err(refusal) => Err(refusal.into_error(action.into(), Subject::Repository(name))),
+        }
+    }
+
+    /// Checks that the actor may do something in a repository that exists.
+    ///
+    /// # Errors
+    /// As [`AccessControl::authorize`]; `RepositoryUnknown` when there is none.
+    pub async fn authorize_existing(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        action: RepositoryAction,
+    ) -> Result<Arc<Repository>> {
+        let access = self.authorize(actor, name, action).await?;
+        access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
+    }
+
+    /// Checks that the actor may ask whether something is there: for pulling, or to find out what is left to be pushed,
+    /// also where the actor may push but an organization does not let its members pull.
+    ///
+    /// # Errors
+    /// As [`AccessControl::authorize_existing`] for pulling.
+    pub async fn authorize_asking(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+    ) -> Result<(Arc<Repository>, LeaseRenewal)> {
+        let access = self.access(actor, name).await?;
+        let action = match access.blocked_by.is_some() && access.allows(RepositoryAction::Push) {
+            true => RepositoryAction::Push,
+            false => RepositoryAction::Pull,
+        };
+        let renewal = match access.subscribed {
+            Some(_) => LeaseRenewal::OfRegistry,
+            None => LeaseRenewal::Plain,
+        };
+        self.authorize_existing(actor, name, action).await.map(|repository| (repository, renewal))
+    }
+
+    /// Finds out whose repositories lists may show to an actor.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the actor's credential has become void.
+    pub async fn viewer(&self, actor: &Actor) -> Result<Viewer> {
+        let found = self.relationship(actor, &Target::Nothing).await?;
+        let visible = policy::visible(&self.facts(&found, actor, &Target::Nothing));
+        Ok(match (visible, actor.account_id()) {
+            (Visible::All, _) => Viewer::All,
+            (Visible::OfAccount, Some(account)) => Viewer::Account(account),
+            (Visible::OfAccount | Visible::Public, _) => Viewer::Public,
+        })
+    }
+
+    /// Finds out what an actor may see of a namespace.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void; `OrganizationUnknown` when there is no such namespace.
+    pub async fn view_of(&self, actor: &Actor, name: &Namespace) -> Result<(AccountId, NamespaceView)> {
+        let target = Target::RepositoriesOf(name.clone());
+        let found = self.relationship(actor, &target).await?;
+        let unknown = || Error::OrganizationUnknown(name.to_string());
+        let visible =
+            policy::visible_in_namespace(&self.facts(&found, actor, &target)).map_err(|_| unknown())?;
+        let view = match (visible, actor.account_id()) {
+            (Visible::All, _) => NamespaceView::All,
+            (Visible::OfAccount, Some(account)) => NamespaceView::OfUser(account),
+            (Visible::OfAccount | Visible::Public, _) => NamespaceView::Public,
+        };
+        Ok((found.namespace.ok_or_else(unknown)?.id, view))
+    }
+
+    /// Checks that an actor's credential is good now.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it has become void.
+    pub async fn check_actor(&self, actor: &Actor) -> Result<()> {
+        self.relationship(actor, &Target::Nothing).await.map(|_| ())
+    }
+
+    /// Checks that the operator acts.
+    pub fn require_operator(&self, actor: &Actor) -> Result<()> {
+        let found = Relationship { account: None, ..Relationship::default() };
+        let who = match actor.principal() {
+            Principal::Account(_) => Who::Account { is_administrator: false },
+            Principal::Anonymous => Who::Anonymous,
+            Principal::Operator => Who::Operator,
+        };
+        let facts = Facts { who, ..self.facts(&found, actor, &Target::Nothing) };
+        decide(&facts, Action::Server).map_err(|refusal| refusal.into_error(Action::Server, Subject::Nothing))
+    }
+}

@@ -1,0 +1,33 @@
+//! Who may do what: loads the facts, asks the domain's rule, and keeps what it says until any fact may have changed.
+
+pub mod control;
+pub mod write_tokens;
+
+use std::sync::Arc;
+
+use longshore_domain::clock::Clock;
+use longshore_domain::ports::metadata::Metadata;
+use longshore_platform::{Platform, Settings};
+
+/// Loads facts and asks the rule.
+pub struct AccessControl {
+    metadata: Arc<dyn Metadata>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+    access_cache: control::AccessCache,
+    /// Until when there are tokens for pushing.
+    pub write_tokens: write_tokens::WriteTokens,
+}
+
+impl AccessControl {
+    /// Puts it together.
+    pub fn new(platform: &Arc<Platform>) -> Self {
+        Self {
+            metadata: Arc::clone(&platform.metadata),
+            clock: Arc::clone(&platform.clock),
+            settings: Arc::clone(&platform.settings),
+            access_cache: control::AccessCache::new(),
+            write_tokens: write_tokens::WriteTokens::default(),
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! What a registry of 1,000,000 tags, 10,000,000 blob links and 100,000 users of one organization costs beside one of a
+//! thousandth of that, in one run.
+//!
+//! Before that, every operation whose work grows with rows, at a tenth of the tags: see `operations`.
+//!
+//! `cargo xtask bench --only scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller,
+//! and `LONGSHORE_SCALE_OPERATIONS` leaves the rest out.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints what it measured")]
+
+#[path = "scale/operations.rs"]
+mod operations;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use longshore_domain::access::actor::Actor;
+use longshore_domain::digest::Digest;
+use longshore_domain::directory::{DirectoryChange, UserOrder, UserParts, UserProbe};
+use longshore_domain::event::EventFilter;
+use longshore_domain::image::{ImageFilter, ImageOrder, TagFilter, TagOrder};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::ManifestId;
+use longshore_organizations::directory::UserList;
+use longshore_testkit::images::image;
+use longshore_testkit::registry::{TestRegistry, name};
+use longshore_testkit::stores::SharedStores;
+
+const TAGS: u64 = 1_000_000;
+/// Repositories that share all blobs.
+const SHARING: u64 = 10;
+const REFERRERS: u64 = 10_000;
+const REPOSITORY: &str = "acme/big";
+/// Numbers of records that the measurement makes begin here, those of the filling below.
+const FIRST: u64 = 1_000_000_000;
+
+/// Fills a registry whose repository `acme/big` exists. `HEX(n)` and `KEY(n)` stand for what each engine calls them.
+const FILL: &str = "
+INSERT INTO repositories (id, namespace_id, name, visibility, created_at)
+    SELECT FIRST + n, a.id, 'acme/shared' || n, 'private', 1 FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= 10;
+INSERT INTO blobs (id, digest, size_bytes, store, storage_key, created_at)
+    SELECT FIRST + n, 'sha256:' || HEX(n), 1, 'test', KEY(n), 1 FROM numbers;
+INSERT INTO blob_links (repository_id, blob_id, namespace_id, lease_until)
+    SELECT FIRST + r.n, FIRST + b.n, a.id, 9000000000000000
+    FROM numbers r CROSS JOIN numbers b JOIN accounts a ON a.name = 'acme' WHERE r.n <= 10;
+INSERT INTO namespace_blobs (namespace_id, blob_id)
+    SELECT a.id, FIRST + n FROM numbers JOIN accounts a ON a.name = 'acme';
+INSERT INTO manifests (id, repository_id, digest, media_type, kind, artifact_type, subject_digest, size_bytes,
+        total_size_bytes, pushed_at, lease_until, annotations, content)
+    SELECT FIRST + n, r.id, 'sha256:' || HEX(n), 'application/vnd.oci.image.manifest.v1+json', 'image', NULL,
+        CASE WHEN n > 1 AND n <= REFERRERS THEN 'sha256:' || HEX(1) END, 1000, 1, 1, 9000000000000000, '{}', CONTENT
+    FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= MANIFESTS;
+INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at)
+    SELECT r.id, 'tag' || n, FIRST + 1 + n % MANIFESTS, 1, n FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO tag_history (repository_id, name, digest, from_at)
+    SELECT r.id, 'tag' || n, 'sha256:' || HEX(1), 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at)
+    SELECT FIRST + n, r.id, 'sha256:' || HEX(n), n % 2, 1, n
+    FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= MANIFESTS;
+UPDATE repository_totals SET tags = TAG_COUNT, images = MANIFESTS
+    WHERE repository_id = (SELECT r.id FROM repositories r WHERE r.name = 'acme/big');
+INSERT INTO events (account_id, actor_name, action, subject, data, at)
+    SELECT a.id, 'alice', CASE WHEN n % 2 = 0 THEN 'repo.tag.push' ELSE 'repo.manifest.push' END, 'acme/app' || (n % 10), '{}', n
+    FROM numbers JOIN accounts a ON a.name = 'acme';
+INSERT INTO accounts (id, uuid, kind, name, created_at, email, email_key)
+    SELECT FIRST + n, KEY(n), 'user', 'user' || n, 1, 'user' || n || '@example.org', 'user' || n || '@example.org'
+    FROM numbers WHERE n <= MANIFESTS;
+INSERT INTO organization_members (organization_id, user_id, role, created_at)
+    SELECT a.id, FIRST + n, 'member', 1 FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= MANIFESTS;
+INSERT INTO directory_users (organization_id, user_id, uuid, position, user_name, user_name_lower, external_id, given_name,
+        family_name, created_at, updated_at)
+    SELECT a.id, FIRST + n, KEY(n), 1000 + n, 'user' || n || '@example.org', 'user' || n || '@example.org', 'ext' || n, 'User',
+        'No. ' || n, 1, 1
+    FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= MANIFESTS;
+INSERT INTO directory_emails (organization_id, user_id, number, address, address_lower, kind, is_primary)
+    SELECT a.id, FIRST + n, 0, 'n' || n || '@work.org', 'n' || n || '@work.org', 'work', 1
+    FROM numbers JOIN accounts a ON a.name = 'acme' WHERE n <= MANIFESTS;
+INSERT INTO directory_blocks (organization_id, block, users)
+    SELECT organization_id, position / 256, count(*) FROM directory_users WHERE position > 1000
+    GROUP BY organization_id, position / 256;
+";
+
+fn filling(tags: u64) -> String {
+    FILL.replace("TAG_COUNT", &tags.to_string())
+        .replace("REFERRERS", &(REFERRERS * tags / TAGS).max(100).to_string())
+        .replace("MANIFESTS", &(tags / 10).to_string())
+}
+
+/// Makes rows by statements that know `numbers` from 1 to `rows`, on either engine.
+async fn make(registry: &TestRegistry, rows: u64, sql: &str) {
+    let sql = sql.replace("FIRST", &FIRST.to_string());
+    match SharedStores::chosen() {
+        None => fill_sqlite(registry.folder(), rows, &sql),
+        Some(stores) => fill_postgres(&stores.database(registry.folder()), rows, &sql).await,
+    }
+}
+
+fn fill_sqlite(folder: &Path, tags: u64, sql: &str) {
+    let connection = rusqlite::Connection::open(folder.join("longshore.db")).unwrap();
+    let settings =
+        "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -1000000; BEGIN;";
+    connection.execute_batch(settings).unwrap();
+    let numbers = format!(
+        "CREATE TEMP TABLE numbers (n INTEGER PRIMARY KEY);
+         WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {tags})
+         INSERT INTO numbers SELECT n FROM counted;"
+    );
+    connection.execute_batch(&numbers).unwrap();
+    let sql = sql
+        .replace("HEX(n + 1)", "printf('%064x', n + 1)")
+        .replace("HEX(n)", "printf('%064x', n)")
+        .replace("HEX(1)", "printf('%064x', 1)")
+        .replace("KEY(n + 1)", "unhex(printf('%032x', n + 1))")
+        .replace("KEY(n)", "unhex(printf('%032x', n))")
+        .replace("KEY(1)", "unhex(printf('%032x', 1))")
+        .replace("CONTENT", "zeroblob(1000)");
+    connection.execute_batch(&sql).unwrap();
+    connection.execute_batch("COMMIT; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
+}
+
+async fn fill_postgres(url: &str, tags: u64, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let begin = format!(
+        "SET session_replication_role = replica; SET work_mem = '256MB'; SET maintenance_work_mem = '1GB';
+         CREATE TEMP TABLE numbers AS SELECT generate_series(1, {tags})::BIGINT AS n; ANALYZE numbers"
+    );
+    client.batch_execute(&begin).await.unwrap();
+    let sql = sql
+        .replace("HEX(n + 1)", "lpad(to_hex(n + 1), 64, '0')")
+        .replace("HEX(n)", "lpad(to_hex(n), 64, '0')")
+        .replace("HEX(1)", "lpad('1', 64, '0')")
+        .replace("KEY(n + 1)", "decode(lpad(to_hex(n + 1), 32, '0'), 'hex')")
+        .replace("KEY(n)", "decode(lpad(to_hex(n), 32, '0'), 'hex')")
+        .replace("KEY(1)", "decode(lpad('1', 32, '0'), 'hex')")
+        .replace("CONTENT", "decode(repeat('00', 1000), 'hex')");
+    client.batch_execute(&sql).await.unwrap();
+    client.batch_execute("VACUUM ANALYZE").await.unwrap();
+}
+
+/// What one thing takes: median and 99th of 100.
+struct Took {
+    p50: Duration,
+    p99: Duration,
+}
+
+async fn measure(times: u64, mut work: impl AsyncFnMut(u64)) -> Took {
+    let mut all = Vec::new();
+    for number in 0..times {
+        let began_at = Instant::now();
+        work(number).await;
+        all.push(began_at.elapsed());
+    }
+    all.sort();
+    Took { p50: all[all.len() / 2], p99: all[all.len() * 99 / 100] }
+}
+
+struct Measured {
+    rows: Vec<(&'static str, Took)>,
+}
+
+async fn run(tags: u64) -> Measured {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let config = registry.push_blob(&alice, REPOSITORY, b"{}").await.unwrap();
+    assert_eq!(config, longshore_testkit::images::digest_of(b"{}"));
+    let began_at = Instant::now();
+    make(&registry, tags, &filling(tags)).await;
+    eprintln!("{tags} tags and {} links were made in {:.1?}", tags * SHARING, began_at.elapsed());
+    let repository = name(REPOSITORY);
+    let services = &registry.services;
+    let actor: &Actor = &alice;
+    // The same walk through the tags in each registry, in no order.
+    let some = |number: u64| number.wrapping_mul(7_919_777) % tags + 1;
+    let page = PageSize::clamped(100).unwrap();
+    let subject: Digest = format!("sha256:{:064x}", 1).parse().unwrap();
+    let referrers = (REFERRERS * tags / TAGS).max(100);
+    let last_tag = format!("tag{}", "9".repeat(5));
+    let acme = "acme".parse().unwrap();
+    let log = async |filter: EventFilter| {
+        services.identity.list_account_events(actor, &acme, filter, 0, page).await.unwrap();
+    };
+    let users = tags / 10;
+    let token = services.identity.create_scim_token(&Actor::OPERATOR, &acme, "bench", None).await.unwrap();
+    let provisioner = services.identity.authenticate_provisioner(token.1.expose()).await.unwrap();
+    let a_user = |number: u64| number.wrapping_mul(7_919_777) % users + 1;
+    let probe = async |probe: UserProbe| {
+        let (order, parts) = (UserOrder::Position, UserParts::ALL);
+        let list = UserList { probe, order, is_descending: false, after: None, size: page, parts };
+        assert_eq!(services.organizations.list_directory_users(&provisioner, list).await.unwrap().len(), 1);
+    };
+    let page_behind = async |order: UserOrder, offset: u64| {
+        let after = services.organizations.find_user_mark(&provisioner, order, false, offset).await.unwrap();
+        let (probe, parts) = (UserProbe::All, UserParts::ALL);
+        let list = UserList { probe, order, is_descending: false, after, size: page, parts };
+        services.organizations.list_directory_users(&provisioner, list).await.unwrap();
+    };
+    let rows = vec![
+        (
+            "SCIM: userName eq",
+            measure(2000, async |number| {
+                probe(UserProbe::UserName(format!("User{}@example.org", a_user(number)))).await;
+            })
+            .await,
+        ),
+        (
+            "SCIM: externalId eq",
+            measure(2000, async |number| {
+                probe(UserProbe::ExternalId(format!("ext{}", a_user(number)))).await;
+            })
+            .await,
+        ),
+        (
+            "SCIM: emails eq",
+            measure(2000, async |number| {
+                probe(UserProbe::Email(format!("n{}@work.org", a_user(number)))).await;
+            })
+            .await,
+        ),
+        (
+            "SCIM: first page of 100 users",
+            measure(300, async |_| page_behind(UserOrder::Position, 0).await).await,
+        ),
+        (
+            "SCIM: page of users in the midst",
+            measure(300, async |_| page_behind(UserOrder::Position, users / 2).await).await,
+        ),
+        (
+            "SCIM: last full page of users",
+            measure(300, async |_| page_behind(UserOrder::Position, users - 100).await).await,
+        ),
+        (
+            "SCIM: last page by userName",
+            measure(300, async |_| page_behind(UserOrder::UserName, users - 100).await).await,
+        ),
+        (
+            "SCIM: a user comes",
+            measure(500, async |number| {
+                let user_name = Some(format!("new{number}@example.org"));
+                let change = DirectoryChange { user_name, ..DirectoryChange::default() };
+                services.organizations.create_directory_user(&provisioner, change).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "tag look-up",
+            measure(20_000, async |number| {
+                let reference = format!("tag{}", some(number)).parse().unwrap();
+                services.content.check_manifest(actor, &repository, &reference).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "first page of 100 tags",
+            measure(2000, async |_| {
+                services.content.list_tags(actor, &repository, None, page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "last page of tags",
+            measure(2000, async |_| {
+                services.content.list_tags(actor, &repository, Some(&last_tag), page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "push commit of a tagged manifest",
+            measure(2000, async |number| {
+                let manifest = image(b"{}", &[])
+                    .replace("\"layers\"", &format!("\"annotations\":{{\"n\":\"{number}\"}},\"layers\""));
+                let tag = format!("tag{}", some(number));
+                registry.push_manifest(actor, REPOSITORY, &tag, &manifest).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "first page of 100 referrers",
+            measure(500, async |_| {
+                let after = ManifestId(0);
+                services
+                    .content
+                    .list_referrers(actor, &repository, &subject, None, after, page)
+                    .await
+                    .unwrap();
+            })
+            .await,
+        ),
+        (
+            "last page of referrers",
+            measure(500, async |_| {
+                let after = ManifestId(i64::try_from(FIRST + referrers - 5).unwrap());
+                services
+                    .content
+                    .list_referrers(actor, &repository, &subject, None, after, page)
+                    .await
+                    .unwrap();
+            })
+            .await,
+        ),
+        (
+            "Hub: first page of 100 tags",
+            measure(300, async |_| {
+                services
+                    .content
+                    .list_tag_details(actor, &repository, TagFilter::default(), TagOrder::Newest, 0, page)
+                    .await
+                    .unwrap();
+            })
+            .await,
+        ),
+        (
+            "Hub: first page of 100 images",
+            measure(300, async |_| {
+                let filter =
+                    ImageFilter { active_from: Timestamp::UNIX_EPOCH, status: None, is_tagged: None };
+                let order = ImageOrder::LastActivityDescending;
+                services.content.list_images(actor, &repository, filter, order, 0, page).await.unwrap();
+            })
+            .await,
+        ),
+        ("audit log: first page of 100", measure(300, async |_| log(EventFilter::default()).await).await),
+        (
+            "audit log: of one action",
+            measure(300, async |_| {
+                let action = Some("repo.tag.push".to_owned());
+                log(EventFilter { action, ..EventFilter::default() }).await;
+            })
+            .await,
+        ),
+        (
+            "audit log: of one repository",
+            measure(300, async |_| {
+                let subject = Some("app7".to_owned());
+                log(EventFilter { subject, ..EventFilter::default() }).await;
+            })
+            .await,
+        ),
+    ];
+    services.close().await;
+    Measured { rows }
+}
+
+#[tokio::main]
+async fn main() {
+    let tags = std::env::var("LONGSHORE_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(TAGS);
+    operations::run(tags / 10).await;
+    if std::env::var_os("LONGSHORE_SCALE_OPERATIONS").is_some() {
+        return;
+    }
+    let engine = if SharedStores::chosen().is_some() { "PostgreSQL" } else { "SQLite" };
+    let small = run((tags / 1000).max(1000)).await;
+    let large = run(tags).await;
+    println!(
+        "\n{engine}: {tags} tags, {} blob links, {} users; beside a thousandth of that",
+        tags * SHARING,
+        tags / 10
+    );
+    println!("{:<36} {:>10} {:>10} {:>12} {:>8}", "", "p50", "p99", "p99 small", "ratio");
+    for ((what, took), (_, small)) in large.rows.iter().zip(&small.rows) {
+        let ratio = took.p99.as_secs_f64() / small.p99.as_secs_f64();
+        println!("{what:<36} {:>10.1?} {:>10.1?} {:>12.1?} {ratio:>7.2}x", took.p50, took.p99, small.p99);
+    }
+}

@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use longshore_content::usage::{Frequency, Reported};
+use longshore_testkit::images::image;
+use longshore_testkit::registry::{TestRegistry, name};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[tokio::test]
+async fn reports_tell_what_was_stored_and_sent_day_by_day() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let push = async |tag: &'static str, size: usize| {
+        let config = vec![b'c'; size];
+        registry.push_blob(&alice, "acme/app", &config).await.unwrap();
+        registry.push_manifest(&alice, "acme/app", tag, &image(&config, &[])).await.unwrap();
+        registry.services.fold_records().await.unwrap();
+    };
+    push("v1", 1000).await;
+    registry.clock.advance(DAY * 2);
+    push("v2", 500).await;
+    let tag = longshore_domain::name::Reference::Tag("v1".parse().unwrap());
+    registry.services.content.pull_manifest(&alice, &name("acme/app"), &tag).await.unwrap();
+    registry.services.content.record_pulls().await.unwrap();
+    registry.clock.advance(DAY);
+    let report = async |reported, frequency| {
+        let report = registry.services.content.report_usage(&alice, reported, frequency).await.unwrap();
+        report.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>()
+    };
+    let stored = report(Reported::Stored, Frequency::Daily).await;
+    assert_eq!(stored.len(), 30);
+    let manifest = image(&vec![b'c'; 1000], &[]).len() as u64;
+    let second = image(&vec![b'c'; 500], &[]).len() as u64;
+    let (first, both) = (1000 + manifest, 1500 + manifest + second);
+    assert_eq!(stored[25..], [0, first, first, both, both]);
+    let sent = report(Reported::Sent, Frequency::Daily).await;
+    assert_eq!(sent[26..], [0, 0, manifest, 0]);
+    let months = report(Reported::Sent, Frequency::Monthly).await;
+    assert_eq!((months.len(), months.iter().sum::<u64>()), (12, manifest));
+    let overview = registry.services.content.get_overview(&alice).await.unwrap();
+    assert_eq!((overview.namespaces, overview.repositories, overview.tags), (2, 1, 2));
+    assert_eq!((overview.stored_bytes, overview.account.name.as_str()), (both, "alice"));
+    // Somebody else has nothing.
+    let bob = registry.sign_in("bob").await;
+    let overview = registry.services.content.get_overview(&bob).await.unwrap();
+    assert_eq!((overview.namespaces, overview.repositories, overview.stored_bytes), (1, 0, 0));
+    // What is old is forgotten but for the last that is known.
+    registry.clock.advance(DAY * 500);
+    registry.services.fold_records().await.unwrap();
+    assert_eq!(report(Reported::Stored, Frequency::Monthly).await, [both; 12]);
+}

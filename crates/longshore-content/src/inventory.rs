@@ -1,0 +1,500 @@
+//! Inventory: what a registry holds, as the lists of its owner show it.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use longshore_domain::access::action::{AccountAction, NamespaceAction, RegistryAction, RepositoryAction};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::account::Account;
+use longshore_domain::digest::Digest;
+use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder};
+use longshore_domain::name::{Namespace, RepositoryName, Tag};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
+use longshore_domain::repository::{
+    InventoryFilter, InventoryOrder, NamespaceView, Repository, RepositoryId, RepositoryListing,
+    RepositoryOrder, SharedFilter, Visibility,
+};
+use longshore_domain::share::SharedBy;
+use longshore_domain::{Error, Result};
+
+use crate::Content;
+
+/// Most tags, and most blobs, that are listed with a manifest.
+const LISTED_WITH_MANIFEST: u64 = 200;
+/// Most images that are looked at behind a tag.
+const LISTED_IMAGES: u64 = 100;
+
+/// A manifest with its tags and blobs.
+#[derive(Clone, Debug)]
+pub struct ManifestSummary {
+    /// The manifest.
+    pub details: ManifestDetails,
+    /// The tags that point at it by name, the first 200.
+    pub tags: Vec<Tag>,
+    /// Digests and sizes of the blobs that it references, the first 200.
+    pub blobs: Vec<(Digest, u64)>,
+}
+
+/// A repository with the newest of what is in it.
+#[derive(Clone, Debug)]
+pub struct RepositorySummary {
+    /// Its name.
+    pub name: RepositoryName,
+    /// How many tags it has.
+    pub tags: u64,
+    /// How many manifests it has.
+    pub manifests: u64,
+    /// What was pushed last, of the kind that was asked for.
+    pub latest: Option<Latest>,
+}
+
+/// What was pushed last.
+#[derive(Clone, Debug)]
+pub enum Latest {
+    /// A tag.
+    Tag(Box<TagDetails>),
+    /// A manifest.
+    Manifest(Box<ManifestSummary>),
+}
+
+/// What is wanted of what was pushed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedLatest {
+    /// The tag.
+    Tag,
+    /// The manifest.
+    Manifest,
+}
+
+/// Where a page of repositories begins.
+#[derive(Clone, Debug)]
+pub enum RepositoryStart {
+    /// After so many; each page costs more than the one before.
+    Offset(u64),
+    /// After the one of this name.
+    After(RepositoryName),
+}
+
+async fn with_tags_and_blobs(tx: &mut dyn Tx, details: ManifestDetails) -> Result<ManifestSummary> {
+    let size = PageSize::clamped(LISTED_WITH_MANIFEST)?;
+    let id = ManifestId(details.id);
+    let tags = tx.list_tags_of(id, None, size).await?;
+    Ok(ManifestSummary { tags, blobs: tx.list_manifest_blobs(id, size).await?, details })
+}
+
+async fn summarize(
+    tx: &mut dyn Tx,
+    repository: Repository,
+    wanted: WantedLatest,
+) -> Result<RepositorySummary> {
+    let (one, images) = (PageSize::clamped(1)?, PageSize::clamped(LISTED_IMAGES)?);
+    let counts = tx.repository_counts(repository.id).await?;
+    let latest = match wanted {
+        WantedLatest::Tag => {
+            let tag = tx
+                .list_tag_details(repository.id, &TagFilter::default(), TagOrder::Newest, 0, one, images)
+                .await?
+                .pop();
+            tag.map(|tag| Latest::Tag(Box::new(tag)))
+        }
+        WantedLatest::Manifest => match tx.list_pushed_images(repository.id, 0, one).await?.pop() {
+            Some(details) => Some(Latest::Manifest(Box::new(with_tags_and_blobs(tx, details).await?))),
+            None => None,
+        },
+    };
+    Ok(RepositorySummary { name: repository.name, tags: counts.tags, manifests: counts.images, latest })
+}
+
+impl Content {
+    /// Lists the repositories of a registry that the actor may see by name, and counts all.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing.
+    pub async fn list_registry_repositories(
+        &self,
+        actor: &Actor,
+        registry: &Namespace,
+        start: RepositoryStart,
+        size: PageSize,
+        wanted: WantedLatest,
+    ) -> Result<(Vec<RepositorySummary>, u64)> {
+        self.access.authorize_registry(actor, registry, RegistryAction::View).await?;
+        let unknown = |_| Error::RegistryUnknown(registry.to_string());
+        let (id, view) = self.access.view_of(actor, registry).await.map_err(unknown)?;
+        self.metadata
+            .read(
+                (id, view, start, size, wanted),
+                |tx, (id, view, start, size, wanted): &(_, NamespaceView, _, _, _)| {
+                    Box::pin(async move {
+                        let page = match start {
+                            RepositoryStart::Offset(offset) => {
+                                tx.list_namespace_repositories(
+                                    *id,
+                                    *view,
+                                    "",
+                                    RepositoryOrder::Name,
+                                    *offset,
+                                    *size,
+                                )
+                                .await?
+                            }
+                            RepositoryStart::After(name) => {
+                                tx.list_namespace_repositories_after(*id, *view, name.as_str(), *size).await?
+                            }
+                        };
+                        let mut repositories = Vec::new();
+                        for details in page {
+                            repositories.push(summarize(tx, details.repository, *wanted).await?);
+                        }
+                        Ok((repositories, tx.count_namespace_repositories(*id, *view, "").await?))
+                    })
+                },
+            )
+            .await
+    }
+
+    /// Checks that a repository is one of a registry that the actor may look at.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing.
+    async fn check_in_registry(&self, actor: &Actor, name: &RepositoryName) -> Result<()> {
+        self.access.authorize_registry(actor, &name.namespace(), RegistryAction::View).await.map(|_| ())
+    }
+
+    /// Lists the tags of a registry's repository with what they point at, newest first, leaving out the first `offset`, and
+    /// counts all.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing, and [`Content::list_tag_details`].
+    pub async fn list_registry_tags(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<TagDetails>, u64)> {
+        self.check_in_registry(actor, name).await?;
+        let (_, tags, total) =
+            self.list_tag_details(actor, name, TagFilter::default(), TagOrder::Newest, offset, size).await?;
+        Ok((tags, total))
+    }
+
+    /// Deletes a tag of a registry's repository.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing, and [`Content::delete_tag`].
+    pub async fn delete_registry_tag(&self, actor: &Actor, name: &RepositoryName, tag: &Tag) -> Result<()> {
+        self.check_in_registry(actor, name).await?;
+        self.delete_tag(actor, name, tag).await
+    }
+
+    /// Deletes a manifest of a registry's repository.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing, and [`Content::delete_manifest`].
+    pub async fn delete_registry_manifest(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<()> {
+        self.check_in_registry(actor, name).await?;
+        self.delete_manifest(actor, name, digest).await
+    }
+
+    /// Deletes a repository of a registry.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing, and [`Content::delete_repository`].
+    pub async fn delete_registry_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<()> {
+        self.check_in_registry(actor, name).await?;
+        self.delete_repository(actor, name).await
+    }
+
+    /// Lists the manifests of a registry's repository by their last push, newest first, leaving out the first `offset`, and
+    /// counts all.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing, and [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing tags.
+    pub async fn list_registry_manifests(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<ManifestSummary>, u64)> {
+        self.check_in_registry(actor, name).await?;
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
+        self.metadata
+            .read((repository.id, offset, size), |tx, (id, offset, size)| {
+                Box::pin(async move {
+                    let mut manifests = Vec::new();
+                    for details in tx.list_pushed_images(*id, *offset, *size).await? {
+                        manifests.push(with_tags_and_blobs(tx, details).await?);
+                    }
+                    Ok((manifests, tx.repository_counts(*id).await?.images))
+                })
+            })
+            .await
+    }
+}
+
+/// A repository in a list over all namespaces, with what it holds.
+#[derive(Clone, Debug)]
+pub struct ListedRepository {
+    /// The repository.
+    pub listing: RepositoryListing,
+    /// What it holds.
+    pub counts: RepositoryCounts,
+    /// Its newest tags, the first 100.
+    pub tags: Vec<Tag>,
+    /// Of a shared one, whether the sharing is valid.
+    pub is_valid: bool,
+}
+
+/// Which of the shared repositories are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedSide {
+    /// Those that the account shares with others.
+    Own,
+    /// Those that others share with the account.
+    Others,
+}
+
+/// Which repositories somebody wants, of its own and those that it has a permission for.
+#[derive(Clone, Debug, Default)]
+pub struct WantedRepositories {
+    /// Only those of the namespace of this name.
+    pub namespace: Option<String>,
+    /// Only those whose name holds this text.
+    pub name_part: String,
+    /// Only those of this category.
+    pub category: Option<String>,
+    /// Only those of this visibility.
+    pub visibility: Option<Visibility>,
+}
+
+/// Which shared repositories somebody wants.
+#[derive(Clone, Debug)]
+pub struct WantedShares {
+    /// Who shares.
+    pub side: SharedSide,
+    /// Only those of the namespace of this name.
+    pub namespace: Option<String>,
+    /// Only those whose name holds this text.
+    pub name_part: String,
+    /// Only those whose sharing is valid, or only the others.
+    pub is_valid: Option<bool>,
+}
+
+/// Tags that a list shows of each repository.
+const LISTED_TAGS: u64 = 100;
+
+async fn hold(tx: &mut dyn Tx, listing: RepositoryListing) -> Result<ListedRepository> {
+    let id = listing.details.repository.id;
+    let counts = tx.repository_counts(id).await?;
+    let newest = tx.list_pushed_tags(id, (Timestamp::MAX, ""), PageSize::clamped(LISTED_TAGS)?).await?;
+    let tags = newest.into_iter().map(|pushed| pushed.tag).collect();
+    Ok(ListedRepository { listing, counts, tags, is_valid: true })
+}
+
+/// Leaves of a repository whose sharing has expired that there was one: what it is now is nothing of theirs.
+fn expired(mut listing: RepositoryListing) -> ListedRepository {
+    listing.details.description = String::new();
+    listing.details.full_description = String::new();
+    listing.details.updated_at = listing.details.repository.created_at;
+    listing.category = String::new();
+    ListedRepository { listing, counts: RepositoryCounts::default(), tags: Vec::new(), is_valid: false }
+}
+
+impl Content {
+    /// Lists the repositories of the actor's namespaces, and those that it has a permission for, leaving out the first
+    /// `offset`, and counts all. An access token for public repositories lists these only.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void.
+    pub async fn list_own_repositories(
+        &self,
+        actor: &Actor,
+        wanted: WantedRepositories,
+        order: InventoryOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<ListedRepository>, u64)> {
+        let (own, token) = self.access.authorize_account(actor, AccountAction::Identify).await?;
+        let project = self.identity.get_project(actor).await?;
+        let WantedRepositories { namespace, name_part, category, visibility } = wanted;
+        let visibility = match token.is_none_or(|token| token.restriction.lists_private()) {
+            true => visibility,
+            false if visibility == Some(Visibility::Private) => return Ok((Vec::new(), 0)),
+            false => Some(Visibility::Public),
+        };
+        let only = (project.id != own.id).then_some(project.id);
+        let filter = InventoryFilter { own: own.id, only, namespace, name_part, category, visibility };
+        self.metadata
+            .read((filter, order, offset, size), |tx, (filter, order, offset, size)| {
+                Box::pin(async move {
+                    let mut listed = Vec::new();
+                    for listing in tx.list_own_repositories(filter, *order, *offset, *size).await? {
+                        listed.push(hold(tx, listing).await?);
+                    }
+                    Ok((listed, tx.count_own_repositories(filter).await?))
+                })
+            })
+            .await
+    }
+
+    /// Lists the repositories that the actor's project shares, or that are shared with it, leaving out the first `offset`,
+    /// and counts all. Of those that are no longer shared with it, it learns nothing else.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void; `Denied` for access tokens of public repositories, and
+    /// for members of an organization who only read, as to what it shares.
+    pub async fn list_shared_repositories(
+        &self,
+        actor: &Actor,
+        wanted: WantedShares,
+        order: InventoryOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<ListedRepository>, u64)> {
+        let (own, _) = self.access.authorize_account(actor, AccountAction::Read).await?;
+        let project = self.identity.get_project(actor).await?;
+        let WantedShares { side, namespace, name_part, is_valid } = wanted;
+        // Members may not see each repository of their organization.
+        if side == SharedSide::Own && project.id != own.id {
+            self.access.authorize_namespace(actor, &project.name, NamespaceAction::ViewShares).await?;
+        }
+        let project = project.id;
+        let shared = match side {
+            SharedSide::Own => SharedBy::Account(project),
+            SharedSide::Others => SharedBy::Others(project),
+        };
+        let filter = SharedFilter { shared, namespace, name_part, is_valid };
+        let input = (side, filter, order, self.clock.now(), offset, size);
+        self.metadata
+            .read(input, |tx, (side, filter, order, now, offset, size)| {
+                Box::pin(async move {
+                    let page = tx.list_shared_repositories(filter, *order, *now, *offset, *size).await?;
+                    let mut listed = Vec::new();
+                    for (listing, is_valid) in page {
+                        listed.push(match (side, is_valid) {
+                            (SharedSide::Others, false) => expired(listing),
+                            _ => ListedRepository { is_valid, ..hold(tx, listing).await? },
+                        });
+                    }
+                    Ok((listed, tx.count_shared_repositories(filter, *now).await?))
+                })
+            })
+            .await
+    }
+
+    /// Gives a repository as lists over all namespaces show it, and the account whose it is.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing.
+    pub async fn get_listed_repository(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+    ) -> Result<(ListedRepository, Account)> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::View).await?;
+        let found = self
+            .metadata
+            .read(repository, |tx, repository| {
+                Box::pin(async move {
+                    let listing = tx.find_repository_listing(repository.id).await?;
+                    let owner = tx.find_account(repository.namespace_id).await?;
+                    match listing.zip(owner) {
+                        None => Ok(None),
+                        Some((listing, owner)) => Ok(Some((hold(tx, listing).await?, owner))),
+                    }
+                })
+            })
+            .await?;
+        found.ok_or_else(|| Error::RepositoryUnknown(name.clone()))
+    }
+
+    /// Lists the tags of a repository so that their manifests can be read one after the other, leaving out the first `offset`:
+    /// all, or the one of a name, if it is there.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing tags.
+    pub async fn list_readable_tags(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        only: Option<&str>,
+        order: TagOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<ReadableTags> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
+        let may_read = self.access.authorize(actor, name, RepositoryAction::Pull).await.is_ok();
+        let owner = self
+            .metadata
+            .look_up(repository.namespace_id, |tx, id| Box::pin(tx.find_account(*id)))
+            .await?
+            .ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
+        let (tags, total) = match only {
+            None => {
+                let (_, tags, total) =
+                    self.list_tag_details(actor, name, TagFilter::default(), order, offset, size).await?;
+                (tags, total)
+            }
+            Some(text) => {
+                let found = match text.parse::<Tag>() {
+                    Ok(tag) => self.get_tag_details(actor, name, &tag, false).await.map(Some),
+                    // What cannot be a tag is not there.
+                    Err(_) => Ok(None),
+                };
+                let found = match found {
+                    Err(Error::ManifestUnknown { .. }) => None,
+                    found => found?,
+                };
+                let total = u64::from(found.is_some());
+                let tag = found.filter(|_| offset == 0).map(|(_, tag, _)| tag);
+                (tag.into_iter().collect(), total)
+            }
+        };
+        Ok(ReadableTags { repository: repository.id, owner, tags: tags.into(), total, may_read })
+    }
+
+    /// Takes the next of some tags, with its manifest: empty when that was collected meanwhile, or may not be read.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn read_next_tag(&self, tags: &mut ReadableTags) -> Result<Option<(TagDetails, Vec<u8>)>> {
+        let Some(tag) = tags.tags.pop_front() else { return Ok(None) };
+        let content = match tags.may_read {
+            true => self.find_manifest_content(ManifestId(tag.manifest.id)).await?,
+            false => None,
+        };
+        Ok(Some((tag, content.unwrap_or_default())))
+    }
+
+    pub(crate) async fn find_manifest_content(&self, manifest: ManifestId) -> Result<Option<Vec<u8>>> {
+        self.metadata.look_up(manifest, |tx, id| Box::pin(tx.find_manifest_content(*id))).await
+    }
+}
+
+/// Tags whose manifests somebody reads one after the other.
+#[derive(Debug)]
+pub struct ReadableTags {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The account whose it is.
+    pub owner: Account,
+    /// How many there are in all.
+    pub total: u64,
+    tags: VecDeque<TagDetails>,
+    may_read: bool,
+}
+
+impl ReadableTags {
+    /// Gives how many are left.
+    pub fn left(&self) -> usize {
+        self.tags.len()
+    }
+}

@@ -1,0 +1,362 @@
+//! Repositories.
+
+use std::sync::Arc;
+
+use longshore_domain::access::action::{Actions, RepositoryAction};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::account::AccountId;
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::immutability::parse_rule;
+use longshore_domain::name::{Namespace, RepositoryName, Tag};
+use longshore_domain::page::{Page, PageSize};
+use longshore_domain::ports::metadata::{Tx, Viewer};
+use longshore_domain::repository::{
+    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
+};
+use longshore_domain::tier::Tiers;
+use longshore_domain::{Error, Result};
+
+use crate::Content;
+use crate::limits::check_new_repository;
+
+/// Longest text that is searched for.
+const SEARCH_LIMIT_BYTES: usize = 255;
+/// Pages of tags that a rule is tried on, and tags that it may find.
+const MATCHED_PAGES: usize = 10;
+const MATCHED_TAGS: usize = 100;
+
+/// Finds a repository, or creates it private with its event.
+pub(crate) async fn ensure_repository(
+    tx: &mut dyn Tx,
+    namespace_id: AccountId,
+    name: &RepositoryName,
+    tiers: &Tiers,
+    by: &NewEvent,
+) -> Result<Repository> {
+    if let Some(repository) = tx.hold_repository(name).await? {
+        return Ok(repository);
+    }
+    match create(tx, namespace_id, name, Visibility::Private, tiers, by).await {
+        // Another push created it meanwhile, perhaps as the last one that the subscription includes.
+        Err(error @ (Error::Exists(_) | Error::OverLimit(_))) => tx.hold_repository(name).await?.ok_or(error),
+        created => created,
+    }
+}
+
+async fn create(
+    tx: &mut dyn Tx,
+    namespace_id: AccountId,
+    name: &RepositoryName,
+    visibility: Visibility,
+    tiers: &Tiers,
+    by: &NewEvent,
+) -> Result<Repository> {
+    check_new_repository(tx, namespace_id, tiers).await?;
+    let repository = tx.create_repository(namespace_id, name, visibility, by.actor_id, by.at).await?;
+    let event = NewEvent {
+        account_id: Some(namespace_id),
+        action: EventAction::RepositoryCreated,
+        subject: name.to_string(),
+        data: [("visibility", visibility.as_str().to_owned())].into(),
+        ..by.clone()
+    };
+    tx.record_event(&event).await?;
+    Ok(repository)
+}
+
+impl Content {
+    /// Creates an empty repository with its descriptions, and gives it with what the actor may do in it.
+    ///
+    /// # Errors
+    /// `Denied` when the actor may not push there; to the operator, `OrganizationUnknown` when there is no such
+    /// namespace; `Exists`; `Invalid` for descriptions that are too long.
+    pub async fn create_repository(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        visibility: Visibility,
+        descriptions: RepositoryChange,
+    ) -> Result<(RepositoryDetails, Actions)> {
+        descriptions.check()?;
+        let access = self.access.access(actor, name).await?;
+        let unknown = || Error::OrganizationUnknown(name.namespace_str().to_owned());
+        if access.namespace_id.is_none() && actor.is_operator() {
+            return Err(unknown());
+        }
+        // Whether there is such a namespace is not told to who may not push to it.
+        self.access.authorize(actor, name, RepositoryAction::Create).await?;
+        let namespace_id = access.namespace_id.ok_or_else(unknown)?;
+        let by =
+            self.platform.event(actor, Some(namespace_id), EventAction::RepositoryCreated, name.as_str(), []);
+        let descriptions = RepositoryChange { visibility: None, immutable_tags: None, ..descriptions };
+        let created = self
+            .metadata
+            .write(
+                (namespace_id, name.clone(), visibility, descriptions, Arc::clone(&self.settings.tiers), by),
+                |tx, (namespace_id, name, visibility, descriptions, tiers, by)| {
+                    Box::pin(async move {
+                        let created = create(tx, *namespace_id, name, *visibility, tiers, by).await?;
+                        tx.change_repository(created.id, descriptions).await?;
+                        let details = tx.find_repository_details(created.id).await?;
+                        details.ok_or_else(|| Error::internal("the new repository is not there"))
+                    })
+                },
+            )
+            .await?;
+        Ok((created, self.access.access(actor, name).await?.allowed))
+    }
+
+    /// Gives a repository.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for pulling.
+    pub async fn get_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<Repository> {
+        Ok((*self.access.authorize_existing(actor, name, RepositoryAction::Pull).await?).clone())
+    }
+
+    /// Lists the repositories that the actor may see, by name, strictly after `after`.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential does not cover listing or has become void.
+    pub async fn list_repositories(
+        &self,
+        actor: &Actor,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Page<Repository>> {
+        if !actor.scope().covers_catalog() {
+            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+        }
+        let viewer = self.access.viewer(actor).await?;
+        if viewer == Viewer::Public && !self.settings.anonymous_pull && actor.account_id().is_none() {
+            return Ok(Page { items: Vec::new(), has_more: false });
+        }
+        let repositories = self
+            .metadata
+            .read((viewer, after.map(str::to_owned), size), |tx, (viewer, after, size)| {
+                Box::pin(tx.list_repositories(*viewer, after.as_deref(), *size))
+            })
+            .await?;
+        Ok(Page::from_overfull(repositories, size))
+    }
+
+    /// Gives a repository with its details, and what the actor may do in it.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing.
+    pub async fn get_repository_details(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+    ) -> Result<(RepositoryDetails, Actions)> {
+        let access = self.access.authorize(actor, name, RepositoryAction::View).await?;
+        let allowed = access.allowed;
+        let unknown = || Error::RepositoryUnknown(name.clone());
+        let repository = access.repository.ok_or_else(unknown)?;
+        let details =
+            self.metadata.read(repository.id, |tx, id| Box::pin(tx.find_repository_details(*id))).await?;
+        details.map(|details| (details, allowed)).ok_or_else(unknown)
+    }
+
+    /// Lists the repositories of a namespace that the actor may see and whose name holds a text, leaving out the first
+    /// `offset`, and counts all.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void; `OrganizationUnknown` when there is no such namespace, or
+    /// nothing of it may be seen.
+    pub async fn list_namespace_repositories(
+        &self,
+        actor: &Actor,
+        namespace: &Namespace,
+        name_part: &str,
+        order: RepositoryOrder,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<RepositoryDetails>, u64)> {
+        let (id, view) = self.access.view_of(actor, namespace).await?;
+        // A namespace of which somebody may see nothing is not there for them, unless it is their own.
+        let is_hideable = view == NamespaceView::Public && actor.account_id() != Some(id);
+        let input = (id, view, name_part.to_owned(), order, offset, size, is_hideable);
+        self.metadata
+            .read(input, |tx, (namespace, view, part, order, offset, size, is_hideable)| {
+                Box::pin(async move {
+                    let page = tx
+                        .list_namespace_repositories(*namespace, *view, part, *order, *offset, *size)
+                        .await?;
+                    let count = tx.count_namespace_repositories(*namespace, *view, part).await?;
+                    if count == 0
+                        && *is_hideable
+                        && tx.count_namespace_repositories(*namespace, *view, "").await? == 0
+                    {
+                        return Ok(None);
+                    }
+                    Ok(Some((page, count)))
+                })
+            })
+            .await?
+            .ok_or_else(|| Error::OrganizationUnknown(namespace.to_string()))
+    }
+
+    /// Searches the repositories that the actor may see by the beginning of a word of their names, leaving out the first
+    /// `offset`, and counts them up to ten thousand.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void or does not cover it; `Invalid` for a text that is too long.
+    pub async fn search_repositories(
+        &self,
+        actor: &Actor,
+        text: &str,
+        offset: u64,
+        size: PageSize,
+    ) -> Result<(Vec<RepositoryDetails>, u64)> {
+        if !actor.scope().covers_search() {
+            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+        }
+        let viewer = self.access.viewer(actor).await?;
+        let text = text.trim().to_lowercase();
+        if text.len() > SEARCH_LIMIT_BYTES {
+            return Err(Error::Invalid {
+                field: "query",
+                reason: format!("may have at most {SEARCH_LIMIT_BYTES} bytes"),
+            });
+        }
+        // `docker search` finds nothing for nothing.
+        if text.is_empty() || (viewer == Viewer::Public && !self.settings.anonymous_pull) {
+            return Ok((Vec::new(), 0));
+        }
+        // A full name is found by what follows its namespace.
+        let text = text.strip_prefix("library/").unwrap_or(&text).to_owned();
+        self.metadata
+            .read((viewer, text, offset, size), |tx, (viewer, text, offset, size)| {
+                Box::pin(async move {
+                    let mut found = tx.search_repositories(*viewer, text, *offset, *size).await?;
+                    let mut seen = std::collections::HashSet::new();
+                    found.retain(|details| seen.insert(details.repository.id));
+                    Ok((found, tx.count_search(*viewer, text).await?))
+                })
+            })
+            .await
+    }
+
+    /// Changes a repository's descriptions, who may see it, and which tags never move.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for editing, and for setting immutability where that changes; `Invalid` for
+    /// what is too long.
+    pub async fn change_repository(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        change: RepositoryChange,
+    ) -> Result<()> {
+        let needed = match (&change.immutable_tags, change.edits()) {
+            (Some(_), false) => RepositoryAction::SetImmutability,
+            _ => RepositoryAction::Edit,
+        };
+        let repository = self.access.authorize_existing(actor, name, needed).await?;
+        let mut change = change;
+        if let Some(tags) = &change.immutable_tags {
+            let access = self.access.authorize(actor, name, RepositoryAction::SetImmutability).await?;
+            change.immutability_is_owners = access.is_owner && tags.is_enabled();
+        }
+        change.check()?;
+        let by = |action, data: Vec<(&'static str, String)>| {
+            self.platform.event(actor, Some(repository.namespace_id), action, name.as_str(), data)
+        };
+        let mut events = Vec::new();
+        if let Some(visibility) = change.visibility {
+            let data = vec![("visibility", visibility.as_str().to_owned())];
+            events.push(by(EventAction::RepositoryVisibilityChanged, data));
+        }
+        if change.description.is_some() || change.full_description.is_some() {
+            events.push(by(EventAction::RepositoryUpdated, Vec::new()));
+        }
+        if let Some(tags) = &change.immutable_tags {
+            let data = vec![
+                ("immutable_tags", tags.is_enabled().to_string()),
+                ("immutable_tags_rules", tags.rules().join(" ")),
+            ];
+            events.push(by(EventAction::ImmutableTagsUpdated, data));
+        }
+        self.metadata
+            .write((repository.id, change, events), |tx, (id, change, events)| {
+                Box::pin(async move {
+                    tx.change_repository(*id, change).await?;
+                    for event in events {
+                        tx.record_event(event).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Lists the tags that a rule matches, the first hundred of the first ten thousand by name.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for setting immutability; `Invalid` for the rule.
+    pub async fn match_tags(&self, actor: &Actor, name: &RepositoryName, rule: &str) -> Result<Vec<Tag>> {
+        let repository =
+            self.access.authorize_existing(actor, name, RepositoryAction::SetImmutability).await?;
+        let rule = parse_rule(rule)?;
+        let mut matching = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..MATCHED_PAGES {
+            let input = (repository.id, after.take());
+            let tags = self
+                .metadata
+                .read(input, |tx, (id, after)| Box::pin(tx.list_tags(*id, after.as_deref(), PageSize::MAX)))
+                .await?;
+            let page = Page::from_overfull(tags, PageSize::MAX);
+            after = page.items.last().map(Tag::to_string);
+            let (items, trying) = (page.items, rule.clone());
+            let found = tokio::task::spawn_blocking(move || {
+                items.into_iter().filter(|tag| trying.is_match(tag.as_str())).collect::<Vec<_>>()
+            });
+            matching.extend(found.await.map_err(Error::internal)?);
+            if !page.has_more || matching.len() >= MATCHED_TAGS {
+                break;
+            }
+        }
+        matching.truncate(MATCHED_TAGS);
+        Ok(matching)
+    }
+
+    /// Changes who may see a repository.
+    ///
+    /// # Errors
+    /// As [`Content::change_repository`].
+    pub async fn set_visibility(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        visibility: Visibility,
+    ) -> Result<()> {
+        let change = RepositoryChange { visibility: Some(visibility), ..RepositoryChange::default() };
+        self.change_repository(actor, name, change).await
+    }
+
+    /// Deletes a repository with all that is in it: invisible at once, collected when the undo window has ended.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for removing.
+    pub async fn delete_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<()> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::Remove).await?;
+        let event = self.platform.event(
+            actor,
+            Some(repository.namespace_id),
+            EventAction::RepositoryDeleted,
+            name.as_str(),
+            [],
+        );
+        self.metadata
+            .write((repository.id, event), |tx, (id, event)| {
+                Box::pin(async move {
+                    tx.delete_repository(*id, event.at).await?;
+                    tx.record_event(event).await
+                })
+            })
+            .await
+    }
+}

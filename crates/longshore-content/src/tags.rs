@@ -1,0 +1,145 @@
+//! Tags.
+
+use jiff::Timestamp;
+use longshore_domain::Error;
+use longshore_domain::Result;
+use longshore_domain::access::action::RepositoryAction;
+use longshore_domain::access::actor::Actor;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::name::{Reference, RepositoryName, Tag};
+use longshore_domain::page::{Page, PageSize};
+use longshore_domain::ports::metadata::{ManifestId, PushedTag, Review, TagInterval, Tx};
+use longshore_domain::repository::RepositoryId;
+
+use crate::Content;
+use crate::manifests::{Condition, ManifestPush};
+use longshore_platform::later;
+
+/// Deletes tags that are held and may be deleted, with an event for each; their manifests are looked at after the leases of what
+/// was pushed.
+pub async fn remove_tags(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    held: &[PushedTag],
+    event: &NewEvent,
+    review_at: Timestamp,
+) -> Result<()> {
+    tx.delete_tags(repository, held, event.actor_id, event.at).await?;
+    for tag in held {
+        tx.enqueue_review(Review::Manifest(tag.manifest), review_at).await?;
+    }
+    let details = held.iter().map(|held| {
+        let mut data = event.data.clone();
+        data.insert("tag", held.tag.to_string());
+        data.insert("digest", held.digest.to_string());
+        data
+    });
+    let details: Vec<_> = details.collect();
+    let deleted = NewEvent { action: EventAction::TagDeleted, ..event.clone() };
+    tx.record_events(&deleted, &details).await
+}
+
+impl Content {
+    /// Lists tags in byte order, strictly after `after`. OCI distribution 1.1, end-8a and end-8b.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for pulling.
+    pub async fn list_tags(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Page<Tag>> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::Pull).await?;
+        let tags = self
+            .metadata
+            .read((repository.id, after.map(str::to_owned), size), |tx, (id, after, size)| {
+                Box::pin(tx.list_tags(*id, after.as_deref(), *size))
+            })
+            .await?;
+        Ok(Page::from_overfull(tags, size))
+    }
+
+    /// Lists what a tag pointed at, newest first.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for pulling.
+    pub async fn list_tag_history(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        tag: &Tag,
+        size: PageSize,
+    ) -> Result<Vec<TagInterval>> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
+        self.metadata
+            .read((repository.id, tag.clone(), size), |tx, (id, tag, size)| {
+                Box::pin(tx.list_tag_history(*id, tag, *size))
+            })
+            .await
+    }
+
+    /// Lets another tag point at what a tag points at, also one that exists already if it may be moved.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for pulling, and [`Content::push_manifest`]; `ManifestUnknown` when there is no such
+    /// tag; `Exists` when the other one exists and may not be moved.
+    pub async fn copy_tag(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        from: &Tag,
+        to: &Tag,
+        may_move: bool,
+    ) -> Result<()> {
+        self.access.authorize_existing(actor, name, RepositoryAction::Pull).await?;
+        let (_, details, _) = self.get_tag_details(actor, name, from, false).await?;
+        let unknown =
+            || Error::ManifestUnknown { repository: name.clone(), reference: Reference::Tag(from.clone()) };
+        let content = self.find_manifest_content(ManifestId(details.manifest.id)).await?;
+        let push = ManifestPush {
+            reference: Reference::Tag(to.clone()),
+            tags: Vec::new(),
+            media_type: Some(details.manifest.media_type),
+            content: content.ok_or_else(unknown)?.into(),
+            condition: if may_move { Condition::None } else { Condition::Absent },
+        };
+        match self.push_manifest(actor, name, push).await {
+            Err(Error::PreconditionFailed) => Err(Error::Exists(format!("the tag {to}"))),
+            pushed => pushed.map(|_| ()),
+        }
+    }
+
+    /// Deletes a tag; its manifest stays. OCI distribution 1.1, end-9.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for deleting; `ManifestUnknown` when there is no such tag.
+    pub async fn delete_tag(&self, actor: &Actor, name: &RepositoryName, tag: &Tag) -> Result<()> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
+        let event = self.platform.event(
+            actor,
+            Some(repository.namespace_id),
+            EventAction::TagDeleted,
+            name.as_str(),
+            [],
+        );
+        let review_at = later(event.at, self.settings.collection.lease);
+        self.metadata
+            .write((repository, tag.clone(), event, review_at), |tx, (repository, tag, event, review_at)| {
+                Box::pin(async move {
+                    let unknown = || Error::ManifestUnknown {
+                        repository: repository.name.clone(),
+                        reference: Reference::Tag(tag.clone()),
+                    };
+                    tx.find_immutable_tags(repository.id).await?.compile()?.check(tag)?;
+                    let held = tx.hold_tags(repository.id, std::slice::from_ref(tag)).await?;
+                    if held.is_empty() {
+                        return Err(unknown());
+                    }
+                    remove_tags(tx, repository.id, &held, event, *review_at).await
+                })
+            })
+            .await
+    }
+}

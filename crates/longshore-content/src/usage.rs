@@ -1,0 +1,184 @@
+//! What the namespaces of an account hold, store and send.
+//!
+//! SWR API, "Tenant resource overview" and "Tenant resource statistics".
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use longshore_domain::Result;
+use longshore_domain::access::actor::Actor;
+use longshore_domain::account::{Account, AccountId};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::Tx;
+
+use crate::Content;
+use crate::limits::{day_of, month_of};
+use longshore_organizations::namespaces::ListedNamespaces;
+
+/// Days of a daily report, with today.
+const REPORTED_DAYS: i64 = 30;
+/// Months of a monthly report, with this one.
+const REPORTED_MONTHS: i64 = 12;
+
+/// What an account has.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// The account.
+    pub account: Account,
+    /// Namespaces that it owns.
+    pub namespaces: u64,
+    /// Repositories in them.
+    pub repositories: u64,
+    /// Tags in them.
+    pub tags: u64,
+    /// Bytes that are stored for them.
+    pub stored_bytes: u64,
+    /// Bytes that were pulled from them in this month.
+    pub sent_bytes: u64,
+}
+
+/// What is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// Bytes stored at the end of each day or month.
+    Stored,
+    /// Bytes pulled in each day or month.
+    Sent,
+}
+
+/// How often something is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frequency {
+    /// Each of the last 30 days.
+    Daily,
+    /// Each of the last 12 months, by their first day.
+    Monthly,
+}
+
+fn date(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+fn start(date: Date) -> Timestamp {
+    date.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |zoned| zoned.timestamp())
+}
+
+/// Gives the first days of what is reported, the oldest first.
+fn periods(frequency: Frequency, now: Timestamp) -> Vec<Date> {
+    let back = |last: Date, number: i64| match frequency {
+        Frequency::Daily => last.checked_sub(number.days()),
+        Frequency::Monthly => last.checked_sub(number.months()),
+    };
+    let (last, number) = match frequency {
+        Frequency::Daily => (date(day_of(now)), REPORTED_DAYS),
+        Frequency::Monthly => (date(month_of(now)), REPORTED_MONTHS),
+    };
+    (0..number).rev().filter_map(|number| back(last, number).ok()).collect()
+}
+
+/// Adds up what one namespace stored or sent in each period.
+async fn add_namespace(
+    tx: &mut dyn Tx,
+    namespace: AccountId,
+    reported: Reported,
+    periods: &[Date],
+    sums: &mut BTreeMap<Date, u64>,
+) -> Result<()> {
+    let Some(first) = periods.first() else { return Ok(()) };
+    let from = start(*first);
+    let mut stored = tx.find_stored_before(namespace, from).await?.unwrap_or_default();
+    let mut days = tx.list_usage_days(namespace, from, PageSize::MAX).await?.into_iter().peekable();
+    for (number, period) in periods.iter().enumerate() {
+        let until = periods.get(number + 1).map_or(Timestamp::MAX, |next| start(*next));
+        let mut sent = 0;
+        while let Some(day) = days.next_if(|day| day.day < until) {
+            sent += day.sent_bytes;
+            stored = day.stored_bytes.unwrap_or(stored);
+        }
+        let amount = if reported == Reported::Stored { stored } else { sent };
+        *sums.entry(*period).or_default() += amount;
+    }
+    Ok(())
+}
+
+impl Content {
+    /// Gives the namespaces that an actor's account owns, as far as the project goes that it signed in to.
+    async fn owned_namespaces(&self, actor: &Actor) -> Result<Vec<AccountId>> {
+        let all = self.organizations.list_own_namespaces(actor, "", ListedNamespaces::Permitted).await?;
+        let owned = all.into_iter().filter(|namespace| namespace.is_owned);
+        Ok(owned.map(|namespace| namespace.account.id).collect())
+    }
+
+    /// Gives what the actor's account has.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void.
+    pub async fn get_overview(&self, actor: &Actor) -> Result<Overview> {
+        let account = self.identity.get_project(actor).await?;
+        let namespaces = self.owned_namespaces(actor).await?;
+        let number = namespaces.len() as u64;
+        let input = (namespaces, month_of(self.clock.now()));
+        let [repositories, tags, stored_bytes, sent_bytes] = self
+            .metadata
+            .read(input, |tx, (namespaces, month)| {
+                Box::pin(async move {
+                    let mut sums = [0; 4];
+                    for namespace in namespaces {
+                        let (repositories, tags) = tx.namespace_counts(*namespace).await?;
+                        let stored = tx.storage_of(*namespace).await?;
+                        let sent = tx.traffic_of(*namespace, *month).await?;
+                        for (sum, amount) in sums.iter_mut().zip([repositories, tags, stored, sent]) {
+                            *sum += amount;
+                        }
+                    }
+                    Ok(sums)
+                })
+            })
+            .await?;
+        Ok(Overview { account, namespaces: number, repositories, tags, stored_bytes, sent_bytes })
+    }
+
+    /// Reports what the namespaces of the actor's account stored or sent, the oldest first.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void.
+    pub async fn report_usage(
+        &self,
+        actor: &Actor,
+        reported: Reported,
+        frequency: Frequency,
+    ) -> Result<Vec<(Date, u64)>> {
+        let namespaces = self.owned_namespaces(actor).await?;
+        let input = (namespaces, reported, periods(frequency, self.clock.now()));
+        let sums = self
+            .metadata
+            .read(input, |tx, (namespaces, reported, periods)| {
+                Box::pin(async move {
+                    let mut sums: BTreeMap<Date, u64> = periods.iter().map(|period| (*period, 0)).collect();
+                    for namespace in namespaces {
+                        add_namespace(tx, *namespace, *reported, periods, &mut sums).await?;
+                    }
+                    Ok(sums)
+                })
+            })
+            .await?;
+        Ok(sums.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_end_with_the_present_one() {
+        let now = "2026-03-31T12:00:00Z".parse().unwrap();
+        let days = periods(Frequency::Daily, now);
+        let shown = |dates: &[Date]| [dates[0].to_string(), dates[dates.len() - 1].to_string()];
+        assert_eq!((days.len(), shown(&days)), (30, ["2026-03-02".to_owned(), "2026-03-31".to_owned()]));
+        let months = periods(Frequency::Monthly, now);
+        assert_eq!((months.len(), shown(&months)), (12, ["2025-04-01".to_owned(), "2026-03-01".to_owned()]));
+    }
+}

@@ -1,0 +1,52 @@
+//! Organizations: members, teams, invites, permissions, shares, and what identity providers keep in them.
+
+pub mod directory;
+pub mod directory_groups;
+pub mod invites;
+pub mod namespaces;
+pub mod organizations;
+pub mod shares;
+pub mod teams;
+pub mod user_permissions;
+
+use std::sync::Arc;
+
+use longshore_access::AccessControl;
+use longshore_domain::clock::{Clock, Entropy};
+use longshore_domain::ports::mailer::Mailer;
+use longshore_domain::ports::metadata::Metadata;
+use longshore_identity::Identities;
+use longshore_platform::{Platform, Settings};
+
+/// The operations on organizations and on who belongs to them.
+pub struct Organizations {
+    platform: Arc<Platform>,
+    access: Arc<AccessControl>,
+    identity: Arc<Identities>,
+    metadata: Arc<dyn Metadata>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    settings: Arc<Settings>,
+    mailer: Option<Arc<dyn Mailer>>,
+}
+
+impl Organizations {
+    /// Puts them together; `mailer` is `None` where no server for mail is configured.
+    pub fn new(
+        platform: &Arc<Platform>,
+        access: &Arc<AccessControl>,
+        identity: &Arc<Identities>,
+        mailer: Option<Arc<dyn Mailer>>,
+    ) -> Self {
+        Self {
+            platform: Arc::clone(platform),
+            access: Arc::clone(access),
+            identity: Arc::clone(identity),
+            metadata: Arc::clone(&platform.metadata),
+            clock: Arc::clone(&platform.clock),
+            entropy: Arc::clone(&platform.entropy),
+            settings: Arc::clone(&platform.settings),
+            mailer,
+        }
+    }
+}

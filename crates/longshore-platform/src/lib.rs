@@ -1,0 +1,134 @@
+//! What every room stands on: the metadata store, time, ids, events, leases, rates and settings.
+//!
+//! Nothing here decides who may do what.
+
+pub mod beside;
+pub mod clocks;
+pub mod events;
+pub mod leases;
+pub mod origins;
+pub mod rates;
+pub mod sealing;
+pub mod settings;
+pub mod throttle;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use longshore_domain::Result;
+use longshore_domain::clock::{AgreedClock, Clock, Entropy, new_uuid};
+use longshore_domain::ports::metadata::{Metadata, WorkFn};
+use longshore_domain::ports::space::Space;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+pub use settings::Settings;
+
+/// Rows that one transaction deletes.
+pub const STEP: u64 = 1000;
+
+/// What the rooms of one node share.
+pub struct Platform {
+    /// The metadata store.
+    pub metadata: Arc<dyn Metadata>,
+    /// The time that all nodes agree on.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// What the operator decided.
+    pub settings: Arc<Settings>,
+    agreed: Arc<AgreedClock>,
+    comparison: clocks::Comparison,
+    space: Option<Arc<dyn Space>>,
+    node: Uuid,
+    /// Turns to write beside a request.
+    beside: Arc<Semaphore>,
+    counters: rates::Counters,
+    stopping: AtomicBool,
+}
+
+impl Platform {
+    /// Puts it together. `clock` is this machine's; `space` is `None` when nobody looks after the room on its disks.
+    pub fn new(
+        metadata: Arc<dyn Metadata>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        space: Option<Arc<dyn Space>>,
+        settings: Settings,
+    ) -> Self {
+        let agreed = Arc::new(AgreedClock::new(Arc::clone(&clock)));
+        Self {
+            node: new_uuid(&*clock, &*entropy),
+            metadata,
+            clock: Arc::clone(&agreed) as _,
+            entropy,
+            settings: Arc::new(settings),
+            agreed,
+            comparison: clocks::Comparison::default(),
+            space,
+            beside: Arc::new(Semaphore::new(beside::WAITING_BESIDE)),
+            counters: rates::Counters::new(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the present time, as all nodes agree on it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns what the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Checks that there is room for what clients push: what is kept beyond is for deletion and administration.
+    ///
+    /// # Errors
+    /// `StorageFull`.
+    pub async fn check_space(&self) -> Result<()> {
+        match &self.space {
+            Some(space) => space.check().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lets jobs end after the batch that they are at; they go on after the next start.
+    pub fn stop_jobs(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether jobs are to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Does a unit of work again and again until it finds nothing more; it returns how much it did.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn drain<I>(&self, input: I, work: WorkFn<I, u64>) -> Result<()>
+    where
+        I: Clone + Send + Sync + 'static,
+    {
+        while self.metadata.write(input.clone(), work).await? > 0 {}
+        Ok(())
+    }
+
+    /// Returns a new id, which sorts by time.
+    pub fn new_uuid(&self) -> Uuid {
+        new_uuid(&*self.clock, &*self.entropy)
+    }
+}
+
+/// Adds a duration to a time; far futures become the last representable time.
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Takes a duration from a time; far pasts become the first representable time.
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
