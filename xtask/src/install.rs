@@ -22,6 +22,16 @@ pub fn clients() -> Result<()> {
     packages(CLIENTS)
 }
 
+/// Installs one of the clients, by the name that tests know.
+pub fn client(name: &str) -> Result<()> {
+    let is_it = |program: &str| program.rsplit('/').next() == Some(name);
+    let found: Vec<_> = CLIENTS.iter().filter(|(program, _)| is_it(program)).copied().collect();
+    if found.is_empty() {
+        bail!("no package is known that has it");
+    }
+    packages(&found)
+}
+
 /// Installs the packages of programs that are missing.
 pub fn packages(programs: &[(&str, &str)]) -> Result<()> {
     let missing: Vec<&str> =

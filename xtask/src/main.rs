@@ -9,6 +9,7 @@ mod hostile;
 mod install;
 mod load;
 mod stores;
+mod suite;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -28,8 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Install what the tests need, and run all tests: on SQLite and a folder, and on PostgreSQL and S3
-    Test,
+    Test(suite::Arguments),
     /// What continuous integration runs: format, lints, tidiness, all tests
     Ci,
     /// Start PostgreSQL and an S3 server for tests, print how to reach them, and stop them on Enter
@@ -79,13 +79,13 @@ enum Bench {
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        Task::Test => test(),
+        Task::Test(arguments) => suite::run(&root(), &arguments),
         Task::Ci => {
             cargo(&["fmt", "--all", "--check"], &[])?;
             cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])?;
             tidy::check(&root())?;
             deny()?;
-            test()
+            suite::run(&root(), &suite::Arguments::of_ci())
         }
         Task::Stores => {
             let stores = Stores::start(&root())?;
@@ -125,49 +125,6 @@ fn main() -> Result<()> {
         Task::CollectionProperty { cases } => cargo(
             &["test", "--package", "longshore-app", "--test", "it", "collection_property::"],
             &[("LONGSHORE_PROPERTY_CASES", &cases.to_string())],
-        ),
-    }
-}
-
-/// Asks what an OpenAPI document allows.
-const SCHEMATHESIS: &str = "schemathesis==4.32.5";
-/// DigitalOcean's Python client.
-const PYDO: &str = "pydo==0.44.0";
-/// The SDK of Huawei Cloud, and OpenStack's with the extensions of Open Telekom Cloud, which need an older version of it.
-const SWR_CLIENTS: &str = "huaweicloudsdkswr==3.1.219 otcextensions==0.34.8 openstacksdk==4.4.1";
-
-/// What identity providers do, by an independent tester of SCIM servers.
-const SCIM_TESTER: &str = "scim2-cli==0.6.0 scim2-tester==0.5.2 scim2-client==0.13.2 scim2-models==0.12.3";
-
-fn test() -> Result<()> {
-    install::clients()?;
-    let schemathesis = install::python_program(&root(), SCHEMATHESIS, "schemathesis")?;
-    let schemathesis = schemathesis.to_str().context("the path of the build folder is no text")?;
-    let pydo = install::python_program(&root(), PYDO, "python")?;
-    let pydo = pydo.to_str().context("the path of the build folder is no text")?;
-    let swr_clients = install::python_program(&root(), SWR_CLIENTS, "python")?;
-    let swr_clients = swr_clients.to_str().context("the path of the build folder is no text")?;
-    let scim_tester = install::python_program(&root(), SCIM_TESTER, "scim2")?;
-    let scim_tester = scim_tester.to_str().context("the path of the build folder is no text")?;
-    let stores = Stores::start(&root())?;
-    let mut environment: Vec<(&str, &str)> =
-        stores.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    environment.push(("LONGSHORE_TEST_SCIM", scim_tester));
-    environment.push(("LONGSHORE_TEST_SWR_CLIENTS", swr_clients));
-    environment.push(("LONGSHORE_TEST_SCHEMATHESIS", schemathesis));
-    environment.push(("LONGSHORE_TEST_PYDO", pydo));
-    cargo(&["test", "--workspace", "--no-fail-fast"], &environment)?;
-    // Once more what runs on either kind of storage.
-    environment.push(("LONGSHORE_TEST_STORES", "shared"));
-    cargo(
-        &["test", "--no-fail-fast", "--package=longshore-app", "--package=longshore-server"],
-        &environment,
-    )?;
-    // One order of locks keeps transactions from waiting for each other in a circle: `docs/decisions/0019`.
-    match stores.deadlocks()? {
-        0 => Ok(()),
-        deadlocks => bail!(
-            "PostgreSQL ended {deadlocks} transactions of the tests because of deadlocks; its log says which statements"
         ),
     }
 }

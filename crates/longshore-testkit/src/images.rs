@@ -1,6 +1,9 @@
 //! Manifests for tests.
 
+use longshore_domain::clock::Entropy;
 use longshore_domain::digest::{Algorithm, Digest};
+
+use crate::chance::SeededEntropy;
 
 /// Makes a descriptor as JSON.
 pub fn descriptor(media_type: &str, content: &[u8]) -> String {
@@ -38,6 +41,20 @@ pub fn artifact(subject: &str, artifact_type: &str, note: &str) -> String {
     format!(
         r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"{artifact_type}","config":{config},"layers":[{config}],"subject":{subject},"annotations":{{"note":"{note}"}}}}"#
     )
+}
+
+/// Mebibytes of bytes that do not compress, each different from the others and from those of other seeds. Only the first is
+/// drawn, as drawing takes longer than everything else that is done with them.
+pub fn mebibytes(seed: u64) -> impl Iterator<Item = Vec<u8>> {
+    let mut drawn = vec![0; 1 << 20];
+    SeededEntropy::new(seed).fill(&mut drawn);
+    (0_u64..).map(move |number| {
+        let mut block = drawn.clone();
+        for page in block.chunks_mut(4096) {
+            page[..8].copy_from_slice(&number.to_le_bytes());
+        }
+        block
+    })
 }
 
 /// Gives the digest of a document.

@@ -4,10 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub mod blob_suite;
+pub mod budget;
 pub mod chance;
 pub mod faults;
+pub mod folders;
 pub mod images;
 pub mod mail;
 pub mod proxy;
 pub mod registry;
+pub mod skip;
 pub mod stores;
+pub mod template;

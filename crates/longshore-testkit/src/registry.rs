@@ -23,8 +23,10 @@ use tempfile::TempDir;
 
 use crate::chance::{MockClock, SeededEntropy};
 use crate::faults::{FaultyBlobs, Fuse};
+use crate::folders;
 use crate::proxy::Proxy;
 use crate::stores::{SharedStores, postgres_options};
+use crate::template::{BLOB_STORE, Template, chosen_for};
 
 /// Password of every user that a test creates.
 pub const PASSWORD: &str = "correct horse battery";
@@ -92,6 +94,68 @@ async fn open(
     Opened { services: Arc::new(App::new(adapters, settings.clone())), metadata, fuse, store }
 }
 
+/// Sets a registry up once, with the users and the organization of [`TestRegistry::new`].
+async fn make_template(template: &Template, stores: Option<&SharedStores>) {
+    let is_made = || stores.map_or_else(|| template.path().exists(), |stores| stores.has(template));
+    let Some(making) = template.begin(is_made) else { return };
+    let clock = Arc::new(MockClock::default());
+    let entropy = Arc::new(SeededEntropy::new(1));
+    if let Some(stores) = stores {
+        stores.new_database(making.folder().path());
+    }
+    let Opened { services, metadata, .. } =
+        open(making.folder(), &clock, &entropy, &test_settings(), stores).await;
+    services.prepare(Some(PASSWORD)).await.unwrap();
+    for name in ["alice", "bob"] {
+        services
+            .identity
+            .create_user(&Actor::OPERATOR, &name.parse().unwrap(), PASSWORD, false)
+            .await
+            .unwrap();
+    }
+    services
+        .organizations
+        .create_organization(&Actor::OPERATOR, &"acme".parse().unwrap(), &"alice".parse().unwrap())
+        .await
+        .unwrap();
+    services.close().await;
+    drop((services, metadata));
+    match stores {
+        None => {
+            std::fs::remove_dir_all(making.folder().path().join("blobs")).unwrap();
+            template.finish(making);
+        }
+        Some(stores) => stores.finish(template, making.folder().path()),
+    }
+}
+
+/// Lets a test's folder, or the database that is named after it, be a copy of the template.
+async fn copy_template(folder: &Path, stores: Option<&SharedStores>) {
+    let template = Template::of(&std::env::current_exe().unwrap(), "registry");
+    match stores {
+        None => {
+            if !template.path().exists() {
+                make_template(&template, None).await;
+            }
+            template.copy_to(folder);
+        }
+        Some(stores) => {
+            if stores.copy(&template, folder).is_none() {
+                make_template(&template, Some(stores)).await;
+                stores.copy(&template, folder).unwrap();
+            }
+        }
+    }
+}
+
+fn test_settings() -> Settings {
+    Settings {
+        password_hashing: PasswordHashing { memory_kib: 64, passes: 1 },
+        sealing_key: Some(SealingKey::parse(&"5e".repeat(32)).unwrap()),
+        ..Settings::default()
+    }
+}
+
 impl TestRegistry {
     /// Makes a registry with the users `alice` and `bob` and the organization `acme`, owned by `alice`.
     pub async fn new() -> Self {
@@ -114,33 +178,19 @@ impl TestRegistry {
     }
 
     async fn on(stores: Option<SharedStores>, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings {
-            password_hashing: PasswordHashing { memory_kib: 64, passes: 1 },
-            sealing_key: Some(SealingKey::parse(&"5e".repeat(32)).unwrap()),
-            ..Settings::default()
-        };
+        let mut settings = test_settings();
         change(&mut settings);
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let folder = Arc::new(folders::temporary());
+        copy_template(folder.path(), stores.as_ref()).await;
         let clock = Arc::new(MockClock::default());
-        let entropy = Arc::new(SeededEntropy::new(1));
-        if let Some(stores) = &stores {
-            stores.new_database(folder.path());
-        }
+        let entropy = Arc::new(SeededEntropy::new(2));
         let Opened { services, metadata, fuse, store } =
             open(&folder, &clock, &entropy, &settings, stores.as_ref()).await;
-        services.prepare(Some(PASSWORD)).await.unwrap();
-        for name in ["alice", "bob"] {
-            services
-                .identity
-                .create_user(&Actor::OPERATOR, &name.parse().unwrap(), PASSWORD, false)
-                .await
-                .unwrap();
+        if stores.is_none() {
+            let id = chosen_for(folder.path());
+            metadata.write(id, |tx, id| Box::pin(tx.put_setting(BLOB_STORE, id))).await.unwrap();
         }
-        services
-            .organizations
-            .create_organization(&Actor::OPERATOR, &"acme".parse().unwrap(), &"alice".parse().unwrap())
-            .await
-            .unwrap();
+        services.prepare(None).await.unwrap();
         Self { services, clock, fuse, store, metadata, entropy, folder, settings, stores }
     }
 

@@ -10,6 +10,9 @@ use std::time::Duration;
 use longshore_store_blob::{Credentials, Encryption, ObjectOptions, Patience, SMALLEST_PART_BYTES};
 use longshore_store_sql::PostgresOptions;
 
+use crate::skip::{Need, skipped};
+use crate::template::{BLOB_STORE, Template, chosen_for};
+
 /// PostgreSQL and S3 as the test command started them.
 #[derive(Clone, Debug)]
 pub struct SharedStores {
@@ -51,24 +54,80 @@ impl SharedStores {
         }
     }
 
+    /// The stores that the test command started, for a test that needs them; without them, the test is skipped.
+    pub fn needed() -> Option<Self> {
+        let found = Self::find();
+        if found.is_none() {
+            skipped(Need::Stores);
+        }
+        found
+    }
+
+    /// The stores, for a test that only the run on them has; in the other one it is skipped.
+    pub fn only() -> Option<Self> {
+        let chosen = Self::chosen();
+        if chosen.is_none() {
+            skipped(Need::SharedRun);
+        }
+        chosen
+    }
+
     /// Host and port of the database server.
     pub fn postgres_host(&self) -> String {
         self.postgres.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned()
     }
 
-    /// Makes a schema of its own for a test that owns a temporary folder, and gives the URL to use it.
+    /// Makes an empty database for a test that owns a temporary folder, and gives its URL.
+    ///
+    /// Who runs the tests drops it when the test has ended, by its name ([`RUN`]).
     pub fn new_database(&self, folder: &Path) -> String {
-        let name = name_of(folder);
-        self.psql(&self.postgres, &format!("CREATE SCHEMA {name}"));
+        self.psql(&self.postgres, &format!("CREATE DATABASE {}", database_of(folder)));
         self.database(folder)
     }
 
-    /// Makes a whole database for a test that owns a temporary folder, whose deadlocks are counted on their own.
-    pub fn new_own_database(&self, folder: &Path) -> String {
-        let name = name_of(folder);
+    /// Makes such a database in which a deadlock is no fault.
+    pub fn new_database_for_deadlocks(&self, folder: &Path) -> String {
+        let name = format!("{}{DEADLOCKS}", database_of(folder));
         self.psql(&self.postgres, &format!("CREATE DATABASE {name}"));
-        let (server, _) = self.postgres.rsplit_once('/').unwrap();
-        format!("{server}/{name}")
+        self.url_of(&name)
+    }
+
+    /// Makes a database that is a copy of a template, for a blob store that has no id yet, and gives its URL; nothing when
+    /// the template is not there.
+    pub fn copy(&self, template: &Template, folder: &Path) -> Option<String> {
+        let (name, from) = (database_of(folder), template.database());
+        // Through its log, so that PostgreSQL makes no checkpoint.
+        let copy = format!("CREATE DATABASE {name} TEMPLATE {from} STRATEGY wal_log");
+        let (connect, id) = (format!("\\connect {name}"), chosen_for(folder));
+        let set = format!("UPDATE settings SET value = '{id}' WHERE name = '{BLOB_STORE}'");
+        match self.run(&self.postgres, &[&copy, &connect, &set]) {
+            Ok(_) => Some(self.database(folder)),
+            Err(text) if text.contains(&format!("\"{from}\" does not exist")) => None,
+            Err(text) => panic!("{text}"),
+        }
+    }
+
+    /// Tells whether a template is there.
+    pub fn has(&self, template: &Template) -> bool {
+        let name = template.database();
+        self.ask(&self.postgres, &format!("SELECT 1 FROM pg_database WHERE datname = '{name}'")) == "1"
+    }
+
+    /// Lets the database that was made for a folder be a template. Nobody may use it any more.
+    pub fn finish(&self, template: &Template, folder: &Path) {
+        let (name, finished) = (database_of(folder), template.database());
+        // Sessions end some time after their clients have.
+        let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+        let rename = format!("ALTER DATABASE {name} RENAME TO {finished}");
+        let mut failure = String::new();
+        for _ in 0..100 {
+            match self.run(&self.postgres, &[&end, &rename]) {
+                Ok(_) => return,
+                Err(text) => failure = text,
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{failure}");
     }
 
     /// How many deadlocks a database has had, as far as connections that have ended know.
@@ -82,34 +141,49 @@ impl SharedStores {
         self.psql(url, sql).trim().to_owned()
     }
 
-    #[expect(clippy::unused_self, reason = "only who has the stores may use them")]
     fn psql(&self, url: &str, sql: &str) -> String {
-        let answer = Command::new("psql")
-            .args([
-                "--no-psqlrc",
-                "--quiet",
-                "--tuples-only",
-                "--no-align",
-                "--dbname",
-                url,
-                "--command",
-                sql,
-            ])
-            .output()
-            .unwrap();
-        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-        String::from_utf8(answer.stdout).unwrap()
+        self.run(url, &[sql]).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The URL of the schema that was made for a temporary folder.
+    /// Runs commands of psql one after the other, and gives what they say, or what the first that fails says.
+    #[expect(clippy::unused_self, reason = "only who has the stores may use them")]
+    fn run(&self, url: &str, commands: &[&str]) -> Result<String, String> {
+        let answer = Command::new("psql")
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
+            .args(["--dbname", url])
+            .args(commands.iter().flat_map(|command| ["--command", *command]))
+            .output()
+            .unwrap();
+        match answer.status.success() {
+            true => Ok(String::from_utf8(answer.stdout).unwrap()),
+            false => Err(String::from_utf8_lossy(&answer.stderr).into_owned()),
+        }
+    }
+
+    /// The URL of the database that was made for a temporary folder.
     pub fn database(&self, folder: &Path) -> String {
-        format!("{}?options=-c%20search_path%3D{}", self.postgres, name_of(folder))
+        self.url_of(&database_of(folder))
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        let (server, _) = self.postgres.rsplit_once('/').unwrap();
+        format!("{server}/{database}")
     }
 
     /// The bucket and prefix for a test that owns a temporary folder.
     pub fn storage(&self, folder: &Path) -> String {
         format!("s3://{}/{}", self.s3_bucket, name_of(folder))
     }
+}
+
+/// In the environment of a test: what the names of its databases begin with, so that they are found when it has ended.
+pub const RUN: &str = "LONGSHORE_TEST_RUN";
+/// What the names of databases end with in which deadlocks are no fault.
+const DEADLOCKS: &str = "_deadlocks";
+
+/// The database of a temporary folder.
+fn database_of(folder: &Path) -> String {
+    format!("{}{}", std::env::var(RUN).unwrap_or_default(), name_of(folder))
 }
 
 /// A name that no other test has.

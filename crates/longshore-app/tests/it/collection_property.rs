@@ -11,6 +11,7 @@ use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
 use longshore_domain::policy::UntaggedManifests;
 use longshore_lifecycle::registries::WantedRegistry;
+use longshore_testkit::budget::property_cases;
 use longshore_testkit::images::{digest_of, image, index};
 use longshore_testkit::registry::{TestRegistry, name};
 use proptest::prelude::*;
@@ -375,13 +376,8 @@ impl Run {
     }
 }
 
-/// `LONGSHORE_PROPERTY_CASES` raises the number for long runs.
-fn cases() -> u32 {
-    std::env::var("LONGSHORE_PROPERTY_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(60)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: property_cases(60), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_acknowledged_is_lost_and_all_garbage_goes(steps in prop::collection::vec(step(), 1..40)) {

@@ -15,6 +15,7 @@ use longshore_domain::directory::{
 use longshore_domain::page::PageSize;
 use longshore_identity::accounts::UserChange;
 use longshore_organizations::directory::UserList;
+use longshore_testkit::budget::property_cases;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
 use proptest::prelude::*;
@@ -444,12 +445,8 @@ async fn registry() -> TestRegistry {
     registry
 }
 
-fn cases() -> u32 {
-    std::env::var("LONGSHORE_PROPERTY_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: property_cases(24), max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn a_directory_is_what_was_done_to_it(steps in prop::collection::vec(step(), 1..40)) {

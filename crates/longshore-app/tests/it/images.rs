@@ -14,6 +14,7 @@ use longshore_domain::image::{
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use longshore_identity::access_tokens::WantedToken;
+use longshore_testkit::budget::property_cases;
 use longshore_testkit::images::{digest_of, image, index};
 use longshore_testkit::registry::{TestRegistry, name};
 use proptest::prelude::*;
@@ -605,7 +606,7 @@ async fn check(case: Case) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: property_cases(48), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn deletion_does_what_its_model_does(case in case()) {

@@ -188,18 +188,40 @@ async fn survive(registry: &TestRegistry, proxy: &Proxy, faults: &[Fault]) {
     assert_eq!((report.damaged, report.findings), (0, Vec::new()));
 }
 
-#[tokio::test]
-async fn faults_of_the_database_end_cleanly() {
-    let Some(stores) = SharedStores::chosen() else { return };
+async fn survive_database(fault: Fault) {
+    let Some(stores) = SharedStores::only() else { return };
     let database = Proxy::database(&stores.postgres_host());
     let s3 = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
     let registry = TestRegistry::behind(&database, &s3, &stores).await;
-    survive(&registry, &database, &Fault::DATABASE).await;
+    survive(&registry, &database, &[fault]).await;
+}
+
+// One test for each of `Fault::DATABASE`, as each takes long.
+
+#[tokio::test]
+async fn refused_calls_of_the_database_end_cleanly() {
+    survive_database(Fault::DATABASE[0]).await;
+}
+
+#[tokio::test]
+async fn dropped_answers_of_the_database_end_cleanly() {
+    survive_database(Fault::DATABASE[1]).await;
+}
+
+#[tokio::test]
+async fn slow_answers_of_the_database_end_cleanly() {
+    survive_database(Fault::DATABASE[2]).await;
+}
+
+#[tokio::test]
+async fn truncated_answers_of_the_database_end_cleanly() {
+    const { assert!(Fault::DATABASE.len() == 4, "each has a test") };
+    survive_database(Fault::DATABASE[3]).await;
 }
 
 #[tokio::test]
 async fn faults_of_the_object_store_end_cleanly() {
-    let Some(stores) = SharedStores::chosen() else { return };
+    let Some(stores) = SharedStores::only() else { return };
     let database = Proxy::database(&stores.postgres_host());
     let s3 = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
     let registry = TestRegistry::behind(&database, &s3, &stores).await;
@@ -208,7 +230,7 @@ async fn faults_of_the_object_store_end_cleanly() {
 
 #[tokio::test]
 async fn no_blob_is_made_of_bytes_that_the_store_gave_back_changed() {
-    let Some(stores) = SharedStores::chosen() else { return };
+    let Some(stores) = SharedStores::only() else { return };
     let database = Proxy::database(&stores.postgres_host());
     let s3 = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
     let registry = TestRegistry::behind(&database, &s3, &stores).await;

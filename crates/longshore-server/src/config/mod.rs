@@ -428,7 +428,7 @@ impl Config {
             anonymous_pull: auth.anonymous_pull,
             mail_interval: self.mail.interval(),
             invites_create_users: auth.invites_create_users,
-            password_hashing: PasswordHashing { ..defaults.password_hashing },
+            password_hashing: password_hashing(defaults.password_hashing),
             parallel_password_checks: defaults.parallel_password_checks,
             rates: {
                 let requests = |limit| Rate { limit, window: seconds(60) };
@@ -501,6 +501,18 @@ impl Config {
 fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
     let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
     anyhow!("{} is not valid TOML: line {line}: {}", path.display(), error.message())
+}
+
+/// What hashing a password costs. In a debug build, `TEST_LONGSHORE_PASSWORD_COST` may say how many passes over 64 KiB instead,
+/// for tests that are not about passwords.
+fn password_hashing(real: PasswordHashing) -> PasswordHashing {
+    #[cfg(debug_assertions)]
+    if let Some(passes) =
+        std::env::var("TEST_LONGSHORE_PASSWORD_COST").ok().and_then(|text| text.parse().ok())
+    {
+        return PasswordHashing { memory_kib: 64, passes };
+    }
+    real
 }
 
 /// Reads a list of networks.

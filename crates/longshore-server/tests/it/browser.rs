@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use longshore_testkit::skip::{Need, cannot_go_on};
 use serde_json::{Value, json};
 
 use crate::server::Client;
@@ -28,7 +29,7 @@ impl Browser {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("chromedriver is not there: run the tests with `cargo xtask test`, which installs it");
+            .unwrap_or_else(|_| cannot_go_on(Need::Program("chromedriver")));
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = lines
             .find_map(|line| {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use longshore_domain::digest::{Algorithm, Digest, Hasher};
-use longshore_testkit::images::{artifact, descriptor, digest_of, image};
+use longshore_testkit::images::{artifact, descriptor, digest_of, image, mebibytes};
+use longshore_testkit::skip::command;
 use tempfile::TempDir;
 
 use crate::server::{PASSWORD, Server, user};
@@ -24,29 +25,27 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new(program)
+    fn run(&self, program: &'static str, arguments: &[&str]) -> Result<String, String> {
+        let output = command(program)
             .args(arguments)
             .env("HOME", self.folder.path())
             .env("XDG_RUNTIME_DIR", self.folder.path())
             .env("REGISTRY_AUTH_FILE", self.path("auth.json"))
             .env("STORAGE_DRIVER", "vfs")
             .output()
-            .unwrap_or_else(|error| {
-                panic!("{program} cannot be run ({error}); `cargo xtask test` installs it")
-            });
+            .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
     #[track_caller]
-    fn must(&self, program: &str, arguments: &[&str]) -> String {
+    fn must(&self, program: &'static str, arguments: &[&str]) -> String {
         self.run(program, arguments).unwrap_or_else(|error| panic!("{program} {arguments:?}: {error}"))
     }
 
     /// Runs podman or buildah with storage of its own.
     #[track_caller]
-    fn container(&self, program: &str, arguments: &[&str]) -> String {
+    fn container(&self, program: &'static str, arguments: &[&str]) -> String {
         let (root, run) = (self.path("storage"), self.path("run"));
         let mut all = vec!["--root", root.to_str().unwrap(), "--runroot", run.to_str().unwrap()];
         if program == "podman" {
@@ -265,17 +264,11 @@ fn an_artifact_with_its_referrer() {
 }
 
 /// Writes a layer that does not compress, and gives its descriptor.
-fn large_layer(bench: &Bench, mebibytes: u64, seed: u64) -> String {
+fn large_layer(bench: &Bench, size: usize, seed: u64) -> String {
     let staged = bench.path("large/blobs/sha256/staged");
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&staged).unwrap());
+    let mut file = std::fs::File::create(&staged).unwrap();
     let mut hasher = Hasher::new(Algorithm::Sha256);
-    let mut word = seed;
-    let mut block = vec![0_u8; 1 << 20];
-    for _ in 0..mebibytes {
-        for chunk in block.chunks_mut(8) {
-            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            chunk.copy_from_slice(&word.to_le_bytes());
-        }
+    for block in mebibytes(seed).take(size) {
         hasher.update(&block);
         file.write_all(&block).unwrap();
     }
@@ -283,7 +276,7 @@ fn large_layer(bench: &Bench, mebibytes: u64, seed: u64) -> String {
     let digest = hasher.finish();
     std::fs::rename(staged, bench.path("large/blobs/sha256").join(hex(&digest))).unwrap();
     let media_type = "application/vnd.oci.image.layer.v1.tar";
-    format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{}}}"#, mebibytes << 20)
+    format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{}}}"#, size << 20)
 }
 
 #[test]
@@ -292,7 +285,7 @@ fn an_image_of_two_gibibytes() {
     let bench = Bench::new();
     log_in(&bench, &server, "alice");
     let layout = Layout::new(bench.path("large"));
-    let layers = [(1024, 1), (1100, 2)].map(|(mebibytes, seed)| large_layer(&bench, mebibytes, seed));
+    let layers = [(1024, 1), (1100, 2)].map(|(size, seed)| large_layer(&bench, size, seed));
     layout.blob(CONFIG);
     let placeholder = image(CONFIG, &[b"placeholder"]);
     let layer = descriptor("application/vnd.oci.image.layer.v1.tar", b"placeholder");

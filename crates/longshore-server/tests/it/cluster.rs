@@ -86,7 +86,7 @@ struct Cluster {
 
 impl Cluster {
     fn start(arguments: &[&str]) -> Option<Self> {
-        SharedStores::chosen()?;
+        SharedStores::only()?;
         let first = Server::with(arguments);
         let others = ["second", "third"].map(|name| first.another_node(name, &[]));
         let nodes: Vec<Server> = std::iter::once(first).chain(others).collect();
@@ -149,7 +149,7 @@ fn layer(number: usize, bytes: usize) -> Vec<u8> {
 
 #[test]
 fn nodes_that_start_at_the_same_time_set_the_registry_up_once() {
-    let Some(stores) = SharedStores::chosen() else { return };
+    let Some(stores) = SharedStores::only() else { return };
     let folder = tempfile::tempdir().unwrap();
     stores.new_database(folder.path());
     let nodes: Vec<Server> = std::thread::scope(|scope| {
@@ -174,7 +174,7 @@ fn nodes_that_start_at_the_same_time_set_the_registry_up_once() {
 
 #[test]
 fn a_node_with_another_store_than_the_others_does_not_start() {
-    let Some(stores) = SharedStores::chosen() else { return };
+    let Some(stores) = SharedStores::only() else { return };
     let server = Server::new();
     let here = stores.storage(server.data().parent().unwrap());
     let elsewhere = format!("{here}-elsewhere");
@@ -435,7 +435,7 @@ fn a_rolling_restart_fails_nothing() {
 
 #[test]
 fn another_node_takes_over_when_the_one_that_collects_garbage_is_killed() {
-    let Some(stores) = SharedStores::chosen() else { return };
+    let Some(stores) = SharedStores::only() else { return };
     let settings =
         ["gc.lease_seconds=0", "gc.undo_seconds=0", "gc.takeover_seconds=5", "gc.interval_seconds=1"];
     let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();
@@ -470,7 +470,7 @@ fn another_node_takes_over_when_the_one_that_collects_garbage_is_killed() {
 
 #[test]
 fn another_node_goes_on_with_an_owners_collection_when_the_one_that_runs_it_is_killed() {
-    let Some(stores) = SharedStores::chosen() else { return };
+    let Some(stores) = SharedStores::only() else { return };
     let settings = ["gc.grace_seconds=0", "gc.takeover_seconds=5", "gc.interval_seconds=0"];
     let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();
     let mut other = Server::with(&arguments);
@@ -504,7 +504,7 @@ fn another_node_goes_on_with_an_owners_collection_when_the_one_that_runs_it_is_k
 
 #[test]
 fn readiness_tells_the_truth_and_recovers_without_a_restart() {
-    let Some(stores) = SharedStores::chosen() else { return };
+    let Some(stores) = SharedStores::only() else { return };
     let s3 = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
     let server = Server::new();
     let database = Proxy::database(&stores.postgres_host());
@@ -545,7 +545,7 @@ fn readiness_tells_the_truth_and_recovers_without_a_restart() {
 
 #[test]
 fn clients_are_redirected_to_the_store_unless_they_could_not_follow() {
-    let Some(stores) = SharedStores::chosen() else { return };
+    let Some(stores) = SharedStores::only() else { return };
     let server = Server::with(&[
         "--set",
         "trusted_proxies=127.0.0.1",

@@ -22,9 +22,9 @@ struct Nodes {
 
 impl Nodes {
     fn start(settings: &[&str]) -> Option<Self> {
-        let stores = SharedStores::chosen()?;
+        let stores = SharedStores::only()?;
         let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", *setting]).collect();
-        let first = Server::on_own_database(&stores, &arguments);
+        let first = Server::on_stores(stores.clone(), &arguments);
         let others = ["second", "third"].map(|name| first.another_node(name, &[]));
         Some(Self { stores, nodes: std::iter::once(first).chain(others).collect() })
     }

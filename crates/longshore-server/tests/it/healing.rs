@@ -77,7 +77,7 @@ fn a_damaged_layer_is_healed_by_a_client_that_pushes_it_again() {
 
 #[test]
 fn a_store_without_checksums_is_pushed_to_and_what_it_changes_is_found() {
-    let Some(stores) = SharedStores::find() else { return };
+    let Some(stores) = SharedStores::needed() else { return };
     let proxy = Proxy::http(stores.s3_endpoint.trim_start_matches("http://"));
     let reached = SharedStores { s3_endpoint: format!("http://{}", proxy.host()), ..stores };
     let server = Server::on_stores(reached, &["--set", "storage.checksums=false"]);

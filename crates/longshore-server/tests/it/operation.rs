@@ -215,7 +215,7 @@ fn tls_works_and_certificates_are_reloaded() {
     let ask = |pem: &str| {
         let trusted = folder.path().join("trusted.pem");
         std::fs::write(&trusted, pem).unwrap();
-        Command::new("curl")
+        longshore_testkit::skip::command("curl")
             .args(["--silent", "--cacert"])
             .arg(&trusted)
             .args([
@@ -389,7 +389,14 @@ fn logs_hold_no_secrets() {
         .find_map(|line| line.unwrap().trim().strip_prefix("listens ").map(|url| url.trim().to_owned()))
         .unwrap();
     let curl = |arguments: &[&str]| {
-        text(&Command::new("curl").arg("--silent").args(arguments).output().unwrap().stdout)
+        text(
+            &longshore_testkit::skip::command("curl")
+                .arg("--silent")
+                .args(arguments)
+                .output()
+                .unwrap()
+                .stdout,
+        )
     };
     let answer = curl(&[
         "--user",

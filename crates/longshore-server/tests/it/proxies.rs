@@ -2,12 +2,12 @@
 //! (ports, certificates) is replaced. `cargo xtask test` installs them.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use longshore_testkit::images::{digest_of, image};
+use longshore_testkit::images::{digest_of, image, mebibytes};
+use longshore_testkit::skip::command;
 use longshore_testkit::stores::SharedStores;
 use tempfile::TempDir;
 
@@ -46,18 +46,9 @@ fn replaced(text: &str, changes: &[(&str, &str)]) -> String {
     })
 }
 
-fn program(name: &str) -> PathBuf {
-    // Debian has them where only the paths of administrators lead.
-    let own = Path::new("/usr/sbin").join(name);
-    if own.exists() { own } else { name.into() }
-}
-
 impl Proxy {
-    fn start(folder: TempDir, port: u16, name: &str, arguments: &[&str]) -> Self {
-        let child =
-            Command::new(program(name)).args(arguments).stdin(Stdio::null()).spawn().unwrap_or_else(
-                |error| panic!("{name} cannot be run ({error}); `cargo xtask test` installs it"),
-            );
+    fn start(folder: TempDir, port: u16, name: &'static str, arguments: &[&str]) -> Self {
+        let child = command(name).args(arguments).stdin(Stdio::null()).spawn().unwrap();
         let proxy = Self { child, folder, port };
         let began_at = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -118,7 +109,7 @@ fn works_behind(proxy: &Proxy, server: &Server) {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (trusted, host) = (path("trusted"), format!("localhost:{}", proxy.port));
     let skopeo = |arguments: &[&str]| {
-        let mut command = Command::new("skopeo");
+        let mut command = command("skopeo");
         command.args(arguments).env("HOME", folder).env("REGISTRY_AUTH_FILE", folder.join("auth.json"));
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -129,14 +120,7 @@ fn works_behind(proxy: &Proxy, server: &Server) {
     };
     sign_in("wrong password").unwrap_err();
     sign_in(PASSWORD).unwrap();
-    // 50 MB that do not compress.
-    let mut state = 1_u64;
-    let layer: Vec<u8> = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as u8
-    })
-    .take(50_000_000)
-    .collect();
+    let layer = mebibytes(1).take(50).collect::<Vec<_>>().concat();
     let config = br#"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}"#;
     let manifest = image(config, &[&layer]);
     let source = folder.join("source");
@@ -159,7 +143,7 @@ fn works_behind(proxy: &Proxy, server: &Server) {
     // Over HTTP/1.1 and HTTP/2: a push in one request, links, and the address of the client.
     for version in ["--http1.1", "--http2"] {
         let curl = |arguments: &[&str]| {
-            let output = Command::new("curl")
+            let output = command("curl")
                 .args(["--silent", "--show-error", "--include", version, "--cacert", &path("trusted/ca.crt")])
                 .args(["--user", &user("alice")])
                 .args(arguments)
@@ -325,7 +309,7 @@ fn a_rolling_restart_behind_haproxy_fails_no_request() {
 
 /// Restarts three nodes on the same stores behind a proxy while others push and pull through it.
 fn restarts_one_after_the_other(start: impl FnOnce(&[Server]) -> Proxy) {
-    if SharedStores::chosen().is_none() {
+    if SharedStores::only().is_none() {
         return;
     }
     let first = Server::with(&["--set", "trusted_proxies=127.0.0.1"]);

@@ -1,5 +1,7 @@
 //! A running `longshore` and a small HTTP client for it.
 
+mod template;
+
 use std::io::{BufRead, BufReader, Read};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_domain::digest::{Algorithm, Digest};
+use longshore_testkit::folders;
+use longshore_testkit::skip::{Need, skipped};
 use longshore_testkit::stores::SharedStores;
 use serde_json::Value;
 
@@ -21,6 +25,10 @@ pub const PASSWORD: &str = "correct horse battery";
 
 /// In the environment of a node of a test: the file that its log goes to.
 pub const LOG_TO: &str = "TEST_LOG_TO";
+
+/// In the environment of a server of a debug build: passes over 64 KiB that hashing a password takes, instead of what it
+/// really costs.
+const PASSWORD_COST: &str = "TEST_LONGSHORE_PASSWORD_COST";
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -123,7 +131,7 @@ fn start(
         .arg(data)
         .args(arguments)
         .env("LONGSHORE_ADMIN_PASSWORD", PASSWORD)
-        .env("LONGSHORE_LOG_LEVEL", "warn")
+        .env("LONGSHORE_LOG_LEVEL", std::env::var("LONGSHORE_LOG_LEVEL").unwrap_or_else(|_| "warn".into()))
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped());
     if let Some((_, path)) = environment.iter().find(|(name, _)| *name == LOG_TO) {
@@ -165,9 +173,18 @@ impl Server {
 
     /// Starts such a server with further arguments.
     pub fn with(arguments: &[&str]) -> Self {
-        let server = Self::bare(arguments);
-        server.create_accounts();
-        server
+        Self::copied(arguments, SharedStores::chosen())
+    }
+
+    /// Starts such a server on a copy of a registry that was set up before.
+    fn copied(arguments: &[&str], stores: Option<SharedStores>) -> Self {
+        let folder = Arc::new(folders::temporary());
+        let data = folder.path().join("data");
+        template::copy_to(&data, folder.path(), stores.as_ref());
+        let mut environment = stores.map_or_else(Vec::new, |stores| shared_environment(&stores, &folder));
+        environment.push((PASSWORD_COST, "1".to_owned()));
+        let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
+        Self::on(folder, data, arguments, None, environment)
     }
 
     fn create_accounts(&self) {
@@ -184,12 +201,10 @@ impl Server {
 
     /// Starts such a server with further arguments.
     pub fn embedded_with(arguments: &[&str]) -> Self {
-        let server = Self::started("data", arguments, None, None);
-        server.create_accounts();
-        server
+        Self::copied(arguments, None)
     }
 
-    /// Starts a server with its administrator only.
+    /// Starts a server with its administrator only, which sets its registry up.
     pub fn bare(arguments: &[&str]) -> Self {
         Self::bare_at("data", arguments)
     }
@@ -206,7 +221,7 @@ impl Server {
 
     /// Starts such a server on a volume of its own with options of `tmpfs`.
     pub fn on_volume(options: &str, arguments: &[&str]) -> Option<(Self, SmallVolume)> {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let folder = Arc::new(folders::temporary());
         let volume = SmallVolume::mount(folder.path().join("volume"), options)?;
         let data = volume.0.join("data");
         let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
@@ -217,7 +232,7 @@ impl Server {
 
     /// Starts such a server whose database alone is on a volume of its own; its blobs are elsewhere.
     pub fn with_database_on_volume(options: &str, arguments: &[&str]) -> Option<(Self, SmallVolume)> {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let folder = Arc::new(folders::temporary());
         let volume = SmallVolume::mount(folder.path().join("volume"), options)?;
         let (data, blobs) = (volume.0.join("data"), folder.path().join("blobs"));
         std::fs::create_dir(&data).unwrap();
@@ -245,23 +260,7 @@ impl Server {
 
     /// Starts such a server on PostgreSQL and S3, reached as the actor says.
     pub fn on_stores(stores: SharedStores, arguments: &[&str]) -> Self {
-        let server = Self::started("data", arguments, None, Some(stores));
-        server.create_accounts();
-        server
-    }
-
-    /// Starts such a server with a whole database of its own.
-    pub fn on_own_database(stores: &SharedStores, arguments: &[&str]) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let url = stores.new_own_database(folder.path());
-        let mut environment = shared_environment(stores, &folder);
-        environment.retain(|(name, _)| *name != "LONGSHORE_DATABASE_URL");
-        environment.push(("LONGSHORE_DATABASE_URL", url));
-        let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
-        let data = folder.path().join("data");
-        let server = Self::on(folder, data, arguments, None, environment);
-        server.create_accounts();
-        server
+        Self::copied(arguments, Some(stores))
     }
 
     fn started(
@@ -270,7 +269,7 @@ impl Server {
         file_limit: Option<FileLimit>,
         stores: Option<SharedStores>,
     ) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let folder = Arc::new(folders::temporary());
         let data = folder.path().join(path);
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
         let environment = match stores {
@@ -536,7 +535,11 @@ impl SmallVolume {
         std::fs::create_dir(&path).unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path).stderr(Stdio::null());
-        mount.status().is_ok_and(|status| status.success()).then(|| Self(path))
+        if mount.status().is_ok_and(|status| status.success()) {
+            return Some(Self(path));
+        }
+        skipped(Need::Mounts);
+        None
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Bucket {
 
 impl Bucket {
     pub fn find() -> Option<Self> {
-        Some(Self { stores: SharedStores::find()?, folder: tempfile::tempdir().unwrap() })
+        Some(Self { stores: SharedStores::needed()?, folder: tempfile::tempdir().unwrap() })
     }
 
     fn options(&self) -> ObjectOptions {

@@ -260,7 +260,7 @@ fn is_small(sql: &str) -> bool {
 
 #[tokio::test]
 async fn postgres_reads_no_table_as_a_whole() {
-    let Some(stores) = SharedStores::find() else { return };
+    let Some(stores) = SharedStores::needed() else { return };
     let database = super::postgres::Database::new(stores);
     database.open().await.unwrap().close().await;
     let client = database.client().await;

@@ -19,11 +19,11 @@ pub struct Database {
 }
 
 pub fn database() -> Option<Database> {
-    SharedStores::find().map(Database::new)
+    SharedStores::needed().map(Database::new)
 }
 
 impl Database {
-    /// Makes a schema of its own.
+    /// Makes an empty one for this test.
     pub fn new(stores: SharedStores) -> Self {
         let folder = tempfile::tempdir().unwrap();
         stores.new_database(folder.path());
@@ -123,10 +123,10 @@ async fn a_unit_of_work_that_fails_or_panics_changes_nothing() {
 #[tokio::test]
 async fn a_deadlock_ends_with_both_units_done() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
-    let Some(stores) = SharedStores::find() else { return };
+    let Some(stores) = SharedStores::needed() else { return };
     let folder = tempfile::tempdir().unwrap();
-    // A database of its own: in that of the other tests, nobody may wait in a circle.
-    let url = stores.new_own_database(folder.path());
+    // In the databases of the other tests, nobody may wait in a circle.
+    let url = stores.new_database_for_deadlocks(folder.path());
     let metadata: Arc<dyn Metadata> =
         Arc::new(PostgresMetadata::open(&postgres_options(&url)).await.unwrap());
     for name in ["a", "b"] {
@@ -302,7 +302,7 @@ async fn a_zero_byte_is_the_clients_fault() {
 #[tokio::test]
 async fn connections_that_the_server_ended_are_replaced() {
     let Some(database) = database() else { return };
-    let options = postgres_options(&format!("{}&application_name=victim", database.url()));
+    let options = postgres_options(&format!("{}?application_name=victim", database.url()));
     let metadata: Arc<dyn Metadata> = Arc::new(PostgresMetadata::open(&options).await.unwrap());
     let client = database.client().await;
     for round in 0..5 {
@@ -417,7 +417,7 @@ async fn nodes_of_an_old_and_a_new_version_work_side_by_side_if_the_new_one_says
 #[tokio::test]
 async fn encrypted_connections_check_the_server() {
     let Some(database) = database() else { return };
-    let by_name = database.url().replace("127.0.0.1", "localhost") + "&sslmode=require";
+    let by_name = database.url().replace("127.0.0.1", "localhost") + "?sslmode=require";
     let trusted = PostgresOptions {
         authorities: Some(database.stores.postgres_authority.clone()),
         ..postgres_options(&by_name)

@@ -67,7 +67,7 @@ fn count(server: &Server, of: &str) -> u64 {
 /// Two of three requests failed with 401, a blob of the late node was collected, and history ended before it began.
 #[test]
 fn nodes_whose_clocks_are_set_apart_agree_on_the_time() {
-    if SharedStores::chosen().is_none() {
+    if SharedStores::only().is_none() {
         return;
     }
     let right = Server::with(&["--set", "gc.lease_seconds=400", "--set", "gc.grace_seconds=400"]);
@@ -109,7 +109,7 @@ fn nodes_whose_clocks_are_set_apart_agree_on_the_time() {
 
 #[test]
 fn a_node_whose_clock_is_far_off_is_not_ready_and_says_why_once() {
-    if SharedStores::chosen().is_none() {
+    if SharedStores::only().is_none() {
         return;
     }
     let right = Server::new();

@@ -10,8 +10,7 @@ use crate::server::Server;
 /// Runs a part of the script on a registry that it finds something in, and gives the operations that were called.
 #[track_caller]
 fn run(server: &Server, who: &str, part: &str, called: &str) -> String {
-    let python = std::env::var("LONGSHORE_TEST_PYDO")
-        .expect("pydo is not there: run the tests with `cargo xtask test`, which installs it");
+    let python = longshore_testkit::skip::variable("LONGSHORE_TEST_PYDO");
     push(server, &pusher(), &format!("{part}/base"), "v1");
     push(server, &pusher(), &format!("{part}/team/app"), "v1");
     let digest = push(server, &pusher(), &format!("{part}/team/app"), "v2");

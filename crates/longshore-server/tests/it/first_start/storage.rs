@@ -65,7 +65,7 @@ fn says(said: &str, parts: &[&str]) {
 
 #[test]
 fn a_wrong_bucket_and_wrong_keys_are_named() {
-    let Some(stores) = SharedStores::find() else { return };
+    let Some(stores) = SharedStores::needed() else { return };
     let (endpoint, bucket) = (stores.s3_endpoint.as_str(), format!("s3://{}/x", stores.s3_bucket));
     let (id, secret) = (stores.s3_access_key_id.as_str(), stores.s3_secret_access_key.as_str());
     // Twice: the first start has not made it.

@@ -6,9 +6,7 @@ use super::{provider, server};
 
 #[test]
 fn the_tester_of_scim_servers_finds_nothing() {
-    let program = std::env::var("LONGSHORE_TEST_SCIM").expect(
-        "the tester of SCIM servers is not there: run the tests with `cargo xtask test`, which installs it",
-    );
+    let program = longshore_testkit::skip::variable("LONGSHORE_TEST_SCIM");
     let server = server();
     let okta = provider(&server, "acme", "okta");
     let output = Command::new(program)

@@ -1,5 +1,6 @@
 //! Whoever is deactivated loses everything at once, and whoever comes back has it again.
 
+use longshore_testkit::stores::SharedStores;
 use serde_json::{Value, json};
 
 use super::{USER, create, patch, path_of, provider, refusal, send, server};
@@ -247,7 +248,7 @@ fn the_last_owner_stays() {
 
 #[test]
 fn a_deactivation_reaches_every_node_within_seconds() {
-    if std::env::var("LONGSHORE_TEST_STORES").as_deref() != Ok("shared") {
+    if SharedStores::only().is_none() {
         return;
     }
     let server = server();

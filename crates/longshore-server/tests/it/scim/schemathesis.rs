@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{GROUP, create, provider, send, server};
 use crate::generated;
 
-fn run(document: &str, has_deletions: bool, examples: &str) -> u32 {
+fn run(document: &str, has_deletions: bool, examples: u32) -> u32 {
     let server = server();
     let okta = provider(&server, "acme", "okta");
     let user = create(&server, &okta, "jon@example.org");
@@ -26,10 +26,10 @@ fn run(document: &str, has_deletions: bool, examples: &str) -> u32 {
 
 #[test]
 fn every_generated_request_is_answered_as_documented() {
-    assert!(run("/api/openapi/scim.json", true, "12") > 200, "it did not really run");
+    assert!(run("/api/openapi/scim.json", true, 12) > 200, "it did not really run");
 }
 
 #[test]
 fn every_request_of_docker_hubs_document_is_answered_as_documented_there() {
-    assert!(run("scim.json", false, "12") > 50, "it did not really run");
+    assert!(run("scim.json", false, 12) > generated::least("scim.json", 50), "it did not really run");
 }
