@@ -403,6 +403,29 @@ impl AccessControl {
         Ok((account, found.token))
     }
 
+    /// Returns the account that acts, as it is now.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when nobody signed in or the credential has become void.
+    pub async fn get_own_account(&self, actor: &Actor) -> Result<Account> {
+        self.authorize_account(actor, AccountAction::Identify).await.map(|(account, _)| account)
+    }
+
+    /// Gives the account whose affairs a principal may change: the operator those of all, an account its own.
+    ///
+    /// # Errors
+    /// `Unauthenticated`; `Denied` for access tokens; `UserUnknown` for accounts of others.
+    pub async fn authorize_owner(&self, actor: &Actor, owner: &Namespace) -> Result<Account> {
+        if actor.is_operator() {
+            return self.find_account(owner).await;
+        }
+        let (account, _) = self.authorize_account(actor, AccountAction::ManageCredentials).await?;
+        match account.name == *owner {
+            true => Ok(account),
+            false => Err(Error::UserUnknown(owner.to_string())),
+        }
+    }
+
     /// Checks that the actor may do something with a namespace, and returns what it is to that.
     ///
     /// # Errors

@@ -67,7 +67,7 @@ fn shown_name(account: &Account) -> String {
 /// `GET /v2/account`.
 pub(crate) async fn account_get(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let account = context.services.identity.get_own_account(&actor).await?;
+    let account = context.services.access.get_own_account(&actor).await?;
     let email = account.profile.email.as_ref();
     let answer = AccountInfo {
         account: AccountDocument {

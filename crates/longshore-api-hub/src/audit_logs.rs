@@ -216,7 +216,7 @@ fn describe(event: &Event) -> String {
 /// `GET /v2/auditlogs/{account}`.
 pub(crate) async fn audit_logs_list_audit_logs(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.identity.get_own_account(&actor).await?;
+    context.services.access.get_own_account(&actor).await?;
     let account = context.parsed("account")?;
     let wanted = context.page_of(DEFAULT_PAGE_SIZE)?;
     let subject = context.query("name").map(|name| {

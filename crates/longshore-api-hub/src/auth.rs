@@ -11,7 +11,7 @@ use longshore_domain::{Error, Result};
 /// Finds out who calls, who must be somebody whose credential is good now, and the id of that account.
 pub(crate) async fn signed_in(services: &App, headers: &HeaderMap) -> Result<(Arc<Actor>, String)> {
     let actor = actor(services, headers).await?;
-    let account = services.identity.get_own_account(&actor).await?;
+    let account = services.access.get_own_account(&actor).await?;
     Ok((actor, account.uuid.simple().to_string()))
 }
 

@@ -153,7 +153,7 @@ pub(crate) async fn get_hub_plan(context: &Context, _: RequestBody) -> Result<Re
 /// `GET /v2/user/`.
 pub(crate) async fn get_user(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let account = context.services.identity.get_own_account(&actor).await?;
+    let account = context.services.access.get_own_account(&actor).await?;
     Ok(wire::json(StatusCode::OK, &document(&account)))
 }
 

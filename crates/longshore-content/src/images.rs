@@ -28,7 +28,7 @@ use longshore_domain::{Error, Result};
 
 use crate::Content;
 use crate::removal::delete_held;
-use crate::tags::remove_tags;
+use crate::removal::remove_tags;
 use longshore_platform::STEP;
 use longshore_platform::later;
 
@@ -310,7 +310,7 @@ impl Content {
         name: &RepositoryName,
         request: DeletionRequest,
     ) -> Result<DeletionOutcome> {
-        self.identity.get_own_account(actor).await?;
+        self.access.get_own_account(actor).await?;
         if request.digests.len() > DELETION_LIMIT {
             return Err(Error::Invalid {
                 field: "manifests",

@@ -473,10 +473,6 @@ impl Content {
         };
         Ok(Some((tag, content.unwrap_or_default())))
     }
-
-    pub(crate) async fn find_manifest_content(&self, manifest: ManifestId) -> Result<Option<Vec<u8>>> {
-        self.metadata.look_up(manifest, |tx, id| Box::pin(tx.find_manifest_content(*id))).await
-    }
 }
 
 /// Tags whose manifests somebody reads one after the other.

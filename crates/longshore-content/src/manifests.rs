@@ -118,6 +118,10 @@ pub struct PushedManifest {
 }
 
 impl Content {
+    pub(crate) async fn find_manifest_content(&self, manifest: ManifestId) -> Result<Option<Vec<u8>>> {
+        self.metadata.look_up(manifest, |tx, id| Box::pin(tx.find_manifest_content(*id))).await
+    }
+
     /// Pulls a manifest and counts that. OCI distribution 1.1, end-3.
     ///
     /// # Errors

@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use longshore_domain::digest::Digest;
-use longshore_domain::event::NewEvent;
+use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{Hold, ManifestHead, Review, Tx};
-use longshore_domain::repository::Repository;
+use longshore_domain::ports::metadata::{Hold, ManifestHead, PushedTag, Review, Tx};
+use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 
 use crate::Content;
-use crate::tags::remove_tags;
 
 /// Tags of one manifest that one transaction deletes: each is several rows.
 const TAGS_AT_ONCE: u64 = 500;
@@ -30,6 +29,30 @@ pub(crate) struct Removal {
     /// What is written down of the manifest, and, with the tag, of each tag.
     pub event: NewEvent,
     pub review_at: Timestamp,
+}
+
+/// Deletes tags that are held and may be deleted, with an event for each; their manifests are looked at after the leases of what
+/// was pushed.
+pub async fn remove_tags(
+    tx: &mut dyn Tx,
+    repository: RepositoryId,
+    held: &[PushedTag],
+    event: &NewEvent,
+    review_at: Timestamp,
+) -> Result<()> {
+    tx.delete_tags(repository, held, event.actor_id, event.at).await?;
+    for tag in held {
+        tx.enqueue_review(Review::Manifest(tag.manifest), review_at).await?;
+    }
+    let details = held.iter().map(|held| {
+        let mut data = event.data.clone();
+        data.insert("tag", held.tag.to_string());
+        data.insert("digest", held.digest.to_string());
+        data
+    });
+    let details: Vec<_> = details.collect();
+    let deleted = NewEvent { action: EventAction::TagDeleted, ..event.clone() };
+    tx.record_events(&deleted, &details).await
 }
 
 /// How a step of a deletion ended.

@@ -1,43 +1,18 @@
 //! Tags.
 
-use jiff::Timestamp;
 use longshore_domain::Error;
 use longshore_domain::Result;
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
-use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::event::EventAction;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{ManifestId, PushedTag, Review, TagInterval, Tx};
-use longshore_domain::repository::RepositoryId;
+use longshore_domain::ports::metadata::{ManifestId, TagInterval};
 
 use crate::Content;
 use crate::manifests::{Condition, ManifestPush};
+use crate::removal::remove_tags;
 use longshore_platform::later;
-
-/// Deletes tags that are held and may be deleted, with an event for each; their manifests are looked at after the leases of what
-/// was pushed.
-pub async fn remove_tags(
-    tx: &mut dyn Tx,
-    repository: RepositoryId,
-    held: &[PushedTag],
-    event: &NewEvent,
-    review_at: Timestamp,
-) -> Result<()> {
-    tx.delete_tags(repository, held, event.actor_id, event.at).await?;
-    for tag in held {
-        tx.enqueue_review(Review::Manifest(tag.manifest), review_at).await?;
-    }
-    let details = held.iter().map(|held| {
-        let mut data = event.data.clone();
-        data.insert("tag", held.tag.to_string());
-        data.insert("digest", held.digest.to_string());
-        data
-    });
-    let details: Vec<_> = details.collect();
-    let deleted = NewEvent { action: EventAction::TagDeleted, ..event.clone() };
-    tx.record_events(&deleted, &details).await
-}
 
 impl Content {
     /// Lists tags in byte order, strictly after `after`. OCI distribution 1.1, end-8a and end-8b.

@@ -3,6 +3,7 @@
 //! Huawei Cloud, "AK/SK authentication", and SWR, "long-term login command". A pair is an access token whose secret never
 //! travels: what its owner sends is computed from it. How a request is written down to be signed is the dialect's matter.
 
+use crate::claims::{actor_of, principal_of};
 use std::time::Duration;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
@@ -20,10 +21,8 @@ use uuid::Uuid;
 
 use crate::Identities;
 use crate::access_tokens::{TokenForm, TokenOwner, WantedToken};
-use crate::authentication::{actor_of, principal_of};
 use crate::projects::ProjectName;
 use crate::sign_in_events::{Presented, Whose};
-use longshore_platform::sealing::SealingKey;
 use longshore_platform::{earlier, later};
 
 /// How long a credential for signing Docker in works (SWR, "temporary login command").
@@ -74,20 +73,6 @@ pub(crate) fn login_name(user: &str) -> Option<(&str, AccessKey)> {
 }
 
 impl Identities {
-    fn sealing_key(&self) -> Result<&SealingKey> {
-        self.settings.sealing_key.as_ref().ok_or_else(|| {
-            Error::Unsupported(
-                "this server has no key to keep secret keys with; its operator can set auth.sealing_key_file on all nodes"
-                    .into(),
-            )
-        })
-    }
-
-    /// Encrypts the secret key of a pair.
-    pub(crate) fn seal_secret_key(&self, key: &AccessKey, secret: &Secret) -> Result<Vec<u8>> {
-        self.sealing_key()?.seal(key.as_str(), secret.expose())
-    }
-
     /// Creates a pair of keys and gives the secret key, which is shown this once.
     ///
     /// # Errors

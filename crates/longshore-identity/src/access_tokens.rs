@@ -147,7 +147,7 @@ impl Identities {
     /// organization, the operator those of all.
     pub(crate) async fn authorize_tokens(&self, actor: &Actor, owner: TokenOwner<'_>) -> Result<Account> {
         match owner {
-            TokenOwner::Account(name) => self.authorize_owner(actor, name).await,
+            TokenOwner::Account(name) => self.access.authorize_owner(actor, name).await,
             TokenOwner::Organization(name) => {
                 self.access.authorize_organization(actor, name, OrganizationAction::ManageTokens).await
             }

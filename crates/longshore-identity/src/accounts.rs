@@ -1,7 +1,7 @@
 //! Users.
 
 use longshore_domain::access::actor::Actor;
-use longshore_domain::account::{Account, AccountKind, Plan, ProfileChange};
+use longshore_domain::account::{Account, AccountId, AccountKind, Plan, ProfileChange};
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
@@ -86,6 +86,12 @@ pub async fn delete_invites(tx: &mut dyn Tx, organization: &Account, user: &Acco
 }
 
 impl Identities {
+    /// Tells whether an account has a confirmed second factor.
+    pub(crate) async fn has_second_factor(&self, user: AccountId) -> Result<bool> {
+        let found = self.metadata.look_up(user, |tx, user| Box::pin(tx.find_second_factor(*user))).await?;
+        Ok(found.is_some_and(|factor| factor.confirmed_at.is_some()))
+    }
+
     /// Creates a user.
     ///
     /// # Errors
@@ -234,7 +240,7 @@ impl Identities {
         name: &Namespace,
         change: ProfileChange,
     ) -> Result<Account> {
-        let account = self.authorize_owner(actor, name).await?;
+        let account = self.access.authorize_owner(actor, name).await?;
         if change.email.is_some() {
             self.access.require_operator(actor)?;
         }

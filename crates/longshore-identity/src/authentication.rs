@@ -4,43 +4,36 @@
 //! (see `Metadata::authority_epoch`); whether the account and token are still good is asked again
 //! with every permission (see `access`).
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::access::action::AccountAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof, RepositoryAccess};
-use longshore_domain::account::{Account, AccountId};
+use longshore_domain::account::Account;
 use longshore_domain::clock::{Entropy, lies_ahead};
-use longshore_domain::credential::{AccessTokenId, SECRET_LIMIT_BYTES, SecretHash, is_access_token};
+use longshore_domain::credential::{SECRET_LIMIT_BYTES, SecretHash, is_access_token};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::{Error, Result};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use crate::Identities;
 use crate::access_keys::login_name;
+use crate::claims::{BearerSession, Claims, actor_of, principal_of};
 use crate::sign_in_events::{Presented, Whose};
+use crate::signing::CLOCK_LEEWAY;
 use longshore_platform::later;
 
-/// How far another node's clock may be ahead.
-pub(crate) const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
 /// Credentials that are kept in memory.
 const SESSIONS: usize = 10_000;
 /// CredentialScope of all bearer tokens that are kept in memory, with one for each token itself.
 const GRANTS: u64 = 4 * SESSIONS as u64;
 /// How long a checked password is kept in memory.
 const BASIC_TTL: Duration = Duration::from_secs(300);
-/// No authority epoch.
-const NEVER: u64 = u64::MAX;
 /// Longest bearer token that is looked at; all headers of a request may have 64 KiB.
 pub(crate) const BEARER_LIMIT_BYTES: usize = 56 << 10;
 
@@ -53,133 +46,11 @@ pub struct UploadActor {
     pub validity: Option<(Timestamp, Timestamp)>,
 }
 
-/// Claims of the registry's bearer tokens.
-///
-/// Docker token authentication, "JWT"; `more`, `uid`, `tid`, `scp`, `cep` and `idn` are our own.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Claims {
-    pub iss: String,
-    pub sub: String,
-    pub aud: String,
-    pub exp: i64,
-    pub nbf: i64,
-    pub iat: i64,
-    pub jti: String,
-    pub access: Vec<AccessClaim>,
-    /// Further repositories, as they need less room: names with blanks between them, by actions with commas between them.
-    #[serde(rename = "more", skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub short: BTreeMap<String, String>,
-    /// Number of the account; absent when anonymous.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub uid: Option<i64>,
-    /// Number of the access token that was used to sign in.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub tid: Option<i64>,
-    /// The lowest scope, with an access token: nodes of before schema 11 take a token without a scope for a password's,
-    /// and look up what it really may.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub scp: Option<String>,
-    /// Credential epoch of the account.
-    #[serde(default)]
-    pub cep: i64,
-    /// How the account proved who it is, in the words of RFC 8176; nothing for tokens.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub amr: Vec<Cow<'static, str>>,
-    /// What a token of the identity service is for.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub idn: Option<IdentityScope>,
-}
-
-/// What a token of the identity service is for, and how it was got.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct IdentityScope {
-    /// Name of the organization that it is limited to; `None` for one's own project.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub organization: Option<String>,
-    /// What the client called the project; `None` when it asked for a domain.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub project: Option<String>,
-    /// How somebody signed in: `password`, `totp`, `token`.
-    pub methods: Vec<String>,
-    /// The token that somebody signed in for first, if this one was got with that or one that was; it ends with it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(crate) first: Option<Uuid>,
-}
-
-const PASSWORD_METHOD: &str = "pwd";
-const CODE_METHOD: &str = "otp";
-
-/// Returns the methods of a proof for the claim `amr`.
-pub(crate) fn methods_of(proof: Proof) -> Vec<Cow<'static, str>> {
-    match proof {
-        Proof::Password => vec![PASSWORD_METHOD.into()],
-        Proof::SecondFactor => vec![PASSWORD_METHOD.into(), CODE_METHOD.into()],
-        Proof::Nothing | Proof::Machine | Proof::Token => Vec::new(),
-    }
-}
-
-fn proof_of(methods: &[Cow<'static, str>]) -> Proof {
-    let has = |method| methods.iter().any(|found| found == method);
-    match (has(PASSWORD_METHOD), has(CODE_METHOD)) {
-        (true, true) => Proof::SecondFactor,
-        (true, false) => Proof::Password,
-        (false, _) => Proof::Token,
-    }
-}
-
-impl Claims {
-    /// Gives the session that genuine claims stand for.
-    pub(crate) fn session(&self, scope: CredentialScope) -> Result<BearerSession> {
-        let invalid = || refused(Unauthenticated::InvalidToken);
-        let time = |seconds| Timestamp::from_second(seconds).map_err(|_| invalid());
-        let actor = match self.uid {
-            None => Actor::ANONYMOUS.within(scope),
-            Some(uid) => {
-                let account = AccountPrincipal {
-                    account_id: AccountId(uid),
-                    name: self.sub.parse().map_err(|_| invalid())?,
-                    credential_epoch: self.cep,
-                    access_token: self.tid.map(AccessTokenId),
-                };
-                Actor::account(account, scope, proof_of(&self.amr))
-            }
-        };
-        Ok(BearerSession {
-            actor: Arc::new(actor),
-            issued_at: time(self.iat)?,
-            not_before: time(self.nbf)?,
-            expires_at: time(self.exp)?,
-            id: self.jti.parse().map_err(|_| invalid())?,
-            identity: self.idn.clone(),
-            checked_in: AtomicU64::new(NEVER),
-        })
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-pub(crate) struct AccessClaim {
-    #[serde(rename = "type")]
-    pub kind: String,
-    pub name: String,
-    pub actions: Vec<String>,
-}
-
 /// Credentials that were checked, by a hash that only this process can compute.
 pub(crate) struct Sessions {
     salt: [u8; 32],
     bearer: Cache<[u8; 32], Arc<BearerSession>, ByGrants>,
     basic: Cache<[u8; 32], Arc<BasicSession>>,
-}
-
-pub(crate) struct BearerSession {
-    pub(crate) actor: Arc<Actor>,
-    pub(crate) issued_at: Timestamp,
-    not_before: Timestamp,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) id: Uuid,
-    pub(crate) identity: Option<IdentityScope>,
-    /// The authority epoch in which it was last looked up whether it was ended.
-    pub(crate) checked_in: AtomicU64,
 }
 
 /// What a signed token is for; one for the one is none for the other.
@@ -242,18 +113,53 @@ impl Sessions {
     }
 }
 
+/// Refuses a password or code, the same for every reason.
+pub(crate) fn wrong() -> Error {
+    Error::Unauthenticated(Unauthenticated::WrongCredential)
+}
+
 fn refused(reason: Unauthenticated) -> Error {
     Error::Unauthenticated(reason)
 }
 
 impl Identities {
+    /// Gives the audience of session tokens. It is not that of the registry's bearer tokens.
+    pub(crate) fn session_audience(&self) -> String {
+        format!("{} management", self.settings.service)
+    }
+
+    async fn verify_session(&self, token: &str) -> Result<BearerSession> {
+        let claims: Option<Claims> = self.verify_signature(token, &self.session_audience()).await?;
+        claims
+            .filter(|claims| claims.uid.is_some())
+            .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?
+            .session(CredentialScope::Everything)
+    }
+
+    /// Gives the audience of these tokens. What they are limited to only the dialect knows that takes them.
+    pub(crate) fn identity_audience(&self) -> String {
+        format!("{} identity", self.settings.service)
+    }
+
+    async fn verify_identity(&self, token: &str) -> Result<BearerSession> {
+        let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+        let claims: Option<Claims> = self.verify_signature(token, &self.identity_audience()).await?;
+        let claims = claims.filter(|claims| claims.uid.is_some()).ok_or_else(invalid)?;
+        let scope = claims.idn.as_ref().ok_or_else(invalid)?;
+        let covered = match &scope.organization {
+            None => CredentialScope::Everything,
+            Some(name) => CredentialScope::Namespace(name.parse().map_err(|_| invalid())?),
+        };
+        claims.session(covered)
+    }
+
     /// Verifies a bearer token of the token service: signature, algorithm, audience, issuer, times.
     ///
     /// # Errors
     /// `Unauthenticated` when it is not genuine, not yet valid, or expired.
     pub async fn authenticate_bearer(&self, token: &str) -> Result<Arc<Actor>> {
         let session = self.bearer_session(token, TokenUse::Registry).await?;
-        self.actor_of(&session)
+        self.session_actor(&session)
     }
 
     /// Verifies a session token of the management dialects, which the registry itself does not take.
@@ -262,12 +168,12 @@ impl Identities {
     /// `Unauthenticated` when it is not genuine, not yet valid, or expired.
     pub async fn authenticate_session(&self, token: &str) -> Result<Arc<Actor>> {
         let session = self.bearer_session(token, TokenUse::Management).await?;
-        self.actor_of(&session)
+        self.session_actor(&session)
     }
 
-    fn actor_of(&self, session: &BearerSession) -> Result<Arc<Actor>> {
+    fn session_actor(&self, session: &BearerSession) -> Result<Arc<Actor>> {
         if session.expires_at <= self.clock.now() {
-            return Err(refused(Unauthenticated::InvalidToken));
+            return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
         }
         Ok(Arc::clone(&session.actor))
     }
@@ -474,20 +380,5 @@ impl Identities {
                 Ok(None)
             }
         }
-    }
-}
-
-/// Returns an account that acts with all that its credential allows.
-pub fn actor_of(account: AccountPrincipal, proof: Proof) -> Actor {
-    Actor::account(account, CredentialScope::Everything, proof)
-}
-
-/// Returns an account that signed in just now.
-pub fn principal_of(account: &Account, access_token: Option<AccessTokenId>) -> AccountPrincipal {
-    AccountPrincipal {
-        account_id: account.id,
-        name: account.name.clone(),
-        credential_epoch: account.credential_epoch,
-        access_token,
     }
 }

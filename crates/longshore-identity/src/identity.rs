@@ -2,6 +2,7 @@
 //!
 //! Keystone v3, "Password authentication", "Validate and show information for token", "Revoke token".
 
+use crate::claims::{BearerSession, Claims, IdentityScope};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +18,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Identities;
-use crate::authentication::{BearerSession, Claims, IdentityScope, TokenUse};
+use crate::authentication::TokenUse;
 use crate::projects::ProjectName;
 use crate::sign_in::SignIn;
 
@@ -167,23 +168,6 @@ impl Identities {
         Ok(IssuedIdentity { token, identity: Identity { actor, scope, issued_at, expires_at, id } })
     }
 
-    /// Gives the audience of these tokens. What they are limited to only the dialect knows that takes them.
-    fn identity_audience(&self) -> String {
-        format!("{} identity", self.settings.service)
-    }
-
-    pub(crate) async fn verify_identity(&self, token: &str) -> Result<BearerSession> {
-        let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
-        let claims: Option<Claims> = self.verify_signature(token, &self.identity_audience()).await?;
-        let claims = claims.filter(|claims| claims.uid.is_some()).ok_or_else(invalid)?;
-        let scope = claims.idn.as_ref().ok_or_else(invalid)?;
-        let covered = match &scope.organization {
-            None => CredentialScope::Everything,
-            Some(name) => CredentialScope::Namespace(name.parse().map_err(|_| invalid())?),
-        };
-        claims.session(covered)
-    }
-
     async fn identity_session(&self, token: &str) -> Result<Arc<BearerSession>> {
         let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
         let session = self.bearer_session(token, TokenUse::Identity).await?;
@@ -228,7 +212,7 @@ impl Identities {
     /// # Errors
     /// `Unauthenticated` when it does not work any more.
     pub async fn show_identity(&self, identity: Identity) -> Result<ShownIdentity> {
-        let user = self.get_own_account(&identity.actor).await?;
+        let user = self.access.get_own_account(&identity.actor).await?;
         let account = self.get_project(&identity.actor).await?;
         let level = match account.id == user.id {
             true => Level::Admin,

@@ -27,7 +27,7 @@ impl Identities {
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
     pub async fn find_project(&self, actor: &Actor, wanted: &ProjectName<'_>) -> Result<Option<Account>> {
-        let own = self.get_own_account(actor).await?;
+        let own = self.access.get_own_account(actor).await?;
         let name = match wanted {
             ProjectName::Id(uuid) if *uuid == own.uuid => return Ok(Some(own)),
             ProjectName::Name(name) if *name == own.name.as_str() || *name == self.settings.region => {
@@ -65,7 +65,7 @@ impl Identities {
                 .find_project(actor, &ProjectName::Name(name.as_str()))
                 .await?
                 .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken)),
-            _ => self.get_own_account(actor).await,
+            _ => self.access.get_own_account(actor).await,
         }
     }
 
@@ -77,7 +77,7 @@ impl Identities {
     pub async fn get_own_project(&self, actor: &Actor) -> Result<Account> {
         match &actor.scope() {
             CredentialScope::Namespace(_) => Err(Error::Unauthenticated(Unauthenticated::OutsideProject)),
-            _ => self.get_own_account(actor).await,
+            _ => self.access.get_own_account(actor).await,
         }
     }
 

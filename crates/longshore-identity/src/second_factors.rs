@@ -1,5 +1,7 @@
 //! The second factor of an account: set-up, recovery codes, removal, and checking codes.
 
+use crate::authentication::wrong;
+use crate::claims::{actor_of, principal_of};
 use jiff::Timestamp;
 use longshore_domain::access::action::AccountAction;
 use longshore_domain::access::actor::{Actor, Proof};
@@ -13,8 +15,6 @@ use longshore_domain::{Error, Result};
 
 use crate::Identities;
 use crate::accounts::get_user;
-use crate::authentication::{actor_of, principal_of};
-use crate::sign_in::wrong;
 use crate::sign_in_events::{Presented, Whose};
 use longshore_platform::later;
 use longshore_platform::throttle::{ahead, throttled};

@@ -2,12 +2,14 @@
 //!
 //! Docker Hub API, "Authentication": `login`, `2fa-login`, `auth/token`.
 
+use crate::authentication::wrong;
+use crate::claims::{Claims, actor_of, principal_of};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use longshore_domain::access::action::AccountAction;
-use longshore_domain::access::actor::{Actor, CredentialScope, Proof};
-use longshore_domain::account::{Account, AccountId};
+use longshore_domain::access::actor::{Actor, Proof};
+use longshore_domain::account::Account;
 use longshore_domain::credential::{SECRET_LIMIT_BYTES, Secret, SecretHash, is_access_token};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::ports::metadata::SignInChallenge;
@@ -17,7 +19,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Identities;
-use crate::authentication::{BearerSession, Claims, actor_of, principal_of};
 use crate::sign_in_events::{Presented, Whose};
 use longshore_platform::later;
 
@@ -42,11 +43,6 @@ struct SessionClaims {
     own: Claims,
     #[serde(flatten)]
     public: Map<String, Value>,
-}
-
-/// Refuses a password or code, the same for every reason.
-pub(crate) fn wrong() -> Error {
-    Error::Unauthenticated(Unauthenticated::WrongCredential)
 }
 
 impl Identities {
@@ -156,19 +152,6 @@ impl Identities {
         self.keys.sign(&SessionClaims { own, public })
     }
 
-    /// Gives the audience of session tokens. It is not that of the registry's bearer tokens.
-    fn session_audience(&self) -> String {
-        format!("{} management", self.settings.service)
-    }
-
-    pub(crate) async fn verify_session(&self, token: &str) -> Result<BearerSession> {
-        let claims: Option<Claims> = self.verify_signature(token, &self.session_audience()).await?;
-        claims
-            .filter(|claims| claims.uid.is_some())
-            .ok_or(Error::Unauthenticated(Unauthenticated::InvalidToken))?
-            .session(CredentialScope::Everything)
-    }
-
     /// Issues a refresh token for who signed in.
     ///
     /// # Errors
@@ -178,38 +161,5 @@ impl Identities {
             None => Ok(None),
             Some(account) => self.issue_refresh_token(account).await.map(Some),
         }
-    }
-
-    /// Returns the account that acts, as it is now.
-    ///
-    /// # Errors
-    /// `Unauthenticated` when nobody signed in or the credential has become void.
-    pub async fn get_own_account(&self, actor: &Actor) -> Result<Account> {
-        self.access.authorize_account(actor, AccountAction::Identify).await.map(|(account, _)| account)
-    }
-
-    /// Gives the account whose affairs a principal may change: the operator those of all, an account its own.
-    ///
-    /// # Errors
-    /// `Unauthenticated`; `Denied` for access tokens; `UserUnknown` for accounts of others.
-    pub(crate) async fn authorize_owner(
-        &self,
-        actor: &Actor,
-        owner: &longshore_domain::name::Namespace,
-    ) -> Result<Account> {
-        if actor.is_operator() {
-            return self.access.find_account(owner).await;
-        }
-        let (account, _) = self.access.authorize_account(actor, AccountAction::ManageCredentials).await?;
-        match account.name == *owner {
-            true => Ok(account),
-            false => Err(Error::UserUnknown(owner.to_string())),
-        }
-    }
-
-    /// Tells whether an account has a confirmed second factor.
-    pub(crate) async fn has_second_factor(&self, user: AccountId) -> Result<bool> {
-        let found = self.metadata.look_up(user, |tx, user| Box::pin(tx.find_second_factor(*user))).await?;
-        Ok(found.is_some_and(|factor| factor.confirmed_at.is_some()))
     }
 }

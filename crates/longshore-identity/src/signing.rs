@@ -22,9 +22,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Identities;
-use crate::authentication::CLOCK_LEEWAY;
 use longshore_platform::later;
 use longshore_platform::leases::Job;
+
+/// How far another node's clock may be ahead.
+pub(crate) const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
 
 /// How often the database is asked for a key that is not known.
 const ASKED_EVERY: Duration = Duration::from_secs(1);

@@ -2,20 +2,20 @@
 //!
 //! Docker token authentication specification: `token`, `oauth`, `scope`, `jwt`.
 
+use crate::claims::{AccessClaim, Claims, actor_of, principal_of};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, Principal, Proof, RepositoryAccess};
-use longshore_domain::credential::{Scope, Secret, SecretHash};
+use longshore_domain::credential::{Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
 use longshore_domain::ports::metadata::RefreshToken;
 use longshore_domain::{Error, Result};
 
 use crate::Identities;
-use crate::authentication::{AccessClaim, Claims, actor_of, methods_of, principal_of};
 use crate::sign_in_events::{Presented, Whose};
 use longshore_access::write_tokens::{TTL_MINIMUM, WRITE_TOKEN_LIMIT};
 use longshore_platform::{earlier, later};
@@ -252,30 +252,6 @@ impl Identities {
             granted.delete &= is_open;
         }
         Ok((granted, works_for))
-    }
-
-    /// Makes the claims of a token that works for `ttl` seconds and gives access to nothing by itself.
-    pub(crate) fn claims(&self, actor: &Actor, audience: String, issued_at: Timestamp, ttl: u64) -> Claims {
-        let issued_at = issued_at.as_second();
-        let account = actor.as_account();
-        let access_token = actor.access_token_id();
-        Claims {
-            iss: self.settings.issuer.clone(),
-            sub: account.map(|account| account.name.to_string()).unwrap_or_default(),
-            aud: audience,
-            exp: issued_at + i64::try_from(ttl).unwrap_or(i64::from(u32::MAX)),
-            nbf: issued_at,
-            iat: issued_at,
-            jti: self.platform.new_uuid().to_string(),
-            access: Vec::new(),
-            short: BTreeMap::new(),
-            uid: account.map(|account| account.account_id.0),
-            tid: access_token.map(|id| id.0),
-            scp: access_token.map(|_| Scope::PublicRead.to_string()),
-            cep: account.map(|account| account.credential_epoch).unwrap_or_default(),
-            amr: methods_of(actor.proof()),
-            idn: None,
-        }
     }
 
     pub(crate) async fn issue_refresh_token(&self, account: &AccountPrincipal) -> Result<Secret> {

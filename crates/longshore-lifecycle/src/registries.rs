@@ -1,5 +1,6 @@
 //! Registries: making a namespace one, what it is under, its credentials, and its end.
 
+use longshore_identity::claims::{actor_of, principal_of};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,7 +21,6 @@ use longshore_domain::{Error, Result};
 
 use crate::Lifecycle;
 use longshore_identity::access_tokens::{TokenForm, WantedToken};
-use longshore_identity::authentication::{actor_of, principal_of};
 use longshore_platform::later;
 
 /// Repositories that one transaction deletes.

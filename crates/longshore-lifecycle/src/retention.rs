@@ -23,7 +23,7 @@ use longshore_domain::retention::{
 use longshore_domain::{Error, Result};
 
 use crate::Lifecycle;
-use longshore_content::tags::remove_tags;
+use longshore_content::removal::remove_tags;
 use longshore_platform::later;
 use longshore_platform::leases::Job;
 

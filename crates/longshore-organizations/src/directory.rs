@@ -19,8 +19,8 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
+use crate::deactivation::{record_own, switch_off};
 use crate::organizations::{change_role, check_keeps_owner};
-use longshore_identity::accounts::check_not_last_administrator;
 use longshore_identity::accounts::delete_invites;
 use longshore_identity::passwords::check_new_password;
 use longshore_platform::origins::RequestOrigin;
@@ -370,27 +370,6 @@ impl DirectoryWork {
         }
         reload(tx, &self.provisioner, &account).await
     }
-}
-
-/// Writes an event into the log of a user.
-async fn record_own(tx: &mut dyn Tx, action: EventAction, account: &Account, event: &NewEvent) -> Result<()> {
-    let account_id = Some(account.id);
-    let event = NewEvent { action, account_id, subject: account.name.to_string(), ..event.clone() };
-    tx.record_event(&event).await
-}
-
-/// Switches off an account for the organization that manages it: whatever it signed in with ends, and sessions do not come back
-/// with it. `event` tells who does it.
-pub(crate) async fn switch_off(tx: &mut dyn Tx, account: &Account, event: &NewEvent) -> Result<()> {
-    if tx.is_deprovisioned(account.id).await? {
-        return Ok(());
-    }
-    check_not_last_administrator(tx, account).await?;
-    tx.set_deprovisioned(account.id, true).await?;
-    tx.advance_credential_epoch(account.id).await?;
-    tx.delete_refresh_tokens(account.id).await?;
-    tx.touch_directory_users(account.id, event.at).await?;
-    record_own(tx, EventAction::UserDisabled, account, event).await
 }
 
 /// Checks that nobody but the organization keeps an account switched off.

@@ -416,7 +416,7 @@ impl Organizations {
         let Some(invite) = found.filter(|invite| now < invite.expires_at) else {
             // Whoever is not signed in learns that first.
             if !actor.is_operator() {
-                self.identity.get_own_account(actor).await?;
+                self.access.get_own_account(actor).await?;
             }
             return Err(Error::InviteUnknown);
         };

@@ -1,5 +1,6 @@
 //! Organizations: members, teams, invites, permissions, shares, and what identity providers keep in them.
 
+mod deactivation;
 pub mod directory;
 pub mod directory_groups;
 pub mod invites;

@@ -177,7 +177,7 @@ impl Organizations {
     /// # Errors
     /// `Unauthenticated`.
     pub async fn namespace_quota(&self, actor: &Actor) -> Result<(u64, u64)> {
-        let own = self.identity.get_own_account(actor).await?;
+        let own = self.access.get_own_account(actor).await?;
         let used =
             self.metadata.look_up(own.id, |tx, id| Box::pin(tx.count_owned_organizations(*id))).await?;
         Ok((used, NAMESPACES_LIMIT))

@@ -16,8 +16,8 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
-use crate::directory::switch_off;
-use crate::user_permissions::check_not_deactivated;
+use crate::deactivation::check_not_deactivated;
+use crate::deactivation::switch_off;
 use longshore_identity::accounts::{delete_invites, get_user};
 
 async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
@@ -168,7 +168,7 @@ impl Organizations {
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
     pub async fn list_projects(&self, actor: &Actor, offset: u64, size: PageSize) -> Result<Vec<Account>> {
-        let own = self.identity.get_own_account(actor).await?;
+        let own = self.access.get_own_account(actor).await?;
         let (organizations, _) = self.list_own_organizations(actor, offset, size).await?;
         let others =
             organizations.into_iter().map(|listed| listed.account).filter(|account| account.is_active);
@@ -238,7 +238,7 @@ impl Organizations {
     /// # Errors
     /// `Unauthenticated`; `UserUnknown` for all others.
     pub async fn get_account_of(&self, actor: &Actor, uuid: Uuid) -> Result<Account> {
-        let own = self.identity.get_own_account(actor).await?;
+        let own = self.access.get_own_account(actor).await?;
         let found = self
             .metadata
             .look_up((uuid, own.id), |tx, (uuid, own)| {
@@ -466,7 +466,7 @@ impl Organizations {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<OwnOrganization>, u64)> {
-        let own = self.identity.get_own_account(actor).await?;
+        let own = self.access.get_own_account(actor).await?;
         self.metadata
             .read((own.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {

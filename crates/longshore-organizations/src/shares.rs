@@ -16,7 +16,7 @@ use longshore_domain::share::{SHARES_LIMIT, Share, ShareTerms};
 use longshore_domain::{Error, Result};
 
 use crate::Organizations;
-use crate::user_permissions::check_not_deactivated;
+use crate::deactivation::check_not_deactivated;
 
 async fn find_sharer(tx: &mut dyn Tx, account: &Namespace) -> Result<Account> {
     let found = tx.find_account_by_name(account).await?;

@@ -14,7 +14,7 @@ use longshore_domain::ports::metadata::{Clearing, NewTeam, TeamChange, Tx};
 use longshore_domain::{Error, Result};
 
 use crate::Organizations;
-use crate::user_permissions::check_not_deactivated;
+use crate::deactivation::check_not_deactivated;
 use longshore_identity::accounts::get_user;
 use longshore_platform::STEP;
 

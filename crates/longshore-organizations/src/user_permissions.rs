@@ -18,6 +18,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
+use crate::deactivation::check_not_deactivated;
 use crate::organizations::change_role;
 
 /// Most permissions that one request changes.
@@ -86,23 +87,6 @@ async fn find_user(tx: &mut dyn Tx, uuid: Uuid, name: Option<&Namespace>) -> Res
     found.ok_or_else(|| {
         Error::UserUnknown(name.map_or_else(|| uuid.simple().to_string(), Namespace::to_string))
     })
-}
-
-/// Checks that somebody is not deactivated by the identity provider of an organization, so that nothing is given past that.
-pub(crate) async fn check_not_deactivated(
-    tx: &mut dyn Tx,
-    namespace: &Account,
-    user: &Account,
-) -> Result<()> {
-    let is_switched_off = tx.find_managing_organization(user.id).await? == Some(namespace.id)
-        && tx.is_deprovisioned(user.id).await?;
-    match is_switched_off || tx.find_suspended_role(namespace.id, user.id).await?.is_some() {
-        false => Ok(()),
-        true => Err(Error::Conflict(format!(
-            "the identity provider of {} has deactivated {}; remove the member first, or let it reactivate the user",
-            namespace.name, user.name
-        ))),
-    }
 }
 
 impl Terrain {
@@ -293,7 +277,7 @@ impl Organizations {
     /// `Unauthenticated`; `OrganizationUnknown` or `RepositoryUnknown` when the actor may do nothing there.
     pub async fn list_permissions(&self, actor: &Actor, of: PermissionOf<'_>) -> Result<PermissionList> {
         let (terrain, level, id) = self.permission_terrain(actor, &of).await?;
-        let account = self.identity.get_own_account(actor).await?;
+        let account = self.access.get_own_account(actor).await?;
         let own = UserPermission {
             user_id: account.id,
             uuid: account.uuid,
