@@ -8,6 +8,7 @@ mod bench_contention;
 mod hostile;
 mod install;
 mod load;
+mod rooms;
 mod stores;
 mod suite;
 mod tidy;

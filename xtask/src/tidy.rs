@@ -130,6 +130,7 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
 pub fn check(root: &Path) -> Result<()> {
     let mut findings = Vec::new();
     check_arrows(root, &mut findings)?;
+    crate::rooms::check(root, &mut findings)?;
     // This file names what it looks for.
     for file in tracked_files(root)?.into_iter().filter(|file| file != "xtask/src/tidy.rs") {
         let path = root.join(&file);
