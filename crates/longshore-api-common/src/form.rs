@@ -8,7 +8,7 @@ use serde::de::value::{Error as Refusal, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::asked::{truth, whole};
+use crate::api_request::{truth, whole};
 
 /// Most fields of a form.
 const FIELDS_LIMIT: usize = 10_000;

@@ -2,7 +2,7 @@
 //! addresses of the registry itself, counters, and tables of operations with their OpenAPI documents.
 
 pub mod allotment;
-pub mod asked;
+pub mod api_request;
 pub mod body;
 pub mod client;
 pub mod credentials;

@@ -10,7 +10,7 @@ use longshore_domain::{Error, Result};
 use longshore_platform::rates::Allowance;
 use serde_json::Value;
 
-use crate::asked::Asked;
+use crate::api_request::ApiRequest;
 use crate::body::{self, RequestBody};
 use crate::client::Client;
 use crate::metrics::{Metrics, OperationMetrics};
@@ -167,13 +167,13 @@ macro_rules! route {
 }
 
 /// What a request asks for.
-pub enum Wanted {
+pub enum RouteMatch {
     /// A row of the table.
-    Operation(usize, Box<Asked>, RequestBody),
+    Operation(usize, Box<ApiRequest>, RequestBody),
     /// Another method of a path that is there, and those that there are.
-    OtherMethod(Box<Asked>, String),
+    OtherMethod(Box<ApiRequest>, String),
     /// A path that is not there.
-    Unknown(Box<Asked>),
+    Unknown(Box<ApiRequest>),
 }
 
 /// An answer.
@@ -244,7 +244,7 @@ impl Table {
     pub async fn serve<F>(
         &self,
         request: Request<RequestBody>,
-        answer: impl FnOnce(Wanted) -> F + Send,
+        answer: impl FnOnce(RouteMatch) -> F + Send,
     ) -> Response
     where
         F: Future<Output = Answer> + Send,
@@ -256,16 +256,16 @@ impl Table {
         let ((operation, metrics), wanted) = match self.router.find(&method, &path) {
             Found::Row(number, parameters) => {
                 let (name, metrics) = &self.operations[number];
-                let asked = Box::new(Asked::new(client.clone(), parts, parameters));
-                ((*name, metrics), Wanted::Operation(number, asked, body))
+                let asked = Box::new(ApiRequest::new(client.clone(), parts, parameters));
+                ((*name, metrics), RouteMatch::Operation(number, asked, body))
             }
             Found::MethodNotAllowed(allow) => {
-                let asked = Box::new(Asked::new(client.clone(), parts, Vec::new()));
-                (("unknown", &self.unknown), Wanted::OtherMethod(asked, allow))
+                let asked = Box::new(ApiRequest::new(client.clone(), parts, Vec::new()));
+                (("unknown", &self.unknown), RouteMatch::OtherMethod(asked, allow))
             }
             Found::Nothing => {
-                let asked = Box::new(Asked::new(client.clone(), parts, Vec::new()));
-                (("unknown", &self.unknown), Wanted::Unknown(asked))
+                let asked = Box::new(ApiRequest::new(client.clone(), parts, Vec::new()));
+                (("unknown", &self.unknown), RouteMatch::Unknown(asked))
             }
         };
         let Answer { mut response, allowance } = answer(wanted).await;

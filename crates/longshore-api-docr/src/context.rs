@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use http::header;
-use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse};
+use longshore_api_common::api_request::{ApiRequest, PAGE_LIMIT, parse};
 use longshore_api_common::body::RequestBody;
 use longshore_app::App;
 use longshore_domain::access::actor::Actor;
@@ -25,14 +25,14 @@ pub(crate) const PAGE_SIZE_LIMIT: u64 = 200;
 pub struct Context {
     pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
-    asked: Asked,
+    asked: ApiRequest,
     /// Who calls, once it is known that the credential is good.
     signed_in: OnceLock<Arc<Actor>>,
 }
 
 impl Deref for Context {
-    type Target = Asked;
-    fn deref(&self) -> &Asked {
+    type Target = ApiRequest;
+    fn deref(&self) -> &ApiRequest {
         &self.asked
     }
 }
@@ -53,12 +53,12 @@ impl WantedPage {
 }
 
 /// Finds out who sends a request: whose access token it bears.
-pub(crate) async fn actor(services: &App, asked: &Asked) -> Result<Arc<Actor>> {
+pub(crate) async fn actor(services: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
     let token = bearer(asked)?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
     services.identity.authenticate_access_token(token).await
 }
 
-fn bearer(asked: &Asked) -> Result<Option<&str>> {
+fn bearer(asked: &ApiRequest) -> Result<Option<&str>> {
     let Some(value) = asked.parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
     let text = value.to_str().map_err(|_| invalid())?;
@@ -71,7 +71,7 @@ fn bearer(asked: &Asked) -> Result<Option<&str>> {
 }
 
 impl Context {
-    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: Asked) -> Self {
+    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
         Self { services, route, asked, signed_in: OnceLock::new() }
     }
 

@@ -25,11 +25,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, Request};
 use longshore_api_common::Response;
-use longshore_api_common::asked::Asked;
+use longshore_api_common::api_request::ApiRequest;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
-use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
+use longshore_api_common::table::{self, Answer, Paths, RateHeaders, RouteMatch, Table};
 use longshore_app::App;
 
 use crate::context::Context;
@@ -78,14 +78,14 @@ impl Docr {
         self.table
             .serve(request, |wanted| async {
                 match wanted {
-                    Wanted::Operation(number, asked, body) => {
+                    RouteMatch::Operation(number, asked, body) => {
                         self.answer(&ROUTES[number], *asked, body).await
                     }
-                    Wanted::OtherMethod(asked, allow) => {
+                    RouteMatch::OtherMethod(asked, allow) => {
                         let response = error::method_not_allowed(&asked.parts.method, &allow, &asked.client);
                         self.answer_nothing(&asked, response).await
                     }
-                    Wanted::Unknown(asked) => {
+                    RouteMatch::Unknown(asked) => {
                         let response = error::not_found(&asked.client);
                         self.answer_nothing(&asked, response).await
                     }
@@ -95,7 +95,7 @@ impl Docr {
     }
 
     /// Answers what is no operation; it counts as a request all the same.
-    async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
+    async fn answer_nothing(&self, asked: &ApiRequest, response: Response) -> Answer {
         let actor = context::actor(&self.services, asked).await;
         let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
         let allowance = self.services.platform.count_request(principal, asked.client.address).await;
@@ -108,7 +108,7 @@ impl Docr {
         Answer { response, allowance }
     }
 
-    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Answer {
+    async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
         let context = Context::new(Arc::clone(&self.services), route, asked);
         if let Err(error) = context.check_turn() {
             return Answer { response: error::render(&error, &context.client), allowance: None };

@@ -1,6 +1,6 @@
 //! The OpenAPI document of this dialect.
 
-use longshore_api_common::asked::PAGE_LIMIT;
+use longshore_api_common::api_request::PAGE_LIMIT;
 use longshore_api_common::openapi::{Describe, Document};
 use longshore_domain::registry::Region;
 use longshore_domain::tier::Tiers;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use longshore_api_common::Response;
-use longshore_api_common::asked::PAGE_LIMIT;
+use longshore_api_common::api_request::PAGE_LIMIT;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_content::inventory::{

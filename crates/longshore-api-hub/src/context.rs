@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use longshore_api_common::asked::{Asked, PAGE_LIMIT};
+use longshore_api_common::api_request::{ApiRequest, PAGE_LIMIT};
 use longshore_api_common::body::RequestBody;
 use longshore_app::App;
 use longshore_domain::access::actor::Actor;
@@ -24,7 +24,7 @@ const PAGE_SIZE_LIMIT: u64 = 100;
 pub struct Context {
     pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
-    asked: Asked,
+    asked: ApiRequest,
     /// Who calls, with the id of the account, once it is known that the credential is good.
     signed_in: OnceLock<(Arc<Actor>, String)>,
 }
@@ -45,7 +45,7 @@ impl WantedPage {
 }
 
 impl Context {
-    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: Asked) -> Self {
+    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
         Self { services, route, asked, signed_in: OnceLock::new() }
     }
 
@@ -129,8 +129,8 @@ impl Context {
 }
 
 impl Deref for Context {
-    type Target = Asked;
-    fn deref(&self) -> &Asked {
+    type Target = ApiRequest;
+    fn deref(&self) -> &ApiRequest {
         &self.asked
     }
 }

@@ -11,10 +11,10 @@ mod auth;
 mod authentication;
 mod context;
 mod error;
-mod former;
 mod groups;
 mod images;
 mod invites;
+mod legacy;
 mod limits;
 mod openapi;
 mod org_access_tokens;
@@ -35,12 +35,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use longshore_api_common::Response;
-use longshore_api_common::asked::Asked;
+use longshore_api_common::api_request::ApiRequest;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 pub(crate) use longshore_api_common::response::bare;
-use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
+use longshore_api_common::table::{self, Answer, Paths, RateHeaders, RouteMatch, Table};
 use longshore_app::App;
 
 use crate::context::Context;
@@ -91,21 +91,21 @@ impl Hub {
         self.table
             .serve(request, |wanted| async {
                 match wanted {
-                    Wanted::Operation(number, asked, body) => {
+                    RouteMatch::Operation(number, asked, body) => {
                         self.answer(&ROUTES[number], *asked, body).await
                     }
-                    Wanted::OtherMethod(asked, allow) => {
+                    RouteMatch::OtherMethod(asked, allow) => {
                         let response = error::method_not_allowed(&asked.parts.method, &allow);
                         self.answer_nothing(&asked, response).await
                     }
-                    Wanted::Unknown(asked) => self.answer_nothing(&asked, error::not_found()).await,
+                    RouteMatch::Unknown(asked) => self.answer_nothing(&asked, error::not_found()).await,
                 }
             })
             .await
     }
 
     /// Answers what is no operation; it counts as a request all the same.
-    async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
+    async fn answer_nothing(&self, asked: &ApiRequest, response: Response) -> Answer {
         let actor = auth::signed_in(&self.services, &asked.parts.headers).await;
         let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |(actor, _)| actor);
         let allowance = self.services.platform.count_request(principal, asked.client.address).await;
@@ -119,7 +119,7 @@ impl Hub {
         Answer { response, allowance }
     }
 
-    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Answer {
+    async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
         let context = Context::new(Arc::clone(&self.services), route, asked);
         if let Err(error) = context.check_turn() {
             return Answer { response: error::render(&error, &context), allowance: None };

@@ -1,6 +1,6 @@
 //! The OpenAPI document of this dialect.
 
-use longshore_api_common::asked::PAGE_LIMIT;
+use longshore_api_common::api_request::PAGE_LIMIT;
 pub(crate) use longshore_api_common::openapi::Describe;
 use longshore_api_common::openapi::Document;
 use serde_json::{Map, Value, json};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{StatusCode, header};
 use longshore_api_common::Response;
-use longshore_api_common::asked::{Asked, whole};
+use longshore_api_common::api_request::{ApiRequest, whole};
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
 use longshore_app::App;
@@ -51,7 +51,7 @@ impl Scans {
 }
 
 /// A turn, until it is dropped.
-pub(crate) struct Turn(
+pub(crate) struct ScanPermit(
     #[expect(dead_code, reason = "held")] OwnedSemaphorePermit,
     #[expect(dead_code, reason = "held")] OwnedSemaphorePermit,
 );
@@ -60,20 +60,20 @@ pub(crate) struct Turn(
 pub struct Context {
     pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
-    asked: Asked,
+    asked: ApiRequest,
     scans: Arc<Scans>,
     provisioner: OnceLock<Provisioner>,
 }
 
 impl Deref for Context {
-    type Target = Asked;
-    fn deref(&self) -> &Asked {
+    type Target = ApiRequest;
+    fn deref(&self) -> &ApiRequest {
         &self.asked
     }
 }
 
 /// Finds out which identity provider sends a request.
-pub(crate) async fn find_provisioner(services: &App, asked: &Asked) -> Result<Provisioner, Error> {
+pub(crate) async fn find_provisioner(services: &App, asked: &ApiRequest) -> Result<Provisioner, Error> {
     match Credentials::of(&asked.parts.headers)? {
         Credentials::Bearer(token) => services.identity.authenticate_provisioner(token).await,
         Credentials::None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
@@ -82,7 +82,12 @@ pub(crate) async fn find_provisioner(services: &App, asked: &Asked) -> Result<Pr
 }
 
 impl Context {
-    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: Asked, scans: Arc<Scans>) -> Self {
+    pub(crate) fn new(
+        services: Arc<App>,
+        route: &'static Route,
+        asked: ApiRequest,
+        scans: Arc<Scans>,
+    ) -> Self {
         Self { services, route, asked, scans, provisioner: OnceLock::new() }
     }
 
@@ -129,11 +134,14 @@ impl Context {
     }
 
     /// Waits for its turn to look at all resources of a directory, of which each organization does one at once.
-    pub(crate) async fn scan_turn(&self) -> Result<Turn, Refusal> {
+    pub(crate) async fn scan_turn(&self) -> Result<ScanPermit, Refusal> {
         let own = self.scans.of(self.provisioner()?.organization.id);
         let turns = async {
             let own = own.acquire_owned().await?;
-            Ok::<_, tokio::sync::AcquireError>(Turn(own, Arc::clone(&self.scans.all).acquire_owned().await?))
+            Ok::<_, tokio::sync::AcquireError>(ScanPermit(
+                own,
+                Arc::clone(&self.scans.all).acquire_owned().await?,
+            ))
         };
         match tokio::time::timeout(TURN_WAIT, turns).await {
             Ok(turn) => turn.map_err(|error| Refusal::Domain(Error::internal(error))),

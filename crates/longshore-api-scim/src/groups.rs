@@ -30,7 +30,7 @@ use crate::patch::{self, Operation, Verb};
 use crate::patch_path::PatchPath;
 use crate::projection::Projection;
 use crate::schema::{Found, GROUP, GROUPS};
-use crate::search::{self, Asking, SORT_LIMIT, Search, Sort};
+use crate::search::{self, ListQuery, SORT_LIMIT, Search, Sort};
 use crate::users::{check_schemas, text};
 use crate::wire;
 
@@ -417,8 +417,8 @@ fn compared_members(filter: &Filter, found: &mut BTreeSet<String>) -> Result<(),
 }
 
 /// Finds the groups of a page.
-pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Refusal> {
-    let Asking { filter, sort, is_descending, skip, take, .. } = asking;
+pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, Refusal> {
+    let ListQuery { filter, sort, is_descending, skip, take, .. } = asking;
     let (services, provisioner) = (&context.services, context.provisioner()?);
     if let (None, Sort::Unsorted) = (filter, sort) {
         let total = services.organizations.count_directory_groups(provisioner).await?;

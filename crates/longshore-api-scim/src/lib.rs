@@ -28,11 +28,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use longshore_api_common::Response;
-use longshore_api_common::asked::Asked;
+use longshore_api_common::api_request::ApiRequest;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
-use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
+use longshore_api_common::table::{self, Answer, Paths, RateHeaders, RouteMatch, Table};
 use longshore_app::App;
 
 use crate::context::{Context, Scans};
@@ -70,14 +70,14 @@ impl Scim {
         self.table
             .serve(request, |wanted| async {
                 match wanted {
-                    Wanted::Operation(number, asked, body) => {
+                    RouteMatch::Operation(number, asked, body) => {
                         self.answer(&ROUTES[number], *asked, body).await
                     }
-                    Wanted::OtherMethod(asked, allow) => {
+                    RouteMatch::OtherMethod(asked, allow) => {
                         let response = error::method_not_allowed(&asked.parts.method, &allow, &asked.client);
                         self.answer_nothing(&asked, response).await
                     }
-                    Wanted::Unknown(asked) => {
+                    RouteMatch::Unknown(asked) => {
                         let response = error::not_found(&asked.client);
                         self.answer_nothing(&asked, response).await
                     }
@@ -87,7 +87,7 @@ impl Scim {
     }
 
     /// Answers what is no operation; it counts as a request all the same.
-    async fn answer_nothing(&self, asked: &Asked, response: Response) -> Answer {
+    async fn answer_nothing(&self, asked: &ApiRequest, response: Response) -> Answer {
         let account = context::find_provisioner(&self.services, asked).await.ok();
         let account = account.map(|provisioner| provisioner.organization.id);
         let allowance = self.services.platform.count_request_of(account, asked.client.address).await;
@@ -100,7 +100,7 @@ impl Scim {
         Answer { response, allowance }
     }
 
-    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Answer {
+    async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
         let context = Context::new(Arc::clone(&self.services), route, asked, Arc::clone(&self.scans));
         let (allowance, checked) = context.check().await;
         let answer = match checked {

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use longshore_api_common::Response;
-use longshore_api_common::asked::whole;
+use longshore_api_common::api_request::whole;
 use longshore_api_common::body::RequestBody;
 use serde_json::{Map, Value, json};
 
@@ -48,7 +48,7 @@ pub(crate) enum Sort {
 }
 
 /// A search that was read.
-pub(crate) struct Asking {
+pub(crate) struct ListQuery {
     pub(crate) filter: Option<Filter>,
     pub(crate) sort: Sort,
     pub(crate) is_descending: bool,
@@ -60,7 +60,7 @@ pub(crate) struct Asking {
 
 impl Search {
     /// Reads a search for resources of one type.
-    pub(crate) fn read(&self, schema: &'static Schema) -> Result<Asking, Refusal> {
+    pub(crate) fn read(&self, schema: &'static Schema) -> Result<ListQuery, Refusal> {
         let filter =
             self.filter.as_deref().map(Filter::parse).transpose().map_err(Refusal::unreadable_filter)?;
         if let Some(filter) = &filter {
@@ -80,7 +80,7 @@ impl Search {
         let projection = self.projection.clone();
         // Without an attribute to sort by, an order means nothing.
         let is_descending = is_descending && self.sort_by.is_some();
-        Ok(Asking { filter, sort, is_descending, skip, take, projection })
+        Ok(ListQuery { filter, sort, is_descending, skip, take, projection })
     }
 
     fn window(&self) -> (u64, usize) {

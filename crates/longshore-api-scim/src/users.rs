@@ -10,7 +10,7 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::Error;
 use longshore_domain::directory::{
-    DirectoryChange, DirectoryEmail, DirectoryUser, UserMark, UserOrder, UserParts, UserProbe,
+    DirectoryChange, DirectoryEmail, DirectoryUser, UserCursor, UserLookup, UserOrder, UserParts,
 };
 use longshore_domain::email::EmailAddress;
 use longshore_domain::page::PageSize;
@@ -24,7 +24,7 @@ use crate::evaluate::{self, Key, member, truth_of};
 use crate::patch::{self, Operation};
 use crate::projection::Projection;
 use crate::schema::{USER, USERS};
-use crate::search::{self, Asking, SORT_LIMIT, Search, Sort};
+use crate::search::{self, ListQuery, SORT_LIMIT, Search, Sort};
 use crate::wire;
 
 /// What indexes have.
@@ -328,15 +328,15 @@ pub(crate) async fn remove(
     Ok(Reply::nothing())
 }
 
-fn probe(key: Key) -> UserProbe {
+fn probe(key: Key) -> UserLookup {
     match key {
-        Key::Equal("userName", value) => UserProbe::UserName(value),
-        Key::Equal("externalId", value) => UserProbe::ExternalId(value),
-        Key::Equal("displayName", value) => UserProbe::Name(value),
-        Key::Equal("emails", value) => UserProbe::Email(value),
-        Key::Equal("id", value) => value.parse().map_or(UserProbe::Nobody, UserProbe::Id),
-        Key::Equal(..) => UserProbe::Nobody,
-        Key::Prefix(_, value) => UserProbe::UserNamePrefix(value),
+        Key::Equal("userName", value) => UserLookup::UserName(value),
+        Key::Equal("externalId", value) => UserLookup::ExternalId(value),
+        Key::Equal("displayName", value) => UserLookup::Name(value),
+        Key::Equal("emails", value) => UserLookup::Email(value),
+        Key::Equal("id", value) => value.parse().map_or(UserLookup::Nobody, UserLookup::Id),
+        Key::Equal(..) => UserLookup::Nobody,
+        Key::Prefix(_, value) => UserLookup::UserNamePrefix(value),
     }
 }
 
@@ -346,8 +346,8 @@ fn wanted_parts(projection: &Projection) -> UserParts {
 }
 
 /// Finds the users of a page.
-pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Refusal> {
-    let Asking { filter, sort, is_descending, skip, take, projection } = asking;
+pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, Refusal> {
+    let ListQuery { filter, sort, is_descending, skip, take, projection } = asking;
     let (services, provisioner) = (&context.services, context.provisioner()?);
     let order = match sort {
         Sort::Unsorted => Some(UserOrder::Position),
@@ -366,33 +366,33 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
         None => None,
         Some(filter) => evaluate::keys(filter, &USERS, INDEXED, &["userName"]),
     };
-    let (probes, scan): (Vec<UserProbe>, _) = match keys {
+    let (probes, scan): (Vec<UserLookup>, _) = match keys {
         Some(keys) if keys.iter().all(|key| matches!(key, Key::Equal(..))) => {
             (keys.into_iter().map(probe).collect(), None)
         }
         Some(keys) => (Vec::new(), keys.into_iter().next().map(probe)),
-        None => (Vec::new(), Some(UserProbe::All)),
+        None => (Vec::new(), Some(UserLookup::All)),
     };
     // Who is found by a beginning of the user name is read in that order.
     let order = match (&scan, order) {
-        (Some(UserProbe::UserNamePrefix(_)), Some(UserOrder::Position))
+        (Some(UserLookup::UserNamePrefix(_)), Some(UserOrder::Position))
             if !matches!(sort, Sort::Unsorted) =>
         {
             None
         }
         (_, order) => order,
     };
-    if let (None, Some(order), Some(UserProbe::All)) = (filter, order, &scan) {
+    if let (None, Some(order), Some(UserLookup::All)) = (filter, order, &scan) {
         let total = services.organizations.count_directory_users(provisioner).await?;
         let after = match *skip {
             0 => None,
             skip if skip >= total => return Ok(Page { total, resources: Vec::new() }),
-            skip => services.organizations.find_user_mark(provisioner, order, *is_descending, skip).await?,
+            skip => services.organizations.find_user_cursor(provisioner, order, *is_descending, skip).await?,
         };
         let Ok(size) = PageSize::clamped(*take as u64) else {
             return Ok(Page { total, resources: Vec::new() });
         };
-        let (probe, parts) = (UserProbe::All, wanted_parts(projection));
+        let (probe, parts) = (UserLookup::All, wanted_parts(projection));
         let list = UserList { probe, order, is_descending: *is_descending, after, size, parts };
         let users = services.organizations.list_directory_users(provisioner, list).await?;
         return Ok(Page { total, resources: users.iter().map(show).collect() });
@@ -424,7 +424,7 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
         }
     }
     // Of what so many have in common, an index gives the first only.
-    let scan = scan.or(is_cut.then_some(UserProbe::All));
+    let scan = scan.or(is_cut.then_some(UserLookup::All));
     let Some(scanned) = scan else {
         found.sort_by_key(|user| user.position);
         found.dedup_by_key(|user| user.position);
@@ -460,7 +460,7 @@ pub(crate) async fn find(context: &Context, asking: &Asking) -> Result<Page, Ref
         };
         let users = services.organizations.list_directory_users(provisioner, list).await?;
         let Some(last) = users.last() else { break };
-        after = Some(UserMark::behind(last));
+        after = Some(UserCursor::behind(last));
         for user in users.into_iter().filter(meets) {
             let is_shown = total >= skip && chosen.len() < take;
             total += 1;

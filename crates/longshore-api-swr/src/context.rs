@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::Method;
-use longshore_api_common::asked::{Asked, PAGE_LIMIT, parse_list, truth, whole};
+use longshore_api_common::api_request::{ApiRequest, PAGE_LIMIT, parse_list, truth, whole};
 use longshore_api_common::body::RequestBody;
 use longshore_app::App;
 use longshore_domain::access::actor::Actor;
@@ -35,7 +35,7 @@ const MARKED_PAGE_SIZE: u64 = 100;
 pub struct Context {
     pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
-    asked: Asked,
+    asked: ApiRequest,
     internal_address: Option<Arc<str>>,
     /// The body of a signed request, of which the signature tells.
     signed_body: OnceLock<Bytes>,
@@ -47,7 +47,7 @@ impl Context {
     pub(crate) fn new(
         services: Arc<App>,
         route: &'static Route,
-        asked: Asked,
+        asked: ApiRequest,
         internal_address: Option<Arc<str>>,
     ) -> Self {
         Self {
@@ -206,8 +206,8 @@ impl Context {
 }
 
 impl Deref for Context {
-    type Target = Asked;
-    fn deref(&self) -> &Asked {
+    type Target = ApiRequest;
+    fn deref(&self) -> &ApiRequest {
         &self.asked
     }
 }

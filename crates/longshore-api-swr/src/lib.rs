@@ -33,11 +33,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Request, header};
 use longshore_api_common::Response;
-use longshore_api_common::asked::Asked;
+use longshore_api_common::api_request::ApiRequest;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
-use longshore_api_common::table::{self, Answer, Paths, RateHeaders, Table, Wanted};
+use longshore_api_common::table::{self, Answer, Paths, RateHeaders, RouteMatch, Table};
 use longshore_app::App;
 
 use crate::context::Context;
@@ -96,14 +96,14 @@ impl Swr {
         self.table
             .serve(request, |wanted| async move {
                 match wanted {
-                    Wanted::Operation(number, asked, body) => {
+                    RouteMatch::Operation(number, asked, body) => {
                         self.answer(&ROUTES[number], *asked, body).await
                     }
-                    Wanted::OtherMethod(asked, allow) => {
+                    RouteMatch::OtherMethod(asked, allow) => {
                         let response = error::method_not_allowed(&asked.parts.method, &allow, is_identity);
                         self.answer_nothing(&asked, response, is_identity).await
                     }
-                    Wanted::Unknown(asked) => {
+                    RouteMatch::Unknown(asked) => {
                         self.answer_nothing(&asked, error::not_found(is_identity), is_identity).await
                     }
                 }
@@ -112,7 +112,7 @@ impl Swr {
     }
 
     /// Answers what is no operation; it counts as a request of the address all the same.
-    async fn answer_nothing(&self, asked: &Asked, response: Response, is_identity: bool) -> Answer {
+    async fn answer_nothing(&self, asked: &ApiRequest, response: Response, is_identity: bool) -> Answer {
         let allowance = limits::count(&self.services, None, &asked.client).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
@@ -123,7 +123,7 @@ impl Swr {
         Answer { response, allowance }
     }
 
-    async fn answer(&self, route: &'static Route, asked: Asked, body: RequestBody) -> Answer {
+    async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
         let internal = self.internal_address.clone();
         let context = Context::new(Arc::clone(&self.services), route, asked, internal);
         let taken = match context.check_turn() {

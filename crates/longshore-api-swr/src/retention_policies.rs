@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use longshore_api_common::Response;
-use longshore_api_common::asked::whole;
+use longshore_api_common::api_request::whole;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_domain::name::RepositoryName;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Digest;
-use longshore_domain::directory::{DirectoryChange, UserOrder, UserParts, UserProbe};
+use longshore_domain::directory::{DirectoryChange, UserLookup, UserOrder, UserParts};
 use longshore_domain::event::EventFilter;
 use longshore_domain::image::{ImageFilter, ImageOrder, TagFilter, TagOrder};
 use longshore_domain::page::PageSize;
@@ -186,14 +186,15 @@ async fn run(tags: u64) -> Measured {
     let token = services.identity.create_scim_token(&Actor::OPERATOR, &acme, "bench", None).await.unwrap();
     let provisioner = services.identity.authenticate_provisioner(token.1.expose()).await.unwrap();
     let a_user = |number: u64| number.wrapping_mul(7_919_777) % users + 1;
-    let probe = async |probe: UserProbe| {
+    let probe = async |probe: UserLookup| {
         let (order, parts) = (UserOrder::Position, UserParts::ALL);
         let list = UserList { probe, order, is_descending: false, after: None, size: page, parts };
         assert_eq!(services.organizations.list_directory_users(&provisioner, list).await.unwrap().len(), 1);
     };
     let page_behind = async |order: UserOrder, offset: u64| {
-        let after = services.organizations.find_user_mark(&provisioner, order, false, offset).await.unwrap();
-        let (probe, parts) = (UserProbe::All, UserParts::ALL);
+        let after =
+            services.organizations.find_user_cursor(&provisioner, order, false, offset).await.unwrap();
+        let (probe, parts) = (UserLookup::All, UserParts::ALL);
         let list = UserList { probe, order, is_descending: false, after, size: page, parts };
         services.organizations.list_directory_users(&provisioner, list).await.unwrap();
     };
@@ -201,21 +202,21 @@ async fn run(tags: u64) -> Measured {
         (
             "SCIM: userName eq",
             measure(2000, async |number| {
-                probe(UserProbe::UserName(format!("User{}@example.org", a_user(number)))).await;
+                probe(UserLookup::UserName(format!("User{}@example.org", a_user(number)))).await;
             })
             .await,
         ),
         (
             "SCIM: externalId eq",
             measure(2000, async |number| {
-                probe(UserProbe::ExternalId(format!("ext{}", a_user(number)))).await;
+                probe(UserLookup::ExternalId(format!("ext{}", a_user(number)))).await;
             })
             .await,
         ),
         (
             "SCIM: emails eq",
             measure(2000, async |number| {
-                probe(UserProbe::Email(format!("n{}@work.org", a_user(number)))).await;
+                probe(UserLookup::Email(format!("n{}@work.org", a_user(number)))).await;
             })
             .await,
         ),

@@ -56,7 +56,7 @@ impl App {
                 return Ok(Prepared::Before);
             }
             if let Some(prepared) =
-                self.platform.alone(Job::SetUp, self.set_up(administrator_password)).await?
+                self.platform.with_lease(Job::SetUp, self.set_up(administrator_password)).await?
             {
                 return Ok(prepared);
             }

@@ -69,6 +69,6 @@ impl App {
                 .await?;
             Ok(())
         };
-        self.platform.alone(Job::FoldRecords, work).await.map(|_| ())
+        self.platform.with_lease(Job::FoldRecords, work).await.map(|_| ())
     }
 }

@@ -35,8 +35,8 @@ const CONFIG_LIMIT_BYTES: u64 = 1 << 20;
 /// Most tags that one push may set.
 pub const TAGS_PER_PUSH_LIMIT: usize = 50;
 
-/// Contents of late, by manifest. They never change.
-pub(crate) struct Contents(Cache<ManifestId, Bytes, ByBytes>);
+/// ManifestCache of late, by manifest. They never change.
+pub(crate) struct ManifestCache(Cache<ManifestId, Bytes, ByBytes>);
 
 #[derive(Clone)]
 struct ByBytes;
@@ -47,7 +47,7 @@ impl Weighter<ManifestId, Bytes> for ByBytes {
     }
 }
 
-impl Contents {
+impl ManifestCache {
     pub(crate) fn new(limit_bytes: u64) -> Self {
         let typical = usize::try_from(limit_bytes / 2048).unwrap_or(1024);
         Self(Cache::with_weighter(typical, limit_bytes, ByBytes))

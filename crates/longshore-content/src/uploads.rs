@@ -69,7 +69,7 @@ pub struct Chunk {
 
 /// Uploads that requests of this node are working on.
 #[derive(Default)]
-pub(crate) struct Running {
+pub(crate) struct ActiveUploads {
     slots: Mutex<HashMap<UploadId, Arc<Slot>>>,
     receiving: AtomicUsize,
 }
@@ -90,14 +90,14 @@ struct Holder {
 
 /// The right to work on an upload, until dropped or taken over.
 struct Turn<'r> {
-    running: &'r Running,
+    running: &'r ActiveUploads,
     id: UploadId,
     slot: Option<Arc<Slot>>,
     taken_over: CancellationToken,
     _guard: OwnedMutexGuard<()>,
 }
 
-impl Running {
+impl ActiveUploads {
     /// Gets the turn on an upload. A request that still works on it (its client reconnected) saves and stops. One that
     /// ends it as this one would is given time to do so: clients and proxies send such a request twice.
     async fn take(&self, id: UploadId, finishing: Option<Digest>) -> Result<Turn<'_>> {
@@ -133,10 +133,10 @@ impl Drop for Turn<'_> {
 }
 
 /// Counts a request that receives, for the share of memory that each one gets.
-struct Receiving<'r>(&'r Running);
+struct Receiving<'r>(&'r ActiveUploads);
 
 impl<'r> Receiving<'r> {
-    fn begin(running: &'r Running) -> Self {
+    fn begin(running: &'r ActiveUploads) -> Self {
         running.receiving.fetch_add(1, Ordering::Relaxed);
         Self(running)
     }
@@ -986,7 +986,7 @@ mod tests {
 
     #[test]
     fn many_uploads_share_the_memory() {
-        let running = Running::default();
+        let running = ActiveUploads::default();
         let all: Vec<_> = (0..2048).map(|_| Receiving::begin(&running)).collect();
         let batch_bytes = all[0].batch_bytes(8 << 20, 1 << 30);
         assert!(2 * batch_bytes * all.len() <= 16 << 20, "{batch_bytes}");

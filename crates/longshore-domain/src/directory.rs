@@ -128,7 +128,7 @@ impl UserParts {
 
 /// Which users can be found by an index; all of them may still be told apart by what else a filter says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UserProbe {
+pub enum UserLookup {
     /// Everybody.
     All,
     /// Nobody: a filter that nothing meets.
@@ -159,14 +159,14 @@ pub enum UserOrder {
 
 /// Where a list of users goes on: behind this user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserMark {
+pub struct UserCursor {
     /// Its place.
     pub position: i64,
     /// Its user name in lower case.
     pub user_name: String,
 }
 
-impl UserMark {
+impl UserCursor {
     /// Makes the mark behind a user.
     pub fn behind(user: &DirectoryUser) -> Self {
         Self { position: user.position, user_name: user.user_name.to_lowercase() }

@@ -213,7 +213,7 @@ impl Identities {
             }
             Ok(())
         };
-        self.platform.alone(Job::RotateKeys, work).await.map(|_| ())
+        self.platform.with_lease(Job::RotateKeys, work).await.map(|_| ())
     }
 
     fn is_rotation_due(&self) -> bool {

@@ -132,7 +132,7 @@ impl Lifecycle {
             }
             collected.map(|()| counts)
         };
-        Ok(self.platform.alone(Job::CollectGarbage, work).await?.unwrap_or_default())
+        Ok(self.platform.with_lease(Job::CollectGarbage, work).await?.unwrap_or_default())
     }
 
     /// Runs a collection now, or counts what one would do. `on_progress` is told the counts so far.
@@ -205,7 +205,7 @@ impl Lifecycle {
             // What is ready to be deleted is deleted also when reviews fail.
             let reviewed = self.review_due(counts).await;
             worked |= self.end_quarantine().await?;
-            worked |= self.bury(counts).await?;
+            worked |= self.tombstone_objects(counts).await?;
             worked |= reviewed?;
             if !worked {
                 return Ok(());
@@ -245,10 +245,10 @@ impl Lifecycle {
         // The event's template: each manifest that the policy deletes gets one of its own.
         let event = self.platform.event(&Actor::OPERATOR, None, EventAction::ManifestCollected, "", []);
         let terms = Terms::from(&self.settings.collection);
-        let round = Arc::new(Round { terms, now: self.clock.now(), event, run: None });
+        let sweep = Arc::new(Sweep { terms, now: self.clock.now(), event, run: None });
         let due = self
             .metadata
-            .look_up((round.now, self.batch()?), |tx, (now, size)| Box::pin(tx.list_due_reviews(*now, *size)))
+            .look_up((sweep.now, self.batch()?), |tx, (now, size)| Box::pin(tx.list_due_reviews(*now, *size)))
             .await?;
         let (large, others): (Vec<_>, Vec<_>) = due
             .into_iter()
@@ -259,8 +259,8 @@ impl Lifecycle {
         if let Some(due) = large.first() {
             let done = self
                 .metadata
-                .write((Arc::clone(&round), *due, self.batch()?), |tx, (round, due, size)| {
-                    Box::pin(round.settle_large(tx, *due, *size))
+                .write((Arc::clone(&sweep), *due, self.batch()?), |tx, (sweep, due, size)| {
+                    Box::pin(sweep.apply_large(tx, *due, *size))
                 })
                 .await?;
             counts.add(&done);
@@ -268,11 +268,11 @@ impl Lifecycle {
         if !others.is_empty() {
             let done = self
                 .metadata
-                .write((round, others), |tx, (round, due)| {
+                .write((sweep, others), |tx, (sweep, due)| {
                     Box::pin(async move {
                         tx.end_reviews(due).await?;
                         let reviews: Vec<Review> = due.iter().map(|due| due.review).collect();
-                        round.settle(tx, &reviews).await
+                        sweep.apply_verdicts(tx, &reviews).await
                     })
                 })
                 .await?;
@@ -282,7 +282,7 @@ impl Lifecycle {
     }
 
     /// Deletes the objects of tombstones, then the tombstones.
-    async fn bury(&self, counts: &mut CollectionCounts) -> Result<bool> {
+    async fn tombstone_objects(&self, counts: &mut CollectionCounts) -> Result<bool> {
         let now = self.clock.now();
         let takeover = self.settings.takeover;
         let tombstones = self
@@ -399,7 +399,7 @@ impl Lifecycle {
 }
 
 /// What all reviews of one transaction are judged by.
-pub(crate) struct Round {
+pub(crate) struct Sweep {
     /// What decides.
     pub terms: Terms,
     /// When.
@@ -410,9 +410,9 @@ pub(crate) struct Round {
     pub run: Option<Uuid>,
 }
 
-impl Round {
+impl Sweep {
     /// Decides reviews of manifests, links and blobs and carries the decisions out.
-    pub(crate) async fn settle(&self, tx: &mut dyn Tx, due: &[Review]) -> Result<CollectionCounts> {
+    pub(crate) async fn apply_verdicts(&self, tx: &mut dyn Tx, due: &[Review]) -> Result<CollectionCounts> {
         let mut done = CollectionCounts::default();
         let (mut manifests, mut links, mut blobs) = (vec![], vec![], vec![]);
         for review in due {
@@ -432,17 +432,12 @@ impl Round {
         for id in manifests {
             self.settle_manifest(tx, id, &mut done).await?;
         }
-        self.settle_links(tx, &links, &mut done).await?;
+        self.apply_link_verdicts(tx, &links, &mut done).await?;
         tx.bury_blobs(&blobs, self.run, self.now).await?;
         Ok(done)
     }
 
-    async fn settle_large(
-        &self,
-        tx: &mut dyn Tx,
-        due: DueReview,
-        size: PageSize,
-    ) -> Result<CollectionCounts> {
+    async fn apply_large(&self, tx: &mut dyn Tx, due: DueReview, size: PageSize) -> Result<CollectionCounts> {
         let mut done = CollectionCounts::default();
         tx.end_reviews(&[due]).await?;
         match due.review {
@@ -477,7 +472,7 @@ impl Round {
         // Otherwise their reviews, which are due now, are the background's.
         if self.run.is_some() {
             released.sort_unstable();
-            self.settle_links(tx, &released, done).await?;
+            self.apply_link_verdicts(tx, &released, done).await?;
         }
         Ok(())
     }
@@ -522,7 +517,7 @@ impl Round {
         }
     }
 
-    pub(crate) async fn settle_links(
+    pub(crate) async fn apply_link_verdicts(
         &self,
         tx: &mut dyn Tx,
         links: &[(RepositoryId, BlobId)],

@@ -26,7 +26,7 @@ use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Lifecycle;
-use crate::collection::{Deleted, Round, Sums, Terms};
+use crate::collection::{Deleted, Sums, Sweep, Terms};
 use longshore_access::write_tokens::READ_ONLY_MARGIN;
 use longshore_platform::later;
 use longshore_platform::leases::Job;
@@ -217,7 +217,7 @@ impl Lifecycle {
         if first.is_empty() {
             return Ok(());
         }
-        self.platform.alone(Job::AdvanceCollectionRuns, self.work_on_runs()).await.map(|_| ())
+        self.platform.with_lease(Job::AdvanceCollectionRuns, self.work_on_runs()).await.map(|_| ())
     }
 
     /// Works on runs side by side. Those that are asked for while a long one goes on do not wait for it.
@@ -387,7 +387,7 @@ impl Lifecycle {
         self.enter(run, status).await
     }
 
-    fn round(&self, run: &CollectionRun, terms: Terms) -> Round {
+    fn sweep(&self, run: &CollectionRun, terms: Terms) -> Sweep {
         let event = self.platform.event(
             &Actor::OPERATOR,
             Some(run.namespace_id),
@@ -395,7 +395,7 @@ impl Lifecycle {
             run.registry.as_str(),
             [],
         );
-        Round { terms, now: self.clock.now(), event, run: Some(run.uuid) }
+        Sweep { terms, now: self.clock.now(), event, run: Some(run.uuid) }
     }
 
     /// Takes away manifests that are not needed, again and again until none is left: with an index, its children become
@@ -447,21 +447,21 @@ impl Lifecycle {
     ) -> Result<Option<u64>> {
         let mut steps = 0;
         loop {
-            let round = self.round(run, self.run_terms(pace, Duration::ZERO));
+            let sweep = self.sweep(run, self.run_terms(pace, Duration::ZERO));
             let is_gone = self
                 .metadata
-                .write((round, repository, self.repository_step()?), |tx, (round, repository, size)| {
+                .write((sweep, repository, self.repository_step()?), |tx, (sweep, repository, size)| {
                     Box::pin(async move {
                         if tx.hold_deleted_repository(*repository).await?.is_none() {
                             return Ok(true);
                         }
-                        let purge = tx.purge_repository(*repository, *size, round.now).await?;
+                        let purge = tx.purge_repository(*repository, *size, sweep.now).await?;
                         let (mut released, mut unlinked) = (purge.released, purge.unlinked);
                         released.sort_unstable();
                         released.dedup();
-                        round.settle_links(tx, &released, &mut CollectionCounts::default()).await?;
+                        sweep.apply_link_verdicts(tx, &released, &mut CollectionCounts::default()).await?;
                         unlinked.sort_unstable();
-                        tx.bury_blobs(&unlinked, round.run, round.now).await?;
+                        tx.bury_blobs(&unlinked, sweep.run, sweep.now).await?;
                         Ok(purge.is_gone)
                     })
                 })
@@ -495,7 +495,7 @@ impl Lifecycle {
             let Some((_, last)) = untagged.last() else { break };
             after = last.clone();
             let manifests = untagged.iter().map(|(id, _)| *id).collect();
-            let done = self.settle(run, manifests, self.settings.collection.undo, pace).await?;
+            let done = self.apply_verdicts(run, manifests, self.settings.collection.undo, pace).await?;
             removed += done.manifests_collected;
             if self.may_go_on(run, RunStatus::Scanning, pace).await? == Step::Stop {
                 return Ok(None);
@@ -511,7 +511,7 @@ impl Lifecycle {
                 .await?;
             let Some(last) = deleted.last() else { break };
             after = *last;
-            removed += self.settle(run, deleted, Duration::ZERO, pace).await?.manifests_purged;
+            removed += self.apply_verdicts(run, deleted, Duration::ZERO, pace).await?.manifests_purged;
             if self.may_go_on(run, RunStatus::Scanning, pace).await? == Step::Stop {
                 return Ok(None);
             }
@@ -520,17 +520,17 @@ impl Lifecycle {
     }
 
     /// Decides on manifests, by their state in the transaction that does it.
-    async fn settle(
+    async fn apply_verdicts(
         &self,
         run: &CollectionRun,
         manifests: Vec<ManifestId>,
         undo: Duration,
         pace: &Pace,
     ) -> Result<CollectionCounts> {
-        let round = self.round(run, self.run_terms(pace, undo));
+        let sweep = self.sweep(run, self.run_terms(pace, undo));
         let reviews: Vec<Review> = manifests.into_iter().map(Review::Manifest).collect();
         self.metadata
-            .write((round, reviews), |tx, (round, reviews)| Box::pin(round.settle(tx, reviews)))
+            .write((sweep, reviews), |tx, (sweep, reviews)| Box::pin(sweep.apply_verdicts(tx, reviews)))
             .await
     }
 
@@ -634,12 +634,12 @@ impl Lifecycle {
             let Some(last) = blobs.last() else { return Ok(Step::Done) };
             after = *last;
             let links: Vec<_> = blobs.into_iter().map(|blob| (repository, blob)).collect();
-            let round = self.round(run, self.run_terms(pace, Duration::ZERO));
+            let sweep = self.sweep(run, self.run_terms(pace, Duration::ZERO));
             self.metadata
-                .write((round, links), |tx, (round, links)| {
-                    Box::pin(
-                        async move { round.settle_links(tx, links, &mut CollectionCounts::default()).await },
-                    )
+                .write((sweep, links), |tx, (sweep, links)| {
+                    Box::pin(async move {
+                        sweep.apply_link_verdicts(tx, links, &mut CollectionCounts::default()).await
+                    })
                 })
                 .await?;
             if self.may_go_on(run, RunStatus::Deleting, pace).await? == Step::Stop {

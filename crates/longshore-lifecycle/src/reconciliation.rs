@@ -67,7 +67,7 @@ impl Lifecycle {
         on_progress: Progress<'_>,
     ) -> Result<ReconciliationReport> {
         self.access.require_operator(actor)?;
-        let done = self.platform.alone(Job::Reconcile, self.reconcile(on_progress)).await?;
+        let done = self.platform.with_lease(Job::Reconcile, self.reconcile(on_progress)).await?;
         done.ok_or_else(|| Error::Conflict("another node is comparing the store now; try again later".into()))
     }
 
@@ -100,7 +100,7 @@ impl Lifecycle {
     /// # Errors
     /// Those of the stores.
     pub async fn abort_stray_uploads_alone(&self) -> Result<u64> {
-        Ok(self.platform.alone(Job::Reconcile, self.abort_stray_uploads()).await?.unwrap_or_default())
+        Ok(self.platform.with_lease(Job::Reconcile, self.abort_stray_uploads()).await?.unwrap_or_default())
     }
 
     /// Gives up multipart uploads that were begun before any upload in progress was.

@@ -69,7 +69,7 @@ pub struct OfferedTier {
 }
 
 /// Who acts, with all that decides on creating a registry.
-struct Founder {
+struct RegistryCreation {
     account: Account,
     wanted: WantedRegistry,
     region: Region,
@@ -81,7 +81,7 @@ struct Founder {
 }
 
 /// What a registry is made of.
-struct Ground {
+struct ResolvedNamespace {
     /// The account whose name it gets.
     namespace: AccountId,
     /// The account whose subscription it will be under.
@@ -100,7 +100,7 @@ async fn choose_namespace(
     own: &Account,
     name: &Namespace,
     makes_names: bool,
-) -> Result<Option<Ground>> {
+) -> Result<Option<ResolvedNamespace>> {
     check_registry_name_available(name)?;
     if tx.find_registry(name).await?.is_some() {
         return Err(used(name));
@@ -108,12 +108,12 @@ async fn choose_namespace(
     if tx.is_name_taken(name).await? {
         let account = tx.find_account_by_name(name).await?.ok_or_else(|| used(name))?;
         if account.id == own.id {
-            return Ok(Some(Ground { namespace: own.id, owner: own.id, is_new: false }));
+            return Ok(Some(ResolvedNamespace { namespace: own.id, owner: own.id, is_new: false }));
         }
         let role = tx.find_role(account.id, own.id).await?;
         // An organization has the subscription itself, so that its other owners manage it too.
         return match role == Some(OrganizationRole::Owner) && account.is_active {
-            true => Ok(Some(Ground { namespace: account.id, owner: account.id, is_new: false })),
+            true => Ok(Some(ResolvedNamespace { namespace: account.id, owner: account.id, is_new: false })),
             false => Err(used(name)),
         };
     }
@@ -134,49 +134,49 @@ async fn choose_namespace(
 }
 
 /// Finds, or makes, the namespace of a registry.
-async fn found_namespace(tx: &mut dyn Tx, founder: &Founder) -> Result<Ground> {
-    let (own, name) = (&founder.account, &founder.wanted.name);
-    if let Some(ground) = choose_namespace(tx, own, name, founder.makes_names).await? {
-        return Ok(ground);
+async fn resolve_namespace(tx: &mut dyn Tx, creation: &RegistryCreation) -> Result<ResolvedNamespace> {
+    let (own, name) = (&creation.account, &creation.wanted.name);
+    if let Some(resolved) = choose_namespace(tx, own, name, creation.makes_names).await? {
+        return Ok(resolved);
     }
     if tx.count_owned_organizations(own.id).await? >= NAMESPACES_LIMIT {
         return Err(Error::Conflict(format!(
             "you own {NAMESPACES_LIMIT} organizations, and each registry of another name makes one; use the name of one of them"
         )));
     }
-    let id = match tx.create_account(&founder.organization).await {
+    let id = match tx.create_account(&creation.organization).await {
         Err(Error::Exists(_)) => return Err(used(name)),
         created => created?,
     };
-    tx.put_member(id, own.id, OrganizationRole::Owner, founder.event.at).await?;
+    tx.put_member(id, own.id, OrganizationRole::Owner, creation.event.at).await?;
     let created = NewEvent {
         account_id: Some(id),
         action: EventAction::OrganizationCreated,
         data: [("owner", own.name.to_string())].into(),
-        ..founder.event.clone()
+        ..creation.event.clone()
     };
     tx.record_event(&created).await?;
-    Ok(Ground { namespace: id, owner: own.id, is_new: true })
+    Ok(ResolvedNamespace { namespace: id, owner: own.id, is_new: true })
 }
 
-async fn create(tx: &mut dyn Tx, founder: &Founder) -> Result<RegistryDetails> {
+async fn create(tx: &mut dyn Tx, creation: &RegistryCreation) -> Result<RegistryDetails> {
     tx.hold_authority().await?;
-    let Ground { namespace, owner, is_new } = found_namespace(tx, founder).await?;
+    let ResolvedNamespace { namespace, owner, is_new } = resolve_namespace(tx, creation).await?;
     tx.hold_subscription(owner).await?;
-    let at = founder.event.at;
-    let write_tokens_until = if is_new { at } else { founder.write_tokens_until };
-    tx.create_registry(namespace, owner, &founder.region, at, write_tokens_until).await?;
+    let at = creation.event.at;
+    let write_tokens_until = if is_new { at } else { creation.write_tokens_until };
+    tx.create_registry(namespace, owner, &creation.region, at, write_tokens_until).await?;
     let usage = tx.account_usage(owner).await?;
     // One that is left from before, when registries were deleted or handed over, does not count.
     let current = tx.find_subscription(owner).await?.filter(|_| usage.registries > 1);
-    let wanted = match &founder.wanted.tier {
-        Some(slug) => founder.tiers.find(slug)?,
-        None => &founder.tiers.all()[0],
+    let wanted = match &creation.wanted.tier {
+        Some(slug) => creation.tiers.find(slug)?,
+        None => &creation.tiers.all()[0],
     };
     // Clients always name a tier; it is that of the account's first registry.
     let tier = match &current {
         None => Some(wanted),
-        Some(current) => founder.tiers.get(current.tier.as_str()),
+        Some(current) => creation.tiers.get(current.tier.as_str()),
     };
     if let Some(tier) = tier {
         tier.check(usage)?;
@@ -184,12 +184,12 @@ async fn create(tx: &mut dyn Tx, founder: &Founder) -> Result<RegistryDetails> {
     if current.is_none() {
         tx.put_subscription(owner, &wanted.slug, at).await?;
     }
-    let mut event = NewEvent { account_id: Some(namespace), ..founder.event.clone() };
+    let mut event = NewEvent { account_id: Some(namespace), ..creation.event.clone() };
     event
         .data
         .insert("tier", current.map_or_else(|| wanted.slug.clone(), |current| current.tier).to_string());
     tx.record_event(&event).await?;
-    let registry = tx.find_registry(&founder.wanted.name).await?;
+    let registry = tx.find_registry(&creation.wanted.name).await?;
     let registry = registry.ok_or_else(|| Error::internal("the new registry is not there"))?;
     details(tx, registry, at).await
 }
@@ -282,7 +282,7 @@ impl Lifecycle {
             [("region", region.to_string())],
         );
         let organization = self.organizations.new_organization(&wanted.name);
-        let founder = Founder {
+        let creation = RegistryCreation {
             account,
             wanted,
             region,
@@ -293,7 +293,7 @@ impl Lifecycle {
             write_tokens_until: self.access.last_write_token(event.at),
             event,
         };
-        self.metadata.write(founder, |tx, founder| Box::pin(create(tx, founder))).await
+        self.metadata.write(creation, |tx, creation| Box::pin(create(tx, creation))).await
     }
 
     fn find_region(&self, wanted: Option<&str>) -> Result<Region> {

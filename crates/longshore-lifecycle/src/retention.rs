@@ -352,7 +352,7 @@ impl Lifecycle {
             }
             Ok(())
         };
-        self.platform.alone(Job::ApplyRetention, work).await.map(|_| ())
+        self.platform.with_lease(Job::ApplyRetention, work).await.map(|_| ())
     }
 
     async fn due_policies(&self) -> Result<Vec<(RetentionPolicy, Repository)>> {

@@ -6,8 +6,8 @@
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
 use longshore_domain::directory::{
-    COMPANY_TEAM, DIRECTORY_USERS_LIMIT, DirectoryChange, DirectoryUser, Provisioner, UserMark, UserOrder,
-    UserParts, UserProbe, account_names,
+    COMPANY_TEAM, DIRECTORY_USERS_LIMIT, DirectoryChange, DirectoryUser, Provisioner, UserCursor, UserLookup,
+    UserOrder, UserParts, account_names,
 };
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -48,13 +48,13 @@ struct NewUser {
 #[derive(Clone, Debug)]
 pub struct UserList {
     /// Found by an index.
-    pub probe: UserProbe,
+    pub probe: UserLookup,
     /// In this order.
     pub order: UserOrder,
     /// The last first.
     pub is_descending: bool,
     /// Behind this one.
-    pub after: Option<UserMark>,
+    pub after: Option<UserCursor>,
     /// At most so many; probes for one value give all.
     pub size: PageSize,
     /// With these parts.
@@ -320,7 +320,7 @@ impl DirectoryWork {
         tx.hold_authority().await?;
         let organization = self.provisioner.organization.id;
         let user_name = self.change.user_name.clone().unwrap_or_default();
-        let probe = UserProbe::UserName(user_name.clone());
+        let probe = UserLookup::UserName(user_name.clone());
         if !tx.list_directory_users(&one(&self.provisioner, probe)).await?.is_empty() {
             return Err(Error::Exists(format!("a user with the userName {user_name:?}")));
         }
@@ -390,7 +390,7 @@ fn full_name(given: &str, family: &str) -> String {
 }
 
 /// A list of the users that a probe for one value finds.
-fn one(provisioner: &Provisioner, probe: UserProbe) -> WantedUsers {
+fn one(provisioner: &Provisioner, probe: UserLookup) -> WantedUsers {
     WantedUsers {
         organization: provisioner.organization.id,
         probe,
@@ -407,7 +407,7 @@ pub(crate) async fn find_user(
     provisioner: &Provisioner,
     uuid: Uuid,
 ) -> Result<DirectoryUser> {
-    let found = tx.list_directory_users(&one(provisioner, UserProbe::Id(uuid))).await?;
+    let found = tx.list_directory_users(&one(provisioner, UserLookup::Id(uuid))).await?;
     found.into_iter().next().ok_or_else(|| unknown(uuid))
 }
 
@@ -492,17 +492,17 @@ impl Organizations {
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn find_user_mark(
+    pub async fn find_user_cursor(
         &self,
         provisioner: &Provisioner,
         order: UserOrder,
         is_descending: bool,
         offset: u64,
-    ) -> Result<Option<UserMark>> {
+    ) -> Result<Option<UserCursor>> {
         let input = (provisioner.organization.id, order, is_descending, offset);
         self.metadata
             .read(input, |tx, (id, order, is_descending, offset)| {
-                Box::pin(tx.find_user_mark(*id, *order, *is_descending, *offset))
+                Box::pin(tx.find_user_cursor(*id, *order, *is_descending, *offset))
             })
             .await
     }
@@ -551,7 +551,7 @@ impl Organizations {
             company,
         };
         // Before the password is hashed, which takes its time.
-        let known = one(provisioner, UserProbe::UserName(user_name.clone()));
+        let known = one(provisioner, UserLookup::UserName(user_name.clone()));
         let known =
             self.metadata.look_up(known, |tx, known| Box::pin(tx.list_directory_users(known))).await?;
         if !known.is_empty() {

@@ -56,7 +56,7 @@ pub struct WantedPermission {
 }
 
 /// What a change of permissions works on.
-struct Terrain {
+struct GrantTarget {
     target: PermissionTarget,
     namespace: Account,
     subject: String,
@@ -89,7 +89,7 @@ async fn find_user(tx: &mut dyn Tx, uuid: Uuid, name: Option<&Namespace>) -> Res
     })
 }
 
-impl Terrain {
+impl GrantTarget {
     fn unknown(&self, user: &Account) -> Error {
         Error::PermissionUnknown { user: user.name.to_string(), subject: self.subject.clone() }
     }
@@ -216,22 +216,18 @@ impl Terrain {
 
 impl Organizations {
     /// Finds what permissions are for, how much the actor may do there, and its number in the metadata store.
-    async fn permission_terrain(
-        &self,
-        actor: &Actor,
-        of: &PermissionOf<'_>,
-    ) -> Result<(Terrain, Level, i64)> {
-        let terrain = |target, namespace: Account, subject: String, with_roles| {
+    async fn grant_target(&self, actor: &Actor, of: &PermissionOf<'_>) -> Result<(GrantTarget, Level, i64)> {
+        let target_of = |target, namespace: Account, subject: String, with_roles| {
             let event =
                 self.platform.event(actor, Some(namespace.id), EventAction::PermissionGranted, &subject, []);
-            Terrain { target, namespace, subject, with_roles, actor: actor.clone(), event }
+            GrantTarget { target, namespace, subject, with_roles, actor: actor.clone(), event }
         };
         match of {
             PermissionOf::Namespace(name) => {
                 let found = self.access.authorize_namespace(actor, name, NamespaceAction::View).await?;
                 let id = found.account.id;
                 let target = PermissionTarget::Namespace(id);
-                let made = terrain(target, found.account, name.to_string(), found.is_owner);
+                let made = target_of(target, found.account, name.to_string(), found.is_owner);
                 Ok((made, found.level, id.0))
             }
             PermissionOf::Repository(name) => {
@@ -245,7 +241,7 @@ impl Organizations {
                     .await?
                     .ok_or_else(unknown)?;
                 let target = PermissionTarget::Repository(repository.id);
-                let made = terrain(target, namespace, name.to_string(), false);
+                let made = target_of(target, namespace, name.to_string(), false);
                 Ok((made, level, repository.id.0))
             }
         }
@@ -266,9 +262,9 @@ impl Organizations {
         }
     }
 
-    async fn managed_terrain(&self, actor: &Actor, of: &PermissionOf<'_>) -> Result<Terrain> {
-        let (terrain, ..) = self.permission_terrain(actor, of).await?;
-        self.authorize_granting(actor, of).await.map(|()| terrain)
+    async fn managed_target(&self, actor: &Actor, of: &PermissionOf<'_>) -> Result<GrantTarget> {
+        let (target_of, ..) = self.grant_target(actor, of).await?;
+        self.authorize_granting(actor, of).await.map(|()| target_of)
     }
 
     /// Lists who may do what in a namespace or repository; others only for who may change that.
@@ -276,7 +272,7 @@ impl Organizations {
     /// # Errors
     /// `Unauthenticated`; `OrganizationUnknown` or `RepositoryUnknown` when the actor may do nothing there.
     pub async fn list_permissions(&self, actor: &Actor, of: PermissionOf<'_>) -> Result<PermissionList> {
-        let (terrain, level, id) = self.permission_terrain(actor, &of).await?;
+        let (target_of, level, id) = self.grant_target(actor, &of).await?;
         let account = self.access.get_own_account(actor).await?;
         let own = UserPermission {
             user_id: account.id,
@@ -292,7 +288,7 @@ impl Organizations {
             Err(error) => return Err(error),
         };
         if may_change {
-            others = self.metadata.read(terrain, |tx, terrain| Box::pin(terrain.list(tx))).await?;
+            others = self.metadata.read(target_of, |tx, target_of| Box::pin(target_of.list(tx))).await?;
             others.retain(|permission| permission.user_id != own.user_id);
         }
         Ok(PermissionList { id, own, others })
@@ -305,14 +301,14 @@ impl Organizations {
         wanted: Vec<WantedPermission>,
         change: Change,
     ) -> Result<()> {
-        let terrain = self.managed_terrain(actor, &of).await?;
+        let target_of = self.managed_target(actor, &of).await?;
         check_number(wanted.len())?;
         self.metadata
-            .write((terrain, wanted, change), |tx, (terrain, wanted, change)| {
+            .write((target_of, wanted, change), |tx, (target_of, wanted, change)| {
                 Box::pin(async move {
                     tx.hold_authority().await?;
                     for wanted in wanted {
-                        terrain.set(tx, wanted, *change).await?;
+                        target_of.set(tx, wanted, *change).await?;
                     }
                     Ok(())
                 })
@@ -357,14 +353,14 @@ impl Organizations {
         of: PermissionOf<'_>,
         users: Vec<Uuid>,
     ) -> Result<()> {
-        let terrain = self.managed_terrain(actor, &of).await?;
+        let target_of = self.managed_target(actor, &of).await?;
         check_number(users.len())?;
         self.metadata
-            .write((terrain, users), |tx, (terrain, users)| {
+            .write((target_of, users), |tx, (target_of, users)| {
                 Box::pin(async move {
                     tx.hold_authority().await?;
                     for user in users {
-                        terrain.revoke(tx, *user).await?;
+                        target_of.revoke(tx, *user).await?;
                     }
                     Ok(())
                 })

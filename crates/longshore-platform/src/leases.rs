@@ -60,7 +60,7 @@ impl Platform {
     }
 
     /// Does a job, unless another node is doing it: then the answer is `None`.
-    pub async fn alone<T>(&self, job: Job, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+    pub async fn with_lease<T>(&self, job: Job, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
         if !self.take_lease(job).await? {
             return Ok(None);
         }

@@ -111,9 +111,9 @@ struct Counter {
 }
 
 /// Lets others tell again, also when the request that did it was given up.
-struct Telling<'c>(&'c Mutex<Counter>);
+struct FlushGuard<'c>(&'c Mutex<Counter>);
 
-impl Drop for Telling<'_> {
+impl Drop for FlushGuard<'_> {
     fn drop(&mut self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_telling = false;
     }
@@ -209,7 +209,7 @@ impl Platform {
             (counter.own + counter.others, telling)
         };
         if let Some((untold, told, known)) = telling {
-            let _telling = Telling(&counter);
+            let _telling = FlushGuard(&counter);
             let telling = self.tell(subject, began_at, ends_at, untold);
             match tokio::time::timeout(TELLING, telling).await {
                 Ok(Ok(total)) => {
@@ -230,7 +230,7 @@ impl Platform {
                 }
                 // Better a limit that is too high than nobody served.
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %error, "a rate limit is counted by this node alone for now");
+                    tracing::warn!(error = %error, "a rate limit is counted by this node with_lease for now");
                 }
             }
         }

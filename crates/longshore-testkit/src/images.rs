@@ -3,7 +3,7 @@
 use longshore_domain::clock::Entropy;
 use longshore_domain::digest::{Algorithm, Digest};
 
-use crate::chance::SeededEntropy;
+use crate::entropy::SeededEntropy;
 
 /// Makes a descriptor as JSON.
 pub fn descriptor(media_type: &str, content: &[u8]) -> String {

@@ -5,7 +5,7 @@
 
 pub mod blob_suite;
 pub mod budget;
-pub mod chance;
+pub mod entropy;
 pub mod faults;
 pub mod folders;
 pub mod images;

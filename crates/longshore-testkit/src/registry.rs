@@ -21,7 +21,7 @@ use longshore_store_blob::{FsBlobs, FsOptions, ObjectBlobs};
 use longshore_store_sql::{PostgresMetadata, SqliteMetadata, SqliteOptions};
 use tempfile::TempDir;
 
-use crate::chance::{MockClock, SeededEntropy};
+use crate::entropy::{MockClock, SeededEntropy};
 use crate::faults::{FaultyBlobs, Fuse};
 use crate::folders;
 use crate::proxy::Proxy;

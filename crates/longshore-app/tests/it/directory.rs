@@ -9,8 +9,8 @@ use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::directory::{
-    DirectoryChange, DirectoryUser, GroupChange, GroupProbe, MemberChange, Provisioner, UserOrder, UserParts,
-    UserProbe,
+    DirectoryChange, DirectoryUser, GroupChange, GroupProbe, MemberChange, Provisioner, UserLookup,
+    UserOrder, UserParts,
 };
 use longshore_domain::page::PageSize;
 use longshore_identity::accounts::UserChange;
@@ -114,7 +114,7 @@ async fn provisioner(registry: &TestRegistry, organization: &str) -> Provisioner
     services.identity.authenticate_provisioner(secret.expose()).await.unwrap()
 }
 
-fn list(probe: UserProbe, order: UserOrder) -> UserList {
+fn list(probe: UserLookup, order: UserOrder) -> UserList {
     UserList { probe, order, is_descending: false, after: None, size: PageSize::MAX, parts: UserParts::ALL }
 }
 
@@ -128,7 +128,7 @@ fn active(is_active: bool) -> DirectoryChange {
 
 impl Run {
     async fn find(&self, user: usize) -> Option<DirectoryUser> {
-        let probe = UserProbe::UserName(USERS[user].to_uppercase());
+        let probe = UserLookup::UserName(USERS[user].to_uppercase());
         let found = self
             .registry
             .services
@@ -391,7 +391,8 @@ impl Run {
             (UserOrder::UserName, false),
             (UserOrder::UserName, true),
         ] {
-            let wanted = |after, size| UserList { is_descending, after, size, ..list(UserProbe::All, order) };
+            let wanted =
+                |after, size| UserList { is_descending, after, size, ..list(UserLookup::All, order) };
             let all = services
                 .organizations
                 .list_directory_users(&self.provisioner, wanted(None, PageSize::MAX))
@@ -405,7 +406,7 @@ impl Run {
             for skip in 1..=all.len() {
                 let mark = services
                     .organizations
-                    .find_user_mark(&self.provisioner, order, is_descending, skip as u64)
+                    .find_user_cursor(&self.provisioner, order, is_descending, skip as u64)
                     .await
                     .unwrap();
                 let one = PageSize::clamped(1).unwrap();
@@ -419,7 +420,7 @@ impl Run {
             let behind = all.len() as u64 + 1;
             let none = services
                 .organizations
-                .find_user_mark(&self.provisioner, order, is_descending, behind)
+                .find_user_cursor(&self.provisioner, order, is_descending, behind)
                 .await
                 .unwrap();
             assert_eq!(none, None);
@@ -510,7 +511,7 @@ async fn of_two_owners_that_go_at_the_same_time_one_stays() {
             .unwrap();
         let users = services
             .organizations
-            .list_directory_users(&provisioner, list(UserProbe::All, UserOrder::Position))
+            .list_directory_users(&provisioner, list(UserLookup::All, UserOrder::Position))
             .await
             .unwrap();
         let tasks: Vec<_> = users

@@ -13,7 +13,7 @@ use longshore_domain::ports::blobs::{
     BlobStore, BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced, Unneeded,
 };
 use longshore_store_blob::{Credentials, Encryption, ObjectBlobs, ObjectOptions};
-use longshore_testkit::chance::SeededEntropy;
+use longshore_testkit::entropy::SeededEntropy;
 use longshore_testkit::proxy::{Fault, Proxy};
 use longshore_testkit::stores::SharedStores;
 use tempfile::TempDir;

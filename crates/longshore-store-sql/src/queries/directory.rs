@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::{AccountId, OrganizationRole};
 use longshore_domain::directory::{
-    DirectoryEmail, DirectoryTeam, DirectoryUser, SHOWN_TEAMS_LIMIT, UserMark, UserOrder, UserParts,
-    UserProbe, directory_id,
+    DirectoryEmail, DirectoryTeam, DirectoryUser, SHOWN_TEAMS_LIMIT, UserCursor, UserLookup, UserOrder,
+    UserParts, directory_id,
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
@@ -229,15 +229,15 @@ impl SqlTx<'_> {
     async fn probe(
         &mut self,
         organization: AccountId,
-        probe: &UserProbe,
+        probe: &UserLookup,
     ) -> Result<Option<Vec<DirectoryUser>>> {
         let found = match probe {
-            UserProbe::All | UserProbe::UserNamePrefix(_) => return Ok(None),
-            UserProbe::Nobody => Vec::new(),
-            UserProbe::UserName(name) => {
+            UserLookup::All | UserLookup::UserNamePrefix(_) => return Ok(None),
+            UserLookup::Nobody => Vec::new(),
+            UserLookup::UserName(name) => {
                 self.find_by_user_name(organization, &name.to_lowercase()).await?.into_iter().collect()
             }
-            UserProbe::Id(uuid) => {
+            UserLookup::Id(uuid) => {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
@@ -249,7 +249,7 @@ impl SqlTx<'_> {
                 )
                 .await?
             }
-            UserProbe::ExternalId(id) => {
+            UserLookup::ExternalId(id) => {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
@@ -261,7 +261,7 @@ impl SqlTx<'_> {
                 )
                 .await?
             }
-            UserProbe::Name(name) => {
+            UserLookup::Name(name) => {
                 self.all(
                     "SELECT d.uuid, d.user_id, a.name, d.user_name, d.external_id, d.given_name, d.family_name, a.full_name,
                          a.is_active, d.is_suspended, CAST(CASE WHEN a.managed_by = d.organization_id THEN 1 ELSE 0 END AS BIGINT),
@@ -273,7 +273,7 @@ impl SqlTx<'_> {
                 )
                 .await?
             }
-            UserProbe::Email(address) => {
+            UserLookup::Email(address) => {
                 let lower = address.to_lowercase();
                 let mut found = self
                     .all(
@@ -383,7 +383,7 @@ impl DirectoryRecords for SqlTx<'_> {
             return Ok(found);
         }
         let prefix = match probe {
-            UserProbe::UserNamePrefix(prefix) => Some(prefix.to_lowercase()),
+            UserLookup::UserNamePrefix(prefix) => Some(prefix.to_lowercase()),
             _ => None,
         };
         let by_name = prefix.is_some() || *order == UserOrder::UserName;
@@ -470,13 +470,13 @@ impl DirectoryRecords for SqlTx<'_> {
         .await
     }
 
-    async fn find_user_mark(
+    async fn find_user_cursor(
         &mut self,
         organization: AccountId,
         order: UserOrder,
         is_descending: bool,
         offset: u64,
-    ) -> Result<Option<UserMark>> {
+    ) -> Result<Option<UserCursor>> {
         let Some(before) = offset.checked_sub(1) else { return Ok(None) };
         match (order, is_descending) {
             (UserOrder::Position, _) => {
@@ -488,7 +488,7 @@ impl DirectoryRecords for SqlTx<'_> {
                     None => None,
                     Some(before) => self.find_position(organization, before).await?,
                 };
-                Ok(position.map(|position| UserMark { position, user_name: String::new() }))
+                Ok(position.map(|position| UserCursor { position, user_name: String::new() }))
             }
             (UserOrder::UserName, _) => {
                 // From whichever end is nearer.
@@ -509,7 +509,7 @@ impl DirectoryRecords for SqlTx<'_> {
                     }
                 };
                 let name = self.first(found, values![organization.0, before], |row| row.text(0)).await?;
-                Ok(name.map(|user_name| UserMark { position: 0, user_name }))
+                Ok(name.map(|user_name| UserCursor { position: 0, user_name }))
             }
         }
     }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::account::{AccountId, OrganizationRole};
 use crate::credential::SecretHash;
 use crate::directory::{
-    DirectoryEmail, DirectoryGroup, DirectoryUser, GroupMember, GroupProbe, ScimToken, UserMark, UserOrder,
-    UserParts, UserProbe,
+    DirectoryEmail, DirectoryGroup, DirectoryUser, GroupMember, GroupProbe, ScimToken, UserCursor,
+    UserLookup, UserOrder, UserParts,
 };
 use crate::error::Result;
 use crate::organization::TeamId;
@@ -51,13 +51,13 @@ pub struct WantedUsers {
     /// The directory's organization.
     pub organization: AccountId,
     /// Found by an index.
-    pub probe: UserProbe,
+    pub probe: UserLookup,
     /// In this order.
     pub order: UserOrder,
     /// The last first.
     pub is_descending: bool,
     /// Behind this one in that order.
-    pub after: Option<UserMark>,
+    pub after: Option<UserCursor>,
     /// At most so many; more for probes that find few.
     pub size: PageSize,
     /// With these parts.
@@ -73,13 +73,13 @@ pub trait DirectoryRecords {
     /// Counts all users.
     async fn count_directory_users(&mut self, organization: AccountId) -> Result<u64>;
     /// Gives the mark behind the first `offset` users; `None` when there are not so many.
-    async fn find_user_mark(
+    async fn find_user_cursor(
         &mut self,
         organization: AccountId,
         order: UserOrder,
         is_descending: bool,
         offset: u64,
-    ) -> Result<Option<UserMark>>;
+    ) -> Result<Option<UserCursor>>;
     /// Finds the entry of an account.
     async fn find_directory_user(
         &mut self,

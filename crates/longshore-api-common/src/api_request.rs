@@ -20,7 +20,7 @@ const BODY_LIMIT_BYTES: u64 = 1 << 20;
 pub const PAGE_LIMIT: u64 = 1_000_000_000;
 
 /// A request.
-pub struct Asked {
+pub struct ApiRequest {
     /// Who sent it.
     pub client: Client,
     /// Its line and headers.
@@ -28,7 +28,7 @@ pub struct Asked {
     parameters: Vec<(String, String)>,
 }
 
-impl Asked {
+impl ApiRequest {
     /// Takes a request with the decoded parameters of its path.
     pub fn new(client: Client, parts: http::request::Parts, parameters: Vec<(String, String)>) -> Self {
         Self { client, parts, parameters }
