@@ -411,7 +411,7 @@ impl AccessControl {
         self.authorize_account(actor, AccountAction::Identify).await.map(|(account, _)| account)
     }
 
-    /// Gives the account whose affairs a principal may change: the operator those of all, an account its own.
+    /// Returns the account whose affairs a principal may change: the operator those of all, an account its own.
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens; `UserUnknown` for accounts of others.
@@ -466,7 +466,7 @@ impl AccessControl {
         found.namespace.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
     }
 
-    /// Gives a registry to whoever may do something with it.
+    /// Returns a registry to whoever may do something with it.
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens that do not include it, and for lower roles; `RegistryUnknown` when

@@ -62,7 +62,7 @@ impl AccessControl {
         self.metadata.look_up(namespace, |tx, namespace| Box::pin(tx.find_active_run(*namespace))).await
     }
 
-    /// Tells whether a registry takes pushes now.
+    /// Returns whether a registry takes pushes now.
     ///
     /// # Errors
     /// `ReadOnly` while its garbage is collected.
@@ -121,7 +121,7 @@ impl AccessControl {
         works_for + SPREAD + Duration::from_secs(TOKEN_PRECISION_SECONDS.unsigned_abs())
     }
 
-    /// Gives until when a token for pushing may work that was given before a registry was one, with what clocks and caches
+    /// Returns until when a token for pushing may work that was given before a registry was one, with what clocks and caches
     /// of other nodes may be behind.
     pub fn last_write_token(&self, now: Timestamp) -> Timestamp {
         later(now, self.settings.bearer_ttl.max(TTL_MINIMUM) + SPREAD)

@@ -34,13 +34,13 @@ impl ApiRequest {
         Self { client, parts, parameters }
     }
 
-    /// Gives a parameter of the path, decoded.
+    /// Returns a parameter of the path, decoded.
     pub fn parameter(&self, name: &str) -> &str {
         let found = self.parameters.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
-    /// Gives a parameter of the path as a validated value.
+    /// Returns a parameter of the path as a validated value.
     pub fn parsed<T: FromStr<Err = Error>>(&self, name: &str) -> Result<T> {
         self.parameter(name).parse()
     }
@@ -57,7 +57,7 @@ impl ApiRequest {
         }
     }
 
-    /// Gives the first value of a parameter of the query; an empty one is none.
+    /// Returns the first value of a parameter of the query; an empty one is none.
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         self.pairs()
             .find(|(known, _)| known == name)
@@ -65,7 +65,7 @@ impl ApiRequest {
             .filter(|value| !value.is_empty())
     }
 
-    /// Gives a number of the query.
+    /// Returns a number of the query.
     ///
     /// # Errors
     /// `Invalid` when it is none from `least` to `limit`.
@@ -90,7 +90,7 @@ impl ApiRequest {
         truth(&text).map(Some).ok_or_else(invalid)
     }
 
-    /// Gives the absolute link to the same list with other parameters: those named here are set, or left out when they have
+    /// Returns the absolute link to the same list with other parameters: those named here are set, or left out when they have
     /// no value, the others are kept.
     pub fn link(&self, parameters: &[(&str, Option<String>)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -153,7 +153,7 @@ impl ApiRequest {
         parse(&self.bytes(body, idle).await?)
     }
 
-    /// Gives what the client calls itself, shortened.
+    /// Returns what the client calls itself, shortened.
     pub fn user_agent(&self) -> String {
         let agent = self.parts.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
         agent.unwrap_or_default().chars().take(256).collect()

@@ -113,7 +113,7 @@ fn log_broken_stream(error: &Error) {
     tracing::error!(error = %error, cause, "what is sent could not be read to its end; the connection is cut");
 }
 
-/// Gives a request's body as a stream. A broken connection is `BodyInterrupted`.
+/// Returns a request's body as a stream. A broken connection is `BodyInterrupted`.
 pub fn received(body: RequestBody) -> Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>> {
     Box::pin(BodyDataStream::new(body).map(|piece| piece.map_err(|_| Error::BodyInterrupted)))
 }

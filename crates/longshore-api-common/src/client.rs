@@ -20,7 +20,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Gives the facts about a request.
+    /// Returns the facts about a request.
     ///
     /// # Panics
     /// When the server did not put them there, which every request goes through.

@@ -78,7 +78,7 @@ impl Document {
         path[operation.method] = document;
     }
 
-    /// Gives the document, with schemas that no type has and the ways to sign in.
+    /// Returns the document, with schemas that no type has and the ways to sign in.
     pub fn finish(
         mut self,
         info: Value,

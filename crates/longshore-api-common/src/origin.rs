@@ -34,7 +34,7 @@ impl Origin {
         }
     }
 
-    /// Gives the host, with its port if it has one of its own.
+    /// Returns the host, with its port if it has one of its own.
     pub fn host(&self) -> &str {
         self.parts().0
     }
@@ -47,7 +47,7 @@ impl Origin {
     }
 }
 
-/// Tells whether a text is a host with an optional port, and nothing that could break out of a header or URL.
+/// Returns whether a text is a host with an optional port, and nothing that could break out of a header or URL.
 pub fn is_authority(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
     !text.is_empty()

@@ -35,7 +35,7 @@ pub fn without_body(response: Response) -> Response {
     Response::from_parts(parts, body::empty())
 }
 
-/// Gives after how many seconds it is worth to try again what failed, for `Retry-After`; `None` when it is not said.
+/// Returns after how many seconds it is worth to try again what failed, for `Retry-After`; `None` when it is not said.
 pub fn retry_after(error: &Error) -> Option<HeaderValue> {
     match error {
         Error::Throttled { retry_after_seconds } => Some(HeaderValue::from(*retry_after_seconds)),

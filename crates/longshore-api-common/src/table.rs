@@ -27,7 +27,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Tells whether a path is one of them.
+    /// Returns whether a path is one of them.
     pub fn contain(&self, path: &str) -> bool {
         let first = path.strip_prefix("/v2/").and_then(|rest| rest.split('/').next());
         first.is_some_and(|first| self.segments.contains(&first))
@@ -121,7 +121,7 @@ pub struct Route<C: 'static, N, E = (), R: 'static = Error> {
 }
 
 impl<C, N, E, R> Route<C, N, E, R> {
-    /// Gives what identifies it in the document, with what an actor needs.
+    /// Returns what identifies it in the document, with what an actor needs.
     pub fn described(&self, security: Value) -> Operation<'_> {
         Operation {
             method: self.method.as_str().to_ascii_lowercase(),

@@ -46,7 +46,7 @@ pub(crate) struct WantedPage {
 }
 
 impl WantedPage {
-    /// Gives how many entries lie before the page.
+    /// Returns how many entries lie before the page.
     pub(crate) fn offset(self) -> u64 {
         (self.number - 1) * u64::from(self.size.get())
     }
@@ -93,22 +93,22 @@ impl Context {
         Ok(Arc::clone(self.signed_in.get_or_init(|| actor)))
     }
 
-    /// Gives the bearer token of the request.
+    /// Returns the bearer token of the request.
     pub(crate) fn bearer(&self) -> Result<Option<&str>> {
         bearer(&self.asked)
     }
 
-    /// Gives the registry that the path names.
+    /// Returns the registry that the path names.
     pub(crate) fn registry(&self) -> Result<Namespace> {
         self.parsed("registry_name")
     }
 
-    /// Gives the repository that the path names.
+    /// Returns the repository that the path names.
     pub(crate) fn repository(&self) -> Result<RepositoryName> {
         format!("{}/{}", self.registry()?, self.parameter("repository_name")).parse()
     }
 
-    /// Gives the page that the client wants, from `page` and `per_page`.
+    /// Returns the page that the client wants, from `page` and `per_page`.
     ///
     /// # Errors
     /// `Invalid` when one of them is no number in its range.

@@ -25,7 +25,7 @@ pub(crate) struct ErrorDocument {
     request_id: String,
 }
 
-/// Gives the status. A new variant does not compile until it has an answer here.
+/// Returns the status. A new variant does not compile until it has an answer here.
 pub(crate) fn status(error: &Error) -> StatusCode {
     match error {
         Error::RepositoryUnknown(_)
@@ -105,7 +105,7 @@ fn response(status: StatusCode, message: String, client: &Client) -> Response {
     json(status, &ErrorDocument { id: id(status), message, request_id: client.request_id.to_string() })
 }
 
-/// Gives the name that clients know of why an account cannot have a tier.
+/// Returns the name that clients know of why an account cannot have a tier.
 pub(crate) fn reason(excess: Excess) -> &'static str {
     match excess {
         Excess::Registries => "OverRegistryLimit",

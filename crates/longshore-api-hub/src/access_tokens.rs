@@ -97,7 +97,7 @@ fn document(token: &AccessToken, secret: String) -> AccessTokenDocument {
     }
 }
 
-/// Gives who calls and its name: access tokens are always those of the actor.
+/// Returns who calls and its name: access tokens are always those of the actor.
 async fn owner(context: &Context) -> Result<(Arc<Actor>, Namespace)> {
     let actor = context.actor().await?;
     let account = actor.as_account().ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
@@ -105,13 +105,13 @@ async fn owner(context: &Context) -> Result<(Arc<Actor>, Namespace)> {
     Ok((actor, name))
 }
 
-/// Gives the id of an access token that the path names; what cannot be one is none.
+/// Returns the id of an access token that the path names; what cannot be one is none.
 pub(crate) fn token_uuid(context: &Context, parameter: &str) -> Result<Uuid> {
     let text = context.parameter(parameter);
     text.parse().map_err(|_| Error::TokenUnknown(text.chars().take(64).collect()))
 }
 
-/// Gives the highest of some scopes, which includes the others.
+/// Returns the highest of some scopes, which includes the others.
 fn highest(scopes: &[String]) -> Result<Scope> {
     let invalid = |reason: String| Error::Invalid { field: "scopes", reason };
     if scopes.len() > SCOPES_LIMIT {

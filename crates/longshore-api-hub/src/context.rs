@@ -38,7 +38,7 @@ pub(crate) struct WantedPage {
 }
 
 impl WantedPage {
-    /// Gives how many entries lie before the page.
+    /// Returns how many entries lie before the page.
     pub(crate) fn offset(self) -> u64 {
         (self.number - 1) * u64::from(self.size.get())
     }
@@ -89,17 +89,17 @@ impl Context {
         }
     }
 
-    /// Gives the repository that the path names.
+    /// Returns the repository that the path names.
     pub(crate) fn repository(&self) -> Result<RepositoryName> {
         self.repository_named(self.parameter("repository"))
     }
 
-    /// Gives a repository of the namespace that the path names.
+    /// Returns a repository of the namespace that the path names.
     pub(crate) fn repository_named(&self, rest: &str) -> Result<RepositoryName> {
         format!("{}/{rest}", self.parameter("namespace")).parse()
     }
 
-    /// Gives the page that the client wants, from `page` and `page_size`.
+    /// Returns the page that the client wants, from `page` and `page_size`.
     ///
     /// # Errors
     /// `Invalid` when one of them is no number in its range.
@@ -114,7 +114,7 @@ impl Context {
         Ok(WantedPage { number, size: PageSize::clamped(size.min(PAGE_SIZE_LIMIT))? })
     }
 
-    /// Gives the absolute link to another page of the list, with the other parameters kept.
+    /// Returns the absolute link to another page of the list, with the other parameters kept.
     pub(crate) fn page_link(&self, number: u64) -> String {
         self.link(&[("page", Some(number.to_string()))])
     }

@@ -27,7 +27,7 @@ pub enum ErrorShape {
     Rpc,
 }
 
-/// Gives the status. A new variant does not compile until it has an answer here.
+/// Returns the status. A new variant does not compile until it has an answer here.
 pub(crate) fn status(error: &Error) -> StatusCode {
     match error {
         Error::RepositoryUnknown(_)
@@ -82,7 +82,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// Gives the gRPC code of a status.
+/// Returns the gRPC code of a status.
 fn rpc_code(status: StatusCode) -> u32 {
     match status {
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => 3,
@@ -98,7 +98,7 @@ fn rpc_code(status: StatusCode) -> u32 {
     }
 }
 
-/// Gives what the `errinfo` of image operations tells about a call.
+/// Returns what the `errinfo` of image operations tells about a call.
 pub(crate) fn call_info(context: &Context) -> Map<String, Value> {
     let mut info = Map::new();
     if let Some(id) = context.account_id() {

@@ -93,7 +93,7 @@ fn organization(context: &Context) -> Result<Namespace> {
     context.parsed("org_name")
 }
 
-/// Gives the team that the path names; what cannot be a name is no team.
+/// Returns the team that the path names; what cannot be a name is no team.
 fn team_name(context: &Context) -> Result<TeamName> {
     let text = context.parameter("group_name");
     text.parse().map_err(|_| longshore_domain::Error::TeamUnknown(text.chars().take(64).collect()))
@@ -236,7 +236,7 @@ fn permission_document(team: &Team, permission: RepositoryPermission) -> Permiss
     }
 }
 
-/// Gives the team that the path names by its number; what is no number is no team.
+/// Returns the team that the path names by its number; what is no number is no team.
 fn team_id(context: &Context) -> Result<TeamId> {
     let text = context.parameter("group_id");
     let number = text.parse();

@@ -143,7 +143,7 @@ pub(crate) fn active_from_query(context: &Context) -> Result<Timestamp> {
     Ok(given.unwrap_or_else(|| a_month_before(context.services.platform.now())))
 }
 
-/// Gives which status the listed images or tags must have, if that matters.
+/// Returns which status the listed images or tags must have, if that matters.
 pub(crate) fn wanted_status(context: &Context) -> Result<Option<ImageStatus>> {
     match context.query("status").as_deref() {
         None => Ok(None),

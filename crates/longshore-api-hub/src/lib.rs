@@ -81,7 +81,7 @@ impl Hub {
         Ok(Self { services, table, document: openapi::document(ROUTES).to_string().into() })
     }
 
-    /// Gives the OpenAPI document of this dialect, for a client that reaches the registry there.
+    /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
     pub fn document(&self, origin: &Origin) -> Response {
         table::document(&self.document, origin)
     }

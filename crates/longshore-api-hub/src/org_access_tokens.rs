@@ -162,7 +162,7 @@ pub(crate) async fn post_orgs_access_tokens(context: &Context, body: RequestBody
     Ok(wire::json(StatusCode::CREATED, &created))
 }
 
-/// Gives an error about the label the name that the label has here.
+/// Returns an error about the label the name that the label has here.
 pub(crate) fn named(error: Error) -> Error {
     match error {
         Error::Invalid { field: "token_label", reason } => Error::Invalid { field: "label", reason },

@@ -124,7 +124,7 @@ fn listed_document(listed: &ListedMember) -> MemberDocument {
     }
 }
 
-/// Gives the beginning of names that a search is for.
+/// Returns the beginning of names that a search is for.
 pub(crate) fn prefix(context: &Context) -> String {
     context.query("search").map(|text| text.trim().to_lowercase()).unwrap_or_default()
 }

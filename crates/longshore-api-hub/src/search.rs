@@ -100,7 +100,7 @@ pub(crate) struct PingDocument {
     standalone: bool,
 }
 
-/// Gives a name as people type it: without `library/`.
+/// Returns a name as people type it: without `library/`.
 fn shown(details: &RepositoryDetails) -> String {
     let name = &details.repository.name;
     match is_official(details) {

@@ -155,7 +155,7 @@ fn order(context: &Context) -> Result<TagOrder> {
     }
 }
 
-/// Gives which tags are wanted; `None` for none of them. Scripts delete what they get: each parameter that narrows the list
+/// Returns which tags are wanted; `None` for none of them. Scripts delete what they get: each parameter that narrows the list
 /// at the Hub or is sent to it does so here.
 fn filter(context: &Context) -> Result<Option<TagFilter>> {
     let text = |name| context.query(name).unwrap_or_default().into_owned();
@@ -170,7 +170,7 @@ fn filter(context: &Context) -> Result<Option<TagFilter>> {
     Ok((context.truth("currently_tagged")? != Some(false)).then_some(filter))
 }
 
-/// Gives a page of the wanted tags, with the repository and how many there are.
+/// Returns a page of the wanted tags, with the repository and how many there are.
 async fn find(
     context: &Context,
     order: TagOrder,

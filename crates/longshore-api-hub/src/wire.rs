@@ -30,7 +30,7 @@ pub(crate) struct Page<T> {
     pub results: Vec<T>,
 }
 
-/// Gives the links to the next and the previous page.
+/// Returns the links to the next and the previous page.
 pub(crate) fn links(context: &Context, wanted: WantedPage, count: u64) -> (Option<String>, Option<String>) {
     let last = count.div_ceil(u64::from(wanted.size.get())).max(1);
     let next = (wanted.number < last).then(|| context.page_link(wanted.number + 1));

@@ -14,7 +14,7 @@ use crate::wire;
 /// Digests that one error names.
 const LISTED_DIGESTS: usize = 100;
 
-/// Gives status and code. A new variant does not compile until it has an answer here.
+/// Returns status and code. A new variant does not compile until it has an answer here.
 pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::RepositoryUnknown(_) | Error::UserUnknown(_) | Error::OrganizationUnknown(_) => {

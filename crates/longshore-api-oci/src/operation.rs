@@ -126,7 +126,7 @@ impl Operation {
         Err(ParseError::NotFound)
     }
 
-    /// Gives the operation without its parameters.
+    /// Returns the operation without its parameters.
     pub fn kind(&self) -> OperationKind {
         match self {
             Self::Ping => OperationKind::Ping,
@@ -168,7 +168,7 @@ impl Operation {
         }
     }
 
-    /// Gives what a token must hold for this; `None` for the ping, which names no scope. `query` says from where a blob is
+    /// Returns what a token must hold for this; `None` for the ping, which names no scope. `query` says from where a blob is
     /// mounted.
     pub(crate) fn challenge(&self, query: &Query<'_>) -> Option<Challenge> {
         match (self, self.name()) {

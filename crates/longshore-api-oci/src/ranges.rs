@@ -62,7 +62,7 @@ impl Wanted {
     }
 }
 
-/// Tells whether a client asks for several ranges, which object stores answer in ways that break clients, or refuse.
+/// Returns whether a client asks for several ranges, which object stores answer in ways that break clients, or refuse.
 pub(crate) fn asks_for_several(headers: &HeaderMap) -> bool {
     ranges(headers).is_some_and(|set| set.contains(','))
 }

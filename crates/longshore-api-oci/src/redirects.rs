@@ -22,7 +22,7 @@ pub struct Redirects {
 }
 
 impl Redirects {
-    /// Gives the URL for a client that can follow it, which then counts as having pulled the blob.
+    /// Returns the URL for a client that can follow it, which then counts as having pulled the blob.
     pub(crate) async fn url(
         &self,
         services: &App,
@@ -44,7 +44,7 @@ impl Redirects {
     }
 }
 
-/// Tells whether a client that reached the registry at `origin` gets anywhere by following `url`.
+/// Returns whether a client that reached the registry at `origin` gets anywhere by following `url`.
 ///
 /// Clients do not go from HTTPS to HTTP. To the same host or one below it, on any port, those written in Go send
 /// their credentials for the registry along (`net/http`, "Client.CheckRedirect"), and S3 refuses a request that has two.

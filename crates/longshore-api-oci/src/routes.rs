@@ -51,7 +51,7 @@ impl OperationKind {
         Self::Unknown,
     ];
 
-    /// Gives name, numbers in the specification, method, path, and needed permission (`None`: none on a repository).
+    /// Returns name, numbers in the specification, method, path, and needed permission (`None`: none on a repository).
     pub fn row(self) -> (&'static str, &'static str, &'static str, &'static str, Option<RepositoryAction>) {
         match self {
             Self::Ping => ("ping", "end-1", "GET", "/v2/", None),
@@ -143,12 +143,12 @@ impl OperationKind {
         }
     }
 
-    /// Gives the name in logs and metrics.
+    /// Returns the name in logs and metrics.
     pub fn name(self) -> &'static str {
         self.row().0
     }
 
-    /// Gives the permission that it needs on its repository.
+    /// Returns the permission that it needs on its repository.
     pub fn action(self) -> Option<RepositoryAction> {
         self.row().4
     }

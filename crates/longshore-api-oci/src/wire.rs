@@ -46,17 +46,17 @@ impl<'q> Query<'q> {
         Self(form_urlencoded::parse(query.as_bytes()).collect())
     }
 
-    /// Gives the first value of a parameter.
+    /// Returns the first value of a parameter.
     pub(crate) fn first(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
     }
 
-    /// Gives the first value of a parameter; an empty one is none, as some clients send all parameters that they know.
+    /// Returns the first value of a parameter; an empty one is none, as some clients send all parameters that they know.
     pub(crate) fn given(&self, name: &str) -> Option<&str> {
         self.first(name).filter(|value| !value.is_empty())
     }
 
-    /// Gives all values of a parameter.
+    /// Returns all values of a parameter.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_ref())
     }
@@ -131,7 +131,7 @@ pub(crate) fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<
     headers.contains_key(name).then_some(tags)
 }
 
-/// Tells whether the client has the content already (RFC 9110, `If-None-Match`).
+/// Returns whether the client has the content already (RFC 9110, `If-None-Match`).
 pub(crate) fn is_known_to_client(headers: &HeaderMap, digest: &Digest) -> bool {
     if !headers.contains_key(header::IF_NONE_MATCH) {
         return false;

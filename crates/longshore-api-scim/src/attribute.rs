@@ -16,7 +16,7 @@ pub struct AttributePath {
     pub part: Option<String>,
 }
 
-/// Tells whether a text is a name: it begins with a letter and goes on with letters, digits, `-` and `_`; `$ref` is one, too.
+/// Returns whether a text is a name: it begins with a letter and goes on with letters, digits, `-` and `_`; `$ref` is one, too.
 fn is_name(text: &str) -> bool {
     let rest = text.strip_prefix('$').unwrap_or(text);
     rest.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -37,7 +37,7 @@ struct Operation {
     data: Map<String, Value>,
 }
 
-/// Gives the members of an answer that tell which operation it is of, as far as that can be read.
+/// Returns the members of an answer that tell which operation it is of, as far as that can be read.
 fn named(value: &Value) -> Map<String, Value> {
     let mut answer = Map::new();
     let Some(object) = value.as_object() else { return answer };
@@ -79,7 +79,7 @@ fn read(value: &Value) -> Result<Operation, Refusal> {
     })
 }
 
-/// Gives the name that a text refers to.
+/// Returns the name that a text refers to.
 fn reference(text: &str) -> Option<&str> {
     text.strip_prefix("bulkId:")
 }

@@ -127,7 +127,7 @@ impl Context {
         find_provisioner(&self.services, &self.asked).await
     }
 
-    /// Gives who calls.
+    /// Returns who calls.
     pub(crate) fn provisioner(&self) -> Result<&Provisioner, Refusal> {
         let found = self.provisioner.get();
         found.ok_or(Refusal::Domain(Error::Unauthenticated(Unauthenticated::Missing)))
@@ -149,7 +149,7 @@ impl Context {
         }
     }
 
-    /// Gives the address of a resource, or with an empty path of all.
+    /// Returns the address of a resource, or with an empty path of all.
     pub(crate) fn location(&self, path: &str) -> String {
         self.client.origin.absolute(&format!("{}{path}", wire::BASE))
     }
@@ -171,13 +171,13 @@ impl Context {
         self.query(name).map(|text| text.split(',').map(str::to_owned).collect())
     }
 
-    /// Gives what the query says is to be answered of a resource.
+    /// Returns what the query says is to be answered of a resource.
     pub(crate) fn projection(&self) -> Result<Projection, Refusal> {
         let (only, without) = (self.listed("attributes"), self.listed("excludedAttributes"));
         Projection::new(only.as_deref(), without.as_deref())
     }
 
-    /// Gives what the query searches for.
+    /// Returns what the query searches for.
     pub(crate) fn search(&self) -> Result<Search, Refusal> {
         let text = |name: &str| self.query(name).map(std::borrow::Cow::into_owned);
         let number = |name: &'static str| match self.query(name) {
@@ -197,7 +197,7 @@ impl Context {
         })
     }
 
-    /// Gives the versions that a header names; `None` when it is not there, or allows every one. What cannot be read is no
+    /// Returns the versions that a header names; `None` when it is not there, or allows every one. What cannot be read is no
     /// version.
     pub(crate) fn versions(&self, name: header::HeaderName) -> Option<Vec<String>> {
         let values: Vec<_> = self.parts.headers.get_all(name).iter().collect();
@@ -208,7 +208,7 @@ impl Context {
         versions(&texts.join(","))
     }
 
-    /// Tells whether the client has a version already.
+    /// Returns whether the client has a version already.
     pub(crate) fn has(&self, version: &String) -> bool {
         self.parts.headers.contains_key(header::IF_NONE_MATCH)
             && self.versions(header::IF_NONE_MATCH).is_none_or(|known| known.contains(version))

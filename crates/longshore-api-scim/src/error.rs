@@ -92,7 +92,7 @@ impl Refusal {
         }
     }
 
-    /// Gives the document that tells of it.
+    /// Returns the document that tells of it.
     pub(crate) fn document(&self) -> Value {
         let (kind, detail) = match self {
             Self::Domain(error) => (kind(error), error.to_string()),
@@ -110,7 +110,7 @@ impl Refusal {
     }
 }
 
-/// Gives the status. A new variant does not compile until it has an answer here.
+/// Returns the status. A new variant does not compile until it has an answer here.
 pub(crate) fn status_of(error: &Error) -> StatusCode {
     match error {
         Error::RepositoryUnknown(_)

@@ -50,7 +50,7 @@ fn found(
     }
 }
 
-/// Gives the attribute whose values are compared: of one with parts, the part `value`.
+/// Returns the attribute whose values are compared: of one with parts, the part `value`.
 fn compared(attribute: &'static Attribute, part: Option<&'static Attribute>) -> &'static Attribute {
     part.or_else(|| attribute.part("value")).unwrap_or(attribute)
 }
@@ -103,14 +103,14 @@ pub(crate) fn check_elements(filter: &Filter, attribute: &'static Attribute) -> 
     check_inside(filter, attribute)
 }
 
-/// Gives a member of a JSON object in any letter case.
+/// Returns a member of a JSON object in any letter case.
 pub(crate) fn member<'j>(object: &'j Map<String, Json>, name: &str) -> Option<&'j Json> {
     let exact = object.get(name);
     exact
         .or_else(|| object.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-/// Gives a truth value that may be written as text.
+/// Returns a truth value that may be written as text.
 pub(crate) fn truth_of(value: &Json) -> Option<bool> {
     match value {
         Json::Bool(truth) => Some(*truth),
@@ -140,7 +140,7 @@ fn parts<'j>(values: Vec<&'j Json>, name: &str) -> Vec<&'j Json> {
     values.into_iter().filter_map(|value| member(value.as_object()?, name)).collect()
 }
 
-/// Tells whether a resource meets a filter that was checked.
+/// Returns whether a resource meets a filter that was checked.
 pub(crate) fn meets(filter: &Filter, resource: &Map<String, Json>, schema: &Schema) -> bool {
     match filter {
         Filter::And(filters) => filters.iter().all(|filter| meets(filter, resource, schema)),
@@ -193,7 +193,7 @@ static ANY: Attribute = Attribute {
     references: &[],
 };
 
-/// Tells whether an element of an attribute meets a filter that was checked.
+/// Returns whether an element of an attribute meets a filter that was checked.
 pub(crate) fn element_meets(
     filter: &Filter,
     element: &Map<String, Json>,
@@ -265,7 +265,7 @@ pub(crate) enum Key {
     Prefix(&'static str, String),
 }
 
-/// Gives what finds all resources that can meet a filter; `None` when only looking at all does. `indexed` are the attributes
+/// Returns what finds all resources that can meet a filter; `None` when only looking at all does. `indexed` are the attributes
 /// that indexes have, with those whose beginnings they find.
 pub(crate) fn keys(
     filter: &Filter,
@@ -326,7 +326,7 @@ fn element_keys(filter: &Filter, name: &'static str) -> Option<Vec<Key>> {
     }
 }
 
-/// Tells whether a filter names an attribute.
+/// Returns whether a filter names an attribute.
 pub(crate) fn names(filter: &Filter, attribute: &str) -> bool {
     match filter {
         Filter::And(filters) | Filter::Or(filters) => filters.iter().any(|filter| names(filter, attribute)),

@@ -46,7 +46,7 @@ pub(crate) struct Page {
     pub(crate) groups: Vec<DirectoryGroup>,
 }
 
-/// Gives a group without its members.
+/// Returns a group without its members.
 fn resource(context: &Context, group: &DirectoryGroup) -> Map<String, Value> {
     let mut resource = Map::new();
     resource.insert("schemas".into(), json!([GROUP]));
@@ -211,7 +211,7 @@ fn group_id(text: &str) -> Result<Uuid, Refusal> {
     text.parse().map_err(|_| Refusal::not_found("group", text))
 }
 
-/// Gives the ids of members from a value of `members`.
+/// Returns the ids of members from a value of `members`.
 fn member_ids(value: &Value) -> Result<Vec<Uuid>, Refusal> {
     let values = match value {
         Value::Null => &[],
@@ -244,7 +244,7 @@ fn read(body: &Map<String, Value>) -> Result<GroupChange, Refusal> {
     })
 }
 
-/// Gives the ids that a filter in brackets chooses: members are chosen by `value`.
+/// Returns the ids that a filter in brackets chooses: members are chosen by `value`.
 fn chosen_ids(filter: &Filter) -> Result<Vec<Uuid>, Refusal> {
     match filter {
         Filter::Compare(path, Operator::Equal, Compared::Text(id)) if path.name == "value" => {
@@ -390,7 +390,7 @@ fn probe(key: &Key) -> GroupProbe {
     }
 }
 
-/// Gives the members that a filter compares with; other comparisons of members would need all of them.
+/// Returns the members that a filter compares with; other comparisons of members would need all of them.
 fn compared_members(filter: &Filter, found: &mut BTreeSet<String>) -> Result<(), Refusal> {
     let refused = || Refusal::filter("members are compared by value, and with eq: members[value eq \"…\"]");
     let is_members = |path: &AttributePath| matches!(GROUPS.find(path), Found::Attribute(attribute, _) if attribute.name == "members");

@@ -60,7 +60,7 @@ impl Scim {
         Ok(Self { services, table, document, scans: Arc::new(Scans::new()) })
     }
 
-    /// Gives the OpenAPI document of this dialect, for a client that reaches the registry there.
+    /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
     pub fn document(&self, origin: &Origin) -> Response {
         table::document(&self.document, origin)
     }

@@ -78,7 +78,7 @@ fn parsed(path: &str) -> Result<PatchPath, Refusal> {
         .map_err(|error| Refusal::path(format!("the path {path:?} cannot be read: {error}")))
 }
 
-/// Gives the operations that an operation without a path stands for: one for each member of its value. A member with the name
+/// Returns the operations that an operation without a path stands for: one for each member of its value. A member with the name
 /// of the schema holds its attributes, and a path that is the schema's name alone is as good as none.
 pub(crate) fn spread(operation: &Operation, schema: &Schema) -> Result<Vec<Operation>, Refusal> {
     let is_whole = match &operation.path {
@@ -111,7 +111,7 @@ pub(crate) fn spread(operation: &Operation, schema: &Schema) -> Result<Vec<Opera
     Ok(operations)
 }
 
-/// Tells whether operations are about an attribute.
+/// Returns whether operations are about an attribute.
 pub(crate) fn names(operations: &[Operation], name: &str, schema: &Schema) -> bool {
     let is_it = |operation: &Operation| match &operation.path {
         Some(PatchPath::Attribute(path)) => {
@@ -195,7 +195,7 @@ enum Writing {
     Ignored,
 }
 
-/// Tells whether a client may change an attribute. What identity providers send along without meaning it is ignored.
+/// Returns whether a client may change an attribute. What identity providers send along without meaning it is ignored.
 fn check_writable(
     attribute: &Attribute,
     part: Option<&Attribute>,
@@ -376,7 +376,7 @@ fn change_part(
     Ok(())
 }
 
-/// Gives the element that a filter describes when there is none yet: what its parts are said to be equal to.
+/// Returns the element that a filter describes when there is none yet: what its parts are said to be equal to.
 fn described(filter: &Filter, attribute: &Attribute) -> Option<Map<String, Value>> {
     match filter {
         Filter::Compare(path, Operator::Equal, value) => {

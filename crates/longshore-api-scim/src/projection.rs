@@ -38,7 +38,7 @@ impl Projection {
         Ok(Self { only, without: without.map(parsed).transpose()?.unwrap_or_default() })
     }
 
-    /// Tells whether an attribute, or some of it, is wanted.
+    /// Returns whether an attribute, or some of it, is wanted.
     pub(crate) fn wants(&self, schema: &Schema, name: &str) -> bool {
         let is_it = |path: &&AttributePath| match schema.find(path) {
             Found::Attribute(attribute, _) => attribute.name == name,

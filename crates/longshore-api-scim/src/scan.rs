@@ -9,7 +9,7 @@ pub(crate) struct Scan<'t> {
     at: usize,
 }
 
-/// Tells whether a character may stand in a word: an attribute, an operator, a number.
+/// Returns whether a character may stand in a word: an attribute, an operator, a number.
 fn is_word(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, '.' | ':' | '-' | '_' | '$' | '+')
 }

@@ -348,20 +348,20 @@ impl Schema {
         }
     }
 
-    /// Tells whether a path is the schema's own name, of which what stands after the last colon looks like an attribute.
+    /// Returns whether a path is the schema's own name, of which what stands after the last colon looks like an attribute.
     pub fn is_itself(&self, path: &AttributePath) -> bool {
         let is_it = |schema: &String| format!("{schema}:{}", path.name).eq_ignore_ascii_case(self.id);
         path.schema.as_ref().is_some_and(is_it)
     }
 
-    /// Gives the names of all attributes, for messages.
+    /// Returns the names of all attributes, for messages.
     pub fn names(&self) -> String {
         let common = COMMON.iter().filter(|attribute| attribute.name != "schemas");
         let all: Vec<&str> = common.chain(self.attributes).map(|attribute| attribute.name).collect();
         all.join(", ")
     }
 
-    /// Gives it as clients read it.
+    /// Returns it as clients read it.
     pub fn document(&self, location: &str) -> Value {
         json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],

@@ -135,7 +135,7 @@ fn sort_by(text: &str, schema: &'static Schema) -> Result<Sort, Refusal> {
     }
 }
 
-/// Gives what a resource is sorted by: of an attribute with several values the first choice.
+/// Returns what a resource is sorted by: of an attribute with several values the first choice.
 pub(crate) fn sort_key(resource: &Map<String, Value>, sort: Sort) -> Option<String> {
     let Sort::By(attribute, part) = sort else { return None };
     let value = member(resource, attribute.name)?;
@@ -176,7 +176,7 @@ pub(crate) fn too_many_to_sort() -> Refusal {
     ))
 }
 
-/// Gives the members of a list besides its resources.
+/// Returns the members of a list besides its resources.
 pub(crate) fn envelope(total: u64, skip: u64, items: usize) -> Map<String, Value> {
     let envelope = json!({
         "schemas": [wire::LIST], "totalResults": total, "startIndex": skip + 1, "itemsPerPage": items,

@@ -48,7 +48,7 @@ pub(crate) struct Page {
     pub(crate) resources: Vec<Map<String, Value>>,
 }
 
-/// Gives the e-mail addresses of a user: as long as none are kept, the user name is one.
+/// Returns the e-mail addresses of a user: as long as none are kept, the user name is one.
 fn emails(user: &DirectoryUser) -> Vec<Value> {
     let address = &user.user_name;
     if user.emails.is_empty() && address.parse::<EmailAddress>().is_ok() {
@@ -68,7 +68,7 @@ fn emails(user: &DirectoryUser) -> Vec<Value> {
     each.collect()
 }
 
-/// Gives a user as it is answered.
+/// Returns a user as it is answered.
 pub(crate) fn resource(context: &Context, user: &DirectoryUser) -> Map<String, Value> {
     let location = context.location(&format!("/Users/{}", user.uuid));
     let mut resource = Map::new();
@@ -143,7 +143,7 @@ pub(crate) fn check_schemas(body: &Map<String, Value>, wanted: &str) -> Result<(
     }
 }
 
-/// Gives a text, `None` when it is absent, `Some(None)` when it is null.
+/// Returns a text, `None` when it is absent, `Some(None)` when it is null.
 pub(crate) fn text(body: &Map<String, Value>, name: &str) -> Result<Option<Option<String>>, Refusal> {
     match member(body, name) {
         None => Ok(None),
@@ -218,7 +218,7 @@ fn read(body: &Map<String, Value>) -> Result<DirectoryChange, Refusal> {
     Ok(change)
 }
 
-/// Gives what differs between a user before and after a change.
+/// Returns what differs between a user before and after a change.
 fn difference(before: &Map<String, Value>, after: &Map<String, Value>) -> Result<DirectoryChange, Refusal> {
     let changed = |name: &str| before.get(name) != after.get(name);
     let mut change = DirectoryChange::default();
@@ -255,7 +255,7 @@ pub(crate) async fn create(
     Ok(reply(context, StatusCode::CREATED, &user, projection))
 }
 
-/// Gives a user, unless the client has this version.
+/// Returns a user, unless the client has this version.
 pub(crate) async fn get(context: &Context, id: &str, projection: &Projection) -> Result<Reply, Refusal> {
     let user =
         context.services.organizations.get_directory_user(context.provisioner()?, user_id(id)?).await?;

@@ -88,7 +88,7 @@ fn document(account: &Account, token: &AccessToken, secret: Option<String>) -> K
     }
 }
 
-/// Gives the account that acts, which must be the one that a request names, if it names one.
+/// Returns the account that acts, which must be the one that a request names, if it names one.
 async fn owner(context: &Context, named: Option<&str>) -> Result<Account> {
     let actor = context.actor()?;
     let account = context.services.identity.get_own_project(&actor).await?;

@@ -91,7 +91,7 @@ impl Context {
         (allowance, checked)
     }
 
-    /// Gives who calls.
+    /// Returns who calls.
     ///
     /// # Errors
     /// `Unauthenticated` when nobody has to sign in here, and nobody did.
@@ -134,7 +134,7 @@ impl Context {
             .await
     }
 
-    /// Gives the project that a signed request is for.
+    /// Returns the project that a signed request is for.
     fn wanted_project(&self) -> Result<Option<Uuid>> {
         for name in ["x-project-id", "x-domain-id"] {
             if let Some(text) = self.token(name)? {
@@ -145,34 +145,34 @@ impl Context {
         Ok(None)
     }
 
-    /// Gives the value of a header that holds a token or an id; an empty one is none.
+    /// Returns the value of a header that holds a token or an id; an empty one is none.
     pub(crate) fn token(&self, name: &str) -> Result<Option<&str>> {
         let Some(value) = self.parts.headers.get(name) else { return Ok(None) };
         let text = value.to_str().map_err(|_| Error::Unauthenticated(Unauthenticated::InvalidToken))?;
         Ok(Some(text.trim()).filter(|text| !text.is_empty()))
     }
 
-    /// Gives the namespace that the path names.
+    /// Returns the namespace that the path names.
     pub(crate) fn namespace(&self) -> Result<Namespace> {
         self.parsed("namespace")
     }
 
-    /// Gives the repository that the path names; a slash may be written `$`.
+    /// Returns the repository that the path names; a slash may be written `$`.
     pub(crate) fn repository(&self) -> Result<RepositoryName> {
         self.repository_named(&self.parameter("repository").replace('$', "/"))
     }
 
-    /// Gives a repository of the namespace that the path names.
+    /// Returns a repository of the namespace that the path names.
     pub(crate) fn repository_named(&self, rest: &str) -> Result<RepositoryName> {
         format!("{}/{rest}", self.namespace()?).parse()
     }
 
-    /// Gives the host at which the client reaches the registry.
+    /// Returns the host at which the client reaches the registry.
     pub(crate) fn host(&self) -> &str {
         self.client.origin.host()
     }
 
-    /// Gives the host at which the operator's own machines reach the registry.
+    /// Returns the host at which the operator's own machines reach the registry.
     pub(crate) fn internal_host(&self) -> &str {
         self.internal_address.as_deref().unwrap_or_else(|| self.host())
     }
@@ -219,7 +219,7 @@ pub(crate) struct Listed<'c> {
 }
 
 impl Listed<'_> {
-    /// Gives a value; an empty one is none.
+    /// Returns a value; an empty one is none.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         let plain = self.context.query(name).map(std::borrow::Cow::into_owned);
         plain.or_else(|| self.filter.get(name).map(str::to_owned))
@@ -236,7 +236,7 @@ impl Listed<'_> {
         }
     }
 
-    /// Gives the page that the client wants, from `offset` and `limit`, which go together; without them everything, up to a
+    /// Returns the page that the client wants, from `offset` and `limit`, which go together; without them everything, up to a
     /// thousand records.
     ///
     /// # Errors
@@ -253,7 +253,7 @@ impl Listed<'_> {
         Ok(Paging { offset, size: PageSize::clamped(limit)? })
     }
 
-    /// Gives the page that the client wants, from `marker`, where the last one said that the next begins, and `limit`.
+    /// Returns the page that the client wants, from `marker`, where the last one said that the next begins, and `limit`.
     ///
     /// # Errors
     /// `Invalid` when one of them is no number in its range.
@@ -263,7 +263,7 @@ impl Listed<'_> {
         Ok(Paging { offset, size: PageSize::clamped(limit)? })
     }
 
-    /// Gives the order that the client wants, from `order_column` and `order_type`, which go together: one of some columns,
+    /// Returns the order that the client wants, from `order_column` and `order_type`, which go together: one of some columns,
     /// and whether the largest comes first.
     ///
     /// # Errors
@@ -290,7 +290,7 @@ impl Listed<'_> {
         }
     }
 
-    /// Gives a truth value, if there is one.
+    /// Returns a truth value, if there is one.
     ///
     /// # Errors
     /// `Invalid` when it is something else.

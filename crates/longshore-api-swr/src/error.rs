@@ -53,7 +53,7 @@ fn about(group: &str) -> About {
     }
 }
 
-/// Gives status and number of a bad value.
+/// Returns status and number of a bad value.
 fn invalid(field: &str) -> (u16, u32) {
     match field {
         "filter" => (400, 4_001_035),
@@ -66,7 +66,7 @@ fn invalid(field: &str) -> (u16, u32) {
     }
 }
 
-/// Gives the status and the number of an error's code. A new variant does not compile until it has an answer here.
+/// Returns the status and the number of an error's code. A new variant does not compile until it has an answer here.
 fn code(error: &Error, about: About) -> (u16, u32) {
     match error {
         Error::RepositoryUnknown(_) => (404, 4_040_113),
@@ -151,7 +151,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
     }
 }
 
-/// Gives the status that the identity service answers with.
+/// Returns the status that the identity service answers with.
 fn identity_status(error: &Error, status: u16) -> StatusCode {
     let status = match error {
         Error::Unauthenticated(_) => 401,
@@ -164,7 +164,7 @@ fn identity_status(error: &Error, status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Gives the status of an error that an operation ends with.
+/// Returns the status of an error that an operation ends with.
 pub(crate) fn status(error: &Error, route: &routes::Route) -> StatusCode {
     let (status, _) = code(error, about(route.group));
     match routes::is_identity(route.path) {

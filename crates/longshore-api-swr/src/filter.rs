@@ -37,7 +37,7 @@ impl Filter {
         Ok(Self(items))
     }
 
-    /// Gives the value of a key; an empty one is none.
+    /// Returns the value of a key; an empty one is none.
     pub fn get(&self, key: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| *known == key);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())

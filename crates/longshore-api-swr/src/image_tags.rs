@@ -102,7 +102,7 @@ pub(crate) struct MarkedTags {
 }
 
 impl TagDocument {
-    /// Gives it as one tag, and the newer form of the list, have it.
+    /// Returns it as one tag, and the newer form of the list, have it.
     fn newer(self) -> NewerTagDocument {
         NewerTagDocument {
             id: self.id,

@@ -46,7 +46,7 @@ use crate::routes::{ROUTES, Route};
 /// The paths of this dialect.
 pub const PATHS: Paths = Paths { segments: &["domains", "manage"], others: &["/v3"] };
 
-/// Tells whether a request that others could answer too is meant for this dialect: its list of versions, which stands at paths
+/// Returns whether a request that others could answer too is meant for this dialect: its list of versions, which stands at paths
 /// where browsers and registry clients look for something else.
 pub fn asks_for_versions(request: &Request<RequestBody>) -> bool {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -85,7 +85,7 @@ impl Swr {
         Ok(Self { services, table, document, internal_address: internal_address.map(Arc::from) })
     }
 
-    /// Gives the OpenAPI document of this dialect, for a client that reaches the registry there.
+    /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
     pub fn document(&self, origin: &Origin) -> Response {
         table::document(&self.document, origin)
     }

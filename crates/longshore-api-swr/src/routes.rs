@@ -40,7 +40,7 @@ pub enum Needs {
 /// A row of the table.
 pub type Route = table::Route<Context, Needs>;
 
-/// Tells whether a path is one of the identity service, whose errors have another shape.
+/// Returns whether a path is one of the identity service, whose errors have another shape.
 pub(crate) fn is_identity(path: &str) -> bool {
     path.starts_with("/v3") && !path.starts_with("/v3/manage")
 }

@@ -105,7 +105,7 @@ fn account_named(text: &str) -> Result<Namespace> {
     })
 }
 
-/// Gives the account that the path names.
+/// Returns the account that the path names.
 fn account(context: &Context) -> Result<Namespace> {
     account_named(context.parameter("access_domain"))
 }

@@ -88,7 +88,7 @@ pub struct Signed {
     pub signed_at: Timestamp,
 }
 
-/// Tells whether the value of an `Authorization` header is a signature, of this algorithm or one of its family.
+/// Returns whether the value of an `Authorization` header is a signature, of this algorithm or one of its family.
 pub fn is_signature(authorization: &str) -> bool {
     FAMILY.iter().any(|beginning| authorization.starts_with(beginning))
 }
@@ -179,7 +179,7 @@ fn canonical_query(query: &str, into: &mut String) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Gives a header's value; of several the ones after the other.
+/// Returns a header's value; of several the ones after the other.
 fn header_value(headers: &HeaderMap, parts: &Parts, name: &str) -> String {
     let values: Vec<_> =
         headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
@@ -235,7 +235,7 @@ pub fn signed(parts: &Parts, authorization: &Authorization<'_>, body: &[u8]) -> 
     Ok(Signed { text, signed_at })
 }
 
-/// Gives the `Authorization` header of a request if it is a signature.
+/// Returns the `Authorization` header of a request if it is a signature.
 pub(crate) fn header_of(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     is_signature(value).then_some(value)

@@ -69,7 +69,7 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    /// Gives where the next part begins, if there is one after this many records of all.
+    /// Returns where the next part begins, if there is one after this many records of all.
     pub(crate) fn next(self, count: usize, total: u64) -> Option<u64> {
         let next = self.offset.saturating_add(count as u64);
         (count > 0 && next < total).then_some(next)

@@ -97,7 +97,7 @@ impl Content {
         Ok(linked.blob)
     }
 
-    /// Tells whether the actor may push, as its credential and rights are now.
+    /// Returns whether the actor may push, as its credential and rights are now.
     pub(crate) async fn may_push(&self, actor: &Actor, name: &RepositoryName) -> Result<bool> {
         let access = self.access.access(actor, name).await?;
         Ok(access.allows(RepositoryAction::Push) && actor.scope().covers(name, RepositoryAction::Push))
@@ -122,7 +122,7 @@ impl Content {
         self.platform.new_uuid().simple().to_string()
     }
 
-    /// Gives a URL under which a client can fetch a blob from the store itself, for some time; `None` when the store
+    /// Returns a URL under which a client can fetch a blob from the store itself, for some time; `None` when the store
     /// has none. Whoever has the URL needs no permission: it is for a client that may pull the blob.
     ///
     /// # Errors

@@ -104,7 +104,7 @@ struct DeletionPlan {
     review_at: Timestamp,
 }
 
-/// Gives the time a month earlier, since which images are active when nothing else is said.
+/// Returns the time a month earlier, since which images are active when nothing else is said.
 pub fn a_month_before(now: Timestamp) -> Timestamp {
     let earlier = now.to_zoned(TimeZone::UTC).checked_sub(1.month());
     earlier.map_or(Timestamp::MIN, |at| at.timestamp())
@@ -222,7 +222,7 @@ impl Content {
             .await
     }
 
-    /// Gives a tag with what it points at, and, when they are wanted, the layers of its first images.
+    /// Returns a tag with what it points at, and, when they are wanted, the layers of its first images.
     ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing; `ManifestUnknown`.
@@ -257,7 +257,7 @@ impl Content {
         Ok((id, details, layers))
     }
 
-    /// Gives the layers of an image; none for what has none.
+    /// Returns the layers of an image; none for what has none.
     async fn find_layers(
         &self,
         repository: RepositoryId,
@@ -476,7 +476,7 @@ async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutc
     Ok(DeletionOutcome::Deleted { manifests, tags })
 }
 
-/// Gives the answer when nothing is to be deleted.
+/// Returns the answer when nothing is to be deleted.
 fn decide(plan: &DeletionPlan, doomed: &[Doomed], facts: &Facts) -> Option<DeletionOutcome> {
     let (errors, warnings) = check_deletion(facts, plan.active_from, &plan.request.ignored);
     if !errors.is_empty() || !warnings.is_empty() {

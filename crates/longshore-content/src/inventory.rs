@@ -390,7 +390,7 @@ impl Content {
             .await
     }
 
-    /// Gives a repository as lists over all namespaces show it, and the account whose it is.
+    /// Returns a repository as lists over all namespaces show it, and the account whose it is.
     ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing.
@@ -489,7 +489,7 @@ pub struct ReadableTags {
 }
 
 impl ReadableTags {
-    /// Gives how many are left.
+    /// Returns how many are left.
     pub fn left(&self) -> usize {
         self.tags.len()
     }

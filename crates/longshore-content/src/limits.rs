@@ -77,19 +77,19 @@ impl Traffic {
     }
 }
 
-/// Gives when the month of a time began, in UTC.
+/// Returns when the month of a time began, in UTC.
 pub(crate) fn month_of(at: Timestamp) -> Timestamp {
     let first = at.to_zoned(TimeZone::UTC).first_of_month().and_then(|day| day.start_of_day());
     first.map_or(at, |day| day.timestamp())
 }
 
-/// Gives when the day of a time began, UTC.
+/// Returns when the day of a time began, UTC.
 pub fn day_of(at: Timestamp) -> Timestamp {
     at.to_zoned(TimeZone::UTC).start_of_day().map_or(at, |day| day.timestamp())
 }
 
 impl Content {
-    /// Gives the most that the registry behind a repository may store; `None` for no limit.
+    /// Returns the most that the registry behind a repository may store; `None` for no limit.
     pub(crate) fn storage_limit(&self, access: &Access) -> Option<u64> {
         tier_of(access.subscribed.as_ref()?, &self.settings.tiers)?.storage_limit()
     }

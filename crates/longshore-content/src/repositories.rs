@@ -107,7 +107,7 @@ impl Content {
         Ok((created, self.access.access(actor, name).await?.allowed))
     }
 
-    /// Gives a repository.
+    /// Returns a repository.
     ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for pulling.
@@ -141,7 +141,7 @@ impl Content {
         Ok(Page::from_overfull(repositories, size))
     }
 
-    /// Gives a repository with its details, and what the actor may do in it.
+    /// Returns a repository with its details, and what the actor may do in it.
     ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing.

@@ -292,7 +292,7 @@ impl Content {
         Ok(())
     }
 
-    /// Gives the state of an upload as last saved. OCI distribution 1.1, end-13.
+    /// Returns the state of an upload as last saved. OCI distribution 1.1, end-13.
     ///
     /// # Errors
     /// As [`authorize`](longshore_access::AccessControl::authorize) for pushing; `UploadUnknown`.
@@ -311,7 +311,7 @@ impl Content {
         self.discard_upload(id).await
     }
 
-    /// Gives an upload up when it has no future, so that its client is told to begin anew: what was kept of it is damaged, or
+    /// Returns an upload up when it has no future, so that its client is told to begin anew: what was kept of it is damaged, or
     /// there is no room for more of it. Then what there is of it gives its room back at once.
     async fn end_if_hopeless<T>(&self, id: UploadId, outcome: Result<T>) -> Result<T> {
         match outcome {
@@ -327,7 +327,7 @@ impl Content {
         outcome
     }
 
-    /// Gives an upload up and deletes what it has written.
+    /// Returns an upload up and deletes what it has written.
     async fn clear_upload(&self, id: UploadId) -> Result<()> {
         let Some(upload) = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_upload(*id))).await? else {
             return Ok(());

@@ -65,7 +65,7 @@ fn start(date: Date) -> Timestamp {
     date.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |zoned| zoned.timestamp())
 }
 
-/// Gives the first days of what is reported, the oldest first.
+/// Returns the first days of what is reported, the oldest first.
 fn periods(frequency: Frequency, now: Timestamp) -> Vec<Date> {
     let back = |last: Date, number: i64| match frequency {
         Frequency::Daily => last.checked_sub(number.days()),
@@ -104,14 +104,14 @@ async fn add_namespace(
 }
 
 impl Content {
-    /// Gives the namespaces that an actor's account owns, as far as the project goes that it signed in to.
+    /// Returns the namespaces that an actor's account owns, as far as the project goes that it signed in to.
     async fn owned_namespaces(&self, actor: &Actor) -> Result<Vec<AccountId>> {
         let all = self.organizations.list_own_namespaces(actor, "", ListedNamespaces::Permitted).await?;
         let owned = all.into_iter().filter(|namespace| namespace.is_owned);
         Ok(owned.map(|namespace| namespace.account.id).collect())
     }
 
-    /// Gives what the actor's account has.
+    /// Returns what the actor's account has.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.

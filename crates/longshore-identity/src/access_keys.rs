@@ -60,7 +60,7 @@ fn mac(secret_key: &str) -> hmac::Key {
     hmac::Key::new(HMAC_SHA256, secret_key.as_bytes())
 }
 
-/// Gives the password that signs Docker in with a pair: the HMAC-SHA256 of the access key with the secret key, in
+/// Returns the password that signs Docker in with a pair: the HMAC-SHA256 of the access key with the secret key, in
 /// hexadecimal digits.
 fn login_password(access_key: &AccessKey, secret_key: &str) -> Secret {
     Secret::presented(&hex::encode(hmac::sign(&mac(secret_key), access_key.as_str().as_bytes())))
@@ -113,7 +113,7 @@ impl Identities {
             .await
     }
 
-    /// Gives a pair of keys of an account.
+    /// Returns a pair of keys of an account.
     ///
     /// # Errors
     /// As [`Identities::list_access_keys`]; `TokenUnknown`.

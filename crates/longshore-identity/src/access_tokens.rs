@@ -134,7 +134,7 @@ async fn end_credentials(tx: &mut dyn Tx, id: AccessTokenId, restriction: &Token
     Ok(())
 }
 
-/// Gives the action of an event about a token of the account.
+/// Returns the action of an event about a token of the account.
 fn token_action(account: &Account, of_user: EventAction, of_organization: EventAction) -> EventAction {
     match account.kind {
         AccountKind::User => of_user,
@@ -143,7 +143,7 @@ fn token_action(account: &Account, of_user: EventAction, of_organization: EventA
 }
 
 impl Identities {
-    /// Gives the account whose access tokens a principal may manage: an account its own, an owner those of the
+    /// Returns the account whose access tokens a principal may manage: an account its own, an owner those of the
     /// organization, the operator those of all.
     pub(crate) async fn authorize_tokens(&self, actor: &Actor, owner: TokenOwner<'_>) -> Result<Account> {
         match owner {
@@ -285,7 +285,7 @@ impl Identities {
         Ok(Page::from_overfull(tokens, size))
     }
 
-    /// Gives one access token.
+    /// Returns one access token.
     ///
     /// # Errors
     /// As [`Identities::create_access_token`]; `TokenUnknown`.
@@ -426,7 +426,7 @@ impl Identities {
             .await
     }
 
-    /// Gives the access token that a principal came with.
+    /// Returns the access token that a principal came with.
     ///
     /// # Errors
     /// `Unauthenticated` when it came with none, or that has become void.

@@ -86,7 +86,7 @@ pub async fn delete_invites(tx: &mut dyn Tx, organization: &Account, user: &Acco
 }
 
 impl Identities {
-    /// Tells whether an account has a confirmed second factor.
+    /// Returns whether an account has a confirmed second factor.
     pub(crate) async fn has_second_factor(&self, user: AccountId) -> Result<bool> {
         let found = self.metadata.look_up(user, |tx, user| Box::pin(tx.find_second_factor(*user))).await?;
         Ok(found.is_some_and(|factor| factor.confirmed_at.is_some()))
@@ -163,7 +163,7 @@ impl Identities {
         Ok(Page::from_overfull(accounts, size))
     }
 
-    /// Gives a user.
+    /// Returns a user.
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `UserUnknown`.

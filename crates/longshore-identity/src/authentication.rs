@@ -123,7 +123,7 @@ fn refused(reason: Unauthenticated) -> Error {
 }
 
 impl Identities {
-    /// Gives the audience of session tokens. It is not that of the registry's bearer tokens.
+    /// Returns the audience of session tokens. It is not that of the registry's bearer tokens.
     pub(crate) fn session_audience(&self) -> String {
         format!("{} management", self.settings.service)
     }
@@ -136,7 +136,7 @@ impl Identities {
             .session(CredentialScope::Everything)
     }
 
-    /// Gives the audience of these tokens. What they are limited to only the dialect knows that takes them.
+    /// Returns the audience of these tokens. What they are limited to only the dialect knows that takes them.
     pub(crate) fn identity_audience(&self) -> String {
         format!("{} identity", self.settings.service)
     }

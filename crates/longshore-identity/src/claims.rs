@@ -93,7 +93,7 @@ fn proof_of(methods: &[Cow<'static, str>]) -> Proof {
 }
 
 impl Claims {
-    /// Gives the session that genuine claims stand for.
+    /// Returns the session that genuine claims stand for.
     pub(crate) fn session(&self, scope: CredentialScope) -> Result<BearerSession> {
         let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
         let time = |seconds| Timestamp::from_second(seconds).map_err(|_| invalid());

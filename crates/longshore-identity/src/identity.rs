@@ -207,7 +207,7 @@ impl Identities {
         })
     }
 
-    /// Gives a token with whose it is.
+    /// Returns a token with whose it is.
     ///
     /// # Errors
     /// `Unauthenticated` when it does not work any more.
@@ -226,7 +226,7 @@ impl Identities {
         Ok(ShownIdentity { identity, user, account, level })
     }
 
-    /// Gives a token of the actor's account with whose it is.
+    /// Returns a token of the actor's account with whose it is.
     ///
     /// # Errors
     /// `TokenUnknown` for those of others, and those that do not work any more.

@@ -55,7 +55,7 @@ impl Identities {
             .await
     }
 
-    /// Gives the account of the project that an actor signed in to.
+    /// Returns the account of the project that an actor signed in to.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void.
@@ -69,7 +69,7 @@ impl Identities {
         }
     }
 
-    /// Gives the actor's own account, whose credentials it manages: in the project of an organization it manages none, as they
+    /// Returns the actor's own account, whose credentials it manages: in the project of an organization it manages none, as they
     /// would do more than it may do there.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Identities {
         Ok((actor.clone().within(scope), project))
     }
 
-    /// Gives the name of an account by its public id, for signing in.
+    /// Returns the name of an account by its public id, for signing in.
     pub(crate) async fn find_account_name(&self, uuid: Uuid) -> Result<Option<Namespace>> {
         let found = self.metadata.look_up(uuid, |tx, uuid| Box::pin(tx.find_account_by_uuid(*uuid))).await?;
         Ok(found.map(|account| account.name))

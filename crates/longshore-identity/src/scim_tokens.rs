@@ -124,7 +124,7 @@ impl Identities {
         found.ok_or_else(|| unknown(uuid))
     }
 
-    /// Gives a token another secret, which is shown this once; the one before stops working at once.
+    /// Returns a token another secret, which is shown this once; the one before stops working at once.
     ///
     /// # Errors
     /// As [`Identities::list_scim_tokens`]; `TokenUnknown`.

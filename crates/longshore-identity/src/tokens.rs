@@ -120,7 +120,7 @@ struct Granted {
 }
 
 impl Granted {
-    /// Tells whether one more fits, whatever its name.
+    /// Returns whether one more fits, whatever its name.
     fn has_room(&self) -> bool {
         self.size_bytes + GRANT_OVERHEAD_BYTES + REPOSITORY_NAME_LIMIT_BYTES <= GRANTS_LIMIT_BYTES
     }

@@ -119,7 +119,7 @@ impl Lifecycle {
         self.runs_requested.notified().await;
     }
 
-    /// Gives the run of a registry that is in progress.
+    /// Returns the run of a registry that is in progress.
     ///
     /// # Errors
     /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing; `CollectionRunUnknown` when there is none.
@@ -150,7 +150,7 @@ impl Lifecycle {
             .await
     }
 
-    /// Gives a run that is in progress.
+    /// Returns a run that is in progress.
     ///
     /// # Errors
     /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for managing; `CollectionRunUnknown` when this run is not in progress.
@@ -539,7 +539,7 @@ impl Lifecycle {
         Terms { undo, untagged: UntaggedManifests::Collect, waived: pace.waived }
     }
 
-    /// Gives how much of leases a run waives. It is nothing until a registry is as old as its grace: before, leases were not
+    /// Returns how much of leases a run waives. It is nothing until a registry is as old as its grace: before, leases were not
     /// renewed as often as that needs.
     async fn waived(&self, run: &CollectionRun) -> Result<Duration> {
         let policy = self.settings.collection;

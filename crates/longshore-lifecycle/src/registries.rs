@@ -206,7 +206,7 @@ impl Lifecycle {
         self.metadata.read((own.id, size), |tx, (id, size)| Box::pin(tx.list_registries_of(*id, *size))).await
     }
 
-    /// Gives the one registry of an account: under its own subscription, else of an organization that it belongs to.
+    /// Returns the one registry of an account: under its own subscription, else of an organization that it belongs to.
     ///
     /// # Errors
     /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry); `NoRegistry`; `SeveralRegistries`.
@@ -223,7 +223,7 @@ impl Lifecycle {
         self.get_registry_for(actor, &only.name, action).await
     }
 
-    /// Gives a registry with its details.
+    /// Returns a registry with its details.
     ///
     /// # Errors
     /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry).
@@ -382,7 +382,7 @@ impl Lifecycle {
         }
     }
 
-    /// Gives the account whose subscription a principal means: its own, else that of the one organization whose registry it
+    /// Returns the account whose subscription a principal means: its own, else that of the one organization whose registry it
     /// sees.
     async fn subscriber(&self, actor: &Actor, action: RegistryAction) -> Result<AccountId> {
         let own = self.access.registry_account(actor, action).await?;
@@ -398,7 +398,7 @@ impl Lifecycle {
         }
     }
 
-    /// Gives the subscription of an account with its tier, `None` for one that the operator has removed.
+    /// Returns the subscription of an account with its tier, `None` for one that the operator has removed.
     ///
     /// # Errors
     /// As [`Lifecycle::get_only_registry`].

@@ -89,7 +89,7 @@ async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<Option<
     Ok(Some(held.len() as u64))
 }
 
-/// Gives what kinds of rules a policy has, in their order.
+/// Returns what kinds of rules a policy has, in their order.
 fn kinds(rules: &[RetentionRule]) -> Vec<std::mem::Discriminant<Kept>> {
     rules.iter().map(|rule| std::mem::discriminant(&rule.kept)).collect()
 }
@@ -124,7 +124,7 @@ impl Lifecycle {
             .await
     }
 
-    /// Gives a retention policy of a repository.
+    /// Returns a retention policy of a repository.
     ///
     /// # Errors
     /// As [`Lifecycle::list_retention_policies`]; `RetentionPolicyUnknown`.
@@ -404,7 +404,7 @@ impl Lifecycle {
     }
 }
 
-/// Gives those of some tags that nothing keeps, with the rules by which they go. Regular expressions take their time, so this is
+/// Returns those of some tags that nothing keeps, with the rules by which they go. Regular expressions take their time, so this is
 /// not done where requests are answered.
 async fn judge(
     mut pass: RetentionPass,

@@ -266,7 +266,7 @@ impl DirectoryWork {
         change_role(tx, &Actor::OPERATOR, &self.provisioner.organization, &account, None, event).await
     }
 
-    /// Gives the account of a new user: the one that has its e-mail address, or a new one.
+    /// Returns the account of a new user: the one that has its e-mail address, or a new one.
     async fn take_account(&self, tx: &mut dyn Tx, user_name: &str, new_user: &NewUser) -> Result<Account> {
         let organization = self.provisioner.organization.id;
         let primary = self.change.emails.iter().flatten().find(|email| email.is_primary);
@@ -488,7 +488,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives the mark behind the first `offset` users of a directory; `None` when there are not so many.
+    /// Returns the mark behind the first `offset` users of a directory; `None` when there are not so many.
     ///
     /// # Errors
     /// Those of the metadata store.
@@ -507,7 +507,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives a user of a directory.
+    /// Returns a user of a directory.
     ///
     /// # Errors
     /// `UserUnknown`.

@@ -199,7 +199,7 @@ impl GroupWork {
     }
 }
 
-/// Gives how many members a change names.
+/// Returns how many members a change names.
 fn changed(change: &GroupChange) -> usize {
     let count = |change: &MemberChange| match change {
         MemberChange::Add(users) | MemberChange::Remove(users) | MemberChange::Replace(users) => users.len(),
@@ -207,7 +207,7 @@ fn changed(change: &GroupChange) -> usize {
     change.members.iter().map(count).sum()
 }
 
-/// Gives the ids of those that come in.
+/// Returns the ids of those that come in.
 fn incoming(members: &[MemberChange]) -> Vec<Uuid> {
     let each = members.iter().map(|change| match change {
         MemberChange::Add(users) | MemberChange::Replace(users) => users.as_slice(),
@@ -334,7 +334,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives the number behind which the groups after the first `offset` lie; `None` when there are not so many.
+    /// Returns the number behind which the groups after the first `offset` lie; `None` when there are not so many.
     ///
     /// # Errors
     /// Those of the metadata store.
@@ -346,7 +346,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives a group.
+    /// Returns a group.
     ///
     /// # Errors
     /// `TeamUnknown`.
@@ -436,7 +436,7 @@ impl Organizations {
         self.get_directory_group(provisioner, uuid).await
     }
 
-    /// Tells whether a change is about more members than one transaction changes.
+    /// Returns whether a change is about more members than one transaction changes.
     async fn is_large(&self, provisioner: &Provisioner, uuid: Uuid, change: &GroupChange) -> Result<bool> {
         if changed(change) > MEMBERS_AT_ONCE {
             return Ok(true);

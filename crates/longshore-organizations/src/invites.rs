@@ -104,7 +104,7 @@ async fn find_invitee(tx: &mut dyn Tx, invitee: &Invitee) -> Result<Option<Accou
     Ok(found.filter(|account| account.kind == AccountKind::User))
 }
 
-/// Gives the address to which an invite's link goes.
+/// Returns the address to which an invite's link goes.
 fn address_of(invitee: &Invitee, user: Option<&Account>) -> Option<EmailAddress> {
     match invitee {
         Invitee::Email(address) => Some(address.clone()),
@@ -182,13 +182,13 @@ async fn decide_all(tx: &mut dyn Tx, invitation: &Invitation) -> Result<Vec<Deci
     Ok(decisions)
 }
 
-/// Gives how long to wait until another message about an invite may be sent; `None` when it may be now.
+/// Returns how long to wait until another message about an invite may be sent; `None` when it may be now.
 fn wait(invite: &Invite, now: Timestamp, interval: Duration) -> Option<Duration> {
     let left = later(invite.sent_at?, interval).duration_since(now);
     left.is_positive().then(|| left.unsigned_abs())
 }
 
-/// Tells whether an invite can be accepted: it has not ended, the organization is active, and whoever invited still may.
+/// Returns whether an invite can be accepted: it has not ended, the organization is active, and whoever invited still may.
 async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) -> Result<bool> {
     let organization = tx.find_account(invite.organization_id).await?;
     let Some(organization) = organization.filter(|organization| organization.is_active) else {
@@ -409,7 +409,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives an invite that a principal may manage.
+    /// Returns an invite that a principal may manage.
     async fn authorize_invite(&self, actor: &Actor, id: Uuid) -> Result<Invite> {
         let found = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_invite(*id))).await?;
         let now = self.clock.now();
@@ -494,7 +494,7 @@ impl Organizations {
         self.send_invite(&renewed, address, &link(page, &secret)).await
     }
 
-    /// Gives the invite whose link somebody has.
+    /// Returns the invite whose link somebody has.
     ///
     /// # Errors
     /// `InviteUnknown`.
@@ -504,7 +504,7 @@ impl Organizations {
         self.identity.noting_refusal(Presented::Invite, found)
     }
 
-    /// Tells whether whoever has the link of an invite may become a user with it.
+    /// Returns whether whoever has the link of an invite may become a user with it.
     pub fn may_join(&self, invite: &Invite) -> bool {
         self.settings.invites_create_users
             && invite.user_id.is_none()

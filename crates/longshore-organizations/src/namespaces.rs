@@ -96,7 +96,7 @@ impl Organizations {
         self.metadata.read(input, |tx, wanted| Box::pin(list(tx, wanted))).await
     }
 
-    /// Gives a namespace of an actor.
+    /// Returns a namespace of an actor.
     ///
     /// # Errors
     /// `Unauthenticated`; `OrganizationUnknown` when the actor may do nothing there.

@@ -106,7 +106,7 @@ async fn hand_over(
     }
 }
 
-/// Gives a member another role, or removes it, for somebody who may manage members.
+/// Returns a member another role, or removes it, for somebody who may manage members.
 pub(crate) async fn change_role(
     tx: &mut dyn Tx,
     actor: &Actor,
@@ -233,7 +233,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives an account by its public id: the actor's own, or an organization that it belongs to.
+    /// Returns an account by its public id: the actor's own, or an organization that it belongs to.
     ///
     /// # Errors
     /// `Unauthenticated`; `UserUnknown` for all others.
@@ -292,7 +292,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives an organization.
+    /// Returns an organization.
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `OrganizationUnknown`.
@@ -360,7 +360,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives a member another role.
+    /// Returns a member another role.
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing members; `Denied` to access tokens where an owner is concerned; `UserUnknown` for who is no member; `Conflict` when the last
@@ -405,7 +405,7 @@ impl Organizations {
             .await
     }
 
-    /// Tells whether a principal may do something with an organization that it may know of.
+    /// Returns whether a principal may do something with an organization that it may know of.
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization), but for `Denied`.
@@ -477,7 +477,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives an organization to its members.
+    /// Returns an organization to its members.
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for viewing it.

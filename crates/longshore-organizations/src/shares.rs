@@ -27,14 +27,14 @@ fn unshared(name: &RepositoryName, account: &Namespace) -> Error {
     Error::ShareUnknown { repository: name.clone(), account: account.clone() }
 }
 
-/// Gives what the event about a share says.
+/// Returns what the event about a share says.
 fn event_data(account: &Namespace, terms: &ShareTerms) -> [(&'static str, String); 2] {
     let until = terms.expires_at.map_or_else(|| "forever".to_owned(), |at| at.to_string());
     [("account", account.to_string()), ("until", until)]
 }
 
 impl Organizations {
-    /// Gives a repository to whoever may decide with whom it is shared.
+    /// Returns a repository to whoever may decide with whom it is shared.
     async fn authorize_sharing(&self, actor: &Actor, name: &RepositoryName) -> Result<Arc<Repository>> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
         self.access.authorize_account(actor, AccountAction::Manage).await?;
@@ -163,7 +163,7 @@ impl Organizations {
         self.metadata.read(repository.id, |tx, id| Box::pin(tx.list_shares(*id, PageSize::MAX))).await
     }
 
-    /// Gives the sharing of a repository with an account; `None` when it is not shared with it.
+    /// Returns the sharing of a repository with an account; `None` when it is not shared with it.
     ///
     /// # Errors
     /// As [`Organizations::list_shares`].

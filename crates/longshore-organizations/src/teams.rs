@@ -65,7 +65,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives a team.
+    /// Returns a team.
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for viewing teams; `TeamUnknown`.
@@ -334,7 +334,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives a team and what it may do in a repository.
+    /// Returns a team and what it may do in a repository.
     ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing teams; `TeamUnknown`, also when it may do nothing there.

@@ -94,7 +94,7 @@ impl GrantTarget {
         Error::PermissionUnknown { user: user.name.to_string(), subject: self.subject.clone() }
     }
 
-    /// Gives the role of a user, where roles count: for namespaces of organizations.
+    /// Returns the role of a user, where roles count: for namespaces of organizations.
     async fn role(&self, tx: &mut dyn Tx, user: &Account) -> Result<Option<OrganizationRole>> {
         match self.target {
             PermissionTarget::Namespace(id) => tx.find_role(id, user.id).await,
@@ -316,7 +316,7 @@ impl Organizations {
             .await
     }
 
-    /// Gives users permissions that have none yet; all or none.
+    /// Returns users permissions that have none yet; all or none.
     ///
     /// # Errors
     /// As [`Organizations::list_permissions`]; `Denied` for who may not; `UserUnknown`; `Exists`; `Invalid` for none or too many.

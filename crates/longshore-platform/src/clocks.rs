@@ -35,7 +35,7 @@ impl Health {
         }
     }
 
-    /// Gives the health after a comparison. As long as that may be wrong by what makes the difference, it stays.
+    /// Returns the health after a comparison. As long as that may be wrong by what makes the difference, it stays.
     fn after(self, found: ClockDifference) -> Self {
         let difference = found.ahead.unsigned_abs();
         let least = Self::of(difference.saturating_sub(found.uncertainty));

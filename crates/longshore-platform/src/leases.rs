@@ -52,7 +52,7 @@ impl Platform {
             .await
     }
 
-    /// Gives the lease of a job back.
+    /// Returns the lease of a job back.
     pub(crate) async fn release_lease(&self, job: Job) -> Result<()> {
         self.metadata
             .write((job, self.node), |tx, (job, node)| Box::pin(tx.release_lease(job.name(), *node)))

@@ -128,7 +128,7 @@ impl Counters {
     }
 }
 
-/// Gives the window that a time lies in.
+/// Returns the window that a time lies in.
 fn window(now: Timestamp, length: Duration) -> (Timestamp, Timestamp) {
     let seconds = i64::try_from(length.as_secs().max(1)).unwrap_or(i64::MAX);
     let began = now.as_second().div_euclid(seconds).saturating_mul(seconds);

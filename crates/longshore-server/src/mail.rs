@@ -30,14 +30,14 @@ pub struct SmtpMailer {
     from: Mailbox,
 }
 
-/// Gives the user of a URL, decoded.
+/// Returns the user of a URL, decoded.
 fn user_of(url: &str) -> Option<String> {
     let authority = url.split_once("://")?.1.split(['/', '?']).next()?;
     let user = authority.rsplit_once('@')?.0.split(':').next()?;
     percent_encoding::percent_decode_str(user).decode_utf8().ok().map(|user| user.into_owned())
 }
 
-/// Tells whether a server is on this machine.
+/// Returns whether a server is on this machine.
 fn is_local(url: &str) -> bool {
     let authority = url.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?']).next();
     let host =

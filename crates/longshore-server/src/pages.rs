@@ -24,7 +24,7 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(path, ..)| *path)
 }
 
-/// Gives the file of a path.
+/// Returns the file of a path.
 pub fn find(path: &str) -> Option<Response> {
     let (_, media_type, content) = FILES.iter().find(|(known, ..)| *known == path)?;
     let mut response = Response::new(body::full(*content));

@@ -82,7 +82,7 @@ fn cannot_open(config: &Config, folder: &DataFolder) -> String {
     }
 }
 
-/// Gives the number of the schema that the database has; `None` when there is no registry in it.
+/// Returns the number of the schema that the database has; `None` when there is no registry in it.
 pub async fn find_schema(config: &Config, folder: &DataFolder) -> Result<Option<i64>> {
     let found = match config.database.postgres()? {
         Some(options) => PostgresMetadata::find_schema(&options).await,

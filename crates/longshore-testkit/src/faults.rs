@@ -39,7 +39,7 @@ impl Fuse {
         self.listed.store(i64::from(listed) + 1, Ordering::SeqCst);
     }
 
-    /// Tells whether the fault has happened.
+    /// Returns whether the fault has happened.
     pub fn is_burnt(&self) -> bool {
         self.calls_left.load(Ordering::SeqCst) <= 0
     }
@@ -64,7 +64,7 @@ impl FaultyBlobs {
         Self { inner, fuse: Arc::default() }
     }
 
-    /// Gives the fuse.
+    /// Returns the fuse.
     pub fn fuse(&self) -> Arc<Fuse> {
         Arc::clone(&self.fuse)
     }

@@ -57,7 +57,7 @@ pub fn mebibytes(seed: u64) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-/// Gives the digest of a document.
+/// Returns the digest of a document.
 pub fn digest_of(content: impl AsRef<[u8]>) -> Digest {
     Digest::of(Algorithm::Sha256, content.as_ref())
 }

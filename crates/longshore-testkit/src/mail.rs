@@ -30,7 +30,7 @@ impl MailServer {
         server
     }
 
-    /// Gives host and port.
+    /// Returns host and port.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -40,7 +40,7 @@ impl MailServer {
         self.refuses.store(refuses, Ordering::SeqCst);
     }
 
-    /// Gives the newest line that holds a text of the messages to an address, as it was before it was wrapped.
+    /// Returns the newest line that holds a text of the messages to an address, as it was before it was wrapped.
     pub fn line_to(&self, address: &str, text: &str) -> Option<String> {
         let to = format!("To: {address}\n");
         let messages = self.taken();
@@ -50,7 +50,7 @@ impl MailServer {
         message.lines().find(|line| line.contains(text)).map(|line| line.trim_end().to_owned())
     }
 
-    /// Gives the messages so far, with their headers.
+    /// Returns the messages so far, with their headers.
     pub fn taken(&self) -> Vec<String> {
         self.taken.lock().unwrap().clone()
     }

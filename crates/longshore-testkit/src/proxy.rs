@@ -142,7 +142,7 @@ impl Proxy {
         *self.shared.outage.lock().unwrap() = fault;
     }
 
-    /// Tells whether the fault has happened, and lets none happen any more.
+    /// Returns whether the fault has happened, and lets none happen any more.
     pub fn mend(&self) -> bool {
         self.shared.left.swap(i64::MAX, Ordering::SeqCst) <= 0
     }

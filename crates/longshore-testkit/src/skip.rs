@@ -68,7 +68,7 @@ pub fn command(name: &'static str) -> Command {
     Command::new(found.unwrap_or_else(|| cannot_go_on(Need::Program(name))))
 }
 
-/// Gives the value of a variable by which a test finds a program.
+/// Returns the value of a variable by which a test finds a program.
 pub fn variable(name: &'static str) -> String {
     std::env::var(name).unwrap_or_else(|_| cannot_go_on(Need::Variable(name)))
 }

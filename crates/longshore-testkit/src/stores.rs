@@ -107,7 +107,7 @@ impl SharedStores {
         }
     }
 
-    /// Tells whether a template is there.
+    /// Returns whether a template is there.
     pub fn has(&self, template: &Template) -> bool {
         let name = template.database();
         self.ask(&self.postgres, &format!("SELECT 1 FROM pg_database WHERE datname = '{name}'")) == "1"

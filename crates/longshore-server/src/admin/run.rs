@@ -400,7 +400,7 @@ const TOKEN_LINES: &[(&str, &str)] = &[
     ("created", "created_at"),
 ];
 
-/// Gives when something expires that is to work for so many days.
+/// Returns when something expires that is to work for so many days.
 pub(super) fn expiry(services: &App, days: Option<u32>) -> Option<Timestamp> {
     let day = std::time::Duration::from_secs(86_400);
     days.map(|days| services.platform.now() + day * days)

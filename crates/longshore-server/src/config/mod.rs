@@ -221,7 +221,7 @@ impl Sources {
     }
 }
 
-/// Gives the environment variable of a setting.
+/// Returns the environment variable of a setting.
 pub fn variable(key: &str) -> String {
     format!("LONGSHORE_{}", key.replace('.', "_").to_uppercase())
 }
@@ -557,7 +557,7 @@ pub fn reference() -> String {
     page
 }
 
-/// Gives the reference of all settings for scripts.
+/// Returns the reference of all settings for scripts.
 pub fn reference_as_json() -> serde_json::Value {
     let settings = SETTINGS.iter().map(|setting| {
         serde_json::json!({

@@ -80,7 +80,7 @@ impl Browser {
         self.ask("POST", &format!("{}/click", self.find(selector)), &json!({}));
     }
 
-    /// Gives the text that a person sees of an element.
+    /// Returns the text that a person sees of an element.
     pub fn text(&self, selector: &str) -> String {
         self.ask("GET", &format!("{}/text", self.find(selector)), &Value::Null).as_str().unwrap().to_owned()
     }

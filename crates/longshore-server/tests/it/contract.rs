@@ -70,7 +70,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 }
 
 impl Document {
-    /// Gives the pattern of a path, that without parameters first.
+    /// Returns the pattern of a path, that without parameters first.
     fn find(&self, method: &str, path: &str) -> Option<(&str, &Value)> {
         let paths = self.root["paths"].as_object().unwrap();
         let mut found: Vec<_> = paths.iter().filter(|(pattern, _)| matches(pattern, path)).collect();
@@ -87,7 +87,7 @@ impl Document {
         }
     }
 
-    /// Gives what an answer's body must be; `None` for anything.
+    /// Returns what an answer's body must be; `None` for anything.
     #[track_caller]
     fn of_answer(&self, key: &str, operation: &Value, status: u16) -> Option<&'static Validator> {
         let responses = &operation["responses"];
@@ -98,7 +98,7 @@ impl Document {
         self.validator(&format!("{key} {status}"), self.resolved(response))
     }
 
-    /// Gives what a request's body must be; `None` for anything.
+    /// Returns what a request's body must be; `None` for anything.
     fn of_request(&self, key: &str, operation: &Value) -> Option<&'static Validator> {
         self.validator(key, self.resolved(operation.get("requestBody")?))
     }

@@ -62,7 +62,7 @@ pub fn run(
     generated.and_then(|(number, _)| number.parse().ok()).unwrap_or_default()
 }
 
-/// Tells whether a document asks for operations whose limits have been asked for: on PostgreSQL and S3, a vendor's asks what
+/// Returns whether a document asks for operations whose limits have been asked for: on PostgreSQL and S3, a vendor's asks what
 /// ours, which is served, asks as well.
 fn is_again(document: &str) -> bool {
     !document.starts_with('/') && SharedStores::chosen().is_some()

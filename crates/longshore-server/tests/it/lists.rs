@@ -27,7 +27,7 @@ struct Lists<'s> {
     values: &'static [(&'static str, &'static str)],
 }
 
-/// Gives what a page says, by operation and parameter.
+/// Returns what a page says, by operation and parameter.
 fn said(page: &str) -> BTreeMap<(String, String), Said> {
     let section = page.split("Parameters of lists\n").nth(1).unwrap().split("\n#").next().unwrap();
     let mut found = BTreeMap::new();

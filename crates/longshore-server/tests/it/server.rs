@@ -565,7 +565,7 @@ impl Drop for Server {
     }
 }
 
-/// Gives `name:PASSWORD`.
+/// Returns `name:PASSWORD`.
 pub fn user(name: &str) -> String {
     format!("{name}:{PASSWORD}")
 }

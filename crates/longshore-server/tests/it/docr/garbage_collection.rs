@@ -180,7 +180,7 @@ fn pushes(server: &Client, repository: &str, tag: &str, config: &str, layers: [&
 }
 
 /// What a pusher does until it is over: pushes images, all with a layer that others push too, and deletes every second one.
-/// Gives what is acknowledged and not deleted.
+/// Returns what is acknowledged and not deleted.
 fn keep_pushing(
     server: &Client,
     alice: &str,

@@ -50,7 +50,7 @@ pub fn shop(arguments: &[&str]) -> (Server, String) {
     (server, alice)
 }
 
-/// Gives the user and secret of a Docker configuration file, with the host.
+/// Returns the user and secret of a Docker configuration file, with the host.
 #[track_caller]
 pub fn docker_login(config: &Value) -> (String, String) {
     use base64::Engine;

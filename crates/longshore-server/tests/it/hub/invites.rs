@@ -17,7 +17,7 @@ fn invite(client: &Client, owner: &str, invitees: &[&str]) -> Value {
     send(client, "POST", BULK, owner, &body).expect(202).json()["invitees"].clone()
 }
 
-/// Gives what the link of an invite holds.
+/// Returns what the link of an invite holds.
 #[track_caller]
 fn secret(link: &str) -> String {
     link.split_once("/invite#").unwrap().1.to_owned()

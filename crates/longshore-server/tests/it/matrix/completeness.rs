@@ -138,7 +138,7 @@ fn every_dialect_has_a_door() {
     assert_eq!(dialects, crates.collect());
 }
 
-/// Gives what is missing in the world: a kind of caller that nobody is.
+/// Returns what is missing in the world: a kind of caller that nobody is.
 pub fn missing_actors(world: &World) -> Vec<String> {
     let scopes = [Scope::PublicRead, Scope::Read, Scope::Write, Scope::Admin, Scope::Account];
     let roles = [OrganizationRole::Member, OrganizationRole::Editor, OrganizationRole::Owner];
@@ -168,7 +168,7 @@ pub fn missing_actors(world: &World) -> Vec<String> {
     needed.difference(&there).map(|name| format!("nobody is {name}; see world.rs")).collect()
 }
 
-/// Gives what the table of routes declares that somebody needs, and the table of expectations says otherwise.
+/// Returns what the table of routes declares that somebody needs, and the table of expectations says otherwise.
 pub fn contradictions(table: &Table, rows: &[Row], world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut hold = |door: Door, operation: &str, actor: &str, statuses: &[u16], why: &str| {

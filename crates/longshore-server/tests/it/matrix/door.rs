@@ -69,7 +69,7 @@ pub fn hmac_sha256(key: &str, text: &[u8]) -> String {
     hex::encode(sha256([&block.map(|byte| byte ^ 0x5c), &inner]))
 }
 
-/// Gives the headers that sign a request, as the vendor's SDK makes them.
+/// Returns the headers that sign a request, as the vendor's SDK makes them.
 fn sign(client: &Client, request: &Prepared, access: &str, secret: &str) -> Vec<(&'static str, String)> {
     let date = crate::hub::authentication::time().strftime("%Y%m%dT%H%M%SZ").to_string();
     let subject = request.headers.iter().find(|(name, _)| *name == "x-subject-token");

@@ -158,7 +158,7 @@ impl Row {
         Prepared { method: self.method.clone(), path: filled(&self.path), headers, body: body.into_bytes() }
     }
 
-    /// Gives the names in an answer.
+    /// Returns the names in an answer.
     pub fn names_in(&self, answer: &Answer) -> Option<Vec<String>> {
         let mut names = match self.names {
             Names::None => return None,

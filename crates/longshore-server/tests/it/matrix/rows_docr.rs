@@ -60,7 +60,7 @@ fn collection_is_on(hands: &Hands<'_>) -> Vars {
     [("run".to_owned(), run)].into()
 }
 
-/// Gives the rows of an operation; none for one that is not known here.
+/// Returns the rows of an operation; none for one that is not known here.
 pub fn rows(route: &Route) -> Vec<Row> {
     let path = route
         .path

@@ -245,7 +245,7 @@ fn organizations(route: &Route, row: &dyn Fn() -> Row) -> Option<Vec<Row>> {
     }])
 }
 
-/// Gives the rows of an operation; none for one that is not known here.
+/// Returns the rows of an operation; none for one that is not known here.
 pub fn rows(route: &Route) -> Vec<Row> {
     let path = route
         .path

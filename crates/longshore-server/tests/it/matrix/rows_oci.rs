@@ -45,7 +45,7 @@ fn granted(answer: &Answer) -> Vec<String> {
     scope.split_whitespace().filter_map(|scope| Some(scope.rsplit_once(':')?.1.to_owned())).collect()
 }
 
-/// Gives the rows of an operation; none for one that is not known here.
+/// Returns the rows of an operation; none for one that is not known here.
 pub fn rows(kind: OperationKind) -> Vec<Row> {
     let (name, _, method, _, _) = kind.row();
     let at = |path: &str| Row::new(Door::Oci, name, method, &format!("{REPOSITORY}{path}"));

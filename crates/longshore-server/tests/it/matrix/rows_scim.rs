@@ -24,7 +24,7 @@ fn fresh_group(hands: &Hands<'_>) -> Vars {
     make(hands, "/Groups", &json!({ "schemas": [GROUP], "displayName": name }))
 }
 
-/// Gives the rows of an operation; none for one that is not known here.
+/// Returns the rows of an operation; none for one that is not known here.
 pub fn rows(route: &Route) -> Vec<Row> {
     let row = || Row::new(Door::Scim, route.operation, route.method.as_str(), route.path);
     let user = || json!({ "schemas": [USER], "userName": "made{n}@example.org", "active": true });

@@ -199,7 +199,7 @@ fn of_content(route: &Route, row: &dyn Fn() -> Row) -> Option<Vec<Row>> {
     }])
 }
 
-/// Gives the rows of an operation; none for one that is not known here.
+/// Returns the rows of an operation; none for one that is not known here.
 pub fn rows(route: &Route) -> Vec<Row> {
     let path = route.path.replace("{namespace}", "{org}");
     let row = || Row::new(Door::Swr, route.operation, route.method.as_str(), &path);

@@ -213,13 +213,13 @@ impl Table {
         }
     }
 
-    /// Gives the operations of a door.
+    /// Returns the operations of a door.
     pub fn operations(&self, door: &str) -> BTreeSet<&str> {
         let of_door = self.operations.keys().filter(|(of, _)| of == door);
         of_door.map(|(_, operation)| operation.as_str()).collect()
     }
 
-    /// Gives what somebody should be answered: what the operation says of them, then what their door does, then what it says
+    /// Returns what somebody should be answered: what the operation says of them, then what their door does, then what it says
     /// of everybody else. The lines of a door do not count where everybody is allowed.
     pub fn expected(&self, door: &str, operation: &str, actor: &str) -> Option<Outcome> {
         let expected = self.operations.get(&(door.to_owned(), operation.to_owned()))?;

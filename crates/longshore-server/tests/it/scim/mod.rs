@@ -57,7 +57,7 @@ pub fn create(client: &Client, who: &str, user_name: &str) -> Value {
     send(client, "POST", "/Users", who, &body).expect(201).json()
 }
 
-/// Gives the address of a user below the base.
+/// Returns the address of a user below the base.
 pub fn path_of(user: &Value) -> String {
     format!("/Users/{}", user["id"].as_str().unwrap())
 }
@@ -69,7 +69,7 @@ pub fn patch(client: &Client, path: &str, who: &str, operations: Value) -> Answe
     send(client, "PATCH", path, who, &body)
 }
 
-/// Gives the refusal of an answer: its status, and the kind that it tells.
+/// Returns the refusal of an answer: its status, and the kind that it tells.
 #[track_caller]
 pub fn refusal(answer: &Answer) -> (u16, String) {
     let document = answer.json();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{access_key, push, send, shop, token};
 use crate::server::Server;
 
-/// Gives user name and password of a login command.
+/// Returns user name and password of a login command.
 fn login(answer: &crate::server::Answer) -> (String, String) {
     let command: Vec<&str> = answer.header("x-swr-dockerlogin").split(' ').collect();
     let ["docker", "login", "-u", user, "-p", password, _] = command.as_slice() else {

@@ -26,7 +26,7 @@ pub fn shop(arguments: &[&str]) -> Server {
     server
 }
 
-/// Gives the body that signs a user in to a project.
+/// Returns the body that signs a user in to a project.
 pub fn credentials(name: &str, project: &str) -> Value {
     json!({ "auth": {
         "identity": { "methods": ["password"], "password": { "user": { "name": name, "password": PASSWORD } } },
@@ -41,7 +41,7 @@ pub fn token(client: &Client, name: &str, project: &str) -> String {
     format!("Token {}", answer.header("x-subject-token"))
 }
 
-/// Gives the id of the project that somebody signs in to.
+/// Returns the id of the project that somebody signs in to.
 #[track_caller]
 pub fn project_id(client: &Client, name: &str, project: &str) -> String {
     let answer = send(client, "POST", "/v3/auth/tokens", "", &credentials(name, project)).expect(201);
