@@ -337,7 +337,7 @@ pub const ROUTES: &[Route] = &[
         |d| d.takes_or_form::<invites::BulkRequest>().gives::<invites::BulkDocument>(202, "What came of each."),
         invites::post_invites_bulk),
     route!(DELETE "/v2/invites/{id}" delete_invite in "invites", Password, Rich,
-        "Calls an invite back.",
+        "Cancels an invite.",
         |d| d.gives_nothing(204, "Called back."),
         invites::delete_invite),
     route!(PATCH "/v2/invites/{id}/resend" resend_invite in "invites", Password, Rich,

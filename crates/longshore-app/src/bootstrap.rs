@@ -120,10 +120,10 @@ impl App {
         match found {
             Some(found) if found.to_string() == known => Ok(()),
             Some(found) => Err(Error::Conflict(format!(
-                "the blob store belongs to another registry: it has the id {found}, and this database's blobs lie in a store with the id {known}; mend storage.url, data or database.url. A new registry needs an empty bucket, prefix or folder; after moving the blobs of this one, copy `identity` from the old store as well"
+                "the blob store belongs to another registry: it has the id {found}, and this database's blobs lie in a store with the id {known}; correct storage.url, data or database.url. A new registry needs an empty bucket, prefix or folder; after moving the blobs of this one, copy `identity` from the old store as well"
             ))),
             None => Err(Error::Conflict(format!(
-                "the blob store is not the one that this database's blobs lie in: it has no id, and should have {known}; mend storage.url or data, or mount what is missing. After moving the blobs, copy `identity` from the old store as well"
+                "the blob store is not the one that this database's blobs lie in: it has no id, and should have {known}; correct storage.url or data, or mount what is missing. After moving the blobs, copy `identity` from the old store as well"
             ))),
         }
     }

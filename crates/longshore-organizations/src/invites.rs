@@ -146,7 +146,7 @@ async fn decide(tx: &mut dyn Tx, invitation: &Invitation, candidate: &Candidate)
         _ if tx.count_invites(organization, "", at).await? < INVITES_LIMIT => {}
         _ => {
             return Err(Error::Conflict(format!(
-                "at most {INVITES_LIMIT} invites can wait in an organization; call some back"
+                "at most {INVITES_LIMIT} invites can wait in an organization; cancel some"
             )));
         }
     }

@@ -301,7 +301,7 @@ impl AccountRecords for SqlTx<'_> {
         for user in &members {
             self.delete_member(id, AccountId(*user)).await?;
         }
-        // Those who are no members any more, or whose membership rests.
+        // Those who are no members any more, or whose membership is suspended.
         let listed = self
             .all(
                 "SELECT d.user_id FROM directory_users d WHERE d.organization_id = $1 AND NOT EXISTS (
