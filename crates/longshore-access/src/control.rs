@@ -21,9 +21,9 @@ use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{PulledNamespace, refusing};
 use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::policy::LeaseRenewal;
-use longshore_domain::ports::metadata::{Tx, Viewer};
+use longshore_domain::ports::metadata::Tx;
 use longshore_domain::registry::{Registry, Subscribed};
-use longshore_domain::repository::{NamespaceView, Repository};
+use longshore_domain::repository::Repository;
 use longshore_domain::{Error, Result};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
@@ -279,7 +279,7 @@ impl Relationship {
         let who = match (actor, &self.account) {
             (Principal::Operator, _) => Who::Operator,
             (Principal::Account(_), Some(account)) => {
-                Who::Account { is_administrator: account.is_administrator }
+                Who::Account { id: account.id, is_administrator: account.is_administrator }
             }
             _ => Who::Anonymous,
         };
@@ -610,36 +610,32 @@ impl AccessControl {
         self.authorize_existing(actor, name, action).await.map(|repository| (repository, renewal))
     }
 
-    /// Finds out whose repositories lists may show to an actor.
+    /// Finds out what lists of repositories may show an actor.
     ///
     /// # Errors
     /// `Unauthenticated` when the actor's credential has become void.
-    pub async fn viewer(&self, actor: &Actor) -> Result<Viewer> {
+    pub async fn visible(&self, actor: &Actor) -> Result<Visible> {
         let found = self.relationship(actor, &Target::Nothing).await?;
-        let visible = policy::visible(&self.facts(&found, actor, &Target::Nothing));
-        Ok(match (visible, actor.account_id()) {
-            (Visible::All, _) => Viewer::All,
-            (Visible::OfAccount, Some(account)) => Viewer::Account(account),
-            (Visible::OfAccount | Visible::Public, _) => Viewer::Public,
-        })
+        Ok(policy::visible(&self.facts(&found, actor, &Target::Nothing)))
     }
 
-    /// Finds out what an actor may see of a namespace.
+    /// Finds a namespace with what lists of its repositories may show an actor, and whether the actor knows of it also where it
+    /// sees none of them.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void; `OrganizationUnknown` when there is no such namespace.
-    pub async fn view_of(&self, actor: &Actor, name: &Namespace) -> Result<(AccountId, NamespaceView)> {
+    pub async fn visible_in_namespace(
+        &self,
+        actor: &Actor,
+        name: &Namespace,
+    ) -> Result<(AccountId, Visible, bool)> {
         let target = Target::RepositoriesOf(name.clone());
         let found = self.relationship(actor, &target).await?;
         let unknown = || Error::OrganizationUnknown(name.to_string());
-        let visible =
-            policy::visible_in_namespace(&self.facts(&found, actor, &target)).map_err(|_| unknown())?;
-        let view = match (visible, actor.account_id()) {
-            (Visible::All, _) => NamespaceView::All,
-            (Visible::OfAccount, Some(account)) => NamespaceView::OfUser(account),
-            (Visible::OfAccount | Visible::Public, _) => NamespaceView::Public,
-        };
-        Ok((found.namespace.ok_or_else(unknown)?.id, view))
+        let facts = self.facts(&found, actor, &target);
+        let visible = policy::visible_in_namespace(&facts).map_err(|_| unknown())?;
+        let is_known = policy::knows_namespace(&facts);
+        Ok((found.namespace.ok_or_else(unknown)?.id, visible, is_known))
     }
 
     /// Checks that an actor's credential is good now.
@@ -654,7 +650,7 @@ impl AccessControl {
     pub fn require_operator(&self, actor: &Actor) -> Result<()> {
         let found = Relationship { account: None, ..Relationship::default() };
         let who = match actor.principal() {
-            Principal::Account(_) => Who::Account { is_administrator: false },
+            Principal::Account(account) => Who::Account { id: account.account_id, is_administrator: false },
             Principal::Anonymous => Who::Anonymous,
             Principal::Operator => Who::Operator,
         };

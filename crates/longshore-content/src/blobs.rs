@@ -206,9 +206,9 @@ impl Content {
                 access.allows(RepositoryAction::Pull).then_some(access.repository).flatten()
             }
             None => {
-                let input = (self.access.viewer(actor).await?, *digest);
-                let found = self.metadata.read(input, |tx, (viewer, digest)| {
-                    Box::pin(tx.find_repository_with_blob(*viewer, digest))
+                let input = (self.access.visible(actor).await?, *digest);
+                let found = self.metadata.read(input, |tx, (visible, digest)| {
+                    Box::pin(tx.find_repository_with_blob(*visible, digest))
                 });
                 match found.await? {
                     Some(found) => {

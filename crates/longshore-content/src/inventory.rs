@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, NamespaceAction, RegistryAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
+use longshore_domain::access::policy::Visible;
 use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder};
@@ -12,8 +13,8 @@ use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
 use longshore_domain::repository::{
-    InventoryFilter, InventoryOrder, NamespaceView, Repository, RepositoryId, RepositoryListing,
-    RepositoryOrder, SharedFilter, Visibility,
+    InventoryFilter, InventoryOrder, Repository, RepositoryId, RepositoryListing, RepositoryOrder,
+    SharedFilter, Visibility,
 };
 use longshore_domain::share::SharedBy;
 use longshore_domain::{Error, Result};
@@ -121,17 +122,17 @@ impl Content {
     ) -> Result<(Vec<RepositorySummary>, u64)> {
         self.access.authorize_registry(actor, registry, RegistryAction::View).await?;
         let unknown = |_| Error::RegistryUnknown(registry.to_string());
-        let (id, view) = self.access.view_of(actor, registry).await.map_err(unknown)?;
+        let (id, visible, _) = self.access.visible_in_namespace(actor, registry).await.map_err(unknown)?;
         self.metadata
             .read(
-                (id, view, start, size, wanted),
-                |tx, (id, view, start, size, wanted): &(_, NamespaceView, _, _, _)| {
+                (id, visible, start, size, wanted),
+                |tx, (id, visible, start, size, wanted): &(_, Visible, _, _, _)| {
                     Box::pin(async move {
                         let page = match start {
                             RepositoryStart::Offset(offset) => {
                                 tx.list_namespace_repositories(
                                     *id,
-                                    *view,
+                                    *visible,
                                     "",
                                     RepositoryOrder::Name,
                                     *offset,
@@ -140,14 +141,15 @@ impl Content {
                                 .await?
                             }
                             RepositoryStart::After(name) => {
-                                tx.list_namespace_repositories_after(*id, *view, name.as_str(), *size).await?
+                                tx.list_namespace_repositories_after(*id, *visible, name.as_str(), *size)
+                                    .await?
                             }
                         };
                         let mut repositories = Vec::new();
                         for details in page {
                             repositories.push(summarize(tx, details.repository, *wanted).await?);
                         }
-                        Ok((repositories, tx.count_namespace_repositories(*id, *view, "").await?))
+                        Ok((repositories, tx.count_namespace_repositories(*id, *visible, "").await?))
                     })
                 },
             )
@@ -309,7 +311,7 @@ fn expired(mut listing: RepositoryListing) -> ListedRepository {
 }
 
 impl Content {
-    /// Lists the repositories of the actor's namespaces, and those that it has a permission for, leaving out the first
+    /// Lists what the actor sees of its namespaces, and the repositories that it has a permission for, leaving out the first
     /// `offset`, and counts all. An access token for public repositories lists these only.
     ///
     /// # Errors
@@ -322,24 +324,20 @@ impl Content {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<ListedRepository>, u64)> {
-        let (own, token) = self.access.authorize_account(actor, AccountAction::Identify).await?;
+        let (own, _) = self.access.authorize_account(actor, AccountAction::Identify).await?;
+        let visible = self.access.visible(actor).await?;
         let project = self.identity.get_project(actor).await?;
         let WantedRepositories { namespace, name_part, category, visibility } = wanted;
-        let visibility = match token.is_none_or(|token| token.restriction.lists_private()) {
-            true => visibility,
-            false if visibility == Some(Visibility::Private) => return Ok((Vec::new(), 0)),
-            false => Some(Visibility::Public),
-        };
         let only = (project.id != own.id).then_some(project.id);
         let filter = InventoryFilter { own: own.id, only, namespace, name_part, category, visibility };
         self.metadata
-            .read((filter, order, offset, size), |tx, (filter, order, offset, size)| {
+            .read((visible, filter, order, offset, size), |tx, (visible, filter, order, offset, size)| {
                 Box::pin(async move {
                     let mut listed = Vec::new();
-                    for listing in tx.list_own_repositories(filter, *order, *offset, *size).await? {
+                    for listing in tx.list_own_repositories(*visible, filter, *order, *offset, *size).await? {
                         listed.push(hold(tx, listing).await?);
                     }
-                    Ok((listed, tx.count_own_repositories(filter).await?))
+                    Ok((listed, tx.count_own_repositories(*visible, filter).await?))
                 })
             })
             .await

@@ -10,9 +10,9 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::parse_rule;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{Tx, Viewer};
+use longshore_domain::ports::metadata::Tx;
 use longshore_domain::repository::{
-    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
+    Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
 };
 use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Result};
@@ -128,14 +128,11 @@ impl Content {
         if !actor.scope().covers_catalog() {
             return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
         }
-        let viewer = self.access.viewer(actor).await?;
-        if viewer == Viewer::Public && !self.settings.anonymous_pull && actor.account_id().is_none() {
-            return Ok(Page { items: Vec::new(), has_more: false });
-        }
+        let visible = self.access.visible(actor).await?;
         let repositories = self
             .metadata
-            .read((viewer, after.map(str::to_owned), size), |tx, (viewer, after, size)| {
-                Box::pin(tx.list_repositories(*viewer, after.as_deref(), *size))
+            .read((visible, after.map(str::to_owned), size), |tx, (visible, after, size)| {
+                Box::pin(tx.list_repositories(*visible, after.as_deref(), *size))
             })
             .await?;
         Ok(Page::from_overfull(repositories, size))
@@ -174,20 +171,19 @@ impl Content {
         offset: u64,
         size: PageSize,
     ) -> Result<(Vec<RepositoryDetails>, u64)> {
-        let (id, view) = self.access.view_of(actor, namespace).await?;
-        // A namespace of which somebody may see nothing is not there for them, unless it is their own.
-        let is_hideable = view == NamespaceView::Public && actor.account_id() != Some(id);
-        let input = (id, view, name_part.to_owned(), order, offset, size, is_hideable);
+        // A namespace of which somebody may see nothing is not there for them, unless they know of it.
+        let (id, visible, is_known) = self.access.visible_in_namespace(actor, namespace).await?;
+        let input = (id, visible, name_part.to_owned(), order, offset, size, is_known);
         self.metadata
-            .read(input, |tx, (namespace, view, part, order, offset, size, is_hideable)| {
+            .read(input, |tx, (namespace, visible, part, order, offset, size, is_known)| {
                 Box::pin(async move {
                     let page = tx
-                        .list_namespace_repositories(*namespace, *view, part, *order, *offset, *size)
+                        .list_namespace_repositories(*namespace, *visible, part, *order, *offset, *size)
                         .await?;
-                    let count = tx.count_namespace_repositories(*namespace, *view, part).await?;
+                    let count = tx.count_namespace_repositories(*namespace, *visible, part).await?;
                     if count == 0
-                        && *is_hideable
-                        && tx.count_namespace_repositories(*namespace, *view, "").await? == 0
+                        && !is_known
+                        && tx.count_namespace_repositories(*namespace, *visible, "").await? == 0
                     {
                         return Ok(None);
                     }
@@ -213,7 +209,7 @@ impl Content {
         if !actor.scope().covers_search() {
             return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
         }
-        let viewer = self.access.viewer(actor).await?;
+        let visible = self.access.visible(actor).await?;
         let text = text.trim().to_lowercase();
         if text.len() > SEARCH_LIMIT_BYTES {
             return Err(Error::Invalid {
@@ -222,18 +218,18 @@ impl Content {
             });
         }
         // `docker search` finds nothing for nothing.
-        if text.is_empty() || (viewer == Viewer::Public && !self.settings.anonymous_pull) {
+        if text.is_empty() {
             return Ok((Vec::new(), 0));
         }
         // A full name is found by what follows its namespace.
         let text = text.strip_prefix("library/").unwrap_or(&text).to_owned();
         self.metadata
-            .read((viewer, text, offset, size), |tx, (viewer, text, offset, size)| {
+            .read((visible, text, offset, size), |tx, (visible, text, offset, size)| {
                 Box::pin(async move {
-                    let mut found = tx.search_repositories(*viewer, text, *offset, *size).await?;
+                    let mut found = tx.search_repositories(*visible, text, *offset, *size).await?;
                     let mut seen = std::collections::HashSet::new();
                     found.retain(|details| seen.insert(details.repository.id));
-                    Ok((found, tx.count_search(*viewer, text).await?))
+                    Ok((found, tx.count_search(*visible, text).await?))
                 })
             })
             .await

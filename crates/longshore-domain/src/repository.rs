@@ -223,17 +223,6 @@ pub struct InventoryOrder {
     pub is_descending: bool,
 }
 
-/// What somebody may see of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NamespaceView {
-    /// All its repositories.
-    All,
-    /// Those that are public, and those that a user has a permission for, also by a team.
-    OfUser(AccountId),
-    /// Those that are public.
-    Public,
-}
-
 /// A named collection of manifests, blobs and tags.
 #[derive(Clone, Debug)]
 pub struct Repository {

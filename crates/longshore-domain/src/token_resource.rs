@@ -57,7 +57,7 @@ const REPOSITORY_CREATE: &str = "scope-repository-create";
 /// Scope without which a token lists public repositories only.
 const REPOSITORY_LIST: &str = "scope-repository-list";
 
-/// Scopes for organizations.
+/// Scopes for organizations. Whoever may do anything about an organization sees what it is.
 const ORGANIZATION_SCOPES: &[(&str, &[OrganizationAction])] = &[
     ("scope-member-read", &[OrganizationAction::ViewMembers]),
     ("scope-member-edit", &[OrganizationAction::ViewMembers, OrganizationAction::ManageMembers]),
@@ -69,8 +69,10 @@ const ORGANIZATION_SCOPES: &[(&str, &[OrganizationAction])] = &[
     // Of our own: registries are no part of the Hub.
     ("scope-registry-read", &[OrganizationAction::ViewRegistry]),
     ("scope-registry-admin", &[OrganizationAction::ViewRegistry, OrganizationAction::ManageRegistry]),
-    (REPOSITORY_CREATE, &[]),
-    (REPOSITORY_LIST, &[]),
+    // About its repositories, which is asked for by name.
+    (REPOSITORY_CREATE, &[OrganizationAction::View]),
+    (REPOSITORY_LIST, &[OrganizationAction::View]),
+    // What does not exist here.
     ("scope-registry-usage-read", &[]),
     ("scope-report-read", &[]),
     ("scope-ram-read", &[]),
@@ -378,8 +380,8 @@ impl TokenResources {
     pub fn allow(&self, action: OrganizationAction) -> bool {
         self.0.iter().any(|resource| match resource {
             TokenResource::Organization { scopes, .. } => {
-                // Whoever sees anything of an organization sees what it is.
-                action == OrganizationAction::View || scopes.iter().any(|scope| scope.1.contains(&action))
+                let mut allowed = scopes.iter().flat_map(|scope| scope.1);
+                allowed.any(|allowed| *allowed == action || action == OrganizationAction::View)
             }
             TokenResource::Repositories { .. } => false,
         })
@@ -448,6 +450,11 @@ mod tests {
         ] {
             assert_eq!(token.allow(action), expected, "{action:?}");
         }
+        // Scopes that allow nothing about the organization do not show what it is.
+        let inert = resources(&[("TYPE_ORG", "acme", &["scope-report-read", "scope-ram-write"])]);
+        assert!(!inert.allow(OrganizationAction::View));
+        let lists = resources(&[("TYPE_ORG", "acme", &["scope-repository-list"])]);
+        assert!(lists.allow(OrganizationAction::View) && !lists.allow(OrganizationAction::ViewMembers));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, RegistryAction};
 use longshore_domain::access::actor::{Actor, Proof};
+use longshore_domain::access::policy::Visible;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
 use longshore_domain::credential::{Scope, Secret, SecretHash, TokenOrigin, TokenRestriction};
 use longshore_domain::event::{EventAction, NewEvent};
@@ -15,7 +16,7 @@ use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
 use longshore_domain::registry::{
     LISTED_REGISTRIES, NAMESPACES_LIMIT, Region, Registry, check_registry_name_available,
 };
-use longshore_domain::repository::{NamespaceView, RepositoryOrder};
+use longshore_domain::repository::RepositoryOrder;
 use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
 use longshore_domain::{Error, Result};
 
@@ -345,7 +346,7 @@ impl Lifecycle {
                         let repositories = tx
                             .list_namespace_repositories(
                                 namespace,
-                                NamespaceView::All,
+                                Visible::All,
                                 "",
                                 RepositoryOrder::Name,
                                 0,

@@ -10,4 +10,5 @@ mod sqlite;
 mod tx;
 
 pub use postgres::{PostgresMetadata, PostgresOptions};
+pub use queries::statements_of;
 pub use sqlite::{SqliteMetadata, SqliteOptions};

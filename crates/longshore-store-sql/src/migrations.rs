@@ -67,6 +67,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0022_one_order_of_locks", works_with 22),
     migration!("0023_damaged_blobs", works_with 22),
     migration!("0024_immutability_of_owners", works_with 22),
+    migration!("0025_disabled_organizations", works_with 22),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -729,7 +729,7 @@ pub(crate) fn driver_error(error: tokio_postgres::Error) -> Error {
 }
 
 /// A statement with its values.
-type Bound<'s> = (&'static str, &'s [Value]);
+type Bound<'s> = (&'s str, &'s [Value]);
 
 /// Prepares statements that this connection has not had yet, so that none waits for that while those behind it are sent.
 async fn prepare(client: &Object, statements: &[Bound<'_>]) -> Result<Vec<Statement>, tokio_postgres::Error> {

@@ -194,10 +194,7 @@ struct Pipeline<'c> {
 
 impl Pipeline<'_> {
     /// Sends what was noted and then these, without waiting for an answer in between, and gives the rows of each of these.
-    async fn query(
-        &mut self,
-        statements: &[(&'static str, &[Value])],
-    ) -> Result<Vec<Vec<tokio_postgres::Row>>> {
+    async fn query(&mut self, statements: &[(&str, &[Value])]) -> Result<Vec<Vec<tokio_postgres::Row>>> {
         let noted = std::mem::take(&mut self.noted);
         let first = noted.iter().map(|(sql, values)| (*sql, values.as_slice()));
         let all: Vec<_> = first.chain(statements.iter().copied()).collect();
@@ -338,7 +335,7 @@ impl<'c> SqlTx<'c> {
 
     async fn several<T>(
         &mut self,
-        statements: &[(&'static str, &[Value])],
+        statements: &[(&str, &[Value])],
         map: fn(&Row<'_>) -> Result<T>,
         limit: usize,
     ) -> Result<Vec<Vec<T>>> {
@@ -374,7 +371,7 @@ impl<'c> SqlTx<'c> {
     /// Runs a statement and maps all its rows.
     pub(crate) async fn all<T>(
         &mut self,
-        sql: &'static str,
+        sql: &str,
         values: &[Value],
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
@@ -384,7 +381,7 @@ impl<'c> SqlTx<'c> {
     /// Runs a statement and maps its first row, if it gives one.
     pub(crate) async fn first<T>(
         &mut self,
-        sql: &'static str,
+        sql: &str,
         values: &[Value],
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
@@ -394,7 +391,7 @@ impl<'c> SqlTx<'c> {
     /// Runs a statement that always gives a row.
     pub(crate) async fn one<T>(
         &mut self,
-        sql: &'static str,
+        sql: &str,
         values: &[Value],
         map: fn(&Row<'_>) -> Result<T>,
     ) -> Result<T> {
@@ -403,7 +400,7 @@ impl<'c> SqlTx<'c> {
 
     async fn some<T>(
         &mut self,
-        sql: &'static str,
+        sql: &str,
         values: &[Value],
         map: fn(&Row<'_>) -> Result<T>,
         limit: usize,

@@ -258,6 +258,11 @@ impl TestRegistry {
         Ok(bytes)
     }
 
+    /// The metadata store, for what no operation does at once.
+    pub fn metadata(&self) -> &Arc<dyn Metadata> {
+        &self.metadata
+    }
+
     /// Lists what lies in the blob store.
     pub async fn stored_objects(&self) -> Vec<StorageKey> {
         self.store.list().await.unwrap().map(|listed| listed.unwrap().key).collect().await

@@ -25,3 +25,4 @@ mod store_faults;
 mod tokens;
 mod uploads;
 mod usage;
+mod visible;

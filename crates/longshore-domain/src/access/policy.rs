@@ -9,7 +9,7 @@ use crate::access::action::{
 };
 use crate::access::actor::CredentialScope;
 use crate::access::refusal::Refusal;
-use crate::account::OrganizationRole;
+use crate::account::{AccountId, OrganizationRole};
 use crate::credential::{Scope, TokenRestriction};
 use crate::name::{Namespace, RepositoryName};
 use crate::repository::Visibility;
@@ -40,6 +40,8 @@ pub enum Who {
     Operator,
     /// An account whose credential is valid now.
     Account {
+        /// Which.
+        id: AccountId,
         /// True for administrators of the registry.
         is_administrator: bool,
     },
@@ -81,20 +83,36 @@ pub struct RepositoryFacts<'f> {
     pub blocked_by: Option<&'f Namespace>,
 }
 
-/// What lists may show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What lists, searches and counts of repositories show: the one filter that all of them pass, of one namespace or of all.
+///
+/// A list shows exactly what [`decide`] lets the actor view, with these exceptions and no others:
+///
+/// - **Shares.** What is shared with an account is in the lists of what is shared with it and in no others: else anybody could
+///   fill the lists of others.
+/// - **Access tokens.** A list does not ask what a token leaves in each repository: a token lists all that its account sees, or
+///   only what is public to everybody ([`TokenRestriction::lists_private`]), also an administrator's. So credentials for
+///   `docker login` list what is public; and an organization's token lists what is public, or with the scope for listing all
+///   that the organization sees, whatever else it allows.
+/// - **Scopes.** What the credential covers besides is asked before: [`CredentialScope::covers_catalog`],
+///   [`CredentialScope::covers_search`], [`visible_in_namespace`], and the project of lists of an account's own.
+///
+/// The metadata store turns it into SQL in one place; a test holds that against this rule on random worlds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Visible {
-    /// All.
-    All,
-    /// What is public, and what the account that acts may see.
-    OfAccount,
-    /// What is public.
+    /// Nothing.
+    Nothing,
+    /// What is public, but in organizations that are disabled.
     Public,
+    /// What is public, what is the account's own, and what it sees by role, team or permission, but in organizations that are
+    /// disabled.
+    OfAccount(AccountId),
+    /// All, also in organizations that are disabled.
+    All,
 }
 
 impl Facts<'_> {
     fn is_administrator(&self) -> bool {
-        matches!(self.who, Who::Operator | Who::Account { is_administrator: true })
+        matches!(self.who, Who::Operator | Who::Account { is_administrator: true, .. })
     }
 
     /// Returns whether the actor may do with the namespace what only its owners may.
@@ -461,40 +479,55 @@ fn decide_account(facts: &Facts<'_>, action: AccountAction) -> Result<(), Refusa
     }
 }
 
-/// Returns what lists over all namespaces may show the actor.
+/// Returns what lists of repositories may show the actor.
 pub fn visible(facts: &Facts<'_>) -> Visible {
     match facts.who {
         Who::Operator => Visible::All,
-        Who::Anonymous => Visible::Public,
+        Who::Anonymous if facts.anonymous_pull => Visible::Public,
+        Who::Anonymous => Visible::Nothing,
         Who::Account { .. } if !lists_private(facts) => Visible::Public,
-        Who::Account { is_administrator: true } => Visible::All,
-        Who::Account { .. } => Visible::OfAccount,
+        Who::Account { is_administrator: true, .. } => Visible::All,
+        Who::Account { id, .. } => Visible::OfAccount(id),
     }
 }
 
-/// Returns what lists of the namespace may show the actor.
+/// Returns what lists of the namespace's repositories may show the actor.
 ///
 /// # Errors
-/// `Hidden` when it may not know of the namespace.
+/// `Hidden` when it may not know of the namespace; `OutsideProject` and `InsufficientScope` when the credential does not cover it.
 pub fn visible_in_namespace(facts: &Facts<'_>) -> Result<Visible, Refusal> {
     let namespace = facts.namespace.ok_or(Refusal::Hidden)?;
     if !namespace.is_active && !facts.is_administrator() {
         return Err(Refusal::Hidden);
     }
-    Ok(match facts.who {
-        Who::Operator => Visible::All,
-        Who::Anonymous if !facts.anonymous_pull => return Err(Refusal::Hidden),
-        Who::Anonymous => Visible::Public,
-        Who::Account { .. } if !lists_private(facts) => Visible::Public,
-        Who::Account { .. } if facts.is_owner(&namespace) => Visible::All,
-        Who::Account { .. } if namespace.permission > Level::None => Visible::All,
-        Who::Account { .. } => match namespace.role {
-            None if namespace.has_repository_permission => Visible::OfAccount,
-            None => Visible::Public,
-            Some(OrganizationRole::Member) if !namespace.members_pull => Visible::OfAccount,
-            Some(_) => Visible::All,
-        },
-    })
+    match (facts.scope.covers_namespace(namespace.name), facts.scope) {
+        (true, _) => {}
+        (false, CredentialScope::Namespace(_)) => return Err(Refusal::OutsideProject),
+        (false, _) => return Err(Refusal::InsufficientScope),
+    }
+    match visible(facts) {
+        Visible::Nothing => Err(Refusal::Hidden),
+        Visible::OfAccount(_) if sees_all_of(facts, &namespace) => Ok(Visible::All),
+        visible => Ok(visible),
+    }
+}
+
+/// Returns whether an account sees all repositories of a namespace that is not disabled, so that lists need not ask of each.
+fn sees_all_of(facts: &Facts<'_>, namespace: &NamespaceFacts<'_>) -> bool {
+    let by_role = match namespace.role {
+        Some(OrganizationRole::Owner | OrganizationRole::Editor) => true,
+        Some(OrganizationRole::Member) => namespace.members_pull,
+        None => false,
+    };
+    by_role || facts.is_owner(namespace) || namespace.permission > Level::None
+}
+
+/// Returns whether the actor knows of the namespace also where it sees no repository of it: it is the actor's own, or the actor
+/// may do something in it and its credential lists that.
+pub fn knows_namespace(facts: &Facts<'_>) -> bool {
+    let Some(namespace) = facts.namespace else { return false };
+    let may_something = namespace_level(facts) > Level::None || namespace.has_repository_permission;
+    namespace.is_own || (may_something && lists_private(facts))
 }
 
 fn lists_private(facts: &Facts<'_>) -> bool {

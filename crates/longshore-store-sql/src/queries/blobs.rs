@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
+use longshore_domain::access::policy::Visible;
 use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
-use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, LinkedBlob, Viewer};
+use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, LinkedBlob};
 use longshore_domain::repository::{Repository, RepositoryId};
 
 use super::repositories::repository;
@@ -241,45 +242,18 @@ impl BlobRecords for SqlTx<'_> {
 
     async fn find_repository_with_blob(
         &mut self,
-        viewer: Viewer,
+        visible: Visible,
         digest: &Digest,
     ) -> Result<Option<Repository>> {
-        match viewer {
-            Viewer::All => {
-                self.first(
-                    "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
-                     JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
-                     WHERE b.digest = $1 AND b.damaged_at IS NULL AND l.hidden_at IS NULL AND r.deleted_at IS NULL LIMIT 1",
-                    values![digest],
-                    repository,
-                )
-                .await
-            }
-            Viewer::Public => {
-                self.first(
-                    "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
-                     JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
-                     WHERE b.digest = $1 AND b.damaged_at IS NULL AND l.hidden_at IS NULL AND r.deleted_at IS NULL
-                       AND r.visibility = 'public' LIMIT 1",
-                    values![digest],
-                    repository,
-                )
-                .await
-            }
-            Viewer::Account(account) => {
-                self.first(
-                    "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
-                     JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
-                     WHERE b.digest = $1 AND b.damaged_at IS NULL AND l.hidden_at IS NULL AND r.deleted_at IS NULL
-                       AND (r.visibility = 'public' OR r.namespace_id = $2 OR EXISTS (
-                           SELECT 1 FROM organization_members m
-                           WHERE m.organization_id = r.namespace_id AND m.user_id = $2)) LIMIT 1",
-                    values![digest, account.0],
-                    repository,
-                )
-                .await
-            }
-        }
+        let (sql, values) = self.showing(
+            visible,
+            "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM blobs b
+             JOIN blob_links l ON l.blob_id = b.id JOIN repositories r ON r.id = l.repository_id
+             WHERE b.digest = $1 AND b.damaged_at IS NULL AND l.hidden_at IS NULL AND r.deleted_at IS NULL
+                 AND {visible} LIMIT 1",
+            row![digest],
+        );
+        self.first(&sql, &values, repository).await
     }
 
     async fn find_newest_blob(&mut self) -> Result<Option<BlobId>> {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
+use longshore_domain::access::policy::Visible;
 use longshore_domain::account::AccountId;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{InventoryRecords, UsageDay};
@@ -50,6 +51,7 @@ fn filters(filter: &InventoryFilter) -> [Value; 5] {
 impl InventoryRecords for SqlTx<'_> {
     async fn list_own_repositories(
         &mut self,
+        visible: Visible,
         filter: &InventoryFilter,
         order: InventoryOrder,
         offset: u64,
@@ -62,19 +64,15 @@ impl InventoryRecords for SqlTx<'_> {
                      r.category, c.uuid, c.name
                  FROM repositories r JOIN accounts a ON a.id = r.namespace_id
                      LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                 WHERE r.deleted_at IS NULL AND a.is_active = 1 AND r.id IN (
-                     SELECT o.id FROM repositories o WHERE o.namespace_id = $1
-                     UNION SELECT o.id FROM user_namespaces n JOIN repositories o ON o.namespace_id = n.namespace_id
-                         WHERE n.user_id = $1
-                     UNION SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $1)
-                     AND (CAST($2 AS TEXT) IS NULL OR a.name = $2) AND r.name LIKE $3 ESCAPE '!'
-                     AND (CAST($4 AS TEXT) IS NULL OR r.category = $4)
-                     AND (CAST($5 AS TEXT) IS NULL OR r.visibility = $5)
-                     AND (CAST($6 AS BIGINT) IS NULL OR r.namespace_id = $6)
-                 ORDER BY CASE CAST($7 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
+                 WHERE r.deleted_at IS NULL AND {own}
+                     AND (CAST($1 AS TEXT) IS NULL OR a.name = $1) AND r.name LIKE $2 ESCAPE '!'
+                     AND (CAST($3 AS TEXT) IS NULL OR r.category = $3)
+                     AND (CAST($4 AS TEXT) IS NULL OR r.visibility = $4)
+                     AND (CAST($5 AS BIGINT) IS NULL OR r.namespace_id = $5)
+                 ORDER BY CASE CAST($6 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                          WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END,
-                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END, r.name
-                 LIMIT $8 OFFSET $9"
+                     CASE CAST($6 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END, r.name
+                 LIMIT $7 OFFSET $8"
             }
             true => {
                 "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
@@ -82,45 +80,46 @@ impl InventoryRecords for SqlTx<'_> {
                      r.category, c.uuid, c.name
                  FROM repositories r JOIN accounts a ON a.id = r.namespace_id
                      LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                 WHERE r.deleted_at IS NULL AND a.is_active = 1 AND r.id IN (
-                     SELECT o.id FROM repositories o WHERE o.namespace_id = $1
-                     UNION SELECT o.id FROM user_namespaces n JOIN repositories o ON o.namespace_id = n.namespace_id
-                         WHERE n.user_id = $1
-                     UNION SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $1)
-                     AND (CAST($2 AS TEXT) IS NULL OR a.name = $2) AND r.name LIKE $3 ESCAPE '!'
-                     AND (CAST($4 AS TEXT) IS NULL OR r.category = $4)
-                     AND (CAST($5 AS TEXT) IS NULL OR r.visibility = $5)
-                     AND (CAST($6 AS BIGINT) IS NULL OR r.namespace_id = $6)
-                 ORDER BY CASE CAST($7 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
+                 WHERE r.deleted_at IS NULL AND {own}
+                     AND (CAST($1 AS TEXT) IS NULL OR a.name = $1) AND r.name LIKE $2 ESCAPE '!'
+                     AND (CAST($3 AS TEXT) IS NULL OR r.category = $3)
+                     AND (CAST($4 AS TEXT) IS NULL OR r.visibility = $4)
+                     AND (CAST($5 AS BIGINT) IS NULL OR r.namespace_id = $5)
+                 ORDER BY CASE CAST($6 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                          WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END DESC,
-                     CASE CAST($7 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END DESC, r.name DESC
-                 LIMIT $8 OFFSET $9"
+                     CASE CAST($6 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END DESC, r.name DESC
+                 LIMIT $7 OFFSET $8"
             }
         };
         let [namespace, part, category, visibility, only] = filters(filter);
-        let (own, order) = (Value::from(filter.own.0), Value::from(column(order)));
-        let values =
-            [own, namespace, part, category, visibility, only, order, size.get().into(), offset.into()];
-        self.all(sql, &values, listing).await
+        let values = vec![
+            namespace,
+            part,
+            category,
+            visibility,
+            only,
+            column(order).into(),
+            size.get().into(),
+            offset.into(),
+        ];
+        let (sql, values) = self.showing_own(visible, filter.own, sql, values);
+        self.all(&sql, &values, listing).await
     }
 
-    async fn count_own_repositories(&mut self, filter: &InventoryFilter) -> Result<u64> {
+    async fn count_own_repositories(&mut self, visible: Visible, filter: &InventoryFilter) -> Result<u64> {
         let [namespace, part, category, visibility, only] = filters(filter);
-        self.one(
+        let (sql, values) = self.showing_own(
+            visible,
+            filter.own,
             "SELECT count(*) FROM repositories r JOIN accounts a ON a.id = r.namespace_id
-             WHERE r.deleted_at IS NULL AND a.is_active = 1 AND r.id IN (
-                 SELECT o.id FROM repositories o WHERE o.namespace_id = $1
-                 UNION SELECT o.id FROM user_namespaces n JOIN repositories o ON o.namespace_id = n.namespace_id
-                     WHERE n.user_id = $1
-                 UNION SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $1)
-                 AND (CAST($2 AS TEXT) IS NULL OR a.name = $2) AND r.name LIKE $3 ESCAPE '!'
-                 AND (CAST($4 AS TEXT) IS NULL OR r.category = $4)
-                 AND (CAST($5 AS TEXT) IS NULL OR r.visibility = $5)
-                 AND (CAST($6 AS BIGINT) IS NULL OR r.namespace_id = $6)",
-            &[Value::from(filter.own.0), namespace, part, category, visibility, only],
-            |row| row.size(0),
-        )
-        .await
+             WHERE r.deleted_at IS NULL AND {own}
+                 AND (CAST($1 AS TEXT) IS NULL OR a.name = $1) AND r.name LIKE $2 ESCAPE '!'
+                 AND (CAST($3 AS TEXT) IS NULL OR r.category = $3)
+                 AND (CAST($4 AS TEXT) IS NULL OR r.visibility = $4)
+                 AND (CAST($5 AS BIGINT) IS NULL OR r.namespace_id = $5)",
+            vec![namespace, part, category, visibility, only],
+        );
+        self.one(&sql, &values, |row| row.size(0)).await
     }
 
     async fn list_shared_repositories(
@@ -148,7 +147,7 @@ impl InventoryRecords for SqlTx<'_> {
                      GROUP BY h.repository_id) AS shared
                      JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id
                      LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                 WHERE r.deleted_at IS NULL AND a.is_active = 1 AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
+                 WHERE r.deleted_at IS NULL AND {enabled} AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
                      AND (CAST($6 AS BIGINT) IS NULL OR shared.is_valid = $6)
                  ORDER BY CASE CAST($7 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                          WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END,
@@ -171,7 +170,7 @@ impl InventoryRecords for SqlTx<'_> {
                      GROUP BY h.repository_id) AS shared
                      JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id
                      LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                 WHERE r.deleted_at IS NULL AND a.is_active = 1 AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
+                 WHERE r.deleted_at IS NULL AND {enabled} AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
                      AND (CAST($6 AS BIGINT) IS NULL OR shared.is_valid = $6)
                  ORDER BY CASE CAST($7 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                          WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END DESC,
@@ -191,12 +190,12 @@ impl InventoryRecords for SqlTx<'_> {
             size.get(),
             offset
         ];
-        self.all(sql, values, |row| Ok((listing(row)?, row.truth(14)?))).await
+        self.all(&self.only_enabled(sql), values, |row| Ok((listing(row)?, row.truth(14)?))).await
     }
 
     async fn count_shared_repositories(&mut self, filter: &SharedFilter, now: Timestamp) -> Result<u64> {
         let (with, of) = shared_by(filter.shared);
-        self.one(
+        let sql = self.only_enabled(
             "SELECT count(*) FROM (SELECT h.repository_id,
                      max(CASE WHEN h.expires_at IS NULL OR h.expires_at > $1 THEN 1 ELSE 0 END) AS is_valid
                  FROM repository_shares h JOIN repositories o ON o.id = h.repository_id
@@ -208,12 +207,12 @@ impl InventoryRecords for SqlTx<'_> {
                      AND (CAST($2 AS BIGINT) = 0 OR h.account_id = $2)
                  GROUP BY h.repository_id) AS shared
                  JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id
-             WHERE r.deleted_at IS NULL AND a.is_active = 1 AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
+             WHERE r.deleted_at IS NULL AND {enabled} AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
                  AND (CAST($6 AS BIGINT) IS NULL OR shared.is_valid = $6)",
-            values![now, with, of, filter.namespace.as_deref(), like(&filter.name_part), filter.is_valid],
-            |row| row.size(0),
-        )
-        .await
+        );
+        let values =
+            values![now, with, of, filter.namespace.as_deref(), like(&filter.name_part), filter.is_valid];
+        self.one(&sql, values, |row| row.size(0)).await
     }
 
     async fn find_repository_listing(&mut self, id: RepositoryId) -> Result<Option<RepositoryListing>> {

@@ -27,9 +27,11 @@ mod times;
 mod tokens;
 mod uploads;
 mod user_permissions;
+mod visible;
 
 use longshore_domain::page::PageSize;
 pub(crate) use pending::Pending;
+pub use visible::statements_of;
 
 /// One entry more than the page holds, to see whether more follow.
 fn overfull(size: PageSize) -> u32 {

@@ -2,19 +2,18 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use longshore_domain::access::policy::Visible;
 use longshore_domain::account::AccountId;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{
-    AccountRecords, CollectionRecords, RepositoryRecords, Review, Viewer,
-};
+use longshore_domain::ports::metadata::{AccountRecords, CollectionRecords, RepositoryRecords, Review};
 use longshore_domain::repository::{
-    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder,
-    Visibility, words,
+    Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility, words,
 };
 use longshore_domain::{Error, Result};
 
+use super::visible::Condition;
 use super::{end_of, overfull};
 use crate::tx::{Row, SqlTx, row, values};
 
@@ -56,24 +55,6 @@ pub(super) fn like(part: &str) -> String {
     }
     pattern.push('%');
     pattern
-}
-
-/// Gives whether all is found, and for whom, besides what is public.
-fn searcher(viewer: Viewer) -> (bool, i64) {
-    match viewer {
-        Viewer::All => (true, 0),
-        Viewer::Account(account) => (false, account.0),
-        Viewer::Public => (false, 0),
-    }
-}
-
-/// Gives whether all is seen, and whose permissions count, besides what is public.
-fn seen(view: NamespaceView) -> (bool, i64) {
-    match view {
-        NamespaceView::All => (true, 0),
-        NamespaceView::OfUser(user) => (false, user.0),
-        NamespaceView::Public => (false, 0),
-    }
 }
 
 impl SqlTx<'_> {
@@ -156,52 +137,23 @@ impl RepositoryRecords for SqlTx<'_> {
 
     async fn list_repositories(
         &mut self,
-        viewer: Viewer,
+        visible: Visible,
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Vec<Repository>> {
         let after = after.unwrap_or_default();
-        if viewer == Viewer::All {
-            return self
-                .all(
-                    "SELECT id, namespace_id, name, visibility, created_at FROM repositories
-                     WHERE deleted_at IS NULL AND name > $1 ORDER BY name LIMIT $2",
-                    values![after, overfull(size)],
-                    repository,
-                )
-                .await;
+        let parts = Condition::parts_of(visible);
+        let mut found = Vec::new();
+        for part in &parts {
+            let (sql, values) = self.with_condition(
+                part,
+                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM repositories r
+                 WHERE r.deleted_at IS NULL AND r.name > $1 AND {part} ORDER BY r.name LIMIT $2",
+                row![after, overfull(size)],
+            );
+            found.extend(self.all(&sql, &values, repository).await?);
         }
-        let mut found = self
-            .all(
-                "SELECT id, namespace_id, name, visibility, created_at FROM repositories
-                 WHERE deleted_at IS NULL AND visibility = 'public' AND name > $1 ORDER BY name LIMIT $2",
-                values![after, overfull(size)],
-                repository,
-            )
-            .await?;
-        if let Viewer::Account(account) = viewer {
-            let own = self
-                .all(
-                    "SELECT id, namespace_id, name, visibility, created_at FROM repositories
-                     WHERE deleted_at IS NULL AND name > $1 AND namespace_id IN (
-                         SELECT $2 UNION SELECT n.namespace_id FROM user_namespaces n WHERE n.user_id = $2)
-                     ORDER BY name LIMIT $3",
-                    values![after, account.0, overfull(size)],
-                    repository,
-                )
-                .await?;
-            found.extend(own);
-            let of_user = self
-                .all(
-                    "SELECT id, namespace_id, name, visibility, created_at FROM repositories
-                     WHERE deleted_at IS NULL AND name > $1 AND id IN (
-                         SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $2)
-                     ORDER BY name LIMIT $3",
-                    values![after, account.0, overfull(size)],
-                    repository,
-                )
-                .await?;
-            found.extend(of_user);
+        if parts.len() > 1 {
             found.sort_by(|a, b| a.name.cmp(&b.name));
             found.dedup_by_key(|repository| repository.id);
             found.truncate(overfull(size) as usize);
@@ -212,7 +164,7 @@ impl RepositoryRecords for SqlTx<'_> {
     async fn list_namespace_repositories(
         &mut self,
         namespace: AccountId,
-        view: NamespaceView,
+        visible: Visible,
         name_part: &str,
         order: RepositoryOrder,
         offset: u64,
@@ -224,141 +176,115 @@ impl RepositoryRecords for SqlTx<'_> {
                          r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
                      FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
                      WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
-                     ORDER BY r.name LIMIT $5 OFFSET $6"
+                         AND {visible}
+                     ORDER BY r.name LIMIT $3 OFFSET $4"
             }
             RepositoryOrder::NameDescending => {
                 "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
                          r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
                      FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
                      WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
-                     ORDER BY r.name DESC LIMIT $5 OFFSET $6"
+                         AND {visible}
+                     ORDER BY r.name DESC LIMIT $3 OFFSET $4"
             }
             RepositoryOrder::Updated => {
                 "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
                          r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
                      FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
                      WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
-                     ORDER BY t.updated_at, t.repository_id LIMIT $5 OFFSET $6"
+                         AND {visible}
+                     ORDER BY t.updated_at, t.repository_id LIMIT $3 OFFSET $4"
             }
             RepositoryOrder::UpdatedDescending => {
                 "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
                          r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
                      FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
                      WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
-                     ORDER BY t.updated_at DESC, t.repository_id DESC LIMIT $5 OFFSET $6"
+                         AND {visible}
+                     ORDER BY t.updated_at DESC, t.repository_id DESC LIMIT $3 OFFSET $4"
             }
             RepositoryOrder::Pulls => {
                 "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
                          r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
                      FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
                      WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
-                     ORDER BY t.pulls, t.repository_id LIMIT $5 OFFSET $6"
+                         AND {visible}
+                     ORDER BY t.pulls, t.repository_id LIMIT $3 OFFSET $4"
             }
             RepositoryOrder::PullsDescending => {
                 "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
                          r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
                      FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
                      WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                             SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
-                     ORDER BY t.pulls DESC, t.repository_id DESC LIMIT $5 OFFSET $6"
+                         AND {visible}
+                     ORDER BY t.pulls DESC, t.repository_id DESC LIMIT $3 OFFSET $4"
             }
         };
-        let (sees_all, of_user) = seen(view);
-        let values = values![namespace.0, like(name_part), sees_all, of_user, size.get(), offset];
-        self.all(sql, values, details).await
+        let values = row![namespace.0, like(name_part), size.get(), offset];
+        let (sql, values) = self.showing(visible, sql, values);
+        self.all(&sql, &values, details).await
     }
 
     async fn list_namespace_repositories_after(
         &mut self,
         namespace: AccountId,
-        view: NamespaceView,
+        visible: Visible,
         after: &str,
         size: PageSize,
     ) -> Result<Vec<RepositoryDetails>> {
-        let (sees_all, of_user) = seen(view);
-        self.all(
-            "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                     r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
-                 FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
-                 WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name > $2
-                     AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                         SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
-                 ORDER BY r.name LIMIT $5",
-            values![namespace.0, after, sees_all, of_user, size.get()],
-            details,
-        )
-        .await
+        let (sql, values) = self.showing(visible, "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+                 r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
+             FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
+             WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name > $2 AND {visible}
+             ORDER BY r.name LIMIT $3",
+            row![namespace.0, after, size.get()],
+        );
+        self.all(&sql, &values, details).await
     }
 
     async fn count_namespace_repositories(
         &mut self,
         namespace: AccountId,
-        view: NamespaceView,
+        visible: Visible,
         name_part: &str,
     ) -> Result<u64> {
-        let (sees_all, of_user) = seen(view);
-        self.one(
+        let (sql, values) = self.showing(
+            visible,
             "SELECT count(*) FROM repositories r
-             WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                 AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.id IN (
-                     SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))",
-            values![namespace.0, like(name_part), sees_all, of_user],
-            |row| row.size(0),
-        )
-        .await
+             WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!' AND {visible}",
+            row![namespace.0, like(name_part)],
+        );
+        self.one(&sql, &values, |row| row.size(0)).await
     }
 
     async fn search_repositories(
         &mut self,
-        viewer: Viewer,
+        visible: Visible,
         beginning: &str,
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<RepositoryDetails>> {
-        let (sees_all, account) = searcher(viewer);
-        self.all(
-            "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+        let (sql, values) = self.showing(visible, "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
                  r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
              FROM repository_words w JOIN repositories r ON r.id = w.repository_id
                  LEFT JOIN repository_totals t ON t.repository_id = r.id
-             WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL
-                 AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.namespace_id = $4 OR r.namespace_id IN (
-                         SELECT n.namespace_id FROM user_namespaces n WHERE n.user_id = $4)
-                     OR r.id IN (
-                         SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
-             ORDER BY w.word, w.repository_id LIMIT $5 OFFSET $6",
-            values![beginning, end_of(beginning), sees_all, account, size.get(), offset],
-            details,
-        )
-        .await
+             WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL AND {visible}
+             ORDER BY w.word, w.repository_id LIMIT $3 OFFSET $4",
+            row![beginning, end_of(beginning), size.get(), offset],
+        );
+        self.all(&sql, &values, details).await
     }
 
-    async fn count_search(&mut self, viewer: Viewer, beginning: &str) -> Result<u64> {
-        let (sees_all, account) = searcher(viewer);
-        self.one(
+    async fn count_search(&mut self, visible: Visible, beginning: &str) -> Result<u64> {
+        let (sql, values) = self.showing(
+            visible,
             "SELECT count(*) FROM (
                  SELECT 1 FROM repository_words w JOIN repositories r ON r.id = w.repository_id
-                 WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL
-                     AND (CAST($3 AS BIGINT) = 1 OR r.visibility = 'public' OR r.namespace_id = $4 OR r.namespace_id IN (
-                         SELECT n.namespace_id FROM user_namespaces n WHERE n.user_id = $4)
-                     OR r.id IN (
-                         SELECT u.repository_id FROM user_repositories u WHERE u.user_id = $4))
+                 WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL AND {visible}
                  ORDER BY w.word, w.repository_id LIMIT 10000) AS found",
-            values![beginning, end_of(beginning), sees_all, account],
-            |row| row.size(0),
-        )
-        .await
+            row![beginning, end_of(beginning)],
+        );
+        self.one(&sql, &values, |row| row.size(0)).await
     }
 
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>> {

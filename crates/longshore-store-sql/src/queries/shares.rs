@@ -39,7 +39,8 @@ impl ShareRecords for SqlTx<'_> {
                 "SELECT s.expires_at FROM repository_shares s
                  WHERE s.repository_id = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)
                      AND (s.account_id = $3 OR s.account_id IN (
-                         SELECT m.organization_id FROM organization_members m WHERE m.user_id = $3))",
+                         SELECT m.organization_id FROM organization_members m JOIN accounts o ON o.id = m.organization_id
+                         WHERE m.user_id = $3 AND o.is_active = 1))",
                 values![repository.0, now, user.0],
                 |row| row.optional_time(0),
             )

@@ -18,7 +18,7 @@ fn open(folder: &tempfile::TempDir) -> Result<SqliteMetadata, Error> {
     SqliteMetadata::open(&SqliteOptions { path: folder.path().join("longshore.db") })
 }
 
-/// Finds the SQL texts in the sources of `queries`.
+/// Finds the SQL texts in the sources of `queries`: each that a text with a mark stands for.
 fn statements() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/queries");
     let mut found = Vec::new();
@@ -28,7 +28,7 @@ fn statements() -> Vec<String> {
         let is_sql = |text: &&str| {
             ["SELECT ", "INSERT ", "UPDATE ", "DELETE "].iter().any(|verb| text.starts_with(verb))
         };
-        found.extend(texts.filter(is_sql).map(str::to_owned));
+        found.extend(texts.filter(is_sql).flat_map(longshore_store_sql::statements_of));
     }
     found
 }

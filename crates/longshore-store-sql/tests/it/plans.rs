@@ -29,8 +29,12 @@ const MAY_SORT: &[(&str, &str)] = &[
     ("SELECT name, updated_at, manifest_id FROM tags", "as many tags as were named"),
     ("SELECT DISTINCT p.permission", "what the teams of one user may do in one repository"),
     (
-        "SELECT id, namespace_id, name, visibility, created_at FROM repositories\n                     WHERE deleted_at IS NULL AND name > $1 AND id IN",
+        "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM repositories r\n                 WHERE r.deleted_at IS NULL AND r.name > $1 AND r.id IN",
         "the repositories of one user's teams",
+    ),
+    (
+        "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM repositories r\n                 WHERE r.deleted_at IS NULL AND r.name > $1 AND r.namespace_id IN",
+        "the namespaces of one user are few",
     ),
     ("SELECT a.name FROM organization_members", "the organizations of one user"),
     ("SELECT r.namespace_id, a.name, r.owner_id", "the registries of one user and their organizations"),
@@ -44,7 +48,7 @@ const MAY_SORT: &[(&str, &str)] = &[
         "the repositories of one user, or those shared with one, in an order that somebody wants",
     ),
     (
-        "SELECT count(*) FROM repositories r JOIN accounts a ON a.id = r.namespace_id\n             WHERE r.deleted_at IS NULL AND a.is_active = 1 AND r.id IN",
+        "SELECT count(*) FROM repositories r JOIN accounts a ON a.id = r.namespace_id\n             WHERE r.deleted_at IS NULL AND r.id IN",
         "the repositories of one user, counted for a list of them",
     ),
     ("SELECT count(*) FROM (SELECT h.repository_id", "the repositories that are shared with one account"),
@@ -66,10 +70,6 @@ const MAY_SORT: &[(&str, &str)] = &[
         "one step of the deletion of a registry",
     ),
     ("SELECT m.id, m.digest, m.media_type", "the children of one index, which fit into a manifest"),
-    (
-        "SELECT id, namespace_id, name, visibility, created_at FROM repositories\n             WHERE deleted_at IS NULL AND name > $1 AND namespace_id IN",
-        "the namespaces of one user are few",
-    ),
 ];
 
 fn is_excepted(sql: &str, exceptions: &[(&str, &str)]) -> bool {
@@ -117,6 +117,7 @@ INSERT INTO invites (uuid, organization_id, inviter_name, invitee, invitee_key, 
 INSERT INTO team_members (team_id, user_id, created_at) SELECT n, n % 5000 * 2, 1 FROM numbers WHERE n <= 20000;
 UPDATE teams SET display_name = name, display_name_lower = name, external_id = 'x' || id WHERE id % 2 = 0;
 UPDATE accounts SET managed_by = 1 WHERE id % 50 = 0;
+UPDATE accounts SET is_active = 0 WHERE id % 50 = 1;
 INSERT INTO directory_users (organization_id, user_id, uuid, position, user_name, user_name_lower, external_id, created_at, updated_at)
     SELECT n % 10 * 2 + 1, n % 5000 * 2 + 2, CAST('user-' || n AS BYTES), n, 'u' || n, 'u' || n, 'x' || n, 1, 1 FROM numbers WHERE n <= 5000;
 INSERT INTO directory_users (organization_id, user_id, uuid, position, user_name, user_name_lower, created_at, updated_at)
@@ -217,7 +218,7 @@ async fn sqlite_reads_no_table_as_a_whole() {
 
 fn lite_findings(connection: &Connection) -> Vec<String> {
     let mut findings = Vec::new();
-    for sql in super::statements() {
+    for sql in super::statements().into_iter().filter(|sql| !reads_nothing(sql)) {
         let mut plan =
             connection.prepare(&format!("EXPLAIN QUERY PLAN {}", super::without_locks(&sql))).unwrap();
         let parameters = vec![rusqlite::types::Null; plan.parameter_count()];
@@ -249,6 +250,11 @@ fn lite_findings(connection: &Connection) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Returns whether a statement is for those who see nothing, and ends before it reads anything, whatever its plan.
+fn reads_nothing(sql: &str) -> bool {
+    sql.contains("AND 1 = 0")
 }
 
 /// Tables that do not grow with use.
@@ -311,6 +317,9 @@ async fn postgres_reads_no_table_as_a_whole() {
         let sorts = steps
             .iter()
             .any(|step| step.trim_start().trim_start_matches("->").trim_start().starts_with("Sort "));
+        if reads_nothing(sql) {
+            continue;
+        }
         if (scans && !is_small(sql) && !may_scan(sql)) || (sorts && !is_excepted(sql, MAY_SORT)) {
             findings.push(format!("{sql}\n    {}", steps.join("\n    ")));
         }

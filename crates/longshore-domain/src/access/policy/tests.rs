@@ -18,7 +18,7 @@ struct World {
     anonymous_pull: bool,
 }
 
-const STRANGER: Who = Who::Account { is_administrator: false };
+const STRANGER: Who = Who::Account { id: AccountId(1), is_administrator: false };
 
 impl Default for World {
     fn default() -> Self {
@@ -122,7 +122,7 @@ fn a_disabled_namespace_is_for_administrators_only() {
     assert_eq!(world(Who::Anonymous, None).actions(), Actions::NONE);
     assert_eq!(world(STRANGER, owner).actions(), Actions::NONE);
     assert_eq!(world(Who::Operator, None).actions(), Level::Admin.actions());
-    let administrator = Who::Account { is_administrator: true };
+    let administrator = Who::Account { id: AccountId(1), is_administrator: true };
     assert_eq!(world(administrator, None).actions(), Level::Admin.actions());
     for action in [OrganizationAction::View, OrganizationAction::ReadAuditLog] {
         assert_eq!(world(STRANGER, owner).decide(action), Err(Refusal::Hidden));
@@ -358,4 +358,50 @@ fn levels_include_their_actions() {
         assert_eq!(actions.map(|action| level.actions().contains(action)), expected);
     }
     assert!(RepositoryAction::ALL.iter().all(|action| Level::Admin.actions().contains(*action)));
+}
+
+#[test]
+fn lists_show_what_the_account_sees_or_what_is_public() {
+    let of_account = Visible::OfAccount(AccountId(1));
+    let administrator = Who::Account { id: AccountId(1), is_administrator: true };
+    for (who, restriction, anonymous_pull, expected) in [
+        (Who::Operator, None, false, Visible::All),
+        (Who::Anonymous, None, true, Visible::Public),
+        (Who::Anonymous, None, false, Visible::Nothing),
+        (STRANGER, None, false, of_account),
+        (STRANGER, scoped(Scope::Read), true, of_account),
+        (STRANGER, scoped(Scope::PublicRead), false, Visible::Public),
+        (administrator, scoped(Scope::Read), true, Visible::All),
+        (administrator, scoped(Scope::PublicRead), true, Visible::Public),
+    ] {
+        let what = format!("{who:?} {restriction:?}");
+        let world = World { who, restriction, anonymous_pull, ..World::default() };
+        assert_eq!(world.with(visible), expected, "{what}");
+    }
+}
+
+#[test]
+fn lists_of_a_namespace_show_all_of_it_to_those_who_see_all_of_it() {
+    let of_account = Ok(Visible::OfAccount(AccountId(1)));
+    let member = Some(OrganizationRole::Member);
+    let stranger = World::default;
+    for (world, expected, is_known) in [
+        (stranger(), of_account.clone(), false),
+        (World { is_own: true, ..stranger() }, Ok(Visible::All), true),
+        (World { role: member, ..stranger() }, Ok(Visible::All), true),
+        (World { role: member, members_pull: false, ..stranger() }, of_account, true),
+        (World { permission: Level::Read, ..stranger() }, Ok(Visible::All), true),
+        (
+            World { role: member, restriction: scoped(Scope::PublicRead), ..stranger() },
+            Ok(Visible::Public),
+            false,
+        ),
+        (World { role: member, is_active: false, ..stranger() }, Err(Refusal::Hidden), false),
+    ] {
+        assert_eq!(world.with(visible_in_namespace), expected);
+        assert_eq!(world.with(knows_namespace), is_known);
+    }
+    let elsewhere = CredentialScope::Namespace("globex".parse().unwrap());
+    let world = World { role: member, scope: elsewhere, ..stranger() };
+    assert_eq!(world.with(visible_in_namespace), Err(Refusal::OutsideProject));
 }

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::access::policy::Visible;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::page::PageSize;
 use crate::ports::blobs::StorageKey;
-use crate::ports::metadata::Viewer;
 use crate::repository::{Repository, RepositoryId};
 
 /// Number of a blob in the metadata store.
@@ -107,10 +107,10 @@ pub trait BlobRecords {
         repository: RepositoryId,
         blob: BlobId,
     ) -> Result<Option<Digest>>;
-    /// Finds a repository that has a blob, not damaged, and that the viewer may see.
+    /// Finds a repository that has a blob, not damaged, and that may be seen.
     async fn find_repository_with_blob(
         &mut self,
-        viewer: Viewer,
+        visible: Visible,
         digest: &Digest,
     ) -> Result<Option<Repository>>;
     /// Finds the blob with the highest number.

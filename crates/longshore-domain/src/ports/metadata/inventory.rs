@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::access::policy::Visible;
 use crate::account::AccountId;
 use crate::error::Result;
 use crate::page::PageSize;
@@ -22,17 +23,18 @@ pub struct UsageDay {
 /// Lists over all namespaces of a user.
 #[async_trait]
 pub trait InventoryRecords {
-    /// Lists the repositories of a user's own namespaces, and those for which it has a permission, leaving out the first
-    /// `offset`, at most `size`.
+    /// Lists what may be seen of the repositories of a user's own namespace, of its organizations, and of the namespaces and
+    /// repositories for which it has a permission, leaving out the first `offset`, at most `size`.
     async fn list_own_repositories(
         &mut self,
+        visible: Visible,
         filter: &InventoryFilter,
         order: InventoryOrder,
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<RepositoryListing>>;
     /// Counts what [`InventoryRecords::list_own_repositories`] lists.
-    async fn count_own_repositories(&mut self, filter: &InventoryFilter) -> Result<u64>;
+    async fn count_own_repositories(&mut self, visible: Visible, filter: &InventoryFilter) -> Result<u64>;
     /// Lists repositories that are shared, with whether the share is valid, leaving out the first `offset`, at most `size`.
     async fn list_shared_repositories(
         &mut self,

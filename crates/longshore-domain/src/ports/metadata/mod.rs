@@ -56,7 +56,7 @@ pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
 pub use registries::RegistryRecords;
-pub use repositories::{RepositoryRecords, Viewer};
+pub use repositories::RepositoryRecords;
 pub use retention::{PushedTag, RetentionRecords};
 pub use second_factors::{SecondFactor, SecondFactorRecords, SignInChallenge};
 pub use shares::ShareRecords;

@@ -3,25 +3,15 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::access::policy::Visible;
 use crate::account::AccountId;
 use crate::error::Result;
 use crate::immutability::ImmutableTags;
 use crate::name::RepositoryName;
 use crate::page::PageSize;
 use crate::repository::{
-    NamespaceView, Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility,
+    Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility,
 };
-
-/// Whose repositories a list or search may show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Viewer {
-    /// Everything.
-    All,
-    /// What is public.
-    Public,
-    /// What is public, the account's own and its organizations'.
-    Account(AccountId),
-}
 
 /// Repositories.
 #[async_trait]
@@ -42,10 +32,10 @@ pub trait RepositoryRecords {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Repository>;
-    /// Lists the repositories that a viewer may see by name, strictly after `after`; one more than `size` when more follow.
+    /// Lists the repositories that may be seen by name, strictly after `after`; one more than `size` when more follow.
     async fn list_repositories(
         &mut self,
-        viewer: Viewer,
+        visible: Visible,
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Vec<Repository>>;
@@ -54,7 +44,7 @@ pub trait RepositoryRecords {
     async fn list_namespace_repositories(
         &mut self,
         namespace: AccountId,
-        view: NamespaceView,
+        visible: Visible,
         name_part: &str,
         order: RepositoryOrder,
         offset: u64,
@@ -64,7 +54,7 @@ pub trait RepositoryRecords {
     async fn list_namespace_repositories_after(
         &mut self,
         namespace: AccountId,
-        view: NamespaceView,
+        visible: Visible,
         after: &str,
         size: PageSize,
     ) -> Result<Vec<RepositoryDetails>>;
@@ -72,20 +62,20 @@ pub trait RepositoryRecords {
     async fn count_namespace_repositories(
         &mut self,
         namespace: AccountId,
-        view: NamespaceView,
+        visible: Visible,
         name_part: &str,
     ) -> Result<u64>;
-    /// Searches the repositories that a viewer may see by the beginning of a word of their names, in the order of the words,
+    /// Searches the repositories that may be seen by the beginning of a word of their names, in the order of the words,
     /// leaving out the first `offset`, at most `size`; one may come for each word that begins so.
     async fn search_repositories(
         &mut self,
-        viewer: Viewer,
+        visible: Visible,
         beginning: &str,
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<RepositoryDetails>>;
     /// Counts what [`RepositoryRecords::search_repositories`] finds, up to ten thousand.
-    async fn count_search(&mut self, viewer: Viewer, beginning: &str) -> Result<u64>;
+    async fn count_search(&mut self, visible: Visible, beginning: &str) -> Result<u64>;
     /// Finds a repository that is not deleted, with its details.
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>>;
     /// Changes a repository: its descriptions, who may see it, and which tags never move.
