@@ -26,7 +26,7 @@ const SUMMARIES: Duration = Duration::from_secs(5);
 
 static WRITER: OnceLock<LogWriter> = OnceLock::new();
 
-/// Checks a filter such as `info,longshore_app=debug`.
+/// Checks a filter such as `info,longshore_content=debug`.
 pub fn check_filter(level: &str) -> Result<()> {
     EnvFilter::try_new(level).map(|_| ()).map_err(|error| anyhow!("log.level: {error}"))
 }

@@ -232,7 +232,7 @@ pub const SETTINGS: &[Setting] = &[
         "log.level",
         Kind::Text,
         "\"info\"",
-        "`error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,longshore_app=debug`. Successful reads are logged at `debug`.",
+        "`error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,longshore_content=debug`. Successful reads are logged at `debug`.",
     ),
     setting(
         "auth.service",
