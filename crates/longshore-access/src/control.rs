@@ -466,7 +466,7 @@ impl AccessControl {
         found.namespace.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
     }
 
-    /// Returns a registry to whoever may do something with it.
+    /// Returns a registry, when the actor may do something with it.
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens that do not include it, and for lower roles; `RegistryUnknown` when

@@ -311,7 +311,7 @@ impl Content {
         self.discard_upload(id).await
     }
 
-    /// Returns an upload up when it has no future, so that its client is told to begin anew: what was kept of it is damaged, or
+    /// Gives an upload up when it has no future, so that its client is told to begin anew: what was kept of it is damaged, or
     /// there is no room for more of it. Then what there is of it gives its room back at once.
     async fn end_if_hopeless<T>(&self, id: UploadId, outcome: Result<T>) -> Result<T> {
         match outcome {
@@ -327,7 +327,7 @@ impl Content {
         outcome
     }
 
-    /// Returns an upload up and deletes what it has written.
+    /// Gives an upload up and deletes what it has written.
     async fn clear_upload(&self, id: UploadId) -> Result<()> {
         let Some(upload) = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_upload(*id))).await? else {
             return Ok(());

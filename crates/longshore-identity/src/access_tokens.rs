@@ -157,7 +157,7 @@ impl Identities {
     /// Creates an access token and gives its secret, which is shown this once.
     ///
     /// # Errors
-    /// As [`Identities::authorize_owner`], or [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing tokens; `Denied` when the
+    /// As [`authorize_owner`](longshore_access::AccessControl::authorize_owner), or [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing tokens; `Denied` when the
     /// plan does not have it; `Invalid` for the label, the description, the resources or an expiry that has passed;
     /// `Conflict` when the account has too many.
     pub async fn create_access_token(

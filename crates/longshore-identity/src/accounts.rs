@@ -232,7 +232,7 @@ impl Identities {
     /// which others find it; that is for the operator.
     ///
     /// # Errors
-    /// As [`Identities::authorize_owner`]; `Denied` for the e-mail address; `Invalid` for what is too long or no web page;
+    /// As [`authorize_owner`](longshore_access::AccessControl::authorize_owner); `Denied` for the e-mail address; `Invalid` for what is too long or no web page;
     /// `Exists` when another account has the address.
     pub async fn change_profile(
         &self,

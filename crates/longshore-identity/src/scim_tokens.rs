@@ -124,7 +124,7 @@ impl Identities {
         found.ok_or_else(|| unknown(uuid))
     }
 
-    /// Returns a token another secret, which is shown this once; the one before stops working at once.
+    /// Replaces the secret of a token by another one, which is shown this once; the one before stops working at once.
     ///
     /// # Errors
     /// As [`Identities::list_scim_tokens`]; `TokenUnknown`.

@@ -106,7 +106,7 @@ async fn hand_over(
     }
 }
 
-/// Returns a member another role, or removes it, for somebody who may manage members.
+/// Changes the role of a member, or removes the member, for somebody who may manage members.
 pub(crate) async fn change_role(
     tx: &mut dyn Tx,
     actor: &Actor,
@@ -360,7 +360,7 @@ impl Organizations {
             .await
     }
 
-    /// Returns a member another role.
+    /// Changes the role of a member.
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing members; `Denied` to access tokens where an owner is concerned; `UserUnknown` for who is no member; `Conflict` when the last

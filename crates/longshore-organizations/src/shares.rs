@@ -34,7 +34,7 @@ fn event_data(account: &Namespace, terms: &ShareTerms) -> [(&'static str, String
 }
 
 impl Organizations {
-    /// Returns a repository to whoever may decide with whom it is shared.
+    /// Returns a repository, when the actor may decide with whom it is shared.
     async fn authorize_sharing(&self, actor: &Actor, name: &RepositoryName) -> Result<Arc<Repository>> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
         self.access.authorize_account(actor, AccountAction::Manage).await?;

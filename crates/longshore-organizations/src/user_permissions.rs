@@ -316,7 +316,7 @@ impl Organizations {
             .await
     }
 
-    /// Returns users permissions that have none yet; all or none.
+    /// Grants permissions to users that have none yet; all or none.
     ///
     /// # Errors
     /// As [`Organizations::list_permissions`]; `Denied` for who may not; `UserUnknown`; `Exists`; `Invalid` for none or too many.

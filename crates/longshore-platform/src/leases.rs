@@ -52,7 +52,7 @@ impl Platform {
             .await
     }
 
-    /// Returns the lease of a job back.
+    /// Releases the lease of a job.
     pub(crate) async fn release_lease(&self, job: Job) -> Result<()> {
         self.metadata
             .write((job, self.node), |tx, (job, node)| Box::pin(tx.release_lease(job.name(), *node)))

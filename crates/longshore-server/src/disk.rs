@@ -166,7 +166,7 @@ impl Disk {
         self.seen.borrow().volumes.tightest(resource, has_ballast)
     }
 
-    /// Returns the ballast up or makes it, and tells the operator what becomes of the room.
+    /// Gives the ballast up or makes it, and tells the operator what becomes of the room.
     fn tend(&self, tending: &mut Tending) {
         self.tend_ballast(&mut tending.tried_at);
         for (resource, said) in Resource::ALL.into_iter().zip(&mut tending.said) {

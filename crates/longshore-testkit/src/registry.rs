@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use longshore_app::{Adapters, App, Settings};
+use longshore_content::damage::BLOB_STORE;
 use longshore_content::manifests::{Condition, ManifestPush, PushedManifest};
 use longshore_content::uploads::Chunk;
 use longshore_domain::access::actor::Actor;
@@ -26,7 +27,7 @@ use crate::faults::{FaultyBlobs, Fuse};
 use crate::folders;
 use crate::proxy::Proxy;
 use crate::stores::{SharedStores, postgres_options};
-use crate::template::{BLOB_STORE, Template, chosen_for};
+use crate::template::{Template, chosen_for};
 
 /// Password of every user that a test creates.
 pub const PASSWORD: &str = "correct horse battery";
@@ -291,9 +292,7 @@ impl TestRegistry {
     /// Lets the database say that the blobs lie in another store than the one that is there.
     pub async fn mistake_store(&self) {
         self.metadata
-            .write((), |tx, ()| {
-                Box::pin(tx.put_setting("blob-store", "00000000-0000-0000-0000-000000000000"))
-            })
+            .write((), |tx, ()| Box::pin(tx.put_setting(BLOB_STORE, "00000000-0000-0000-0000-000000000000")))
             .await
             .unwrap();
     }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use longshore_content::damage::BLOB_STORE;
 use longshore_store_blob::{Credentials, Encryption, ObjectOptions, Patience, SMALLEST_PART_BYTES};
 use longshore_store_sql::PostgresOptions;
 
 use crate::skip::{Need, skipped};
-use crate::template::{BLOB_STORE, Template, chosen_for};
+use crate::template::{Template, chosen_for};
 
 /// PostgreSQL and S3 as the test command started them.
 #[derive(Clone, Debug)]

@@ -16,10 +16,7 @@ const FRESH: Duration = Duration::from_secs(3600);
 /// When nobody can be copying a template any more.
 const STALE: Duration = Duration::from_secs(3 * 3600);
 
-/// The setting by which a database knows its blob store.
-pub const BLOB_STORE: &str = "blob-store";
-
-/// Returns what [`BLOB_STORE`] says in the copy for a test that owns a temporary folder: the next start gives this id, which no
+/// Returns what the setting [`BLOB_STORE`](longshore_content::damage::BLOB_STORE) says in the copy for a test that owns a temporary folder: the next start gives this id, which no
 /// other test has, to the blob store.
 pub fn chosen_for(folder: &Path) -> String {
     let seed = format!("{} {}", std::process::id(), folder.display());

@@ -67,7 +67,7 @@ async fn find(services: &App, organization: &Namespace, id: Option<&str>) -> Res
     }
 }
 
-/// Returns a token another secret.
+/// Replaces the secret of a token.
 pub(super) async fn rotate(services: &App, organization: &Namespace, id: Option<&str>) -> Result<Outcome> {
     let token = find(services, organization, id).await?;
     let (token, secret) = services.identity.rotate_scim_token(&OPERATOR, organization, token.uuid).await?;

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use longshore_content::damage::BLOB_STORE;
 use longshore_testkit::stores::SharedStores;
-use longshore_testkit::template::{BLOB_STORE, Template, chosen_for};
+use longshore_testkit::template::{Template, chosen_for};
 use rusqlite::Connection;
 
 use super::{Environment, PASSWORD_COST, Server, binary, shared_environment};
