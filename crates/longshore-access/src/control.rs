@@ -10,8 +10,8 @@ use longshore_domain::access::action::{
 };
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Principal};
 use longshore_domain::access::policy::{
-    self, Allowed, Facts, NamespaceFacts, RepositoryFacts, Visible, Who, check_registry_restriction, decide,
-    repository_actions,
+    self, Allowed, Facts, NamespaceFacts, RepositoryFacts, Visible, Who, check, check_registry_restriction,
+    decide, repository_actions,
 };
 use longshore_domain::access::refusal::{Refusal, Subject};
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
@@ -123,7 +123,7 @@ impl AccessCache {
 
 /// What something is about.
 #[derive(Clone, Debug)]
-pub enum Target {
+enum Target {
     /// The actor's own account, or the server.
     Nothing,
     /// A namespace as a whole.
@@ -136,15 +136,15 @@ pub enum Target {
 
 /// Who acts, what it is about, and what the one is to the other, as they are now.
 #[derive(Clone, Debug, Default)]
-pub struct Relationship {
+struct Relationship {
     /// The account that acts.
-    pub(crate) account: Option<Account>,
+    account: Option<Account>,
     /// The access token that it came with.
-    pub(crate) token: Option<AccessToken>,
+    token: Option<AccessToken>,
     /// The account whose name the namespace is.
-    pub(crate) namespace: Option<Account>,
-    pub(crate) repository: Option<Repository>,
-    pub(crate) role: Option<OrganizationRole>,
+    namespace: Option<Account>,
+    repository: Option<Repository>,
+    role: Option<OrganizationRole>,
     members_pull: bool,
     team: Level,
     permission: Level,
@@ -161,24 +161,24 @@ fn most(permissions: Vec<RepositoryPermission>) -> Level {
     permissions.into_iter().map(RepositoryPermission::level).max().unwrap_or(Level::None)
 }
 
-/// Loads the account that acts and the access token that it came with, as they are now; `None` when the credential is
-/// void.
-pub(crate) async fn valid_account(
+/// Loads the account that acts and the access token that it came with, as they are now.
+///
+/// # Errors
+/// `Unauthenticated` when the credential is void.
+async fn valid_account(
     tx: &mut dyn Tx,
     principal: &AccountPrincipal,
     now: Timestamp,
-) -> Result<Option<(Account, Option<AccessToken>)>> {
-    let Some(record) = tx.find_account(principal.account_id).await? else { return Ok(None) };
-    if !record.is_active || record.credential_epoch != principal.credential_epoch {
-        return Ok(None);
+) -> Result<(Account, Option<AccessToken>)> {
+    let void = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+    let account = tx.find_account(principal.account_id).await?.ok_or_else(void)?;
+    if !account.is_active || account.credential_epoch != principal.credential_epoch {
+        return Err(void());
     }
-    let Some(id) = principal.access_token else { return Ok(Some((record, None))) };
-    match tx.find_access_token(id).await? {
-        Some(token) if token.account_id == record.id && token.is_usable(now) => {
-            Ok(Some((record, Some(token))))
-        }
-        _ => Ok(None),
-    }
+    let Some(id) = principal.access_token else { return Ok((account, None)) };
+    let token = tx.find_access_token(id).await?;
+    let usable = token.filter(|token| token.account_id == account.id && token.is_usable(now));
+    Ok((account, Some(usable.ok_or_else(void)?)))
 }
 
 impl Relationship {
@@ -186,12 +186,7 @@ impl Relationship {
     ///
     /// # Errors
     /// `Unauthenticated` when the actor's credential has become void.
-    pub(crate) async fn load(
-        tx: &mut dyn Tx,
-        principal: &Principal,
-        target: &Target,
-        now: Timestamp,
-    ) -> Result<Self> {
+    async fn load(tx: &mut dyn Tx, principal: &Principal, target: &Target, now: Timestamp) -> Result<Self> {
         let mut found = Self { members_pull: true, ..Self::default() };
         let name = match target {
             Target::Nothing => None,
@@ -205,8 +200,7 @@ impl Relationship {
             found.namespace = tx.find_account_by_name(name).await?;
         }
         if let Principal::Account(principal) = principal {
-            let void = Error::Unauthenticated(Unauthenticated::InvalidToken);
-            let (account, token) = valid_account(tx, principal, now).await?.ok_or(void)?;
+            let (account, token) = valid_account(tx, principal, now).await?;
             found.load_relation(tx, &account, target, now).await?;
             (found.account, found.token) = (Some(account), token);
         }
@@ -267,51 +261,6 @@ impl Relationship {
         }
         Ok(())
     }
-
-    /// Returns the facts that the rule decides by.
-    pub(crate) fn facts<'f>(
-        &'f self,
-        actor: &Principal,
-        scope: &'f CredentialScope,
-        target: &'f Target,
-        anonymous_pull: bool,
-    ) -> Facts<'f> {
-        let who = match (actor, &self.account) {
-            (Principal::Operator, _) => Who::Operator,
-            (Principal::Account(_), Some(account)) => {
-                Who::Account { id: account.id, is_administrator: account.is_administrator }
-            }
-            _ => Who::Anonymous,
-        };
-        let namespace = self.namespace.as_ref().map(|namespace| NamespaceFacts {
-            name: &namespace.name,
-            is_active: namespace.kind == AccountKind::User || namespace.is_active,
-            is_own: self.account.as_ref().is_some_and(|account| account.id == namespace.id),
-            role: self.role,
-            members_pull: self.members_pull,
-            permission: self.permission,
-            has_repository_permission: self.has_repository_permission,
-        });
-        let repository = match target {
-            Target::Repository(name) => Some(RepositoryFacts {
-                name,
-                visibility: self.repository.as_ref().map(|repository| repository.visibility),
-                team: self.team,
-                is_shared: self.shared_until.is_some(),
-                immutability_is_owners: self.immutability_is_owners,
-                blocked_by: self.blocked_by.as_ref(),
-            }),
-            _ => None,
-        };
-        Facts {
-            who,
-            scope,
-            restriction: self.token.as_ref().map(|token| &token.restriction),
-            namespace,
-            repository,
-            anonymous_pull,
-        }
-    }
 }
 
 impl AccessControl {
@@ -366,7 +315,7 @@ impl AccessControl {
     ///
     /// # Errors
     /// `Unauthenticated` when the actor's credential has become void.
-    pub(crate) async fn relationship(&self, actor: &Actor, target: &Target) -> Result<Relationship> {
+    async fn relationship(&self, actor: &Actor, target: &Target) -> Result<Relationship> {
         if let (None, Target::Nothing) = (actor.as_account(), target) {
             return Ok(Relationship::default());
         }
@@ -378,13 +327,43 @@ impl AccessControl {
             .await
     }
 
-    pub(crate) fn facts<'f>(
-        &self,
-        found: &'f Relationship,
-        actor: &'f Actor,
-        target: &'f Target,
-    ) -> Facts<'f> {
-        found.facts(actor.principal(), actor.scope(), target, self.settings.anonymous_pull)
+    /// Returns the facts that the rule decides by.
+    fn facts<'f>(&self, found: &'f Relationship, actor: &'f Actor, target: &'f Target) -> Facts<'f> {
+        let who = match (actor.principal(), &found.account) {
+            (Principal::Operator, _) => Who::Operator,
+            (Principal::Account(_), Some(account)) => {
+                Who::Account { id: account.id, is_administrator: account.is_administrator }
+            }
+            _ => Who::Anonymous,
+        };
+        let namespace = found.namespace.as_ref().map(|namespace| NamespaceFacts {
+            name: &namespace.name,
+            is_active: namespace.kind == AccountKind::User || namespace.is_active,
+            is_own: found.account.as_ref().is_some_and(|account| account.id == namespace.id),
+            role: found.role,
+            members_pull: found.members_pull,
+            permission: found.permission,
+            has_repository_permission: found.has_repository_permission,
+        });
+        let repository = match target {
+            Target::Repository(name) => Some(RepositoryFacts {
+                name,
+                visibility: found.repository.as_ref().map(|repository| repository.visibility),
+                team: found.team,
+                is_shared: found.shared_until.is_some(),
+                immutability_is_owners: found.immutability_is_owners,
+                blocked_by: found.blocked_by.as_ref(),
+            }),
+            _ => None,
+        };
+        Facts {
+            who,
+            scope: actor.scope(),
+            restriction: found.token.as_ref().map(|token| &token.restriction),
+            namespace,
+            repository,
+            anonymous_pull: self.settings.anonymous_pull,
+        }
     }
 
     /// Checks that the actor may do something with its own account, and returns that with the access token that it came with.
@@ -397,8 +376,7 @@ impl AccessControl {
         action: AccountAction,
     ) -> Result<(Account, Option<AccessToken>)> {
         let found = self.relationship(actor, &Target::Nothing).await?;
-        decide(&self.facts(&found, actor, &Target::Nothing), action.into())
-            .map_err(|refusal| refusal.into_error(action.into(), Subject::Nothing))?;
+        check(&self.facts(&found, actor, &Target::Nothing), action, Subject::Nothing)?;
         let account = found.account.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
         Ok((account, found.token))
     }
@@ -440,8 +418,7 @@ impl AccessControl {
         let target = Target::Namespace(name.clone());
         let found = self.relationship(actor, &target).await?;
         let facts = self.facts(&found, actor, &target);
-        decide(&facts, action.into())
-            .map_err(|refusal| refusal.into_error(action.into(), Subject::Namespace(name)))?;
+        check(&facts, action, Subject::Namespace(name))?;
         let (level, is_owner) = (policy::namespace_level(&facts), facts.owns_namespace());
         let account = found.namespace.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))?;
         Ok(NamespaceAccess { account, level, is_owner })
@@ -461,8 +438,7 @@ impl AccessControl {
         let target = Target::Namespace(name.clone());
         let mut found = self.relationship(actor, &target).await?;
         found.namespace = found.namespace.filter(|account| account.kind == AccountKind::Organization);
-        decide(&self.facts(&found, actor, &target), action.into())
-            .map_err(|refusal| refusal.into_error(action.into(), Subject::Namespace(name)))?;
+        check(&self.facts(&found, actor, &target), action, Subject::Namespace(name))?;
         found.namespace.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
     }
 
@@ -492,8 +468,7 @@ impl AccessControl {
         if registry.is_none() {
             facts.namespace = None;
         }
-        decide(&facts, action.into())
-            .map_err(|refusal| refusal.into_error(action.into(), Subject::Registry(name)))?;
+        check(&facts, action, Subject::Registry(name))?;
         registry.ok_or_else(|| Error::RegistryUnknown(name.to_string()))
     }
 
@@ -648,13 +623,13 @@ impl AccessControl {
 
     /// Checks that the operator acts.
     pub fn require_operator(&self, actor: &Actor) -> Result<()> {
-        let found = Relationship { account: None, ..Relationship::default() };
+        let found = Relationship::default();
         let who = match actor.principal() {
             Principal::Account(account) => Who::Account { id: account.account_id, is_administrator: false },
             Principal::Anonymous => Who::Anonymous,
             Principal::Operator => Who::Operator,
         };
         let facts = Facts { who, ..self.facts(&found, actor, &Target::Nothing) };
-        decide(&facts, Action::Server).map_err(|refusal| refusal.into_error(Action::Server, Subject::Nothing))
+        check(&facts, Action::Server, Subject::Nothing)
     }
 }

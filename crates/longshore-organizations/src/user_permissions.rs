@@ -217,7 +217,7 @@ impl GrantTarget {
 impl Organizations {
     /// Finds what permissions are for, how much the actor may do there, and its number in the metadata store.
     async fn grant_target(&self, actor: &Actor, of: &PermissionOf<'_>) -> Result<(GrantTarget, Level, i64)> {
-        let target_of = |target, namespace: Account, subject: String, with_roles| {
+        let made_of = |target, namespace: Account, subject: String, with_roles| {
             let event =
                 self.platform.event(actor, Some(namespace.id), EventAction::PermissionGranted, &subject, []);
             GrantTarget { target, namespace, subject, with_roles, actor: actor.clone(), event }
@@ -227,7 +227,7 @@ impl Organizations {
                 let found = self.access.authorize_namespace(actor, name, NamespaceAction::View).await?;
                 let id = found.account.id;
                 let target = PermissionTarget::Namespace(id);
-                let made = target_of(target, found.account, name.to_string(), found.is_owner);
+                let made = made_of(target, found.account, name.to_string(), found.is_owner);
                 Ok((made, found.level, id.0))
             }
             PermissionOf::Repository(name) => {
@@ -241,7 +241,7 @@ impl Organizations {
                     .await?
                     .ok_or_else(unknown)?;
                 let target = PermissionTarget::Repository(repository.id);
-                let made = target_of(target, namespace, name.to_string(), false);
+                let made = made_of(target, namespace, name.to_string(), false);
                 Ok((made, level, repository.id.0))
             }
         }
@@ -263,8 +263,8 @@ impl Organizations {
     }
 
     async fn managed_target(&self, actor: &Actor, of: &PermissionOf<'_>) -> Result<GrantTarget> {
-        let (target_of, ..) = self.grant_target(actor, of).await?;
-        self.authorize_granting(actor, of).await.map(|()| target_of)
+        let (target, ..) = self.grant_target(actor, of).await?;
+        self.authorize_granting(actor, of).await.map(|()| target)
     }
 
     /// Lists who may do what in a namespace or repository; others only for who may change that.
@@ -272,7 +272,7 @@ impl Organizations {
     /// # Errors
     /// `Unauthenticated`; `OrganizationUnknown` or `RepositoryUnknown` when the actor may do nothing there.
     pub async fn list_permissions(&self, actor: &Actor, of: PermissionOf<'_>) -> Result<PermissionList> {
-        let (target_of, level, id) = self.grant_target(actor, &of).await?;
+        let (target, level, id) = self.grant_target(actor, &of).await?;
         let account = self.access.get_own_account(actor).await?;
         let own = UserPermission {
             user_id: account.id,
@@ -288,7 +288,7 @@ impl Organizations {
             Err(error) => return Err(error),
         };
         if may_change {
-            others = self.metadata.read(target_of, |tx, target_of| Box::pin(target_of.list(tx))).await?;
+            others = self.metadata.read(target, |tx, target| Box::pin(target.list(tx))).await?;
             others.retain(|permission| permission.user_id != own.user_id);
         }
         Ok(PermissionList { id, own, others })
@@ -301,14 +301,14 @@ impl Organizations {
         wanted: Vec<WantedPermission>,
         change: Change,
     ) -> Result<()> {
-        let target_of = self.managed_target(actor, &of).await?;
+        let target = self.managed_target(actor, &of).await?;
         check_number(wanted.len())?;
         self.metadata
-            .write((target_of, wanted, change), |tx, (target_of, wanted, change)| {
+            .write((target, wanted, change), |tx, (target, wanted, change)| {
                 Box::pin(async move {
                     tx.hold_authority().await?;
                     for wanted in wanted {
-                        target_of.set(tx, wanted, *change).await?;
+                        target.set(tx, wanted, *change).await?;
                     }
                     Ok(())
                 })
@@ -353,14 +353,14 @@ impl Organizations {
         of: PermissionOf<'_>,
         users: Vec<Uuid>,
     ) -> Result<()> {
-        let target_of = self.managed_target(actor, &of).await?;
+        let target = self.managed_target(actor, &of).await?;
         check_number(users.len())?;
         self.metadata
-            .write((target_of, users), |tx, (target_of, users)| {
+            .write((target, users), |tx, (target, users)| {
                 Box::pin(async move {
                     tx.hold_authority().await?;
                     for user in users {
-                        target_of.revoke(tx, *user).await?;
+                        target.revoke(tx, *user).await?;
                     }
                     Ok(())
                 })

@@ -8,9 +8,10 @@ use crate::access::action::{
     RepositoryAction,
 };
 use crate::access::actor::CredentialScope;
-use crate::access::refusal::Refusal;
+use crate::access::refusal::{Refusal, Subject};
 use crate::account::{AccountId, OrganizationRole};
 use crate::credential::{Scope, TokenRestriction};
+use crate::error::Error;
 use crate::name::{Namespace, RepositoryName};
 use crate::repository::Visibility;
 
@@ -162,6 +163,26 @@ pub fn decide(facts: &Facts<'_>, action: Action) -> Result<(), Refusal> {
     }
 }
 
+/// Decides, and refuses in words for the client.
+///
+/// # Errors
+/// As [`decide`], as the error that says what is missing and what to do.
+pub fn check(facts: &Facts<'_>, action: impl Into<Action>, subject: Subject<'_>) -> Result<(), Error> {
+    let action = action.into();
+    decide(facts, action).map_err(|refusal| refusal.into_error(action, subject))
+}
+
+/// Returns how much the actor may do in each repository of a namespace that is not disabled.
+fn level_in_each_repository(facts: &Facts<'_>, namespace: &NamespaceFacts<'_>) -> Level {
+    let by_role = match namespace.role {
+        _ if facts.is_owner(namespace) => Level::Admin,
+        Some(OrganizationRole::Owner | OrganizationRole::Editor) => Level::Admin,
+        Some(OrganizationRole::Member) if namespace.members_pull => Level::Read,
+        Some(OrganizationRole::Member) | None => Level::None,
+    };
+    by_role.max(namespace.permission)
+}
+
 /// Returns what the actor may do in the repository, whatever its credential covers besides, and whether or not an organization
 /// lets it pull.
 pub fn repository_actions(facts: &Facts<'_>) -> Actions {
@@ -176,15 +197,13 @@ pub fn repository_actions(facts: &Facts<'_>) -> Actions {
         Who::Anonymous if facts.anonymous_pull => everybody,
         Who::Anonymous => Level::None,
         Who::Account { .. } => {
-            let by_role = match namespace.role {
-                _ if facts.is_owner(&namespace) => Level::Admin,
-                Some(OrganizationRole::Owner | OrganizationRole::Editor) => Level::Admin,
-                Some(OrganizationRole::Member) if namespace.members_pull => repository.team.max(Level::Read),
+            let by_team = match namespace.role {
                 Some(OrganizationRole::Member) => repository.team,
-                None => Level::None,
+                // Who has left the organization has left its teams.
+                _ => Level::None,
             };
             let shared = if repository.is_shared { Level::Read } else { Level::None };
-            by_role.max(namespace.permission).max(shared).max(everybody)
+            level_in_each_repository(facts, &namespace).max(by_team).max(shared).max(everybody)
         }
     };
     let mut allowed = level.actions();
@@ -345,7 +364,6 @@ fn decide_organization(facts: &Facts<'_>, action: OrganizationAction) -> Result<
         return Err(Refusal::OutsideProject);
     }
     match facts.restriction {
-        None | Some(TokenRestriction::Scope(Scope::Account)) => {}
         // An organization's own access tokens are no members: what they list is what they may.
         Some(TokenRestriction::Resources(resources)) => {
             return match namespace.is_own && resources.allow(action) {
@@ -353,19 +371,13 @@ fn decide_organization(facts: &Facts<'_>, action: OrganizationAction) -> Result<
                 false => Err(Refusal::TokenLacksResource(action)),
             };
         }
-        Some(TokenRestriction::Scope(scope)) if action == OrganizationAction::ReadAuditLog => {
-            if *scope < Scope::Admin {
-                return Err(Refusal::TokenLacksResource(action));
-            }
+        restriction if action == OrganizationAction::ReadAuditLog && !reads_audit_log(restriction) => {
+            return Err(Refusal::TokenLacksResource(action));
         }
-        Some(
-            TokenRestriction::Scope(_) | TokenRestriction::Registry { .. } | TokenRestriction::Login { .. },
-        ) => {
-            return Err(match action {
-                OrganizationAction::ReadAuditLog => Refusal::TokenLacksResource(action),
-                _ => Refusal::TokenIsNoPassword,
-            });
+        _ if action != OrganizationAction::ReadAuditLog && facts.is_restricted() => {
+            return Err(Refusal::TokenIsNoPassword);
         }
+        _ => {}
     }
     let needed = role_for(action);
     // An organization's access token with a scope reads its own audit log.
@@ -434,6 +446,16 @@ fn decide_registry(facts: &Facts<'_>, action: RegistryAction) -> Result<(), Refu
     }
 }
 
+/// Returns whether an access token leaves its account that it reads an audit log.
+fn reads_audit_log(restriction: Option<&TokenRestriction>) -> bool {
+    match restriction {
+        None => true,
+        Some(TokenRestriction::Scope(scope)) => *scope >= Scope::Admin,
+        Some(TokenRestriction::Resources(resources)) => resources.allow(OrganizationAction::ReadAuditLog),
+        Some(TokenRestriction::Registry { .. } | TokenRestriction::Login { .. }) => false,
+    }
+}
+
 fn decide_account(facts: &Facts<'_>, action: AccountAction) -> Result<(), Refusal> {
     match facts.who {
         Who::Anonymous => return Err(Refusal::SignIn),
@@ -459,16 +481,8 @@ fn decide_account(facts: &Facts<'_>, action: AccountAction) -> Result<(), Refusa
             Some(restriction) if !restriction.lists_private() => Err(Refusal::TokenIsForPublic),
             _ => Ok(()),
         },
-        AccountAction::ReadAuditLog => match facts.restriction {
-            None => Ok(()),
-            Some(TokenRestriction::Scope(scope)) if *scope >= Scope::Admin => Ok(()),
-            Some(TokenRestriction::Resources(resources))
-                if resources.allow(OrganizationAction::ReadAuditLog) =>
-            {
-                Ok(())
-            }
-            Some(_) => Err(Refusal::TokenLacksResource(OrganizationAction::ReadAuditLog)),
-        },
+        AccountAction::ReadAuditLog if reads_audit_log(facts.restriction) => Ok(()),
+        AccountAction::ReadAuditLog => Err(Refusal::TokenLacksResource(OrganizationAction::ReadAuditLog)),
         AccountAction::Manage if facts.is_restricted() => Err(Refusal::TokenIsNoManager),
         AccountAction::Manage => Ok(()),
         AccountAction::ManageCredentials if facts.restriction.is_some() => Err(Refusal::TokenIsNoPassword),
@@ -507,19 +521,12 @@ pub fn visible_in_namespace(facts: &Facts<'_>) -> Result<Visible, Refusal> {
     }
     match visible(facts) {
         Visible::Nothing => Err(Refusal::Hidden),
-        Visible::OfAccount(_) if sees_all_of(facts, &namespace) => Ok(Visible::All),
+        // Lists need not ask of each.
+        Visible::OfAccount(_) if level_in_each_repository(facts, &namespace) > Level::None => {
+            Ok(Visible::All)
+        }
         visible => Ok(visible),
     }
-}
-
-/// Returns whether an account sees all repositories of a namespace that is not disabled, so that lists need not ask of each.
-fn sees_all_of(facts: &Facts<'_>, namespace: &NamespaceFacts<'_>) -> bool {
-    let by_role = match namespace.role {
-        Some(OrganizationRole::Owner | OrganizationRole::Editor) => true,
-        Some(OrganizationRole::Member) => namespace.members_pull,
-        None => false,
-    };
-    by_role || facts.is_owner(namespace) || namespace.permission > Level::None
 }
 
 /// Returns whether the actor knows of the namespace also where it sees no repository of it: it is the actor's own, or the actor
