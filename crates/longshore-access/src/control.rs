@@ -28,6 +28,8 @@ use longshore_domain::{Error, Result};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
+use longshore_platform::spans;
+
 use crate::AccessControl;
 
 /// Answers kept in memory.
@@ -269,6 +271,8 @@ impl AccessControl {
     /// # Errors
     /// `Unauthenticated` when the actor's credential has become void.
     pub async fn access(&self, actor: &Actor, name: &RepositoryName) -> Result<Access> {
+        spans::record_actor(actor);
+        spans::record_repository(name);
         let account = match actor.principal() {
             Principal::Account(account) => {
                 Some((account.account_id, account.credential_epoch, account.access_token))
@@ -316,6 +320,7 @@ impl AccessControl {
     /// # Errors
     /// `Unauthenticated` when the actor's credential has become void.
     async fn relationship(&self, actor: &Actor, target: &Target) -> Result<Relationship> {
+        spans::record_actor(actor);
         if let (None, Target::Nothing) = (actor.as_account(), target) {
             return Ok(Relationship::default());
         }

@@ -8,7 +8,9 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use longshore_domain::{Error, Result};
 use longshore_platform::rates::Allowance;
+use longshore_platform::spans;
 use serde_json::Value;
+use tracing::Instrument;
 
 use crate::api_request::ApiRequest;
 use crate::body::{self, RequestBody};
@@ -268,7 +270,8 @@ impl Table {
                 (("unknown", &self.unknown), RouteMatch::Unknown(asked))
             }
         };
-        let Answer { mut response, allowance } = answer(wanted).await;
+        let span = spans::of_request(self.dialect, operation, &client.request_id);
+        let Answer { mut response, allowance } = answer(wanted).instrument(span.clone()).await;
         let headers = response.headers_mut();
         headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -278,6 +281,7 @@ impl Table {
         let duration = began_at.elapsed();
         metrics.record(response.status(), duration);
         let status = response.status();
+        span.record("status", status.as_u16());
         observe::log_request(self.dialect, operation, &client, &method, &path, status, duration);
         response
     }

@@ -33,6 +33,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::NoRegistry
         | Error::CollectionRunUnknown
         | Error::RetentionPolicyUnknown
+        | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. }
         | Error::UserUnknown(_)
@@ -74,7 +75,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         Error::Unsupported(_) => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyInterrupted => StatusCode::REQUEST_TIMEOUT,
         Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Unavailable(_) | Error::Overloaded(_) | Error::MailUnavailable(_) => {
+        Error::Unavailable(_) | Error::Overloaded(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

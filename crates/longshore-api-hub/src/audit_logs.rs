@@ -49,6 +49,7 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("org.member.add", "Organization Member Added", "org member add"),
     ("org.member.deactivate", "Organization Member Deactivated", "org member deactivate"),
     ("org.member.invite.cancel", "Invite Cancelled", "org member invite cancel"),
+    ("org.member.invite.fail", "Invite Not Delivered", "org member invite fail"),
     ("org.member.invite.send", "Organization Member Invited", "org member invite"),
     ("org.member.reactivate", "Organization Member Reactivated", "org member reactivate"),
     ("org.member.remove", "Organization Member Removed", "org member remove"),

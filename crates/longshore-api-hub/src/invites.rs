@@ -66,8 +66,7 @@ pub(crate) struct InviteList {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct BulkEntry {
     invitee: String,
-    /// `invited`, `not_sent` (the mail server did not take it: send it again), `too_soon` (a message went a moment ago;
-    /// nothing was changed), `existing_org_member` or
+    /// `invited`, `too_soon` (a message went a moment ago; nothing was changed), `existing_org_member` or
     /// `invalid_email_or_docker_id`.
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,7 +133,6 @@ fn entry((invitee, outcome): (String, InviteOutcome)) -> BulkEntry {
     let (status, invite) = match outcome {
         InviteOutcome::WouldBeInvited => ("invited", None),
         InviteOutcome::Invited(invite, link) => ("invited", Some(document(&invite, link))),
-        InviteOutcome::NotSent(invite) => ("not_sent", Some(document(&invite, None))),
         InviteOutcome::TooSoon(invite) => ("too_soon", Some(document(&invite, None))),
         InviteOutcome::IsMember => ("existing_org_member", None),
         InviteOutcome::Unknown => ("invalid_email_or_docker_id", None),

@@ -342,8 +342,7 @@ pub const ROUTES: &[Route] = &[
         invites::delete_invite),
     route!(PATCH "/v2/invites/{id}/resend" resend_invite in "invites", Password, Rich,
         "Sends an invite again by mail, with a new link.",
-        |d| d.gives_nothing(204, "Sent.")
-            .refuses(503, "The mail server did not take it.", "Error"),
+        |d| d.gives_nothing(204, "It will be sent."),
         invites::resend_invite),
     route!(POST "/v2/invites/describe" describe_invite in "invites", Nothing, Rich,
         "Tells whoever has the link of an invite what it is for.",

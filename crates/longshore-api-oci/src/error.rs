@@ -55,6 +55,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         | Error::NoRegistry
         | Error::CollectionRunUnknown
         | Error::RetentionPolicyUnknown
+        | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. } => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
         Error::TokenUnknown(_) | Error::InviteUnknown => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),
@@ -63,9 +64,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::Conflict(_) => (StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID"),
         Error::BodyInterrupted => (StatusCode::REQUEST_TIMEOUT, "BLOB_UPLOAD_INVALID"),
         Error::StorageFull(_) => (StatusCode::INSUFFICIENT_STORAGE, "UNAVAILABLE"),
-        Error::Unavailable(_) | Error::Overloaded(_) | Error::MailUnavailable(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")
-        }
+        Error::Unavailable(_) | Error::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN"),
     }
 }

@@ -32,6 +32,8 @@ pub(crate) use longshore_api_common::response::bare;
 use longshore_api_common::{Response, observe};
 use longshore_app::App;
 use longshore_domain::Error;
+use longshore_platform::spans;
+use tracing::Instrument;
 
 use crate::operation::{Operation, ParseError};
 pub use crate::redirects::Redirects;
@@ -79,10 +81,11 @@ impl Oci {
         let kind = parsed.as_ref().map_or(OperationKind::Unknown, Operation::kind);
         let method = parts.method.clone();
         let context = self.context(client, parts);
+        let span = spans::of_request("oci", kind.name(), &context.client.request_id);
         let mut response = match parsed {
             Ok(operation) => {
                 let challenge = operation.challenge(&wire::Query::of(&context));
-                let answer = self.answer(&context, operation, body).await;
+                let answer = self.answer(&context, operation, body).instrument(span.clone()).await;
                 answer.unwrap_or_else(|error| error::render(&error, &context, challenge.as_ref()))
             }
             Err(ParseError::Invalid(error)) => error::render(&error, &context, None),
@@ -95,6 +98,7 @@ impl Oci {
         if let Some(warning) = &self.warning {
             headers.append(http::header::WARNING, warning.clone());
         }
+        span.record("status", response.status().as_u16());
         self.observe(kind, &context, &method, response.status(), began_at);
         response
     }
@@ -106,7 +110,9 @@ impl Oci {
         let client = Client::of(&parts.extensions).clone();
         let method = parts.method.clone();
         let context = self.context(client, parts);
-        let response = token::handle(&context, body).await;
+        let span = spans::of_request("oci", OperationKind::Token.name(), &context.client.request_id);
+        let response = token::handle(&context, body).instrument(span.clone()).await;
+        span.record("status", response.status().as_u16());
         self.observe(OperationKind::Token, &context, &method, response.status(), began_at);
         response
     }

@@ -118,6 +118,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         | Error::NoRegistry
         | Error::CollectionRunUnknown
         | Error::RetentionPolicyUnknown
+        | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. }
         | Error::UserUnknown(_)
@@ -159,9 +160,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         Error::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
         Error::BodyInterrupted => StatusCode::REQUEST_TIMEOUT,
         Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Unavailable(_) | Error::Overloaded(_) | Error::MailUnavailable(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Error::Unavailable(_) | Error::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -82,6 +82,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         },
         Error::ShareUnknown { .. }
         | Error::RetentionPolicyUnknown
+        | Error::WorkUnknown(_)
         | Error::TokenUnknown(_)
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
@@ -142,7 +143,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
             About::OrganizationPermission => (400, 4_001_065),
             _ => (409, 4_090_023),
         },
-        Error::StorageFull(_) | Error::Unavailable(_) | Error::MailUnavailable(_) => (500, 5_001_038),
+        Error::StorageFull(_) | Error::Unavailable(_) => (500, 5_001_038),
         Error::Overloaded(_) => (503, 5_001_038),
         Error::Internal(_) => match about {
             About::Tags => (500, 5_000_063),

@@ -9,6 +9,7 @@ use longshore_domain::ports::metadata::Ahead;
 use longshore_domain::{Error, Result};
 
 use crate::App;
+use crate::housekeeping::longest_wait;
 use longshore_access::write_tokens::READ_ONLY_MARGIN;
 use longshore_identity::sign_in::CHALLENGE_TTL;
 use longshore_lifecycle::retention;
@@ -28,26 +29,27 @@ pub(crate) struct Latest(Mutex<Option<Timestamp>>);
 
 impl App {
     /// Notices that the clock went back, and then lowers the times that were written under it to what can be waited for now, so
-    /// that nobody is locked out and no work stops until the wrong time has come. Costs a write a minute. For the server's own
+    /// that nobody is locked out and no work stops until the wrong time has come; it returns how many that were. Costs a write a minute. For the server's own
     /// schedule, often: what is written less than this before a clock goes back is not noticed.
     ///
     /// # Errors
     /// Those of the metadata store, but for `StorageFull`, which must not keep a server from starting; it is tried again next time.
-    pub async fn heal_times(&self) -> Result<()> {
+    pub async fn heal_times(&self) -> Result<u64> {
         match self.heal_if_it_went_back().await {
-            Err(Error::StorageFull(_)) => Ok(()),
+            Err(Error::StorageFull(_)) => Ok(0),
             outcome => outcome,
         }
     }
 
-    async fn heal_if_it_went_back(&self) -> Result<()> {
+    async fn heal_if_it_went_back(&self) -> Result<u64> {
         let now = self.clock.now();
         let known = *self.latest.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_told = known
             .is_some_and(|known| now >= earlier(known, WENT_BACK_FROM) && now < later(known, RECORDED_EVERY));
         if is_told {
-            return Ok(());
+            return Ok(0);
         }
+        let mut healed = 0;
         let recorded = self
             .metadata
             .write(now, |tx, now| {
@@ -66,6 +68,7 @@ impl App {
             tracing::warn!(%before, %now, "the clock went back; what waits for a time that lies too far ahead waits no longer than usual");
             self.forget_times();
             let lowered = self.lower_times(now).await?;
+            healed = lowered;
             tracing::info!(lowered, "the times that were written before the clock went back are mended");
             self.metadata
                 .write(now, |tx, now| Box::pin(async move { tx.put_setting(LATEST, &now.to_string()).await }))
@@ -75,7 +78,7 @@ impl App {
             }
         }
         *self.latest.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-        Ok(())
+        Ok(healed)
     }
 
     /// Forgets what this node remembers until a time.
@@ -120,6 +123,7 @@ impl App {
             Ahead::Retention => retention::INTERVAL,
             Ahead::Signature => 2 * CLOCK_SKEW_LIMIT,
             Ahead::Invite => INVITE_TTL,
+            Ahead::Work => longest_wait(),
             Ahead::RateWindow => {
                 let all = [
                     rates.requests_per_account,

@@ -1,74 +1,186 @@
-//! Housekeeping: what is done to the records from time to time, by one node.
+//! Housekeeping: what is done to the records from time to time, one small job per noun, by whichever node takes it.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use longshore_domain::Result;
+use async_trait::async_trait;
 use longshore_domain::page::PageSize;
+use longshore_domain::work::{ListedWork, WorkItem};
+use longshore_domain::{Error, Result};
+use longshore_organizations::invite_messages::{INVITE_MESSAGE, InviteMessages};
 
 use crate::App;
 use longshore_content::limits::day_of;
 use longshore_platform::earlier;
-use longshore_platform::leases::Job;
+use longshore_platform::work::{WorkFailure, WorkKind, Worker, Workers};
 
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long it is kept what namespaces stored and sent day by day.
 const USAGE_DAYS_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How long it is kept what retention policies deleted.
 const RETENTION_LOG_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+/// How long it is kept what work was given up.
+const DEAD_WORK_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Does the job once, and returns how many records it dealt with.
+type Run = for<'a> fn(&'a App) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
+
+/// The jobs: name, how often, what.
+const JOBS: &[(&str, Duration, Run)] = &[
+    ("number-events", MINUTE, |app| Box::pin(app.number_events())),
+    ("forget-events", HOUR, |app| Box::pin(app.forget_events())),
+    ("fold-usage", MINUTE, |app| Box::pin(app.fold_usage())),
+    ("forget-usage-days", DAY, |app| Box::pin(app.forget_usage_days())),
+    ("fold-repository-changes", MINUTE, |app| Box::pin(app.fold_repository_changes())),
+    ("forget-sign-in-failures", MINUTE, |app| Box::pin(app.platform.forget_failures())),
+    ("forget-sign-in-challenges", MINUTE, |app| Box::pin(app.forget_challenges())),
+    ("forget-rate-counts", MINUTE, |app| Box::pin(app.platform.forget_rates())),
+    ("forget-refresh-tokens", HOUR, |app| Box::pin(app.forget_refresh_tokens())),
+    ("forget-credentials", HOUR, |app| Box::pin(app.forget_credentials())),
+    ("forget-signatures", MINUTE, |app| Box::pin(app.forget_signatures())),
+    ("forget-revocations", HOUR, |app| Box::pin(app.forget_revocations())),
+    ("forget-invites", HOUR, |app| Box::pin(app.forget_invites())),
+    ("forget-finished-uploads", MINUTE, |app| Box::pin(app.content.forget_finished_uploads())),
+    ("forget-retention-log", DAY, |app| Box::pin(app.forget_retention_log())),
+    ("forget-dead-work", DAY, |app| Box::pin(app.forget_dead_work())),
+];
+
+/// Returns the longest that any work waits.
+pub(crate) fn longest_wait() -> Duration {
+    let repeating = JOBS.iter().map(|(_, every, _)| *every);
+    repeating.chain(INVITE_MESSAGE.retries.iter().map(|wait| *wait * 11 / 10)).max().unwrap_or_default()
+}
+
+/// A job of the table.
+struct Housekeeping {
+    app: Arc<App>,
+    kind: WorkKind,
+    run: Run,
+}
+
+#[async_trait]
+impl Worker for Housekeeping {
+    fn kind(&self) -> WorkKind {
+        self.kind
+    }
+
+    async fn work(&self, _: &WorkItem) -> Result<u64, WorkFailure> {
+        Ok((self.run)(&self.app).await?)
+    }
+}
 
 impl App {
-    /// Numbers events, folds usage changes that wait, and forgets what has expired of sign-ins, unless another node is doing that.
-    /// For the server's own schedule.
+    /// Returns what this node can do of durable work.
+    pub fn workers(self: &Arc<Self>) -> Workers {
+        let jobs = JOBS.iter().map(|(name, every, run)| {
+            let (app, kind) = (Arc::clone(self), WorkKind::repeating(name, *every));
+            Arc::new(Housekeeping { app, kind, run: *run }) as Arc<dyn Worker>
+        });
+        let messages: Option<Arc<dyn Worker>> = match self.organizations.has_mailer() {
+            true => Some(Arc::new(InviteMessages(Arc::clone(&self.organizations)))),
+            false => None,
+        };
+        jobs.chain(messages).collect()
+    }
+
+    /// Returns whether work of a kind repeats.
+    pub(crate) fn is_repeating(kind: &str) -> bool {
+        JOBS.iter().any(|(name, ..)| *name == kind)
+    }
+
+    /// Returns the name of the kind of a piece of work.
+    ///
+    /// # Errors
+    /// `Unsupported` for a kind of another version of the program.
+    pub(crate) fn known_kind(&self, work: &ListedWork) -> Result<&'static str> {
+        [INVITE_MESSAGE.name].into_iter().find(|name| *name == work.item.kind).ok_or_else(|| {
+            Error::Unsupported(format!(
+                "this version of longshore does no work of the kind {}; use the version that wished for it",
+                work.item.kind
+            ))
+        })
+    }
+
+    /// Does all housekeeping once, in the order of the table, whenever it is due.
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn fold_records(&self) -> Result<()> {
-        let work = async {
-            self.platform.drain((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await?;
-            let today = day_of(self.clock.now());
-            self.platform.drain(today, |tx, today| Box::pin(tx.fold_usage(*today, PageSize::MAX))).await?;
-            self.platform.drain((), |tx, ()| Box::pin(tx.fold_repository_changes(PageSize::MAX))).await?;
-            self.platform.forget_failures().await?;
-            self.platform.forget_rates().await?;
-            let now = self.clock.now();
-            if let Some(kept) = self.settings.audit_retention {
-                let before = earlier(now, kept);
-                self.platform
-                    .drain(before, |tx, before| Box::pin(tx.delete_old_events(*before, PageSize::MAX)))
-                    .await?;
-            }
-            let oldest = earlier(now, self.settings.refresh_ttl);
-            self.platform
-                .drain(oldest, |tx, oldest| Box::pin(tx.delete_old_refresh_tokens(*oldest, PageSize::MAX)))
-                .await?;
-            self.platform
-                .drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX)))
-                .await?;
-            self.platform
-                .drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX)))
-                .await?;
-            self.platform
-                .drain(now, |tx, now| Box::pin(tx.delete_expired_credentials(*now, PageSize::MAX)))
-                .await?;
-            // What is kept for ever is looked at each time, so that once a day is enough.
-            let is_new_day = now.duration_since(today) < SignedDuration::from_mins(10);
-            let kept_from = if is_new_day { earlier(today, USAGE_DAYS_KEPT) } else { Timestamp::MIN };
-            self.platform
-                .drain(kept_from, |tx, from| Box::pin(tx.delete_old_usage_days(*from, PageSize::MAX)))
-                .await?;
-            let logged_from = earlier(now, RETENTION_LOG_KEPT);
-            self.platform
-                .drain(logged_from, |tx, from| Box::pin(tx.delete_old_retention_log(*from, PageSize::MAX)))
-                .await?;
-            self.platform
-                .drain(now, |tx, now| Box::pin(tx.delete_old_signatures(*now, PageSize::MAX)))
-                .await?;
-            self.content.forget_finished_uploads().await?;
-            self.platform
-                .drain(now, |tx, now| Box::pin(tx.delete_old_revocations(*now, PageSize::MAX)))
-                .await?;
-            Ok(())
-        };
-        self.platform.with_lease(Job::FoldRecords, work).await.map(|_| ())
+    pub async fn do_housekeeping(&self) -> Result<()> {
+        for (name, _, run) in JOBS {
+            self.platform.run_job(name, run(self)).await?;
+        }
+        Ok(())
+    }
+
+    async fn number_events(&self) -> Result<u64> {
+        self.platform.drain((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await
+    }
+
+    async fn forget_events(&self) -> Result<u64> {
+        let Some(kept) = self.settings.audit_retention else { return Ok(0) };
+        let before = earlier(self.clock.now(), kept);
+        self.platform.drain(before, |tx, before| Box::pin(tx.delete_old_events(*before, PageSize::MAX))).await
+    }
+
+    async fn fold_usage(&self) -> Result<u64> {
+        let today = day_of(self.clock.now());
+        self.platform.drain(today, |tx, today| Box::pin(tx.fold_usage(*today, PageSize::MAX))).await
+    }
+
+    async fn forget_usage_days(&self) -> Result<u64> {
+        let before = earlier(day_of(self.clock.now()), USAGE_DAYS_KEPT);
+        self.platform
+            .drain(before, |tx, before| Box::pin(tx.delete_old_usage_days(*before, PageSize::MAX)))
+            .await
+    }
+
+    async fn fold_repository_changes(&self) -> Result<u64> {
+        self.platform.drain((), |tx, ()| Box::pin(tx.fold_repository_changes(PageSize::MAX))).await
+    }
+
+    async fn forget_challenges(&self) -> Result<u64> {
+        let now = self.clock.now();
+        self.platform.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await
+    }
+
+    async fn forget_refresh_tokens(&self) -> Result<u64> {
+        let oldest = earlier(self.clock.now(), self.settings.refresh_ttl);
+        self.platform
+            .drain(oldest, |tx, oldest| Box::pin(tx.delete_old_refresh_tokens(*oldest, PageSize::MAX)))
+            .await
+    }
+
+    async fn forget_credentials(&self) -> Result<u64> {
+        let now = self.clock.now();
+        self.platform.drain(now, |tx, now| Box::pin(tx.delete_expired_credentials(*now, PageSize::MAX))).await
+    }
+
+    async fn forget_signatures(&self) -> Result<u64> {
+        let now = self.clock.now();
+        self.platform.drain(now, |tx, now| Box::pin(tx.delete_old_signatures(*now, PageSize::MAX))).await
+    }
+
+    async fn forget_revocations(&self) -> Result<u64> {
+        let now = self.clock.now();
+        self.platform.drain(now, |tx, now| Box::pin(tx.delete_old_revocations(*now, PageSize::MAX))).await
+    }
+
+    async fn forget_invites(&self) -> Result<u64> {
+        let now = self.clock.now();
+        self.platform.drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX))).await
+    }
+
+    async fn forget_retention_log(&self) -> Result<u64> {
+        let before = earlier(self.clock.now(), RETENTION_LOG_KEPT);
+        self.platform
+            .drain(before, |tx, before| Box::pin(tx.delete_old_retention_log(*before, PageSize::MAX)))
+            .await
+    }
+
+    async fn forget_dead_work(&self) -> Result<u64> {
+        self.platform.forget_dead_work(earlier(self.clock.now(), DEAD_WORK_KEPT)).await
     }
 }

@@ -8,6 +8,7 @@ pub mod bootstrap;
 mod clock_steps;
 mod housekeeping;
 pub mod readiness;
+mod work;
 
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     latest: clock_steps::Latest,
+    depths: work::Depths,
 }
 
 impl App {
@@ -86,6 +88,7 @@ impl App {
             lifecycle: Arc::new(lifecycle),
             blobs,
             latest: clock_steps::Latest::default(),
+            depths: work::Depths::default(),
         }
     }
 

@@ -75,10 +75,10 @@ impl Content {
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn count_damage(&self) -> Result<()> {
+    pub async fn count_damage(&self) -> Result<u64> {
         let marked = self.metadata.look_up((), |tx, ()| Box::pin(tx.count_damaged_blobs())).await?;
         self.damage.marked.store(marked, Ordering::Relaxed);
-        Ok(())
+        Ok(marked)
     }
 
     /// Returns what judges objects.

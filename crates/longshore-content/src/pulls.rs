@@ -38,11 +38,12 @@ impl Content {
         pull.last_at = now;
     }
 
-    /// Records the pulls that were counted, and their bytes. For the server's own schedule.
+    /// Records the pulls that were counted, and their bytes, and returns of how many manifests and tags. For the server's own
+    /// schedule.
     ///
     /// # Errors
     /// Those of the metadata store; the counts are then lost.
-    pub async fn record_pulls(&self) -> Result<()> {
+    pub async fn record_pulls(&self) -> Result<u64> {
         let pulls: Counted =
             std::mem::take(&mut *self.pulls.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut pulls: Vec<PullCount> = pulls.into_values().collect();
@@ -50,10 +51,12 @@ impl Content {
         pulls.sort_by(|a, b| {
             (a.manifest, a.tag.as_ref().map(Tag::as_str)).cmp(&(b.manifest, b.tag.as_ref().map(Tag::as_str)))
         });
+        let count = pulls.len() as u64;
         while !pulls.is_empty() {
             let batch = pulls.split_off(pulls.len().saturating_sub(500));
             self.metadata.write(batch, |tx, batch| Box::pin(tx.record_pulls(batch))).await?;
         }
-        self.record_traffic().await
+        self.record_traffic().await?;
+        Ok(count)
     }
 }

@@ -481,7 +481,7 @@ impl Content {
     }
 
     /// Forgets ends of uploads that nobody is told again.
-    pub async fn forget_finished_uploads(&self) -> Result<()> {
+    pub async fn forget_finished_uploads(&self) -> Result<u64> {
         let before = earlier(self.clock.now(), FINISHED_KEPT);
         self.platform
             .drain(before, |tx, before| Box::pin(tx.delete_finished_uploads(*before, PageSize::MAX)))

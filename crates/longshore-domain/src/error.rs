@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use crate::digest::Digest;
 use crate::name::{Namespace, Reference, RepositoryName, Tag};
 use crate::tier::Excess;
+use crate::work::WorkId;
 
 /// Result of an operation on the registry.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -189,6 +190,9 @@ pub enum Error {
     /// The registry has no such collection run, or it is over.
     #[error("there is no such garbage collection in progress")]
     CollectionRunUnknown,
+    /// There is no such work.
+    #[error("there is no work {}; it may be done", .0.0)]
+    WorkUnknown(WorkId),
     /// The repository has no such retention policy.
     #[error("this repository has no such retention policy")]
     RetentionPolicyUnknown,
@@ -249,11 +253,6 @@ pub enum Error {
     /// The registry has no memory, file descriptor or turn left for the request now, because of what others ask for.
     #[error("the registry has too much to do now; try again in a moment")]
     Overloaded(#[source] Source),
-    /// The mail server is out of reach or refuses.
-    #[error(
-        "the mail server does not take the message now; try again later, or tell the operator of the registry"
-    )]
-    MailUnavailable(#[source] Source),
     /// A fault of the registry; the cause is for the log only.
     #[error("internal error")]
     Internal(#[source] Source),
@@ -280,14 +279,7 @@ impl Error {
 
     /// Tells whether the fault is the registry's own, to be logged with its cause.
     pub fn is_fault(&self) -> bool {
-        matches!(
-            self,
-            Self::StorageFull(_)
-                | Self::Unavailable(_)
-                | Self::Overloaded(_)
-                | Self::MailUnavailable(_)
-                | Self::Internal(_)
-        )
+        matches!(self, Self::StorageFull(_) | Self::Unavailable(_) | Self::Overloaded(_) | Self::Internal(_))
     }
 }
 

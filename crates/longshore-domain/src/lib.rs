@@ -35,5 +35,6 @@ pub mod share;
 pub mod tier;
 pub mod token_resource;
 pub mod upload;
+pub mod work;
 
 pub use error::{Error, Result};

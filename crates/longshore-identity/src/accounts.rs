@@ -313,7 +313,8 @@ impl Identities {
                     tx.clear(Clearing::RefreshTokens(*user), PageSize::clamped(STEP)?).await
                 })
             })
-            .await
+            .await?;
+        Ok(())
     }
 
     /// Deletes a user. The name stays taken, so that nobody inherits the namespace.

@@ -191,15 +191,14 @@ impl Identities {
         add(&mut waiting, key, event, 1);
     }
 
-    /// Records the sign-ins that were counted. For the server's own schedule, and before the audit log is read.
+    /// Records the sign-ins that were counted, and returns as how many events. For the server's own schedule, and before the audit
+    /// log is read.
     ///
     /// # Errors
     /// Those of the metadata store; what was not recorded is tried again next time.
-    pub async fn record_sign_ins(&self) -> Result<()> {
+    pub async fn record_sign_ins(&self) -> Result<u64> {
         let waiting = std::mem::take(&mut *self.sign_ins.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if waiting.is_empty() {
-            return Ok(());
-        }
+        let count = waiting.len() as u64;
         let mut events: Vec<CountedEvent> = waiting.into_values().collect();
         // In the order of time, and on every node in the same order of keys, so that they do not wait for each other in a circle.
         events.sort_by(|a, b| (&a.key, a.event.at).cmp(&(&b.key, b.event.at)));
@@ -226,7 +225,7 @@ impl Identities {
                 return Err(error);
             }
         }
-        Ok(())
+        Ok(count)
     }
 }
 

@@ -195,25 +195,26 @@ impl Identities {
         self.settings.bearer_ttl + CLOCK_LEEWAY + self.settings.upload_expiry
     }
 
-    /// Takes over what other nodes did to the signing keys, and rotates them when that is due. For the server's own
-    /// schedule.
+    /// Takes over what other nodes did to the signing keys, and rotates them when that is due. Returns how many new keys it made.
+    /// For the server's own schedule.
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn rotate_signing_key_when_due(&self) -> Result<()> {
+    pub async fn rotate_signing_key_when_due(&self) -> Result<u64> {
         self.load_signing_keys().await?;
         if !self.is_rotation_due() {
-            return Ok(());
+            return Ok(0);
         }
         let work = async {
             // Another node may have been faster.
             self.load_signing_keys().await?;
-            if self.is_rotation_due() {
-                self.rotate_signing_key(&Actor::OPERATOR).await?;
+            if !self.is_rotation_due() {
+                return Ok(0);
             }
-            Ok(())
+            self.rotate_signing_key(&Actor::OPERATOR).await?;
+            Ok(1)
         };
-        self.platform.with_lease(Job::RotateKeys, work).await.map(|_| ())
+        Ok(self.platform.with_lease(Job::RotateKeys, work).await?.unwrap_or_default())
     }
 
     fn is_rotation_due(&self) -> bool {

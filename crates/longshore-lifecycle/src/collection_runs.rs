@@ -206,22 +206,24 @@ impl Lifecycle {
         Ok(run)
     }
 
-    /// Goes on with all runs that are in progress, as the job of one node, until none is being worked on. For the server's
-    /// own schedule.
+    /// Goes on with all runs that are in progress, as the job of one node, until none is being worked on. Returns how often it went
+    /// on with one. For the server's own schedule.
     ///
     /// # Errors
     /// Those of the metadata store when not even the list can be read; what fails in a run is tried again.
-    pub async fn advance_collection_runs(&self) -> Result<()> {
+    pub async fn advance_collection_runs(&self) -> Result<u64> {
         // Most of the time there is nothing to do, and nothing is written.
         let first = self.list_active_runs(AccountId(0), PageSize::clamped(1)?).await?;
         if first.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
-        self.platform.with_lease(Job::AdvanceCollectionRuns, self.work_on_runs()).await.map(|_| ())
+        let advanced = self.platform.with_lease(Job::AdvanceCollectionRuns, self.work_on_runs()).await?;
+        Ok(advanced.unwrap_or_default())
     }
 
     /// Works on runs side by side. Those that are asked for while a long one goes on do not wait for it.
-    async fn work_on_runs(&self) -> Result<()> {
+    async fn work_on_runs(&self) -> Result<u64> {
+        let mut advanced = 0;
         let mut working = FuturesUnordered::new();
         // Being worked on, or looked at since the last tick.
         let (mut busy, mut seen) = (HashSet::new(), HashSet::new());
@@ -243,8 +245,11 @@ impl Lifecycle {
             }
             tokio::select! {
                 ended = working.next() => match ended {
-                    Some(uuid) => { busy.remove(&uuid); }
-                    None => return Ok(()),
+                    Some(uuid) => {
+                        busy.remove(&uuid);
+                        advanced += 1;
+                    }
+                    None => return Ok(advanced),
                 },
                 () = tokio::time::sleep(RUN_TICK) => {
                     seen.clear();

@@ -314,16 +314,17 @@ impl Lifecycle {
             .await
     }
 
-    /// Applies the retention policies that are due, as the job of one node. For the server's own schedule.
+    /// Applies the retention policies that are due, as the job of one node, and returns how many. For the server's own schedule.
     ///
     /// # Errors
     /// Those of the metadata store; what fails in one repository is tried again later.
-    pub async fn apply_retention(&self) -> Result<()> {
+    pub async fn apply_retention(&self) -> Result<u64> {
         // Most of the time there is nothing to do, and nothing is written.
         if self.due_policies().await?.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let work = async {
+            let mut done = 0;
             while !self.platform.is_stopping() {
                 let due = self.due_policies().await?;
                 if due.is_empty() {
@@ -331,12 +332,13 @@ impl Lifecycle {
                 }
                 for (policy, repository) in due {
                     if self.platform.is_stopping() || !self.platform.take_lease(Job::ApplyRetention).await? {
-                        return Ok(());
+                        return Ok(done);
                     }
                     let applied = self.apply_policy(&policy, &repository).await;
                     if matches!(applied, Ok(Applied::Interrupted)) {
-                        return Ok(());
+                        return Ok(done);
                     }
+                    done += u64::from(applied.is_ok());
                     if let Err(error) = &applied {
                         tracing::warn!(
                             repository = %repository.name, policy = policy.id.0, error = %error, cause = error.cause(),
@@ -350,9 +352,9 @@ impl Lifecycle {
                         .await?;
                 }
             }
-            Ok(())
+            Ok(done)
         };
-        self.platform.with_lease(Job::ApplyRetention, work).await.map(|_| ())
+        Ok(self.platform.with_lease(Job::ApplyRetention, work).await?.unwrap_or_default())
     }
 
     async fn due_policies(&self) -> Result<Vec<(RetentionPolicy, Repository)>> {

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, OrganizationAction};
 use longshore_domain::access::actor::Actor;
@@ -18,13 +17,14 @@ use longshore_domain::invite::{BULK_INVITES_LIMIT, INVITES_LIMIT, Invite, Invite
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::TeamName;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::mailer::Mail;
 use longshore_domain::ports::metadata::{NewInvite, Tx};
 use longshore_domain::token_resource::TokenResources;
+use longshore_domain::work::NewWork;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
+use crate::invite_messages::message;
 use crate::organizations::check_leaves_owners;
 use longshore_identity::passwords::check_new_password;
 use longshore_identity::sign_in_events::Presented;
@@ -32,8 +32,6 @@ use longshore_platform::later;
 
 /// How long an invite can be accepted.
 pub const INVITE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Messages that are sent at once.
-const PARALLEL_MAILS: usize = 8;
 
 /// Whom somebody invites, and as what.
 #[derive(Clone, Debug)]
@@ -53,10 +51,8 @@ pub struct WantedInvites {
 pub enum InviteOutcome {
     /// Would be invited; it was only asked.
     WouldBeInvited,
-    /// Invited: by mail, or by this link, which the owner passes on.
+    /// Invited: by a message that will be sent, or by this link, which the owner passes on.
     Invited(Box<Invite>, Option<String>),
-    /// The invite waits, but its message could not be sent: it can be sent again.
-    NotSent(Box<Invite>),
     /// A message about the invite went a moment ago: nothing was changed, it can be invited again later.
     TooSoon(Box<Invite>),
     /// Is a member.
@@ -72,6 +68,8 @@ struct Candidate {
     invitee: Option<Invitee>,
     id: Uuid,
     secret: Secret,
+    /// The wish for a message, for whoever has an address.
+    message: NewWork,
 }
 
 #[derive(Clone)]
@@ -90,7 +88,8 @@ enum Decision {
     Open,
     /// A message went a moment ago; nothing is changed.
     TooSoon(Box<Invite>),
-    Recorded(Box<Invite>, Option<EmailAddress>),
+    /// The invite waits; whether it goes by mail.
+    Recorded(Box<Invite>, bool),
     IsMember,
     Unknown,
 }
@@ -105,7 +104,7 @@ async fn find_invitee(tx: &mut dyn Tx, invitee: &Invitee) -> Result<Option<Accou
 }
 
 /// Returns the address to which an invite's link goes.
-fn address_of(invitee: &Invitee, user: Option<&Account>) -> Option<EmailAddress> {
+pub(crate) fn address_of(invitee: &Invitee, user: Option<&Account>) -> Option<EmailAddress> {
     match invitee {
         Invitee::Email(address) => Some(address.clone()),
         Invitee::User(_) => user.and_then(|user| user.profile.email.clone()),
@@ -167,9 +166,12 @@ async fn decide(tx: &mut dyn Tx, invitation: &Invitation, candidate: &Candidate)
     tx.put_invite(&invite).await?;
     let event = NewEvent { subject: invitee.to_string(), ..invitation.event.clone() };
     tx.record_event(&event).await?;
+    if address.is_some() {
+        tx.put_work(&candidate.message).await?;
+    }
     let recorded = tx.find_invite(candidate.id).await?;
     let recorded = recorded.ok_or_else(|| Error::internal("the new invite is not there"))?;
-    Ok(Decision::Recorded(Box::new(recorded), address))
+    Ok(Decision::Recorded(Box::new(recorded), address.is_some()))
 }
 
 async fn decide_all(tx: &mut dyn Tx, invitation: &Invitation) -> Result<Vec<Decision>> {
@@ -189,7 +191,7 @@ fn wait(invite: &Invite, now: Timestamp, interval: Duration) -> Option<Duration>
 }
 
 /// Returns whether an invite can be accepted: it has not ended, the organization is active, and whoever invited still may.
-async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) -> Result<bool> {
+pub(crate) async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) -> Result<bool> {
     let organization = tx.find_account(invite.organization_id).await?;
     let Some(organization) = organization.filter(|organization| organization.is_active) else {
         return Ok(false);
@@ -269,13 +271,13 @@ async fn accept(tx: &mut dyn Tx, hash: &SecretHash, user: &Account, event: &NewE
 }
 
 /// Makes the link that an invite is accepted with; what is behind the `#` is never sent to a server by browsers.
-fn link(page: &str, secret: &Secret) -> String {
+pub(crate) fn link(page: &str, secret: &Secret) -> String {
     format!("{page}#{}", secret.expose())
 }
 
 impl Organizations {
-    /// Invites people to an organization, all in one transaction, and sends the messages after it. `page` is the address of
-    /// the page on which invites are accepted. Whoever is invited already gets a new link.
+    /// Invites people to an organization, all in one transaction; messages are sent after it, as durable work. `page` is the
+    /// address of the page on which invites are accepted. Whoever is invited already gets a new link.
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing invites; `Invalid` for no or too many invitees; `TeamUnknown`;
@@ -302,11 +304,13 @@ impl Organizations {
         for text in &wanted.invitees {
             let invitee = Invitee::parse(text.trim());
             if seen.insert(invitee.as_ref().map_or_else(|| text.clone(), Invitee::key)) {
+                let id = self.platform.new_uuid();
                 candidates.push(Candidate {
                     text: text.clone(),
                     invitee,
-                    id: self.platform.new_uuid(),
+                    id,
                     secret: Secret::generate(Secret::INVITE_PREFIX, &*self.entropy),
+                    message: message(&self.platform, name.as_str(), id, page)?,
                 });
             }
         }
@@ -330,28 +334,21 @@ impl Organizations {
             .metadata
             .write(invitation.clone(), |tx, invitation| Box::pin(decide_all(tx, invitation)))
             .await?;
-        let outcomes = invitation.candidates.into_iter().zip(decisions).map(|(candidate, decision)| async move {
+        self.platform.wake_workers();
+        let outcomes = invitation.candidates.into_iter().zip(decisions).map(|(candidate, decision)| {
             let outcome = match decision {
                 Decision::Open => InviteOutcome::WouldBeInvited,
                 Decision::TooSoon(invite) => InviteOutcome::TooSoon(invite),
                 Decision::IsMember => InviteOutcome::IsMember,
                 Decision::Unknown => InviteOutcome::Unknown,
-                Decision::Recorded(invite, None) => {
+                Decision::Recorded(invite, true) => InviteOutcome::Invited(invite, None),
+                Decision::Recorded(invite, false) => {
                     InviteOutcome::Invited(invite, Some(link(page, &candidate.secret)))
-                }
-                Decision::Recorded(invite, Some(address)) => {
-                    match self.send_invite(&invite, address, &link(page, &candidate.secret)).await {
-                        Ok(()) => InviteOutcome::Invited(invite, None),
-                        Err(error) => {
-                            tracing::warn!(invite = %invite.id, cause = %error.cause(), "an invite could not be sent by mail");
-                            InviteOutcome::NotSent(invite)
-                        }
-                    }
                 }
             };
             (candidate.text, outcome)
         });
-        Ok(stream::iter(outcomes).buffered(PARALLEL_MAILS).collect().await)
+        Ok(outcomes.collect())
     }
 
     /// Checks that whoever may invite may make somebody this: access tokens make no owners, and put people into teams only
@@ -371,28 +368,6 @@ impl Organizations {
             )),
             false => Ok(()),
         }
-    }
-
-    /// Mails an invite; when that cannot be, it may be tried again at once.
-    async fn send_invite(&self, invite: &Invite, to: EmailAddress, link: &str) -> Result<()> {
-        let sent = self.mail_invite(invite, to, link).await;
-        if sent.is_err() {
-            self.metadata.write(invite.id, |tx, id| Box::pin(tx.forget_invite_message(*id))).await?;
-        }
-        sent
-    }
-
-    async fn mail_invite(&self, invite: &Invite, to: EmailAddress, link: &str) -> Result<()> {
-        let mailer = self.mailer.as_ref().ok_or_else(|| Error::internal("there is no mailer"))?;
-        let Invite { inviter: Inviter { name: inviter, .. }, organization, expires_at, .. } = invite;
-        let until = expires_at.strftime("%Y-%m-%d %H:%M UTC");
-        let text = format!(
-            "Hello,\n\n{inviter} invites you to the organization {organization} on this container registry.\n\n\
-             To accept, open this link, and sign in or choose a name and a password:\n\n{link}\n\n\
-             It works once, until {until}. If you do not expect an invite, do nothing.\n"
-        );
-        let subject = format!("{inviter} invites you to {organization}");
-        mailer.send(&Mail { to, subject, text }).await
     }
 
     /// Lists the invites of an organization that wait, by who is invited; there are at most a thousand.
@@ -453,29 +428,28 @@ impl Organizations {
     ///
     /// # Errors
     /// As [`Organizations::cancel_invite`]; `Conflict` where there is no mail server, or no address to send it to; `Throttled`
-    /// when a message went a moment ago; `MailUnavailable` when the mail server does not take it.
+    /// when a message went a moment ago.
     pub async fn resend_invite(&self, actor: &Actor, id: Uuid, page: &str) -> Result<()> {
         let invite = self.authorize_invite(actor, id).await?;
         let user = match invite.user_id {
             None => None,
             Some(id) => self.metadata.look_up(id, |tx, id| Box::pin(tx.find_account(*id))).await?,
         };
-        let address = address_of(&invite.invitee, user.as_ref()).filter(|_| self.mailer.is_some());
-        let address = address.ok_or_else(|| {
-            Error::Conflict(format!(
+        if self.mailer.is_none() || address_of(&invite.invitee, user.as_ref()).is_none() {
+            return Err(Error::Conflict(format!(
                 "{} cannot be reached by mail from this registry; invite again, which gives a new link to pass on",
                 invite.invitee
-            ))
-        })?;
+            )));
+        }
         self.check_may_grant(actor, &invite.organization, invite.role, invite.team.is_some()).await?;
         let secret = Secret::generate(Secret::INVITE_PREFIX, &*self.entropy);
         let subject = invite.invitee.to_string();
         let event =
             self.platform.event(actor, Some(invite.organization_id), EventAction::InviteSent, &subject, []);
-        let input = (id, Inviter::of(actor), secret.hash(), self.settings.mail_interval, event);
-        let renewed = self
-            .metadata
-            .write(input, |tx, (id, inviter, hash, interval, event)| {
+        let message = message(&self.platform, invite.organization.as_str(), id, page)?;
+        let input = (id, Inviter::of(actor), secret.hash(), self.settings.mail_interval, event, message);
+        self.metadata
+            .write(input, |tx, (id, inviter, hash, interval, event, message)| {
                 Box::pin(async move {
                     if let Some(organization) = event.account_id {
                         tx.hold_account(organization).await?;
@@ -486,12 +460,13 @@ impl Organizations {
                         return Err(Error::Throttled { retry_after_seconds: left.as_secs() + 1 });
                     }
                     tx.renew_invite(*id, inviter, hash, event.at, later(event.at, INVITE_TTL)).await?;
-                    tx.record_event(event).await?;
-                    tx.find_invite(*id).await?.ok_or(Error::InviteUnknown)
+                    tx.put_work(message).await?;
+                    tx.record_event(event).await
                 })
             })
             .await?;
-        self.send_invite(&renewed, address, &link(page, &secret)).await
+        self.platform.wake_workers();
+        Ok(())
     }
 
     /// Returns the invite whose link somebody has.

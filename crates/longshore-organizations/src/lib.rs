@@ -3,6 +3,7 @@
 mod deactivation;
 pub mod directory;
 pub mod directory_groups;
+pub mod invite_messages;
 pub mod invites;
 pub mod namespaces;
 pub mod organizations;
@@ -49,5 +50,10 @@ impl Organizations {
             settings: Arc::clone(&platform.settings),
             mailer,
         }
+    }
+
+    /// Returns whether a server for mail is configured.
+    pub fn has_mailer(&self) -> bool {
+        self.mailer.is_some()
     }
 }

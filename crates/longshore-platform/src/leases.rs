@@ -18,8 +18,6 @@ pub enum Job {
     AdvanceCollectionRuns,
     /// Applies retention policies.
     ApplyRetention,
-    /// Numbers events, folds usage, forgets old failures.
-    FoldRecords,
     /// Rotates signing keys.
     RotateKeys,
     /// Compares the blob store with the records.
@@ -33,7 +31,6 @@ impl Job {
             Self::CollectGarbage => "garbage-collection",
             Self::AdvanceCollectionRuns => "collection-runs",
             Self::ApplyRetention => "retention",
-            Self::FoldRecords => "fold-records",
             Self::RotateKeys => "rotate-keys",
             Self::Reconcile => "reconcile",
         }

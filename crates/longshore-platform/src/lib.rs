@@ -5,12 +5,15 @@
 pub mod beside;
 pub mod clocks;
 pub mod events;
+pub mod jobs;
 pub mod leases;
 pub mod origins;
 pub mod rates;
 pub mod sealing;
 pub mod settings;
+pub mod spans;
 pub mod throttle;
+pub mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +24,7 @@ use longshore_domain::Result;
 use longshore_domain::clock::{AgreedClock, Clock, Entropy, new_uuid};
 use longshore_domain::ports::metadata::{Metadata, WorkFn};
 use longshore_domain::ports::space::Space;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 pub use settings::Settings;
@@ -47,6 +50,8 @@ pub struct Platform {
     beside: Arc<Semaphore>,
     counters: rates::Counters,
     stopping: AtomicBool,
+    figures: jobs::JobFigures,
+    work_wanted: Notify,
 }
 
 impl Platform {
@@ -71,6 +76,8 @@ impl Platform {
             beside: Arc::new(Semaphore::new(beside::WAITING_BESIDE)),
             counters: rates::Counters::new(),
             stopping: AtomicBool::new(false),
+            figures: jobs::JobFigures::default(),
+            work_wanted: Notify::new(),
         }
     }
 
@@ -105,16 +112,22 @@ impl Platform {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Does a unit of work again and again until it finds nothing more; it returns how much it did.
+    /// Does a unit of work again and again until it finds nothing more; it returns how much that was in all.
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn drain<I>(&self, input: I, work: WorkFn<I, u64>) -> Result<()>
+    pub async fn drain<I>(&self, input: I, work: WorkFn<I, u64>) -> Result<u64>
     where
         I: Clone + Send + Sync + 'static,
     {
-        while self.metadata.write(input.clone(), work).await? > 0 {}
-        Ok(())
+        let mut all = 0;
+        loop {
+            let done = self.metadata.write(input.clone(), work).await?;
+            if done == 0 {
+                return Ok(all);
+            }
+            all += done;
+        }
     }
 
     /// Returns a new id, which sorts by time.

@@ -254,7 +254,7 @@ impl Platform {
     }
 
     /// Forgets counts whose window is over.
-    pub async fn forget_rates(&self) -> Result<()> {
+    pub async fn forget_rates(&self) -> Result<u64> {
         let now = self.clock.now();
         self.drain(now, |tx, now| Box::pin(tx.delete_ended_rate_counts(*now, PageSize::MAX))).await
     }

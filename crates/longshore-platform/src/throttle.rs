@@ -128,7 +128,7 @@ impl Platform {
     }
 
     /// Forgets failures whose window is over.
-    pub async fn forget_failures(&self) -> Result<()> {
+    pub async fn forget_failures(&self) -> Result<u64> {
         let ended = self.ended(self.clock.now());
         self.drain(ended, |tx, ended| Box::pin(tx.delete_ended_sign_in_failures(*ended, PageSize::MAX))).await
     }

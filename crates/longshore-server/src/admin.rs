@@ -8,6 +8,7 @@ mod request;
 mod run;
 mod scim_tokens;
 mod words;
+mod work;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;

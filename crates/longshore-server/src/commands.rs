@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::admin::{self, Outcome, Request};
 use crate::config::{self, Config, Sources};
 use crate::tls::Certificate;
-use crate::{serve, telemetry, wiring};
+use crate::{serve, telemetry};
 
 /// Exit code when a flag or value on the command line cannot be.
 pub const WRONG_USAGE: u8 = 2;
@@ -120,6 +120,9 @@ enum Command {
     /// Garbage collection
     #[command(subcommand)]
     Gc(GcCommand),
+    /// Work that the registry does later: messages, housekeeping
+    #[command(subcommand)]
+    Work(WorkCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -403,6 +406,26 @@ enum GcCommand {
 }
 
 #[derive(Subcommand)]
+enum WorkCommand {
+    /// List work that waits, is being done, or was given up
+    Ls {
+        /// Only what was given up
+        #[arg(long)]
+        dead: bool,
+    },
+    /// Do work now that waits or was given up, with all its attempts before it
+    Retry {
+        /// Number of the work, as listed
+        id: i64,
+    },
+    /// Remove work that waits or was given up; it is not done
+    Drop {
+        /// Number of the work, as listed
+        id: i64,
+    },
+}
+
+#[derive(Subcommand)]
 enum AuditCommand {
     /// List events, newest first
     List {
@@ -473,6 +496,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Key(KeyCommand::Rotate) => Request::KeyRotate,
         Command::Gc(GcCommand::Run { dry_run }) => Request::GcRun { dry_run },
         Command::Gc(GcCommand::Status) => Request::GcStatus,
+        Command::Work(WorkCommand::Ls { dead }) => Request::WorkList { dead },
+        Command::Work(WorkCommand::Retry { id }) => Request::WorkRetry { id },
+        Command::Work(WorkCommand::Drop { id }) => Request::WorkDrop { id },
         Command::Audit(AuditCommand::Export { account, after }) => {
             return export_audit(&load(&sources)?, account, after);
         }
@@ -548,7 +574,7 @@ fn export_audit(config: &Config, account: Option<String>, mut after: i64) -> Res
 
 fn run_server(sources: &Sources, is_new: bool) -> Result<ExitCode> {
     let config = load(sources)?;
-    telemetry::start(&config.log)?;
+    telemetry::start(&config.log, &config.traces)?;
     for name in config::unknown_variables(&sources.environment) {
         tracing::warn!(
             "the environment variable {name} is no setting of longshore; see `longshore config reference`"
@@ -612,7 +638,7 @@ fn test_mail(config: &Config, address: &str) -> Result<()> {
         text: "Mail of this container registry works.\n".into(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(mailer.send(&mail)).map_err(wiring::with_cause).context("the message could not be sent")
+    runtime.block_on(mailer.send(&mail)).context("the message could not be sent")
 }
 
 /// Reads a password from standard input, or asks for it when a person sits there.

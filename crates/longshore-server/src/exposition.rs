@@ -8,6 +8,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use longshore_api_common::{Response, body, response};
 use longshore_app::App;
 use longshore_content::damage::Damage;
@@ -16,7 +17,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMet
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -152,5 +153,75 @@ impl Collector for ClockGauge {
         let Some(ahead) = self.0.platform.clock_skew() else { return Ok(()) };
         let text = "How far the clock of this machine is ahead of the database's, negative when behind";
         write_gauge(&mut encoder, "longshore_clock_skew_seconds", text, ahead.as_secs_f64())
+    }
+}
+
+/// How the jobs of this node went, and how much durable work there is, read when the metrics are.
+pub struct JobMetrics(pub Arc<App>);
+
+impl std::fmt::Debug for JobMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JobMetrics").finish_non_exhaustive()
+    }
+}
+
+impl Collector for JobMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let jobs = self.0.platform.job_figures();
+        let text = "Runs of each job since the start of this node";
+        let mut runs = encoder.encode_descriptor("longshore_job_runs", text, None, MetricType::Counter)?;
+        for (job, figure) in &jobs {
+            for (outcome, count) in [("success", figure.succeeded), ("failure", figure.failed)] {
+                ConstCounter::new(count)
+                    .encode(runs.encode_family(&[("job", *job), ("outcome", outcome)])?)?;
+            }
+        }
+        let text = "Things that each job dealt with since the start of this node";
+        let mut items = encoder.encode_descriptor("longshore_job_items", text, None, MetricType::Counter)?;
+        for (job, figure) in &jobs {
+            ConstCounter::new(figure.items).encode(items.encode_family(&[("job", *job)])?)?;
+        }
+        let (text, unit) = ("Time that each job took since the start of this node", Some(&Unit::Seconds));
+        let mut took =
+            encoder.encode_descriptor("longshore_job_duration", text, unit, MetricType::Counter)?;
+        for (job, figure) in &jobs {
+            ConstCounter::new(figure.took.as_secs_f64()).encode(took.encode_family(&[("job", *job)])?)?;
+        }
+        let (text, unit) = ("Time that the last run of each job took", Some(&Unit::Seconds));
+        let mut last =
+            encoder.encode_descriptor("longshore_job_last_duration", text, unit, MetricType::Gauge)?;
+        for (job, figure) in &jobs {
+            ConstGauge::new(figure.last_took.as_secs_f64()).encode(last.encode_family(&[("job", *job)])?)?;
+        }
+        let (text, unit) = ("When the last run of each job ended, since 1970", Some(&Unit::Seconds));
+        let mut ended = encoder.encode_descriptor("longshore_job_last_end", text, unit, MetricType::Gauge)?;
+        for (job, figure) in &jobs {
+            let at = figure.last_ended_at.map(Timestamp::as_second).unwrap_or_default();
+            ConstGauge::new(at).encode(ended.encode_family(&[("job", *job)])?)?;
+        }
+        let work = self.0.work_depths();
+        let count = |count: u64| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+        let text = "Durable work that waits, on all nodes; counted up to 10000 of each kind";
+        let mut waiting =
+            encoder.encode_descriptor("longshore_work_waiting", text, None, MetricType::Gauge)?;
+        for (kind, depth) in &work {
+            count(depth.waiting).encode(waiting.encode_family(&[("kind", *kind)])?)?;
+        }
+        let text =
+            "Durable work that was given up (longshore work ls --dead); counted up to 10000 of each kind";
+        let mut dead = encoder.encode_descriptor("longshore_work_dead", text, None, MetricType::Gauge)?;
+        for (kind, depth) in &work {
+            count(depth.dead).encode(dead.encode_family(&[("kind", *kind)])?)?;
+        }
+        let (text, unit) =
+            ("How long the oldest durable work of each kind has been due", Some(&Unit::Seconds));
+        let mut overdue =
+            encoder.encode_descriptor("longshore_work_overdue", text, unit, MetricType::Gauge)?;
+        let now = self.0.platform.now();
+        for (kind, depth) in &work {
+            let late = depth.oldest_due_at.map_or(0, |due_at| now.duration_since(due_at).as_secs().max(0));
+            ConstGauge::new(late).encode(overdue.encode_family(&[("kind", *kind)])?)?;
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What the server does on its own: collect garbage, record pulls, number events, rotate keys.
+//! What the server does on its own: durable work, and what each node does by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,52 +22,49 @@ const CLOCK_CHECK: Duration = Duration::from_secs(1);
 /// How often multipart uploads that nobody recorded are looked for.
 const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 
-/// How often it is counted how many blobs are damaged.
-const DAMAGE_COUNT: Duration = Duration::from_secs(10);
+/// How often damaged blobs and waiting work are counted, for the figures of this node.
+const COUNTS: Duration = Duration::from_secs(10);
 
 /// Starts the jobs; they end when `stop` is cancelled, after what they are doing.
-pub fn start(services: &Arc<App>, collection: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
-    let (stopped, jobs) = (stop.clone(), Arc::clone(services));
+pub fn start(app: &Arc<App>, collection: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
+    let (stopped, jobs) = (stop.clone(), Arc::clone(app));
     tasks.spawn(async move {
         stopped.cancelled().await;
         jobs.platform.stop_jobs();
     });
-    every(CLOCK_CHECK, services, stop, tasks, "compare clocks", |services| async move {
+    let (worker, stopped) = (Arc::clone(app), stop.clone());
+    tasks.spawn(async move { worker.platform.do_work(&worker.workers(), &stopped).await });
+    let schedule = Schedule { app, stop, tasks };
+    schedule.every(CLOCK_CHECK, "compare-clocks", |app| async move {
         // That the database does not answer is said by what needs it.
-        if let Err(error) = services.platform.compare_clocks().await {
+        if let Err(error) = app.platform.compare_clocks().await {
             tracing::debug!(cause = error.cause(), "the database does not say what time it is");
         }
-        services.heal_times().await
+        app.heal_times().await
     });
-    every(RECORDING, services, stop, tasks, "record pulls", |services| async move {
-        services.content.record_pulls().await
+    schedule.every(RECORDING, "record-pulls", |app| async move { app.content.record_pulls().await });
+    schedule.every(SIGN_INS, "record-sign-ins", |app| async move { app.identity.record_sign_ins().await });
+    schedule.every(
+        RETENTION_CHECK,
+        "apply-retention",
+        |app| async move { app.lifecycle.apply_retention().await },
+    );
+    schedule.every(COUNTS, "count-damage", |app| async move { app.content.count_damage().await });
+    schedule.every(COUNTS, "count-work", |app| async move { app.count_work().await });
+    schedule.every(KEY_CHECK, "rotate-keys", |app| async move {
+        app.identity.rotate_signing_key_when_due().await
     });
-    every(SIGN_INS, services, stop, tasks, "record sign-ins", |services| async move {
-        services.identity.record_sign_ins().await
-    });
-    every(RECORDING, services, stop, tasks, "number events", |services| async move {
-        services.fold_records().await
-    });
-    every(RETENTION_CHECK, services, stop, tasks, "apply retention policies", |services| async move {
-        services.lifecycle.apply_retention().await
-    });
-    every(DAMAGE_COUNT, services, stop, tasks, "count damaged blobs", |services| async move {
-        services.content.count_damage().await
-    });
-    every(KEY_CHECK, services, stop, tasks, "rotate keys", |services| async move {
-        services.identity.rotate_signing_key_when_due().await
-    });
-    advance_runs(services, stop, tasks);
-    every(STRAY_UPLOADS, services, stop, tasks, "give up stray uploads", |services| async move {
-        let aborted = services.lifecycle.abort_stray_uploads_alone().await?;
+    schedule.advance_runs();
+    schedule.every(STRAY_UPLOADS, "abort-stray-uploads", |app| async move {
+        let aborted = app.lifecycle.abort_stray_uploads_alone().await?;
         if aborted > 0 {
             tracing::info!(aborted, "gave up multipart uploads that a crash left behind");
         }
-        Ok(())
+        Ok(aborted)
     });
     if !collection.is_zero() {
-        every(collection, services, stop, tasks, "collect garbage", |services| async move {
-            let counts = services.lifecycle.collect_garbage().await?;
+        schedule.every(collection, "collect-garbage", |app| async move {
+            let counts = app.lifecycle.collect_garbage().await?;
             if counts.blobs_deleted > 0 {
                 tracing::info!(
                     blobs = counts.blobs_deleted,
@@ -75,50 +72,55 @@ pub fn start(services: &Arc<App>, collection: Duration, stop: &CancellationToken
                     "collected garbage"
                 );
             }
-            Ok(())
+            Ok(counts.blobs_deleted)
         });
     }
 }
 
-/// Goes on with collections that owners asked for, at once when this node has got the request.
-fn advance_runs(services: &Arc<App>, stop: &CancellationToken, tasks: &TaskTracker) {
-    let (services, stop) = (Arc::clone(services), stop.clone());
-    tasks.spawn(async move {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = services.lifecycle.collection_run_requested() => {}
-                () = tokio::time::sleep(RUN_CHECK) => {}
-            }
-            if let Err(error) = services.lifecycle.advance_collection_runs().await {
-                let cause = error.cause();
-                tracing::error!(job = "advance collection runs", error = %error, cause, "a job failed; it is tried again next time");
-            }
-        }
-    });
+/// What each node does by itself, besides the durable work that all nodes share.
+struct Schedule<'a> {
+    app: &'a Arc<App>,
+    stop: &'a CancellationToken,
+    tasks: &'a TaskTracker,
 }
 
-fn every<F>(
-    period: Duration,
-    services: &Arc<App>,
-    stop: &CancellationToken,
-    tasks: &TaskTracker,
-    name: &'static str,
-    job: fn(Arc<App>) -> F,
-) where
-    F: Future<Output = longshore_domain::Result<()>> + Send + 'static,
-{
-    let (services, stop) = (Arc::clone(services), stop.clone());
-    tasks.spawn(async move {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(period) => {}
+impl Schedule<'_> {
+    /// Goes on with collections that owners asked for, at once when this node has got the request.
+    fn advance_runs(&self) {
+        let (app, stop) = (Arc::clone(self.app), self.stop.clone());
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = app.lifecycle.collection_run_requested() => {}
+                    () = tokio::time::sleep(RUN_CHECK) => {}
+                }
+                run(&app, "advance-collection-runs", app.lifecycle.advance_collection_runs()).await;
             }
-            if let Err(error) = job(Arc::clone(&services)).await {
-                let cause = error.cause();
-                tracing::error!(job = name, error = %error, cause, "a job failed; it is tried again next time");
+        });
+    }
+
+    /// Does a job again and again; it returns how many things it dealt with.
+    fn every<F>(&self, period: Duration, name: &'static str, job: fn(Arc<App>) -> F)
+    where
+        F: Future<Output = longshore_domain::Result<u64>> + Send + 'static,
+    {
+        let (app, stop) = (Arc::clone(self.app), self.stop.clone());
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(period) => {}
+                }
+                run(&app, name, job(Arc::clone(&app))).await;
             }
-        }
-    });
+        });
+    }
+}
+
+async fn run(app: &App, name: &'static str, job: impl Future<Output = longshore_domain::Result<u64>>) {
+    if let Err(error) = app.platform.run_job(name, job).await {
+        let cause = error.cause();
+        tracing::error!(job = name, error = %error, cause, "a job failed; it is tried again next time");
+    }
 }

@@ -8,8 +8,7 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use longshore_domain::Error;
-use longshore_domain::ports::mailer::{Mail, Mailer};
+use longshore_domain::ports::mailer::{Mail, MailFailure, Mailer};
 
 /// Longest that the mail server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,17 +73,21 @@ impl SmtpMailer {
 
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), Error> {
-        let to = Mailbox::new(None, mail.to.as_str().parse().map_err(Error::internal)?);
+    async fn send(&self, mail: &Mail) -> Result<(), MailFailure> {
+        let refused = |error: Box<dyn std::error::Error + Send + Sync>| MailFailure::Refused(error);
+        let to = mail.to.as_str().parse().map_err(|error| refused(Box::new(error)))?;
         let message = Message::builder()
             .from(self.from.clone())
-            .to(to)
+            .to(Mailbox::new(None, to))
             .subject(mail.subject.as_str())
             .header(ContentType::TEXT_PLAIN)
             .body(mail.text.clone())
-            .map_err(Error::internal)?;
-        let sent = self.transport.send(message).await;
-        sent.map(|_| ()).map_err(|error| Error::MailUnavailable(Box::new(error)))
+            .map_err(|error| refused(Box::new(error)))?;
+        match self.transport.send(message).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_permanent() => Err(MailFailure::Refused(Box::new(error))),
+            Err(error) => Err(MailFailure::Unavailable(Box::new(error))),
+        }
     }
 }
 

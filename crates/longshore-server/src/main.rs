@@ -21,6 +21,7 @@ mod serve;
 mod system;
 mod telemetry;
 mod tls;
+mod traces;
 mod wiring;
 
 use std::process::ExitCode;

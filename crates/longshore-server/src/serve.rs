@@ -30,7 +30,7 @@ use crate::data_folder::DataFolder;
 use crate::descriptors;
 use crate::disk::{Disk, DiskGauges};
 use crate::dispatch::{Dialects, Dispatch};
-use crate::exposition::{self, ClockGauge, ConnectionGauge, DamageMetrics, Exposition};
+use crate::exposition::{self, ClockGauge, ConnectionGauge, DamageMetrics, Exposition, JobMetrics};
 use crate::http_server::{self, Server};
 use crate::system::SystemEntropy;
 use crate::tls::Certificate;
@@ -80,6 +80,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     services.content.count_damage().await.map_err(with_cause)?;
     registry.register_collector(Box::new(DamageMetrics(Arc::clone(&services))));
     registry.register_collector(Box::new(ClockGauge(Arc::clone(&services))));
+    registry.register_collector(Box::new(JobMetrics(Arc::clone(&services))));
     let exposition = Arc::new(Exposition(registry));
     let notice = Some(config.notice.as_str()).filter(|notice| !notice.is_empty());
     let redirects = match config.storage.redirect() {

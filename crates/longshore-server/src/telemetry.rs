@@ -13,9 +13,11 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn};
 
-use crate::config::Log;
+use crate::config::{Log, Traces};
+use crate::traces;
+use longshore_platform::spans::TARGET;
 use repeats::{Repeats, Said};
 use writer::LogWriter;
 
@@ -31,9 +33,12 @@ pub fn check_filter(level: &str) -> Result<()> {
     EnvFilter::try_new(level).map(|_| ()).map_err(|error| anyhow!("log.level: {error}"))
 }
 
-/// Begins to log.
-pub fn start(log: &Log) -> Result<()> {
+/// Begins to log, and to export spans where that is wanted.
+pub fn start(log: &Log, wanted: &Traces) -> Result<()> {
+    // Whatever the level, spans are made when they are exported, and only then.
+    let of_spans = format!("{TARGET}={}", if wanted.are_wanted() { "info" } else { "off" });
     let filter = EnvFilter::try_new(&log.level).map_err(|error| anyhow!("log.level: {error}"))?;
+    let filter = filter.add_directive(of_spans.parse()?);
     let is_terminal = std::io::stderr().is_terminal();
     let notice = match log.format.as_str() {
         "json" => lost_as_json,
@@ -48,12 +53,16 @@ pub fn start(log: &Log) -> Result<()> {
         "json" => lines.json().flatten_event(true).boxed(),
         _ => lines.with_ansi(is_terminal).boxed(),
     };
+    // Lines of the log are the same with and without traces.
+    let lines = lines.with_filter(filter_fn(|metadata| metadata.target() != TARGET));
+    let spans = if wanted.are_wanted() { Some(traces::layer(wanted)?) } else { None };
     tracing_subscriber::registry()
         .with(filter)
         // A layer that says no for all: the filter of one layer that decides by the event leaves the subscriber's
         // state behind, which is an assertion in debug builds.
         .with(repeats::Filter(Arc::clone(&repeats)))
         .with(lines)
+        .with(spans)
         .try_init()
         .map_err(|error| anyhow!("cannot start logging: {error}"))?;
     let _ = WRITER.set(writer);
@@ -90,8 +99,9 @@ fn say_repeats(repeats: &Repeats) {
     }
 }
 
-/// Ends the log: waits for the last lines, but not for ever.
+/// Ends the log and the export of spans: waits for the last of them, but not for ever.
 pub fn finish() {
+    traces::finish();
     if let Some(writer) = WRITER.get() {
         writer.flush(LAST_LINES);
     }

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::descriptors;
 use crate::system::{SystemClock, SystemEntropy};
+use crate::traces::{self, TracedBlobs, TracedMetadata};
 
 /// What may be done to stores that are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,15 @@ pub async fn services(
     space: Arc<dyn Space>,
     opening: Opening,
 ) -> Result<Arc<App>> {
+    let (mut metadata, mut blobs) =
+        (metadata(config, folder, opening).await?, blobs(config, folder, opening)?);
+    if traces::are_on() {
+        metadata = Arc::new(TracedMetadata(metadata));
+        blobs = Arc::new(TracedBlobs(blobs));
+    }
     let adapters = Adapters {
-        metadata: metadata(config, folder, opening).await?,
-        blobs: blobs(config, folder, opening)?,
+        metadata,
+        blobs,
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(SystemEntropy),
         mailer: config.mail.mailer()?.map(|mailer| Arc::new(mailer) as Arc<dyn Mailer>),
@@ -122,9 +129,7 @@ pub fn with_cause(error: Error) -> anyhow::Error {
     match error {
         Error::Internal(source) => anyhow::anyhow!("{source}"),
         Error::StorageFull(source) => anyhow::anyhow!("no space is left: {source}"),
-        Error::Unavailable(source) | Error::Overloaded(source) | Error::MailUnavailable(source) => {
-            anyhow::anyhow!("{source}")
-        }
+        Error::Unavailable(source) | Error::Overloaded(source) => anyhow::anyhow!("{source}"),
         other => other.into(),
     }
 }

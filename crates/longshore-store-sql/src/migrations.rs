@@ -68,6 +68,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0023_damaged_blobs", works_with 22),
     migration!("0024_immutability_of_owners", works_with 22),
     migration!("0025_disabled_organizations", works_with 22),
+    migration!("0026_work", works_with 22),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

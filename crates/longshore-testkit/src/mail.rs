@@ -2,14 +2,26 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// A mail server on a port of this machine, for one test. It speaks just enough SMTP (RFC 5321).
 pub struct MailServer {
     host: String,
     taken: Arc<Mutex<Vec<String>>>,
-    refuses: Arc<AtomicBool>,
+    answer: Arc<AtomicU8>,
+}
+
+/// What a mail server says to a sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailAnswer {
+    /// It takes the message.
+    Takes,
+    /// It does not take it now (451).
+    NotNow,
+    /// It never takes it (550).
+    Never,
 }
 
 impl MailServer {
@@ -18,13 +30,13 @@ impl MailServer {
     pub fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
-        let (taken, refuses) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
-        let server = Self { host, taken: Arc::clone(&taken), refuses: Arc::clone(&refuses) };
+        let (taken, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU8::new(0)));
+        let server = Self { host, taken: Arc::clone(&taken), answer: Arc::clone(&answer) };
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (taken, refuses) = (Arc::clone(&taken), Arc::clone(&refuses));
+                let (taken, answer) = (Arc::clone(&taken), Arc::clone(&answer));
                 // A client that goes away ends its conversation.
-                std::thread::spawn(move || drop(talk(stream, &taken, &refuses)));
+                std::thread::spawn(move || drop(talk(stream, &taken, &answer)));
             }
         });
         server
@@ -35,9 +47,23 @@ impl MailServer {
         &self.host
     }
 
-    /// Lets it refuse every message from now on, or no longer.
-    pub fn refuse(&self, refuses: bool) {
-        self.refuses.store(refuses, Ordering::SeqCst);
+    /// Lets it answer so from now on.
+    pub fn answer(&self, answer: MailAnswer) {
+        self.answer.store(answer as u8, Ordering::SeqCst);
+    }
+
+    /// Waits until it has taken so many messages in all, and returns them.
+    #[track_caller]
+    pub fn wait_for(&self, count: usize) -> Vec<String> {
+        let began = Instant::now();
+        loop {
+            let taken = self.taken();
+            if taken.len() >= count {
+                return taken;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "only {} messages came", taken.len());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Returns the newest line that holds a text of the messages to an address, as it was before it was wrapped.
@@ -56,7 +82,7 @@ impl MailServer {
     }
 }
 
-fn talk(stream: TcpStream, taken: &Mutex<Vec<String>>, refuses: &AtomicBool) -> std::io::Result<()> {
+fn talk(stream: TcpStream, taken: &Mutex<Vec<String>>, said: &AtomicU8) -> std::io::Result<()> {
     let mut answers = stream.try_clone()?;
     let mut lines = BufReader::new(stream).lines();
     answers.write_all(b"220 test\r\n")?;
@@ -75,8 +101,10 @@ fn talk(stream: TcpStream, taken: &Mutex<Vec<String>>, refuses: &AtomicBool) -> 
             }
             taken.lock().unwrap().push(message);
         }
+        let said = said.load(Ordering::SeqCst);
         let answer: &[u8] = match command.get(..4) {
-            Some("MAIL") if refuses.load(Ordering::SeqCst) => b"451 not now\r\n",
+            Some("MAIL") if said == MailAnswer::NotNow as u8 => b"451 not now\r\n",
+            Some("RCPT") if said == MailAnswer::Never as u8 => b"550 no such user\r\n",
             Some("QUIT") => b"221 bye\r\n",
             _ => b"250 ok\r\n",
         };

@@ -468,7 +468,7 @@ async fn fold(rows: u64) -> Row {
     let services = &bench.registry.services;
     bench
         .measure("number events, fold counts, forget what expired", async {
-            services.fold_records().await.unwrap();
+            services.do_housekeeping().await.unwrap();
         })
         .await
 }
@@ -504,7 +504,7 @@ async fn burst(rows: u64) {
     }
     let took = began_at.elapsed();
     let after = page().await;
-    services.fold_records().await.unwrap();
+    services.do_housekeeping().await.unwrap();
     println!(
         "\nHub's first page of tags: {before:.1?} before {moves} moves (in {took:.1?}), {after:.1?} at once after, {:.1?} at rest",
         page().await

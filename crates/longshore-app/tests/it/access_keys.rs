@@ -126,12 +126,12 @@ async fn a_change_is_taken_once_and_again_within_seconds_only() {
         ask(&registry, &keys, "read", signed_at, false).await.unwrap();
     }
     // A restart, and forgetting what is too old, changes nothing.
-    registry.services.fold_records().await.unwrap();
+    registry.services.do_housekeeping().await.unwrap();
     registry.restart().await;
     let again = ask(&registry, &keys, "change", signed_at, true).await;
     assert_eq!(refused(again), Unauthenticated::SignatureUsed);
     registry.clock.advance(Duration::from_secs(15 * 60));
-    registry.services.fold_records().await.unwrap();
+    registry.services.do_housekeeping().await.unwrap();
     let again = ask(&registry, &keys, "change", signed_at, true).await;
     assert_eq!(refused(again), Unauthenticated::ClockSkew);
 }
@@ -228,7 +228,7 @@ async fn a_login_for_docker_lasts_six_hours() {
     assert!(sign_in().await.is_err());
     registry.push_blob(&docker, "acme/app", b"other").await.unwrap_err();
     // What has expired is forgotten.
-    registry.services.fold_records().await.unwrap();
+    registry.services.do_housekeeping().await.unwrap();
     let owner = "alice".parse().unwrap();
     let (_, counts) = registry
         .services

@@ -52,7 +52,9 @@ impl Travel {
     async fn back(&mut self) {
         self.registry.clock.go_back(WRONG_BY);
         match self.noticed {
-            Noticed::ByTheJob => self.registry.services.heal_times().await.unwrap(),
+            Noticed::ByTheJob => {
+                self.registry.services.heal_times().await.unwrap();
+            }
             Noticed::AtAStart => self.registry.restart().await,
         }
     }

@@ -16,11 +16,11 @@ async fn old_events_are_forgotten_when_that_is_configured() {
         let alice = registry.sign_in("alice").await;
         let services = &registry.services;
         // Numbered, so that their numbers go with them.
-        services.fold_records().await.unwrap();
+        services.do_housekeeping().await.unwrap();
         registry.clock.advance(DAY * 29);
         registry.push_blob(&alice, "alice/app", b"x").await.unwrap();
         registry.clock.advance(DAY * 2);
-        services.fold_records().await.unwrap();
+        services.do_housekeeping().await.unwrap();
         let events = services
             .identity
             .list_account_events(
@@ -42,9 +42,9 @@ async fn old_events_are_forgotten_when_that_is_configured() {
 async fn the_newest_event_of_an_account_is_kept_so_that_numbers_go_on() {
     let registry = TestRegistry::with(|settings| settings.audit_retention = Some(DAY)).await;
     let services = &registry.services;
-    services.fold_records().await.unwrap();
+    services.do_housekeeping().await.unwrap();
     registry.clock.advance(DAY * 10);
-    services.fold_records().await.unwrap();
+    services.do_housekeeping().await.unwrap();
     let bob = "bob".parse().unwrap();
     let events = services
         .identity

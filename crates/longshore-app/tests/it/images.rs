@@ -140,17 +140,17 @@ async fn counts_are_right_before_and_after_they_are_folded() {
     push(&registry, &alice, "v0", 0).await;
     push(&registry, &alice, "v0", 1).await;
     assert_eq!(counts().await, (3, 3));
-    services.fold_records().await.unwrap();
+    services.do_housekeeping().await.unwrap();
     assert_eq!(counts().await, (3, 3));
     services.content.delete_tag(&alice, &name(APP), &"v2".parse().unwrap()).await.unwrap();
     assert_eq!(counts().await, (3, 2));
     let second = push(&registry, &alice, "v1", 1).await;
     services.content.delete_manifest(&alice, &name(APP), &second).await.unwrap();
     assert_eq!(counts().await, (2, 0));
-    services.fold_records().await.unwrap();
+    services.do_housekeeping().await.unwrap();
     push(&registry, &alice, "back", 1).await;
     assert_eq!(counts().await, (3, 1));
-    services.fold_records().await.unwrap();
+    services.do_housekeeping().await.unwrap();
     assert_eq!(counts().await, (3, 1));
 }
 

@@ -26,3 +26,4 @@ mod tokens;
 mod uploads;
 mod usage;
 mod visible;
+mod work;

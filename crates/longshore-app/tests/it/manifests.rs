@@ -302,5 +302,5 @@ async fn every_change_leaves_an_event_in_the_accounts_log() {
     let last = &events.items[0];
     assert_eq!((last.actor_name.as_str(), last.subject.as_str()), ("alice", "acme/app"));
     assert_eq!(last.data["digest"], digest_of(CONFIG).to_string());
-    registry.services.fold_records().await.unwrap();
+    registry.services.do_housekeeping().await.unwrap();
 }

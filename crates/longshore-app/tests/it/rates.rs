@@ -45,7 +45,7 @@ async fn a_window_allows_its_limit_and_the_next_one_begins_anew() {
     registry.restart().await;
     assert_eq!(ask(&registry.services, 5, address(1)).await, 0);
     registry.clock.advance(MINUTE);
-    registry.services.fold_records().await.unwrap();
+    registry.services.do_housekeeping().await.unwrap();
     assert_eq!(ask(&registry.services, 20, address(1)).await, 7);
 }
 

@@ -327,7 +327,7 @@ async fn storage_is_counted_once_per_namespace_whatever_comes_and_goes() {
         registry.push_blob(&alice, repository, &layer).await.unwrap();
     }
     assert_eq!((stored("alice").await, stored("acme").await), (5000, 5000));
-    services.fold_records().await.unwrap();
+    services.do_housekeeping().await.unwrap();
     services.content.delete_blob(&alice, &name("alice/a"), &digest_of(&layer)).await.unwrap();
     registry.clock.advance(Duration::from_secs(1));
     services.content.delete_repository(&alice, &name("acme/a")).await.unwrap();

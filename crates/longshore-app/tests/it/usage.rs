@@ -14,7 +14,7 @@ async fn reports_tell_what_was_stored_and_sent_day_by_day() {
         let config = vec![b'c'; size];
         registry.push_blob(&alice, "acme/app", &config).await.unwrap();
         registry.push_manifest(&alice, "acme/app", tag, &image(&config, &[])).await.unwrap();
-        registry.services.fold_records().await.unwrap();
+        registry.services.do_housekeeping().await.unwrap();
     };
     push("v1", 1000).await;
     registry.clock.advance(DAY * 2);
@@ -46,6 +46,6 @@ async fn reports_tell_what_was_stored_and_sent_day_by_day() {
     assert_eq!((overview.namespaces, overview.repositories, overview.stored_bytes), (1, 0, 0));
     // What is old is forgotten but for the last that is known.
     registry.clock.advance(DAY * 500);
-    registry.services.fold_records().await.unwrap();
+    registry.services.do_housekeeping().await.unwrap();
     assert_eq!(report(Reported::Stored, Frequency::Monthly).await, [both; 12]);
 }

@@ -156,6 +156,18 @@ pub enum Request {
         dry_run: bool,
     },
     GcStatus,
+    WorkList {
+        dead: bool,
+    },
+    WorkShow {
+        id: i64,
+    },
+    WorkRetry {
+        id: i64,
+    },
+    WorkDrop {
+        id: i64,
+    },
     AuditList {
         account: Option<String>,
         limit: u32,

@@ -11,6 +11,7 @@ use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::repository::{Repository, RepositoryChange, Visibility};
+use longshore_domain::work::WorkId;
 use longshore_domain::{Error, Result};
 use longshore_identity::access_tokens::WantedToken;
 use longshore_identity::accounts::UserChange;
@@ -18,7 +19,7 @@ use longshore_lifecycle::collection::CollectionMode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Outcome, Request, scim_tokens};
+use super::{Outcome, Request, scim_tokens, work};
 
 pub(super) const OPERATOR: Actor = Actor::OPERATOR;
 
@@ -211,6 +212,10 @@ pub async fn run(services: &App, request: Request, on_progress: &(dyn Fn(String)
         }
         Request::GcRun { dry_run } => collect(services, dry_run, on_progress).await,
         Request::GcStatus => collection_status(services).await,
+        Request::WorkList { dead } => work::list(services, dead).await,
+        Request::WorkShow { id } => work::show(services, WorkId(id)).await,
+        Request::WorkRetry { id } => work::retry(services, WorkId(id)).await,
+        Request::WorkDrop { id } => work::drop(services, WorkId(id)).await,
         Request::AuditList { account, limit } => list_events(services, account, limit).await,
         Request::AuditExport { account, after } => {
             let account: Option<Namespace> = account.as_deref().map(str::parse).transpose()?;

@@ -31,6 +31,9 @@ fn deletion(request: &Request) -> Option<(String, Request)> {
             format!("the repository {name} with all its tags and images"),
             Request::RepoShow { name: name.clone() },
         ),
+        Request::WorkDrop { id } => {
+            (format!("the work {id}; what it was wished for does not happen"), Request::WorkShow { id: *id })
+        }
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@ mod mail;
 mod registry;
 mod stores;
 mod table;
+mod traces;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub use self::mail::Mail;
 pub use self::registry::RegistrySection;
 pub use self::stores::{Database, Storage};
 pub use self::table::{Kind, SETTINGS, Setting};
+pub use self::traces::Traces;
 
 /// The configuration, as read.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -47,6 +49,7 @@ pub struct Config {
     pub tls: Tls,
     pub metrics: MetricsSection,
     pub log: Log,
+    pub traces: Traces,
     pub auth: Auth,
     pub mail: Mail,
     pub audit: Audit,
@@ -271,6 +274,7 @@ impl Config {
             bail!("log.format: must be text or json, not {:?}", self.log.format);
         }
         crate::telemetry::check_filter(&self.log.level)?;
+        self.traces.check()?;
         if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
             bail!("tls: set both tls.certificate and tls.key, or neither");
         }
@@ -703,6 +707,9 @@ mod tests {
             ("[auth]\nservice_aliases = [\"a b\"]", "auth.service_aliases"),
             ("[limits]\nmanifest_bytes = 1", "limits.manifest_bytes"),
             ("[log]\nformat = \"xml\"", "log.format"),
+            ("[traces]\npercent = 0", "traces.percent"),
+            ("[traces]\notlp_url = \"localhost:4318\"", "traces.otlp_url"),
+            ("[traces]\notlp_url = \"http://a:b@localhost\"", "traces.otlp_url"),
             ("[tls]\nkey = \"k.pem\"", "tls"),
             ("[mail]\nsmtp_url = \"mail.example.org\"", "mail.smtp_url"),
             ("[mail]\nsmtp_url = \"smtp://localhost\"", "mail.from"),

@@ -235,6 +235,18 @@ pub const SETTINGS: &[Setting] = &[
         "`error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,longshore_content=debug`. Successful reads are logged at `debug`.",
     ),
     setting(
+        "traces.otlp_url",
+        Kind::Text,
+        "\"\"",
+        "Collector that is told where time goes, request by request, in OpenTelemetry's protocol over HTTP (protobuf), for example `http://127.0.0.1:4318`; empty for none.",
+    ),
+    setting(
+        "traces.percent",
+        Kind::Number,
+        "100",
+        "Of how many of a hundred requests and jobs it is told, 1 to 100.",
+    ),
+    setting(
         "auth.service",
         Kind::Text,
         "\"longshore\"",

@@ -34,4 +34,5 @@ mod server;
 mod soak;
 mod surroundings;
 mod swr;
+mod traces;
 mod walk;

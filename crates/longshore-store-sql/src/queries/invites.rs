@@ -100,6 +100,15 @@ impl InviteRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
+    async fn set_invite_secret(&mut self, id: Uuid, secret_hash: &SecretHash) -> Result<()> {
+        self.execute(
+            "UPDATE invites SET secret_hash = $1 WHERE uuid = $2",
+            values![secret_hash.0.as_slice(), id],
+        )
+        .await
+        .map(|_| ())
+    }
+
     async fn forget_invite_message(&mut self, id: Uuid) -> Result<()> {
         self.execute("UPDATE invites SET sent_at = NULL WHERE uuid = $1", values![id]).await.map(|_| ())
     }

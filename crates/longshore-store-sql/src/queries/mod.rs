@@ -28,6 +28,7 @@ mod tokens;
 mod uploads;
 mod user_permissions;
 mod visible;
+mod work;
 
 use longshore_domain::page::PageSize;
 pub(crate) use pending::Pending;

@@ -39,9 +39,12 @@ fn lowering(ahead: Ahead) -> &'static [&'static str] {
             "UPDATE tags SET updated_at = $1 WHERE updated_at > $1",
             "UPDATE uploads SET created_at = $1 WHERE created_at > $1",
             "UPDATE used_signatures SET taken_at = $1 WHERE taken_at > $1",
+            "UPDATE work SET ended_at = $1 WHERE ended_at > $1",
+            "UPDATE dead_work SET died_at = $1 WHERE died_at > $1",
         ],
         Ahead::Takeover => &[
             "UPDATE leases SET until = $1 WHERE until > $1",
+            "UPDATE work SET held_until = $1 WHERE held_until > $1",
             "UPDATE tombstones SET due_at = $1 WHERE due_at > $1",
         ],
         Ahead::Lease => &[
@@ -60,6 +63,7 @@ fn lowering(ahead: Ahead) -> &'static [&'static str] {
         Ahead::Retention => &["UPDATE retention_policies SET due_at = $1 WHERE due_at > $1"],
         Ahead::Signature => &["UPDATE used_signatures SET expires_at = $1 WHERE expires_at > $1"],
         Ahead::Invite => &["UPDATE invites SET expires_at = $1 WHERE expires_at > $1"],
+        Ahead::Work => &["UPDATE work SET due_at = $1 WHERE due_at > $1"],
         Ahead::RateWindow => &["UPDATE rate_counts SET ends_at = $1 WHERE ends_at > $1"],
     }
 }

@@ -52,6 +52,8 @@ pub trait InviteRecords {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<()>;
+    /// Changes what the link of an invite holds; the link before no longer works.
+    async fn set_invite_secret(&mut self, id: Uuid, secret_hash: &SecretHash) -> Result<()>;
     /// Says that the message about an invite could not be sent.
     async fn forget_invite_message(&mut self, id: Uuid) -> Result<()>;
     /// Finds the invite of somebody to an organization, by [`Invitee::key`].

@@ -26,6 +26,7 @@ mod times;
 mod tokens;
 mod uploads;
 mod user_permissions;
+mod work;
 
 use std::any::Any;
 use std::future::Future;
@@ -70,6 +71,7 @@ pub use tokens::{
 };
 pub use uploads::UploadRecords;
 pub use user_permissions::{PermissionTarget, UserPermissionRecords};
+pub use work::{Rescheduled, WorkRecords};
 
 /// A future that a unit of work returns.
 pub type WorkFuture<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
@@ -190,6 +192,7 @@ pub trait Tx:
     + ShareRecords
     + TimeRecords
     + UserPermissionRecords
+    + WorkRecords
     + Send
 {
 }

@@ -35,11 +35,13 @@ pub enum Ahead {
     Invite,
     /// Until a window in which requests are counted ends.
     RateWindow,
+    /// Until durable work is due.
+    Work,
 }
 
 impl Ahead {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Nothing,
         Self::Takeover,
         Self::Lease,
@@ -53,6 +55,7 @@ impl Ahead {
         Self::Signature,
         Self::Invite,
         Self::RateWindow,
+        Self::Work,
     ];
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_testkit::mail::MailServer;
+use longshore_testkit::mail::{MailAnswer, MailServer};
 use serde_json::{Value, json};
 
 use super::{authentication, mailing, org_access_tokens, send, session, sign_in};
@@ -222,15 +222,84 @@ fn messages_about_an_invite_keep_their_distance() {
     let resend = format!("/v2/invites/{}/resend", first["invite"]["id"].as_str().unwrap());
     let refused = send(&server, "PATCH", &resend, &alice, &Value::Null).expect(429);
     assert!((1..=60).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
-    assert_eq!(mail.taken().len(), 1);
-    // What could not be sent can be sent again at once.
-    mail.refuse(true);
+    assert_eq!(mail.wait_for(1).len(), 1);
+    // What could not be delivered can be sent again at once, and the audit log says so.
+    mail.answer(MailAnswer::Never);
     let came = invite(&server, &alice, &["tim@example.org"])[0].clone();
-    assert_eq!(came["status"], "not_sent");
-    mail.refuse(false);
+    assert_eq!(came["status"], "invited");
+    let failed = "/v2/auditlogs/acme?action=org.member.invite.fail";
+    server.wait_for("the message is given up", || {
+        server.get(failed, &alice).expect(200).json()["logs"].as_array().is_some_and(|logs| logs.len() == 1)
+    });
+    let log = server.get(failed, &alice).json()["logs"][0].clone();
+    assert!(log["data"]["reason"].as_str().unwrap().contains("no such user"), "{log}");
+    server.wait_for("it is listed", || dead_work(&server).len() == 1);
+    assert_eq!(dead_work(&server)[0]["attempts"], 1);
+    mail.answer(MailAnswer::Takes);
     let resend = format!("/v2/invites/{}/resend", came["invite"]["id"].as_str().unwrap());
     send(&server, "PATCH", &resend, &alice, &Value::Null).expect(204);
-    assert_eq!(mail.taken().len(), 2);
+    assert_eq!(mail.wait_for(2).len(), 2);
+}
+
+fn dead_work(server: &Server) -> Vec<Value> {
+    server.admin(&["work", "ls", "--dead"]).as_array().unwrap().clone()
+}
+
+/// The messages that wait.
+fn waiting_work(server: &Server) -> Vec<Value> {
+    let all = server.admin(&["work", "ls"]);
+    all.as_array().unwrap().iter().filter(|work| work["kind"] == "invite-message").cloned().collect()
+}
+
+#[test]
+fn messages_wait_for_a_mail_server_that_is_away() {
+    let mail = MailServer::new();
+    let server = mailing(&mail, &[]);
+    let alice = sign_in(&server, "alice");
+    mail.answer(MailAnswer::NotNow);
+    let came = invite(&server, &alice, &["tim@example.org", "tom@example.org", "pat@example.org"]);
+    assert!(came.as_array().unwrap().iter().all(|one| one["status"] == "invited"), "{came}");
+    server.wait_for("all were tried", || {
+        let waiting = waiting_work(&server);
+        waiting.len() == 3 && waiting.iter().all(|work| work["last_error"].is_string())
+    });
+    let waiting = waiting_work(&server);
+    assert!(waiting.iter().all(|work| work["state"] == "waiting" && work["for"] == "acme"), "{waiting:?}");
+    assert!(waiting[0]["last_error"].as_str().unwrap().contains("not now"), "{waiting:?}");
+    // Nothing of it is a secret.
+    assert!(!server.admin(&["work", "ls"]).to_string().contains("lsi_"));
+    // One is called back, one is dropped, one is tried again.
+    let of = |invitee: &str| came.as_array().unwrap().iter().find(|one| one["invitee"] == invitee).unwrap();
+    let id_of = |invitee: &str| of(invitee)["invite"]["id"].as_str().unwrap().to_owned();
+    let work_of = |invitee: &str| {
+        let about = id_of(invitee);
+        waiting.iter().find(|work| work["about"] == about.as_str()).unwrap()["id"].to_string()
+    };
+    send(&server, "DELETE", &format!("/v2/invites/{}", id_of("tom@example.org")), &alice, &Value::Null)
+        .expect(204);
+    server.admin(&["--yes", "work", "drop", &work_of("pat@example.org")]);
+    let unasked = server.try_admin(&["work", "drop", &work_of("tim@example.org")], "");
+    assert_eq!(unasked.status.code(), Some(2), "{unasked:?}");
+    mail.answer(MailAnswer::Takes);
+    server.admin(&["work", "retry", &work_of("tom@example.org")]);
+    server.admin(&["work", "retry", &work_of("tim@example.org")]);
+    server.wait_for("all is done", || waiting_work(&server).is_empty());
+    assert_eq!(mail.wait_for(1).len(), 1, "an invite that was called back is not sent");
+    let link = mail.line_to("tim@example.org", "https://registry.example.org/invite#").unwrap();
+    join(&server, &secret(&link), "tim").expect(201);
+    let gone = server.try_admin(&["work", "retry", &work_of("tim@example.org")], "");
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("there is no work"), "{gone:?}");
+    // What was given up is done after all.
+    mail.answer(MailAnswer::Never);
+    invite(&server, &alice, &["zoe@example.org"]);
+    server.wait_for("it is given up", || dead_work(&server).len() == 1);
+    mail.answer(MailAnswer::Takes);
+    server.admin(&["work", "retry", &dead_work(&server)[0]["id"].to_string()]);
+    mail.wait_for(2);
+    assert!(dead_work(&server).is_empty());
+    let metrics = server.metrics();
+    let line = "longshore_job_runs_total{job=\"invite-message\",outcome=\"failure\"}";
+    assert!(metrics.contains(line), "{metrics}");
 }
 
 #[test]
@@ -247,7 +316,7 @@ fn a_token_sends_no_invite_again_that_it_may_not_make() {
     send(&server, "PATCH", &format!("{one}/resend"), &session, &Value::Null).expect(403);
     send(&server, "DELETE", &one, &session, &Value::Null).expect(204);
     send(&server, "PATCH", &format!("{one}/resend"), &alice, &Value::Null).expect(404);
-    assert_eq!(mail.taken().len(), 1);
+    assert_eq!(mail.wait_for(1).len(), 1);
 }
 
 #[test]
@@ -316,7 +385,7 @@ fn invites_go_by_mail_and_prove_the_address() {
     };
     let came = invite(&server, &alice, &["jane@example.org", "bob"]);
     assert!(came[0]["invite"]["link"].is_null() && came[1]["invite"]["link"].is_null(), "{came}");
-    let messages = mail.taken();
+    let messages = mail.wait_for(2);
     assert_eq!(messages.len(), 2);
     let of_jane = usize::from(!messages[0].contains("To: jane@example.org"));
     assert!(messages[of_jane].contains("From: Registry <registry@example.org>"), "{}", messages[of_jane]);
@@ -327,6 +396,7 @@ fn invites_go_by_mail_and_prove_the_address() {
     let resend = format!("/v2/invites/{}/resend", came[0]["invite"]["id"].as_str().unwrap());
     send(&server, "PATCH", &resend, &alice, &Value::Null).expect(204);
     describe(&server, &before).expect(404);
+    mail.wait_for(3);
     join(&server, &link("jane@example.org"), "jane").expect(201);
     let members = server.get("/v2/orgs/acme/members?search=jane", &alice).expect(200).json();
     assert_eq!(members["results"][0]["email"], "jane@example.org");
@@ -335,15 +405,14 @@ fn invites_go_by_mail_and_prove_the_address() {
     // Now the address is an account's.
     assert_eq!(invite(&server, &alice, &["Jane@example.org"])[0]["status"], "existing_org_member");
     accept(&server, &sign_in(&server, "bob"), &link("bob@example.org")).expect(200);
-    mail.refuse(true);
-    let came = invite(&server, &alice, &["tim@example.org"]);
-    assert_eq!((&came[0]["status"], &came[0]["invite"]["link"]), (&json!("not_sent"), &Value::Null));
-    let resend = format!("/v2/invites/{}/resend", came[0]["invite"]["id"].as_str().unwrap());
-    send(&server, "PATCH", &resend, &alice, &Value::Null).expect(503);
+    mail.answer(MailAnswer::NotNow);
     assert!(!server.try_admin(&["config", "test-mail", "tim@example.org"], "").status.success());
-    mail.refuse(false);
+    let came = invite(&server, &alice, &["tim@example.org"]);
+    assert_eq!((&came[0]["status"], &came[0]["invite"]["link"]), (&json!("invited"), &Value::Null));
+    mail.answer(MailAnswer::Takes);
+    let resend = format!("/v2/invites/{}/resend", came[0]["invite"]["id"].as_str().unwrap());
     send(&server, "PATCH", &resend, &alice, &Value::Null).expect(204);
-    assert!(mail.taken().last().unwrap().contains("To: tim@example.org"));
+    assert!(mail.wait_for(4).last().unwrap().contains("To: tim@example.org"));
 }
 
 #[test]
