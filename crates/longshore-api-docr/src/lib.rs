@@ -20,7 +20,7 @@ mod subscription;
 mod wire;
 
 use longshore_domain::access::actor::Actor;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderName, Request};
@@ -50,7 +50,8 @@ const RATES: RateHeaders = RateHeaders {
 pub struct Docr {
     services: Arc<App>,
     table: Table,
-    document: Bytes,
+    /// Made when it is asked for first.
+    document: OnceLock<Bytes>,
 }
 
 impl Docr {
@@ -59,18 +60,17 @@ impl Docr {
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
-        let document = openapi::document(
-            ROUTES,
-            &services.platform.settings().tiers,
-            &services.platform.settings().regions,
-        );
         let table = Table::new("digitalocean", metrics, ROUTES, RATES)?;
-        Ok(Self { services, table, document: document.to_string().into() })
+        Ok(Self { services, table, document: OnceLock::new() })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
     pub fn document(&self, origin: &Origin) -> Response {
-        table::document(&self.document, origin)
+        let document = self.document.get_or_init(|| {
+            let settings = self.services.platform.settings();
+            openapi::document(ROUTES, &settings.tiers, &settings.regions).to_string().into()
+        });
+        table::document(document, origin)
     }
 
     /// Answers a request to one of this dialect's paths.

@@ -30,7 +30,7 @@ mod users;
 mod wire;
 
 use longshore_domain::access::actor::Actor;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::Request;
@@ -68,7 +68,8 @@ pub const PATHS: Paths = Paths {
 pub struct Hub {
     services: Arc<App>,
     table: Table,
-    document: Bytes,
+    /// Made when it is asked for first.
+    document: OnceLock<Bytes>,
 }
 
 impl Hub {
@@ -78,12 +79,13 @@ impl Hub {
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("hub", metrics, ROUTES, RateHeaders::COMMON)?;
-        Ok(Self { services, table, document: openapi::document(ROUTES).to_string().into() })
+        Ok(Self { services, table, document: OnceLock::new() })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
     pub fn document(&self, origin: &Origin) -> Response {
-        table::document(&self.document, origin)
+        let document = self.document.get_or_init(|| openapi::document(ROUTES).to_string().into());
+        table::document(document, origin)
     }
 
     /// Answers a request to one of this dialect's paths.

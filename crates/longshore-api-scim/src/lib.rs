@@ -23,7 +23,7 @@ mod search;
 mod users;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::Request;
@@ -45,7 +45,8 @@ pub const PATHS: Paths = Paths { segments: &["scim"], others: &[] };
 pub struct Scim {
     services: Arc<App>,
     table: Table,
-    document: Bytes,
+    /// Made when it is asked for first.
+    document: OnceLock<Bytes>,
     scans: Arc<Scans>,
 }
 
@@ -56,13 +57,13 @@ impl Scim {
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("scim", metrics, ROUTES, RateHeaders::COMMON)?;
-        let document = openapi::document(ROUTES).to_string().into();
-        Ok(Self { services, table, document, scans: Arc::new(Scans::new()) })
+        Ok(Self { services, table, document: OnceLock::new(), scans: Arc::new(Scans::new()) })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
     pub fn document(&self, origin: &Origin) -> Response {
-        table::document(&self.document, origin)
+        let document = self.document.get_or_init(|| openapi::document(ROUTES).to_string().into());
+        table::document(document, origin)
     }
 
     /// Answers a request to one of this dialect's paths.

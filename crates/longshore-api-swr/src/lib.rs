@@ -28,7 +28,7 @@ mod temporary_login;
 mod tokens;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -65,7 +65,8 @@ pub fn asks_for_versions(request: &Request<RequestBody>) -> bool {
 pub struct Swr {
     services: Arc<App>,
     table: Table,
-    document: Bytes,
+    /// Made when it is asked for first.
+    document: OnceLock<Bytes>,
     /// Host at which the operator's own machines reach the registry.
     internal_address: Option<Arc<str>>,
 }
@@ -80,14 +81,14 @@ impl Swr {
         metrics: &Metrics,
         internal_address: Option<String>,
     ) -> longshore_domain::Result<Self> {
-        let document = openapi::document(ROUTES).to_string().into();
         let table = Table::new("swr", metrics, ROUTES, RateHeaders::COMMON)?;
-        Ok(Self { services, table, document, internal_address: internal_address.map(Arc::from) })
+        Ok(Self { services, table, document: OnceLock::new(), internal_address: internal_address.map(Arc::from) })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
     pub fn document(&self, origin: &Origin) -> Response {
-        table::document(&self.document, origin)
+        let document = self.document.get_or_init(|| openapi::document(ROUTES).to_string().into());
+        table::document(document, origin)
     }
 
     /// Answers a request to one of this dialect's paths.
