@@ -72,6 +72,7 @@ impl Asked {
             Error::RepositoryUnknown(name) => {
                 format!("repository {name} does not exist; see: longshore repo list")
             }
+            error @ Error::WorkUnknown(_) => format!("{error}; see: longshore work ls"),
             error => format!("{:#}", wiring::with_cause(error)),
         };
         Refusal { text, is_bad_value }

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message;
 
-use crate::server::{PASSWORD, Server};
+use crate::server::{PASSWORD, Server, user};
 
 /// A span, as far as it is looked at.
 #[derive(Clone, Debug)]
@@ -90,8 +90,8 @@ fn a_push_is_a_trace_of_spans() {
     let collector = Collector::new();
     let server = Server::with(&["--set", &format!("traces.otlp_url={}", collector.url)]);
     let config = b"{\"config\":true}";
-    server.push_blob("alice", "alice/app", config);
-    server.push_manifest("alice", "alice/app", "v1", &image(config, &[])).expect(201);
+    server.push_blob(&user("alice"), "alice/app", config);
+    server.push_manifest(&user("alice"), "alice/app", "v1", &image(config, &[])).expect(201);
     let of = |operation: &'static str| {
         collector
             .spans()
@@ -130,7 +130,7 @@ fn a_collector_that_is_away_harms_nothing() {
     // A port that nobody listens on.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let server = Server::with(&["--set", &format!("traces.otlp_url=http://{free}")]);
-    server.push_blob("alice", "alice/app", b"anything");
+    server.push_blob(&user("alice"), "alice/app", b"anything");
     let wrong = server.try_admin(&["config", "check", "--set", "traces.otlp_url=nonsense"], "");
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }
