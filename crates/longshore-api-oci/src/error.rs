@@ -8,6 +8,7 @@ use longshore_domain::error::Unauthenticated;
 use serde_json::{Value, json};
 
 use crate::Context;
+use crate::fields::wire_name;
 use crate::operation::Challenge;
 use crate::wire;
 
@@ -73,7 +74,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
 /// Makes the response to an error, and logs it if the fault is the registry's.
 pub(crate) fn render(error: &Error, context: &Context, challenge: Option<&Challenge>) -> Response {
     let (status, code) = status_and_code(error);
-    let message = error.to_string();
+    let message = error.message(wire_name);
     let body = match error {
         Error::ManifestReferencesUnknown(digests) => {
             let entry = |digest: &longshore_domain::digest::Digest| {

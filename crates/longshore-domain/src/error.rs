@@ -5,6 +5,7 @@
 use std::error::Error as StdError;
 
 use crate::digest::Digest;
+use crate::field::Field;
 use crate::name::{Namespace, Reference, RepositoryName, Tag};
 use crate::tier::Excess;
 
@@ -221,7 +222,7 @@ pub enum Error {
     #[error("{field}: {reason}")]
     Invalid {
         /// Which value.
-        field: &'static str,
+        field: Field,
         /// What is wrong with it.
         reason: String,
     },
@@ -270,6 +271,14 @@ impl Error {
         match is_out_of_descriptors(&*source) {
             true => Self::Overloaded(source),
             false => Self::Internal(source),
+        }
+    }
+
+    /// Returns what the client is told, with a dialect's name of the field that is invalid.
+    pub fn message(&self, name_of: impl Fn(Field) -> &'static str) -> String {
+        match self {
+            Self::Invalid { field, reason } => format!("{}: {reason}", name_of(*field)),
+            other => other.to_string(),
         }
     }
 

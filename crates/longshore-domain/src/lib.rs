@@ -17,6 +17,7 @@ pub mod directory;
 pub mod email;
 pub mod error;
 pub mod event;
+pub mod field;
 pub mod image;
 pub mod immutability;
 pub mod invite;
@@ -37,3 +38,4 @@ pub mod token_resource;
 pub mod upload;
 
 pub use error::{Error, Result};
+pub use field::Field;

@@ -16,7 +16,7 @@ use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken, Tx};
 use longshore_domain::token_resource::{TOKEN_DESCRIPTION_LIMIT_CHARACTERS, TokenResources};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Identities;
@@ -79,7 +79,7 @@ pub(crate) fn checked_label(label: &str) -> Result<String> {
     match fits && !label.chars().any(char::is_control) {
         true => Ok(label.to_owned()),
         false => Err(Error::Invalid {
-            field: "token_label",
+            field: Field::TokenLabel,
             reason: format!("must have 1 to {TOKEN_LABEL_LIMIT_CHARACTERS} characters"),
         }),
     }
@@ -89,7 +89,7 @@ fn check_description(description: &str) -> Result<()> {
     match description.chars().count() <= TOKEN_DESCRIPTION_LIMIT_CHARACTERS && !description.contains('\0') {
         true => Ok(()),
         false => Err(Error::Invalid {
-            field: "description",
+            field: Field::Description,
             reason: format!("may have at most {TOKEN_DESCRIPTION_LIMIT_CHARACTERS} characters"),
         }),
     }
@@ -99,7 +99,7 @@ fn check_description(description: &str) -> Result<()> {
 fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> {
     if account.kind != AccountKind::Organization {
         let reason = "are for access tokens of organizations".into();
-        return Err(Error::Invalid { field: "resources", reason });
+        return Err(Error::Invalid { field: Field::TokenResources, reason });
     }
     account.plan.check(Feature::OrganizationTokens)?;
     resources.check_of(&account.name)
@@ -187,13 +187,13 @@ impl Identities {
         }
         let created_at = self.clock.now();
         if expires_at.is_some_and(|expires_at| expires_at <= created_at) {
-            return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
+            return Err(Error::Invalid { field: Field::ExpiresAt, reason: "must lie in the future".into() });
         }
         let secret = match (form, &restriction) {
             (TokenForm::KeyPair, _) => generate_secret_key(&*self.entropy),
             (TokenForm::Secret, TokenRestriction::Scope(Scope::Account)) => {
                 let reason = "the scope account is for access keys".into();
-                return Err(Error::Invalid { field: "scope", reason });
+                return Err(Error::Invalid { field: Field::TokenScope, reason });
             }
             (TokenForm::Secret, TokenRestriction::Resources(_)) => {
                 Secret::generate(Secret::ORGANIZATION_TOKEN_PREFIX, &*self.entropy)
@@ -352,7 +352,7 @@ impl Identities {
         if let Some(resources) = &change.resources {
             if token.restriction.scope().is_some() {
                 return Err(Error::Invalid {
-                    field: "resources",
+                    field: Field::TokenResources,
                     reason: "this access token has a scope; create another one with resources".into(),
                 });
             }

@@ -11,7 +11,7 @@ use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::NewScimToken;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Identities;
@@ -47,7 +47,7 @@ impl Identities {
         let label = checked_label(label)?;
         let created_at = self.clock.now();
         if expires_at.is_some_and(|at| at <= created_at) {
-            return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
+            return Err(Error::Invalid { field: Field::ExpiresAt, reason: "must lie in the future".into() });
         }
         let secret = Secret::generate(Secret::SCIM_TOKEN_PREFIX, &*self.entropy);
         let token = ScimToken {

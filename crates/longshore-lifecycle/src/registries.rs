@@ -18,7 +18,7 @@ use longshore_domain::registry::{
 };
 use longshore_domain::repository::RepositoryOrder;
 use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Lifecycle;
 use longshore_identity::access_tokens::{TokenForm, WantedToken};
@@ -304,7 +304,7 @@ impl Lifecycle {
             Some(slug) => regions.iter().find(|region| region.as_str() == slug),
         };
         found.cloned().ok_or_else(|| Error::Invalid {
-            field: "region",
+            field: Field::Region,
             reason: format!(
                 "there is no such region; there are {}",
                 regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ")

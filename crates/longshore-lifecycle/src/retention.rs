@@ -20,7 +20,7 @@ use longshore_domain::retention::{
     Kept, POLICIES_LIMIT, RetentionEntry, RetentionPass, RetentionPolicy, RetentionPolicyId, RetentionRule,
     RetiredTag, check_rules,
 };
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Lifecycle;
 use longshore_content::removal::remove_tags;
@@ -203,7 +203,7 @@ impl Lifecycle {
                     let known = tx.find_retention_policy(*repository, *policy).await?;
                     if kinds(&known.ok_or(Error::RetentionPolicyUnknown)?.rules) != kinds(rules) {
                         return Err(Error::Invalid {
-                            field: "template",
+                            field: Field::RetentionRuleKind,
                             reason: "a policy keeps the templates that it was made with; make another one"
                                 .into(),
                         });

@@ -15,7 +15,7 @@ use longshore_domain::name::Namespace;
 use longshore_domain::organization::{Team, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{DirectoryEntry, NewAccount, NewTeam, Tx, WantedUsers};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -534,7 +534,7 @@ impl Organizations {
         change: DirectoryChange,
     ) -> Result<DirectoryUser> {
         let user_name = change.user_name.clone().ok_or_else(|| Error::Invalid {
-            field: "userName",
+            field: Field::UserName,
             reason: "must be given; it is the e-mail address of the user".into(),
         })?;
         let mut chance = [0; 4];

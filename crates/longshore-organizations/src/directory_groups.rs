@@ -13,7 +13,7 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::organization::{TEAMS_LIMIT, TeamId, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{Clearing, GroupEntry, NewTeam, Tx};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -218,16 +218,17 @@ fn incoming(members: &[MemberChange]) -> Vec<Uuid> {
 
 async fn find_member(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryUser> {
     match find_user(tx, provisioner, uuid).await {
-        Err(Error::UserUnknown(_)) => {
-            Err(Error::Invalid { field: "members", reason: format!("there is no user with the id {uuid}") })
-        }
+        Err(Error::UserUnknown(_)) => Err(Error::Invalid {
+            field: Field::Members,
+            reason: format!("there is no user with the id {uuid}"),
+        }),
         found => found,
     }
 }
 
 fn too_many() -> Error {
     Error::Invalid {
-        field: "members",
+        field: Field::Members,
         reason: format!("at most {MEMBERS_LIMIT} members can be changed in one request; use several"),
     }
 }
@@ -389,7 +390,7 @@ impl Organizations {
         let display = change
             .display_name
             .clone()
-            .ok_or_else(|| Error::Invalid { field: "displayName", reason: "must be given".into() })?;
+            .ok_or_else(|| Error::Invalid { field: Field::DisplayName, reason: "must be given".into() })?;
         let mut chance = [0; 4];
         self.entropy.fill(&mut chance);
         let names = team_names(&display, u32::from_ne_bytes(chance));

@@ -21,7 +21,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::mailer::Mail;
 use longshore_domain::ports::metadata::{NewInvite, Tx};
 use longshore_domain::token_resource::TokenResources;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -293,7 +293,7 @@ impl Organizations {
         self.check_may_grant(actor, name, wanted.role, wanted.team.is_some()).await?;
         if !(1..=BULK_INVITES_LIMIT).contains(&wanted.invitees.len()) {
             return Err(Error::Invalid {
-                field: "invitees",
+                field: Field::Invitees,
                 reason: format!("must be 1 to {BULK_INVITES_LIMIT} names or e-mail addresses"),
             });
         }

@@ -13,7 +13,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::Tx;
 use longshore_domain::repository::Repository;
 use longshore_domain::share::{SHARES_LIMIT, Share, ShareTerms};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Organizations;
 use crate::deactivation::check_not_deactivated;
@@ -58,7 +58,7 @@ impl Organizations {
         self.check_deadline(&terms)?;
         if name.namespace() == *account {
             let reason = "is the account that has the repository".into();
-            return Err(Error::Invalid { field: "access_domain", reason });
+            return Err(Error::Invalid { field: Field::ShareAccount, reason });
         }
         let data = event_data(account, &terms);
         let action = EventAction::RepositoryShared;
@@ -90,7 +90,7 @@ impl Organizations {
 
     fn check_deadline(&self, terms: &ShareTerms) -> Result<()> {
         match terms.expires_at.is_some_and(|expires_at| expires_at <= self.clock.now()) {
-            true => Err(Error::Invalid { field: "deadline", reason: "must lie in the future".into() }),
+            true => Err(Error::Invalid { field: Field::ShareEnd, reason: "must lie in the future".into() }),
             false => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use longshore_domain::organization::{
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::metadata::{Clearing, NewTeam, TeamChange, Tx};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Organizations;
 use crate::deactivation::check_not_deactivated;
@@ -27,7 +27,7 @@ fn checked_description(description: &str) -> Result<()> {
     match description.chars().count() <= TEAM_DESCRIPTION_LIMIT_CHARACTERS {
         true => Ok(()),
         false => Err(Error::Invalid {
-            field: "description",
+            field: Field::Description,
             reason: format!("may have at most {TEAM_DESCRIPTION_LIMIT_CHARACTERS} characters"),
         }),
     }

@@ -14,7 +14,7 @@ use longshore_domain::organization::MemberFilter;
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::{RepositoryPermission, USER_PERMISSIONS_LIMIT, UserPermission};
 use longshore_domain::ports::metadata::{PermissionTarget, Tx};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -373,7 +373,7 @@ fn check_number(number: usize) -> Result<()> {
     match (1..=CHANGED_AT_ONCE).contains(&number) {
         true => Ok(()),
         false => Err(Error::Invalid {
-            field: "permissions",
+            field: Field::Permissions,
             reason: format!("must be 1 to {CHANGED_AT_ONCE} in one request"),
         }),
     }
