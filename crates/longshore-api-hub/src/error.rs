@@ -72,7 +72,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::InUse { .. } | Error::Exists(_) | Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::InUse { .. } | Error::Exists(_) | Error::LimitReached { .. } | Error::Conflict(_) => StatusCode::CONFLICT,
         Error::Unsupported(_) => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyInterrupted => StatusCode::REQUEST_TIMEOUT,
         Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,

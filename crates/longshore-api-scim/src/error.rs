@@ -154,6 +154,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::InUse { .. }
         | Error::Exists(_)
+        | Error::LimitReached { .. }
         | Error::Conflict(_)
         | Error::NotEligible(_)
         | Error::SeveralRegistries => StatusCode::CONFLICT,

@@ -62,6 +62,9 @@ pub(crate) fn wire_name(field: Field) -> &'static str {
 mod tests {
     use std::collections::BTreeMap;
 
+    use longshore_domain::Error;
+    use longshore_domain::existing::Existing;
+
     use super::*;
 
     /// Names that stand for different things in different operations.
@@ -78,5 +81,14 @@ mod tests {
             assert_eq!(fields.len() > 1, SHARED.contains(&name), "{name}: {fields:?}");
         }
         assert_eq!(wire_name(Field::Parameter("page")), "page");
+    }
+
+    #[test]
+    fn what_exists_is_named_as_well() {
+        let error = Error::Exists(Existing::DirectoryUser("jane".into()));
+        assert_eq!(error.message(wire_name), "a user with the userName \"jane\" already exists");
+        assert_eq!(error.to_string(), "a user with the user name \"jane\" already exists");
+        let error = Error::Invalid { field: Field::DisplayName, reason: "must be given".into() };
+        assert_eq!(error.message(wire_name), "displayName: must be given");
     }
 }

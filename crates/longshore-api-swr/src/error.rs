@@ -8,6 +8,7 @@ use longshore_api_common::client::Client;
 use longshore_api_common::response::{json, retry_after};
 use longshore_api_common::{Response, observe};
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::limit::Limited;
 use longshore_domain::{Error, Field};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -111,7 +112,15 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         | Error::SeveralRegistries
         | Error::Unsupported(_)
         | Error::BodyInterrupted => (400, 4_000_014),
-        Error::OverLimit(_) => match about {
+        Error::LimitReached {
+            what:
+                Limited::OwnedOrganizations
+                | Limited::RetentionPolicies
+                | Limited::Shares
+                | Limited::UserPermissions(_),
+            ..
+        }
+        | Error::OverLimit(_) => match about {
             About::Organization => (400, 4_000_097),
             About::Tags => (400, 4_000_099),
             _ => (400, 4_000_098),
@@ -138,7 +147,20 @@ fn code(error: &Error, about: About) -> (u16, u32) {
             About::ImagePermission | About::Sharing => (409, 4_090_089),
             _ => (409, 4_090_006),
         },
-        Error::Conflict(_) | Error::InUse { .. } => match about {
+        Error::LimitReached {
+            what:
+                Limited::AccessTokens
+                | Limited::Credentials
+                | Limited::DirectoryUsers
+                | Limited::DockerLogins
+                | Limited::Invites
+                | Limited::RegistryNames
+                | Limited::ScimTokens
+                | Limited::Teams,
+            ..
+        }
+        | Error::Conflict(_)
+        | Error::InUse { .. } => match about {
             About::Organization => (406, 4_060_074),
             About::OrganizationPermission => (400, 4_001_065),
             _ => (409, 4_090_023),

@@ -12,6 +12,7 @@ use longshore_domain::credential::{
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken, Tx};
@@ -110,15 +111,13 @@ fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> 
 fn check_count(restriction: &TokenRestriction, counts: AccessTokenCounts) -> Result<()> {
     let (what, count, limit) = match restriction {
         restriction if restriction.is_credential() => {
-            ("credentials for Docker", counts.credentials, CREDENTIALS_LIMIT)
+            (Limited::Credentials, counts.credentials, CREDENTIALS_LIMIT)
         }
-        _ => ("access tokens", counts.all - counts.credentials, ACCESS_TOKENS_LIMIT),
+        _ => (Limited::AccessTokens, counts.all - counts.credentials, ACCESS_TOKENS_LIMIT),
     };
     match count < limit {
         true => Ok(()),
-        false => Err(Error::Conflict(format!(
-            "an account may have at most {limit} {what}; delete some that are not used, and let those for a while expire"
-        ))),
+        false => Err(Error::LimitReached { what, limit }),
     }
 }
 
@@ -159,7 +158,7 @@ impl Identities {
     /// # Errors
     /// As [`authorize_owner`](longshore_access::AccessControl::authorize_owner), or [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing tokens; `Denied` when the
     /// plan does not have it; `Invalid` for the label, the description, the resources or an expiry that has passed;
-    /// `Conflict` when the account has too many.
+    /// `LimitReached` when the account has too many.
     pub async fn create_access_token(
         &self,
         actor: &Actor,
@@ -243,9 +242,7 @@ impl Identities {
                     if matches!(token.restriction, TokenRestriction::Login { .. })
                         && tx.count_logins_made_with(token.account_id, token.made_with).await? >= LOGINS_LIMIT
                     {
-                        return Err(Error::Conflict(format!(
-                            "{LOGINS_LIMIT} logins for Docker that were made like this one work already; use one of them, or wait until the first expires"
-                        )));
+                        return Err(Error::LimitReached { what: Limited::DockerLogins, limit: LOGINS_LIMIT });
                     }
                     // It may have been deleted since it was looked at.
                     if let Some(parent) = token.made_with

@@ -10,6 +10,8 @@ use longshore_domain::directory::{
     team_names,
 };
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::existing::Existing;
+use longshore_domain::limit::Limited;
 use longshore_domain::organization::{TEAMS_LIMIT, TeamId, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{Clearing, GroupEntry, NewTeam, Tx};
@@ -166,10 +168,10 @@ impl GroupWork {
         let display = self.change.display_name.clone().unwrap_or_default();
         let probe = GroupProbe::DisplayName(display.clone());
         if !tx.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?.is_empty() {
-            return Err(Error::Exists(format!("a group with the displayName {display:?}")));
+            return Err(Error::Exists(Existing::DirectoryGroup(display)));
         }
         if tx.count_teams(organization, None, "").await? >= TEAMS_LIMIT {
-            return Err(Error::Conflict(format!("an organization may have at most {TEAMS_LIMIT} teams")));
+            return Err(Error::LimitReached { what: Limited::Teams, limit: TEAMS_LIMIT });
         }
         let mut free = None;
         for name in names {
@@ -381,7 +383,7 @@ impl Organizations {
     /// Makes a group, which is a team of the organization.
     ///
     /// # Errors
-    /// `Invalid`, also for members that there are not; `Exists` for a display name that is there; `Conflict` for too many.
+    /// `Invalid`, also for members that there are not; `Exists` for a display name that is there; `LimitReached` for too many.
     pub async fn create_directory_group(
         &self,
         provisioner: &Provisioner,

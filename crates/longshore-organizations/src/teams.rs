@@ -4,6 +4,7 @@ use longshore_domain::access::action::{OrganizationAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::event::EventAction;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{
     TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName,
@@ -83,7 +84,7 @@ impl Organizations {
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing teams; `NameReserved`, `Exists`; `Invalid` for the description;
-    /// `Conflict` when there are too many.
+    /// `LimitReached` when there are too many.
     pub async fn create_team(
         &self,
         actor: &Actor,
@@ -109,9 +110,7 @@ impl Organizations {
                     // Held, so that creations at the same time are counted.
                     tx.hold_account(organization.id).await?;
                     if tx.count_teams(organization.id, None, "").await? >= TEAMS_LIMIT {
-                        return Err(Error::Conflict(format!(
-                            "an organization may have at most {TEAMS_LIMIT} teams"
-                        )));
+                        return Err(Error::LimitReached { what: Limited::Teams, limit: TEAMS_LIMIT });
                     }
                     tx.create_team(organization.id, team).await?;
                     tx.record_event(event).await?;
