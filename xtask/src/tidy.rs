@@ -67,6 +67,26 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("http", &["api-common", "api-docr", "api-hub", "api-oci", "api-scim", "api-swr", "server"]),
 ];
 
+/// Names that a value has in one API. Below the dialects it has the domain's (`domain::Field`); `deadline` is a usual word elsewhere.
+const WIRE_NAMES: &[&str] = &[
+    "\"deadline\"",
+    "access_domain",
+    "displayName",
+    "externalId",
+    "familyName",
+    "givenName",
+    "tier_slug",
+    "token_label",
+    "userName",
+];
+
+/// Returns whether a file belongs to a crate that knows no API: the domain, a room or a store.
+fn is_below_dialects(file: &str) -> bool {
+    let name = file.strip_prefix("crates/longshore-").and_then(|rest| rest.split('/').next());
+    let others = ["domain", "store-sql", "store-blob"];
+    name.is_some_and(|name| others.contains(&name) || ROOMS.iter().any(|(room, _)| *room == name))
+}
+
 /// Checks all rules.
 pub fn check(root: &Path) -> Result<()> {
     let mut findings = Vec::new();
@@ -89,6 +109,11 @@ pub fn check(root: &Path) -> Result<()> {
         }
         if file.ends_with(".rs") && text.contains("#[ignore") {
             findings.push(format!("{file}: a test is never ignored; pin today's behaviour"));
+        }
+        if is_below_dialects(&file) && (file.ends_with(".rs") || file.ends_with(".sql")) {
+            for word in WIRE_NAMES.iter().filter(|word| text.contains(**word)) {
+                findings.push(format!("{file}: {word} is a name of one API; use the domain's"));
+            }
         }
         let name = Path::new(&file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         if file.ends_with(".rs") && ["utils", "helpers", "common", "misc", "prelude"].contains(&name) {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -52,7 +52,10 @@ impl ApiRequest {
     /// Checks that no value of the query has a NUL, which databases end texts at or refuse.
     pub fn check_query(&self) -> Result<()> {
         match self.pairs().any(|(_, value)| value.contains('\0')) {
-            true => Err(Error::Invalid { field: "query", reason: "a parameter has a NUL character".into() }),
+            true => Err(Error::Invalid {
+                field: Field::Parameter("query"),
+                reason: "a parameter has a NUL character".into(),
+            }),
             false => Ok(()),
         }
     }
@@ -74,7 +77,7 @@ impl ApiRequest {
         match whole(&text) {
             Some(number) if (least..=limit).contains(&number) => Ok(number),
             _ => Err(Error::Invalid {
-                field: name,
+                field: Field::Parameter(name),
                 reason: format!("must be a whole number from {least} to {limit}"),
             }),
         }
@@ -86,7 +89,8 @@ impl ApiRequest {
     /// `Invalid` when it is something else.
     pub fn truth(&self, name: &'static str) -> Result<Option<bool>> {
         let Some(text) = self.query(name) else { return Ok(None) };
-        let invalid = || Error::Invalid { field: name, reason: "must be true or false".into() };
+        let invalid =
+            || Error::Invalid { field: Field::Parameter(name), reason: "must be true or false".into() };
         truth(&text).map(Some).ok_or_else(invalid)
     }
 
@@ -166,7 +170,7 @@ impl ApiRequest {
 /// `Invalid` when it is not the document that the operation takes.
 pub fn parse_list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>> {
     read(bytes).map_err(|error| Error::Invalid {
-        field: "body",
+        field: Field::Body,
         reason: format!("is not the list that is documented: {error}"),
     })
 }
@@ -176,8 +180,10 @@ pub fn parse_list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>> {
 /// # Errors
 /// `Invalid` when it is not the document that the operation takes.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let invalid =
-        |reason: String| Error::Invalid { field: "body", reason: format!("is not as documented: {reason}") };
+    let invalid = |reason: String| Error::Invalid {
+        field: Field::Body,
+        reason: format!("is not as documented: {reason}"),
+    };
     // A list of values would be taken for the members in their order.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(invalid("it must be an object".into()));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use serde::de::value::{Error as Refusal, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -18,12 +18,14 @@ const FIELDS_LIMIT: usize = 10_000;
 /// # Errors
 /// `Invalid` when it is not the document that the operation takes.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    let invalid =
-        |reason: String| Error::Invalid { field: "body", reason: format!("is not as documented: {reason}") };
+    let invalid = |reason: String| Error::Invalid {
+        field: Field::Body,
+        reason: format!("is not as documented: {reason}"),
+    };
     if percent_encoding::percent_decode(bytes).decode_utf8().is_err() {
         return Err(invalid("the form is not UTF-8".into()));
     }
-    let mut fields: BTreeMap<String, Field> = BTreeMap::new();
+    let mut fields: BTreeMap<String, FormField> = BTreeMap::new();
     for (number, (name, value)) in form_urlencoded::parse(bytes).enumerate() {
         if number == FIELDS_LIMIT {
             return Err(invalid(format!("a form may have at most {FIELDS_LIMIT} fields")));
@@ -36,9 +38,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// The values of one name.
 #[derive(Default)]
-struct Field(Vec<String>);
+struct FormField(Vec<String>);
 
-impl Field {
+impl FormField {
     fn one(self) -> Result<String, Refusal> {
         let mut values = self.0.into_iter();
         match (values.next(), values.next()) {
@@ -48,7 +50,7 @@ impl Field {
     }
 }
 
-impl IntoDeserializer<'_, Refusal> for Field {
+impl IntoDeserializer<'_, Refusal> for FormField {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self
@@ -65,7 +67,7 @@ macro_rules! numbers {
     };
 }
 
-impl<'de> Deserializer<'de> for Field {
+impl<'de> Deserializer<'de> for FormField {
     type Error = Refusal;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
@@ -187,7 +189,7 @@ mod tests {
             "name=\u{e9}%E9",
         ] {
             assert!(
-                matches!(parse::<Body>(bad.as_bytes()), Err(Error::Invalid { field: "body", .. })),
+                matches!(parse::<Body>(bad.as_bytes()), Err(Error::Invalid { field: Field::Body, .. })),
                 "{bad}"
             );
         }

@@ -11,7 +11,7 @@ use longshore_domain::access::action::RegistryAction;
 use longshore_domain::credential::TokenOrigin;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_lifecycle::registries::RegistryAccess;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -66,7 +66,7 @@ pub(crate) async fn oauth_revoke(context: &Context, body: RequestBody) -> Result
     let bytes = context.bytes(body, context.services.platform.settings().body_idle).await?;
     let token = form_urlencoded::parse(&bytes).find(|(name, _)| name == "token").map(|(_, value)| value);
     let token = token.ok_or_else(|| Error::Invalid {
-        field: "body",
+        field: Field::Body,
         reason: "must be a form with the access token as token".into(),
     })?;
     // Clients that have none to end send an empty one, and want to hear that it has ended.

@@ -4,14 +4,12 @@ use http::{HeaderValue, Method, StatusCode, header};
 use longshore_api_common::client::Client;
 use longshore_api_common::response::{json, retry_after};
 use longshore_api_common::{Response, observe};
-use longshore_domain::Error;
 use longshore_domain::tier::Excess;
+use longshore_domain::{Error, Field};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Fields whose bad values make a request malformed; those of others make it impossible to do.
-const OF_THE_REQUEST: &[&str] =
-    &["body", "expiry_seconds", "page", "page_token", "per_page", "query", "read_write"];
+use crate::fields::wire_name;
 
 /// Schema `error`.
 #[derive(Serialize, JsonSchema)]
@@ -51,7 +49,8 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::NameInvalid { .. }
         | Error::TagInvalid(_)
         | Error::DigestInvalid { .. } => StatusCode::NOT_FOUND,
-        Error::Invalid { field, .. } if OF_THE_REQUEST.contains(field) => StatusCode::BAD_REQUEST,
+        // Such a request is malformed; one with another bad value is impossible to do.
+        Error::Invalid { field: Field::Parameter(_) | Field::Body, .. } => StatusCode::BAD_REQUEST,
         Error::UploadInvalid(_) | Error::DigestMismatch { .. } | Error::SizeMismatch { .. } => {
             StatusCode::BAD_REQUEST
         }
@@ -71,7 +70,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::InUse { .. } | Error::Exists(_) | Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::InUse { .. } | Error::Exists(_) | Error::LimitReached { .. } | Error::Conflict(_) => StatusCode::CONFLICT,
         Error::Unsupported(_) => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyInterrupted => StatusCode::REQUEST_TIMEOUT,
         Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
@@ -122,7 +121,7 @@ fn message(error: &Error) -> String {
             format!("registry is not eligible for tier because: [{}]", reasons.join(" "))
         }
         Error::SeveralRegistries => format!("{error}; use /v2/registries/{{registry_name}} instead"),
-        _ => error.to_string(),
+        _ => error.message(wire_name),
     }
 }
 

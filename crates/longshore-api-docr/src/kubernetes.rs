@@ -5,7 +5,7 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::bare;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ pub(crate) async fn change_clusters(context: &Context, body: RequestBody) -> Res
     let request: ClustersRequest = context.json(body).await?;
     if request.registries.len() > REGISTRIES_LIMIT {
         let reason = format!("at most {REGISTRIES_LIMIT} may be named at once");
-        return Err(Error::Invalid { field: "registries", reason });
+        return Err(Error::Invalid { field: Field::Member("registries"), reason });
     }
     for name in &request.registries {
         let unknown = |_| Error::RegistryUnknown(name.chars().take(64).collect());
@@ -42,7 +42,7 @@ pub(crate) async fn change_clusters(context: &Context, body: RequestBody) -> Res
         // Nothing was wanted, and nothing is to be done.
         None => Ok(bare(StatusCode::NO_CONTENT)),
         Some(_) => Err(Error::Invalid {
-            field: "cluster_uuids",
+            field: Field::Member("cluster_uuids"),
             reason: "this server has no Kubernetes clusters; put the answer of docker-credentials into a secret of type kubernetes.io/dockerconfigjson in yours".into(),
         }),
     }

@@ -9,6 +9,7 @@ mod accounts;
 mod context;
 mod credentials;
 mod error;
+mod fields;
 mod garbage_collection;
 mod kubernetes;
 mod limits;

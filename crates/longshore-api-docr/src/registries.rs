@@ -4,9 +4,9 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
-use longshore_domain::Result;
 use longshore_domain::access::action::RegistryAction;
 use longshore_domain::registry::parse_registry_name;
+use longshore_domain::{Field, Result};
 use longshore_lifecycle::registries::{RegistryDetails, WantedRegistry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,7 @@ async fn create(context: &Context, body: RequestBody, form: Form) -> Result<Resp
             (_, Form::Several) => None,
             (_, Form::Single) => {
                 return Err(longshore_domain::Error::Invalid {
-                    field: "subscription_tier_slug",
+                    field: Field::Member("subscription_tier_slug"),
                     reason: "must be given; the options list the tiers".into(),
                 });
             }

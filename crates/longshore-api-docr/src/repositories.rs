@@ -13,7 +13,7 @@ use longshore_content::inventory::{
 use longshore_domain::digest::Digest;
 use longshore_domain::image::TagDetails;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +128,7 @@ impl PageToken {
             is_good.then_some((number, after))
         };
         read().ok_or_else(|| Error::Invalid {
-            field: "page_token",
+            field: Field::Parameter("page_token"),
             reason: "is none that was given for this list; begin with the first page".into(),
         })
     }

@@ -11,7 +11,7 @@ use longshore_domain::credential::{AccessToken, Scope, TokenOrigin, TokenRestric
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::AccessTokenChange;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_identity::access_tokens::WantedToken;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -113,7 +113,7 @@ pub(crate) fn token_uuid(context: &Context, parameter: &str) -> Result<Uuid> {
 
 /// Returns the highest of some scopes, which includes the others.
 fn highest(scopes: &[String]) -> Result<Scope> {
-    let invalid = |reason: String| Error::Invalid { field: "scopes", reason };
+    let invalid = |reason: String| Error::Invalid { field: Field::TokenScope, reason };
     if scopes.len() > SCOPES_LIMIT {
         return Err(invalid(format!("must be at most {SCOPES_LIMIT}")));
     }
@@ -125,7 +125,7 @@ fn highest(scopes: &[String]) -> Result<Scope> {
 
 pub(crate) fn expiry(text: Option<&str>) -> Result<Option<Timestamp>> {
     let invalid = |_| Error::Invalid {
-        field: "expires_at",
+        field: Field::ExpiresAt,
         reason: "must be a time such as 2030-01-31T12:00:00Z".into(),
     };
     text.filter(|text| !text.is_empty()).map(|text| text.parse().map_err(invalid)).transpose()

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::event::{Event, EventFilter};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -163,9 +163,12 @@ fn groups() -> BTreeMap<&'static str, GroupDocument> {
     GROUPS.iter().map(in_group).collect()
 }
 
-fn time(context: &Context, field: &'static str) -> Result<Option<Timestamp>> {
-    let wrong = |_| Error::Invalid { field, reason: "must be a time such as 2026-01-31T12:00:00Z".into() };
-    context.query(field).map(|text| text.parse().map_err(wrong)).transpose()
+fn time(context: &Context, name: &'static str) -> Result<Option<Timestamp>> {
+    let wrong = |_| Error::Invalid {
+        field: Field::Parameter(name),
+        reason: "must be a time such as 2026-01-31T12:00:00Z".into(),
+    };
+    context.query(name).map(|text| text.parse().map_err(wrong)).transpose()
 }
 
 fn action(context: &Context) -> Result<Option<String>> {
@@ -175,7 +178,7 @@ fn action(context: &Context) -> Result<Option<String>> {
     match ACTIONS.iter().any(|(known, ..)| *known == current) {
         true => Ok(Some(current.to_owned())),
         false => Err(Error::Invalid {
-            field: "action",
+            field: Field::Parameter("action"),
             reason: "there is no such action; see the list of actions".into(),
         }),
     }

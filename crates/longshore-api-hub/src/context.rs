@@ -9,7 +9,7 @@ use longshore_app::App;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use serde::de::DeserializeOwned;
 
 use crate::auth;
@@ -83,7 +83,7 @@ impl Context {
         match of_route.flat_map(|(_, names)| *names).find(|name| self.query(name).is_some()) {
             None => Ok(()),
             Some(name) => Err(Error::Invalid {
-                field: name,
+                field: Field::Parameter(name),
                 reason: "does not narrow this list here; leave it out and look through all of it".into(),
             }),
         }

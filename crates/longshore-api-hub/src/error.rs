@@ -11,6 +11,7 @@ use longshore_domain::error::Unauthenticated;
 use serde_json::{Map, Value, json};
 
 use crate::context::Context;
+use crate::fields::wire_name;
 use crate::routes::Needs;
 use crate::wire;
 
@@ -72,7 +73,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::InUse { .. } | Error::Exists(_) | Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::InUse { .. } | Error::Exists(_) | Error::LimitReached { .. } | Error::Conflict(_) => StatusCode::CONFLICT,
         Error::Unsupported(_) => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyInterrupted => StatusCode::REQUEST_TIMEOUT,
         Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
@@ -113,11 +114,11 @@ pub(crate) fn call_info(context: &Context) -> Map<String, Value> {
 
 /// Makes the body of an error in the shape of the operation.
 fn document(error: &Error, status: StatusCode, context: &Context) -> Value {
-    let message = error.to_string();
+    let message = error.message(wire_name);
     match context.route.errors {
         ErrorShape::Plain | ErrorShape::Rich if status == StatusCode::BAD_REQUEST => {
             let (field, reason) = match error {
-                Error::Invalid { field, reason } => (*field, reason.clone()),
+                Error::Invalid { field, reason } => (wire_name(*field), reason.clone()),
                 _ => ("__all__", message.clone()),
             };
             json!({ "fields": { field: [reason] }, "text": message, "detail": message, "message": message, "errinfo": {} })
@@ -156,7 +157,7 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
 
 /// Makes the response to an error of a request that is for no operation.
 pub(crate) fn render_plain(error: &Error, client: &Client, now: Timestamp) -> Response {
-    let message = error.to_string();
+    let message = error.message(wire_name);
     let document = json!({ "detail": message, "message": message, "error": false });
     finish(wire::json(status(error), &document), error, client, now)
 }

@@ -9,7 +9,7 @@ use longshore_domain::image::{
     DeletionError, DeletionWarning, IgnoredWarning, Image, ImageFilter, ImageOrder, ImageStatus, ImageTag,
     WarningKind, status,
 };
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -129,12 +129,12 @@ pub(crate) struct RefusedDocument {
     errinfo: serde_json::Value,
 }
 
-fn invalid(field: &'static str, reason: impl Into<String>) -> Error {
+fn invalid(field: Field, reason: impl Into<String>) -> Error {
     Error::Invalid { field, reason: reason.into() }
 }
 
 fn active_from(text: Option<&str>) -> Result<Option<Timestamp>> {
-    let wrong = |_| invalid("active_from", "must be a time such as 2026-01-31T12:00:00Z");
+    let wrong = |_| invalid(Field::Parameter("active_from"), "must be a time such as 2026-01-31T12:00:00Z");
     text.filter(|text| !text.is_empty()).map(|text| text.parse().map_err(wrong)).transpose()
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn wanted_status(context: &Context) -> Result<Option<ImageStatus>> {
         None => Ok(None),
         Some("active") => Ok(Some(ImageStatus::Active)),
         Some("inactive") => Ok(Some(ImageStatus::Inactive)),
-        Some(_) => Err(invalid("status", "must be active or inactive")),
+        Some(_) => Err(invalid(Field::Parameter("status"), "must be active or inactive")),
     }
 }
 
@@ -183,7 +183,10 @@ pub(crate) async fn get_namespaces_repositories_images(
         Some("digest") => ImageOrder::Digest,
         Some("-digest") => ImageOrder::DigestDescending,
         Some(_) => {
-            return Err(invalid("ordering", "must be last_activity, -last_activity, digest or -digest"));
+            return Err(invalid(
+                Field::Parameter("ordering"),
+                "must be last_activity, -last_activity, digest or -digest",
+            ));
         }
     };
     let (images, count) = context
@@ -245,12 +248,13 @@ pub(crate) async fn post_namespaces_delete_images(context: &Context, body: Reque
     let actor = context.signed_in().await?;
     let request: DeleteRequest = context.document(body).await?;
     if request.manifests.len().max(request.ignore_warnings.len()) > ENTRIES_LIMIT {
-        return Err(invalid("manifests", format!("there may be at most {ENTRIES_LIMIT} entries")));
+        return Err(invalid(Field::DeletedImages, format!("there may be at most {ENTRIES_LIMIT} entries")));
     }
-    let first = request.manifests.first().ok_or_else(|| invalid("manifests", "name at least one"))?;
+    let first =
+        request.manifests.first().ok_or_else(|| invalid(Field::DeletedImages, "name at least one"))?;
     let repository = first.repository.clone();
     if request.manifests.iter().any(|entry| entry.repository != repository) {
-        return Err(invalid("manifests", "all must be in one repository"));
+        return Err(invalid(Field::DeletedImages, "all must be in one repository"));
     }
     let name = context.repository_named(&repository)?;
     let ignored = |entry: WarningDocument| IgnoredWarning {

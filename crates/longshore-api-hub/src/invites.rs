@@ -6,7 +6,7 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::invite::Invite;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_organizations::invites::{InviteOutcome, WantedInvites};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -216,10 +216,10 @@ pub(crate) async fn accept_invite(context: &Context, body: RequestBody) -> Resul
 /// `POST /v2/invites/join`.
 pub(crate) async fn join_by_invite(context: &Context, body: RequestBody) -> Result<Response> {
     let request: JoinRequest = context.document(body).await?;
-    let name = request
-        .username
-        .parse()
-        .map_err(|error: Error| Error::Invalid { field: "username", reason: error.to_string() })?;
+    let name = request.username.parse().map_err(|error: Error| Error::Invalid {
+        field: Field::Member("username"),
+        reason: error.to_string(),
+    })?;
     let organization =
         context.services.organizations.join_by_invite(&request.token, &name, &request.password).await?;
     Ok(wire::json(StatusCode::CREATED, &AcceptedInvite { org: organization.to_string() }))

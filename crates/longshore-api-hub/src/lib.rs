@@ -11,6 +11,7 @@ mod auth;
 mod authentication;
 mod context;
 mod error;
+mod fields;
 mod groups;
 mod images;
 mod invites;

@@ -7,7 +7,7 @@ use longshore_domain::credential::{AccessToken, TokenOrigin, TokenRestriction};
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::token_resource::{TOKEN_RESOURCES_LIMIT, TokenResource, TokenResources};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_identity::access_tokens::{TokenOwner, WantedToken};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,9 @@ pub(crate) async fn post_orgs_access_tokens(context: &Context, body: RequestBody
 /// Returns an error about the label the name that the label has here.
 pub(crate) fn named(error: Error) -> Error {
     match error {
-        Error::Invalid { field: "token_label", reason } => Error::Invalid { field: "label", reason },
+        Error::Invalid { field: Field::TokenLabel, reason } => {
+            Error::Invalid { field: Field::Member("label"), reason }
+        }
         other => other,
     }
 }

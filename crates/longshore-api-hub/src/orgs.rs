@@ -10,7 +10,7 @@ use longshore_domain::organization::{
     MemberFilter, MemberKinds, OrganizationMember, OwnOrganization, TeamName,
 };
 use longshore_domain::page::PageSize;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_organizations::organizations::ListedMember;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -157,7 +157,10 @@ pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Resul
         (Some("member"), _) | (None, None | Some(false)) => MemberKinds::Members,
         (Some("invitee"), _) => MemberKinds::Invitees,
         (Some(_), _) => {
-            return Err(Error::Invalid { field: "type", reason: "must be all, member or invitee".into() });
+            return Err(Error::Invalid {
+                field: Field::Parameter("type"),
+                reason: "must be all, member or invitee".into(),
+            });
         }
     };
     let filter = MemberFilter { name_prefix: Some(prefix(context)), role, kinds };
@@ -200,7 +203,7 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
             .await?;
         if count > EXPORT_LIMIT {
             return Err(Error::Invalid {
-                field: "org_name",
+                field: Field::Parameter("org_name"),
                 reason: format!(
                     "the organization has more than {EXPORT_LIMIT} members; list them page by page"
                 ),

@@ -7,7 +7,7 @@ use longshore_domain::access::action::{Actions, RepositoryAction};
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::repository::{RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -221,7 +221,7 @@ pub(crate) async fn list_namespace_repositories(context: &Context, _: RequestBod
         Some("-pull_count") => RepositoryOrder::PullsDescending,
         Some(_) => {
             return Err(Error::Invalid {
-                field: "ordering",
+                field: Field::Parameter("ordering"),
                 reason: "must be name, last_updated or pull_count, with a - for the other direction".into(),
             });
         }
@@ -250,7 +250,7 @@ pub(crate) async fn list_namespace_repositories(context: &Context, _: RequestBod
 pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let request: CreateRequest = context.document(body).await?;
-    let invalid = |field, reason: String| Error::Invalid { field, reason };
+    let invalid = |name, reason: String| Error::Invalid { field: Field::Member(name), reason };
     let in_path = Some(context.parameter("namespace")).filter(|namespace| !namespace.is_empty());
     let namespace = match (in_path, request.namespace.as_deref()) {
         (Some(path), Some(body)) if path != body => {

@@ -10,7 +10,7 @@ use longshore_domain::image::{Layer, ManifestDetails, TagDetails, TagFilter, Tag
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryId;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -149,7 +149,7 @@ fn order(context: &Context) -> Result<TagOrder> {
         Some("name") => Ok(TagOrder::Name),
         Some("-name") => Ok(TagOrder::NameDescending),
         Some(_) => Err(Error::Invalid {
-            field: "ordering",
+            field: Field::Parameter("ordering"),
             reason: "must be last_updated, -last_updated, name or -name".into(),
         }),
     }

@@ -8,6 +8,7 @@ use longshore_domain::error::Unauthenticated;
 use serde_json::{Value, json};
 
 use crate::Context;
+use crate::fields::wire_name;
 use crate::operation::Challenge;
 use crate::wire;
 
@@ -61,7 +62,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::TokenUnknown(_) | Error::InviteUnknown => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),
         Error::Exists(_) => (StatusCode::CONFLICT, "DENIED"),
         Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
-        Error::Conflict(_) => (StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID"),
+        Error::LimitReached { .. } | Error::Conflict(_) => (StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID"),
         Error::BodyInterrupted => (StatusCode::REQUEST_TIMEOUT, "BLOB_UPLOAD_INVALID"),
         Error::StorageFull(_) => (StatusCode::INSUFFICIENT_STORAGE, "UNAVAILABLE"),
         Error::Unavailable(_) | Error::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
@@ -72,7 +73,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
 /// Makes the response to an error, and logs it if the fault is the registry's.
 pub(crate) fn render(error: &Error, context: &Context, challenge: Option<&Challenge>) -> Response {
     let (status, code) = status_and_code(error);
-    let message = error.to_string();
+    let message = error.message(wire_name);
     let body = match error {
         Error::ManifestReferencesUnknown(digests) => {
             let entry = |digest: &longshore_domain::digest::Digest| {

@@ -8,6 +8,7 @@ mod auth;
 mod blobs;
 mod catalog;
 mod error;
+mod fields;
 mod limits;
 mod manifests;
 pub mod operation;

@@ -8,7 +8,7 @@ use longshore_domain::digest::Digest;
 use longshore_domain::manifest::ARTIFACT_TYPE_LIMIT_BYTES;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -59,13 +59,18 @@ pub(crate) async fn list_referrers(context: &Context, name: &Name, subject: &Dig
     let artifact_type = query.given("artifactType").map(with_plus);
     let artifact_type = artifact_type.as_deref();
     if artifact_type.is_some_and(|text| text.len() > ARTIFACT_TYPE_LIMIT_BYTES) {
-        return Err(Error::Invalid { field: "artifactType", reason: "is longer than any media type".into() });
+        return Err(Error::Invalid {
+            field: Field::Parameter("artifactType"),
+            reason: "is longer than any media type".into(),
+        });
     }
     let after = match query.first("last") {
         None => ManifestId(0),
         Some(text) => {
-            let invalid =
-                |_| Error::Invalid { field: "last", reason: "follow the Link of the page before".into() };
+            let invalid = |_| Error::Invalid {
+                field: Field::Parameter("last"),
+                reason: "follow the Link of the page before".into(),
+            };
             ManifestId(text.parse().map_err(invalid)?)
         }
     };

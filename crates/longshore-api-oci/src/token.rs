@@ -11,12 +11,13 @@ use longshore_api_common::credentials::Credentials;
 use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
 use longshore_domain::access::actor::Actor;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_identity::tokens::{IssuedToken, Refresh, RequestedScope};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::error::status_and_code;
+use crate::fields::wire_name;
 use crate::{Context, wire};
 
 /// Largest form.
@@ -75,7 +76,7 @@ fn refuse(error: &Error, context: &Context) -> Response {
         _ => "invalid_request",
     };
     let status = if status == StatusCode::METHOD_NOT_ALLOWED { StatusCode::BAD_REQUEST } else { status };
-    let message = error.to_string();
+    let message = error.message(wire_name);
     let detail =
         if error.is_fault() { json!({ "request_id": &*context.client.request_id }) } else { json!(null) };
     let body = json!({
@@ -112,7 +113,7 @@ async fn get_token(context: &Context) -> Result<IssuedToken> {
         }
         Credentials::Bearer(_) => {
             return Err(Error::Invalid {
-                field: "Authorization",
+                field: Field::Parameter("Authorization"),
                 reason: "ask for a token with Basic credentials".into(),
             });
         }
@@ -123,7 +124,7 @@ async fn get_token(context: &Context) -> Result<IssuedToken> {
 
 async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken> {
     let too_large = |limit_bytes: u64| Error::Invalid {
-        field: "body",
+        field: Field::Body,
         reason: format!("has more than {limit_bytes} bytes"),
     };
     let form = body::collect(
@@ -138,7 +139,8 @@ async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken>
     check_service(context, &parameters)?;
     let scopes = scopes(&parameters)?;
     let needed = |name: &'static str| {
-        first(&parameters, name).ok_or(Error::Invalid { field: name, reason: "is missing".into() })
+        first(&parameters, name)
+            .ok_or(Error::Invalid { field: Field::Parameter(name), reason: "is missing".into() })
     };
     let wants_refresh = first(&parameters, "access_type").is_some_and(|text| text == "offline");
     match first(&parameters, "grant_type") {
@@ -192,7 +194,7 @@ fn check_service(context: &Context, parameters: &Parameters<'_>) -> Result<()> {
     match first(parameters, "service") {
         Some(service) if !is_known(service) => {
             let reason = format!("this token service issues tokens for {:?} only", settings.service);
-            Err(Error::Invalid { field: "service", reason })
+            Err(Error::Invalid { field: Field::Parameter("service"), reason })
         }
         _ => Ok(()),
     }

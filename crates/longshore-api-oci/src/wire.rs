@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 pub(crate) use longshore_api_common::response::json;
 use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Context;
 
@@ -28,7 +28,7 @@ pub(crate) fn value(text: &str) -> HeaderValue {
 /// # Errors
 /// `Invalid` when the text is too long or has other than printable ASCII characters.
 pub(crate) fn warning(text: &str) -> Result<HeaderValue> {
-    let invalid = |reason: &str| Error::Invalid { field: "notice", reason: reason.into() };
+    let invalid = |reason: &str| Error::Invalid { field: Field::Setting("notice"), reason: reason.into() };
     if text.len() > WARNING_LIMIT_BYTES {
         return Err(invalid("must have at most 2048 bytes"));
     }
@@ -79,7 +79,7 @@ impl PageQuery {
     /// `Invalid` when `n` is no number, or `last` longer than any name.
     pub(crate) fn of(context: &Context) -> Result<Self> {
         let query = Query::of(context);
-        let invalid = |reason: &str| Error::Invalid { field: "n", reason: reason.into() };
+        let invalid = |reason: &str| Error::Invalid { field: Field::Parameter("n"), reason: reason.into() };
         let n = match query.first("n") {
             None => None,
             Some(text) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
@@ -89,7 +89,10 @@ impl PageQuery {
         };
         let last = query.first("last").map(str::to_owned);
         if last.as_ref().is_some_and(|last| last.len() > LAST_LIMIT_BYTES) {
-            return Err(Error::Invalid { field: "last", reason: "is longer than any name".into() });
+            return Err(Error::Invalid {
+                field: Field::Parameter("last"),
+                reason: "is longer than any name".into(),
+            });
         }
         let size = match n {
             Some(0) => None,

@@ -6,9 +6,10 @@ use http::{HeaderValue, Method, StatusCode, header};
 use longshore_api_common::client::Client;
 use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
-use longshore_domain::Error;
+use longshore_domain::{Error, Field};
 use serde_json::{Value, json};
 
+use crate::fields::wire_name;
 use crate::filter::FilterError;
 use crate::wire;
 
@@ -95,7 +96,7 @@ impl Refusal {
     /// Returns the document that tells of it.
     pub(crate) fn document(&self) -> Value {
         let (kind, detail) = match self {
-            Self::Domain(error) => (kind(error), error.to_string()),
+            Self::Domain(error) => (kind(error), error.message(wire_name)),
             Self::Scim { kind, detail, .. } => (*kind, detail.clone()),
         };
         let mut document = json!({
@@ -154,6 +155,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::InUse { .. }
         | Error::Exists(_)
+        | Error::LimitReached { .. }
         | Error::Conflict(_)
         | Error::NotEligible(_)
         | Error::SeveralRegistries => StatusCode::CONFLICT,
@@ -168,7 +170,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
 fn kind(error: &Error) -> Option<&'static str> {
     match error {
         Error::Exists(_) => Some("uniqueness"),
-        Error::Invalid { field: "body", .. } => Some("invalidSyntax"),
+        Error::Invalid { field: Field::Body, .. } => Some("invalidSyntax"),
         error if status_of(error) == StatusCode::BAD_REQUEST => Some("invalidValue"),
         _ => None,
     }

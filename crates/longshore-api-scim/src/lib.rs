@@ -10,6 +10,7 @@ mod context;
 mod discovery;
 mod error;
 mod evaluate;
+mod fields;
 pub mod filter;
 mod groups;
 mod openapi;

@@ -10,7 +10,7 @@ use longshore_domain::access_key::AccessKey;
 use longshore_domain::account::Account;
 use longshore_domain::credential::{AccessToken, Scope, TokenOrigin, TokenRestriction};
 use longshore_domain::ports::metadata::AccessTokenChange;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_identity::access_tokens::WantedToken;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,10 @@ pub(crate) async fn update_access_key(context: &Context, body: RequestBody) -> R
         Some("active") => Some(true),
         Some("inactive") => Some(false),
         Some(_) => {
-            return Err(Error::Invalid { field: "status", reason: "must be active or inactive".into() });
+            return Err(Error::Invalid {
+                field: Field::Member("status"),
+                reason: "must be active or inactive".into(),
+            });
         }
     };
     let account = owner(context, None).await?;

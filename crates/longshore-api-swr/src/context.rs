@@ -13,12 +13,13 @@ use longshore_domain::credential::is_access_token;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_identity::access_keys::SignedText;
 use longshore_platform::rates::Allowance;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::fields;
 use crate::filter::Filter;
 use crate::limits;
 use crate::routes::{Needs, Route};
@@ -187,7 +188,7 @@ impl Context {
             // Newer lists have none.
             Some(_) if known.is_empty() => {
                 let reason = "this list has none; leave it out".into();
-                return Err(Error::Invalid { field: "filter", reason });
+                return Err(Error::Invalid { field: fields::FILTER, reason });
             }
             Some(text) => Filter::parse(&text, known)?,
         };
@@ -230,7 +231,7 @@ impl Listed<'_> {
         match whole(&text) {
             Some(number) if (least..=limit).contains(&number) => Ok(Some(number)),
             _ => Err(Error::Invalid {
-                field: name,
+                field: Field::Parameter(name),
                 reason: format!("must be a whole number from {least} to {limit}"),
             }),
         }
@@ -277,7 +278,7 @@ impl Listed<'_> {
         };
         let found = columns.iter().find(|(name, _)| *name == column);
         let (_, column) = found.ok_or_else(|| Error::Invalid {
-            field: "order_column",
+            field: Field::Parameter("order_column"),
             reason: format!(
                 "must be one of {}",
                 columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
@@ -286,7 +287,10 @@ impl Listed<'_> {
         match direction.as_str() {
             "desc" => Ok(Some((*column, true))),
             "asc" => Ok(Some((*column, false))),
-            _ => Err(Error::Invalid { field: "order_type", reason: "must be desc or asc".into() }),
+            _ => Err(Error::Invalid {
+                field: Field::Parameter("order_type"),
+                reason: "must be desc or asc".into(),
+            }),
         }
     }
 
@@ -296,12 +300,13 @@ impl Listed<'_> {
     /// `Invalid` when it is something else.
     pub(crate) fn truth(&self, name: &'static str) -> Result<Option<bool>> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let invalid = || Error::Invalid { field: name, reason: "must be true or false".into() };
+        let invalid =
+            || Error::Invalid { field: Field::Parameter(name), reason: "must be true or false".into() };
         truth(&text).map(Some).ok_or_else(invalid)
     }
 }
 
 fn together(given: &str, missing: &str) -> Error {
     let reason = format!("{given} goes together with {missing}; give both or neither");
-    Error::Invalid { field: "parameters", reason }
+    Error::Invalid { field: Field::Parameter("parameters"), reason }
 }

@@ -7,12 +7,14 @@ use http::{HeaderValue, Method, StatusCode, header};
 use longshore_api_common::client::Client;
 use longshore_api_common::response::{json, retry_after};
 use longshore_api_common::{Response, observe};
-use longshore_domain::Error;
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::limit::Limited;
+use longshore_domain::{Error, Field};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
+use crate::fields::{self, wire_name};
 use crate::routes;
 
 /// One element of schema `ErrorList`.
@@ -54,14 +56,14 @@ fn about(group: &str) -> About {
 }
 
 /// Returns status and number of a bad value.
-fn invalid(field: &str) -> (u16, u32) {
+fn invalid(field: Field) -> (u16, u32) {
     match field {
-        "filter" => (400, 4_001_035),
-        "limit" => (400, 4_000_056),
-        "body" => (400, 4_000_014),
-        "auth" => (400, 4_001_091),
-        "access_domain" => (400, 4_001_041),
-        "user_id" => (400, 4_001_067),
+        fields::FILTER => (400, 4_001_035),
+        fields::LIMIT => (400, 4_000_056),
+        fields::USER_ID => (400, 4_001_067),
+        Field::Body => (400, 4_000_014),
+        Field::Permission => (400, 4_001_091),
+        Field::ShareAccount => (400, 4_001_041),
         _ => (400, 4_001_025),
     }
 }
@@ -99,7 +101,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         },
         Error::TagInvalid(_) => (400, 4_009_021),
         Error::DigestInvalid { .. } => (400, 4_000_013),
-        Error::Invalid { field, .. } => invalid(field),
+        Error::Invalid { field, .. } => invalid(*field),
         Error::UploadInvalid(_)
         | Error::UploadOffset { .. }
         | Error::DigestMismatch { .. }
@@ -111,7 +113,15 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         | Error::SeveralRegistries
         | Error::Unsupported(_)
         | Error::BodyInterrupted => (400, 4_000_014),
-        Error::OverLimit(_) => match about {
+        Error::LimitReached {
+            what:
+                Limited::OwnedOrganizations
+                | Limited::RetentionPolicies
+                | Limited::Shares
+                | Limited::UserPermissions(_),
+            ..
+        }
+        | Error::OverLimit(_) => match about {
             About::Organization => (400, 4_000_097),
             About::Tags => (400, 4_000_099),
             _ => (400, 4_000_098),
@@ -138,7 +148,20 @@ fn code(error: &Error, about: About) -> (u16, u32) {
             About::ImagePermission | About::Sharing => (409, 4_090_089),
             _ => (409, 4_090_006),
         },
-        Error::Conflict(_) | Error::InUse { .. } => match about {
+        Error::LimitReached {
+            what:
+                Limited::AccessTokens
+                | Limited::Credentials
+                | Limited::DirectoryUsers
+                | Limited::DockerLogins
+                | Limited::Invites
+                | Limited::RegistryNames
+                | Limited::ScimTokens
+                | Limited::Teams,
+            ..
+        }
+        | Error::Conflict(_)
+        | Error::InUse { .. } => match about {
             About::Organization => (406, 4_060_074),
             About::OrganizationPermission => (400, 4_001_065),
             _ => (409, 4_090_023),
@@ -190,8 +213,8 @@ fn response(status: u16, number: u32, message: String, detail: &str) -> Response
 pub(crate) fn render(error: &Error, context: &Context) -> Response {
     let (status, number) = code(error, about(context.route.group));
     let mut response = match routes::is_identity(context.route.path) {
-        true => identity_response(identity_status(error, status), &error.to_string()),
-        false => response(status, number, error.to_string(), &context.client.request_id),
+        true => identity_response(identity_status(error, status), &error.message(wire_name)),
+        false => response(status, number, error.message(wire_name), &context.client.request_id),
     };
     if let Some(seconds) = retry_after(error) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
@@ -206,8 +229,8 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
 pub(crate) fn too_many(error: &Error, client: &Client, is_identity: bool) -> Response {
     let (status, number) = code(error, About::Other);
     let mut response = match is_identity {
-        true => identity_response(identity_status(error, status), &error.to_string()),
-        false => response(status, number, error.to_string(), &client.request_id),
+        true => identity_response(identity_status(error, status), &error.message(wire_name)),
+        false => response(status, number, error.message(wire_name), &client.request_id),
     };
     if let Some(seconds) = retry_after(error) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds);

@@ -4,6 +4,8 @@
 
 use longshore_domain::{Error, Result};
 
+use crate::fields;
+
 /// Longest filter that is looked at, in bytes.
 const FILTER_LIMIT_BYTES: usize = 4096;
 
@@ -17,7 +19,7 @@ impl Filter {
     /// # Errors
     /// `Invalid` for an item without `::`, an unknown key, or one that comes twice.
     pub fn parse(text: &str, known: &[&'static str]) -> Result<Self> {
-        let invalid = |reason: String| Err(Error::Invalid { field: "filter", reason });
+        let invalid = |reason: String| Err(Error::Invalid { field: fields::FILTER, reason });
         if text.len() > FILTER_LIMIT_BYTES {
             return invalid(format!("may have at most {FILTER_LIMIT_BYTES} bytes"));
         }

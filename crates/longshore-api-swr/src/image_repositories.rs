@@ -8,7 +8,7 @@ use longshore_content::inventory::{ListedRepository, SharedSide, WantedRepositor
 use longshore_domain::repository::{
     InventoryColumn, InventoryOrder, RepositoryChange, RepositoryDetails, Visibility,
 };
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -275,7 +275,12 @@ pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody)
     let side = match listed.get("center").as_deref() {
         Some("self") => SharedSide::Own,
         Some("thirdparty") => SharedSide::Others,
-        _ => return Err(Error::Invalid { field: "center", reason: "must be self or thirdparty".into() }),
+        _ => {
+            return Err(Error::Invalid {
+                field: Field::Parameter("center"),
+                reason: "must be self or thirdparty".into(),
+            });
+        }
     };
     let (namespace, owner) = (listed.get("namespace"), listed.get("domain_name"));
     let is_valid = listed.truth("status")?;
@@ -378,7 +383,10 @@ pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) 
         Some("self") => SharedSide::Own,
         None | Some("thirdparty") => SharedSide::Others,
         Some(_) => {
-            return Err(Error::Invalid { field: "shared_by", reason: "must be self or thirdparty".into() });
+            return Err(Error::Invalid {
+                field: Field::Parameter("shared_by"),
+                reason: "must be self or thirdparty".into(),
+            });
         }
     };
     let wanted = WantedShares {

@@ -9,6 +9,7 @@ mod access_keys;
 mod api_versions;
 mod context;
 mod error;
+mod fields;
 pub mod filter;
 mod image_permissions;
 mod image_repositories;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::context::Context;
+use crate::fields;
 use crate::wire;
 
 /// Schema `UserAuth`.
@@ -61,7 +62,7 @@ pub(crate) fn document(list: &PermissionList, name: &str, creator_name: Option<S
 
 fn user_id(text: &str) -> Result<Uuid> {
     wire::parse_id(text).ok_or_else(|| Error::Invalid {
-        field: "user_id",
+        field: fields::USER_ID,
         reason: "must be the 32 hexadecimal digits of a user's id".into(),
     })
 }

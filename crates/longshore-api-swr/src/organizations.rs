@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
+use crate::fields;
 use crate::wire;
 
 /// Keys of the filter.
@@ -57,7 +58,7 @@ pub(crate) async fn list_namespaces(context: &Context, _: RequestBody) -> Result
         None => ListedNamespaces::Permitted,
         Some("visible") => ListedNamespaces::Visible,
         Some(_) => {
-            return Err(Error::Invalid { field: "filter", reason: "mode can only be visible".into() });
+            return Err(Error::Invalid { field: fields::FILTER, reason: "mode can only be visible".into() });
         }
     };
     let part = listed.get("namespace").unwrap_or_default();

@@ -5,7 +5,7 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::json;
 use longshore_content::usage::{Frequency, Reported};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -57,7 +57,8 @@ pub(crate) async fn show_domain_overview(context: &Context, _: RequestBody) -> R
 /// `GET /v2/manage/reports/{resource_type}/{frequency}`.
 pub(crate) async fn show_domain_resource_reports(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    let invalid = |field, reason: &str| Error::Invalid { field, reason: reason.to_owned() };
+    let invalid =
+        |name, reason: &str| Error::Invalid { field: Field::Parameter(name), reason: reason.to_owned() };
     let reported = match context.parameter("resource_type") {
         "store" => Reported::Stored,
         "downflow" => Reported::Sent,

@@ -11,7 +11,7 @@ use longshore_domain::name::RepositoryName;
 use longshore_domain::retention::{
     Kept, RetentionPolicy, RetentionPolicyId, RetentionRule, RetiredTag, TagSelector,
 };
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +112,7 @@ pub(crate) struct DryRunDocument {
     is_cut: bool,
 }
 
-fn invalid(field: &'static str, reason: &str) -> Error {
+fn invalid(field: Field, reason: &str) -> Error {
     Error::Invalid { field, reason: reason.to_owned() }
 }
 
@@ -125,18 +125,21 @@ fn rule(document: RuleDocument) -> Result<RetentionRule> {
         };
         let is_alone = document.params.len() == 1;
         found.filter(|_| is_alone).ok_or_else(|| {
-            invalid("params", "must be {\"days\": \"30\"} for a date_rule, {\"num\": \"7\"} for a tag_rule")
+            invalid(
+                Field::Member("params"),
+                "must be {\"days\": \"30\"} for a date_rule, {\"num\": \"7\"} for a tag_rule",
+            )
         })
     };
     let kept = match document.template.as_str() {
         template if template == DAYS.0 => Kept::Days(amount(DAYS.1)?),
         template if template == NEWEST.0 => Kept::Newest(amount(NEWEST.1)?),
-        _ => return Err(invalid("template", "must be date_rule or tag_rule")),
+        _ => return Err(invalid(Field::RetentionRuleKind, "must be date_rule or tag_rule")),
     };
     let selector = |selector: SelectorDocument| match selector.kind.as_str() {
         "label" => Ok(TagSelector::Tag(selector.pattern)),
         "regexp" => Ok(TagSelector::Pattern(selector.pattern)),
-        _ => Err(invalid("kind", "must be label or regexp")),
+        _ => Err(invalid(Field::Member("kind"), "must be label or regexp")),
     };
     let exceptions = document.tag_selectors.into_iter().map(selector).collect::<Result<_>>()?;
     Ok(RetentionRule { kept, exceptions })
@@ -177,7 +180,7 @@ fn policy_document(policy: &RetentionPolicy) -> PolicyDocument {
 async fn wanted(context: &Context, body: RequestBody) -> Result<Vec<RetentionRule>> {
     let request: PolicyRequest = context.json(body).await?;
     if request.algorithm != ALGORITHM {
-        return Err(invalid("algorithm", "can only be or"));
+        return Err(invalid(Field::Member("algorithm"), "can only be or"));
     }
     request.rules.into_iter().map(rule).collect()
 }

@@ -9,7 +9,7 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_domain::name::Namespace;
 use longshore_domain::share::{Share, ShareTerms};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ fn deadline(text: &str) -> Result<Option<Timestamp>> {
         false => text.parse::<Timestamp>().ok().or_else(|| text.parse().ok().and_then(utc)),
     };
     found.map(Some).ok_or_else(|| Error::Invalid {
-        field: "deadline",
+        field: Field::ShareEnd,
         reason: "must be forever or a UTC time such as 2030-01-01T00:00:00Z".into(),
     })
 }
@@ -89,7 +89,7 @@ fn deadline(text: &str) -> Result<Option<Timestamp>> {
 impl TermsRequest {
     fn read(self) -> Result<ShareTerms> {
         if self.permit != READ {
-            return Err(Error::Invalid { field: "permit", reason: "can only be read".into() });
+            return Err(Error::Invalid { field: Field::Member("permit"), reason: "can only be read".into() });
         }
         Ok(ShareTerms {
             expires_at: deadline(&self.deadline)?,
@@ -100,7 +100,7 @@ impl TermsRequest {
 
 fn account_named(text: &str) -> Result<Namespace> {
     text.parse().map_err(|_| Error::Invalid {
-        field: "access_domain",
+        field: Field::ShareAccount,
         reason: "must be the name of a user or an organization".into(),
     })
 }

@@ -8,7 +8,7 @@ use longshore_api_common::response::json;
 use longshore_domain::access::actor::CredentialScope;
 use longshore_domain::account::AccountKind;
 use longshore_domain::credential::TokenOrigin;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_identity::projects::ProjectName;
 
 use crate::context::Context;
@@ -25,7 +25,7 @@ pub(crate) async fn create_secret(context: &Context, _: RequestBody) -> Result<R
         (Some(name), _) => {
             let found = services.identity.find_project(&actor, &ProjectName::Name(name)).await?;
             let found = found.ok_or_else(|| Error::Invalid {
-                field: "projectname",
+                field: Field::Parameter("projectname"),
                 reason: "is no project of yours; use the region, your name, or that of an organization"
                     .into(),
             })?;

@@ -12,7 +12,7 @@ use longshore_api_common::response::{bare, json};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use longshore_identity::identity::{Identity, ShownIdentity, UserName, WantedScope};
 use longshore_identity::projects::ProjectName;
 use schemars::JsonSchema;
@@ -163,7 +163,7 @@ struct Endpoint {
     url: String,
 }
 
-fn invalid(field: &'static str, reason: &str) -> Error {
+fn invalid(field: Field, reason: &str) -> Error {
     Error::Invalid { field, reason: reason.to_owned() }
 }
 
@@ -176,11 +176,11 @@ fn domain(account: &Account) -> DomainDocument {
 }
 
 impl NameRequest {
-    fn project_name(&self, field: &'static str) -> Result<ProjectName<'_>> {
+    fn project_name(&self, member: &'static str) -> Result<ProjectName<'_>> {
         match (&self.id, &self.name) {
             (Some(id), _) => wire::parse_id(id).map(ProjectName::Id).ok_or_else(outside),
             (None, Some(name)) => Ok(ProjectName::Name(name)),
-            (None, None) => Err(invalid(field, "must have an id or a name")),
+            (None, None) => Err(invalid(Field::Member(member), "must have an id or a name")),
         }
     }
 }
@@ -199,7 +199,7 @@ async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<A
             let name = match (&user.id, &user.name) {
                 (Some(id), _) => UserName::Id(wire::parse_id(id)),
                 (None, Some(name)) => UserName::Name(name),
-                (None, None) => return Err(invalid("user", "must have an id or a name")),
+                (None, None) => return Err(invalid(Field::Member("user"), "must have an id or a name")),
             };
             let passcode = identity.totp.as_ref().filter(|_| methods.contains(&"totp"));
             let passcode = passcode.map(|totp| totp.user.passcode.as_str());
@@ -212,7 +212,10 @@ async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<A
             }
             Ok((actor, None))
         }
-        _ => Err(invalid("methods", "must be password, password with totp, or token, each with its member")),
+        _ => Err(invalid(
+            Field::Member("methods"),
+            "must be password, password with totp, or token, each with its member",
+        )),
     }
 }
 
@@ -301,7 +304,9 @@ pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result
 }
 
 fn subject(context: &Context) -> Result<&str> {
-    context.token(SUBJECT)?.ok_or_else(|| invalid("X-Subject-Token", "must hold the token that is meant"))
+    context
+        .token(SUBJECT)?
+        .ok_or_else(|| invalid(Field::Parameter("X-Subject-Token"), "must hold the token that is meant"))
 }
 
 /// `GET /v3/auth/tokens`.

@@ -7,7 +7,7 @@ use longshore_domain::access::action::Level;
 use longshore_domain::account::Account;
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::RepositoryPermission;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 /// Writes a time: RFC 3339, UTC, to the second.
@@ -55,9 +55,10 @@ pub(crate) fn parse_auth(auth: u8) -> Result<RepositoryPermission> {
         1 => Ok(RepositoryPermission::Read),
         3 => Ok(RepositoryPermission::Write),
         7 => Ok(RepositoryPermission::Admin),
-        _ => {
-            Err(Error::Invalid { field: "auth", reason: "must be 7 (manage), 3 (write) or 1 (read)".into() })
-        }
+        _ => Err(Error::Invalid {
+            field: Field::Permission,
+            reason: "must be 7 (manage), 3 (write) or 1 (read)".into(),
+        }),
     }
 }
 

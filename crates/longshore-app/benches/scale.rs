@@ -200,14 +200,14 @@ async fn run(tags: u64) -> Measured {
     };
     let rows = vec![
         (
-            "SCIM: userName eq",
+            "SCIM: users by user name",
             measure(2000, async |number| {
                 probe(UserLookup::UserName(format!("User{}@example.org", a_user(number)))).await;
             })
             .await,
         ),
         (
-            "SCIM: externalId eq",
+            "SCIM: users by external id",
             measure(2000, async |number| {
                 probe(UserLookup::ExternalId(format!("ext{}", a_user(number)))).await;
             })
@@ -233,7 +233,7 @@ async fn run(tags: u64) -> Measured {
             measure(300, async |_| page_behind(UserOrder::Position, users - 100).await).await,
         ),
         (
-            "SCIM: last page by userName",
+            "SCIM: last page by user name",
             measure(300, async |_| page_behind(UserOrder::UserName, users - 100).await).await,
         ),
         (

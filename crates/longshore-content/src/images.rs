@@ -24,7 +24,7 @@ use longshore_domain::name::{Reference, RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, PushedTag, Tx};
 use longshore_domain::repository::{Repository, RepositoryId};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Content;
 use crate::removal::delete_held;
@@ -313,7 +313,7 @@ impl Content {
         self.access.get_own_account(actor).await?;
         if request.digests.len() > DELETION_LIMIT {
             return Err(Error::Invalid {
-                field: "manifests",
+                field: Field::DeletedImages,
                 reason: format!("at most {DELETION_LIMIT} images are deleted at once"),
             });
         }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use longshore_domain::account::AccountId;
 use longshore_domain::clock::lies_ahead;
+use longshore_domain::limit::Included;
 use longshore_domain::ports::metadata::Tx;
 use longshore_domain::registry::Subscribed;
 use longshore_domain::tier::{Tier, Tiers};
@@ -40,10 +41,7 @@ pub(crate) async fn check_new_repository(tx: &mut dyn Tx, namespace: AccountId, 
     let Some(limit) = tier.repository_limit() else { return Ok(()) };
     match tx.account_usage(owner_id).await?.repositories < limit {
         true => Ok(()),
-        false => Err(Error::OverLimit(format!(
-            "the subscription {} includes {limit} repositories, and there are as many; delete one, or choose a larger subscription",
-            tier.name
-        ))),
+        false => Err(Error::OverLimit(Included::Repositories { tier: tier.name.to_string(), limit })),
     }
 }
 
@@ -57,10 +55,8 @@ pub(crate) async fn check_stored(tx: &mut dyn Tx, namespace: AccountId, tiers: &
     }
 }
 
-pub(crate) fn over_storage(limit: u64) -> Error {
-    Error::OverLimit(format!(
-        "the subscription of this registry includes {limit} bytes of storage, which this would exceed; delete images and collect the garbage, or choose a larger subscription"
-    ))
+pub(crate) fn over_storage(limit_bytes: u64) -> Error {
+    Error::OverLimit(Included::Storage { limit_bytes })
 }
 
 /// Bytes that were pulled, by namespace, since they were last recorded; and what is known of accounts.
@@ -150,9 +146,7 @@ impl Content {
         };
         match recorded.saturating_add(unrecorded) < limit {
             true => Ok(()),
-            false => Err(Error::OverLimit(format!(
-                "the subscription of this registry includes {limit} bytes of pulls a month, which are used up; wait for the next month, or choose a larger subscription"
-            ))),
+            false => Err(Error::OverLimit(Included::Pulls { limit_bytes: limit })),
         }
     }
 

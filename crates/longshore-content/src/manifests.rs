@@ -20,7 +20,7 @@ use longshore_domain::ports::metadata::{
 };
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::tier::Tiers;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -234,7 +234,7 @@ impl Content {
         }
         if tags.len() > TAGS_PER_PUSH_LIMIT {
             return Err(Error::Invalid {
-                field: "tag",
+                field: Field::PushedTags,
                 reason: format!("at most {TAGS_PER_PUSH_LIMIT} tags fit into one push"),
             });
         }

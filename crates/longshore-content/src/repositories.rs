@@ -15,7 +15,7 @@ use longshore_domain::repository::{
     Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
 };
 use longshore_domain::tier::Tiers;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Content;
 use crate::limits::check_new_repository;
@@ -213,7 +213,7 @@ impl Content {
         let text = text.trim().to_lowercase();
         if text.len() > SEARCH_LIMIT_BYTES {
             return Err(Error::Invalid {
-                field: "query",
+                field: Field::SearchQuery,
                 reason: format!("may have at most {SEARCH_LIMIT_BYTES} bytes"),
             });
         }

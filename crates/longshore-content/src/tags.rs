@@ -5,6 +5,7 @@ use longshore_domain::Result;
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::event::EventAction;
+use longshore_domain::existing::Existing;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{ManifestId, TagInterval};
@@ -81,7 +82,7 @@ impl Content {
             condition: if may_move { Condition::None } else { Condition::Absent },
         };
         match self.push_manifest(actor, name, push).await {
-            Err(Error::PreconditionFailed) => Err(Error::Exists(format!("the tag {to}"))),
+            Err(Error::PreconditionFailed) => Err(Error::Exists(Existing::Tag(to.clone()))),
             pushed => pushed.map(|_| ()),
         }
     }

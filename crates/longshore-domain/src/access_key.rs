@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::clock::Entropy;
 use crate::credential::Secret;
 use crate::error::{Error, Result};
+use crate::field::Field;
 
 /// How far the clock of who signs may be from the registry's.
 pub const CLOCK_SKEW_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -51,7 +52,9 @@ impl FromStr for AccessKey {
             && text.bytes().all(|byte| ALPHABET.contains(&byte));
         match is_one {
             true => Ok(Self(text.to_owned())),
-            false => Err(Error::Invalid { field: "access key", reason: "is none of this registry".into() }),
+            false => {
+                Err(Error::Invalid { field: Field::AccessKey, reason: "is none of this registry".into() })
+            }
         }
     }
 }

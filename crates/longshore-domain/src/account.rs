@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::email::EmailAddress;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::Namespace;
 
 /// Number of an account in the metadata store.
@@ -39,7 +40,10 @@ impl FromStr for AccountKind {
         match text {
             "user" => Ok(Self::User),
             "organization" => Ok(Self::Organization),
-            _ => Err(Error::Invalid { field: "account kind", reason: "must be user or organization".into() }),
+            _ => Err(Error::Invalid {
+                field: Field::AccountKind,
+                reason: "must be user or organization".into(),
+            }),
         }
     }
 }
@@ -128,7 +132,7 @@ impl FromStr for Plan {
             "team" => Ok(Self::Team),
             "business" => Ok(Self::Business),
             _ => Err(Error::Invalid {
-                field: "plan",
+                field: Field::Plan,
                 reason: "must be personal, pro, team or business".into(),
             }),
         }
@@ -202,10 +206,10 @@ impl ProfileChange {
     /// `Invalid`.
     pub fn check(&self) -> Result<()> {
         let texts = [
-            ("full_name", &self.full_name),
-            ("company", &self.company),
-            ("location", &self.location),
-            ("profile_url", &self.url),
+            (Field::FullName, &self.full_name),
+            (Field::Company, &self.company),
+            (Field::Location, &self.location),
+            (Field::WebPage, &self.url),
         ];
         for (field, text) in texts {
             let Some(text) = text else { continue };
@@ -220,7 +224,7 @@ impl ProfileChange {
         match self.url.as_deref().is_none_or(is_page) {
             true => Ok(()),
             false => Err(Error::Invalid {
-                field: "profile_url",
+                field: Field::WebPage,
                 reason: "must begin with https:// or http://".into(),
             }),
         }
@@ -262,7 +266,7 @@ impl FromStr for OrganizationRole {
             "member" => Ok(Self::Member),
             "editor" => Ok(Self::Editor),
             "owner" => Ok(Self::Owner),
-            _ => Err(Error::Invalid { field: "role", reason: "must be owner, editor or member".into() }),
+            _ => Err(Error::Invalid { field: Field::Role, reason: "must be owner, editor or member".into() }),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::access_key::AccessKey;
 use crate::account::AccountId;
 use crate::clock::Entropy;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::{Namespace, RepositoryName};
 use crate::repository::Visibility;
 use crate::token_resource::TokenResources;
@@ -80,7 +81,7 @@ impl FromStr for Scope {
             "repo:admin" => Ok(Self::Admin),
             "account" => Ok(Self::Account),
             _ => Err(Error::Invalid {
-                field: "scope",
+                field: Field::TokenScope,
                 reason: "must be repo:public_read, repo:read, repo:write or repo:admin".into(),
             }),
         }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::account::{Account, AccountId};
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::{NAMESPACE_LIMIT_BYTES, Namespace};
 use crate::organization::{TEAM_NAME_LIMIT_BYTES, TeamId, TeamName};
 
@@ -198,7 +199,7 @@ impl fmt::Debug for DirectoryChange {
     }
 }
 
-fn check_text(field: &'static str, text: &str, least: usize) -> Result<()> {
+fn check_text(field: Field, text: &str, least: usize) -> Result<()> {
     let fits = (least..=TEXT_LIMIT_CHARACTERS).contains(&text.chars().count());
     // The last character of all stands behind every text in lists.
     match fits && !text.chars().any(|letter| letter.is_control() || letter == char::MAX) {
@@ -219,31 +220,34 @@ impl DirectoryChange {
     /// `Invalid`.
     pub fn check(&self) -> Result<()> {
         if let Some(name) = &self.user_name {
-            check_text("userName", name, 1)?;
+            check_text(Field::UserName, name, 1)?;
             if name.trim() != name {
                 let reason = "must not begin or end with a space".into();
-                return Err(Error::Invalid { field: "userName", reason });
+                return Err(Error::Invalid { field: Field::UserName, reason });
             }
         }
         if let Some(Some(id)) = &self.external_id {
-            check_text("externalId", id, 1)?;
+            check_text(Field::ExternalId, id, 1)?;
         }
-        check_text("name.givenName", self.given_name.as_deref().unwrap_or_default(), 0)?;
-        check_text("name.familyName", self.family_name.as_deref().unwrap_or_default(), 0)?;
+        check_text(Field::GivenName, self.given_name.as_deref().unwrap_or_default(), 0)?;
+        check_text(Field::FamilyName, self.family_name.as_deref().unwrap_or_default(), 0)?;
         let emails = self.emails.as_deref().unwrap_or_default();
         if emails.len() > EMAILS_LIMIT {
             return Err(Error::Invalid {
-                field: "emails",
+                field: Field::DirectoryEmails,
                 reason: format!("a user may have at most {EMAILS_LIMIT}"),
             });
         }
         for email in emails {
-            check_text("emails.value", &email.address, 1)?;
-            check_text("emails.type", email.kind.as_deref().unwrap_or_default(), 0)?;
-            check_text("emails.display", email.display.as_deref().unwrap_or_default(), 0)?;
+            check_text(Field::DirectoryEmail, &email.address, 1)?;
+            check_text(Field::DirectoryEmailKind, email.kind.as_deref().unwrap_or_default(), 0)?;
+            check_text(Field::DirectoryEmailLabel, email.display.as_deref().unwrap_or_default(), 0)?;
         }
         match emails.iter().filter(|email| email.is_primary).count() > 1 {
-            true => Err(Error::Invalid { field: "emails", reason: "only one can be primary".into() }),
+            true => Err(Error::Invalid {
+                field: Field::DirectoryEmails,
+                reason: "only one can be primary".into(),
+            }),
             false => Ok(()),
         }
     }
@@ -334,10 +338,10 @@ impl GroupChange {
     /// `Invalid`.
     pub fn check(&self) -> Result<()> {
         if let Some(name) = &self.display_name {
-            check_text("displayName", name, 1)?;
+            check_text(Field::DisplayName, name, 1)?;
         }
         match &self.external_id {
-            Some(Some(id)) => check_text("externalId", id, 1),
+            Some(Some(id)) => check_text(Field::ExternalId, id, 1),
             _ => Ok(()),
         }
     }

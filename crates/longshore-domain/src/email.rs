@@ -6,6 +6,7 @@ use std::str::FromStr;
 use email_address::Options;
 
 use crate::error::{Error, Result};
+use crate::field::Field;
 
 /// An e-mail address: `local@domain`, without a display name, to a domain of at least two parts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +38,7 @@ impl FromStr for EmailAddress {
         match email_address::EmailAddress::parse_with_options(text, options) {
             Ok(_) if is_plain => Ok(Self(text.to_owned())),
             _ => Err(Error::Invalid {
-                field: "email",
+                field: Field::Email,
                 reason: "must be an e-mail address such as jane@example.org".into(),
             }),
         }

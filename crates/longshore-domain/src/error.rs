@@ -5,6 +5,9 @@
 use std::error::Error as StdError;
 
 use crate::digest::Digest;
+use crate::existing::Existing;
+use crate::field::Field;
+use crate::limit::{Included, Limited};
 use crate::name::{Namespace, Reference, RepositoryName, Tag};
 use crate::tier::Excess;
 use crate::work::WorkId;
@@ -180,8 +183,16 @@ pub enum Error {
     #[error("the subscription tier includes less than the account has: {}", reasons(.0))]
     NotEligible(Vec<Excess>),
     /// The subscription of the registry includes no more.
-    #[error("{0}")]
-    OverLimit(String),
+    #[error(transparent)]
+    OverLimit(Included),
+    /// There may be no more.
+    #[error("{}", .what.describe(*.limit))]
+    LimitReached {
+        /// Of what.
+        what: Limited,
+        /// How many there may be.
+        limit: u64,
+    },
     /// Nothing is pushed to the registry while its garbage is collected.
     #[error(
         "the registry {0} is read-only while its garbage is collected; push again when that is done, or cancel it"
@@ -220,12 +231,12 @@ pub enum Error {
     PageUnknown(u64),
     /// Something of that name exists already.
     #[error("{0} already exists")]
-    Exists(String),
+    Exists(Existing),
     /// An input value is out of its range or form.
     #[error("{field}: {reason}")]
     Invalid {
         /// Which value.
-        field: &'static str,
+        field: Field,
         /// What is wrong with it.
         reason: String,
     },
@@ -269,6 +280,15 @@ impl Error {
         match is_out_of_descriptors(&*source) {
             true => Self::Overloaded(source),
             false => Self::Internal(source),
+        }
+    }
+
+    /// Returns what the client is told, with a dialect's names of fields.
+    pub fn message(&self, name_of: impl Fn(Field) -> &'static str) -> String {
+        match self {
+            Self::Invalid { field, reason } => format!("{}: {reason}", name_of(*field)),
+            Self::Exists(existing) => format!("{} already exists", existing.describe(name_of)),
+            other => other.to_string(),
         }
     }
 

@@ -3,6 +3,7 @@
 use regex_lite::{Regex, RegexBuilder};
 
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::Tag;
 
 /// Most rules of one repository.
@@ -36,7 +37,7 @@ pub fn parse_rule(text: &str) -> Result<Regex> {
 
 /// Reads a rule whose compiled form has at most some bytes.
 pub(crate) fn parse_within(text: &str, size_limit_bytes: usize) -> Result<Regex> {
-    let invalid = |reason: String| Error::Invalid { field: "immutable_tags_rules", reason };
+    let invalid = |reason: String| Error::Invalid { field: Field::ImmutableTagRules, reason };
     if text.is_empty() || text.len() > RULE_LIMIT_BYTES {
         return Err(invalid(format!("a rule has 1 to {RULE_LIMIT_BYTES} bytes")));
     }
@@ -54,7 +55,7 @@ impl ImmutableTags {
     pub fn new(is_enabled: bool, rules: Vec<String>) -> Result<Self> {
         if rules.len() > RULES_LIMIT {
             return Err(Error::Invalid {
-                field: "immutable_tags_rules",
+                field: Field::ImmutableTagRules,
                 reason: format!("there may be at most {RULES_LIMIT} rules"),
             });
         }

@@ -17,9 +17,12 @@ pub mod directory;
 pub mod email;
 pub mod error;
 pub mod event;
+pub mod existing;
+pub mod field;
 pub mod image;
 pub mod immutability;
 pub mod invite;
+pub mod limit;
 pub mod manifest;
 pub mod name;
 pub mod organization;
@@ -38,3 +41,4 @@ pub mod upload;
 pub mod work;
 
 pub use error::{Error, Result};
+pub use field::Field;

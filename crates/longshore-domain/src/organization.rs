@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::account::{Account, OrganizationRole};
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::Namespace;
 
 /// Longest name of a team in bytes.
@@ -58,7 +59,7 @@ impl FromStr for TeamName {
         match (1..=TEAM_NAME_LIMIT_BYTES).contains(&text.len()) && text.bytes().all(allowed) {
             true => Ok(Self(text.to_owned())),
             false => Err(Error::Invalid {
-                field: "name",
+                field: Field::TeamName,
                 reason: "the name of a team has 1 to 63 lower-case letters, digits, _ and -".into(),
             }),
         }

@@ -1,6 +1,7 @@
 //! Pages of lists that are read by key.
 
 use crate::error::{Error, Result};
+use crate::field::Field;
 
 /// Largest page that any list gives.
 pub const PAGE_LIMIT: u32 = 1000;
@@ -20,7 +21,9 @@ impl PageSize {
     pub fn clamped(entries: u64) -> Result<Self> {
         match u32::try_from(entries.min(u64::from(PAGE_LIMIT))) {
             Ok(entries) if entries > 0 => Ok(Self(entries)),
-            _ => Err(Error::Invalid { field: "page size", reason: "a page has at least one entry".into() }),
+            _ => {
+                Err(Error::Invalid { field: Field::PageSize, reason: "a page has at least one entry".into() })
+            }
         }
     }
 

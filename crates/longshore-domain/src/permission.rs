@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::access::action::Level;
 use crate::account::AccountId;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::Namespace;
 
 /// What a team may do in a repository, or a user there or in a namespace.
@@ -47,7 +48,10 @@ impl FromStr for RepositoryPermission {
             "read" => Ok(Self::Read),
             "write" => Ok(Self::Write),
             "admin" => Ok(Self::Admin),
-            _ => Err(Error::Invalid { field: "permission", reason: "must be read, write or admin".into() }),
+            _ => Err(Error::Invalid {
+                field: Field::Permission,
+                reason: "must be read, write or admin".into(),
+            }),
         }
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::Namespace;
 use crate::tier::TierSlug;
 
@@ -40,7 +41,7 @@ pub fn parse_registry_name(text: &str) -> Result<Namespace> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let name = text.parse::<Namespace>().ok().filter(|_| text.bytes().all(allowed));
     name.ok_or(Error::Invalid {
-        field: "name",
+        field: Field::RegistryName,
         reason: "the name of a registry has 1 to 63 lower-case letters, digits and -, and neither begins nor ends with -".into(),
     })
 }
@@ -69,7 +70,7 @@ impl FromStr for Region {
         match (1..=32).contains(&text.len()) && text.bytes().all(allowed) {
             true => Ok(Self(text.to_owned())),
             false => Err(Error::Invalid {
-                field: "region",
+                field: Field::Region,
                 reason: "a region has 1 to 32 lower-case letters, digits and -".into(),
             }),
         }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::account::AccountId;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::immutability::ImmutableTags;
 use crate::name::{Namespace, RepositoryName};
 use crate::share::SharedBy;
@@ -42,7 +43,7 @@ impl FromStr for Visibility {
         match text {
             "private" => Ok(Self::Private),
             "public" => Ok(Self::Public),
-            _ => Err(Error::Invalid { field: "visibility", reason: "must be private or public".into() }),
+            _ => Err(Error::Invalid { field: Field::Visibility, reason: "must be private or public".into() }),
         }
     }
 }
@@ -111,20 +112,20 @@ impl RepositoryChange {
         let short = self.description.as_deref().unwrap_or_default();
         if short.chars().count() > DESCRIPTION_LIMIT_CHARACTERS {
             return Err(Error::Invalid {
-                field: "description",
+                field: Field::Description,
                 reason: format!("may have at most {DESCRIPTION_LIMIT_CHARACTERS} characters"),
             });
         }
         if self.full_description.as_deref().unwrap_or_default().len() > FULL_DESCRIPTION_LIMIT_BYTES {
             return Err(Error::Invalid {
-                field: "full_description",
+                field: Field::FullDescription,
                 reason: format!("may have at most {FULL_DESCRIPTION_LIMIT_BYTES} bytes"),
             });
         }
         let category = self.category.as_deref().unwrap_or_default();
         if !category.is_empty() && !CATEGORIES.contains(&category) {
             let reason = format!("must be one of {}", CATEGORIES.join(", "));
-            return Err(Error::Invalid { field: "category", reason });
+            return Err(Error::Invalid { field: Field::Category, reason });
         }
         Ok(())
     }

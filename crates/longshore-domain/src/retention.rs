@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::immutability::{parse_rule, parse_within};
 use crate::name::Tag;
 use crate::repository::RepositoryId;
@@ -112,7 +113,7 @@ fn pattern(text: &str) -> Result<Regex> {
 /// # Errors
 /// `Invalid`.
 pub fn check_rules(rules: &[RetentionRule]) -> Result<()> {
-    let invalid = |reason: String| Err(Error::Invalid { field: "rules", reason });
+    let invalid = |reason: String| Err(Error::Invalid { field: Field::RetentionRules, reason });
     if !(1..=RETENTION_RULES_LIMIT).contains(&rules.len()) {
         return invalid(format!("there must be 1 to {RETENTION_RULES_LIMIT}"));
     }

@@ -8,6 +8,7 @@ use totp_rs::{Builder, Secret as Base32, Totp};
 use crate::clock::Entropy;
 use crate::credential::SecretHash;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::Namespace;
 
 /// Recovery codes that a user gets at once.
@@ -127,7 +128,7 @@ impl Code {
             return Ok(Self::Recovery(SecretHash::of(&plain)));
         }
         Err(Error::Invalid {
-            field: "code",
+            field: Field::Code,
             reason: "must be the six digits of the authenticator, or a recovery code".into(),
         })
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::{Namespace, RepositoryName};
 use crate::repository::RepositoryId;
 
@@ -54,7 +55,7 @@ impl ShareTerms {
         match is_short && !self.description.contains('\0') {
             true => Ok(()),
             false => Err(Error::Invalid {
-                field: "description",
+                field: Field::Description,
                 reason: format!("may have at most {SHARE_DESCRIPTION_LIMIT_CHARACTERS} characters"),
             }),
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::error::{Error, Result};
+use crate::field::Field;
 
 /// Most tiers that there may be.
 pub const TIERS_LIMIT: usize = 20;
@@ -39,7 +40,7 @@ impl FromStr for TierSlug {
         match (1..=SLUG_LIMIT_BYTES).contains(&text.len()) && text.bytes().all(allowed) {
             true => Ok(Self(text.to_owned())),
             false => Err(Error::Invalid {
-                field: "tier_slug",
+                field: Field::Tier,
                 reason: "a tier has 1 to 63 lower-case letters, digits and -".into(),
             }),
         }
@@ -159,7 +160,7 @@ impl Tiers {
     /// # Errors
     /// `Invalid` when there are none or too many, or two with the same slug.
     pub fn new(tiers: Vec<Tier>) -> Result<Self> {
-        let invalid = |reason: String| Error::Invalid { field: "registry.tiers", reason };
+        let invalid = |reason: String| Error::Invalid { field: Field::Setting("registry.tiers"), reason };
         if !(1..=TIERS_LIMIT).contains(&tiers.len()) {
             return Err(invalid(format!("there must be 1 to {TIERS_LIMIT}")));
         }
@@ -184,7 +185,7 @@ impl Tiers {
         self.get(slug).ok_or_else(|| {
             let known: Vec<&str> = self.0.iter().map(|tier| tier.slug.as_str()).collect();
             Error::Invalid {
-                field: "tier_slug",
+                field: Field::Tier,
                 reason: format!("there is no such subscription tier; there are {}", known.join(", ")),
             }
         })

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use crate::access::action::{Actions, OrganizationAction, RepositoryAction};
 use crate::credential::Scope;
 use crate::error::{Error, Result};
+use crate::field::Field;
 use crate::name::{Namespace, RepositoryName};
 use crate::repository::Visibility;
 
@@ -90,7 +91,10 @@ pub struct OrganizationScope(&'static str, &'static [OrganizationAction]);
 
 fn unknown_scope(text: &str) -> Error {
     let shortened: String = text.chars().take(64).collect();
-    Error::Invalid { field: "resources", reason: format!("there is no scope {shortened:?} for this type") }
+    Error::Invalid {
+        field: Field::TokenResources,
+        reason: format!("there is no scope {shortened:?} for this type"),
+    }
 }
 
 impl RepositoryScope {
@@ -173,7 +177,7 @@ impl FromStr for RepositoryPattern {
             None => text.parse().map(Self::One),
         };
         parsed.map_err(|_| Error::Invalid {
-            field: "resources",
+            field: Field::TokenResources,
             reason: "the path of repositories must have the form acme/app, acme/* or */*/public".into(),
         })
     }
@@ -209,7 +213,7 @@ impl TokenResource {
     /// # Errors
     /// `Invalid` for an unknown type or scope, a path that is none of that type, no or too many scopes.
     pub fn parse(kind: &str, path: &str, scopes: &[impl AsRef<str>]) -> Result<Self> {
-        let invalid = |reason: String| Error::Invalid { field: "resources", reason };
+        let invalid = |reason: String| Error::Invalid { field: Field::TokenResources, reason };
         if !(1..=RESOURCE_SCOPES_LIMIT).contains(&scopes.len()) {
             return Err(invalid(format!("each must have 1 to {RESOURCE_SCOPES_LIMIT} scopes")));
         }
@@ -266,7 +270,7 @@ impl TokenResource {
         match is_own {
             true => Ok(()),
             false => Err(Error::Invalid {
-                field: "resources",
+                field: Field::TokenResources,
                 reason: format!("{} does not belong to {organization}", self.path()),
             }),
         }
@@ -286,7 +290,7 @@ impl TokenResources {
         match (1..=TOKEN_RESOURCES_LIMIT).contains(&resources.len()) {
             true => Ok(Self(resources)),
             false => Err(Error::Invalid {
-                field: "resources",
+                field: Field::TokenResources,
                 reason: format!("must be 1 to {TOKEN_RESOURCES_LIMIT}"),
             }),
         }

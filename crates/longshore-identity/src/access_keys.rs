@@ -235,7 +235,7 @@ impl Identities {
     /// to get it.
     ///
     /// # Errors
-    /// `Unauthenticated`; `Denied` for access tokens of organizations with resources; `Conflict` for too many.
+    /// `Unauthenticated`; `Denied` for access tokens of organizations with resources; `LimitReached`.
     pub async fn create_docker_login(
         &self,
         actor: &Actor,

@@ -12,11 +12,12 @@ use longshore_domain::credential::{
 };
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken, Tx};
 use longshore_domain::token_resource::{TOKEN_DESCRIPTION_LIMIT_CHARACTERS, TokenResources};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Identities;
@@ -79,7 +80,7 @@ pub(crate) fn checked_label(label: &str) -> Result<String> {
     match fits && !label.chars().any(char::is_control) {
         true => Ok(label.to_owned()),
         false => Err(Error::Invalid {
-            field: "token_label",
+            field: Field::TokenLabel,
             reason: format!("must have 1 to {TOKEN_LABEL_LIMIT_CHARACTERS} characters"),
         }),
     }
@@ -89,7 +90,7 @@ fn check_description(description: &str) -> Result<()> {
     match description.chars().count() <= TOKEN_DESCRIPTION_LIMIT_CHARACTERS && !description.contains('\0') {
         true => Ok(()),
         false => Err(Error::Invalid {
-            field: "description",
+            field: Field::Description,
             reason: format!("may have at most {TOKEN_DESCRIPTION_LIMIT_CHARACTERS} characters"),
         }),
     }
@@ -99,7 +100,7 @@ fn check_description(description: &str) -> Result<()> {
 fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> {
     if account.kind != AccountKind::Organization {
         let reason = "are for access tokens of organizations".into();
-        return Err(Error::Invalid { field: "resources", reason });
+        return Err(Error::Invalid { field: Field::TokenResources, reason });
     }
     account.plan.check(Feature::OrganizationTokens)?;
     resources.check_of(&account.name)
@@ -110,15 +111,13 @@ fn check_resources(account: &Account, resources: &TokenResources) -> Result<()> 
 fn check_count(restriction: &TokenRestriction, counts: AccessTokenCounts) -> Result<()> {
     let (what, count, limit) = match restriction {
         restriction if restriction.is_credential() => {
-            ("credentials for Docker", counts.credentials, CREDENTIALS_LIMIT)
+            (Limited::Credentials, counts.credentials, CREDENTIALS_LIMIT)
         }
-        _ => ("access tokens", counts.all - counts.credentials, ACCESS_TOKENS_LIMIT),
+        _ => (Limited::AccessTokens, counts.all - counts.credentials, ACCESS_TOKENS_LIMIT),
     };
     match count < limit {
         true => Ok(()),
-        false => Err(Error::Conflict(format!(
-            "an account may have at most {limit} {what}; delete some that are not used, and let those for a while expire"
-        ))),
+        false => Err(Error::LimitReached { what, limit }),
     }
 }
 
@@ -159,7 +158,7 @@ impl Identities {
     /// # Errors
     /// As [`authorize_owner`](longshore_access::AccessControl::authorize_owner), or [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing tokens; `Denied` when the
     /// plan does not have it; `Invalid` for the label, the description, the resources or an expiry that has passed;
-    /// `Conflict` when the account has too many.
+    /// `LimitReached` when the account has too many.
     pub async fn create_access_token(
         &self,
         actor: &Actor,
@@ -187,13 +186,13 @@ impl Identities {
         }
         let created_at = self.clock.now();
         if expires_at.is_some_and(|expires_at| expires_at <= created_at) {
-            return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
+            return Err(Error::Invalid { field: Field::ExpiresAt, reason: "must lie in the future".into() });
         }
         let secret = match (form, &restriction) {
             (TokenForm::KeyPair, _) => generate_secret_key(&*self.entropy),
             (TokenForm::Secret, TokenRestriction::Scope(Scope::Account)) => {
                 let reason = "the scope account is for access keys".into();
-                return Err(Error::Invalid { field: "scope", reason });
+                return Err(Error::Invalid { field: Field::TokenScope, reason });
             }
             (TokenForm::Secret, TokenRestriction::Resources(_)) => {
                 Secret::generate(Secret::ORGANIZATION_TOKEN_PREFIX, &*self.entropy)
@@ -243,9 +242,7 @@ impl Identities {
                     if matches!(token.restriction, TokenRestriction::Login { .. })
                         && tx.count_logins_made_with(token.account_id, token.made_with).await? >= LOGINS_LIMIT
                     {
-                        return Err(Error::Conflict(format!(
-                            "{LOGINS_LIMIT} logins for Docker that were made like this one work already; use one of them, or wait until the first expires"
-                        )));
+                        return Err(Error::LimitReached { what: Limited::DockerLogins, limit: LOGINS_LIMIT });
                     }
                     // It may have been deleted since it was looked at.
                     if let Some(parent) = token.made_with
@@ -352,7 +349,7 @@ impl Identities {
         if let Some(resources) = &change.resources {
             if token.restriction.scope().is_some() {
                 return Err(Error::Invalid {
-                    field: "resources",
+                    field: Field::TokenResources,
                     reason: "this access token has a scope; create another one with resources".into(),
                 });
             }

@@ -7,7 +7,7 @@ use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use longshore_domain::clock::Entropy;
 use longshore_domain::credential::{PASSWORD_MINIMUM_CHARACTERS, SECRET_LIMIT_BYTES};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use longshore_platform::settings::PasswordHashing;
@@ -111,7 +111,7 @@ pub fn check_new_password(password: &str) -> Result<()> {
     let characters = password.chars().count();
     if characters < PASSWORD_MINIMUM_CHARACTERS || password.len() > SECRET_LIMIT_BYTES {
         return Err(Error::Invalid {
-            field: "password",
+            field: Field::Password,
             reason: format!(
                 "must have at least {PASSWORD_MINIMUM_CHARACTERS} characters, and at most {SECRET_LIMIT_BYTES} bytes"
             ),

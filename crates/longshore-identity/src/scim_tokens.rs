@@ -8,10 +8,12 @@ use longshore_domain::credential::{SECRET_LIMIT_BYTES, Secret, SecretHash};
 use longshore_domain::directory::{Provisioner, SCIM_TOKENS_LIMIT, ScimToken};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
+use longshore_domain::existing::Existing;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::NewScimToken;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Identities;
@@ -34,7 +36,7 @@ impl Identities {
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing provisioning; `Denied` when the operator has not allowed the
     /// organization to provision; `Invalid` for the label or an expiry that has passed;
-    /// `Exists` for a label that is there; `Conflict` for too many.
+    /// `Exists` for a label that is there; `LimitReached`.
     pub async fn create_scim_token(
         &self,
         actor: &Actor,
@@ -47,7 +49,7 @@ impl Identities {
         let label = checked_label(label)?;
         let created_at = self.clock.now();
         if expires_at.is_some_and(|at| at <= created_at) {
-            return Err(Error::Invalid { field: "expires_at", reason: "must lie in the future".into() });
+            return Err(Error::Invalid { field: Field::ExpiresAt, reason: "must lie in the future".into() });
         }
         let secret = Secret::generate(Secret::SCIM_TOKEN_PREFIX, &*self.entropy);
         let token = ScimToken {
@@ -82,12 +84,13 @@ impl Identities {
                     }
                     let others = tx.list_scim_tokens(organization, PageSize::MAX).await?;
                     if others.len() as u64 >= SCIM_TOKENS_LIMIT {
-                        return Err(Error::Conflict(format!(
-                            "an organization may have at most {SCIM_TOKENS_LIMIT} SCIM tokens; revoke some that are not used"
-                        )));
+                        return Err(Error::LimitReached {
+                            what: Limited::ScimTokens,
+                            limit: SCIM_TOKENS_LIMIT,
+                        });
                     }
                     if others.iter().any(|other| other.label == new.token.label) {
-                        return Err(Error::Exists(format!("the SCIM token {:?}", new.token.label)));
+                        return Err(Error::Exists(Existing::ScimToken(new.token.label.clone())));
                     }
                     tx.create_scim_token(new).await?;
                     tx.record_event(event).await

@@ -13,7 +13,7 @@ use longshore_domain::credential::{Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
 use longshore_domain::ports::metadata::RefreshToken;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Identities;
 use crate::sign_in_events::{Presented, Whose};
@@ -52,8 +52,10 @@ impl RequestedScope {
     /// # Errors
     /// `Invalid` when there are not three parts.
     pub fn parse(text: &str) -> Result<Self> {
-        let malformed =
-            || Error::Invalid { field: "scope", reason: "must have the form type:name:action,action".into() };
+        let malformed = || Error::Invalid {
+            field: Field::RequestedScope,
+            reason: "must have the form type:name:action,action".into(),
+        };
         let (kind, rest) = text.split_once(':').ok_or_else(malformed)?;
         let (name, actions) = rest.rsplit_once(':').ok_or_else(malformed)?;
         // `repository(plugin)` equals `repository`.

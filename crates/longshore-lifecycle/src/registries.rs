@@ -10,6 +10,8 @@ use longshore_domain::access::policy::Visible;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
 use longshore_domain::credential::{Scope, Secret, SecretHash, TokenOrigin, TokenRestriction};
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::existing::Existing;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
@@ -18,7 +20,7 @@ use longshore_domain::registry::{
 };
 use longshore_domain::repository::RepositoryOrder;
 use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Lifecycle;
 use longshore_identity::access_tokens::{TokenForm, WantedToken};
@@ -92,7 +94,7 @@ struct ResolvedNamespace {
 }
 
 fn used(name: &Namespace) -> Error {
-    Error::Exists(format!("a registry or account of the name {name}"))
+    Error::Exists(Existing::RegistryOrAccount(name.clone()))
 }
 
 /// Decides which namespace a registry of a name gets; `None` for a new one.
@@ -141,9 +143,7 @@ async fn resolve_namespace(tx: &mut dyn Tx, creation: &RegistryCreation) -> Resu
         return Ok(resolved);
     }
     if tx.count_owned_organizations(own.id).await? >= NAMESPACES_LIMIT {
-        return Err(Error::Conflict(format!(
-            "you own {NAMESPACES_LIMIT} organizations, and each registry of another name makes one; use the name of one of them"
-        )));
+        return Err(Error::LimitReached { what: Limited::RegistryNames, limit: NAMESPACES_LIMIT });
     }
     let id = match tx.create_account(&creation.organization).await {
         Err(Error::Exists(_)) => return Err(used(name)),
@@ -271,7 +271,7 @@ impl Lifecycle {
     ///
     /// # Errors
     /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for managing; `Invalid` for the tier or the region; `Exists`; `NameReserved`;
-    /// `NotEligible` when the tier does not include what the account would have; `Conflict` for too many new names.
+    /// `NotEligible` when the tier does not include what the account would have; `LimitReached` for too many new names.
     pub async fn create_registry(&self, actor: &Actor, wanted: WantedRegistry) -> Result<RegistryDetails> {
         let account = self.access.registry_account(actor, RegistryAction::Manage).await?;
         let region = self.find_region(wanted.region.as_deref())?;
@@ -304,7 +304,7 @@ impl Lifecycle {
             Some(slug) => regions.iter().find(|region| region.as_str() == slug),
         };
         found.cloned().ok_or_else(|| Error::Invalid {
-            field: "region",
+            field: Field::Region,
             reason: format!(
                 "there is no such region; there are {}",
                 regions.iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
@@ -467,7 +467,7 @@ impl Lifecycle {
     /// alone, which ends with the access token that was used to get it.
     ///
     /// # Errors
-    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for the credential; `Conflict` when the account has too many access tokens.
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for the credential; `LimitReached` when the account has too many access tokens.
     pub async fn create_registry_credential(
         &self,
         actor: &Actor,

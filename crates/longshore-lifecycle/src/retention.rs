@@ -12,6 +12,7 @@ use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::TagRules;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::{RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{PushedTag, Tx};
@@ -20,7 +21,7 @@ use longshore_domain::retention::{
     Kept, POLICIES_LIMIT, RetentionEntry, RetentionPass, RetentionPolicy, RetentionPolicyId, RetentionRule,
     RetiredTag, check_rules,
 };
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Lifecycle;
 use longshore_content::removal::remove_tags;
@@ -141,7 +142,7 @@ impl Lifecycle {
     /// Makes a retention policy, which is applied soon.
     ///
     /// # Errors
-    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for deleting tags; `Invalid` for the rules; `OverLimit` for too many.
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for deleting tags; `Invalid` for the rules; `LimitReached` for too many.
     pub async fn create_retention_policy(
         &self,
         actor: &Actor,
@@ -158,9 +159,10 @@ impl Lifecycle {
                     tx.hold_account(repository.namespace_id).await?;
                     let all = tx.list_retention_policies(repository.id, PageSize::MAX).await?;
                     if all.len() as u64 >= POLICIES_LIMIT {
-                        return Err(Error::OverLimit(format!(
-                            "a repository may have at most {POLICIES_LIMIT} retention policies"
-                        )));
+                        return Err(Error::LimitReached {
+                            what: Limited::RetentionPolicies,
+                            limit: POLICIES_LIMIT,
+                        });
                     }
                     let id = tx.create_retention_policy(repository.id, rules, event.at).await?;
                     tx.record_event(event).await?;
@@ -203,7 +205,7 @@ impl Lifecycle {
                     let known = tx.find_retention_policy(*repository, *policy).await?;
                     if kinds(&known.ok_or(Error::RetentionPolicyUnknown)?.rules) != kinds(rules) {
                         return Err(Error::Invalid {
-                            field: "template",
+                            field: Field::RetentionRuleKind,
                             reason: "a policy keeps the templates that it was made with; make another one"
                                 .into(),
                         });

@@ -11,11 +11,13 @@ use longshore_domain::directory::{
 };
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::existing::Existing;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{Team, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{DirectoryEntry, NewAccount, NewTeam, Tx, WantedUsers};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -147,12 +149,7 @@ impl DirectoryWork {
     }
 
     /// Does to a user what was asked for; gives what was changed.
-    async fn apply(
-        &self,
-        tx: &mut dyn Tx,
-        entry: &DirectoryUser,
-        account: &Account,
-    ) -> Result<Vec<&'static str>> {
+    async fn apply(&self, tx: &mut dyn Tx, entry: &DirectoryUser, account: &Account) -> Result<Vec<Field>> {
         let organization = self.provisioner.organization.id;
         let change = &self.change;
         let mut changed = Vec::new();
@@ -175,11 +172,11 @@ impl DirectoryWork {
                 _ => {}
             }
             wanted.user_name.clone_from(user_name);
-            changed.push("userName");
+            changed.push(Field::UserName);
         }
         if let Some(id) = change.external_id.as_ref().filter(|id| **id != entry.external_id) {
             wanted.external_id.clone_from(id);
-            changed.push("externalId");
+            changed.push(Field::ExternalId);
         }
         let (given, family) = entry.names();
         let given_name = change.given_name.as_deref().unwrap_or(given);
@@ -189,12 +186,12 @@ impl DirectoryWork {
             if changes_account {
                 profile.full_name = Some(full_name(given_name, family_name));
             }
-            changed.push("name");
+            changed.push(Field::FullName);
         }
         let emails = change.emails.as_ref().filter(|emails| **emails != entry.emails);
         if let Some(emails) = emails {
             tx.put_directory_emails(organization, account.id, emails).await?;
-            changed.push("emails");
+            changed.push(Field::DirectoryEmails);
         }
         if profile != ProfileChange::default() {
             profile.check()?;
@@ -213,7 +210,7 @@ impl DirectoryWork {
             tx.set_password_hash(account.id, hash).await?;
             tx.delete_refresh_tokens(account.id).await?;
             record_own(tx, EventAction::UserPasswordChanged, account, &self.event).await?;
-            changed.push("password");
+            changed.push(Field::Password);
         }
         Ok(changed)
     }
@@ -242,8 +239,11 @@ impl DirectoryWork {
                 subject: account.name.to_string(),
                 ..self.event.clone()
             };
-            event.data.insert("changed", changed.join(", "));
-            if let Some(user_name) = self.change.user_name.as_ref().filter(|_| changed.contains(&"userName"))
+            event
+                .data
+                .insert("changed", changed.iter().map(|field| field.name()).collect::<Vec<_>>().join(", "));
+            if let Some(user_name) =
+                self.change.user_name.as_ref().filter(|_| changed.contains(&Field::UserName))
             {
                 event.data.insert("before", entry.user_name.clone());
                 event.data.insert("user_name", user_name.clone());
@@ -275,7 +275,7 @@ impl DirectoryWork {
         if let Some(email) = &email
             && let Some(account) = tx.find_account_by_email(email).await?
         {
-            let exists = || Err(Error::Exists(format!("a user with the e-mail address {email}")));
+            let exists = || Err(Error::Exists(Existing::DirectoryUserWithEmail(email.clone())));
             if account.kind != AccountKind::User
                 || tx.find_directory_user(organization, account.id).await?.is_some()
             {
@@ -322,12 +322,10 @@ impl DirectoryWork {
         let user_name = self.change.user_name.clone().unwrap_or_default();
         let probe = UserLookup::UserName(user_name.clone());
         if !tx.list_directory_users(&one(&self.provisioner, probe)).await?.is_empty() {
-            return Err(Error::Exists(format!("a user with the userName {user_name:?}")));
+            return Err(Error::Exists(Existing::DirectoryUser(user_name)));
         }
         if tx.count_directory_users(organization).await? >= DIRECTORY_USERS_LIMIT {
-            return Err(Error::Conflict(format!(
-                "an organization may have at most {DIRECTORY_USERS_LIMIT} users; delete some first"
-            )));
+            return Err(Error::LimitReached { what: Limited::DirectoryUsers, limit: DIRECTORY_USERS_LIMIT });
         }
         let account = self.take_account(tx, &user_name, new_user).await?;
         tx.put_member(organization, account.id, OrganizationRole::Member, self.event.at).await?;
@@ -527,14 +525,15 @@ impl Organizations {
     /// user joins the team `company`.
     ///
     /// # Errors
-    /// `Invalid`; `Exists` when the directory has the user; `Conflict` when the operator has switched the account off.
+    /// `Invalid`; `Exists` when the directory has the user; `LimitReached`; `Conflict` when the operator has switched the account
+    /// off.
     pub async fn create_directory_user(
         &self,
         provisioner: &Provisioner,
         change: DirectoryChange,
     ) -> Result<DirectoryUser> {
         let user_name = change.user_name.clone().ok_or_else(|| Error::Invalid {
-            field: "userName",
+            field: Field::UserName,
             reason: "must be given; it is the e-mail address of the user".into(),
         })?;
         let mut chance = [0; 4];
@@ -555,7 +554,7 @@ impl Organizations {
         let known =
             self.metadata.look_up(known, |tx, known| Box::pin(tx.list_directory_users(known))).await?;
         if !known.is_empty() {
-            return Err(Error::Exists(format!("a user with the userName {user_name:?}")));
+            return Err(Error::Exists(Existing::DirectoryUser(user_name)));
         }
         let work = self.work(provisioner, change, None).await?;
         self.metadata

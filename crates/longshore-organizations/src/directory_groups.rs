@@ -10,10 +10,12 @@ use longshore_domain::directory::{
     team_names,
 };
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::existing::Existing;
+use longshore_domain::limit::Limited;
 use longshore_domain::organization::{TEAMS_LIMIT, TeamId, TeamName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{Clearing, GroupEntry, NewTeam, Tx};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -166,10 +168,10 @@ impl GroupWork {
         let display = self.change.display_name.clone().unwrap_or_default();
         let probe = GroupProbe::DisplayName(display.clone());
         if !tx.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?.is_empty() {
-            return Err(Error::Exists(format!("a group with the displayName {display:?}")));
+            return Err(Error::Exists(Existing::DirectoryGroup(display)));
         }
         if tx.count_teams(organization, None, "").await? >= TEAMS_LIMIT {
-            return Err(Error::Conflict(format!("an organization may have at most {TEAMS_LIMIT} teams")));
+            return Err(Error::LimitReached { what: Limited::Teams, limit: TEAMS_LIMIT });
         }
         let mut free = None;
         for name in names {
@@ -218,16 +220,17 @@ fn incoming(members: &[MemberChange]) -> Vec<Uuid> {
 
 async fn find_member(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryUser> {
     match find_user(tx, provisioner, uuid).await {
-        Err(Error::UserUnknown(_)) => {
-            Err(Error::Invalid { field: "members", reason: format!("there is no user with the id {uuid}") })
-        }
+        Err(Error::UserUnknown(_)) => Err(Error::Invalid {
+            field: Field::Members,
+            reason: format!("there is no user with the id {uuid}"),
+        }),
         found => found,
     }
 }
 
 fn too_many() -> Error {
     Error::Invalid {
-        field: "members",
+        field: Field::Members,
         reason: format!("at most {MEMBERS_LIMIT} members can be changed in one request; use several"),
     }
 }
@@ -380,7 +383,7 @@ impl Organizations {
     /// Makes a group, which is a team of the organization.
     ///
     /// # Errors
-    /// `Invalid`, also for members that there are not; `Exists` for a display name that is there; `Conflict` for too many.
+    /// `Invalid`, also for members that there are not; `Exists` for a display name that is there; `LimitReached` for too many.
     pub async fn create_directory_group(
         &self,
         provisioner: &Provisioner,
@@ -389,7 +392,7 @@ impl Organizations {
         let display = change
             .display_name
             .clone()
-            .ok_or_else(|| Error::Invalid { field: "displayName", reason: "must be given".into() })?;
+            .ok_or_else(|| Error::Invalid { field: Field::DisplayName, reason: "must be given".into() })?;
         let mut chance = [0; 4];
         self.entropy.fill(&mut chance);
         let names = team_names(&display, u32::from_ne_bytes(chance));

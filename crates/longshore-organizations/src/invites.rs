@@ -13,14 +13,16 @@ use longshore_domain::credential::{Secret, SecretHash, TokenRestriction};
 use longshore_domain::email::EmailAddress;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::existing::Existing;
 use longshore_domain::invite::{BULK_INVITES_LIMIT, INVITES_LIMIT, Invite, Invitee, Inviter};
+use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::TeamName;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{NewInvite, Tx};
 use longshore_domain::token_resource::TokenResources;
 use longshore_domain::work::NewWork;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -144,9 +146,7 @@ async fn decide(tx: &mut dyn Tx, invitation: &Invitation, candidate: &Candidate)
         Some(before) if at < before.expires_at => {}
         _ if tx.count_invites(organization, "", at).await? < INVITES_LIMIT => {}
         _ => {
-            return Err(Error::Conflict(format!(
-                "at most {INVITES_LIMIT} invites can wait in an organization; cancel some"
-            )));
+            return Err(Error::LimitReached { what: Limited::Invites, limit: INVITES_LIMIT });
         }
     }
     let invite = NewInvite {
@@ -281,7 +281,7 @@ impl Organizations {
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing invites; `Invalid` for no or too many invitees; `TeamUnknown`;
-    /// `Conflict` when too many invites wait.
+    /// `LimitReached` when too many invites wait.
     pub async fn invite(
         &self,
         actor: &Actor,
@@ -295,7 +295,7 @@ impl Organizations {
         self.check_may_grant(actor, name, wanted.role, wanted.team.is_some()).await?;
         if !(1..=BULK_INVITES_LIMIT).contains(&wanted.invitees.len()) {
             return Err(Error::Invalid {
-                field: "invitees",
+                field: Field::Invitees,
                 reason: format!("must be 1 to {BULK_INVITES_LIMIT} names or e-mail addresses"),
             });
         }
@@ -538,7 +538,7 @@ impl Organizations {
             .await?
             .is_some()
         {
-            return Err(Error::Exists(format!("the account {name}")));
+            return Err(Error::Exists(Existing::Account(name.clone())));
         }
         let account = self.identity.new_user(name, password).await?;
         let mut event = self.event_of_acceptance(name, &Actor::ANONYMOUS, &invite);

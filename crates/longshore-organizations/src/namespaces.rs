@@ -9,6 +9,8 @@ use longshore_domain::access::policy::namespace_level_of;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::existing::Existing;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{NewAccount, Tx};
@@ -112,7 +114,7 @@ impl Organizations {
     ///
     /// # Errors
     /// `Unauthenticated`; `Denied` for access tokens, for organizations, and where the operator makes all names;
-    /// `NameReserved`, `Exists`; `OverLimit` when the actor owns too many.
+    /// `NameReserved`, `Exists`; `LimitReached` when the actor owns too many.
     pub async fn create_namespace(&self, actor: &Actor, name: &Namespace) -> Result<Account> {
         let (own, _) = self.access.authorize_account(actor, AccountAction::Manage).await?;
         if !actor.scope().covers_namespace(name) {
@@ -122,7 +124,7 @@ impl Organizations {
             return Err(Error::Denied("on this server the operator makes organizations; ask for one".into()));
         }
         if *name == own.name {
-            return Err(Error::Exists(format!("the organization {name}")));
+            return Err(Error::Exists(Existing::Organization(name.clone())));
         }
         name.check_available_to_accounts()?;
         let account = self.new_organization(name);
@@ -136,9 +138,10 @@ impl Organizations {
                     Box::pin(async move {
                         tx.hold_authority().await?;
                         if tx.count_owned_organizations(*owner).await? >= NAMESPACES_LIMIT {
-                            return Err(Error::OverLimit(format!(
-                                "you own {NAMESPACES_LIMIT} organizations, and may own no more"
-                            )));
+                            return Err(Error::LimitReached {
+                                what: Limited::OwnedOrganizations,
+                                limit: NAMESPACES_LIMIT,
+                            });
                         }
                         let id = tx.create_account(account).await?;
                         tx.put_member(id, *owner, OrganizationRole::Owner, account.created_at).await?;

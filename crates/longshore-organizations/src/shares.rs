@@ -8,12 +8,14 @@ use longshore_domain::access::action::{AccountAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::event::EventAction;
+use longshore_domain::existing::Existing;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::Tx;
 use longshore_domain::repository::Repository;
 use longshore_domain::share::{SHARES_LIMIT, Share, ShareTerms};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Organizations;
 use crate::deactivation::check_not_deactivated;
@@ -45,7 +47,7 @@ impl Organizations {
     ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing); `Denied` for access tokens; `UserUnknown`; `Exists`; `Invalid` for the description or
-    /// a time that has passed, and for its own account; `OverLimit` for too many.
+    /// a time that has passed, and for its own account; `LimitReached` for too many.
     pub async fn create_share(
         &self,
         actor: &Actor,
@@ -55,10 +57,10 @@ impl Organizations {
     ) -> Result<()> {
         let repository = self.authorize_sharing(actor, name).await?;
         terms.check()?;
-        self.check_deadline(&terms)?;
+        self.check_end(&terms)?;
         if name.namespace() == *account {
             let reason = "is the account that has the repository".into();
-            return Err(Error::Invalid { field: "access_domain", reason });
+            return Err(Error::Invalid { field: Field::ShareAccount, reason });
         }
         let data = event_data(account, &terms);
         let action = EventAction::RepositoryShared;
@@ -72,15 +74,13 @@ impl Organizations {
                         check_not_deactivated(tx, &namespace, &with).await?;
                     }
                     if tx.count_shares(repository.id).await? >= SHARES_LIMIT {
-                        return Err(Error::OverLimit(format!(
-                            "a repository is shared with at most {SHARES_LIMIT} accounts"
-                        )));
+                        return Err(Error::LimitReached { what: Limited::Shares, limit: SHARES_LIMIT });
                     }
                     if !tx.create_share(repository.id, with.id, terms, event.actor_id, event.at).await? {
-                        return Err(Error::Exists(format!(
-                            "the sharing of {} with {account}",
-                            repository.name
-                        )));
+                        return Err(Error::Exists(Existing::Share {
+                            repository: repository.name.clone(),
+                            account: account.clone(),
+                        }));
                     }
                     tx.record_event(event).await
                 })
@@ -88,9 +88,9 @@ impl Organizations {
             .await
     }
 
-    fn check_deadline(&self, terms: &ShareTerms) -> Result<()> {
+    fn check_end(&self, terms: &ShareTerms) -> Result<()> {
         match terms.expires_at.is_some_and(|expires_at| expires_at <= self.clock.now()) {
-            true => Err(Error::Invalid { field: "deadline", reason: "must lie in the future".into() }),
+            true => Err(Error::Invalid { field: Field::ShareEnd, reason: "must lie in the future".into() }),
             false => Ok(()),
         }
     }
@@ -108,7 +108,7 @@ impl Organizations {
     ) -> Result<()> {
         let repository = self.authorize_sharing(actor, name).await?;
         terms.check()?;
-        self.check_deadline(&terms)?;
+        self.check_end(&terms)?;
         let data = event_data(account, &terms);
         let action = EventAction::RepositoryShareChanged;
         let event = self.platform.event(actor, Some(repository.namespace_id), action, name.as_str(), data);

@@ -4,6 +4,7 @@ use longshore_domain::access::action::{OrganizationAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::event::EventAction;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{
     TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName,
@@ -11,7 +12,7 @@ use longshore_domain::organization::{
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::metadata::{Clearing, NewTeam, TeamChange, Tx};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Organizations;
 use crate::deactivation::check_not_deactivated;
@@ -27,7 +28,7 @@ fn checked_description(description: &str) -> Result<()> {
     match description.chars().count() <= TEAM_DESCRIPTION_LIMIT_CHARACTERS {
         true => Ok(()),
         false => Err(Error::Invalid {
-            field: "description",
+            field: Field::Description,
             reason: format!("may have at most {TEAM_DESCRIPTION_LIMIT_CHARACTERS} characters"),
         }),
     }
@@ -83,7 +84,7 @@ impl Organizations {
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing teams; `NameReserved`, `Exists`; `Invalid` for the description;
-    /// `Conflict` when there are too many.
+    /// `LimitReached` when there are too many.
     pub async fn create_team(
         &self,
         actor: &Actor,
@@ -109,9 +110,7 @@ impl Organizations {
                     // Held, so that creations at the same time are counted.
                     tx.hold_account(organization.id).await?;
                     if tx.count_teams(organization.id, None, "").await? >= TEAMS_LIMIT {
-                        return Err(Error::Conflict(format!(
-                            "an organization may have at most {TEAMS_LIMIT} teams"
-                        )));
+                        return Err(Error::LimitReached { what: Limited::Teams, limit: TEAMS_LIMIT });
                     }
                     tx.create_team(organization.id, team).await?;
                     tx.record_event(event).await?;

@@ -9,12 +9,14 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::access::policy::namespace_level_of;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole};
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::existing::Existing;
+use longshore_domain::limit::Limited;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::MemberFilter;
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::{RepositoryPermission, USER_PERMISSIONS_LIMIT, UserPermission};
 use longshore_domain::ports::metadata::{PermissionTarget, Tx};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -134,7 +136,10 @@ impl GrantTarget {
         let exists = before.is_some() || given.is_some() || user.id == self.namespace.id;
         match change {
             Change::Grant if exists => {
-                return Err(Error::Exists(format!("a permission of {} for {}", user.name, self.subject)));
+                return Err(Error::Exists(Existing::Permission {
+                    user: user.name.clone(),
+                    subject: self.subject.clone(),
+                }));
             }
             Change::Update if !exists => {
                 return Err(self.unknown(&user));
@@ -162,10 +167,10 @@ impl GrantTarget {
             return self.put(tx, &user, given).await;
         }
         if given.is_none() && tx.count_user_permissions(self.target).await? >= USER_PERMISSIONS_LIMIT {
-            return Err(Error::OverLimit(format!(
-                "at most {USER_PERMISSIONS_LIMIT} users may have a permission for {}",
-                self.subject
-            )));
+            return Err(Error::LimitReached {
+                what: Limited::UserPermissions(self.subject.clone()),
+                limit: USER_PERMISSIONS_LIMIT,
+            });
         }
         self.put(tx, &user, wanted.permission).await
     }
@@ -373,7 +378,7 @@ fn check_number(number: usize) -> Result<()> {
     match (1..=CHANGED_AT_ONCE).contains(&number) {
         true => Ok(()),
         false => Err(Error::Invalid {
-            field: "permissions",
+            field: Field::Permissions,
             reason: format!("must be 1 to {CHANGED_AT_ONCE} in one request"),
         }),
     }

@@ -2,7 +2,7 @@
 //! does not lie there.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 /// The key of the server: 256 bits, the same on all its nodes.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ impl SealingKey {
     pub fn parse(text: &str) -> Result<Self> {
         let bytes = hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or_else(|| Error::Invalid {
-            field: "sealing key",
+            field: Field::Setting("sealing key"),
             reason: "must be 64 hexadecimal digits, as `openssl rand -hex 32` makes them".into(),
         })
     }

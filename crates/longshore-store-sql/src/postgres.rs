@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use longshore_domain::clock::{Clock, ClockDifference};
 use longshore_domain::error::chain;
 use longshore_domain::ports::metadata::{Metadata, Work};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -251,7 +251,7 @@ async fn watch_epoch(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 fn invalid(reason: String) -> Error {
-    Error::Invalid { field: "database.url", reason }
+    Error::Invalid { field: Field::Setting("database.url"), reason }
 }
 
 fn pool(options: &PostgresOptions) -> Result<Pool> {
@@ -327,7 +327,7 @@ fn tls(options: &PostgresOptions) -> Result<ClientConfig> {
         return Ok(builder.with_platform_verifier().map_err(Error::internal)?.with_no_client_auth());
     };
     let unusable = |reason: String| Error::Invalid {
-        field: "database.ca_file",
+        field: Field::Setting("database.ca_file"),
         reason: format!("{}: {reason}", path.display()),
     };
     let mut roots = RootCertStore::empty();
@@ -718,7 +718,7 @@ pub(crate) fn driver_error(error: tokio_postgres::Error) -> Error {
         // Insufficient resources.
         // Data exceptions: a zero byte in a text, which only a client's words can have.
         Some("22") => Error::Invalid {
-            field: "request",
+            field: Field::Request,
             reason: "holds a character that cannot be stored, or a number that is too large".into(),
         },
         Some("53") if *code == SqlState::DISK_FULL => Error::StorageFull(chain(&error).into()),

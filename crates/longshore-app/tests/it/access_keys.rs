@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use jiff::Timestamp;
-use longshore_domain::Error;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::credential::{LOGINS_LIMIT, Scope, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::{Error, Field};
 use longshore_identity::access_keys::{LOGIN_VALIDITY, SignedText};
 use longshore_identity::access_tokens::WantedToken;
 use longshore_identity::tokens::Refresh;
@@ -180,7 +180,7 @@ async fn keys_do_what_their_scope_includes() {
         .identity
         .create_access_token(&Actor::OPERATOR, &"alice".parse().unwrap(), wanted)
         .await;
-    assert!(matches!(plain, Err(Error::Invalid { field: "scope", .. })), "{plain:?}");
+    assert!(matches!(plain, Err(Error::Invalid { field: Field::TokenScope, .. })), "{plain:?}");
 }
 
 #[tokio::test]

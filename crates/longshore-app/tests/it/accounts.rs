@@ -1,7 +1,7 @@
-use longshore_domain::Error;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::page::PageSize;
+use longshore_domain::{Error, Field};
 use longshore_identity::accounts::UserChange;
 use longshore_lifecycle::collection::CollectionMode;
 use longshore_testkit::registry::{PASSWORD, TestRegistry};
@@ -23,7 +23,7 @@ async fn names_are_shared_reserved_and_never_inherited() {
     services.identity.delete_user(&OPERATOR, &"bob".parse().unwrap()).await.unwrap();
     assert!(matches!(create("bob").await, Err(Error::Exists(_))), "a deleted one had it");
     let short = services.identity.create_user(&OPERATOR, &"carol".parse().unwrap(), "short", false).await;
-    assert!(matches!(short, Err(Error::Invalid { field: "password", .. })));
+    assert!(matches!(short, Err(Error::Invalid { field: Field::Password, .. })));
 }
 
 #[tokio::test]

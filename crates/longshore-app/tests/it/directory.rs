@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use longshore_domain::Error;
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::account::OrganizationRole;
@@ -13,6 +12,7 @@ use longshore_domain::directory::{
     UserOrder, UserParts,
 };
 use longshore_domain::page::PageSize;
+use longshore_domain::{Error, Field};
 use longshore_identity::accounts::UserChange;
 use longshore_organizations::directory::UserList;
 use longshore_testkit::budget::property_cases;
@@ -640,7 +640,7 @@ async fn a_large_change_of_members_is_made_some_at_a_time() {
     // Somebody who is not there is found before anything is made.
     let wrong = [&users[..], &[Uuid::nil()]].concat();
     let refused = services.organizations.create_directory_group(&provisioner, replaced(&wrong)).await;
-    assert!(matches!(refused, Err(Error::Invalid { field: "members", .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Invalid { field: Field::Members, .. })), "{refused:?}");
     let group = services.organizations.create_directory_group(&provisioner, replaced(&users)).await.unwrap();
     let members = async || {
         let mut found = BTreeSet::new();
@@ -687,5 +687,5 @@ async fn a_large_change_of_members_is_made_some_at_a_time() {
     }
     let too_many = vec![users[0]; longshore_organizations::directory_groups::MEMBERS_LIMIT + 1];
     let refused = change(replaced(&too_many), None).await;
-    assert!(matches!(refused, Err(Error::Invalid { field: "members", .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Invalid { field: Field::Members, .. })), "{refused:?}");
 }

@@ -7,6 +7,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::credential::{Scope, Secret, TokenOrigin, TokenRestriction};
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::limit::Included;
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::tier::{Tier, Tiers};
 use longshore_domain::token_resource::{TokenResource, TokenResources};
@@ -230,10 +231,10 @@ async fn tiers_limit_repositories_storage_and_pulls() {
     let shop = "shop".parse().unwrap();
     assert_eq!(services.lifecycle.get_registry(&alice, &shop).await.unwrap().storage_bytes, 600);
     let third = registry.push_blob(&alice, "shop/c", &layer).await;
-    assert!(matches!(&third, Err(Error::OverLimit(text)) if text.contains("2 repositories")), "{third:?}");
+    assert!(matches!(&third, Err(Error::OverLimit(Included::Repositories { limit: 2, .. }))), "{third:?}");
     let objects = registry.stored_objects().await.len();
     let large = registry.push_blob(&alice, "shop/a", &vec![2; 401]).await;
-    assert!(matches!(&large, Err(Error::OverLimit(text)) if text.contains("1000 bytes")), "{large:?}");
+    assert!(matches!(&large, Err(Error::OverLimit(Included::Storage { limit_bytes: 1000 }))), "{large:?}");
     registry.push_blob(&alice, "shop/a", &vec![2; 400]).await.unwrap();
     let full = registry.push_blob(&alice, "shop/a", b"x").await;
     assert!(matches!(full, Err(Error::OverLimit(_))), "{full:?}");
@@ -247,7 +248,10 @@ async fn tiers_limit_repositories_storage_and_pulls() {
         pull().await.unwrap();
     }
     let exceeded = pull().await;
-    assert!(matches!(&exceeded, Err(Error::OverLimit(text)) if text.contains("5000")), "{exceeded:?}");
+    assert!(
+        matches!(&exceeded, Err(Error::OverLimit(Included::Pulls { limit_bytes: 5000 }))),
+        "{exceeded:?}"
+    );
     // Also after it was recorded, and not in the next month any more.
     services.content.record_pulls().await.unwrap();
     assert!(pull().await.is_err());

@@ -1,6 +1,6 @@
 //! What a refusal says to the person at the command line: flags instead of fields, and what to do next.
 
-use longshore_domain::Error;
+use longshore_domain::{Error, Field};
 
 use super::Request;
 use crate::wiring;
@@ -79,14 +79,21 @@ impl Asked {
     }
 }
 
-/// The flag or argument that a field of the operations is given by.
-fn flag_of(field: &str) -> String {
+/// Returns the flag or argument that a value is given by; the neutral name of what is given by none.
+fn flag_of(field: Field) -> &'static str {
     match field {
-        "token_label" => "--label".into(),
-        "expires_at" => "--expires-in-days".into(),
-        "profile_url" => "--url".into(),
-        "plan" => "PLAN".into(),
-        "password" => "the password".into(),
-        field => format!("--{}", field.replace('_', "-")),
+        Field::Company => "--company",
+        Field::Email => "--email",
+        Field::ExpiresAt => "--expires-in-days",
+        Field::FullName => "--full-name",
+        Field::Location => "--location",
+        Field::Password => "the password",
+        Field::Plan => "PLAN",
+        Field::Role => "--role",
+        Field::TokenLabel => "--label",
+        Field::TokenScope => "--scope",
+        Field::Visibility => "--visibility",
+        Field::WebPage => "--url",
+        other => other.name(),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use object_store::{BackoffConfig, RetryConfig};
 
 /// Smallest part of a multipart upload. S3 API, "Multipart upload limits".
@@ -126,8 +126,8 @@ impl std::fmt::Debug for ObjectOptions {
     }
 }
 
-pub(super) fn invalid(field: &'static str, reason: &str) -> Error {
-    Error::Invalid { field, reason: reason.to_owned() }
+pub(super) fn invalid(setting: &'static str, reason: &str) -> Error {
+    Error::Invalid { field: Field::Setting(setting), reason: reason.to_owned() }
 }
 
 /// Splits a URL into scheme, bucket and prefix.

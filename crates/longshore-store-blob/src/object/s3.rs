@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::error::chain;
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::{HttpRequest, HttpRequestBody};
 use object_store::path::Path;
@@ -279,7 +279,7 @@ pub(super) fn encryption_headers(encryption: &super::options::Encryption) -> Res
         super::options::Encryption::Kms { key } => {
             headers.insert(name, HeaderValue::from_static("aws:kms"));
             let key = HeaderValue::from_str(key).map_err(|_| Error::Invalid {
-                field: "storage.kms_key",
+                field: Field::Setting("storage.kms_key"),
                 reason: "must be the id or ARN of a key".into(),
             })?;
             headers.insert(HeaderName::from_static("x-amz-server-side-encryption-aws-kms-key-id"), key);

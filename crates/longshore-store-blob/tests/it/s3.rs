@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use jiff::Timestamp;
-use longshore_domain::Error;
 use longshore_domain::ports::blobs::{
     BlobStore, BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced, Unneeded,
 };
+use longshore_domain::{Error, Field};
 use longshore_store_blob::{Credentials, Encryption, ObjectBlobs, ObjectOptions};
 use longshore_testkit::entropy::SeededEntropy;
 use longshore_testkit::proxy::{Fault, Proxy};
@@ -361,7 +361,7 @@ async fn wrong_credentials_and_missing_buckets_are_clear_errors() {
         options.part_bytes = part_bytes;
         assert!(matches!(
             ObjectBlobs::open(&options, Arc::new(SeededEntropy::new(1))),
-            Err(Error::Invalid { field: "storage.part_bytes", .. })
+            Err(Error::Invalid { field: Field::Setting("storage.part_bytes"), .. })
         ));
     }
 }

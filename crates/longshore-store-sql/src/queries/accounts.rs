@@ -6,6 +6,7 @@ use longshore_domain::account::{
     Account, AccountId, AccountKind, Member, OrganizationRole, Plan, Profile, ProfileChange,
 };
 use longshore_domain::email::EmailAddress;
+use longshore_domain::existing::Existing;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{ImageRestriction, RestrictingOrganization};
 use longshore_domain::page::PageSize;
@@ -71,7 +72,7 @@ impl AccountRecords for SqlTx<'_> {
                 |row| row.int(0),
             )
             .await?;
-        id.map(AccountId).ok_or_else(|| Error::Exists(format!("the account {}", account.name)))
+        id.map(AccountId).ok_or_else(|| Error::Exists(Existing::Account(account.name.clone())))
     }
 
     async fn hold_authority(&mut self) -> Result<()> {
@@ -145,7 +146,7 @@ impl AccountRecords for SqlTx<'_> {
         if let Some(email) = email
             && self.find_account_by_email(email).await?.is_some_and(|other| other.id != id)
         {
-            return Err(Error::Exists(format!("an account with the e-mail address {email}")));
+            return Err(Error::Exists(Existing::AccountWithEmail(email.clone())));
         }
         let before =
             self.find_account(id).await?.ok_or_else(|| Error::internal("the account is not there"))?;

@@ -7,6 +7,7 @@ use longshore_domain::directory::{
     DirectoryEmail, DirectoryTeam, DirectoryUser, SHOWN_TEAMS_LIMIT, UserCursor, UserLookup, UserOrder,
     UserParts, directory_id,
 };
+use longshore_domain::existing::Existing;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
     AccountRecords, DirectoryEntry, DirectoryRecords, TeamRecords, UserPermissionRecords, WantedUsers,
@@ -545,7 +546,7 @@ impl DirectoryRecords for SqlTx<'_> {
         let lower = entry.user_name.to_lowercase();
         let other = self.find_by_user_name(organization, &lower).await?;
         if other.is_some_and(|other| other.account_id != account) {
-            return Err(Error::Exists(format!("a user with the userName {:?}", entry.user_name)));
+            return Err(Error::Exists(Existing::DirectoryUser(entry.user_name.clone())));
         }
         self.execute(
             "UPDATE directory_users SET user_name = $1, user_name_lower = $2, external_id = $3, given_name = $4, family_name = $5,

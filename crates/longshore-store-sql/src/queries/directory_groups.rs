@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
 use longshore_domain::directory::{DirectoryGroup, DirectoryUser, GroupMember, GroupProbe};
+use longshore_domain::existing::Existing;
 use longshore_domain::organization::TeamId;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{DirectoryGroupRecords, GroupEntry, TeamRecords};
@@ -141,7 +142,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
         let probe = GroupProbe::DisplayName(entry.display_name.clone());
         let others = self.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?;
         if others.iter().any(|other| other.id != group.id) {
-            return Err(Error::Exists(format!("a group with the displayName {:?}", entry.display_name)));
+            return Err(Error::Exists(Existing::DirectoryGroup(entry.display_name.clone())));
         }
         let own = Some(entry.display_name.as_str()).filter(|name| *name != group.name.as_str());
         self.execute(

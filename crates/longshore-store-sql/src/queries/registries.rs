@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
+use longshore_domain::existing::Existing;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{AccountRecords, BlobId, RegistryRecords};
@@ -56,7 +57,7 @@ impl RegistryRecords for SqlTx<'_> {
             )
             .await?;
         match created {
-            0 => Err(Error::Exists("this registry".into())),
+            0 => Err(Error::Exists(Existing::Registry)),
             _ => self.advance_authority_epoch().await,
         }
     }

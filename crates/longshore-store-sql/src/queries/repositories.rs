@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::access::policy::Visible;
 use longshore_domain::account::AccountId;
+use longshore_domain::existing::Existing;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
 use longshore_domain::page::PageSize;
@@ -123,7 +124,7 @@ impl RepositoryRecords for SqlTx<'_> {
                 repository,
             )
             .await?;
-        let created = created.ok_or_else(|| Error::Exists(format!("the repository {name}")))?;
+        let created = created.ok_or_else(|| Error::Exists(Existing::Repository(name.clone())))?;
         self.execute(
             "INSERT INTO repository_totals (repository_id, namespace_id, tags, images, pulls, updated_at)
              VALUES ($1, $2, 0, 0, 0, $3)",

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::{Account, AccountId, OrganizationRole};
+use longshore_domain::existing::Existing;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{
     MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName,
@@ -57,7 +58,7 @@ impl SqlTx<'_> {
             )
             .await?;
         match shown.is_some_and(|id| own != Some(TeamId(id))) {
-            true => Err(Error::Exists(format!("the team {name}"))),
+            true => Err(Error::Exists(Existing::Team(name.clone()))),
             false => Ok(()),
         }
     }
@@ -81,7 +82,7 @@ impl TeamRecords for SqlTx<'_> {
                 |row| row.int(0),
             )
             .await?;
-        id.map(TeamId).ok_or_else(|| Error::Exists(format!("the team {}", team.name)))
+        id.map(TeamId).ok_or_else(|| Error::Exists(Existing::Team(team.name.clone())))
     }
 
     async fn find_team(&mut self, organization: AccountId, name: &TeamName) -> Result<Option<Team>> {
@@ -169,7 +170,7 @@ impl TeamRecords for SqlTx<'_> {
             && let Some(other) = self.find_team(organization, name).await?
             && other.id != id
         {
-            return Err(Error::Exists(format!("the team {name}")));
+            return Err(Error::Exists(Existing::Team(name.clone())));
         }
         if let Some(name) = &change.name {
             self.check_not_shown(organization, name, Some(id)).await?;
