@@ -15,7 +15,7 @@ use longshore_app::App;
 use longshore_domain::Result as DomainResult;
 use longshore_domain::account::AccountId;
 use longshore_domain::directory::{
-    DirectoryGroup, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner,
+    DirectoryGroup, GroupChange, GroupLookup, GroupMember, MemberChange, Provisioner,
 };
 use longshore_domain::page::PageSize;
 use serde_json::{Map, Value, json};
@@ -380,13 +380,13 @@ pub(crate) async fn remove(
     Ok(Reply::nothing())
 }
 
-fn probe(key: &Key) -> GroupProbe {
+fn probe(key: &Key) -> GroupLookup {
     match key {
-        Key::Equal("displayName", value) => GroupProbe::DisplayName(value.clone()),
-        Key::Equal("externalId", value) => GroupProbe::ExternalId(value.clone()),
-        Key::Equal("id", value) => value.parse().map_or(GroupProbe::Nothing, GroupProbe::Id),
-        Key::Equal("members", value) => value.parse().map_or(GroupProbe::Nothing, GroupProbe::Member),
-        Key::Equal(..) | Key::Prefix(..) => GroupProbe::Nothing,
+        Key::Equal("displayName", value) => GroupLookup::DisplayName(value.clone()),
+        Key::Equal("externalId", value) => GroupLookup::ExternalId(value.clone()),
+        Key::Equal("id", value) => value.parse().map_or(GroupLookup::Nothing, GroupLookup::Id),
+        Key::Equal("members", value) => value.parse().map_or(GroupLookup::Nothing, GroupLookup::Member),
+        Key::Equal(..) | Key::Prefix(..) => GroupLookup::Nothing,
     }
 }
 
@@ -424,14 +424,14 @@ pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, 
         let total = services.organizations.count_directory_groups(provisioner).await?;
         let after = match *skip {
             0 => 0,
-            skip => match services.organizations.find_group_mark(provisioner, skip).await? {
+            skip => match services.organizations.find_group_cursor(provisioner, skip).await? {
                 Some(after) => after,
                 None => return Ok(Page { total, groups: Vec::new() }),
             },
         };
         let Ok(size) = PageSize::clamped(*take as u64) else { return Ok(Page { total, groups: Vec::new() }) };
         let groups =
-            services.organizations.list_directory_groups(provisioner, GroupProbe::All, after, size).await?;
+            services.organizations.list_directory_groups(provisioner, GroupLookup::All, after, size).await?;
         return Ok(Page { total, groups });
     }
     // Of members, a group is asked only for those that the filter names.
@@ -446,7 +446,7 @@ pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, 
             Ok(uuid) => {
                 services
                     .organizations
-                    .list_directory_groups(provisioner, GroupProbe::Member(uuid), 0, PageSize::MAX)
+                    .list_directory_groups(provisioner, GroupLookup::Member(uuid), 0, PageSize::MAX)
                     .await?
             }
         };
@@ -486,7 +486,7 @@ pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, 
                 let size = PageSize::clamped(SCAN_PAGE)?;
                 let page = services
                     .organizations
-                    .list_directory_groups(provisioner, GroupProbe::All, after, size)
+                    .list_directory_groups(provisioner, GroupLookup::All, after, size)
                     .await?;
                 let Some(last) = page.last() else { break };
                 after = last.id.0;

@@ -279,7 +279,7 @@ impl DirectoryGroup {
 
 /// Which teams can be found by an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupProbe {
+pub enum GroupLookup {
     /// All.
     All,
     /// None: a filter that nothing meets.

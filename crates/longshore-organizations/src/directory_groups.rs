@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use longshore_domain::account::AccountId;
 use longshore_domain::directory::{
-    DirectoryGroup, DirectoryUser, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner,
+    DirectoryGroup, DirectoryUser, GroupChange, GroupLookup, GroupMember, MemberChange, Provisioner,
     team_names,
 };
 use longshore_domain::event::{EventAction, NewEvent};
@@ -41,7 +41,7 @@ fn unknown(uuid: Uuid) -> Error {
 
 async fn find_group(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryGroup> {
     let organization = provisioner.organization.id;
-    let found = tx.list_directory_groups(organization, &GroupProbe::Id(uuid), 0, PageSize::MAX).await?;
+    let found = tx.list_directory_groups(organization, &GroupLookup::Id(uuid), 0, PageSize::MAX).await?;
     found.into_iter().next().ok_or_else(|| unknown(uuid))
 }
 
@@ -164,7 +164,7 @@ impl GroupWork {
         // Held, so that creations at the same time are counted.
         tx.hold_account(organization).await?;
         let display = self.change.display_name.clone().unwrap_or_default();
-        let probe = GroupProbe::DisplayName(display.clone());
+        let probe = GroupLookup::DisplayName(display.clone());
         if !tx.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?.is_empty() {
             return Err(Error::Exists(format!("a group with the displayName {display:?}")));
         }
@@ -312,7 +312,7 @@ impl Organizations {
     pub async fn list_directory_groups(
         &self,
         provisioner: &Provisioner,
-        probe: GroupProbe,
+        probe: GroupLookup,
         after: i64,
         size: PageSize,
     ) -> Result<Vec<DirectoryGroup>> {
@@ -338,10 +338,10 @@ impl Organizations {
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn find_group_mark(&self, provisioner: &Provisioner, offset: u64) -> Result<Option<i64>> {
+    pub async fn find_group_cursor(&self, provisioner: &Provisioner, offset: u64) -> Result<Option<i64>> {
         self.metadata
             .read((provisioner.organization.id, offset), |tx, (id, offset)| {
-                Box::pin(tx.find_group_mark(*id, *offset))
+                Box::pin(tx.find_group_cursor(*id, *offset))
             })
             .await
     }

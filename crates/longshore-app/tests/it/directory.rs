@@ -9,7 +9,7 @@ use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::directory::{
-    DirectoryChange, DirectoryUser, GroupChange, GroupProbe, MemberChange, Provisioner, UserLookup,
+    DirectoryChange, DirectoryUser, GroupChange, GroupLookup, MemberChange, Provisioner, UserLookup,
     UserOrder, UserParts,
 };
 use longshore_domain::page::PageSize;
@@ -141,7 +141,7 @@ impl Run {
     }
 
     async fn group(&self, group: usize) -> Option<longshore_domain::directory::DirectoryGroup> {
-        let probe = GroupProbe::DisplayName(GROUPS[group].to_lowercase());
+        let probe = GroupLookup::DisplayName(GROUPS[group].to_lowercase());
         let found = self
             .registry
             .services

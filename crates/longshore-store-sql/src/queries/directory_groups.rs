@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
-use longshore_domain::directory::{DirectoryGroup, DirectoryUser, GroupMember, GroupProbe};
+use longshore_domain::directory::{DirectoryGroup, DirectoryUser, GroupLookup, GroupMember};
 use longshore_domain::organization::TeamId;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{DirectoryGroupRecords, GroupEntry, TeamRecords};
@@ -42,12 +42,12 @@ impl DirectoryGroupRecords for SqlTx<'_> {
     async fn list_directory_groups(
         &mut self,
         organization: AccountId,
-        probe: &GroupProbe,
+        probe: &GroupLookup,
         after: i64,
         size: PageSize,
     ) -> Result<Vec<DirectoryGroup>> {
         match probe {
-            GroupProbe::All => {
+            GroupLookup::All => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
                          coalesce(t.updated_at, t.created_at), t.revision
@@ -57,8 +57,8 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 )
                 .await
             }
-            GroupProbe::Nothing => Ok(Vec::new()),
-            GroupProbe::Id(uuid) => {
+            GroupLookup::Nothing => Ok(Vec::new()),
+            GroupLookup::Id(uuid) => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
                          coalesce(t.updated_at, t.created_at), t.revision
@@ -68,7 +68,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 )
                 .await
             }
-            GroupProbe::DisplayName(name) => {
+            GroupLookup::DisplayName(name) => {
                 let lower = name.to_lowercase();
                 let mut found = self
                     .all(
@@ -91,7 +91,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 found.extend(of_name);
                 Ok(found)
             }
-            GroupProbe::ExternalId(id) => {
+            GroupLookup::ExternalId(id) => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
                          coalesce(t.updated_at, t.created_at), t.revision
@@ -101,7 +101,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 )
                 .await
             }
-            GroupProbe::Member(uuid) => {
+            GroupLookup::Member(uuid) => {
                 let mut found = Vec::new();
                 for teams in [
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
@@ -121,7 +121,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
         }
     }
 
-    async fn find_group_mark(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>> {
+    async fn find_group_cursor(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>> {
         let Some(before) = offset.checked_sub(1) else { return Ok(None) };
         self.first(
             "SELECT id FROM teams WHERE organization_id = $1 ORDER BY id LIMIT 1 OFFSET $2",
@@ -138,7 +138,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
         entry: &GroupEntry,
         at: Timestamp,
     ) -> Result<()> {
-        let probe = GroupProbe::DisplayName(entry.display_name.clone());
+        let probe = GroupLookup::DisplayName(entry.display_name.clone());
         let others = self.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?;
         if others.iter().any(|other| other.id != group.id) {
             return Err(Error::Exists(format!("a group with the displayName {:?}", entry.display_name)));
