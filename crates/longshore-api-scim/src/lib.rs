@@ -35,7 +35,7 @@ use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Answer, Paths, RateHeaders, RouteMatch, Table};
 use longshore_app::App;
 
-use crate::context::{Context, Scans};
+use crate::context::Context;
 use crate::routes::{ROUTES, Route};
 
 /// The paths of this dialect.
@@ -46,7 +46,6 @@ pub struct Scim {
     services: Arc<App>,
     table: Table,
     document: Bytes,
-    scans: Arc<Scans>,
 }
 
 impl Scim {
@@ -57,7 +56,7 @@ impl Scim {
     pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("scim", metrics, ROUTES, RateHeaders::COMMON)?;
         let document = openapi::document(ROUTES).to_string().into();
-        Ok(Self { services, table, document, scans: Arc::new(Scans::new()) })
+        Ok(Self { services, table, document })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
@@ -101,7 +100,7 @@ impl Scim {
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
-        let context = Context::new(Arc::clone(&self.services), route, asked, Arc::clone(&self.scans));
+        let context = Context::new(Arc::clone(&self.services), route, asked);
         let (allowance, checked) = context.check().await;
         let answer = match checked {
             Ok(()) => (context.route.handler)(&context, body).await,

@@ -305,47 +305,6 @@ impl Organizations {
         Ok(())
     }
 
-    /// Lists groups of a directory by number, behind `after`; probes for one value give all that there are.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn list_directory_groups(
-        &self,
-        provisioner: &Provisioner,
-        probe: GroupLookup,
-        after: i64,
-        size: PageSize,
-    ) -> Result<Vec<DirectoryGroup>> {
-        let input = (provisioner.organization.id, probe, after, size);
-        self.metadata
-            .read(input, |tx, (id, probe, after, size)| {
-                Box::pin(tx.list_directory_groups(*id, probe, *after, *size))
-            })
-            .await
-    }
-
-    /// Counts the groups of a directory.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn count_directory_groups(&self, provisioner: &Provisioner) -> Result<u64> {
-        self.metadata
-            .read(provisioner.organization.id, |tx, id| Box::pin(tx.count_teams(*id, None, "")))
-            .await
-    }
-
-    /// Returns the number behind which the groups after the first `offset` lie; `None` when there are not so many.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn find_group_cursor(&self, provisioner: &Provisioner, offset: u64) -> Result<Option<i64>> {
-        self.metadata
-            .read((provisioner.organization.id, offset), |tx, (id, offset)| {
-                Box::pin(tx.find_group_cursor(*id, *offset))
-            })
-            .await
-    }
-
     /// Returns a group.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ fn group(row: &Row<'_>) -> Result<DirectoryGroup> {
         created_at: row.time(5)?,
         updated_at: row.time(6)?,
         revision: row.int(7)?,
+        named_members: Vec::new(),
     })
 }
 
