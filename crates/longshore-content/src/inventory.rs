@@ -7,7 +7,7 @@ use longshore_domain::access::action::{AccountAction, NamespaceAction, RegistryA
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
-use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder};
+use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder, TagQuery};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
@@ -92,10 +92,8 @@ async fn summarize(
     let counts = tx.repository_counts(repository.id).await?;
     let latest = match wanted {
         WantedLatest::Tag => {
-            let tag = tx
-                .list_tag_details(repository.id, &TagFilter::default(), TagOrder::Newest, 0, one, images)
-                .await?
-                .pop();
+            let query = TagQuery { order: TagOrder::Newest, ..TagQuery::by_name(repository.id, None, one) };
+            let tag = tx.list_tag_details(&query, images).await?.items.pop();
             tag.map(|tag| Latest::Tag(Box::new(tag)))
         }
         WantedLatest::Manifest => match tx.list_pushed_images(repository.id, 0, one).await?.pop() {

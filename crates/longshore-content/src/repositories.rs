@@ -7,6 +7,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::image::TagQuery;
 use longshore_domain::immutability::parse_rule;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
@@ -299,12 +300,8 @@ impl Content {
         let mut matching = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..MATCHED_PAGES {
-            let input = (repository.id, after.take());
-            let tags = self
-                .metadata
-                .read(input, |tx, (id, after)| Box::pin(tx.list_tags(*id, after.as_deref(), PageSize::MAX)))
-                .await?;
-            let page = Page::from_overfull(tags, PageSize::MAX);
+            let query = TagQuery::by_name(repository.id, after.take(), PageSize::MAX);
+            let page = self.metadata.read(query, |tx, query| Box::pin(tx.list_tags(query))).await?;
             after = page.items.last().map(Tag::to_string);
             let (items, trying) = (page.items, rule.clone());
             let found = tokio::task::spawn_blocking(move || {
