@@ -95,16 +95,16 @@ mod tests {
 
     #[test]
     fn a_text_stands_for_each_choice_of_its_marks() {
-        assert_eq!(texts_of("SELECT 1"), ["SELECT 1"]);
+        assert_eq!(texts_of("WITH 1"), ["WITH 1"]);
         assert_eq!(
-            texts_of("SELECT 1 ORDER BY {total}{direction}"),
+            texts_of("WITH 1 ORDER BY {total}{direction}"),
             [
-                "SELECT 1 ORDER BY t.updated_at",
-                "SELECT 1 ORDER BY t.pulls",
-                "SELECT 1 ORDER BY t.updated_at DESC",
-                "SELECT 1 ORDER BY t.pulls DESC"
+                "WITH 1 ORDER BY t.updated_at",
+                "WITH 1 ORDER BY t.pulls",
+                "WITH 1 ORDER BY t.updated_at DESC",
+                "WITH 1 ORDER BY t.pulls DESC"
             ]
         );
-        assert_eq!(texts_of("SELECT {columns}").len(), 2);
+        assert_eq!(texts_of("WITH {columns}").len(), 2);
     }
 }
