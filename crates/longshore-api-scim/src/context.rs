@@ -1,9 +1,7 @@
 //! A request that is understood, and which identity provider sent it.
 
-use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use http::{StatusCode, header};
 use longshore_api_common::Response;
@@ -12,12 +10,10 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
 use longshore_app::App;
 use longshore_domain::Error;
-use longshore_domain::account::AccountId;
 use longshore_domain::directory::Provisioner;
 use longshore_domain::error::Unauthenticated;
 use longshore_platform::rates::Allowance;
 use serde_json::{Map, Value};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Refusal;
 use crate::projection::Projection;
@@ -25,43 +21,11 @@ use crate::routes::Route;
 use crate::search::Search;
 use crate::wire;
 
-/// How long a request waits for its turn to look at all resources.
-const TURN_WAIT: Duration = Duration::from_secs(30);
-
-/// Requests that look at all resources of a directory at the same time.
-const PARALLEL_SCANS: usize = 2;
-
-/// Whose turn it is to look at all resources of a directory. One organization does not keep the others waiting.
-pub(crate) struct Scans {
-    all: Arc<Semaphore>,
-    each: Mutex<HashMap<AccountId, Arc<Semaphore>>>,
-}
-
-impl Scans {
-    pub(crate) fn new() -> Self {
-        Self { all: Arc::new(Semaphore::new(PARALLEL_SCANS)), each: Mutex::default() }
-    }
-
-    fn of(&self, organization: AccountId) -> Arc<Semaphore> {
-        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that nobody waits for are not kept.
-        each.retain(|_, turns| Arc::strong_count(turns) > 1);
-        Arc::clone(each.entry(organization).or_insert_with(|| Arc::new(Semaphore::new(1))))
-    }
-}
-
-/// A turn, until it is dropped.
-pub(crate) struct ScanPermit(
-    #[expect(dead_code, reason = "held")] OwnedSemaphorePermit,
-    #[expect(dead_code, reason = "held")] OwnedSemaphorePermit,
-);
-
 /// A request and what it is answered with.
 pub struct Context {
     pub(crate) services: Arc<App>,
     pub(crate) route: &'static Route,
     asked: ApiRequest,
-    scans: Arc<Scans>,
     provisioner: OnceLock<Provisioner>,
 }
 
@@ -82,13 +46,8 @@ pub(crate) async fn find_provisioner(services: &App, asked: &ApiRequest) -> Resu
 }
 
 impl Context {
-    pub(crate) fn new(
-        services: Arc<App>,
-        route: &'static Route,
-        asked: ApiRequest,
-        scans: Arc<Scans>,
-    ) -> Self {
-        Self { services, route, asked, scans, provisioner: OnceLock::new() }
+    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
+        Self { services, route, asked, provisioner: OnceLock::new() }
     }
 
     /// Checks what every operation needs: a token that is good, and not too many requests, of which it returns what is left.
@@ -131,22 +90,6 @@ impl Context {
     pub(crate) fn provisioner(&self) -> Result<&Provisioner, Refusal> {
         let found = self.provisioner.get();
         found.ok_or(Refusal::Domain(Error::Unauthenticated(Unauthenticated::Missing)))
-    }
-
-    /// Waits for its turn to look at all resources of a directory, of which each organization does one at once.
-    pub(crate) async fn scan_turn(&self) -> Result<ScanPermit, Refusal> {
-        let own = self.scans.of(self.provisioner()?.organization.id);
-        let turns = async {
-            let own = own.acquire_owned().await?;
-            Ok::<_, tokio::sync::AcquireError>(ScanPermit(
-                own,
-                Arc::clone(&self.scans.all).acquire_owned().await?,
-            ))
-        };
-        match tokio::time::timeout(TURN_WAIT, turns).await {
-            Ok(turn) => turn.map_err(|error| Refusal::Domain(Error::internal(error))),
-            Err(_) => Err(Refusal::Domain(Error::Throttled { retry_after_seconds: TURN_WAIT.as_secs() })),
-        }
     }
 
     /// Returns the address of a resource, or with an empty path of all.

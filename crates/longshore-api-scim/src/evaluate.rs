@@ -1,8 +1,9 @@
-//! Whether a resource meets a filter, and which of its attributes an index can find it by.
+//! Whether a resource meets a filter, and what of the filter helps to find it.
 //!
 //! RFC 7644, section 3.4.2.2. A filter is checked once against the schema; then it is asked of resources as they are answered.
 
 use jiff::Timestamp;
+use longshore_domain::directory::query::Condition;
 use serde_json::{Map, Value as Json};
 
 use crate::attribute::AttributePath;
@@ -256,73 +257,51 @@ fn compare_order<T: Ord>(found: &T, wanted: &T, operator: Operator) -> bool {
     }
 }
 
-/// Something that an index finds resources by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
-    /// An attribute, or a part of one, has a value.
-    Equal(&'static str, String),
-    /// It begins with something.
-    Prefix(&'static str, String),
-}
-
-/// Returns what finds all resources that can meet a filter; `None` when only looking at all does. `indexed` are the attributes
-/// that indexes have, with those whose beginnings they find.
-pub(crate) fn keys(
+/// Returns what of a filter helps to find resources. `lookup` returns what finds those with an attribute, or its part `value`, that
+/// compares so with a text; all else is decided by looking at resources, with [`meets`].
+pub(crate) fn condition<L>(
     filter: &Filter,
     schema: &Schema,
-    indexed: &[(&'static str, Option<&'static str>)],
-    prefixed: &[&str],
-) -> Option<Vec<Key>> {
-    let name_of = |attribute: &str, part: Option<&str>| {
-        let is_it = |(name, of): &&(&'static str, Option<&'static str>)| {
-            *name == attribute && (part == *of || (part.is_none() && *of == Some("value")))
-        };
-        indexed.iter().find(is_it).map(|(name, _)| *name)
-    };
+    lookup: &dyn Fn(&str, Operator, &str) -> Option<L>,
+) -> Condition<L> {
+    let each = |filters: &[Filter]| filters.iter().map(|filter| condition(filter, schema, lookup)).collect();
     match filter {
+        Filter::And(filters) => Condition::All(each(filters)),
+        Filter::Or(filters) => Condition::Any(each(filters)),
         Filter::Compare(path, operator, Value::Text(text)) => {
-            let Found::Attribute(attribute, part) = schema.find(path) else { return None };
-            let name = name_of(attribute.name, part.map(|part| part.name))?;
-            match operator {
-                Operator::Equal => Some(vec![Key::Equal(name, text.clone())]),
-                Operator::StartsWith if prefixed.contains(&name) && !text.is_empty() => {
-                    Some(vec![Key::Prefix(name, text.clone())])
+            let found = match schema.find(path) {
+                Found::Attribute(attribute, part) if part.is_none_or(|part| part.name == "value") => {
+                    lookup(attribute.name, *operator, text)
                 }
-                _ => None,
-            }
+                Found::Attribute(..) | Found::Absent | Found::Unknown => None,
+            };
+            found.map_or(Condition::Unindexed, Condition::Lookup)
         }
-        Filter::Element(path, inner) => {
-            let Found::Attribute(attribute, None) = schema.find(path) else { return None };
-            let name = name_of(attribute.name, Some("value"))?;
-            element_keys(inner, name)
-        }
-        Filter::And(filters) => {
-            // The one that finds the fewest: by a value rather than by a beginning.
-            let each = filters.iter().filter_map(|filter| keys(filter, schema, indexed, prefixed));
-            each.min_by_key(|keys| (keys.iter().any(|key| matches!(key, Key::Prefix(..))), keys.len()))
-        }
-        Filter::Or(filters) => {
-            let each: Option<Vec<_>> =
-                filters.iter().map(|filter| keys(filter, schema, indexed, prefixed)).collect();
-            // Lists by a beginning are read in their own order, and not put together.
-            let all: Vec<Key> = each?.into_iter().flatten().collect();
-            (!all.iter().any(|key| matches!(key, Key::Prefix(..)))).then_some(all)
-        }
-        Filter::Present(_) | Filter::Compare(..) | Filter::Not(_) => None,
+        Filter::Element(path, inner) => match schema.find(path) {
+            Found::Attribute(attribute, None) => element_condition(inner, attribute.name, lookup),
+            Found::Attribute(..) | Found::Absent | Found::Unknown => Condition::Unindexed,
+        },
+        Filter::Present(_) | Filter::Compare(..) | Filter::Not(_) => Condition::Unindexed,
     }
 }
 
-fn element_keys(filter: &Filter, name: &'static str) -> Option<Vec<Key>> {
+fn element_condition<L>(
+    filter: &Filter,
+    attribute: &str,
+    lookup: &dyn Fn(&str, Operator, &str) -> Option<L>,
+) -> Condition<L> {
+    let each = |filters: &[Filter]| {
+        filters.iter().map(|filter| element_condition(filter, attribute, lookup)).collect()
+    };
     match filter {
-        Filter::Compare(path, Operator::Equal, Value::Text(text)) if path.name == "value" => {
-            Some(vec![Key::Equal(name, text.clone())])
+        Filter::And(filters) => Condition::All(each(filters)),
+        Filter::Or(filters) => Condition::Any(each(filters)),
+        Filter::Compare(path, operator, Value::Text(text)) if path.name == "value" => {
+            lookup(attribute, *operator, text).map_or(Condition::Unindexed, Condition::Lookup)
         }
-        Filter::And(filters) => filters.iter().find_map(|filter| element_keys(filter, name)),
-        Filter::Or(filters) => {
-            let each: Option<Vec<_>> = filters.iter().map(|filter| element_keys(filter, name)).collect();
-            Some(each?.into_iter().flatten().collect())
+        Filter::Present(_) | Filter::Compare(..) | Filter::Element(..) | Filter::Not(_) => {
+            Condition::Unindexed
         }
-        _ => None,
     }
 }
 
@@ -419,31 +398,45 @@ mod tests {
     }
 
     #[test]
-    fn indexes_are_found_through_and_or_and_brackets() {
-        let indexed: &[(&'static str, Option<&'static str>)] =
-            &[("userName", None), ("externalId", None), ("emails", Some("value"))];
-        let found = |text: &str| {
-            keys(&Filter::parse(text).unwrap(), &USERS, indexed, &["userName"])
-                .map(|keys| format!("{keys:?}"))
+    fn what_helps_to_find_is_told_through_and_or_and_brackets() {
+        let lookup = |name: &str, operator: Operator, text: &str| {
+            let is_indexed = matches!(
+                (name, operator),
+                ("userName", Operator::StartsWith) | ("userName" | "externalId" | "emails", Operator::Equal)
+            );
+            is_indexed.then(|| format!("{name} {operator} {text}"))
         };
-        let is = |text: &str, expected: &str| assert_eq!(found(text).as_deref(), Some(expected), "{text}");
-        is(r#"userName eq "a""#, r#"[Equal("userName", "a")]"#);
-        is(r#"active eq true and userName eq "a""#, r#"[Equal("userName", "a")]"#);
-        is(r#"userName sw "a" and externalId eq "b""#, r#"[Equal("externalId", "b")]"#);
-        is(r#"userName sw "a""#, r#"[Prefix("userName", "a")]"#);
-        is(r#"emails eq "b""#, r#"[Equal("emails", "b")]"#);
-        is(r#"emails[type eq "work"].value eq "b""#, r#"[Equal("emails", "b")]"#);
-        is(r#"userName eq "a" or emails.value eq "b""#, r#"[Equal("userName", "a"), Equal("emails", "b")]"#);
-        for text in [
-            r#"userName ne "a""#,
-            r#"not (userName eq "a")"#,
-            r#"userName eq "a" or active eq true"#,
-            r#"userName sw "a" or userName eq "b""#,
-            r#"emails[type eq "work"]"#,
-            r#"userName co "a""#,
-            r#"userName sw """#,
+        let shown = |text: &str| shown(&condition(&Filter::parse(text).unwrap(), &USERS, &lookup));
+        for (text, expected) in [
+            (r#"userName eq "a""#, "userName eq a"),
+            (r#"USERNAME sw "a""#, "userName sw a"),
+            (r#"active eq true and userName eq "a""#, "all(?, userName eq a)"),
+            (r#"userName sw "a" or externalId eq "b""#, "any(userName sw a, externalId eq b)"),
+            (r#"emails eq "b""#, "emails eq b"),
+            (r#"emails.value eq "b""#, "emails eq b"),
+            (r#"emails.type eq "b""#, "?"),
+            (r#"emails[type eq "work"].value eq "b""#, "all(?, emails eq b)"),
+            (r#"emails[value eq "a" or value eq "b"]"#, "any(emails eq a, emails eq b)"),
+            (r#"emails[type eq "work"]"#, "?"),
+            (r#"emails[not (value eq "b")]"#, "?"),
+            (r#"userName ne "a""#, "?"),
+            (r#"not (userName eq "a")"#, "?"),
+            (r#"userName co "a""#, "?"),
+            ("userName eq null", "?"),
+            (r#"title eq "a""#, "?"),
         ] {
-            assert_eq!(found(text), None, "{text}");
+            assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    fn shown(condition: &Condition<String>) -> String {
+        let several =
+            |conditions: &[Condition<String>]| conditions.iter().map(shown).collect::<Vec<_>>().join(", ");
+        match condition {
+            Condition::Lookup(lookup) => lookup.clone(),
+            Condition::Unindexed => "?".into(),
+            Condition::All(conditions) => format!("all({})", several(conditions)),
+            Condition::Any(conditions) => format!("any({})", several(conditions)),
         }
     }
 }

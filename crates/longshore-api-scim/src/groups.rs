@@ -14,8 +14,11 @@ use longshore_api_common::{Response, ResponseBody};
 use longshore_app::App;
 use longshore_domain::Result as DomainResult;
 use longshore_domain::account::AccountId;
+use longshore_domain::directory::query::{
+    DirectoryFilter, DirectoryOrder, DirectoryPage, GroupQuery, NamedMembers,
+};
 use longshore_domain::directory::{
-    DirectoryGroup, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner,
+    DirectoryGroup, GroupChange, GroupLookup, GroupMember, MemberChange, Provisioner,
 };
 use longshore_domain::page::PageSize;
 use serde_json::{Map, Value, json};
@@ -24,27 +27,21 @@ use uuid::Uuid;
 use crate::attribute::AttributePath;
 use crate::context::{Context, Reply, expected};
 use crate::error::Refusal;
-use crate::evaluate::{self, Key, member};
+use crate::evaluate::{self, member};
 use crate::filter::{Filter, Operator, Value as Compared};
 use crate::patch::{self, Operation, Verb};
 use crate::patch_path::PatchPath;
 use crate::projection::Projection;
 use crate::schema::{Found, GROUP, GROUPS};
-use crate::search::{self, ListQuery, SORT_LIMIT, Search, Sort};
+use crate::search::{self, ListQuery, Search, Sort};
 use crate::users::{check_schemas, text};
 use crate::wire;
 
-/// What indexes have.
-const INDEXED: &[(&str, Option<&str>)] =
-    &[("displayName", None), ("externalId", None), ("id", None), ("members", Some("value"))];
-/// Groups that are looked at at once, and members that are read at once.
-const SCAN_PAGE: u64 = 1000;
+/// Members that are read at once.
+const MEMBERS_PAGE: u64 = 1000;
 
 /// A page of groups.
-pub(crate) struct Page {
-    pub(crate) total: u64,
-    pub(crate) groups: Vec<DirectoryGroup>,
-}
+type Page = DirectoryPage<DirectoryGroup>;
 
 /// Returns a group without its members.
 fn resource(context: &Context, group: &DirectoryGroup) -> Map<String, Value> {
@@ -99,7 +96,7 @@ impl Writing {
             return Ok(Some(prefix.into()));
         }
         if let Some((group, after, mut has_begun)) = self.current.take() {
-            let size = PageSize::clamped(SCAN_PAGE)?;
+            let size = PageSize::clamped(MEMBERS_PAGE)?;
             let members = self
                 .services
                 .organizations
@@ -380,13 +377,14 @@ pub(crate) async fn remove(
     Ok(Reply::nothing())
 }
 
-fn probe(key: &Key) -> GroupProbe {
-    match key {
-        Key::Equal("displayName", value) => GroupProbe::DisplayName(value.clone()),
-        Key::Equal("externalId", value) => GroupProbe::ExternalId(value.clone()),
-        Key::Equal("id", value) => value.parse().map_or(GroupProbe::Nothing, GroupProbe::Id),
-        Key::Equal("members", value) => value.parse().map_or(GroupProbe::Nothing, GroupProbe::Member),
-        Key::Equal(..) | Key::Prefix(..) => GroupProbe::Nothing,
+/// Returns what finds the groups with an attribute that compares so with a text.
+fn lookup(attribute: &str, operator: Operator, text: &str) -> Option<GroupLookup> {
+    match (attribute, operator) {
+        ("displayName", Operator::Equal) => Some(GroupLookup::DisplayName(text.to_owned())),
+        ("externalId", Operator::Equal) => Some(GroupLookup::ExternalId(text.to_owned())),
+        ("id", Operator::Equal) => Some(text.parse().map_or(GroupLookup::Nothing, GroupLookup::Id)),
+        ("members", Operator::Equal) => Some(text.parse().map_or(GroupLookup::Nothing, GroupLookup::Member)),
+        _ => None,
     }
 }
 
@@ -419,42 +417,16 @@ fn compared_members(filter: &Filter, found: &mut BTreeSet<String>) -> Result<(),
 /// Finds the groups of a page.
 pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, Refusal> {
     let ListQuery { filter, sort, is_descending, skip, take, .. } = asking;
-    let (services, provisioner) = (&context.services, context.provisioner()?);
-    if let (None, Sort::Unsorted) = (filter, sort) {
-        let total = services.organizations.count_directory_groups(provisioner).await?;
-        let after = match *skip {
-            0 => 0,
-            skip => match services.organizations.find_group_mark(provisioner, skip).await? {
-                Some(after) => after,
-                None => return Ok(Page { total, groups: Vec::new() }),
-            },
-        };
-        let Ok(size) = PageSize::clamped(*take as u64) else { return Ok(Page { total, groups: Vec::new() }) };
-        let groups =
-            services.organizations.list_directory_groups(provisioner, GroupProbe::All, after, size).await?;
-        return Ok(Page { total, groups });
-    }
-    // Of members, a group is asked only for those that the filter names.
+    // Of members, a group is asked only for those that the filter names, as it writes their ids.
     let mut ids = BTreeSet::new();
     if let Some(filter) = filter {
         compared_members(filter, &mut ids)?;
     }
-    let mut of_member = Vec::new();
-    for id in ids {
-        let groups = match id.parse() {
-            Err(_) => Vec::new(),
-            Ok(uuid) => {
-                services
-                    .organizations
-                    .list_directory_groups(provisioner, GroupProbe::Member(uuid), 0, PageSize::MAX)
-                    .await?
-            }
-        };
-        of_member.push((id, groups.into_iter().map(|group| group.id).collect::<BTreeSet<_>>()));
-    }
+    let named: Vec<(String, Uuid)> =
+        ids.into_iter().filter_map(|id| id.parse().ok().map(|uuid| (id, uuid))).collect();
     let asked = |group: &DirectoryGroup| {
         let mut shown = resource(context, group);
-        let members = of_member.iter().filter(|(_, groups)| groups.contains(&group.id));
+        let members = named.iter().filter(|(_, uuid)| group.named_members.contains(uuid));
         let members: Vec<Value> = members.map(|(id, _)| json!({ "value": id })).collect();
         if !members.is_empty() {
             shown.insert("members".into(), members.into());
@@ -464,56 +436,30 @@ pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, 
     let meets = |group: &DirectoryGroup| {
         filter.as_ref().is_none_or(|filter| evaluate::meets(filter, &asked(group), &GROUPS))
     };
-    let mut found = Vec::new();
-    let keys = filter.as_ref().and_then(|filter| evaluate::keys(filter, &GROUPS, INDEXED, &[]));
-    match keys {
-        Some(keys) => {
-            for key in keys {
-                let groups = services
-                    .organizations
-                    .list_directory_groups(provisioner, probe(&key), 0, PageSize::MAX)
-                    .await?;
-                found.extend(groups.into_iter().filter(meets));
-            }
-            found.sort_by_key(|group| group.id);
-            found.dedup_by_key(|group| group.id);
-        }
-        // There are not so many teams that they could not be looked at.
-        None => {
-            let _turn = context.scan_turn().await?;
-            let mut after = 0;
-            loop {
-                let size = PageSize::clamped(SCAN_PAGE)?;
-                let page = services
-                    .organizations
-                    .list_directory_groups(provisioner, GroupProbe::All, after, size)
-                    .await?;
-                let Some(last) = page.last() else { break };
-                after = last.id.0;
-                found.extend(page.into_iter().filter(meets));
-                if found.len() > SORT_LIMIT {
-                    return Err(search::too_many_to_sort());
-                }
-            }
-        }
-    }
-    if let Sort::By(..) = sort {
-        let key = |group: &DirectoryGroup| search::sort_key(&resource(context, group), *sort);
-        let mut keyed: Vec<_> = found.into_iter().map(|group| (key(&group), group)).collect();
-        keyed.sort_by(|(one, _), (other, _)| search::compare_keys(one, other, *is_descending));
-        found = keyed.into_iter().map(|(_, group)| group).collect();
-    }
-    let total = found.len() as u64;
-    let skip = usize::try_from(*skip).unwrap_or(usize::MAX);
-    Ok(Page { total, groups: found.into_iter().skip(skip).take(*take).collect() })
+    let key = |group: &DirectoryGroup| search::sort_key(&resource(context, group), *sort);
+    let query = GroupQuery {
+        filter: filter.as_ref().map(|filter| DirectoryFilter {
+            condition: evaluate::condition(filter, &GROUPS, &lookup),
+            meets: &meets,
+        }),
+        order: match sort {
+            Sort::Unsorted => DirectoryOrder::Any,
+            Sort::By(..) => DirectoryOrder::By { index: None, key: &key, is_descending: *is_descending },
+        },
+        parts: NamedMembers(named.iter().map(|(_, uuid)| *uuid).collect()),
+        skip: *skip,
+        take: *take,
+    };
+    let found = context.services.organizations.find_directory_groups(context.provisioner()?, &query).await?;
+    search::page(found)
 }
 
 /// Answers a list of groups.
 pub(crate) async fn list(context: &Context, search: &Search) -> Result<Response, Refusal> {
     let asking = search.read(&GROUPS)?;
     let page = find(context, &asking).await?;
-    let envelope = search::envelope(page.total, asking.skip, page.groups.len());
-    stream_list(context, envelope, Vec::new(), page.groups, asking.projection)
+    let envelope = search::envelope(page.total, asking.skip, page.items.len());
+    stream_list(context, envelope, Vec::new(), page.items, asking.projection)
 }
 
 /// `GET /Groups`.

@@ -36,7 +36,7 @@ use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Answer, Paths, RateHeaders, RouteMatch, Table};
 use longshore_app::App;
 
-use crate::context::{Context, Scans};
+use crate::context::Context;
 use crate::routes::{ROUTES, Route};
 
 /// The paths of this dialect.
@@ -48,7 +48,6 @@ pub struct Scim {
     table: Table,
     /// Made when it is asked for first.
     document: OnceLock<Bytes>,
-    scans: Arc<Scans>,
 }
 
 impl Scim {
@@ -58,7 +57,7 @@ impl Scim {
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("scim", metrics, ROUTES, RateHeaders::COMMON)?;
-        Ok(Self { services, table, document: OnceLock::new(), scans: Arc::new(Scans::new()) })
+        Ok(Self { services, table, document: OnceLock::new() })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
@@ -103,7 +102,7 @@ impl Scim {
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
-        let context = Context::new(Arc::clone(&self.services), route, asked, Arc::clone(&self.scans));
+        let context = Context::new(Arc::clone(&self.services), route, asked);
         let (allowance, checked) = context.check().await;
         let answer = match checked {
             Ok(()) => (context.route.handler)(&context, body).await,

@@ -1,13 +1,11 @@
 //! Lists: filters, order and pages; and searches by `POST`.
 //!
-//! RFC 7644, sections 3.4.2 and 3.4.3. Whatever an index finds is found by it; other filters look at all resources in the order
-//! that is wanted, a page at a time.
-
-use std::cmp::Ordering;
+//! RFC 7644, sections 3.4.2 and 3.4.3. How resources are found is planned by `longshore_organizations::directory_queries`.
 
 use longshore_api_common::Response;
 use longshore_api_common::api_request::whole;
 use longshore_api_common::body::RequestBody;
+use longshore_domain::directory::query::{DirectoryAnswer, DirectoryPage, SORTED_LIMIT};
 use serde_json::{Map, Value, json};
 
 use crate::attribute::AttributePath;
@@ -25,8 +23,6 @@ const DEFAULT_COUNT: i64 = 100;
 pub(crate) const COUNT_LIMIT: i64 = 200;
 /// Largest number of a first resource.
 const START_LIMIT: i64 = 1_000_000_000;
-/// Most resources that are sorted by what no index has.
-pub(crate) const SORT_LIMIT: usize = 10_000;
 
 /// What a client searches for.
 pub(crate) struct Search {
@@ -160,20 +156,17 @@ pub(crate) fn sort_key(resource: &Map<String, Value>, sort: Sort) -> Option<Stri
     }
 }
 
-/// Compares what resources are sorted by: what has no value comes last, and in descending order first.
-pub(crate) fn compare_keys(one: &Option<String>, other: &Option<String>, is_descending: bool) -> Ordering {
-    let order = match (one, other) {
-        (Some(one), Some(other)) => one.cmp(other),
-        (one, other) => other.is_some().cmp(&one.is_some()),
-    };
-    if is_descending { order.reverse() } else { order }
-}
-
-/// Refuses to sort what is too much.
-pub(crate) fn too_many_to_sort() -> Refusal {
-    Refusal::too_many(format!(
-        "at most {SORT_LIMIT} resources are sorted by this attribute; narrow the filter, or sort by userName"
-    ))
+/// Returns what a query found, or refuses what is too much.
+pub(crate) fn page<N>(answer: DirectoryAnswer<N>) -> Result<DirectoryPage<N>, Refusal> {
+    match answer {
+        DirectoryAnswer::Found(page) => Ok(page),
+        DirectoryAnswer::TakesTooLong => Err(Refusal::too_many(
+            "this takes too long: compare userName, externalId, id or emails with eq, so that an index finds them",
+        )),
+        DirectoryAnswer::TooManyToSort => Err(Refusal::too_many(format!(
+            "at most {SORTED_LIMIT} resources are sorted by this attribute; narrow the filter, or sort by userName"
+        ))),
+    }
 }
 
 /// Returns the members of a list besides its resources.
@@ -215,7 +208,7 @@ async fn all(context: &Context, search: &Search) -> Result<Response, Refusal> {
         asking.take = take - resources.len();
         let page = groups::find(context, &asking).await?;
         total += page.total;
-        found_groups = page.groups;
+        found_groups = page.items;
         projection = asking.projection;
     }
     let envelope = envelope(total, skip, resources.len() + found_groups.len());

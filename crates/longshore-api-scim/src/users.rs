@@ -3,42 +3,28 @@
 //! RFC 7643, section 4.1; the Docker Hub API document, "SCIM": the user name is the e-mail address, the display name that of the
 //! account.
 
-use std::time::{Duration, Instant};
-
 use http::{StatusCode, header};
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::Error;
+use longshore_domain::directory::query::{DirectoryFilter, DirectoryOrder, QueriedParts, UserQuery};
 use longshore_domain::directory::{
-    DirectoryChange, DirectoryEmail, DirectoryUser, UserCursor, UserLookup, UserOrder, UserParts,
+    DirectoryChange, DirectoryEmail, DirectoryUser, UserLookup, UserOrder, UserParts,
 };
 use longshore_domain::email::EmailAddress;
-use longshore_domain::page::PageSize;
-use longshore_organizations::directory::UserList;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::context::{Context, Reply, expected};
 use crate::error::Refusal;
-use crate::evaluate::{self, Key, member, truth_of};
+use crate::evaluate::{self, member, truth_of};
+use crate::filter::Operator;
 use crate::patch::{self, Operation};
 use crate::projection::Projection;
-use crate::schema::{USER, USERS};
-use crate::search::{self, ListQuery, SORT_LIMIT, Search, Sort};
+use crate::schema::{Attribute, USER, USERS};
+use crate::search::{self, ListQuery, Search, Sort};
 use crate::wire;
 
-/// What indexes have.
-const INDEXED: &[(&str, Option<&str>)] = &[
-    ("userName", None),
-    ("externalId", None),
-    ("id", None),
-    ("displayName", None),
-    ("emails", Some("value")),
-];
-/// Users that are looked at at once.
-const SCAN_PAGE: u64 = 1000;
-/// How long one request looks at users.
-const SCAN_TIME: Duration = Duration::from_secs(20);
 /// How often a change is tried anew when others change the same user.
 const ATTEMPTS: u32 = 20;
 
@@ -328,169 +314,68 @@ pub(crate) async fn remove(
     Ok(Reply::nothing())
 }
 
-fn probe(key: Key) -> UserLookup {
-    match key {
-        Key::Equal("userName", value) => UserLookup::UserName(value),
-        Key::Equal("externalId", value) => UserLookup::ExternalId(value),
-        Key::Equal("displayName", value) => UserLookup::Name(value),
-        Key::Equal("emails", value) => UserLookup::Email(value),
-        Key::Equal("id", value) => value.parse().map_or(UserLookup::Nobody, UserLookup::Id),
-        Key::Equal(..) => UserLookup::Nobody,
-        Key::Prefix(_, value) => UserLookup::UserNamePrefix(value),
+/// Returns what finds the users with an attribute that compares so with a text.
+fn lookup(attribute: &str, operator: Operator, text: &str) -> Option<UserLookup> {
+    let value = || text.to_owned();
+    match (attribute, operator) {
+        ("userName", Operator::Equal) => Some(UserLookup::UserName(value())),
+        ("userName", Operator::StartsWith) if !text.is_empty() => Some(UserLookup::UserNamePrefix(value())),
+        ("externalId", Operator::Equal) => Some(UserLookup::ExternalId(value())),
+        ("displayName", Operator::Equal) => Some(UserLookup::Name(value())),
+        ("emails", Operator::Equal) => Some(UserLookup::Email(value())),
+        ("id", Operator::Equal) => Some(text.parse().map_or(UserLookup::Nobody, UserLookup::Id)),
+        _ => None,
     }
 }
 
-/// What the answer, or a filter, needs of users.
-fn wanted_parts(projection: &Projection) -> UserParts {
-    UserParts { emails: projection.wants(&USERS, "emails"), teams: projection.wants(&USERS, "groups") }
+/// Returns the order that an index has, if one has that by an attribute.
+fn index(attribute: &Attribute, part: Option<&Attribute>) -> Option<UserOrder> {
+    match (attribute.name, part.map(|part| part.name)) {
+        ("userName", None) => Some(UserOrder::UserName),
+        ("meta", Some("created")) => Some(UserOrder::Position),
+        _ => None,
+    }
 }
 
 /// Finds the users of a page.
 pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, Refusal> {
     let ListQuery { filter, sort, is_descending, skip, take, projection } = asking;
-    let (services, provisioner) = (&context.services, context.provisioner()?);
-    let order = match sort {
-        Sort::Unsorted => Some(UserOrder::Position),
-        Sort::By(attribute, None) if attribute.name == "userName" => Some(UserOrder::UserName),
-        Sort::By(attribute, Some(part)) if attribute.name == "meta" && part.name == "created" => {
-            Some(UserOrder::Position)
-        }
-        Sort::By(..) => None,
+    let names = |attribute| filter.as_ref().is_some_and(|filter| evaluate::names(filter, attribute));
+    let looks_at = |name| names(name) || matches!(sort, Sort::By(attribute, _) if attribute.name == name);
+    let parts = QueriedParts {
+        examined: UserParts { emails: looks_at("emails"), teams: looks_at("groups") },
+        shown: UserParts {
+            emails: projection.wants(&USERS, "emails"),
+            teams: projection.wants(&USERS, "groups"),
+        },
     };
+    let meets = |user: &DirectoryUser| {
+        filter.as_ref().is_none_or(|filter| evaluate::meets(filter, &resource(context, user), &USERS))
+    };
+    let key = |user: &DirectoryUser| search::sort_key(&resource(context, user), *sort);
+    let query = UserQuery {
+        filter: filter.as_ref().map(|filter| DirectoryFilter {
+            condition: evaluate::condition(filter, &USERS, &lookup),
+            meets: &meets,
+        }),
+        order: match *sort {
+            Sort::Unsorted => DirectoryOrder::Any,
+            Sort::By(attribute, part) => {
+                DirectoryOrder::By { index: index(attribute, part), key: &key, is_descending: *is_descending }
+            }
+        },
+        parts,
+        skip: *skip,
+        take: *take,
+    };
+    let found = context.services.organizations.find_directory_users(context.provisioner()?, &query).await?;
+    let page = search::page(found)?;
     let show = |user: &DirectoryUser| {
         let mut shown = resource(context, user);
         projection.apply(&USERS, &mut shown);
         shown
     };
-    let keys = match filter {
-        None => None,
-        Some(filter) => evaluate::keys(filter, &USERS, INDEXED, &["userName"]),
-    };
-    let (probes, scan): (Vec<UserLookup>, _) = match keys {
-        Some(keys) if keys.iter().all(|key| matches!(key, Key::Equal(..))) => {
-            (keys.into_iter().map(probe).collect(), None)
-        }
-        Some(keys) => (Vec::new(), keys.into_iter().next().map(probe)),
-        None => (Vec::new(), Some(UserLookup::All)),
-    };
-    // Who is found by a beginning of the user name is read in that order.
-    let order = match (&scan, order) {
-        (Some(UserLookup::UserNamePrefix(_)), Some(UserOrder::Position))
-            if !matches!(sort, Sort::Unsorted) =>
-        {
-            None
-        }
-        (_, order) => order,
-    };
-    if let (None, Some(order), Some(UserLookup::All)) = (filter, order, &scan) {
-        let total = services.organizations.count_directory_users(provisioner).await?;
-        let after = match *skip {
-            0 => None,
-            skip if skip >= total => return Ok(Page { total, resources: Vec::new() }),
-            skip => services.organizations.find_user_cursor(provisioner, order, *is_descending, skip).await?,
-        };
-        let Ok(size) = PageSize::clamped(*take as u64) else {
-            return Ok(Page { total, resources: Vec::new() });
-        };
-        let (probe, parts) = (UserLookup::All, wanted_parts(projection));
-        let list = UserList { probe, order, is_descending: *is_descending, after, size, parts };
-        let users = services.organizations.list_directory_users(provisioner, list).await?;
-        return Ok(Page { total, resources: users.iter().map(show).collect() });
-    }
-    let meets = |user: &DirectoryUser| {
-        filter.as_ref().is_none_or(|filter| evaluate::meets(filter, &resource(context, user), &USERS))
-    };
-    let (skip, take) = (usize::try_from(*skip).unwrap_or(usize::MAX), *take);
-    // By what no index has they are sorted here.
-    let in_order = |users: &mut Vec<(Option<String>, DirectoryUser)>| {
-        users.sort_by(|(one, a), (other, b)| {
-            search::compare_keys(one, other, *is_descending).then(a.position.cmp(&b.position))
-        });
-    };
-    let (mut found, mut is_cut) = (Vec::new(), false);
-    if scan.is_none() {
-        for probe in probes {
-            let list = UserList {
-                probe,
-                order: UserOrder::Position,
-                is_descending: false,
-                after: None,
-                size: PageSize::MAX,
-                parts: UserParts::ALL,
-            };
-            let users = services.organizations.list_directory_users(provisioner, list).await?;
-            is_cut |= users.len() as u64 >= u64::from(PageSize::MAX.get());
-            found.extend(users.into_iter().filter(meets));
-        }
-    }
-    // Of what so many have in common, an index gives the first only.
-    let scan = scan.or(is_cut.then_some(UserLookup::All));
-    let Some(scanned) = scan else {
-        found.sort_by_key(|user| user.position);
-        found.dedup_by_key(|user| user.position);
-        let key = |user: &DirectoryUser| search::sort_key(&resource(context, user), *sort);
-        let mut found: Vec<_> = found.into_iter().map(|user| (key(&user), user)).collect();
-        in_order(&mut found);
-        let total = found.len() as u64;
-        let page = found.iter().skip(skip).take(take).map(|(_, user)| show(user));
-        return Ok(Page { total, resources: page.collect() });
-    };
-    let _turn = context.scan_turn().await?;
-    let names = |attribute| filter.as_ref().is_some_and(|filter| evaluate::names(filter, attribute));
-    let sorts_by = |name| matches!(sort, Sort::By(attribute, _) if attribute.name == name);
-    let parts = UserParts {
-        emails: names("emails") || sorts_by("emails"),
-        teams: names("groups") || sorts_by("groups"),
-    };
-    let (mut total, mut after, mut chosen) = (0_usize, None, Vec::new());
-    let began_at = Instant::now();
-    loop {
-        if began_at.elapsed() > SCAN_TIME {
-            return Err(Refusal::too_many(
-                "this takes too long: compare userName, externalId, id or emails with eq, so that an index finds them",
-            ));
-        }
-        let list = UserList {
-            probe: scanned.clone(),
-            order: order.unwrap_or_default(),
-            is_descending: *is_descending && order.is_some(),
-            after: after.take(),
-            size: PageSize::clamped(SCAN_PAGE)?,
-            parts,
-        };
-        let users = services.organizations.list_directory_users(provisioner, list).await?;
-        let Some(last) = users.last() else { break };
-        after = Some(UserCursor::behind(last));
-        for user in users.into_iter().filter(meets) {
-            let is_shown = total >= skip && chosen.len() < take;
-            total += 1;
-            match order {
-                Some(_) if is_shown => chosen.push((None, user)),
-                Some(_) => {}
-                None => {
-                    let key = search::sort_key(&resource(context, &user), *sort);
-                    chosen.push((key, user));
-                    if chosen.len() > SORT_LIMIT {
-                        return Err(search::too_many_to_sort());
-                    }
-                }
-            }
-        }
-    }
-    if order.is_none() {
-        in_order(&mut chosen);
-        chosen = chosen.into_iter().skip(skip).take(take).collect();
-    }
-    let mut resources = Vec::new();
-    for (_, user) in chosen {
-        // With all that the answer has; whoever has gone meanwhile is left out.
-        match services.organizations.get_directory_user(provisioner, user.uuid).await {
-            Ok(user) => resources.push(show(&user)),
-            Err(Error::UserUnknown(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(Page { total: total as u64, resources })
+    Ok(Page { total: page.total, resources: page.items.iter().map(show).collect() })
 }
 
 /// Answers a list of users. Clients of Docker Hub read `resources`, all others `Resources`.

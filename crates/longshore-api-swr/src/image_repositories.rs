@@ -4,7 +4,8 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
-use longshore_content::inventory::{ListedRepository, SharedSide, WantedRepositories, WantedShares};
+use longshore_content::inventory::{ListedRepository, SharedSide, WantedShares};
+use longshore_domain::repository::query::RepositoryFilter;
 use longshore_domain::repository::{
     InventoryColumn, InventoryOrder, RepositoryChange, RepositoryDetails, Visibility,
 };
@@ -246,7 +247,7 @@ pub(crate) async fn list_repos_details(context: &Context, _: RequestBody) -> Res
     let actor = context.actor()?;
     let listed = context.listed(FILTER)?;
     let (paging, order) = (listed.paging()?, order(listed.order(COLUMNS)?));
-    let wanted = WantedRepositories {
+    let wanted = RepositoryFilter {
         namespace: listed.get("namespace"),
         name_part: listed.get("name").unwrap_or_default(),
         category: listed.get("category"),
@@ -288,12 +289,12 @@ pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody)
     if namespace.is_some() && owner.is_some() && namespace != owner {
         return Ok(list(context, &[], paging.offset, 0));
     }
-    let wanted = WantedShares {
-        side,
+    let filter = RepositoryFilter {
         namespace: namespace.or(owner),
         name_part: listed.get("name").unwrap_or_default(),
-        is_valid,
+        ..RepositoryFilter::default()
     };
+    let wanted = WantedShares { side, filter, is_valid };
     let (found, total) = context
         .services
         .content
@@ -360,7 +361,7 @@ pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Resu
     let actor = context.actor()?;
     let listed = context.listed(&[])?;
     let paging = listed.marker()?;
-    let wanted = WantedRepositories {
+    let wanted = RepositoryFilter {
         namespace: listed.get("namespace"),
         name_part: listed.get("name").unwrap_or_default(),
         category: listed.get("category"),
@@ -389,12 +390,12 @@ pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) 
             });
         }
     };
-    let wanted = WantedShares {
-        side,
+    let filter = RepositoryFilter {
         namespace: listed.get("namespace"),
         name_part: listed.get("name").unwrap_or_default(),
-        is_valid: listed.truth("status")?,
+        ..RepositoryFilter::default()
     };
+    let wanted = WantedShares { side, filter, is_valid: listed.truth("status")? };
     let (found, total) = context
         .services
         .content

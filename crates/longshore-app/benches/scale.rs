@@ -18,12 +18,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Digest;
+use longshore_domain::directory::query::{
+    Condition, DirectoryAnswer, DirectoryFilter, DirectoryOrder, QueriedParts, UserQuery,
+};
 use longshore_domain::directory::{DirectoryChange, UserLookup, UserOrder, UserParts};
 use longshore_domain::event::EventFilter;
 use longshore_domain::image::{ImageFilter, ImageOrder, TagFilter, TagOrder};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
-use longshore_organizations::directory::UserList;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{TestRegistry, name};
 use longshore_testkit::stores::SharedStores;
@@ -186,17 +188,23 @@ async fn run(tags: u64) -> Measured {
     let token = services.identity.create_scim_token(&Actor::OPERATOR, &acme, "bench", None).await.unwrap();
     let provisioner = services.identity.authenticate_provisioner(token.1.expose()).await.unwrap();
     let a_user = |number: u64| number.wrapping_mul(7_919_777) % users + 1;
-    let probe = async |probe: UserLookup| {
-        let (order, parts) = (UserOrder::Position, UserParts::ALL);
-        let list = UserList { probe, order, is_descending: false, after: None, size: page, parts };
-        assert_eq!(services.organizations.list_directory_users(&provisioner, list).await.unwrap().len(), 1);
+    let users_of = async |filter: Option<UserLookup>, order: UserOrder, skip: u64| {
+        let query = UserQuery {
+            filter: filter
+                .map(|lookup| DirectoryFilter { condition: Condition::Lookup(lookup), meets: &|_| true }),
+            order: DirectoryOrder::By { index: Some(order), key: &|_| None, is_descending: false },
+            parts: QueriedParts { examined: UserParts::ALL, shown: UserParts::ALL },
+            skip,
+            take: 100,
+        };
+        services.organizations.find_directory_users(&provisioner, &query).await.unwrap()
     };
-    let page_behind = async |order: UserOrder, offset: u64| {
-        let after =
-            services.organizations.find_user_cursor(&provisioner, order, false, offset).await.unwrap();
-        let (probe, parts) = (UserLookup::All, UserParts::ALL);
-        let list = UserList { probe, order, is_descending: false, after, size: page, parts };
-        services.organizations.list_directory_users(&provisioner, list).await.unwrap();
+    let probe = async |lookup: UserLookup| {
+        let found = users_of(Some(lookup), UserOrder::Position, 0).await;
+        assert!(matches!(found, DirectoryAnswer::Found(page) if page.items.len() == 1));
+    };
+    let page_behind = async |order: UserOrder, skip: u64| {
+        users_of(None, order, skip).await;
     };
     let rows = vec![
         (

@@ -15,8 +15,8 @@ use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::image::{
     DELETED_TAGS_LIMIT, DELETION_LIMIT, DeletionError, DeletionFacts, DeletionWarning, IgnoredWarning, Image,
-    ImageFilter, ImageOrder, ImageStatus, ImageTag, Layer, ManifestDetails, TagDetails, TagFilter, TagOrder,
-    check_deletion,
+    ImageFilter, ImageOrder, ImageQuery, ImageStatus, ImageTag, Layer, ManifestDetails, TagDetails,
+    TagFilter, TagOrder, TagQuery, check_deletion,
 };
 use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, instructions_of_config};
@@ -127,15 +127,14 @@ impl Content {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
-            .read((repository.id, filter, order, offset, size), |tx, (id, filter, order, offset, size)| {
+            .read(ImageQuery { repository: repository.id, filter, order, offset, size }, |tx, query| {
                 Box::pin(async move {
                     let tags = PageSize::clamped(LISTED_TAGS)?;
-                    let mut images = Vec::new();
-                    for mut image in tx.list_images(*id, filter, *order, *offset, *size).await? {
-                        image.tags = tx.list_image_tags(*id, &image.digest, 0, tags).await?;
-                        images.push(image);
+                    let mut images = tx.list_images(query).await?.items;
+                    for image in &mut images {
+                        image.tags = tx.list_image_tags(query.repository, &image.digest, 0, tags).await?;
                     }
-                    Ok((images, tx.count_images(*id, filter).await?))
+                    Ok((images, tx.count_images(query.repository, &query.filter).await?))
                 })
             })
             .await
@@ -210,13 +209,13 @@ impl Content {
         if filter.name_part.len() > TAG_LIMIT_BYTES {
             return Ok((repository.id, Vec::new(), 0));
         }
-        let wanted = (repository.id, filter, order, offset, size);
+        let query = TagQuery { repository: repository.id, filter, after: None, order, offset, size };
         self.metadata
-            .read(wanted, |tx, (id, filter, order, offset, size)| {
+            .read(query, |tx, query| {
                 Box::pin(async move {
                     let images = PageSize::clamped(LISTED_IMAGES)?;
-                    let tags = tx.list_tag_details(*id, filter, *order, *offset, *size, images).await?;
-                    Ok((*id, tags, tx.count_tags(*id, filter).await?))
+                    let tags = tx.list_tag_details(query, images).await?.items;
+                    Ok((query.repository, tags, tx.count_tags(query.repository, &query.filter).await?))
                 })
             })
             .await

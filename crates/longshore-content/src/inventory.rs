@@ -5,16 +5,15 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, NamespaceAction, RegistryAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
-use longshore_domain::access::policy::Visible;
 use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
-use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder};
+use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder, TagQuery};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
+use longshore_domain::repository::query::{Repositories, RepositoryFilter, RepositoryQuery};
 use longshore_domain::repository::{
-    InventoryFilter, InventoryOrder, Repository, RepositoryId, RepositoryListing, RepositoryOrder,
-    SharedFilter, Visibility,
+    InventoryOrder, Repository, RepositoryId, RepositoryListing, RepositoryOrder,
 };
 use longshore_domain::share::SharedBy;
 use longshore_domain::{Error, Result};
@@ -93,10 +92,8 @@ async fn summarize(
     let counts = tx.repository_counts(repository.id).await?;
     let latest = match wanted {
         WantedLatest::Tag => {
-            let tag = tx
-                .list_tag_details(repository.id, &TagFilter::default(), TagOrder::Newest, 0, one, images)
-                .await?
-                .pop();
+            let query = TagQuery { order: TagOrder::Newest, ..TagQuery::by_name(repository.id, None, one) };
+            let tag = tx.list_tag_details(&query, images).await?.items.pop();
             tag.map(|tag| Latest::Tag(Box::new(tag)))
         }
         WantedLatest::Manifest => match tx.list_pushed_images(repository.id, 0, one).await?.pop() {
@@ -123,36 +120,23 @@ impl Content {
         self.access.authorize_registry(actor, registry, RegistryAction::View).await?;
         let unknown = |_| Error::RegistryUnknown(registry.to_string());
         let (id, visible, _) = self.access.visible_in_namespace(actor, registry).await.map_err(unknown)?;
+        let (after, offset) = match start {
+            RepositoryStart::Offset(offset) => (None, offset),
+            RepositoryStart::After(name) => (Some(name.to_string()), 0),
+        };
+        let (name_part, order) = (String::new(), RepositoryOrder::Name);
+        let among = Repositories::Namespace { namespace: id, visible, name_part, after, order };
         self.metadata
-            .read(
-                (id, visible, start, size, wanted),
-                |tx, (id, visible, start, size, wanted): &(_, Visible, _, _, _)| {
-                    Box::pin(async move {
-                        let page = match start {
-                            RepositoryStart::Offset(offset) => {
-                                tx.list_namespace_repositories(
-                                    *id,
-                                    *visible,
-                                    "",
-                                    RepositoryOrder::Name,
-                                    *offset,
-                                    *size,
-                                )
-                                .await?
-                            }
-                            RepositoryStart::After(name) => {
-                                tx.list_namespace_repositories_after(*id, *visible, name.as_str(), *size)
-                                    .await?
-                            }
-                        };
-                        let mut repositories = Vec::new();
-                        for details in page {
-                            repositories.push(summarize(tx, details.repository, *wanted).await?);
-                        }
-                        Ok((repositories, tx.count_namespace_repositories(*id, *visible, "").await?))
-                    })
-                },
-            )
+            .read((RepositoryQuery { among, offset, size }, wanted), |tx, (query, wanted)| {
+                Box::pin(async move {
+                    let mut repositories = Vec::new();
+                    for repository in tx.list_repositories(query).await?.items {
+                        repositories.push(summarize(tx, repository, *wanted).await?);
+                    }
+                    let count = tx.count_repositories(&query.among).await?;
+                    Ok((repositories, count.unwrap_or_default()))
+                })
+            })
             .await
     }
 
@@ -264,28 +248,13 @@ pub enum SharedSide {
     Others,
 }
 
-/// Which repositories somebody wants, of its own and those that it has a permission for.
-#[derive(Clone, Debug, Default)]
-pub struct WantedRepositories {
-    /// Only those of the namespace of this name.
-    pub namespace: Option<String>,
-    /// Only those whose name holds this text.
-    pub name_part: String,
-    /// Only those of this category.
-    pub category: Option<String>,
-    /// Only those of this visibility.
-    pub visibility: Option<Visibility>,
-}
-
 /// Which shared repositories somebody wants.
 #[derive(Clone, Debug)]
 pub struct WantedShares {
     /// Who shares.
     pub side: SharedSide,
-    /// Only those of the namespace of this name.
-    pub namespace: Option<String>,
-    /// Only those whose name holds this text.
-    pub name_part: String,
+    /// Which of them.
+    pub filter: RepositoryFilter,
     /// Only those whose sharing is valid, or only the others.
     pub is_valid: Option<bool>,
 }
@@ -298,7 +267,8 @@ async fn hold(tx: &mut dyn Tx, listing: RepositoryListing) -> Result<ListedRepos
     let counts = tx.repository_counts(id).await?;
     let newest = tx.list_pushed_tags(id, (Timestamp::MAX, ""), PageSize::clamped(LISTED_TAGS)?).await?;
     let tags = newest.into_iter().map(|pushed| pushed.tag).collect();
-    Ok(ListedRepository { listing, counts, tags, is_valid: true })
+    let is_valid = listing.is_share_valid;
+    Ok(ListedRepository { listing, counts, tags, is_valid })
 }
 
 /// Leaves of a repository whose sharing has expired that there was one: what it is now is nothing of theirs.
@@ -319,7 +289,7 @@ impl Content {
     pub async fn list_own_repositories(
         &self,
         actor: &Actor,
-        wanted: WantedRepositories,
+        filter: RepositoryFilter,
         order: InventoryOrder,
         offset: u64,
         size: PageSize,
@@ -327,17 +297,16 @@ impl Content {
         let (own, _) = self.access.authorize_account(actor, AccountAction::Identify).await?;
         let visible = self.access.visible(actor).await?;
         let project = self.identity.get_project(actor).await?;
-        let WantedRepositories { namespace, name_part, category, visibility } = wanted;
         let only = (project.id != own.id).then_some(project.id);
-        let filter = InventoryFilter { own: own.id, only, namespace, name_part, category, visibility };
+        let among = Repositories::Own { account: own.id, only, visible, filter, order };
         self.metadata
-            .read((visible, filter, order, offset, size), |tx, (visible, filter, order, offset, size)| {
+            .read(RepositoryQuery { among, offset, size }, |tx, query| {
                 Box::pin(async move {
                     let mut listed = Vec::new();
-                    for listing in tx.list_own_repositories(*visible, filter, *order, *offset, *size).await? {
+                    for listing in tx.list_repository_listings(query).await?.items {
                         listed.push(hold(tx, listing).await?);
                     }
-                    Ok((listed, tx.count_own_repositories(*visible, filter).await?))
+                    Ok((listed, tx.count_repositories(&query.among).await?.unwrap_or_default()))
                 })
             })
             .await
@@ -359,7 +328,7 @@ impl Content {
     ) -> Result<(Vec<ListedRepository>, u64)> {
         let (own, _) = self.access.authorize_account(actor, AccountAction::Read).await?;
         let project = self.identity.get_project(actor).await?;
-        let WantedShares { side, namespace, name_part, is_valid } = wanted;
+        let WantedShares { side, filter, is_valid } = wanted;
         // Members may not see each repository of their organization.
         if side == SharedSide::Own && project.id != own.id {
             self.access.authorize_namespace(actor, &project.name, NamespaceAction::ViewShares).await?;
@@ -369,20 +338,18 @@ impl Content {
             SharedSide::Own => SharedBy::Account(project),
             SharedSide::Others => SharedBy::Others(project),
         };
-        let filter = SharedFilter { shared, namespace, name_part, is_valid };
-        let input = (side, filter, order, self.clock.now(), offset, size);
+        let among = Repositories::Shared { shared, is_valid, now: self.clock.now(), filter, order };
         self.metadata
-            .read(input, |tx, (side, filter, order, now, offset, size)| {
+            .read((side, RepositoryQuery { among, offset, size }), |tx, (side, query)| {
                 Box::pin(async move {
-                    let page = tx.list_shared_repositories(filter, *order, *now, *offset, *size).await?;
                     let mut listed = Vec::new();
-                    for (listing, is_valid) in page {
-                        listed.push(match (side, is_valid) {
+                    for listing in tx.list_repository_listings(query).await?.items {
+                        listed.push(match (side, listing.is_share_valid) {
                             (SharedSide::Others, false) => expired(listing),
-                            _ => ListedRepository { is_valid, ..hold(tx, listing).await? },
+                            _ => hold(tx, listing).await?,
                         });
                     }
-                    Ok((listed, tx.count_shared_repositories(filter, *now).await?))
+                    Ok((listed, tx.count_repositories(&query.among).await?.unwrap_or_default()))
                 })
             })
             .await

@@ -7,10 +7,12 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::image::TagQuery;
 use longshore_domain::immutability::parse_rule;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::Tx;
+use longshore_domain::repository::query::{Repositories, RepositoryQuery};
 use longshore_domain::repository::{
     Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
 };
@@ -63,6 +65,13 @@ async fn create(
     };
     tx.record_event(&event).await?;
     Ok(repository)
+}
+
+/// Lists the repositories of a query, and counts all.
+async fn list_with_count(tx: &mut dyn Tx, query: &RepositoryQuery) -> Result<(Vec<RepositoryDetails>, u64)> {
+    let page = tx.list_repository_listings(query).await?;
+    let count = tx.count_repositories(&query.among).await?.unwrap_or_default();
+    Ok((page.items.into_iter().map(|listing| listing.details).collect(), count))
 }
 
 impl Content {
@@ -129,13 +138,9 @@ impl Content {
             return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
         }
         let visible = self.access.visible(actor).await?;
-        let repositories = self
-            .metadata
-            .read((visible, after.map(str::to_owned), size), |tx, (visible, after, size)| {
-                Box::pin(tx.list_repositories(*visible, after.as_deref(), *size))
-            })
-            .await?;
-        Ok(Page::from_overfull(repositories, size))
+        let among = Repositories::Registry { visible, after: after.map(str::to_owned) };
+        let query = RepositoryQuery { among, offset: 0, size };
+        self.metadata.read(query, |tx, query| Box::pin(tx.list_repositories(query))).await
     }
 
     /// Returns a repository with its details, and what the actor may do in it.
@@ -173,21 +178,21 @@ impl Content {
     ) -> Result<(Vec<RepositoryDetails>, u64)> {
         // A namespace of which somebody may see nothing is not there for them, unless they know of it.
         let (id, visible, is_known) = self.access.visible_in_namespace(actor, namespace).await?;
-        let input = (id, visible, name_part.to_owned(), order, offset, size, is_known);
+        let among = Repositories::Namespace {
+            namespace: id,
+            visible,
+            name_part: name_part.to_owned(),
+            after: None,
+            order,
+        };
+        let query = RepositoryQuery { among, offset, size };
+        let input = (query, Repositories::of_namespace(id, visible), is_known);
         self.metadata
-            .read(input, |tx, (namespace, visible, part, order, offset, size, is_known)| {
+            .read(input, |tx, (query, all, is_known)| {
                 Box::pin(async move {
-                    let page = tx
-                        .list_namespace_repositories(*namespace, *visible, part, *order, *offset, *size)
-                        .await?;
-                    let count = tx.count_namespace_repositories(*namespace, *visible, part).await?;
-                    if count == 0
-                        && !is_known
-                        && tx.count_namespace_repositories(*namespace, *visible, "").await? == 0
-                    {
-                        return Ok(None);
-                    }
-                    Ok(Some((page, count)))
+                    let found = list_with_count(tx, query).await?;
+                    let is_there = found.1 > 0 || *is_known || tx.count_repositories(all).await? != Some(0);
+                    Ok(is_there.then_some(found))
                 })
             })
             .await?
@@ -223,16 +228,12 @@ impl Content {
         }
         // A full name is found by what follows its namespace.
         let text = text.strip_prefix("library/").unwrap_or(&text).to_owned();
-        self.metadata
-            .read((visible, text, offset, size), |tx, (visible, text, offset, size)| {
-                Box::pin(async move {
-                    let mut found = tx.search_repositories(*visible, text, *offset, *size).await?;
-                    let mut seen = std::collections::HashSet::new();
-                    found.retain(|details| seen.insert(details.repository.id));
-                    Ok((found, tx.count_search(*visible, text).await?))
-                })
-            })
-            .await
+        let query = RepositoryQuery { among: Repositories::Word { beginning: text, visible }, offset, size };
+        let (mut found, count) =
+            self.metadata.read(query, |tx, query| Box::pin(list_with_count(tx, query))).await?;
+        let mut seen = std::collections::HashSet::new();
+        found.retain(|details| seen.insert(details.repository.id));
+        Ok((found, count))
     }
 
     /// Changes a repository's descriptions, who may see it, and which tags never move.
@@ -299,12 +300,8 @@ impl Content {
         let mut matching = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..MATCHED_PAGES {
-            let input = (repository.id, after.take());
-            let tags = self
-                .metadata
-                .read(input, |tx, (id, after)| Box::pin(tx.list_tags(*id, after.as_deref(), PageSize::MAX)))
-                .await?;
-            let page = Page::from_overfull(tags, PageSize::MAX);
+            let query = TagQuery::by_name(repository.id, after.take(), PageSize::MAX);
+            let page = self.metadata.read(query, |tx, query| Box::pin(tx.list_tags(query))).await?;
             after = page.items.last().map(Tag::to_string);
             let (items, trying) = (page.items, rule.clone());
             let found = tokio::task::spawn_blocking(move || {

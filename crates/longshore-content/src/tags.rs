@@ -6,6 +6,7 @@ use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::event::EventAction;
 use longshore_domain::existing::Existing;
+use longshore_domain::image::TagQuery;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{ManifestId, TagInterval};
@@ -28,13 +29,8 @@ impl Content {
         size: PageSize,
     ) -> Result<Page<Tag>> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::Pull).await?;
-        let tags = self
-            .metadata
-            .read((repository.id, after.map(str::to_owned), size), |tx, (id, after, size)| {
-                Box::pin(tx.list_tags(*id, after.as_deref(), *size))
-            })
-            .await?;
-        Ok(Page::from_overfull(tags, size))
+        let query = TagQuery::by_name(repository.id, after.map(str::to_owned), size);
+        self.metadata.read(query, |tx, query| Box::pin(tx.list_tags(query))).await
     }
 
     /// Lists what a tag pointed at, newest first.

@@ -2,6 +2,8 @@
 //!
 //! RFC 7643, sections 4.1 and 4.2. Everybody who is or was made a member is in it once; whoever was deactivated stays in it.
 
+pub mod query;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -272,6 +274,8 @@ pub struct DirectoryGroup {
     pub updated_at: Timestamp,
     /// Counts changes of who is in it.
     pub revision: i64,
+    /// Of the users that a query names, those who are in it.
+    pub named_members: Vec<Uuid>,
 }
 
 impl DirectoryGroup {
@@ -283,7 +287,7 @@ impl DirectoryGroup {
 
 /// Which teams can be found by an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupProbe {
+pub enum GroupLookup {
     /// All.
     All,
     /// None: a filter that nothing meets.

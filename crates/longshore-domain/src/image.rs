@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::descriptor::Platform;
 use crate::digest::Digest;
 use crate::name::Tag;
+use crate::page::PageSize;
 use crate::repository::RepositoryId;
 
 /// Most images that one request deletes.
@@ -54,6 +55,21 @@ pub fn status(pushed_at: Timestamp, pulled_at: Option<Timestamp>, active_from: T
         true => ImageStatus::Active,
         false => ImageStatus::Inactive,
     }
+}
+
+/// Which images are wanted, and which page of them.
+#[derive(Clone, Debug)]
+pub struct ImageQuery {
+    /// Of which repository.
+    pub repository: RepositoryId,
+    /// Which of them.
+    pub filter: ImageFilter,
+    /// In which order.
+    pub order: ImageOrder,
+    /// Without so many of the first; each page costs more than the one before.
+    pub offset: u64,
+    /// At most so many.
+    pub size: PageSize,
 }
 
 /// How a list of images is sorted.
@@ -138,6 +154,30 @@ pub fn tag_number(repository: RepositoryId, tag: &Tag) -> u64 {
     let hash = Sha256::digest(format!("{} {tag}", repository.0));
     // JavaScript knows whole numbers up to 53 bits.
     hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte)) >> 11
+}
+
+/// Which tags are wanted, and which page of them.
+#[derive(Clone, Debug)]
+pub struct TagQuery {
+    /// Of which repository.
+    pub repository: RepositoryId,
+    /// Which of them.
+    pub filter: TagFilter,
+    /// The page has only those whose name is behind this.
+    pub after: Option<String>,
+    /// In which order.
+    pub order: TagOrder,
+    /// Without so many of the first; each page costs more than the one before.
+    pub offset: u64,
+    /// At most so many.
+    pub size: PageSize,
+}
+
+impl TagQuery {
+    /// Returns a query for all tags of a repository by name, from the first behind another one.
+    pub fn by_name(repository: RepositoryId, after: Option<String>, size: PageSize) -> Self {
+        Self { repository, filter: TagFilter::default(), after, order: TagOrder::Name, offset: 0, size }
+    }
 }
 
 /// Which tags a list shows.

@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use crate::account::{Account, OrganizationRole};
+use crate::account::{Account, AccountId, OrganizationRole};
 use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::name::Namespace;
+use crate::page::PageSize;
 
 /// Longest name of a team in bytes.
 pub const TEAM_NAME_LIMIT_BYTES: usize = 63;
@@ -116,6 +117,28 @@ pub struct MemberFilter {
     pub role: Option<OrganizationRole>,
     /// Whether those who are invited are among them.
     pub kinds: MemberKinds,
+}
+
+/// Which members of an organization are wanted, by name, and which page of them.
+#[derive(Clone, Debug)]
+pub struct MemberQuery {
+    /// The organization.
+    pub organization: AccountId,
+    /// Which of them.
+    pub filter: MemberFilter,
+    /// The page has only those whose name is behind this.
+    pub after: Option<Namespace>,
+    /// Without so many of the first; each page costs more than the one before.
+    pub offset: u64,
+    /// At most so many.
+    pub size: PageSize,
+}
+
+impl MemberQuery {
+    /// Returns a query for all members, from the first on.
+    pub fn all(organization: AccountId, size: PageSize) -> Self {
+        Self { organization, filter: MemberFilter::default(), after: None, offset: 0, size }
+    }
 }
 
 /// Whom a list of members shows.

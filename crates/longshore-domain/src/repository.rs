@@ -1,5 +1,7 @@
 //! Repositories.
 
+pub mod query;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -11,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::field::Field;
 use crate::immutability::ImmutableTags;
 use crate::name::{Namespace, RepositoryName};
-use crate::share::SharedBy;
 
 /// Number of a repository in the metadata store. It is never used again, so a repository that is deleted
 /// and created anew under the same name has another.
@@ -145,7 +146,7 @@ pub fn words(name: &RepositoryName) -> BTreeSet<String> {
         .collect()
 }
 
-/// How a list of repositories is sorted.
+/// How the repositories of a namespace are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum RepositoryOrder {
@@ -163,7 +164,7 @@ pub enum RepositoryOrder {
 pub const CATEGORIES: &[&str] =
     &["app_server", "arm", "database", "framework_app", "lang", "linux", "other", "windows"];
 
-/// A repository in a list over all namespaces of a user.
+/// A repository with all that a list shows of it.
 #[derive(Clone, Debug)]
 pub struct RepositoryListing {
     /// The repository with its details.
@@ -172,36 +173,8 @@ pub struct RepositoryListing {
     pub category: String,
     /// Who created it: public id and name.
     pub created_by: Option<(Uuid, Namespace)>,
-}
-
-/// Which repositories a list over all namespaces of a user shows.
-#[derive(Clone, Debug)]
-pub struct InventoryFilter {
-    /// The user.
-    pub own: AccountId,
-    /// Only those of this namespace.
-    pub only: Option<AccountId>,
-    /// Only those of the namespace of this name.
-    pub namespace: Option<String>,
-    /// Only those whose name, after the namespace, holds this text, in either case.
-    pub name_part: String,
-    /// Only those of this category.
-    pub category: Option<String>,
-    /// Only those of this visibility.
-    pub visibility: Option<Visibility>,
-}
-
-/// Which shared repositories a list shows.
-#[derive(Clone, Debug)]
-pub struct SharedFilter {
-    /// Whose.
-    pub shared: SharedBy,
-    /// Only those of the namespace of this name.
-    pub namespace: Option<String>,
-    /// Only those whose name, after the namespace, holds this text, in either case.
-    pub name_part: String,
-    /// Only those whose sharing is valid, or only the others.
-    pub is_valid: Option<bool>,
+    /// Of one that was found as shared, whether the sharing is valid; of others true.
+    pub is_share_valid: bool,
 }
 
 /// What a list over all namespaces is sorted by.

@@ -18,7 +18,7 @@ use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
 use longshore_domain::registry::{
     LISTED_REGISTRIES, NAMESPACES_LIMIT, Region, Registry, check_registry_name_available,
 };
-use longshore_domain::repository::RepositoryOrder;
+use longshore_domain::repository::query::{Repositories, RepositoryQuery};
 use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
 use longshore_domain::{Error, Field, Result};
 
@@ -343,19 +343,12 @@ impl Lifecycle {
                 .write(input.clone(), |tx, (registry, size, (of_repository, of_registry))| {
                     Box::pin(async move {
                         let namespace = registry.namespace_id;
-                        let repositories = tx
-                            .list_namespace_repositories(
-                                namespace,
-                                Visible::All,
-                                "",
-                                RepositoryOrder::Name,
-                                0,
-                                *size,
-                            )
-                            .await?;
-                        for details in &repositories {
-                            tx.delete_repository(details.repository.id, of_repository.at).await?;
-                            let subject = details.repository.name.to_string();
+                        let among = Repositories::of_namespace(namespace, Visible::All);
+                        let query = RepositoryQuery { among, offset: 0, size: *size };
+                        let repositories = tx.list_repositories(&query).await?.items;
+                        for repository in &repositories {
+                            tx.delete_repository(repository.id, of_repository.at).await?;
+                            let subject = repository.name.to_string();
                             tx.record_event(&NewEvent { subject, ..of_repository.clone() }).await?;
                         }
                         if !repositories.is_empty() {

@@ -6,8 +6,8 @@
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
 use longshore_domain::directory::{
-    COMPANY_TEAM, DIRECTORY_USERS_LIMIT, DirectoryChange, DirectoryUser, Provisioner, UserCursor, UserLookup,
-    UserOrder, UserParts, account_names,
+    COMPANY_TEAM, DIRECTORY_USERS_LIMIT, DirectoryChange, DirectoryUser, Provisioner, UserLookup, UserOrder,
+    UserParts, account_names,
 };
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -44,23 +44,6 @@ struct NewUser {
     uuid: Uuid,
     names: Vec<Namespace>,
     company: NewTeam,
-}
-
-/// Which users of a directory a list shows.
-#[derive(Clone, Debug)]
-pub struct UserList {
-    /// Found by an index.
-    pub probe: UserLookup,
-    /// In this order.
-    pub order: UserOrder,
-    /// The last first.
-    pub is_descending: bool,
-    /// Behind this one.
-    pub after: Option<UserCursor>,
-    /// At most so many; probes for one value give all.
-    pub size: PageSize,
-    /// With these parts.
-    pub parts: UserParts,
 }
 
 fn unknown(uuid: Uuid) -> Error {
@@ -459,50 +442,6 @@ impl Organizations {
         };
         let event = self.provisioning_event(provisioner, EventAction::DirectoryUserUpdated);
         Ok(DirectoryWork { provisioner: provisioner.clone(), event, change, password_hash, expected })
-    }
-
-    /// Lists users of a directory.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn list_directory_users(
-        &self,
-        provisioner: &Provisioner,
-        list: UserList,
-    ) -> Result<Vec<DirectoryUser>> {
-        let UserList { probe, order, is_descending, after, size, parts } = list;
-        let organization = provisioner.organization.id;
-        let wanted = WantedUsers { organization, probe, order, is_descending, after, size, parts };
-        self.metadata.read(wanted, |tx, wanted| Box::pin(tx.list_directory_users(wanted))).await
-    }
-
-    /// Counts the users of a directory.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn count_directory_users(&self, provisioner: &Provisioner) -> Result<u64> {
-        self.metadata
-            .look_up(provisioner.organization.id, |tx, id| Box::pin(tx.count_directory_users(*id)))
-            .await
-    }
-
-    /// Returns the mark behind the first `offset` users of a directory; `None` when there are not so many.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn find_user_cursor(
-        &self,
-        provisioner: &Provisioner,
-        order: UserOrder,
-        is_descending: bool,
-        offset: u64,
-    ) -> Result<Option<UserCursor>> {
-        let input = (provisioner.organization.id, order, is_descending, offset);
-        self.metadata
-            .read(input, |tx, (id, order, is_descending, offset)| {
-                Box::pin(tx.find_user_cursor(*id, *order, *is_descending, *offset))
-            })
-            .await
     }
 
     /// Returns a user of a directory.

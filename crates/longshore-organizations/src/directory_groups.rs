@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use longshore_domain::account::AccountId;
 use longshore_domain::directory::{
-    DirectoryGroup, DirectoryUser, GroupChange, GroupMember, GroupProbe, MemberChange, Provisioner,
+    DirectoryGroup, DirectoryUser, GroupChange, GroupLookup, GroupMember, MemberChange, Provisioner,
     team_names,
 };
 use longshore_domain::event::{EventAction, NewEvent};
@@ -43,7 +43,7 @@ fn unknown(uuid: Uuid) -> Error {
 
 async fn find_group(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryGroup> {
     let organization = provisioner.organization.id;
-    let found = tx.list_directory_groups(organization, &GroupProbe::Id(uuid), 0, PageSize::MAX).await?;
+    let found = tx.list_directory_groups(organization, &GroupLookup::Id(uuid), 0, PageSize::MAX).await?;
     found.into_iter().next().ok_or_else(|| unknown(uuid))
 }
 
@@ -166,7 +166,7 @@ impl GroupWork {
         // Held, so that creations at the same time are counted.
         tx.hold_account(organization).await?;
         let display = self.change.display_name.clone().unwrap_or_default();
-        let probe = GroupProbe::DisplayName(display.clone());
+        let probe = GroupLookup::DisplayName(display.clone());
         if !tx.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?.is_empty() {
             return Err(Error::Exists(Existing::DirectoryGroup(display)));
         }
@@ -306,47 +306,6 @@ impl Organizations {
             }
         }
         Ok(())
-    }
-
-    /// Lists groups of a directory by number, behind `after`; probes for one value give all that there are.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn list_directory_groups(
-        &self,
-        provisioner: &Provisioner,
-        probe: GroupProbe,
-        after: i64,
-        size: PageSize,
-    ) -> Result<Vec<DirectoryGroup>> {
-        let input = (provisioner.organization.id, probe, after, size);
-        self.metadata
-            .read(input, |tx, (id, probe, after, size)| {
-                Box::pin(tx.list_directory_groups(*id, probe, *after, *size))
-            })
-            .await
-    }
-
-    /// Counts the groups of a directory.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn count_directory_groups(&self, provisioner: &Provisioner) -> Result<u64> {
-        self.metadata
-            .read(provisioner.organization.id, |tx, id| Box::pin(tx.count_teams(*id, None, "")))
-            .await
-    }
-
-    /// Returns the number behind which the groups after the first `offset` lie; `None` when there are not so many.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn find_group_mark(&self, provisioner: &Provisioner, offset: u64) -> Result<Option<i64>> {
-        self.metadata
-            .read((provisioner.organization.id, offset), |tx, (id, offset)| {
-                Box::pin(tx.find_group_mark(*id, *offset))
-            })
-            .await
     }
 
     /// Returns a group.

@@ -3,6 +3,7 @@
 mod deactivation;
 pub mod directory;
 pub mod directory_groups;
+pub mod directory_queries;
 pub mod invite_messages;
 pub mod invites;
 pub mod namespaces;
@@ -30,6 +31,7 @@ pub struct Organizations {
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
     mailer: Option<Arc<dyn Mailer>>,
+    scans: directory_queries::Scans,
 }
 
 impl Organizations {
@@ -49,6 +51,7 @@ impl Organizations {
             entropy: Arc::clone(&platform.entropy),
             settings: Arc::clone(&platform.settings),
             mailer,
+            scans: directory_queries::Scans::new(),
         }
     }
 

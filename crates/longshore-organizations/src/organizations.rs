@@ -8,7 +8,7 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::Invite;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{
-    ImageRestriction, MemberFilter, MemberKinds, OrganizationMember, OwnOrganization,
+    ImageRestriction, MemberFilter, MemberKinds, MemberQuery, OrganizationMember, OwnOrganization,
 };
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{NewAccount, PermissionTarget, Tx};
@@ -48,8 +48,15 @@ async fn list_members_and_invites(
     let mut members = 0;
     if filter.kinds != MemberKinds::Invitees {
         members = tx.count_organization_members(*id, filter).await?;
-        let page = tx.list_organization_members(*id, filter, *offset, *size).await?;
-        listed.extend(page.into_iter().map(Box::new).map(ListedMember::Member));
+        let query = MemberQuery {
+            organization: *id,
+            filter: filter.clone(),
+            after: None,
+            offset: *offset,
+            size: *size,
+        };
+        let page = tx.list_organization_members(&query).await?;
+        listed.extend(page.items.into_iter().map(Box::new).map(ListedMember::Member));
     }
     if !with_invites {
         return Ok((listed, members));
@@ -313,16 +320,15 @@ impl Organizations {
         size: PageSize,
     ) -> Result<Page<Member>> {
         self.access.require_operator(actor)?;
-        let members = self
-            .metadata
+        self.metadata
             .read((organization.clone(), after.cloned(), size), |tx, (name, after, size)| {
                 Box::pin(async move {
                     let organization = get_organization(tx, name).await?;
-                    tx.list_members(organization.id, after.as_ref(), *size).await
+                    let all = MemberQuery::all(organization.id, *size);
+                    tx.list_members(&MemberQuery { after: after.clone(), ..all }).await
                 })
             })
-            .await?;
-        Ok(Page::from_overfull(members, size))
+            .await
     }
 
     /// Adds a member, or gives one another role.
@@ -396,9 +402,9 @@ impl Organizations {
                         change_role(tx, actor, organization, &account, Some(*role), event.clone()).await?;
                         let filter =
                             MemberFilter { name_prefix: Some(user.to_string()), ..MemberFilter::default() };
-                        let one = PageSize::clamped(1)?;
-                        let found = tx.list_organization_members(organization.id, &filter, 0, one).await?;
-                        found.into_iter().next().ok_or_else(unknown)
+                        let all = MemberQuery::all(organization.id, PageSize::clamped(1)?);
+                        let found = tx.list_organization_members(&MemberQuery { filter, ..all }).await?;
+                        found.items.into_iter().next().ok_or_else(unknown)
                     })
                 },
             )

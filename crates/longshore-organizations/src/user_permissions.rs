@@ -12,7 +12,7 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::existing::Existing;
 use longshore_domain::limit::Limited;
 use longshore_domain::name::{Namespace, RepositoryName};
-use longshore_domain::organization::MemberFilter;
+use longshore_domain::organization::MemberQuery;
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::{RepositoryPermission, USER_PERMISSIONS_LIMIT, UserPermission};
 use longshore_domain::ports::metadata::{PermissionTarget, Tx};
@@ -204,8 +204,7 @@ impl GrantTarget {
         if let (PermissionTarget::Namespace(id), AccountKind::Organization) =
             (self.target, self.namespace.kind)
         {
-            let filter = MemberFilter::default();
-            let members = tx.list_organization_members(id, &filter, 0, PageSize::MAX).await?;
+            let members = tx.list_organization_members(&MemberQuery::all(id, PageSize::MAX)).await?.items;
             listed.extend(members.into_iter().map(|member| UserPermission {
                 user_id: member.account.id,
                 uuid: member.account.uuid,

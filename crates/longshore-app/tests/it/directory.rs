@@ -8,18 +8,19 @@ use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::directory::{
-    DirectoryChange, DirectoryUser, GroupChange, GroupProbe, MemberChange, Provisioner, UserLookup,
-    UserOrder, UserParts,
+    DirectoryChange, DirectoryUser, GroupChange, GroupLookup, MemberChange, Provisioner, UserLookup,
+    UserOrder,
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Field};
 use longshore_identity::accounts::UserChange;
-use longshore_organizations::directory::UserList;
 use longshore_testkit::budget::property_cases;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
 use proptest::prelude::*;
 use uuid::Uuid;
+
+use crate::directory_queries::{list_users, look_up_groups, look_up_users};
 
 /// Users that histories are about: the first has an account of its own, the others come by provisioning.
 const USERS: [&str; 4] = ["bob@example.org", "carol@example.org", "dave@example.org", "erin@example.org"];
@@ -106,16 +107,12 @@ fn account_name(user: usize) -> String {
     USERS[user].split('@').next().unwrap().to_owned()
 }
 
-async fn provisioner(registry: &TestRegistry, organization: &str) -> Provisioner {
+pub async fn provisioner(registry: &TestRegistry, organization: &str) -> Provisioner {
     let services = &registry.services;
     let organization = organization.parse().unwrap();
     let (_, secret) =
         services.identity.create_scim_token(&Actor::OPERATOR, &organization, "okta", None).await.unwrap();
     services.identity.authenticate_provisioner(secret.expose()).await.unwrap()
-}
-
-fn list(probe: UserLookup, order: UserOrder) -> UserList {
-    UserList { probe, order, is_descending: false, after: None, size: PageSize::MAX, parts: UserParts::ALL }
 }
 
 fn named(user_name: &str) -> DirectoryChange {
@@ -128,27 +125,15 @@ fn active(is_active: bool) -> DirectoryChange {
 
 impl Run {
     async fn find(&self, user: usize) -> Option<DirectoryUser> {
-        let probe = UserLookup::UserName(USERS[user].to_uppercase());
-        let found = self
-            .registry
-            .services
-            .organizations
-            .list_directory_users(&self.provisioner, list(probe, UserOrder::Position))
-            .await
-            .unwrap();
+        let lookup = UserLookup::UserName(USERS[user].to_uppercase());
+        let found = look_up_users(&self.registry, &self.provisioner, lookup).await;
         assert!(found.len() <= 1);
         found.into_iter().next()
     }
 
     async fn group(&self, group: usize) -> Option<longshore_domain::directory::DirectoryGroup> {
-        let probe = GroupProbe::DisplayName(GROUPS[group].to_lowercase());
-        let found = self
-            .registry
-            .services
-            .organizations
-            .list_directory_groups(&self.provisioner, probe, 0, PageSize::MAX)
-            .await
-            .unwrap();
+        let lookup = GroupLookup::DisplayName(GROUPS[group].to_lowercase());
+        let found = look_up_groups(&self.registry, &self.provisioner, lookup).await;
         assert!(found.len() <= 1);
         found.into_iter().next()
     }
@@ -391,39 +376,18 @@ impl Run {
             (UserOrder::UserName, false),
             (UserOrder::UserName, true),
         ] {
-            let wanted =
-                |after, size| UserList { is_descending, after, size, ..list(UserLookup::All, order) };
-            let all = services
-                .organizations
-                .list_directory_users(&self.provisioner, wanted(None, PageSize::MAX))
-                .await
-                .unwrap();
-            assert_eq!(all.len(), self.model.entries.len() + 1, "with the owner");
-            assert_eq!(
-                services.organizations.count_directory_users(&self.provisioner).await.unwrap(),
-                all.len() as u64
-            );
-            for skip in 1..=all.len() {
-                let mark = services
-                    .organizations
-                    .find_user_cursor(&self.provisioner, order, is_descending, skip as u64)
-                    .await
-                    .unwrap();
-                let one = PageSize::clamped(1).unwrap();
-                let page = services
-                    .organizations
-                    .list_directory_users(&self.provisioner, wanted(Some(mark.unwrap()), one))
-                    .await
-                    .unwrap();
-                assert_eq!(page.first().map(|user| user.uuid), all.get(skip).map(|user| user.uuid));
+            let page = async |skip, take| {
+                list_users(&self.registry, &self.provisioner, order, is_descending, skip, take).await
+            };
+            let all = page(0, 1000).await;
+            assert_eq!(all.items.len(), self.model.entries.len() + 1, "with the owner");
+            assert_eq!(all.total, all.items.len() as u64);
+            for skip in 1..=all.items.len() + 1 {
+                let one = page(skip as u64, 1).await;
+                assert_eq!(one.total, all.total);
+                let uuid = |user: &DirectoryUser| user.uuid;
+                assert_eq!(one.items.first().map(uuid), all.items.get(skip).map(uuid));
             }
-            let behind = all.len() as u64 + 1;
-            let none = services
-                .organizations
-                .find_user_cursor(&self.provisioner, order, is_descending, behind)
-                .await
-                .unwrap();
-            assert_eq!(none, None);
         }
     }
 }
@@ -488,7 +452,8 @@ async fn of_creations_at_the_same_time_one_is_done() {
         }
         assert_eq!(made, 1);
     }
-    assert_eq!(registry.services.organizations.count_directory_users(&provisioner).await.unwrap(), 6);
+    let all = list_users(&registry, &provisioner, UserOrder::Position, false, 0, 1).await;
+    assert_eq!(all.total, 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -509,11 +474,7 @@ async fn of_two_owners_that_go_at_the_same_time_one_stays() {
             .put_member(&Actor::OPERATOR, &acme, &"alice".parse().unwrap(), OrganizationRole::Owner)
             .await
             .unwrap();
-        let users = services
-            .organizations
-            .list_directory_users(&provisioner, list(UserLookup::All, UserOrder::Position))
-            .await
-            .unwrap();
+        let users = list_users(&registry, &provisioner, UserOrder::Position, false, 0, 10).await.items;
         let tasks: Vec<_> = users
             .iter()
             .map(|user| {

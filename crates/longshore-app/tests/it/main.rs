@@ -10,6 +10,7 @@ mod collection_property;
 mod collection_runs;
 mod damage;
 mod directory;
+mod directory_queries;
 mod events;
 mod images;
 mod manifests;

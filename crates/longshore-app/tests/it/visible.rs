@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use longshore_content::inventory::{SharedSide, WantedRepositories, WantedShares};
+use longshore_content::inventory::{SharedSide, WantedShares};
 use longshore_domain::Error;
 use longshore_domain::access::action::{Level, RepositoryAction};
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
@@ -20,6 +20,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::ports::metadata::{NewAccessToken, NewAccount, NewTeam, PermissionTarget, Tx};
+use longshore_domain::repository::query::RepositoryFilter;
 use longshore_domain::repository::{InventoryColumn, InventoryOrder, RepositoryOrder, Visibility};
 use longshore_domain::share::ShareTerms;
 use longshore_domain::token_resource::{TokenResource, TokenResources};
@@ -529,7 +530,7 @@ impl Run {
                 world.is_own(account, repository)
                     && visibility.is_none_or(|visibility| visibility == repository.visibility)
             });
-            let wanted = WantedRepositories { visibility, ..WantedRepositories::default() };
+            let wanted = RepositoryFilter { visibility, ..RepositoryFilter::default() };
             let (listed, count) = self
                 .registry
                 .services
@@ -548,12 +549,8 @@ impl Run {
     async fn check_shared(&self, actor: &Actor, asker: &Asker, account: usize) {
         let world = &self.world;
         let order = InventoryOrder { column: InventoryColumn::Name, is_descending: false };
-        let wanted = WantedShares {
-            side: SharedSide::Others,
-            namespace: None,
-            name_part: String::new(),
-            is_valid: Some(true),
-        };
+        let filter = RepositoryFilter::default();
+        let wanted = WantedShares { side: SharedSide::Others, filter, is_valid: Some(true) };
         let services = &self.registry.services;
         let listed = services.content.list_shared_repositories(actor, wanted, order, 0, PageSize::MAX).await;
         let restriction = world.restriction_of(asker);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::{
-    Account, AccountId, AccountKind, Member, OrganizationRole, Plan, Profile, ProfileChange,
+    Account, AccountId, AccountKind, OrganizationRole, Plan, Profile, ProfileChange,
 };
 use longshore_domain::email::EmailAddress;
 use longshore_domain::existing::Existing;
@@ -48,10 +48,6 @@ fn restriction(row: &Row<'_>, from: usize) -> Result<ImageRestriction> {
         allows_official_images: row.truth(from + 1)?,
         allows_verified_publishers: row.truth(from + 2)?,
     })
-}
-
-fn member(row: &Row<'_>) -> Result<Member> {
-    Ok(Member { user: row.parsed(0)?, role: row.parsed(1)?, created_at: row.time(2)? })
 }
 
 #[async_trait]
@@ -415,21 +411,6 @@ impl AccountRecords for SqlTx<'_> {
             .await?;
         self.advance_authority_epoch().await?;
         Ok(removed > 0)
-    }
-
-    async fn list_members(
-        &mut self,
-        organization: AccountId,
-        after: Option<&Namespace>,
-        size: PageSize,
-    ) -> Result<Vec<Member>> {
-        self.all(
-            "SELECT a.name, m.role, m.created_at FROM organization_members m JOIN accounts a ON a.id = m.user_id
-             WHERE m.organization_id = $1 AND a.name > $2 ORDER BY a.name LIMIT $3",
-            values![organization.0, after.map_or("", Namespace::as_str), overfull(size)],
-            member,
-        )
-        .await
     }
 
     async fn is_name_taken(&mut self, name: &Namespace) -> Result<bool> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
-use longshore_domain::directory::{DirectoryGroup, DirectoryUser, GroupMember, GroupProbe};
+use longshore_domain::directory::{DirectoryGroup, DirectoryUser, GroupLookup, GroupMember};
 use longshore_domain::existing::Existing;
 use longshore_domain::organization::TeamId;
 use longshore_domain::page::PageSize;
@@ -22,6 +22,7 @@ fn group(row: &Row<'_>) -> Result<DirectoryGroup> {
         created_at: row.time(5)?,
         updated_at: row.time(6)?,
         revision: row.int(7)?,
+        named_members: Vec::new(),
     })
 }
 
@@ -43,12 +44,12 @@ impl DirectoryGroupRecords for SqlTx<'_> {
     async fn list_directory_groups(
         &mut self,
         organization: AccountId,
-        probe: &GroupProbe,
+        probe: &GroupLookup,
         after: i64,
         size: PageSize,
     ) -> Result<Vec<DirectoryGroup>> {
         match probe {
-            GroupProbe::All => {
+            GroupLookup::All => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
                          coalesce(t.updated_at, t.created_at), t.revision
@@ -58,8 +59,8 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 )
                 .await
             }
-            GroupProbe::Nothing => Ok(Vec::new()),
-            GroupProbe::Id(uuid) => {
+            GroupLookup::Nothing => Ok(Vec::new()),
+            GroupLookup::Id(uuid) => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
                          coalesce(t.updated_at, t.created_at), t.revision
@@ -69,7 +70,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 )
                 .await
             }
-            GroupProbe::DisplayName(name) => {
+            GroupLookup::DisplayName(name) => {
                 let lower = name.to_lowercase();
                 let mut found = self
                     .all(
@@ -92,7 +93,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 found.extend(of_name);
                 Ok(found)
             }
-            GroupProbe::ExternalId(id) => {
+            GroupLookup::ExternalId(id) => {
                 self.all(
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
                          coalesce(t.updated_at, t.created_at), t.revision
@@ -102,7 +103,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
                 )
                 .await
             }
-            GroupProbe::Member(uuid) => {
+            GroupLookup::Member(uuid) => {
                 let mut found = Vec::new();
                 for teams in [
                     "SELECT t.id, t.uuid, t.name, coalesce(t.display_name, t.name), t.external_id, t.created_at,
@@ -122,7 +123,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
         }
     }
 
-    async fn find_group_mark(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>> {
+    async fn find_group_cursor(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>> {
         let Some(before) = offset.checked_sub(1) else { return Ok(None) };
         self.first(
             "SELECT id FROM teams WHERE organization_id = $1 ORDER BY id LIMIT 1 OFFSET $2",
@@ -139,7 +140,7 @@ impl DirectoryGroupRecords for SqlTx<'_> {
         entry: &GroupEntry,
         at: Timestamp,
     ) -> Result<()> {
-        let probe = GroupProbe::DisplayName(entry.display_name.clone());
+        let probe = GroupLookup::DisplayName(entry.display_name.clone());
         let others = self.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?;
         if others.iter().any(|other| other.id != group.id) {
             return Err(Error::Exists(Existing::DirectoryGroup(entry.display_name.clone())));

@@ -7,15 +7,18 @@ use jiff::Timestamp;
 use longshore_domain::descriptor::Platform;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{
-    Image, ImageFilter, ImageOrder, ImageStatus, ImageTag, ManifestDetails, TagDetails, TagFilter, TagOrder,
+    Image, ImageFilter, ImageOrder, ImageQuery, ImageStatus, ImageTag, ManifestDetails, TagDetails,
+    TagFilter, TagOrder, TagQuery,
 };
 use longshore_domain::manifest::ManifestKind;
 use longshore_domain::name::Tag;
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{ImageRecords, ManifestId, NewManifest, RepositoryCounts};
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
+use super::marks::{WANTED, WANTED_TAGS, directed, reached};
+use super::overfull;
 use crate::tx::{Row, SqlTx, Value, row, values};
 
 /// Pulls are remembered to this precision.
@@ -80,6 +83,23 @@ fn activity(filter: &TagFilter) -> (Option<i64>, i64) {
         None => (None, 0),
         Some((status, from)) => (Some(i64::from(status == ImageStatus::Active)), from.as_microsecond()),
     }
+}
+
+/// Returns the values that [`WANTED`] compares with, and the repository and the name before them.
+fn wanted(repository: RepositoryId, after: &str, filter: &TagFilter) -> Vec<Value> {
+    let (is_active, from) = activity(filter);
+    let TagFilter { name_part, os, architecture, .. } = filter;
+    let is_by_platform = i64::from(filter.is_by_platform());
+    row![
+        repository.0,
+        after,
+        name_part.as_str(),
+        is_active,
+        from,
+        is_by_platform,
+        os.as_str(),
+        architecture.as_str()
+    ]
 }
 
 impl SqlTx<'_> {
@@ -148,6 +168,41 @@ impl SqlTx<'_> {
         .await
     }
 
+    /// Finds the names of a query's tags, in an index.
+    pub(super) async fn find_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>> {
+        let TagQuery { repository, filter, after, order, offset, size } = query;
+        let (after, limit) = (after.as_deref().unwrap_or_default(), overfull(*size));
+        if filter.is_empty() && *order == TagOrder::Name {
+            // What programs ask for that pull and push: nothing but the index is looked at.
+            let found = self
+                .all(
+                    "SELECT name FROM tags WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3 OFFSET $4",
+                    values![repository.0, after, limit, *offset],
+                    |row| row.parsed(0),
+                )
+                .await?;
+            return Ok(Page::from_overfull(found, *size));
+        }
+        // What is put behind a column keeps SQLite from the index of names where the one of pushes is in order.
+        let (sql, is_descending) = match order {
+            TagOrder::Newest | TagOrder::Oldest => (
+                "SELECT t.name FROM tags t WHERE t.repository_id = $1 AND t.name || '' > $2 AND {wanted}
+                 ORDER BY t.updated_at{direction}, t.name{direction} LIMIT $9 OFFSET $10",
+                *order == TagOrder::Newest,
+            ),
+            TagOrder::Name | TagOrder::NameDescending => (
+                "SELECT t.name FROM tags t WHERE t.repository_id = $1 AND t.name > $2 AND {wanted}
+                 ORDER BY t.name{direction} LIMIT $9 OFFSET $10",
+                *order == TagOrder::NameDescending,
+            ),
+        };
+        let sql = WANTED_TAGS.put(&directed(sql, is_descending), WANTED);
+        let mut values = wanted(*repository, after, filter);
+        values.extend(row![limit, *offset]);
+        let found = self.all(&sql, &values, |row| row.parsed(0)).await?;
+        Ok(Page::from_overfull(found, *size))
+    }
+
     /// Adds the images behind tags.
     async fn add_images(&mut self, mut tags: Vec<TagDetails>, limit: PageSize) -> Result<Vec<TagDetails>> {
         for tag in &mut tags {
@@ -173,102 +228,28 @@ impl SqlTx<'_> {
 
 #[async_trait]
 impl ImageRecords for SqlTx<'_> {
-    async fn list_images(
-        &mut self,
-        repository: RepositoryId,
-        filter: &ImageFilter,
-        order: ImageOrder,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<Image>> {
+    async fn list_images(&mut self, query: &ImageQuery) -> Result<Page<Image>> {
+        let ImageQuery { repository, filter, order, offset, size } = query;
         let (from, until) = range(filter);
         // A sign before a column keeps SQLite from the index of activities where the one of digests is in order.
-        let Some(is_tagged) = filter.is_tagged else {
-            let sql = match order {
-                ImageOrder::LastActivity => {
-                    "SELECT digest, pushed_at, pulled_at FROM images
-                     WHERE repository_id = $1 AND active_at >= $2 AND active_at < $3
-                     ORDER BY active_at, digest LIMIT $4 OFFSET $5"
-                }
-                ImageOrder::LastActivityDescending => {
-                    "SELECT digest, pushed_at, pulled_at FROM images
-                     WHERE repository_id = $1 AND active_at >= $2 AND active_at < $3
-                     ORDER BY active_at DESC, digest DESC LIMIT $4 OFFSET $5"
-                }
-                ImageOrder::Digest => {
-                    "SELECT digest, pushed_at, pulled_at FROM images
-                     WHERE repository_id = $1 AND +active_at >= $2 AND +active_at < $3
-                     ORDER BY digest LIMIT $4 OFFSET $5"
-                }
-                ImageOrder::DigestDescending => {
-                    "SELECT digest, pushed_at, pulled_at FROM images
-                     WHERE repository_id = $1 AND +active_at >= $2 AND +active_at < $3
-                     ORDER BY digest DESC LIMIT $4 OFFSET $5"
-                }
-            };
-            let values = &[Value::Int(repository.0), from, until, size.get().into(), offset.into()];
-            return self.all(sql, values, image).await;
+        let (sql, is_descending) = match order {
+            ImageOrder::LastActivity | ImageOrder::LastActivityDescending => (
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3{reached}
+                 ORDER BY i.active_at{direction}, i.digest{direction} LIMIT $4 OFFSET $5",
+                *order == ImageOrder::LastActivityDescending,
+            ),
+            ImageOrder::Digest | ImageOrder::DigestDescending => (
+                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
+                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3{reached}
+                 ORDER BY i.digest{direction} LIMIT $4 OFFSET $5",
+                *order == ImageOrder::DigestDescending,
+            ),
         };
-        let sql = match (order, is_tagged) {
-            (ImageOrder::LastActivity, true) => {
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
-                     AND (i.is_tagged = 1 OR EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))
-                 ORDER BY i.active_at, i.digest LIMIT $4 OFFSET $5"
-            }
-            (ImageOrder::LastActivity, false) => {
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
-                     AND i.is_tagged = 0 AND NOT EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)
-                 ORDER BY i.active_at, i.digest LIMIT $4 OFFSET $5"
-            }
-            (ImageOrder::LastActivityDescending, true) => {
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
-                     AND (i.is_tagged = 1 OR EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))
-                 ORDER BY i.active_at DESC, i.digest DESC LIMIT $4 OFFSET $5"
-            }
-            (ImageOrder::LastActivityDescending, false) => {
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
-                     AND i.is_tagged = 0 AND NOT EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)
-                 ORDER BY i.active_at DESC, i.digest DESC LIMIT $4 OFFSET $5"
-            }
-            (ImageOrder::Digest, true) => {
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3
-                     AND (i.is_tagged = 1 OR EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))
-                 ORDER BY i.digest LIMIT $4 OFFSET $5"
-            }
-            (ImageOrder::Digest, false) => {
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3
-                     AND i.is_tagged = 0 AND NOT EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)
-                 ORDER BY i.digest LIMIT $4 OFFSET $5"
-            }
-            (ImageOrder::DigestDescending, true) => {
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3
-                     AND (i.is_tagged = 1 OR EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))
-                 ORDER BY i.digest DESC LIMIT $4 OFFSET $5"
-            }
-            (ImageOrder::DigestDescending, false) => {
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3
-                     AND i.is_tagged = 0 AND NOT EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)
-                 ORDER BY i.digest DESC LIMIT $4 OFFSET $5"
-            }
-        };
-        let values = &[Value::Int(repository.0), from, until, size.get().into(), offset.into()];
-        self.all(sql, values, image).await
+        let sql = directed(&reached(sql, filter.is_tagged), is_descending);
+        let values = &[Value::Int(repository.0), from, until, overfull(*size).into(), (*offset).into()];
+        let found = self.all(&sql, values, image).await?;
+        Ok(Page::from_overfull(found, *size))
     }
 
     async fn list_pushed_images(
@@ -318,37 +299,12 @@ impl ImageRecords for SqlTx<'_> {
             return Ok(self.repository_counts(repository).await?.images);
         }
         let (from, until) = range(filter);
-        match filter.is_tagged {
-            None => {
-                self.one(
-                    "SELECT count(*) FROM images WHERE repository_id = $1 AND active_at >= $2 AND active_at < $3",
-                    &[Value::Int(repository.0), from, until],
-                    |row| row.size(0),
-                )
-                .await
-            }
-            Some(true) => {
-                self.one(
-                    "SELECT count(*) FROM images i
-                     WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3
-                         AND (i.is_tagged = 1 OR EXISTS (
-                             SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))",
-                    &[Value::Int(repository.0), from, until],
-                    |row| row.size(0),
-                )
-                .await
-            }
-            Some(false) => {
-                self.one(
-                    "SELECT count(*) FROM images i
-                     WHERE i.repository_id = $1 AND i.is_tagged = 0 AND i.active_at >= $2 AND i.active_at < $3
-                         AND NOT EXISTS (SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)",
-                    &[Value::Int(repository.0), from, until],
-                    |row| row.size(0),
-                )
-                .await
-            }
-        }
+        let sql = reached(
+            "SELECT count(*) FROM images i
+             WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3{reached}",
+            filter.is_tagged,
+        );
+        self.one(&sql, &[Value::Int(repository.0), from, until], |row| row.size(0)).await
     }
 
     async fn find_image(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<Image>> {
@@ -389,136 +345,23 @@ impl ImageRecords for SqlTx<'_> {
         .await
     }
 
-    async fn list_tag_details(
-        &mut self,
-        repository: RepositoryId,
-        filter: &TagFilter,
-        order: TagOrder,
-        offset: u64,
-        size: PageSize,
-        images: PageSize,
-    ) -> Result<Vec<TagDetails>> {
-        // The page is found in an index first, then joined. `replace` compares letter for letter on both engines, unlike
-        // `LIKE`; platforms are counted up to one so that PostgreSQL does not begin with all manifests of a platform.
-        let sql = match (order, filter.is_by_platform()) {
-            (TagOrder::Newest, false) => {
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                 ORDER BY t.updated_at DESC, t.name DESC LIMIT $5 OFFSET $6"
-            }
-            (TagOrder::Newest, true) => {
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
-                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)
-                 ORDER BY t.updated_at DESC, t.name DESC LIMIT $7 OFFSET $8"
-            }
-            (TagOrder::Oldest, false) => {
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                 ORDER BY t.updated_at, t.name LIMIT $5 OFFSET $6"
-            }
-            (TagOrder::Oldest, true) => {
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
-                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)
-                 ORDER BY t.updated_at, t.name LIMIT $7 OFFSET $8"
-            }
-            (TagOrder::Name, false) => {
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                 ORDER BY t.name LIMIT $5 OFFSET $6"
-            }
-            (TagOrder::Name, true) => {
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
-                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)
-                 ORDER BY t.name LIMIT $7 OFFSET $8"
-            }
-            (TagOrder::NameDescending, false) => {
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                 ORDER BY t.name DESC LIMIT $5 OFFSET $6"
-            }
-            (TagOrder::NameDescending, true) => {
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
-                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)
-                 ORDER BY t.name DESC LIMIT $7 OFFSET $8"
-            }
-        };
-        let (is_active, from) = activity(filter);
-        let mut values = row![repository.0, filter.name_part.as_str(), is_active, from];
-        if filter.is_by_platform() {
-            values.extend([filter.os.as_str().into(), filter.architecture.as_str().into()]);
-        }
-        values.extend([size.get().into(), offset.into()]);
-        let names = self.all(sql, &values, |row| row.text(0)).await?;
-        let keys: Vec<_> = names.into_iter().map(|name| row![repository.0, name]).collect();
+    async fn list_tag_details(&mut self, query: &TagQuery, images: PageSize) -> Result<Page<TagDetails>> {
+        // The page is found in an index first, then joined.
+        let Page { items, has_more } = self.find_tags(query).await?;
+        let keys: Vec<_> = items.iter().map(|name| row![query.repository.0, name.as_str()]).collect();
         let tags = self.first_each(TAG, &keys, tag).await?.into_iter().flatten().collect();
-        self.add_images(tags, images).await
+        Ok(Page { items: self.add_images(tags, images).await?, has_more })
     }
 
     async fn count_tags(&mut self, repository: RepositoryId, filter: &TagFilter) -> Result<u64> {
         if filter.is_empty() {
             return Ok(self.repository_counts(repository).await?.tags);
         }
-        let sql = match filter.is_by_platform() {
-            false => {
-                "SELECT count(*) FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)"
-            }
-            true => {
-                "SELECT count(*) FROM tags t
-                 WHERE t.repository_id = $1 AND (CAST($2 AS TEXT) = '' OR replace(t.name, $2, '') <> t.name)
-                     AND (CAST($3 AS BIGINT) IS NULL OR $3 = CASE WHEN t.updated_at >= $4 OR EXISTS (
-                         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-                             AND p.last_pulled_at >= $4) THEN 1 ELSE 0 END)
-                     AND 1 = (SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-                         AND (CAST($5 AS TEXT) = '' OR m.os = $5)
-                         AND (CAST($6 AS TEXT) = '' OR m.architecture = $6) LIMIT 1) AS found)"
-            }
-        };
-        let (is_active, from) = activity(filter);
-        let mut values = row![repository.0, filter.name_part.as_str(), is_active, from];
-        if filter.is_by_platform() {
-            values.extend([filter.os.as_str().into(), filter.architecture.as_str().into()]);
-        }
-        self.one(sql, &values, |row| row.size(0)).await
+        let sql = WANTED_TAGS.put(
+            "SELECT count(*) FROM tags t WHERE t.repository_id = $1 AND t.name > $2 AND {wanted}",
+            WANTED,
+        );
+        self.one(&sql, &wanted(repository, "", filter), |row| row.size(0)).await
     }
 
     async fn find_tag_details(

@@ -2,20 +2,18 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use longshore_domain::access::policy::Visible;
 use longshore_domain::account::AccountId;
 use longshore_domain::existing::Existing;
 use longshore_domain::immutability::ImmutableTags;
-use longshore_domain::name::{REPOSITORY_NAME_LIMIT_BYTES, RepositoryName};
-use longshore_domain::page::PageSize;
+use longshore_domain::name::RepositoryName;
+use longshore_domain::page::Page;
 use longshore_domain::ports::metadata::{AccountRecords, CollectionRecords, RepositoryRecords, Review};
+use longshore_domain::repository::query::{Repositories, RepositoryQuery};
 use longshore_domain::repository::{
-    Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility, words,
+    Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryListing, Visibility, words,
 };
 use longshore_domain::{Error, Result};
 
-use super::visible::Condition;
-use super::{end_of, overfull};
 use crate::tx::{Row, SqlTx, row, values};
 
 pub(super) fn repository(row: &Row<'_>) -> Result<Repository> {
@@ -42,20 +40,6 @@ pub(super) fn details(row: &Row<'_>) -> Result<RepositoryDetails> {
         pulls: row.size(9)?,
         updated_at: row.time(10)?,
     })
-}
-
-/// Gives the pattern of names that hold a text after their namespace. Of a text that is longer than any name, which none holds,
-/// only as much is looked for as shows that: SQLite refuses patterns of more than 50,000 bytes.
-pub(super) fn like(part: &str) -> String {
-    let mut pattern = String::from("%/%");
-    for letter in part.to_lowercase().chars().take(REPOSITORY_NAME_LIMIT_BYTES + 1) {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
 }
 
 impl SqlTx<'_> {
@@ -136,156 +120,16 @@ impl RepositoryRecords for SqlTx<'_> {
         Ok(created)
     }
 
-    async fn list_repositories(
-        &mut self,
-        visible: Visible,
-        after: Option<&str>,
-        size: PageSize,
-    ) -> Result<Vec<Repository>> {
-        let after = after.unwrap_or_default();
-        let parts = Condition::parts_of(visible);
-        let mut found = Vec::new();
-        for part in &parts {
-            let (sql, values) = self.with_condition(
-                part,
-                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at FROM repositories r
-                 WHERE r.deleted_at IS NULL AND r.name > $1 AND {part} ORDER BY r.name LIMIT $2",
-                row![after, overfull(size)],
-            );
-            found.extend(self.all(&sql, &values, repository).await?);
-        }
-        if parts.len() > 1 {
-            found.sort_by(|a, b| a.name.cmp(&b.name));
-            found.dedup_by_key(|repository| repository.id);
-            found.truncate(overfull(size) as usize);
-        }
-        Ok(found)
+    async fn list_repositories(&mut self, query: &RepositoryQuery) -> Result<Page<Repository>> {
+        self.find_repositories(query).await
     }
 
-    async fn list_namespace_repositories(
-        &mut self,
-        namespace: AccountId,
-        visible: Visible,
-        name_part: &str,
-        order: RepositoryOrder,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<RepositoryDetails>> {
-        let sql = match order {
-            RepositoryOrder::Name => {
-                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                         r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
-                     FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
-                     WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND {visible}
-                     ORDER BY r.name LIMIT $3 OFFSET $4"
-            }
-            RepositoryOrder::NameDescending => {
-                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                         r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
-                     FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
-                     WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND {visible}
-                     ORDER BY r.name DESC LIMIT $3 OFFSET $4"
-            }
-            RepositoryOrder::Updated => {
-                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
-                     FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
-                     WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND {visible}
-                     ORDER BY t.updated_at, t.repository_id LIMIT $3 OFFSET $4"
-            }
-            RepositoryOrder::UpdatedDescending => {
-                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
-                     FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
-                     WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND {visible}
-                     ORDER BY t.updated_at DESC, t.repository_id DESC LIMIT $3 OFFSET $4"
-            }
-            RepositoryOrder::Pulls => {
-                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
-                     FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
-                     WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND {visible}
-                     ORDER BY t.pulls, t.repository_id LIMIT $3 OFFSET $4"
-            }
-            RepositoryOrder::PullsDescending => {
-                "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                         r.has_immutable_tags, r.immutable_tag_rules, t.pulls, t.updated_at
-                     FROM repository_totals t JOIN repositories r ON r.id = t.repository_id
-                     WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!'
-                         AND {visible}
-                     ORDER BY t.pulls DESC, t.repository_id DESC LIMIT $3 OFFSET $4"
-            }
-        };
-        let values = row![namespace.0, like(name_part), size.get(), offset];
-        let (sql, values) = self.showing(visible, sql, values);
-        self.all(&sql, &values, details).await
+    async fn list_repository_listings(&mut self, query: &RepositoryQuery) -> Result<Page<RepositoryListing>> {
+        self.find_listings(query).await
     }
 
-    async fn list_namespace_repositories_after(
-        &mut self,
-        namespace: AccountId,
-        visible: Visible,
-        after: &str,
-        size: PageSize,
-    ) -> Result<Vec<RepositoryDetails>> {
-        let (sql, values) = self.showing(visible, "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                 r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
-             FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
-             WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name > $2 AND {visible}
-             ORDER BY r.name LIMIT $3",
-            row![namespace.0, after, size.get()],
-        );
-        self.all(&sql, &values, details).await
-    }
-
-    async fn count_namespace_repositories(
-        &mut self,
-        namespace: AccountId,
-        visible: Visible,
-        name_part: &str,
-    ) -> Result<u64> {
-        let (sql, values) = self.showing(
-            visible,
-            "SELECT count(*) FROM repositories r
-             WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!' AND {visible}",
-            row![namespace.0, like(name_part)],
-        );
-        self.one(&sql, &values, |row| row.size(0)).await
-    }
-
-    async fn search_repositories(
-        &mut self,
-        visible: Visible,
-        beginning: &str,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<RepositoryDetails>> {
-        let (sql, values) = self.showing(visible, "SELECT r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
-                 r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at)
-             FROM repository_words w JOIN repositories r ON r.id = w.repository_id
-                 LEFT JOIN repository_totals t ON t.repository_id = r.id
-             WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL AND {visible}
-             ORDER BY w.word, w.repository_id LIMIT $3 OFFSET $4",
-            row![beginning, end_of(beginning), size.get(), offset],
-        );
-        self.all(&sql, &values, details).await
-    }
-
-    async fn count_search(&mut self, visible: Visible, beginning: &str) -> Result<u64> {
-        let (sql, values) = self.showing(
-            visible,
-            "SELECT count(*) FROM (
-                 SELECT 1 FROM repository_words w JOIN repositories r ON r.id = w.repository_id
-                 WHERE w.word >= $1 AND w.word < $2 AND r.deleted_at IS NULL AND {visible}
-                 ORDER BY w.word, w.repository_id LIMIT 10000) AS found",
-            row![beginning, end_of(beginning)],
-        );
-        self.one(&sql, &values, |row| row.size(0)).await
+    async fn count_repositories(&mut self, among: &Repositories) -> Result<Option<u64>> {
+        self.count_among(among).await
     }
 
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>> {

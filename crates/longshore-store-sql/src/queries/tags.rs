@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::account::AccountId;
 use longshore_domain::digest::Digest;
+use longshore_domain::image::TagQuery;
 use longshore_domain::name::Tag;
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{ManifestId, PushedTag, TagInterval, TagRecords};
 use longshore_domain::repository::RepositoryId;
 
-use super::{overfull, texts};
+use super::texts;
 use crate::tx::{Row, SqlTx, row, values};
 
 pub(super) fn pushed_tag(row: &Row<'_>) -> Result<PushedTag> {
@@ -167,18 +168,8 @@ impl TagRecords for SqlTx<'_> {
         Ok(())
     }
 
-    async fn list_tags(
-        &mut self,
-        repository: RepositoryId,
-        after: Option<&str>,
-        size: PageSize,
-    ) -> Result<Vec<Tag>> {
-        self.all(
-            "SELECT name FROM tags WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3",
-            values![repository.0, after.unwrap_or_default(), overfull(size)],
-            |row| row.parsed(0),
-        )
-        .await
+    async fn list_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>> {
+        self.find_tags(query).await
     }
 
     async fn list_tags_of(

@@ -2,20 +2,21 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use longshore_domain::account::{Account, AccountId, OrganizationRole};
+use longshore_domain::account::{Account, AccountId, Member, OrganizationRole};
 use longshore_domain::existing::Existing;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{
-    MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName,
+    MemberFilter, MemberQuery, OrganizationMember, OwnOrganization, Team, TeamId, TeamName,
 };
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::metadata::{AccountRecords, NewTeam, TeamChange, TeamRecords};
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
 use super::accounts::account;
-use super::end_of;
+use super::marks::{MEMBER, MEMBER_ACCOUNT, MEMBERS};
+use super::{end_of, overfull};
 use crate::tx::{Row, SqlTx, values};
 
 /// Teams that a list shows of each member.
@@ -41,6 +42,34 @@ impl SqlTx<'_> {
             |row| row.parsed(0),
         )
         .await
+    }
+
+    /// Finds the members of a query.
+    async fn find_members<T: Send>(
+        &mut self,
+        query: &MemberQuery,
+        columns: &'static str,
+        map: fn(&Row<'_>) -> Result<T>,
+    ) -> Result<Page<T>> {
+        let MemberQuery { organization, filter, after, offset, size } = query;
+        let prefix = filter.name_prefix.as_deref().unwrap_or_default();
+        let sql = MEMBERS.put(
+            "SELECT {member} FROM organization_members m JOIN accounts a ON a.id = m.user_id
+             WHERE m.organization_id = $1 AND a.name > $2 AND a.name >= $3 AND a.name < $4
+                 AND (CAST($5 AS TEXT) IS NULL OR m.role = $5)
+             ORDER BY a.name LIMIT $6 OFFSET $7",
+            columns,
+        );
+        let values = values![
+            organization.0,
+            after.as_ref().map_or("", Namespace::as_str),
+            prefix,
+            end_of(prefix),
+            filter.role.map(OrganizationRole::as_str),
+            overfull(*size),
+            *offset
+        ];
+        Ok(Page::from_overfull(self.all(&sql, values, map).await?, *size))
     }
 
     /// Checks that no other team goes by this name at the identity provider.
@@ -362,45 +391,28 @@ impl TeamRecords for SqlTx<'_> {
         self.advance_authority_epoch().await
     }
 
-    async fn list_organization_members(
-        &mut self,
-        organization: AccountId,
-        filter: &MemberFilter,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<OrganizationMember>> {
-        let prefix = filter.name_prefix.clone().unwrap_or_default();
-        let mut members = self
-            .all(
-                "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
-                 a.is_verified_publisher, a.plan, a.full_name, a.company, a.location, a.profile_url, a.email,
-                     m.role, m.created_at
-                 FROM organization_members m JOIN accounts a ON a.id = m.user_id
-                 WHERE m.organization_id = $1 AND a.name >= $2 AND a.name < $3
-                     AND (CAST($4 AS TEXT) IS NULL OR m.role = $4)
-                 ORDER BY a.name LIMIT $5 OFFSET $6",
-                values![
-                    organization.0,
-                    prefix.as_str(),
-                    end_of(&prefix),
-                    filter.role.map(OrganizationRole::as_str),
-                    size.get(),
-                    offset
-                ],
-                |row| {
-                    Ok(OrganizationMember {
-                        account: account(row)?,
-                        role: row.parsed(15)?,
-                        joined_at: row.time(16)?,
-                        teams: Vec::new(),
-                    })
-                },
-            )
+    async fn list_members(&mut self, query: &MemberQuery) -> Result<Page<Member>> {
+        self.find_members(query, MEMBER, |row| {
+            Ok(Member { user: row.parsed(0)?, role: row.parsed(1)?, created_at: row.time(2)? })
+        })
+        .await
+    }
+
+    async fn list_organization_members(&mut self, query: &MemberQuery) -> Result<Page<OrganizationMember>> {
+        let mut page = self
+            .find_members(query, MEMBER_ACCOUNT, |row| {
+                Ok(OrganizationMember {
+                    account: account(row)?,
+                    role: row.parsed(15)?,
+                    joined_at: row.time(16)?,
+                    teams: Vec::new(),
+                })
+            })
             .await?;
-        for member in &mut members {
-            member.teams = self.list_team_names(organization, member.account.id).await?;
+        for member in &mut page.items {
+            member.teams = self.list_team_names(query.organization, member.account.id).await?;
         }
-        Ok(members)
+        Ok(page)
     }
 
     async fn count_organization_members(

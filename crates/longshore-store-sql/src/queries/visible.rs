@@ -7,6 +7,7 @@
 use longshore_domain::access::policy::Visible;
 use longshore_domain::account::AccountId;
 
+use super::marks;
 use crate::tx::{SqlTx, Value};
 
 /// Stands for the whole condition.
@@ -183,6 +184,14 @@ fn moved(text: &str, from: usize) -> String {
 
 /// Returns all statements that a text stands for, of both engines, for tests that look at each.
 pub fn statements_of(sql: &str) -> Vec<String> {
+    let mut found: Vec<_> = marks::texts_of(sql).iter().flat_map(|text| for_all_who_see(text)).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Returns the statements, of both engines, that a text without other marks stands for.
+fn for_all_who_see(sql: &str) -> Vec<String> {
     let account = AccountId(1);
     let kinds = [Visible::Nothing, Visible::Public, Visible::OfAccount(account), Visible::All];
     let conditions: Vec<Condition> = match sql {
@@ -197,8 +206,6 @@ pub fn statements_of(sql: &str) -> Vec<String> {
         let texts = conditions.iter().map(|condition| condition.put_into(sql, values(), dialect).0);
         found.extend(texts.map(|text| text.replace(ENABLED, enabled(dialect))));
     }
-    found.sort();
-    found.dedup();
     found
 }
 
@@ -227,5 +234,6 @@ mod tests {
         assert_eq!(statements_of("WITH 1 WHERE {visible}").len(), 6);
         assert_eq!(statements_of("WITH 1 WHERE {part}").len(), 8);
         assert_eq!(statements_of("WITH 1 WHERE {enabled}").len(), 2);
+        assert_eq!(statements_of("WITH 1 WHERE {visible} ORDER BY 1{direction}").len(), 12);
     }
 }

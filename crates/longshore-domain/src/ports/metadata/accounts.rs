@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::account::{Account, AccountId, AccountKind, Member, OrganizationRole, Plan, ProfileChange};
+use crate::account::{Account, AccountId, AccountKind, OrganizationRole, Plan, ProfileChange};
 use crate::email::EmailAddress;
 use crate::error::Result;
 use crate::name::Namespace;
@@ -126,13 +126,6 @@ pub trait AccountRecords {
     ) -> Result<()>;
     /// Removes a member, from teams too, and takes what it was given in the namespace besides; false when there was none.
     async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool>;
-    /// Lists members by name, strictly after `after`; one more than `size` when more follow.
-    async fn list_members(
-        &mut self,
-        organization: AccountId,
-        after: Option<&Namespace>,
-        size: PageSize,
-    ) -> Result<Vec<Member>>;
     /// Finds an organization of which the user is the only owner.
     async fn find_organization_owned_only_by(&mut self, user: AccountId) -> Result<Option<Namespace>>;
     /// Tells whether a name is an account's, or was that of one that is deleted: it stays taken.

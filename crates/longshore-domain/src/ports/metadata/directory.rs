@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::account::{AccountId, OrganizationRole};
 use crate::credential::SecretHash;
 use crate::directory::{
-    DirectoryEmail, DirectoryGroup, DirectoryUser, GroupMember, GroupProbe, ScimToken, UserCursor,
+    DirectoryEmail, DirectoryGroup, DirectoryUser, GroupLookup, GroupMember, ScimToken, UserCursor,
     UserLookup, UserOrder, UserParts,
 };
 use crate::error::Result;
@@ -154,12 +154,12 @@ pub trait DirectoryGroupRecords {
     async fn list_directory_groups(
         &mut self,
         organization: AccountId,
-        probe: &GroupProbe,
+        probe: &GroupLookup,
         after: i64,
         size: PageSize,
     ) -> Result<Vec<DirectoryGroup>>;
     /// Gives the number behind which the teams after the first `offset` lie; `None` when there are not so many.
-    async fn find_group_mark(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>>;
+    async fn find_group_cursor(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>>;
     /// Changes what a directory says about a team.
     ///
     /// # Errors

@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::image::{
-    Image, ImageFilter, ImageOrder, ImageTag, ManifestDetails, TagDetails, TagFilter, TagOrder,
+    Image, ImageFilter, ImageQuery, ImageTag, ManifestDetails, TagDetails, TagFilter, TagQuery,
 };
 use crate::name::Tag;
-use crate::page::PageSize;
+use crate::page::{Page, PageSize};
 use crate::ports::metadata::ManifestId;
 use crate::repository::RepositoryId;
 
@@ -28,15 +28,8 @@ pub struct RepositoryCounts {
 /// Lists of images and tags.
 #[async_trait]
 pub trait ImageRecords {
-    /// Lists images, leaving out the first `offset`, at most `size`, without their tags.
-    async fn list_images(
-        &mut self,
-        repository: RepositoryId,
-        filter: &ImageFilter,
-        order: ImageOrder,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<Image>>;
+    /// Lists the images of a query, without their tags.
+    async fn list_images(&mut self, query: &ImageQuery) -> Result<Page<Image>>;
     /// Lists images by their last push, newest first, leaving out the first `offset`, at most `size`.
     async fn list_pushed_images(
         &mut self,
@@ -64,17 +57,8 @@ pub trait ImageRecords {
     ) -> Result<Vec<ImageTag>>;
     /// Counts the tags that an image has or had.
     async fn count_image_tags(&mut self, repository: RepositoryId, digest: &Digest) -> Result<u64>;
-    /// Lists tags with what they point at, leaving out the first `offset`, at most `size`; of an index at most `images`
-    /// images.
-    async fn list_tag_details(
-        &mut self,
-        repository: RepositoryId,
-        filter: &TagFilter,
-        order: TagOrder,
-        offset: u64,
-        size: PageSize,
-        images: PageSize,
-    ) -> Result<Vec<TagDetails>>;
+    /// Lists the tags of a query with what they point at; of an index at most `images` images.
+    async fn list_tag_details(&mut self, query: &TagQuery, images: PageSize) -> Result<Page<TagDetails>>;
     /// Counts the tags of a filter.
     async fn count_tags(&mut self, repository: RepositoryId, filter: &TagFilter) -> Result<u64>;
     /// Finds a tag with what it points at.

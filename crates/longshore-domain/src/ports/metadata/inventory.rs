@@ -1,13 +1,12 @@
-//! Repositories over all namespaces of a user, and what namespaces stored and sent day by day.
+//! Repositories as lists show them, and what namespaces stored and sent day by day.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::access::policy::Visible;
 use crate::account::AccountId;
 use crate::error::Result;
 use crate::page::PageSize;
-use crate::repository::{InventoryFilter, InventoryOrder, RepositoryId, RepositoryListing, SharedFilter};
+use crate::repository::{RepositoryId, RepositoryListing};
 
 /// What a namespace stored and sent on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,32 +19,9 @@ pub struct UsageDay {
     pub sent_bytes: u64,
 }
 
-/// Lists over all namespaces of a user.
+/// What lists show of single repositories and of namespaces.
 #[async_trait]
 pub trait InventoryRecords {
-    /// Lists what may be seen of the repositories of a user's own namespace, of its organizations, and of the namespaces and
-    /// repositories for which it has a permission, leaving out the first `offset`, at most `size`.
-    async fn list_own_repositories(
-        &mut self,
-        visible: Visible,
-        filter: &InventoryFilter,
-        order: InventoryOrder,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<RepositoryListing>>;
-    /// Counts what [`InventoryRecords::list_own_repositories`] lists.
-    async fn count_own_repositories(&mut self, visible: Visible, filter: &InventoryFilter) -> Result<u64>;
-    /// Lists repositories that are shared, with whether the share is valid, leaving out the first `offset`, at most `size`.
-    async fn list_shared_repositories(
-        &mut self,
-        filter: &SharedFilter,
-        order: InventoryOrder,
-        now: Timestamp,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<(RepositoryListing, bool)>>;
-    /// Counts what [`InventoryRecords::list_shared_repositories`] lists.
-    async fn count_shared_repositories(&mut self, filter: &SharedFilter, now: Timestamp) -> Result<u64>;
     /// Finds a repository that is not deleted, as lists show it.
     async fn find_repository_listing(&mut self, id: RepositoryId) -> Result<Option<RepositoryListing>>;
     /// Counts the repositories of a namespace, and their tags.

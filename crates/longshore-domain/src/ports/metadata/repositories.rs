@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::access::policy::Visible;
 use crate::account::AccountId;
 use crate::error::Result;
 use crate::immutability::ImmutableTags;
 use crate::name::RepositoryName;
-use crate::page::PageSize;
+use crate::page::Page;
+use crate::repository::query::{Repositories, RepositoryQuery};
 use crate::repository::{
-    Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility,
+    Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryListing, Visibility,
 };
 
 /// Repositories.
@@ -32,50 +32,13 @@ pub trait RepositoryRecords {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Repository>;
-    /// Lists the repositories that may be seen by name, strictly after `after`; one more than `size` when more follow.
-    async fn list_repositories(
-        &mut self,
-        visible: Visible,
-        after: Option<&str>,
-        size: PageSize,
-    ) -> Result<Vec<Repository>>;
-    /// Lists the repositories of a namespace that may be seen and whose name holds a text, leaving out the first `offset`, at
-    /// most `size`.
-    async fn list_namespace_repositories(
-        &mut self,
-        namespace: AccountId,
-        visible: Visible,
-        name_part: &str,
-        order: RepositoryOrder,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<RepositoryDetails>>;
-    /// Lists the repositories of a namespace that may be seen by name, strictly after `after`, at most `size`.
-    async fn list_namespace_repositories_after(
-        &mut self,
-        namespace: AccountId,
-        visible: Visible,
-        after: &str,
-        size: PageSize,
-    ) -> Result<Vec<RepositoryDetails>>;
-    /// Counts what [`RepositoryRecords::list_namespace_repositories`] lists.
-    async fn count_namespace_repositories(
-        &mut self,
-        namespace: AccountId,
-        visible: Visible,
-        name_part: &str,
-    ) -> Result<u64>;
-    /// Searches the repositories that may be seen by the beginning of a word of their names, in the order of the words,
-    /// leaving out the first `offset`, at most `size`; one may come for each word that begins so.
-    async fn search_repositories(
-        &mut self,
-        visible: Visible,
-        beginning: &str,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<RepositoryDetails>>;
-    /// Counts what [`RepositoryRecords::search_repositories`] finds, up to ten thousand.
-    async fn count_search(&mut self, visible: Visible, beginning: &str) -> Result<u64>;
+    /// Lists the repositories of a query.
+    async fn list_repositories(&mut self, query: &RepositoryQuery) -> Result<Page<Repository>>;
+    /// Lists the repositories of a query with all that lists show of them.
+    async fn list_repository_listings(&mut self, query: &RepositoryQuery) -> Result<Page<RepositoryListing>>;
+    /// Counts the repositories among which a query lists a page, also those before the name that a list goes on behind: of those
+    /// found by a word up to ten thousand, and of the whole registry none.
+    async fn count_repositories(&mut self, among: &Repositories) -> Result<Option<u64>>;
     /// Finds a repository that is not deleted, with its details.
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>>;
     /// Changes a repository: its descriptions, who may see it, and which tags never move.

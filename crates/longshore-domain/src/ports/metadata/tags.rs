@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use crate::account::AccountId;
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::image::TagQuery;
 use crate::name::Tag;
-use crate::page::PageSize;
+use crate::page::{Page, PageSize};
 use crate::ports::metadata::{ManifestId, PushedTag};
 use crate::repository::RepositoryId;
 
@@ -41,13 +42,8 @@ pub trait TagRecords {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<()>;
-    /// Lists tags in byte order, strictly after `after`; one more than `size` when more follow.
-    async fn list_tags(
-        &mut self,
-        repository: RepositoryId,
-        after: Option<&str>,
-        size: PageSize,
-    ) -> Result<Vec<Tag>>;
+    /// Lists the tags of a query.
+    async fn list_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>>;
     /// Lists the tags that point at a manifest in byte order, strictly after `after`, at most `size`.
     async fn list_tags_of(
         &mut self,

@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::account::{Account, AccountId};
+use crate::account::{Account, AccountId, Member};
 use crate::error::Result;
 use crate::name::Namespace;
-use crate::organization::{MemberFilter, OrganizationMember, OwnOrganization, Team, TeamId, TeamName};
-use crate::page::PageSize;
+use crate::organization::{
+    MemberFilter, MemberQuery, OrganizationMember, OwnOrganization, Team, TeamId, TeamName,
+};
+use crate::page::{Page, PageSize};
 use crate::permission::RepositoryPermission;
 use crate::repository::RepositoryId;
 
@@ -119,14 +121,10 @@ pub trait TeamRecords {
     async fn find_members_pull(&mut self, organization: AccountId) -> Result<bool>;
     /// Decides whether members of an organization pull from all its repositories.
     async fn put_members_pull(&mut self, organization: AccountId, members_pull: bool) -> Result<()>;
-    /// Lists the members of an organization by name, leaving out the first `offset`, at most `size`.
-    async fn list_organization_members(
-        &mut self,
-        organization: AccountId,
-        filter: &MemberFilter,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<OrganizationMember>>;
+    /// Lists the members of a query.
+    async fn list_members(&mut self, query: &MemberQuery) -> Result<Page<Member>>;
+    /// Lists the members of a query with their accounts and teams.
+    async fn list_organization_members(&mut self, query: &MemberQuery) -> Result<Page<OrganizationMember>>;
     /// Counts the members of an organization.
     async fn count_organization_members(
         &mut self,

@@ -1,0 +1,110 @@
+//! Marks in statements, each of which stands for one of a few texts that are written once: columns, and directions of orders.
+//!
+//! Tests look at each statement that can come of that ([`texts_of`]). What lists may show has marks of its own (`visible`).
+
+/// A mark, and the texts for it.
+pub(super) struct Mark {
+    name: &'static str,
+    texts: &'static [&'static str],
+}
+
+/// What is read of a repository `r`: itself, or with its totals `t` and creator `c` all that lists show.
+pub(super) const COLUMNS: Mark = Mark { name: "{columns}", texts: &[REPOSITORY, LISTING] };
+pub(super) const REPOSITORY: &str = "r.id, r.namespace_id, r.name, r.visibility, r.created_at";
+pub(super) const LISTING: &str =
+    "r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
+     r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at),
+     r.category, c.uuid, c.name";
+
+/// Which end of an order comes first.
+pub(super) const DIRECTION: Mark = Mark { name: "{direction}", texts: &["", DESCENDING] };
+const DESCENDING: &str = " DESC";
+
+/// Totals of repositories that an index has in order, by namespace.
+pub(super) const TOTAL: Mark = Mark { name: "{total}", texts: &[UPDATED, PULLS] };
+pub(super) const UPDATED: &str = "t.updated_at";
+pub(super) const PULLS: &str = "t.pulls";
+
+/// Which images `i` are wanted, by whether a current tag reaches them.
+pub(super) const REACHED: Mark = Mark { name: "{reached}", texts: &["", IS_REACHED, IS_NOT_REACHED] };
+const IS_REACHED: &str = " AND (i.is_tagged = 1 OR EXISTS (
+    SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id))";
+const IS_NOT_REACHED: &str = " AND i.is_tagged = 0 AND NOT EXISTS (
+    SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)";
+
+/// Which tags `t` are wanted: $3 to $8 are a part of the name, whether they are active and since when they must be for that,
+/// whether it matters what they run on, the operating system, and the architecture.
+///
+/// `replace` compares letter for letter on both engines, unlike `LIKE`; platforms are counted up to one so that PostgreSQL does
+/// not begin with all manifests of a platform.
+pub(super) const WANTED_TAGS: Mark = Mark { name: "{wanted}", texts: &[WANTED] };
+pub(super) const WANTED: &str = "(CAST($3 AS TEXT) = '' OR replace(t.name, $3, '') <> t.name)
+    AND (CAST($4 AS BIGINT) IS NULL OR $4 = CASE WHEN t.updated_at >= $5 OR EXISTS (
+        SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
+            AND p.last_pulled_at >= $5) THEN 1 ELSE 0 END)
+    AND (CAST($6 AS BIGINT) = 0 OR 1 = (
+        SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
+            AND (CAST($7 AS TEXT) = '' OR m.os = $7)
+            AND (CAST($8 AS TEXT) = '' OR m.architecture = $8) LIMIT 1) AS found))";
+
+/// What is read of a member `m`: itself, or with its account `a`.
+pub(super) const MEMBERS: Mark = Mark { name: "{member}", texts: &[MEMBER, MEMBER_ACCOUNT] };
+pub(super) const MEMBER: &str = "a.name, m.role, m.created_at";
+pub(super) const MEMBER_ACCOUNT: &str =
+    "a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
+     a.is_verified_publisher, a.plan, a.full_name, a.company, a.location, a.profile_url, a.email,
+     m.role, m.created_at";
+
+const MARKS: &[&Mark] = &[&COLUMNS, &DIRECTION, &TOTAL, &REACHED, &WANTED_TAGS, &MEMBERS];
+
+impl Mark {
+    /// Puts one of the mark's texts into a statement.
+    pub(super) fn put(&self, sql: &str, text: &'static str) -> String {
+        debug_assert!(self.texts.contains(&text), "{} does not stand for {text:?}", self.name);
+        sql.replace(self.name, text)
+    }
+}
+
+/// Puts a direction into a statement.
+pub(super) fn directed(sql: &str, is_descending: bool) -> String {
+    DIRECTION.put(sql, if is_descending { DESCENDING } else { "" })
+}
+
+/// Puts whether a current tag must reach images into a statement.
+pub(super) fn reached(sql: &str, is_tagged: Option<bool>) -> String {
+    let text = match is_tagged {
+        None => "",
+        Some(true) => IS_REACHED,
+        Some(false) => IS_NOT_REACHED,
+    };
+    REACHED.put(sql, text)
+}
+
+/// Returns all texts that one with marks stands for.
+pub(super) fn texts_of(sql: &str) -> Vec<String> {
+    let mut found = vec![sql.to_owned()];
+    for mark in MARKS.iter().filter(|mark| sql.contains(mark.name)) {
+        found = found.iter().flat_map(|sql| mark.texts.iter().map(|text| mark.put(sql, text))).collect();
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_stands_for_each_choice_of_its_marks() {
+        assert_eq!(texts_of("WITH 1"), ["WITH 1"]);
+        assert_eq!(
+            texts_of("WITH 1 ORDER BY {total}{direction}"),
+            [
+                "WITH 1 ORDER BY t.updated_at",
+                "WITH 1 ORDER BY t.pulls",
+                "WITH 1 ORDER BY t.updated_at DESC",
+                "WITH 1 ORDER BY t.pulls DESC"
+            ]
+        );
+        assert_eq!(texts_of("WITH {columns}").len(), 2);
+    }
+}
