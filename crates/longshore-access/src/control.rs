@@ -21,7 +21,7 @@ use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{PulledNamespace, refusing};
 use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::policy::LeaseRenewal;
-use longshore_domain::ports::metadata::Tx;
+use longshore_domain::ports::metadata::AccessTx;
 use longshore_domain::registry::{Registry, Subscribed};
 use longshore_domain::repository::Repository;
 use longshore_domain::{Error, Result};
@@ -168,7 +168,7 @@ fn most(permissions: Vec<RepositoryPermission>) -> Level {
 /// # Errors
 /// `Unauthenticated` when the credential is void.
 async fn valid_account(
-    tx: &mut dyn Tx,
+    tx: &mut dyn AccessTx,
     principal: &AccountPrincipal,
     now: Timestamp,
 ) -> Result<(Account, Option<AccessToken>)> {
@@ -188,7 +188,12 @@ impl Relationship {
     ///
     /// # Errors
     /// `Unauthenticated` when the actor's credential has become void.
-    async fn load(tx: &mut dyn Tx, principal: &Principal, target: &Target, now: Timestamp) -> Result<Self> {
+    async fn load(
+        tx: &mut dyn AccessTx,
+        principal: &Principal,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<Self> {
         let mut found = Self { members_pull: true, ..Self::default() };
         let name = match target {
             Target::Nothing => None,
@@ -215,7 +220,7 @@ impl Relationship {
     /// Loads what an account is to the namespace and the repository.
     async fn load_relation(
         &mut self,
-        tx: &mut dyn Tx,
+        tx: &mut dyn AccessTx,
         account: &Account,
         target: &Target,
         now: Timestamp,

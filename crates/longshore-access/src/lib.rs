@@ -6,12 +6,12 @@ pub mod write_tokens;
 use std::sync::Arc;
 
 use longshore_domain::clock::Clock;
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{AccessRoom, Records};
 use longshore_platform::{Platform, Settings};
 
 /// Loads facts and asks the rule.
 pub struct AccessControl {
-    metadata: Arc<dyn Metadata>,
+    metadata: Records<AccessRoom>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     access_cache: control::AccessCache,
@@ -23,7 +23,7 @@ impl AccessControl {
     /// Puts it together.
     pub fn new(platform: &Arc<Platform>) -> Self {
         Self {
-            metadata: Arc::clone(&platform.metadata),
+            metadata: platform.records(),
             clock: Arc::clone(&platform.clock),
             settings: Arc::clone(&platform.settings),
             access_cache: control::AccessCache::new(),

@@ -83,7 +83,12 @@ impl Swr {
         internal_address: Option<String>,
     ) -> longshore_domain::Result<Self> {
         let table = Table::new("swr", metrics, ROUTES, RateHeaders::COMMON)?;
-        Ok(Self { services, table, document: OnceLock::new(), internal_address: internal_address.map(Arc::from) })
+        Ok(Self {
+            services,
+            table,
+            document: OnceLock::new(),
+            internal_address: internal_address.map(Arc::from),
+        })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.

@@ -116,66 +116,66 @@ impl App {
     }
 
     async fn number_events(&self) -> Result<u64> {
-        self.platform.drain((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await
+        self.metadata.drain((), |tx, ()| Box::pin(tx.number_events(PageSize::MAX))).await
     }
 
     async fn forget_events(&self) -> Result<u64> {
         let Some(kept) = self.settings.audit_retention else { return Ok(0) };
         let before = earlier(self.clock.now(), kept);
-        self.platform.drain(before, |tx, before| Box::pin(tx.delete_old_events(*before, PageSize::MAX))).await
+        self.metadata.drain(before, |tx, before| Box::pin(tx.delete_old_events(*before, PageSize::MAX))).await
     }
 
     async fn fold_usage(&self) -> Result<u64> {
         let today = day_of(self.clock.now());
-        self.platform.drain(today, |tx, today| Box::pin(tx.fold_usage(*today, PageSize::MAX))).await
+        self.metadata.drain(today, |tx, today| Box::pin(tx.fold_usage(*today, PageSize::MAX))).await
     }
 
     async fn forget_usage_days(&self) -> Result<u64> {
         let before = earlier(day_of(self.clock.now()), USAGE_DAYS_KEPT);
-        self.platform
+        self.metadata
             .drain(before, |tx, before| Box::pin(tx.delete_old_usage_days(*before, PageSize::MAX)))
             .await
     }
 
     async fn fold_repository_changes(&self) -> Result<u64> {
-        self.platform.drain((), |tx, ()| Box::pin(tx.fold_repository_changes(PageSize::MAX))).await
+        self.metadata.drain((), |tx, ()| Box::pin(tx.fold_repository_changes(PageSize::MAX))).await
     }
 
     async fn forget_challenges(&self) -> Result<u64> {
         let now = self.clock.now();
-        self.platform.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await
+        self.metadata.drain(now, |tx, now| Box::pin(tx.delete_expired_challenges(*now, PageSize::MAX))).await
     }
 
     async fn forget_refresh_tokens(&self) -> Result<u64> {
         let oldest = earlier(self.clock.now(), self.settings.refresh_ttl);
-        self.platform
+        self.metadata
             .drain(oldest, |tx, oldest| Box::pin(tx.delete_old_refresh_tokens(*oldest, PageSize::MAX)))
             .await
     }
 
     async fn forget_credentials(&self) -> Result<u64> {
         let now = self.clock.now();
-        self.platform.drain(now, |tx, now| Box::pin(tx.delete_expired_credentials(*now, PageSize::MAX))).await
+        self.metadata.drain(now, |tx, now| Box::pin(tx.delete_expired_credentials(*now, PageSize::MAX))).await
     }
 
     async fn forget_signatures(&self) -> Result<u64> {
         let now = self.clock.now();
-        self.platform.drain(now, |tx, now| Box::pin(tx.delete_old_signatures(*now, PageSize::MAX))).await
+        self.metadata.drain(now, |tx, now| Box::pin(tx.delete_old_signatures(*now, PageSize::MAX))).await
     }
 
     async fn forget_revocations(&self) -> Result<u64> {
         let now = self.clock.now();
-        self.platform.drain(now, |tx, now| Box::pin(tx.delete_old_revocations(*now, PageSize::MAX))).await
+        self.metadata.drain(now, |tx, now| Box::pin(tx.delete_old_revocations(*now, PageSize::MAX))).await
     }
 
     async fn forget_invites(&self) -> Result<u64> {
         let now = self.clock.now();
-        self.platform.drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX))).await
+        self.metadata.drain(now, |tx, now| Box::pin(tx.delete_expired_invites(*now, PageSize::MAX))).await
     }
 
     async fn forget_retention_log(&self) -> Result<u64> {
         let before = earlier(self.clock.now(), RETENTION_LOG_KEPT);
-        self.platform
+        self.metadata
             .drain(before, |tx, before| Box::pin(tx.delete_old_retention_log(*before, PageSize::MAX)))
             .await
     }

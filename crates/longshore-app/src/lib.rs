@@ -17,7 +17,7 @@ use longshore_content::Content;
 use longshore_domain::clock::{Clock, Entropy};
 use longshore_domain::ports::blobs::BlobStore;
 use longshore_domain::ports::mailer::Mailer;
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{Metadata, Records, WholeHouse};
 use longshore_domain::ports::space::Space;
 use longshore_identity::Identities;
 use longshore_lifecycle::Lifecycle;
@@ -56,7 +56,7 @@ pub struct App {
     pub content: Arc<Content>,
     /// What becomes of it.
     pub lifecycle: Arc<Lifecycle>,
-    metadata: Arc<dyn Metadata>,
+    metadata: Records<WholeHouse>,
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
@@ -77,7 +77,7 @@ impl App {
         let lifecycle =
             Lifecycle::new(&platform, &access, &identity, &organizations, &content, Arc::clone(&blobs));
         Self {
-            metadata: Arc::clone(&platform.metadata),
+            metadata: platform.records(),
             clock: Arc::clone(&platform.clock),
             settings: Arc::clone(&platform.settings),
             platform,
@@ -100,6 +100,6 @@ impl App {
         if let Err(error) = self.identity.record_sign_ins().await {
             tracing::warn!(error = %error, "events about the sign-ins of the last second are lost");
         }
-        self.metadata.close().await;
+        self.metadata.store().close().await;
     }
 }

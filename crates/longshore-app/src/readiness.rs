@@ -43,9 +43,9 @@ impl App {
     /// That of the part. How long it takes is for the actor to bound.
     pub async fn check_part(&self, part: Part, purpose: Purpose) -> Result<()> {
         match (part, purpose) {
-            (Part::Database, Purpose::Read) => self.metadata.check().await,
+            (Part::Database, Purpose::Read) => self.metadata.store().check().await,
             (Part::Database, Purpose::Push) => {
-                self.metadata.check().await?;
+                self.metadata.store().check().await?;
                 let now = self.clock.now().to_string();
                 self.metadata.write(now, |tx, now| Box::pin(tx.put_setting("checked", now))).await
             }

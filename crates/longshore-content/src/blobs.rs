@@ -78,6 +78,7 @@ impl Content {
             let input = (repository.id, linked.blob.id, later(self.clock.now(), lease));
             // While nobody can write, no push can rely on it, and whoever pulls must not fail for it.
             let renewed = self.platform.write_beside(
+                &self.metadata,
                 input,
                 |tx, (repository, blob, until)| {
                     Box::pin(async move {
@@ -281,7 +282,7 @@ pub(crate) struct NewLink<'l> {
 /// Lets a repository see a blob, with lease, review and usage, if the subscription includes that; true when it did not
 /// before.
 pub(crate) async fn link_blob(
-    tx: &mut dyn longshore_domain::ports::metadata::Tx,
+    tx: &mut dyn longshore_domain::ports::metadata::ContentTx,
     link: &NewLink<'_>,
     tiers: &Tiers,
     by: &longshore_domain::event::NewEvent,

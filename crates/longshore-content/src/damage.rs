@@ -13,7 +13,7 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use longshore_domain::clock::Clock;
 use longshore_domain::ports::blobs::{BlobStore, ByteRange, ByteStream, StorageKey};
-use longshore_domain::ports::metadata::{Blob, Metadata};
+use longshore_domain::ports::metadata::{Blob, ContentRoom, Records};
 use longshore_domain::{Error, Result};
 
 use crate::Content;
@@ -58,7 +58,7 @@ enum Verdict {
 /// What judges objects and marks blobs; it lives as long as whoever reads.
 #[derive(Clone)]
 pub struct Inspector {
-    metadata: Arc<dyn Metadata>,
+    metadata: Records<ContentRoom>,
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
     counts: Arc<Counts>,
@@ -84,7 +84,7 @@ impl Content {
     /// Returns what judges objects.
     pub fn inspector(&self) -> Inspector {
         Inspector {
-            metadata: Arc::clone(&self.metadata),
+            metadata: self.metadata.clone(),
             blobs: Arc::clone(&self.blobs),
             clock: Arc::clone(&self.clock),
             counts: Arc::clone(&self.damage),

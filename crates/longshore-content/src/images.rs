@@ -22,7 +22,7 @@ use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, instructions_of_config};
 use longshore_domain::name::{Reference, RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{Hold, ManifestHead, ManifestId, PushedTag, Tx};
+use longshore_domain::ports::metadata::{ContentTx, Hold, ManifestHead, ManifestId, PushedTag};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Field, Result};
 
@@ -420,7 +420,7 @@ impl Doomed {
 type Facts = BTreeMap<String, Result<DeletionFacts, DeletionError>>;
 
 /// Decides on all images, and gives the parts in which they are deleted if all may be deleted.
-async fn find_parts(tx: &mut dyn Tx, plan: &DeletionPlan, immutable: &TagRules) -> Result<Deletion> {
+async fn find_parts(tx: &mut dyn ContentTx, plan: &DeletionPlan, immutable: &TagRules) -> Result<Deletion> {
     let (doomed, facts) = find_all_doomed(tx, plan, immutable).await?;
     if let Some(ended) = decide(plan, &doomed, &facts) {
         return Ok(Deletion::Ended(ended));
@@ -439,7 +439,7 @@ async fn find_parts(tx: &mut dyn Tx, plan: &DeletionPlan, immutable: &TagRules) 
 }
 
 /// Decides on the images of a part, and deletes them if all may be deleted. Holds tags before manifests, as all do.
-async fn delete_all(tx: &mut dyn Tx, plan: &DeletionPlan) -> Result<DeletionOutcome> {
+async fn delete_all(tx: &mut dyn ContentTx, plan: &DeletionPlan) -> Result<DeletionOutcome> {
     let immutable = tx.find_immutable_tags(plan.repository).await?.compile()?;
     let (doomed, facts) = find_all_doomed(tx, plan, &immutable).await?;
     if let Some(ended) = decide(plan, &doomed, &facts) {
@@ -487,7 +487,7 @@ fn decide(plan: &DeletionPlan, doomed: &[Doomed], facts: &Facts) -> Option<Delet
 }
 
 async fn find_all_doomed(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     plan: &DeletionPlan,
     immutable: &TagRules,
 ) -> Result<(Vec<Doomed>, Facts)> {
@@ -540,7 +540,7 @@ fn indexes_first(mut doomed: BTreeMap<Digest, Doomed>) -> Vec<Doomed> {
 
 /// Loads what the deletion of an image depends on.
 async fn find_doomed(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     repository: RepositoryId,
     digest: Digest,
     immutable: &TagRules,

@@ -10,7 +10,7 @@ use longshore_domain::digest::Digest;
 use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder, TagQuery};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{ManifestId, RepositoryCounts, Tx};
+use longshore_domain::ports::metadata::{ContentTx, ManifestId, RepositoryCounts};
 use longshore_domain::repository::query::{Repositories, RepositoryFilter, RepositoryQuery};
 use longshore_domain::repository::{
     InventoryOrder, Repository, RepositoryId, RepositoryListing, RepositoryOrder,
@@ -76,7 +76,7 @@ pub enum RepositoryStart {
     After(RepositoryName),
 }
 
-async fn with_tags_and_blobs(tx: &mut dyn Tx, details: ManifestDetails) -> Result<ManifestSummary> {
+async fn with_tags_and_blobs(tx: &mut dyn ContentTx, details: ManifestDetails) -> Result<ManifestSummary> {
     let size = PageSize::clamped(LISTED_WITH_MANIFEST)?;
     let id = ManifestId(details.id);
     let tags = tx.list_tags_of(id, None, size).await?;
@@ -84,7 +84,7 @@ async fn with_tags_and_blobs(tx: &mut dyn Tx, details: ManifestDetails) -> Resul
 }
 
 async fn summarize(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     repository: Repository,
     wanted: WantedLatest,
 ) -> Result<RepositorySummary> {
@@ -262,7 +262,7 @@ pub struct WantedShares {
 /// Tags that a list shows of each repository.
 const LISTED_TAGS: u64 = 100;
 
-async fn hold(tx: &mut dyn Tx, listing: RepositoryListing) -> Result<ListedRepository> {
+async fn hold(tx: &mut dyn ContentTx, listing: RepositoryListing) -> Result<ListedRepository> {
     let id = listing.details.repository.id;
     let counts = tx.repository_counts(id).await?;
     let newest = tx.list_pushed_tags(id, (Timestamp::MAX, ""), PageSize::clamped(LISTED_TAGS)?).await?;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use longshore_access::AccessControl;
 use longshore_domain::clock::Clock;
 use longshore_domain::ports::blobs::BlobStore;
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{ContentRoom, Records};
 use longshore_identity::Identities;
 use longshore_organizations::Organizations;
 use longshore_platform::{Platform, Settings};
@@ -30,7 +30,7 @@ pub struct Content {
     access: Arc<AccessControl>,
     identity: Arc<Identities>,
     organizations: Arc<Organizations>,
-    metadata: Arc<dyn Metadata>,
+    metadata: Records<ContentRoom>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     blobs: Arc<dyn BlobStore>,
@@ -57,7 +57,7 @@ impl Content {
             access: Arc::clone(access),
             identity: Arc::clone(identity),
             organizations: Arc::clone(organizations),
-            metadata: Arc::clone(&platform.metadata),
+            metadata: platform.records(),
             clock: Arc::clone(&platform.clock),
             manifests: manifests::ManifestCache::new(settings.manifest_cache_bytes),
             settings,

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use longshore_domain::account::AccountId;
 use longshore_domain::clock::lies_ahead;
 use longshore_domain::limit::Included;
-use longshore_domain::ports::metadata::Tx;
+use longshore_domain::ports::metadata::ContentTx;
 use longshore_domain::registry::Subscribed;
 use longshore_domain::tier::{Tier, Tiers};
 use longshore_domain::{Error, Result};
@@ -32,7 +32,11 @@ fn tier_of<'t>(subscribed: &Subscribed, tiers: &'t Tiers) -> Option<&'t Tier> {
 }
 
 /// Checks that a namespace may get one more repository, and keeps others from adding one meanwhile.
-pub(crate) async fn check_new_repository(tx: &mut dyn Tx, namespace: AccountId, tiers: &Tiers) -> Result<()> {
+pub(crate) async fn check_new_repository(
+    tx: &mut dyn ContentTx,
+    namespace: AccountId,
+    tiers: &Tiers,
+) -> Result<()> {
     let Some(Subscribed { owner_id, .. }) = tx.find_subscribed(namespace).await? else { return Ok(()) };
     tx.hold_subscription(owner_id).await?;
     // Again, now that it does not change any more.
@@ -46,7 +50,7 @@ pub(crate) async fn check_new_repository(tx: &mut dyn Tx, namespace: AccountId, 
 }
 
 /// Checks, after something was added to a namespace, that it may hold that.
-pub(crate) async fn check_stored(tx: &mut dyn Tx, namespace: AccountId, tiers: &Tiers) -> Result<()> {
+pub(crate) async fn check_stored(tx: &mut dyn ContentTx, namespace: AccountId, tiers: &Tiers) -> Result<()> {
     let Some(subscribed) = tx.find_subscribed(namespace).await? else { return Ok(()) };
     let Some(limit) = tier_of(&subscribed, tiers).and_then(Tier::storage_limit) else { return Ok(()) };
     match tx.storage_of_account(subscribed.owner_id).await? <= limit {

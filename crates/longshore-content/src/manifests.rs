@@ -16,7 +16,7 @@ use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::policy::SparseIndexes;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::{
-    Hold, ManifestHead, ManifestId, ManifestPut, NewManifest, PushedTag, Review, Tx, UsageKind,
+    ContentTx, Hold, ManifestHead, ManifestId, ManifestPut, NewManifest, PushedTag, Review, UsageKind,
 };
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::tier::Tiers;
@@ -189,6 +189,7 @@ impl Content {
             let input = (head.id, later(self.clock.now(), lease));
             // While nobody can write, no push can rely on it, and whoever pulls must not fail for it.
             let renewed = self.platform.write_beside(
+                &self.metadata,
                 input,
                 |tx, (id, until)| Box::pin(tx.extend_manifest_lease(*id, *until)),
                 true,
@@ -371,7 +372,7 @@ impl References {
     }
 }
 
-async fn store_manifest(tx: &mut dyn Tx, plan: &PushPlan) -> Result<()> {
+async fn store_manifest(tx: &mut dyn ContentTx, plan: &PushPlan) -> Result<()> {
     let PushPlan { manifest, event, .. } = plan;
     let repository = ensure_repository(tx, plan.namespace_id, &plan.name, &plan.tiers, event).await?;
     // From the names of the tags on, whoever moves the same ones waits: what can be read before is read before.
@@ -444,7 +445,11 @@ fn new_manifest(repository: RepositoryId, plan: &PushPlan, references: &Referenc
 }
 
 /// Stores a manifest with what it references, which is held.
-async fn put_manifest(tx: &mut dyn Tx, repository: RepositoryId, plan: &PushPlan) -> Result<ManifestId> {
+async fn put_manifest(
+    tx: &mut dyn ContentTx,
+    repository: RepositoryId,
+    plan: &PushPlan,
+) -> Result<ManifestId> {
     let PushPlan { manifest, event, .. } = plan;
     let references = find_references(tx, repository, plan, Holding::All).await?;
     references.check()?;
@@ -475,7 +480,7 @@ fn tag_event(by: &NewEvent, action: EventAction, tag: &Tag, digest: &Digest) -> 
 
 /// Checks the condition against what nobody else can change any more: the tags are held.
 async fn check_condition(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     repository: RepositoryId,
     plan: &PushPlan,
     before: &[PushedTag],
@@ -500,7 +505,7 @@ enum Holding {
 /// Finds everything that the manifest needs, and the manifest itself, and may hold all of it, manifests before blobs. What the actor cannot see in this
 /// repository is missing, even if the registry has it elsewhere.
 async fn find_references(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     repository: RepositoryId,
     plan: &PushPlan,
     holding: Holding,

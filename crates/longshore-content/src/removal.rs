@@ -10,7 +10,7 @@ use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{Hold, ManifestHead, PushedTag, Review, Tx};
+use longshore_domain::ports::metadata::{ContentTx, Hold, ManifestHead, PushedTag, Review};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 
@@ -34,7 +34,7 @@ pub(crate) struct Removal {
 /// Deletes tags that are held and may be deleted, with an event for each; their manifests are looked at after the leases of what
 /// was pushed.
 pub async fn remove_tags(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     repository: RepositoryId,
     held: &[PushedTag],
     event: &NewEvent,
@@ -72,7 +72,7 @@ impl Removal {
         }
     }
 
-    async fn check_unused(&self, tx: &mut dyn Tx, head: &ManifestHead) -> Result<()> {
+    async fn check_unused(&self, tx: &mut dyn ContentTx, head: &ManifestHead) -> Result<()> {
         match tx.find_index_with_child(head.id).await? {
             Some(referenced_by) => Err(Error::InUse { digest: self.digest, referenced_by }),
             None => Ok(()),
@@ -80,7 +80,7 @@ impl Removal {
     }
 
     /// Deletes some of the tags, and the manifest when there are no others. Holds tags before the manifest, as all do.
-    async fn step(&self, tx: &mut dyn Tx) -> Result<Step> {
+    async fn step(&self, tx: &mut dyn ContentTx) -> Result<Step> {
         let id = self.repository.id;
         let rules = tx.find_immutable_tags(id).await?.compile()?;
         let reference = Reference::Digest(self.digest);
@@ -111,7 +111,7 @@ impl Removal {
 
 /// Deletes a manifest that is held and has no tags.
 pub(crate) async fn delete_held(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     head: &ManifestHead,
     event: &NewEvent,
     review_at: Timestamp,

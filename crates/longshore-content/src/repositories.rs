@@ -11,7 +11,7 @@ use longshore_domain::image::TagQuery;
 use longshore_domain::immutability::parse_rule;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::Tx;
+use longshore_domain::ports::metadata::ContentTx;
 use longshore_domain::repository::query::{Repositories, RepositoryQuery};
 use longshore_domain::repository::{
     Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
@@ -30,7 +30,7 @@ const MATCHED_TAGS: usize = 100;
 
 /// Finds a repository, or creates it private with its event.
 pub(crate) async fn ensure_repository(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     namespace_id: AccountId,
     name: &RepositoryName,
     tiers: &Tiers,
@@ -47,7 +47,7 @@ pub(crate) async fn ensure_repository(
 }
 
 async fn create(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     namespace_id: AccountId,
     name: &RepositoryName,
     visibility: Visibility,
@@ -68,7 +68,10 @@ async fn create(
 }
 
 /// Lists the repositories of a query, and counts all.
-async fn list_with_count(tx: &mut dyn Tx, query: &RepositoryQuery) -> Result<(Vec<RepositoryDetails>, u64)> {
+async fn list_with_count(
+    tx: &mut dyn ContentTx,
+    query: &RepositoryQuery,
+) -> Result<(Vec<RepositoryDetails>, u64)> {
     let page = tx.list_repository_listings(query).await?;
     let count = tx.count_repositories(&query.among).await?.unwrap_or_default();
     Ok((page.items.into_iter().map(|listing| listing.details).collect(), count))

@@ -483,7 +483,7 @@ impl Content {
     /// Forgets ends of uploads that nobody is told again.
     pub async fn forget_finished_uploads(&self) -> Result<u64> {
         let before = earlier(self.clock.now(), FINISHED_KEPT);
-        self.platform
+        self.metadata
             .drain(before, |tx, before| Box::pin(tx.delete_finished_uploads(*before, PageSize::MAX)))
             .await
     }
@@ -798,7 +798,7 @@ fn record(upload: &mut Upload, synced: Synced) -> Vec<StorageKey> {
 }
 
 async fn bury(
-    tx: &mut dyn longshore_domain::ports::metadata::Tx,
+    tx: &mut dyn longshore_domain::ports::metadata::ContentTx,
     spent: &[StorageKey],
     at: jiff::Timestamp,
 ) -> Result<()> {
@@ -832,7 +832,7 @@ fn staged(upload: &Upload) -> Staged {
 
 /// Lets a blob whose bytes are damaged have the new ones; returns the object that nothing needs then.
 async fn replace_damaged(
-    tx: &mut dyn longshore_domain::ports::metadata::Tx,
+    tx: &mut dyn longshore_domain::ports::metadata::ContentTx,
     blob: &Blob,
     damaged: Option<&Blob>,
     store: &str,

@@ -11,7 +11,7 @@ use longshore_domain::Result;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::Tx;
+use longshore_domain::ports::metadata::ContentTx;
 
 use crate::Content;
 use crate::limits::{day_of, month_of};
@@ -80,7 +80,7 @@ fn periods(frequency: Frequency, now: Timestamp) -> Vec<Date> {
 
 /// Adds up what one namespace stored or sent in each period.
 async fn add_namespace(
-    tx: &mut dyn Tx,
+    tx: &mut dyn ContentTx,
     namespace: AccountId,
     reported: Reported,
     periods: &[Date],

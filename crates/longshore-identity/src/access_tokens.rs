@@ -15,7 +15,7 @@ use longshore_domain::event::EventAction;
 use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, NewAccessToken, Tx};
+use longshore_domain::ports::metadata::{AccessTokenChange, AccessTokenCounts, IdentityTx, NewAccessToken};
 use longshore_domain::token_resource::{TOKEN_DESCRIPTION_LIMIT_CHARACTERS, TokenResources};
 use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
@@ -122,7 +122,11 @@ fn check_count(restriction: &TokenRestriction, counts: AccessTokenCounts) -> Res
 }
 
 /// Ends those of the credentials made with an access token that it could not make any more.
-async fn end_credentials(tx: &mut dyn Tx, id: AccessTokenId, restriction: &TokenRestriction) -> Result<()> {
+async fn end_credentials(
+    tx: &mut dyn IdentityTx,
+    id: AccessTokenId,
+    restriction: &TokenRestriction,
+) -> Result<()> {
     for (action, scope) in
         [(RegistryAction::PullCredential, Scope::Read), (RegistryAction::PushCredential, Scope::Write)]
     {

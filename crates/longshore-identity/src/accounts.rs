@@ -6,7 +6,7 @@ use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
+use longshore_domain::ports::metadata::{Clearing, IdentityTx, NewAccount};
 use longshore_domain::{Error, Result};
 
 use crate::Identities;
@@ -14,13 +14,13 @@ use crate::passwords::check_new_password;
 use longshore_platform::STEP;
 
 /// Finds a user, not an organization, by name.
-pub async fn get_user(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
+pub async fn get_user(tx: &mut dyn IdentityTx, name: &Namespace) -> Result<Account> {
     let found = tx.find_account_by_name(name).await?.filter(|account| account.kind == AccountKind::User);
     found.ok_or_else(|| Error::UserUnknown(name.to_string()))
 }
 
 /// Checks that switching this user off or demoting it leaves an administrator.
-pub async fn check_not_last_administrator(tx: &mut dyn Tx, user: &Account) -> Result<()> {
+pub async fn check_not_last_administrator(tx: &mut dyn IdentityTx, user: &Account) -> Result<()> {
     if user.is_administrator && user.is_active && tx.count_active_administrators().await? <= 1 {
         return Err(Error::Conflict(format!(
             "{} is the last active administrator; make another user one first",
@@ -31,7 +31,7 @@ pub async fn check_not_last_administrator(tx: &mut dyn Tx, user: &Account) -> Re
 }
 
 /// Finds a user who may be deleted, and keeps others from changing that.
-async fn get_deletable_user(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
+async fn get_deletable_user(tx: &mut dyn IdentityTx, name: &Namespace) -> Result<Account> {
     let user = get_user(tx, name).await?;
     tx.hold_account(user.id).await?;
     check_not_last_administrator(tx, &user).await?;
@@ -49,7 +49,7 @@ async fn get_deletable_user(tx: &mut dyn Tx, name: &Namespace) -> Result<Account
 }
 
 /// Ends what the operator decided. What an identity provider decided stays as long as it is there to change it.
-async fn enable(tx: &mut dyn Tx, user: &Account) -> Result<()> {
+async fn enable(tx: &mut dyn IdentityTx, user: &Account) -> Result<()> {
     tx.set_account_active(user.id, true).await?;
     let is_provisioned = match tx.find_managing_organization(user.id).await? {
         Some(managing) => tx.find_directory_user(managing, user.id).await?.is_some(),
@@ -75,7 +75,7 @@ pub enum UserChange {
 }
 
 /// Calls back what invites somebody to an organization who is removed or deactivated: an invite from before is no way back.
-pub async fn delete_invites(tx: &mut dyn Tx, organization: &Account, user: &Account) -> Result<()> {
+pub async fn delete_invites(tx: &mut dyn IdentityTx, organization: &Account, user: &Account) -> Result<()> {
     let mut keys = vec![user.name.to_string()];
     keys.extend(user.profile.email.as_ref().map(EmailAddress::key));
     if let Some(entry) = tx.find_directory_user(organization.id, user.id).await? {
@@ -306,7 +306,7 @@ impl Identities {
             })
             .await?;
         // Void already; some at a time, so that others have their turn.
-        self.platform
+        self.metadata
             .drain(user, |tx, user| {
                 Box::pin(async move {
                     tx.hold_authority().await?;
@@ -326,7 +326,7 @@ impl Identities {
         self.access.require_operator(actor)?;
         let event = self.platform.event(actor, None, EventAction::UserDeleted, name.as_str(), []);
         // What hangs on it goes first, some at a time, so that others have their turn.
-        self.platform
+        self.metadata
             .drain(name.clone(), |tx, name| {
                 Box::pin(async move {
                     tx.hold_authority().await?;

@@ -23,14 +23,14 @@ use std::sync::Arc;
 use longshore_access::AccessControl;
 use longshore_domain::Result;
 use longshore_domain::clock::{Clock, Entropy};
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{IdentityRoom, Records};
 use longshore_platform::{Platform, Settings};
 
 /// The operations on accounts and credentials.
 pub struct Identities {
     platform: Arc<Platform>,
     access: Arc<AccessControl>,
-    metadata: Arc<dyn Metadata>,
+    metadata: Records<IdentityRoom>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
@@ -48,7 +48,7 @@ impl Identities {
         Self {
             platform: Arc::clone(platform),
             access: Arc::clone(access),
-            metadata: Arc::clone(&platform.metadata),
+            metadata: platform.records(),
             clock: Arc::clone(&platform.clock),
             entropy: Arc::clone(&platform.entropy),
             passwords: passwords::Passwords::new(

@@ -9,7 +9,7 @@ use longshore_domain::account::{Account, AccountId};
 use longshore_domain::credential::SecretHash;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
-use longshore_domain::ports::metadata::{SecondFactor, Tx};
+use longshore_domain::ports::metadata::{IdentityTx, SecondFactor};
 use longshore_domain::second_factor::{Code, TotpSecret, generate_recovery_codes};
 use longshore_domain::{Error, Result};
 
@@ -317,7 +317,7 @@ impl Identities {
 
 /// Uses a one-time password up; gives the second factor that it is of, or `None` when it is wrong or was used.
 async fn use_one_time_password(
-    tx: &mut dyn Tx,
+    tx: &mut dyn IdentityTx,
     user: AccountId,
     code: &str,
     now: Timestamp,

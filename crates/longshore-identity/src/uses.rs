@@ -61,7 +61,7 @@ impl Identities {
         if !self.uses.begin(used) {
             return;
         }
-        let (metadata, uses) = (Arc::clone(&self.metadata), self.uses.clone());
+        let (metadata, uses) = (self.metadata.clone(), self.uses.clone());
         tokio::spawn(async move {
             let recorded = metadata
                 .write((used, now), |tx, (used, now)| match used {

@@ -15,8 +15,8 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::policy::{CollectionPolicy, UntaggedManifests};
 use longshore_domain::ports::blobs::Unneeded;
 use longshore_domain::ports::metadata::{
-    Backlog, BlobId, CollectionCounts, DueReview, LinkReview, ManifestId, ManifestReview, Review, Tombstone,
-    Tx,
+    Backlog, BlobId, CollectionCounts, DueReview, LifecycleTx, LinkReview, ManifestId, ManifestReview,
+    Review, Tombstone,
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
@@ -412,7 +412,11 @@ pub(crate) struct Sweep {
 
 impl Sweep {
     /// Decides reviews of manifests, links and blobs and carries the decisions out.
-    pub(crate) async fn apply_verdicts(&self, tx: &mut dyn Tx, due: &[Review]) -> Result<CollectionCounts> {
+    pub(crate) async fn apply_verdicts(
+        &self,
+        tx: &mut dyn LifecycleTx,
+        due: &[Review],
+    ) -> Result<CollectionCounts> {
         let mut done = CollectionCounts::default();
         let (mut manifests, mut links, mut blobs) = (vec![], vec![], vec![]);
         for review in due {
@@ -437,7 +441,12 @@ impl Sweep {
         Ok(done)
     }
 
-    async fn apply_large(&self, tx: &mut dyn Tx, due: DueReview, size: PageSize) -> Result<CollectionCounts> {
+    async fn apply_large(
+        &self,
+        tx: &mut dyn LifecycleTx,
+        due: DueReview,
+        size: PageSize,
+    ) -> Result<CollectionCounts> {
         let mut done = CollectionCounts::default();
         tx.end_reviews(&[due]).await?;
         match due.review {
@@ -458,7 +467,7 @@ impl Sweep {
     /// Asks for reviews of the referrers of a manifest behind one, and removes the manifest if these were all.
     async fn purge_manifest(
         &self,
-        tx: &mut dyn Tx,
+        tx: &mut dyn LifecycleTx,
         id: ManifestId,
         after: ManifestId,
         size: PageSize,
@@ -477,7 +486,12 @@ impl Sweep {
         Ok(())
     }
 
-    async fn settle_repository(&self, tx: &mut dyn Tx, id: RepositoryId, size: PageSize) -> Result<()> {
+    async fn settle_repository(
+        &self,
+        tx: &mut dyn LifecycleTx,
+        id: RepositoryId,
+        size: PageSize,
+    ) -> Result<()> {
         let Some(deleted_at) = tx.hold_deleted_repository(id).await? else { return Ok(()) };
         let restorable_until = later(deleted_at, self.terms.undo);
         if restorable_until > self.now {
@@ -492,7 +506,7 @@ impl Sweep {
 
     async fn settle_manifest(
         &self,
-        tx: &mut dyn Tx,
+        tx: &mut dyn LifecycleTx,
         id: ManifestId,
         done: &mut CollectionCounts,
     ) -> Result<()> {
@@ -519,7 +533,7 @@ impl Sweep {
 
     pub(crate) async fn apply_link_verdicts(
         &self,
-        tx: &mut dyn Tx,
+        tx: &mut dyn LifecycleTx,
         links: &[(RepositoryId, BlobId)],
         done: &mut CollectionCounts,
     ) -> Result<()> {

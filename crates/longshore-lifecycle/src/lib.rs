@@ -14,7 +14,7 @@ use longshore_access::AccessControl;
 use longshore_content::Content;
 use longshore_domain::clock::Clock;
 use longshore_domain::ports::blobs::BlobStore;
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{LifecycleRoom, Records};
 use longshore_identity::Identities;
 use longshore_organizations::Organizations;
 use longshore_platform::{Platform, Settings};
@@ -26,7 +26,7 @@ pub struct Lifecycle {
     identity: Arc<Identities>,
     organizations: Arc<Organizations>,
     content: Arc<Content>,
-    metadata: Arc<dyn Metadata>,
+    metadata: Records<LifecycleRoom>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     blobs: Arc<dyn BlobStore>,
@@ -49,7 +49,7 @@ impl Lifecycle {
             identity: Arc::clone(identity),
             organizations: Arc::clone(organizations),
             content: Arc::clone(content),
-            metadata: Arc::clone(&platform.metadata),
+            metadata: platform.records(),
             clock: Arc::clone(&platform.clock),
             settings: Arc::clone(&platform.settings),
             blobs,

@@ -14,7 +14,7 @@ use longshore_domain::existing::Existing;
 use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{Clearing, NewAccount, Tx};
+use longshore_domain::ports::metadata::{Clearing, LifecycleTx, NewAccount};
 use longshore_domain::registry::{
     LISTED_REGISTRIES, NAMESPACES_LIMIT, Region, Registry, check_registry_name_available,
 };
@@ -99,7 +99,7 @@ fn used(name: &Namespace) -> Error {
 
 /// Decides which namespace a registry of a name gets; `None` for a new one.
 async fn choose_namespace(
-    tx: &mut dyn Tx,
+    tx: &mut dyn LifecycleTx,
     own: &Account,
     name: &Namespace,
     makes_names: bool,
@@ -137,7 +137,10 @@ async fn choose_namespace(
 }
 
 /// Finds, or makes, the namespace of a registry.
-async fn resolve_namespace(tx: &mut dyn Tx, creation: &RegistryCreation) -> Result<ResolvedNamespace> {
+async fn resolve_namespace(
+    tx: &mut dyn LifecycleTx,
+    creation: &RegistryCreation,
+) -> Result<ResolvedNamespace> {
     let (own, name) = (&creation.account, &creation.wanted.name);
     if let Some(resolved) = choose_namespace(tx, own, name, creation.makes_names).await? {
         return Ok(resolved);
@@ -160,7 +163,7 @@ async fn resolve_namespace(tx: &mut dyn Tx, creation: &RegistryCreation) -> Resu
     Ok(ResolvedNamespace { namespace: id, owner: own.id, is_new: true })
 }
 
-async fn create(tx: &mut dyn Tx, creation: &RegistryCreation) -> Result<RegistryDetails> {
+async fn create(tx: &mut dyn LifecycleTx, creation: &RegistryCreation) -> Result<RegistryDetails> {
     tx.hold_authority().await?;
     let ResolvedNamespace { namespace, owner, is_new } = resolve_namespace(tx, creation).await?;
     tx.hold_subscription(owner).await?;
@@ -195,7 +198,7 @@ async fn create(tx: &mut dyn Tx, creation: &RegistryCreation) -> Result<Registry
     details(tx, registry, at).await
 }
 
-async fn details(tx: &mut dyn Tx, registry: Registry, now: Timestamp) -> Result<RegistryDetails> {
+async fn details(tx: &mut dyn LifecycleTx, registry: Registry, now: Timestamp) -> Result<RegistryDetails> {
     let storage_bytes = tx.storage_of(registry.namespace_id).await?;
     let subscription = tx.find_subscription(registry.owner_id).await?;
     Ok(RegistryDetails { registry, storage_bytes, counted_at: now, subscription })

@@ -15,7 +15,7 @@ use longshore_domain::immutability::TagRules;
 use longshore_domain::limit::Limited;
 use longshore_domain::name::{RepositoryName, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{PushedTag, Tx};
+use longshore_domain::ports::metadata::{LifecycleTx, PushedTag};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::retention::{
     Kept, POLICIES_LIMIT, RetentionEntry, RetentionPass, RetentionPolicy, RetentionPolicyId, RetentionRule,
@@ -71,7 +71,7 @@ struct Retirement {
 }
 
 /// Deletes tags, and gives how many; `None` when the policy is not as it was when it judged them, or the repository was deleted.
-async fn delete_tags(tx: &mut dyn Tx, retirement: &Retirement) -> Result<Option<u64>> {
+async fn delete_tags(tx: &mut dyn LifecycleTx, retirement: &Retirement) -> Result<Option<u64>> {
     let Retirement { policy, tags, event, review_at } = retirement;
     let repository = &policy.repository_id;
     if !tx.hold_retention_policy(policy).await? {

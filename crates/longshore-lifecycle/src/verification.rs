@@ -63,7 +63,7 @@ impl Lifecycle {
     ) -> Result<VerificationReport> {
         self.access.require_operator(actor)?;
         let mut report = VerificationReport::default();
-        for line in self.metadata.check_integrity().await? {
+        for line in self.metadata.store().check_integrity().await? {
             report.find(format!("database: {line}"));
         }
         self.verify_manifests(&mut report, on_progress).await?;

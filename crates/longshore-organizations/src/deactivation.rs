@@ -2,13 +2,13 @@
 
 use longshore_domain::account::Account;
 use longshore_domain::event::{EventAction, NewEvent};
-use longshore_domain::ports::metadata::Tx;
+use longshore_domain::ports::metadata::OrganizationsTx;
 use longshore_domain::{Error, Result};
 use longshore_identity::accounts::check_not_last_administrator;
 
 /// Writes an event into the log of a user.
 pub(crate) async fn record_own(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     action: EventAction,
     account: &Account,
     event: &NewEvent,
@@ -20,7 +20,11 @@ pub(crate) async fn record_own(
 
 /// Switches off an account for the organization that manages it: whatever it signed in with ends, and sessions do not come back
 /// with it. `event` tells who does it.
-pub(crate) async fn switch_off(tx: &mut dyn Tx, account: &Account, event: &NewEvent) -> Result<()> {
+pub(crate) async fn switch_off(
+    tx: &mut dyn OrganizationsTx,
+    account: &Account,
+    event: &NewEvent,
+) -> Result<()> {
     if tx.is_deprovisioned(account.id).await? {
         return Ok(());
     }
@@ -34,7 +38,7 @@ pub(crate) async fn switch_off(tx: &mut dyn Tx, account: &Account, event: &NewEv
 
 /// Checks that somebody is not deactivated by the identity provider of an organization, so that nothing is given past that.
 pub(crate) async fn check_not_deactivated(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     namespace: &Account,
     user: &Account,
 ) -> Result<()> {

@@ -16,7 +16,7 @@ use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::{Team, TeamName};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{DirectoryEntry, NewAccount, NewTeam, Tx, WantedUsers};
+use longshore_domain::ports::metadata::{DirectoryEntry, NewAccount, NewTeam, OrganizationsTx, WantedUsers};
 use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
@@ -52,11 +52,16 @@ fn unknown(uuid: Uuid) -> Error {
 
 impl DirectoryWork {
     /// Writes an event into the log of the organization.
-    async fn record(&self, tx: &mut dyn Tx, action: EventAction, user: &Namespace) -> Result<()> {
+    async fn record(
+        &self,
+        tx: &mut dyn OrganizationsTx,
+        action: EventAction,
+        user: &Namespace,
+    ) -> Result<()> {
         tx.record_event(&NewEvent { action, subject: user.to_string(), ..self.event.clone() }).await
     }
 
-    async fn find(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<(DirectoryUser, Account)> {
+    async fn find(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<(DirectoryUser, Account)> {
         let organization = self.provisioner.organization.id;
         let entry = find_user(tx, &self.provisioner, uuid).await?;
         let entry = tx.find_directory_user(organization, entry.account_id).await?;
@@ -71,7 +76,7 @@ impl DirectoryWork {
     /// Checks that the organization may set the password of an account.
     async fn check_sets_password(
         &self,
-        tx: &mut dyn Tx,
+        tx: &mut dyn OrganizationsTx,
         entry: &DirectoryUser,
         account: &Account,
     ) -> Result<()> {
@@ -98,7 +103,12 @@ impl DirectoryWork {
         }
     }
 
-    async fn deactivate(&self, tx: &mut dyn Tx, entry: &DirectoryUser, account: &Account) -> Result<()> {
+    async fn deactivate(
+        &self,
+        tx: &mut dyn OrganizationsTx,
+        entry: &DirectoryUser,
+        account: &Account,
+    ) -> Result<()> {
         let organization = &self.provisioner.organization;
         let role = tx.find_role(organization.id, account.id).await?;
         check_keeps_owner(tx, organization, account, role).await?;
@@ -114,7 +124,12 @@ impl DirectoryWork {
         self.record(tx, EventAction::MemberDeactivated, &account.name).await
     }
 
-    async fn activate(&self, tx: &mut dyn Tx, entry: &DirectoryUser, account: &Account) -> Result<()> {
+    async fn activate(
+        &self,
+        tx: &mut dyn OrganizationsTx,
+        entry: &DirectoryUser,
+        account: &Account,
+    ) -> Result<()> {
         if entry.is_suspended {
             tx.restore_member(self.provisioner.organization.id, account.id, self.event.at).await?;
         }
@@ -125,14 +140,19 @@ impl DirectoryWork {
         self.record(tx, EventAction::MemberReactivated, &account.name).await
     }
 
-    async fn switch_on(&self, tx: &mut dyn Tx, account: &Account) -> Result<()> {
+    async fn switch_on(&self, tx: &mut dyn OrganizationsTx, account: &Account) -> Result<()> {
         tx.set_deprovisioned(account.id, false).await?;
         tx.touch_directory_users(account.id, self.event.at).await?;
         record_own(tx, EventAction::UserEnabled, account, &self.event).await
     }
 
     /// Does to a user what was asked for; gives what was changed.
-    async fn apply(&self, tx: &mut dyn Tx, entry: &DirectoryUser, account: &Account) -> Result<Vec<Field>> {
+    async fn apply(
+        &self,
+        tx: &mut dyn OrganizationsTx,
+        entry: &DirectoryUser,
+        account: &Account,
+    ) -> Result<Vec<Field>> {
         let organization = self.provisioner.organization.id;
         let change = &self.change;
         let mut changed = Vec::new();
@@ -207,7 +227,7 @@ impl DirectoryWork {
         }
     }
 
-    async fn change(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryUser> {
+    async fn change(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<DirectoryUser> {
         tx.hold_authority().await?;
         let (entry, account) = self.find(tx, uuid).await?;
         let is_renamed = self.change.user_name.as_ref().is_some_and(|name| *name != entry.user_name);
@@ -242,7 +262,7 @@ impl DirectoryWork {
         reload(tx, &self.provisioner, &account).await
     }
 
-    async fn delete(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
+    async fn delete(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<()> {
         tx.hold_authority().await?;
         let (_, account) = self.find(tx, uuid).await?;
         let event = NewEvent { action: EventAction::MemberRemoved, ..self.event.clone() };
@@ -250,7 +270,12 @@ impl DirectoryWork {
     }
 
     /// Returns the account of a new user: the one that has its e-mail address, or a new one.
-    async fn take_account(&self, tx: &mut dyn Tx, user_name: &str, new_user: &NewUser) -> Result<Account> {
+    async fn take_account(
+        &self,
+        tx: &mut dyn OrganizationsTx,
+        user_name: &str,
+        new_user: &NewUser,
+    ) -> Result<Account> {
         let organization = self.provisioner.organization.id;
         let primary = self.change.emails.iter().flatten().find(|email| email.is_primary);
         let addresses = [Some(user_name), primary.map(|email| email.address.as_str())];
@@ -299,7 +324,7 @@ impl DirectoryWork {
         Ok(account)
     }
 
-    async fn create(&self, tx: &mut dyn Tx, new_user: &NewUser) -> Result<DirectoryUser> {
+    async fn create(&self, tx: &mut dyn OrganizationsTx, new_user: &NewUser) -> Result<DirectoryUser> {
         tx.hold_authority().await?;
         let organization = self.provisioner.organization.id;
         let user_name = self.change.user_name.clone().unwrap_or_default();
@@ -354,7 +379,7 @@ impl DirectoryWork {
 }
 
 /// Checks that nobody but the organization keeps an account switched off.
-async fn check_works(tx: &mut dyn Tx, account: &Account) -> Result<()> {
+async fn check_works(tx: &mut dyn OrganizationsTx, account: &Account) -> Result<()> {
     let now = tx.find_account(account.id).await?;
     match now.is_some_and(|now| now.is_active) {
         true => Ok(()),
@@ -384,7 +409,7 @@ fn one(provisioner: &Provisioner, probe: UserLookup) -> WantedUsers {
 }
 
 pub(crate) async fn find_user(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     provisioner: &Provisioner,
     uuid: Uuid,
 ) -> Result<DirectoryUser> {
@@ -392,12 +417,20 @@ pub(crate) async fn find_user(
     found.into_iter().next().ok_or_else(|| unknown(uuid))
 }
 
-async fn reload(tx: &mut dyn Tx, provisioner: &Provisioner, account: &Account) -> Result<DirectoryUser> {
+async fn reload(
+    tx: &mut dyn OrganizationsTx,
+    provisioner: &Provisioner,
+    account: &Account,
+) -> Result<DirectoryUser> {
     let found = tx.find_directory_user(provisioner.organization.id, account.id).await?;
     found.ok_or_else(|| Error::internal("a member without an entry in the directory"))
 }
 
-async fn ensure_company(tx: &mut dyn Tx, work: &DirectoryWork, company: &NewTeam) -> Result<Team> {
+async fn ensure_company(
+    tx: &mut dyn OrganizationsTx,
+    work: &DirectoryWork,
+    company: &NewTeam,
+) -> Result<Team> {
     let organization = work.provisioner.organization.id;
     if let Some(team) = tx.find_team(organization, &company.name).await? {
         return Ok(team);

@@ -14,7 +14,7 @@ use longshore_domain::existing::Existing;
 use longshore_domain::limit::Limited;
 use longshore_domain::organization::{TEAMS_LIMIT, TeamId, TeamName};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{Clearing, GroupEntry, NewTeam, Tx};
+use longshore_domain::ports::metadata::{Clearing, GroupEntry, NewTeam, OrganizationsTx};
 use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
@@ -41,7 +41,11 @@ fn unknown(uuid: Uuid) -> Error {
     Error::TeamUnknown(uuid.to_string())
 }
 
-async fn find_group(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryGroup> {
+async fn find_group(
+    tx: &mut dyn OrganizationsTx,
+    provisioner: &Provisioner,
+    uuid: Uuid,
+) -> Result<DirectoryGroup> {
     let organization = provisioner.organization.id;
     let found = tx.list_directory_groups(organization, &GroupLookup::Id(uuid), 0, PageSize::MAX).await?;
     found.into_iter().next().ok_or_else(|| unknown(uuid))
@@ -49,7 +53,7 @@ async fn find_group(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> R
 
 /// Lists the ids of a group's members that are none of some, at most [`MEMBERS_LIMIT`].
 async fn list_others(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     organization: AccountId,
     group: TeamId,
     kept: &BTreeSet<Uuid>,
@@ -67,7 +71,7 @@ async fn list_others(
 }
 
 impl GroupWork {
-    async fn find(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryGroup> {
+    async fn find(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<DirectoryGroup> {
         let group = find_group(tx, &self.provisioner, uuid).await?;
         match self.expected.as_ref().is_some_and(|expected| *expected != group.version()) {
             true => Err(Error::PreconditionFailed),
@@ -81,7 +85,7 @@ impl GroupWork {
         event
     }
 
-    async fn add(&self, tx: &mut dyn Tx, group: &DirectoryGroup, uuid: Uuid) -> Result<()> {
+    async fn add(&self, tx: &mut dyn OrganizationsTx, group: &DirectoryGroup, uuid: Uuid) -> Result<()> {
         let user = find_member(tx, &self.provisioner, uuid).await?;
         match tx.add_group_member(group.id, &user, self.event.at).await? {
             false => Ok(()),
@@ -92,7 +96,7 @@ impl GroupWork {
         }
     }
 
-    async fn remove(&self, tx: &mut dyn Tx, group: &DirectoryGroup, uuid: Uuid) -> Result<()> {
+    async fn remove(&self, tx: &mut dyn OrganizationsTx, group: &DirectoryGroup, uuid: Uuid) -> Result<()> {
         let user = match find_user(tx, &self.provisioner, uuid).await {
             // Who has left is no member.
             Err(Error::UserUnknown(_)) => return Ok(()),
@@ -107,7 +111,7 @@ impl GroupWork {
         }
     }
 
-    async fn apply(&self, tx: &mut dyn Tx, group: &DirectoryGroup) -> Result<()> {
+    async fn apply(&self, tx: &mut dyn OrganizationsTx, group: &DirectoryGroup) -> Result<()> {
         let organization = self.provisioner.organization.id;
         let GroupChange { display_name, external_id, members } = &self.change;
         let display = display_name.as_ref().filter(|name| **name != group.display_name);
@@ -153,14 +157,19 @@ impl GroupWork {
         Ok(())
     }
 
-    async fn change(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<DirectoryGroup> {
+    async fn change(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<DirectoryGroup> {
         tx.hold_authority().await?;
         let group = self.find(tx, uuid).await?;
         self.apply(tx, &group).await?;
         find_group(tx, &self.provisioner, uuid).await
     }
 
-    async fn create(&self, tx: &mut dyn Tx, uuid: Uuid, names: &[TeamName]) -> Result<DirectoryGroup> {
+    async fn create(
+        &self,
+        tx: &mut dyn OrganizationsTx,
+        uuid: Uuid,
+        names: &[TeamName],
+    ) -> Result<DirectoryGroup> {
         tx.hold_authority().await?;
         let organization = self.provisioner.organization.id;
         // Held, so that creations at the same time are counted.
@@ -192,7 +201,7 @@ impl GroupWork {
         find_group(tx, &self.provisioner, uuid).await
     }
 
-    async fn delete(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
+    async fn delete(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<()> {
         tx.hold_authority().await?;
         let group = self.find(tx, uuid).await?;
         tx.delete_team(group.id).await?;
@@ -218,7 +227,11 @@ fn incoming(members: &[MemberChange]) -> Vec<Uuid> {
     each.flatten().copied().collect()
 }
 
-async fn find_member(tx: &mut dyn Tx, provisioner: &Provisioner, uuid: Uuid) -> Result<DirectoryUser> {
+async fn find_member(
+    tx: &mut dyn OrganizationsTx,
+    provisioner: &Provisioner,
+    uuid: Uuid,
+) -> Result<DirectoryUser> {
     match find_user(tx, provisioner, uuid).await {
         Err(Error::UserUnknown(_)) => Err(Error::Invalid {
             field: Field::Members,
@@ -423,7 +436,7 @@ impl Organizations {
         expected: Option<String>,
     ) -> Result<()> {
         let work = self.group_work(provisioner, GroupChange::default(), expected)?;
-        self.platform
+        self.metadata
             .drain((work.clone(), uuid), |tx, (work, uuid)| {
                 Box::pin(async move {
                     tx.hold_authority().await?;

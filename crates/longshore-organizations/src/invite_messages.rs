@@ -10,7 +10,7 @@ use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::{Invite, Inviter};
 use longshore_domain::ports::mailer::{Mail, MailFailure};
-use longshore_domain::ports::metadata::Tx;
+use longshore_domain::ports::metadata::OrganizationsTx;
 use longshore_domain::work::{NewWork, WorkItem};
 use longshore_domain::{Error, Result};
 use longshore_platform::Platform;
@@ -61,7 +61,7 @@ pub struct InviteMessages(pub Arc<Organizations>);
 
 /// An invite that can still be accepted gets the link that is about to be sent; `None` when there is nothing to send any more.
 async fn renew_link(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     id: Uuid,
     secret: &Secret,
     now: jiff::Timestamp,

@@ -19,7 +19,7 @@ use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::organization::TeamName;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{NewInvite, Tx};
+use longshore_domain::ports::metadata::{NewInvite, OrganizationsTx};
 use longshore_domain::token_resource::TokenResources;
 use longshore_domain::work::NewWork;
 use longshore_domain::{Error, Field, Result};
@@ -97,7 +97,7 @@ enum Decision {
 }
 
 /// Finds the user that an invitee is, if there is one.
-async fn find_invitee(tx: &mut dyn Tx, invitee: &Invitee) -> Result<Option<Account>> {
+async fn find_invitee(tx: &mut dyn OrganizationsTx, invitee: &Invitee) -> Result<Option<Account>> {
     let found = match invitee {
         Invitee::User(name) => tx.find_account_by_name(name).await?,
         Invitee::Email(address) => tx.find_account_by_email(address).await?,
@@ -113,7 +113,11 @@ pub(crate) fn address_of(invitee: &Invitee, user: Option<&Account>) -> Option<Em
     }
 }
 
-async fn decide(tx: &mut dyn Tx, invitation: &Invitation, candidate: &Candidate) -> Result<Decision> {
+async fn decide(
+    tx: &mut dyn OrganizationsTx,
+    invitation: &Invitation,
+    candidate: &Candidate,
+) -> Result<Decision> {
     let Some(invitee) = &candidate.invitee else { return Ok(Decision::Unknown) };
     let user = find_invitee(tx, invitee).await?;
     if user.is_none() && matches!(invitee, Invitee::User(_)) {
@@ -174,7 +178,7 @@ async fn decide(tx: &mut dyn Tx, invitation: &Invitation, candidate: &Candidate)
     Ok(Decision::Recorded(Box::new(recorded), address.is_some()))
 }
 
-async fn decide_all(tx: &mut dyn Tx, invitation: &Invitation) -> Result<Vec<Decision>> {
+async fn decide_all(tx: &mut dyn OrganizationsTx, invitation: &Invitation) -> Result<Vec<Decision>> {
     // Held, so that invites at the same time are counted.
     tx.hold_account(invitation.organization.id).await?;
     let mut decisions = Vec::new();
@@ -191,7 +195,7 @@ fn wait(invite: &Invite, now: Timestamp, interval: Duration) -> Option<Duration>
 }
 
 /// Returns whether an invite can be accepted: it has not ended, the organization is active, and whoever invited still may.
-pub(crate) async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) -> Result<bool> {
+pub(crate) async fn is_good(tx: &mut dyn OrganizationsTx, invite: &Invite, now: Timestamp) -> Result<bool> {
     let organization = tx.find_account(invite.organization_id).await?;
     let Some(organization) = organization.filter(|organization| organization.is_active) else {
         return Ok(false);
@@ -219,7 +223,7 @@ pub(crate) async fn is_good(tx: &mut dyn Tx, invite: &Invite, now: Timestamp) ->
 }
 
 /// Finds the invite of a link, as long as it can be accepted.
-async fn find_good(tx: &mut dyn Tx, hash: &SecretHash, now: Timestamp) -> Result<Invite> {
+async fn find_good(tx: &mut dyn OrganizationsTx, hash: &SecretHash, now: Timestamp) -> Result<Invite> {
     let Some(invite) = tx.find_invite_by_secret(hash).await? else { return Err(Error::InviteUnknown) };
     match is_good(tx, &invite, now).await? {
         true => Ok(invite),
@@ -228,7 +232,12 @@ async fn find_good(tx: &mut dyn Tx, hash: &SecretHash, now: Timestamp) -> Result
 }
 
 /// Makes a member of whoever accepts.
-async fn accept(tx: &mut dyn Tx, hash: &SecretHash, user: &Account, event: &NewEvent) -> Result<()> {
+async fn accept(
+    tx: &mut dyn OrganizationsTx,
+    hash: &SecretHash,
+    user: &Account,
+    event: &NewEvent,
+) -> Result<()> {
     tx.hold_authority().await?;
     // As it is now: the team may be gone, or the link renewed.
     let invite = find_good(tx, hash, event.at).await?;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use longshore_access::AccessControl;
 use longshore_domain::clock::{Clock, Entropy};
 use longshore_domain::ports::mailer::Mailer;
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{OrganizationsRoom, Records};
 use longshore_identity::Identities;
 use longshore_platform::{Platform, Settings};
 
@@ -26,7 +26,7 @@ pub struct Organizations {
     platform: Arc<Platform>,
     access: Arc<AccessControl>,
     identity: Arc<Identities>,
-    metadata: Arc<dyn Metadata>,
+    metadata: Records<OrganizationsRoom>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Arc<Settings>,
@@ -46,7 +46,7 @@ impl Organizations {
             platform: Arc::clone(platform),
             access: Arc::clone(access),
             identity: Arc::clone(identity),
-            metadata: Arc::clone(&platform.metadata),
+            metadata: platform.records(),
             clock: Arc::clone(&platform.clock),
             entropy: Arc::clone(&platform.entropy),
             settings: Arc::clone(&platform.settings),

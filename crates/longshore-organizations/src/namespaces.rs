@@ -13,7 +13,7 @@ use longshore_domain::existing::Existing;
 use longshore_domain::limit::Limited;
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{NewAccount, Tx};
+use longshore_domain::ports::metadata::{NewAccount, OrganizationsTx};
 use longshore_domain::registry::NAMESPACES_LIMIT;
 use longshore_domain::{Error, Result};
 
@@ -41,7 +41,7 @@ pub enum ListedNamespaces {
     Visible,
 }
 
-async fn creator_of(tx: &mut dyn Tx, account: &Account) -> Result<String> {
+async fn creator_of(tx: &mut dyn OrganizationsTx, account: &Account) -> Result<String> {
     match account.kind {
         AccountKind::User => Ok(account.name.to_string()),
         AccountKind::Organization => {
@@ -52,7 +52,7 @@ async fn creator_of(tx: &mut dyn Tx, account: &Account) -> Result<String> {
 
 type Wanted = (Account, Option<Namespace>, ListedNamespaces, String);
 
-async fn list(tx: &mut dyn Tx, (own, only, which, part): &Wanted) -> Result<Vec<OwnNamespace>> {
+async fn list(tx: &mut dyn OrganizationsTx, (own, only, which, part): &Wanted) -> Result<Vec<OwnNamespace>> {
     let mut found = vec![(own.clone(), Level::Admin, true)];
     let organizations = tx.list_organizations_of(own.id, 0, PageSize::MAX).await?;
     found.extend(organizations.into_iter().map(|listed| {

@@ -11,7 +11,7 @@ use longshore_domain::organization::{
     ImageRestriction, MemberFilter, MemberKinds, MemberQuery, OrganizationMember, OwnOrganization,
 };
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{NewAccount, PermissionTarget, Tx};
+use longshore_domain::ports::metadata::{NewAccount, OrganizationsTx, PermissionTarget};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use crate::deactivation::check_not_deactivated;
 use crate::deactivation::switch_off;
 use longshore_identity::accounts::{delete_invites, get_user};
 
-async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> {
+async fn get_organization(tx: &mut dyn OrganizationsTx, name: &Namespace) -> Result<Account> {
     let found =
         tx.find_account_by_name(name).await?.filter(|account| account.kind == AccountKind::Organization);
     found.ok_or_else(|| Error::OrganizationUnknown(name.to_string()))
@@ -29,7 +29,7 @@ async fn get_organization(tx: &mut dyn Tx, name: &Namespace) -> Result<Account> 
 /// Members that one transaction takes out of an organization that is deleted.
 const CLEARED_AT_ONCE: u64 = 50;
 
-async fn check_empty(tx: &mut dyn Tx, organization: &Account) -> Result<()> {
+async fn check_empty(tx: &mut dyn OrganizationsTx, organization: &Account) -> Result<()> {
     match tx.has_repositories(organization.id).await? {
         true => {
             Err(Error::Conflict(format!("{} still has repositories; delete them first", organization.name)))
@@ -41,7 +41,7 @@ async fn check_empty(tx: &mut dyn Tx, organization: &Account) -> Result<()> {
 type WantedMembers = (AccountId, MemberFilter, bool, u64, PageSize, Timestamp);
 
 async fn list_members_and_invites(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     (id, filter, with_invites, offset, size, now): &WantedMembers,
 ) -> Result<(Vec<ListedMember>, u64)> {
     let mut listed = Vec::new();
@@ -83,7 +83,7 @@ pub(crate) fn check_leaves_owners(actor: &Actor, roles: &[Option<OrganizationRol
 
 /// Checks that an organization keeps an owner who can act when this member is removed, gets another role, or is deactivated.
 pub(crate) async fn check_keeps_owner(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     organization: &Account,
     user: &Account,
     role: Option<OrganizationRole>,
@@ -101,7 +101,7 @@ pub(crate) async fn check_keeps_owner(
 
 /// Lets an organization have the subscription of its registry itself when who has it is no owner any more.
 async fn hand_over(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     organization: AccountId,
     user: AccountId,
     role: Option<OrganizationRole>,
@@ -115,7 +115,7 @@ async fn hand_over(
 
 /// Changes the role of a member, or removes the member, for somebody who may manage members.
 pub(crate) async fn change_role(
-    tx: &mut dyn Tx,
+    tx: &mut dyn OrganizationsTx,
     actor: &Actor,
     organization: &Account,
     user: &Account,

@@ -12,7 +12,7 @@ use longshore_domain::existing::Existing;
 use longshore_domain::limit::Limited;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::Tx;
+use longshore_domain::ports::metadata::OrganizationsTx;
 use longshore_domain::repository::Repository;
 use longshore_domain::share::{SHARES_LIMIT, Share, ShareTerms};
 use longshore_domain::{Error, Field, Result};
@@ -20,7 +20,7 @@ use longshore_domain::{Error, Field, Result};
 use crate::Organizations;
 use crate::deactivation::check_not_deactivated;
 
-async fn find_sharer(tx: &mut dyn Tx, account: &Namespace) -> Result<Account> {
+async fn find_sharer(tx: &mut dyn OrganizationsTx, account: &Namespace) -> Result<Account> {
     let found = tx.find_account_by_name(account).await?;
     found.ok_or_else(|| Error::UserUnknown(account.to_string()))
 }

@@ -11,7 +11,7 @@ use longshore_domain::organization::{
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::RepositoryPermission;
-use longshore_domain::ports::metadata::{Clearing, NewTeam, TeamChange, Tx};
+use longshore_domain::ports::metadata::{Clearing, NewTeam, OrganizationsTx, TeamChange};
 use longshore_domain::{Error, Field, Result};
 
 use crate::Organizations;
@@ -19,7 +19,7 @@ use crate::deactivation::check_not_deactivated;
 use longshore_identity::accounts::get_user;
 use longshore_platform::STEP;
 
-async fn get_team(tx: &mut dyn Tx, organization: &Account, name: &TeamName) -> Result<Team> {
+async fn get_team(tx: &mut dyn OrganizationsTx, organization: &Account, name: &TeamName) -> Result<Team> {
     let found = tx.find_team(organization.id, name).await?;
     found.ok_or_else(|| Error::TeamUnknown(format!("{}/{name}", organization.name)))
 }
@@ -164,7 +164,7 @@ impl Organizations {
             self.access.authorize_organization(actor, organization, OrganizationAction::ManageTeams).await?;
         let event =
             self.platform.event(actor, Some(organization.id), EventAction::TeamDeleted, name.as_str(), []);
-        self.platform
+        self.metadata
             .drain((organization.clone(), name.clone()), |tx, (organization, name)| {
                 Box::pin(async move {
                     tx.hold_authority().await?;

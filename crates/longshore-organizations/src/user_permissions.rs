@@ -15,7 +15,7 @@ use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::MemberQuery;
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::{RepositoryPermission, USER_PERMISSIONS_LIMIT, UserPermission};
-use longshore_domain::ports::metadata::{PermissionTarget, Tx};
+use longshore_domain::ports::metadata::{OrganizationsTx, PermissionTarget};
 use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ fn permission_of(level: Level) -> RepositoryPermission {
     }
 }
 
-async fn find_user(tx: &mut dyn Tx, uuid: Uuid, name: Option<&Namespace>) -> Result<Account> {
+async fn find_user(tx: &mut dyn OrganizationsTx, uuid: Uuid, name: Option<&Namespace>) -> Result<Account> {
     let found = tx.find_account_by_uuid(uuid).await?.filter(|account| account.kind == AccountKind::User);
     let found = found.filter(|account| name.is_none_or(|name| account.name == *name));
     found.ok_or_else(|| {
@@ -97,7 +97,7 @@ impl GrantTarget {
     }
 
     /// Returns the role of a user, where roles count: for namespaces of organizations.
-    async fn role(&self, tx: &mut dyn Tx, user: &Account) -> Result<Option<OrganizationRole>> {
+    async fn role(&self, tx: &mut dyn OrganizationsTx, user: &Account) -> Result<Option<OrganizationRole>> {
         match self.target {
             PermissionTarget::Namespace(id) => tx.find_role(id, user.id).await,
             PermissionTarget::Repository(_) => Ok(None),
@@ -128,7 +128,12 @@ impl GrantTarget {
         }
     }
 
-    async fn set(&self, tx: &mut dyn Tx, wanted: &WantedPermission, change: Change) -> Result<()> {
+    async fn set(
+        &self,
+        tx: &mut dyn OrganizationsTx,
+        wanted: &WantedPermission,
+        change: Change,
+    ) -> Result<()> {
         let user = find_user(tx, wanted.uuid, Some(&wanted.name)).await?;
         check_not_deactivated(tx, &self.namespace, &user).await?;
         let before = self.role(tx, &user).await?;
@@ -175,12 +180,17 @@ impl GrantTarget {
         self.put(tx, &user, wanted.permission).await
     }
 
-    async fn put(&self, tx: &mut dyn Tx, user: &Account, permission: RepositoryPermission) -> Result<()> {
+    async fn put(
+        &self,
+        tx: &mut dyn OrganizationsTx,
+        user: &Account,
+        permission: RepositoryPermission,
+    ) -> Result<()> {
         tx.put_user_permission(self.target, user.id, permission, self.event.at).await?;
         tx.record_event(&self.event(EventAction::PermissionGranted, user, Some(permission))).await
     }
 
-    async fn revoke(&self, tx: &mut dyn Tx, uuid: Uuid) -> Result<()> {
+    async fn revoke(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<()> {
         let unknown =
             |_| Error::PermissionUnknown { user: uuid.simple().to_string(), subject: self.subject.clone() };
         let user = find_user(tx, uuid, None).await.map_err(unknown)?;
@@ -199,7 +209,7 @@ impl GrantTarget {
         }
     }
 
-    async fn list(&self, tx: &mut dyn Tx) -> Result<Vec<UserPermission>> {
+    async fn list(&self, tx: &mut dyn OrganizationsTx) -> Result<Vec<UserPermission>> {
         let mut listed = tx.list_user_permissions(self.target, PageSize::MAX).await?;
         if let (PermissionTarget::Namespace(id), AccountKind::Organization) =
             (self.target, self.namespace.kind)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_domain::ports::metadata::WorkFn;
+use longshore_domain::ports::metadata::{Records, Room, RoomWork};
 use longshore_domain::{Error, Result};
 
 use crate::Platform;
@@ -19,16 +19,23 @@ impl Platform {
     ///
     /// # Errors
     /// Those of the metadata store, but for `StorageFull`.
-    pub async fn write_beside<I, T>(&self, input: I, work: WorkFn<I, T>, otherwise: T) -> Result<T>
+    pub async fn write_beside<R, I, T>(
+        &self,
+        records: &Records<R>,
+        input: I,
+        work: RoomWork<R, I, T>,
+        otherwise: T,
+    ) -> Result<T>
     where
+        R: Room,
         I: Clone + Send + Sync + 'static,
         T: Send + 'static,
     {
         let Ok(turn) = Arc::clone(&self.beside).try_acquire_owned() else { return Ok(otherwise) };
-        let metadata = Arc::clone(&self.metadata);
+        let records = records.clone();
         let writing = tokio::spawn(async move {
             let _turn = turn;
-            metadata.write(input, work).await
+            records.write(input, work).await
         });
         match tokio::time::timeout(BESIDE, writing).await {
             Err(_) | Ok(Ok(Err(Error::StorageFull(_)))) => Ok(otherwise),

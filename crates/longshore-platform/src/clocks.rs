@@ -71,7 +71,9 @@ impl Platform {
     /// # Errors
     /// Those of the metadata store; the time stays corrected as it was.
     pub async fn compare_clocks(&self) -> Result<()> {
-        let Some(found) = self.metadata.compare_clock(self.agreed.machine()).await? else { return Ok(()) };
+        let Some(found) = self.metadata.store().compare_clock(self.agreed.machine()).await? else {
+            return Ok(());
+        };
         let (before, after) = {
             let mut known = self.comparison.0.lock().unwrap_or_else(PoisonError::into_inner);
             let before = *known;

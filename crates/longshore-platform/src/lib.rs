@@ -22,7 +22,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::clock::{AgreedClock, Clock, Entropy, new_uuid};
-use longshore_domain::ports::metadata::{Metadata, WorkFn};
+use longshore_domain::ports::metadata::{Metadata, PlatformRoom, Records, Room};
 use longshore_domain::ports::space::Space;
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
@@ -34,8 +34,7 @@ pub const STEP: u64 = 1000;
 
 /// What the rooms of one node share.
 pub struct Platform {
-    /// The metadata store.
-    pub metadata: Arc<dyn Metadata>,
+    metadata: Records<PlatformRoom>,
     /// The time that all nodes agree on.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -66,7 +65,7 @@ impl Platform {
         let agreed = Arc::new(AgreedClock::new(Arc::clone(&clock)));
         Self {
             node: new_uuid(&*clock, &*entropy),
-            metadata,
+            metadata: Records::of(&metadata),
             clock: Arc::clone(&agreed) as _,
             entropy,
             settings: Arc::new(settings),
@@ -79,6 +78,11 @@ impl Platform {
             figures: jobs::JobFigures::default(),
             work_wanted: Notify::new(),
         }
+    }
+
+    /// Returns the records of a room.
+    pub fn records<R: Room>(&self) -> Records<R> {
+        Records::of(self.metadata.store())
     }
 
     /// Returns the present time, as all nodes agree on it.
@@ -110,24 +114,6 @@ impl Platform {
     /// Returns whether jobs are to end.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
-    }
-
-    /// Does a unit of work again and again until it finds nothing more; it returns how much that was in all.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn drain<I>(&self, input: I, work: WorkFn<I, u64>) -> Result<u64>
-    where
-        I: Clone + Send + Sync + 'static,
-    {
-        let mut all = 0;
-        loop {
-            let done = self.metadata.write(input.clone(), work).await?;
-            if done == 0 {
-                return Ok(all);
-            }
-            all += done;
-        }
     }
 
     /// Returns a new id, which sorts by time.

@@ -256,7 +256,7 @@ impl Platform {
     /// Forgets counts whose window is over.
     pub async fn forget_rates(&self) -> Result<u64> {
         let now = self.clock.now();
-        self.drain(now, |tx, now| Box::pin(tx.delete_ended_rate_counts(*now, PageSize::MAX))).await
+        self.metadata.drain(now, |tx, now| Box::pin(tx.delete_ended_rate_counts(*now, PageSize::MAX))).await
     }
 }
 

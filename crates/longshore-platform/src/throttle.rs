@@ -121,7 +121,7 @@ impl Platform {
             None => Ok(()),
             Some(_) => {
                 // Whoever knows the password gets in also when that cannot be written.
-                self.write_beside(subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)), ())
+                self.write_beside(&self.metadata, subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)), ())
                     .await
             }
         }
@@ -130,7 +130,9 @@ impl Platform {
     /// Forgets failures whose window is over.
     pub async fn forget_failures(&self) -> Result<u64> {
         let ended = self.ended(self.clock.now());
-        self.drain(ended, |tx, ended| Box::pin(tx.delete_ended_sign_in_failures(*ended, PageSize::MAX))).await
+        self.metadata
+            .drain(ended, |tx, ended| Box::pin(tx.delete_ended_sign_in_failures(*ended, PageSize::MAX)))
+            .await
     }
 }
 

@@ -390,7 +390,9 @@ impl Platform {
     /// # Errors
     /// Those of the metadata store.
     pub async fn forget_dead_work(&self, before: Timestamp) -> Result<u64> {
-        self.drain(before, |tx, before| Box::pin(tx.delete_old_dead_work(*before, PageSize::MAX))).await
+        self.metadata
+            .drain(before, |tx, before| Box::pin(tx.delete_old_dead_work(*before, PageSize::MAX)))
+            .await
     }
 }
 

@@ -224,7 +224,21 @@ impl Pipeline<'_> {
     }
 }
 
-impl longshore_domain::ports::metadata::Tx for SqlTx<'_> {}
+mod rooms {
+    use longshore_domain::ports::metadata::{
+        AccessTx, ContentTx, IdentityTx, LifecycleTx, OrganizationsTx, PlatformTx, Tx,
+    };
+
+    use super::SqlTx;
+
+    impl PlatformTx for SqlTx<'_> {}
+    impl AccessTx for SqlTx<'_> {}
+    impl IdentityTx for SqlTx<'_> {}
+    impl OrganizationsTx for SqlTx<'_> {}
+    impl ContentTx for SqlTx<'_> {}
+    impl LifecycleTx for SqlTx<'_> {}
+    impl Tx for SqlTx<'_> {}
+}
 
 impl<'c> SqlTx<'c> {
     pub(crate) fn on_sqlite(connection: &'c mut rusqlite::Connection) -> Self {

@@ -447,17 +447,4 @@ impl AccountRecords for SqlTx<'_> {
         self.authority_changed = true;
         Ok(())
     }
-
-    async fn find_setting(&mut self, name: &str) -> Result<Option<String>> {
-        self.first("SELECT value FROM settings WHERE name = $1", values![name], |row| row.text(0)).await
-    }
-
-    async fn put_setting(&mut self, name: &str, value: &str) -> Result<()> {
-        self.execute(
-            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            values![name, value],
-        )
-        .await
-        .map(|_| ())
-    }
 }

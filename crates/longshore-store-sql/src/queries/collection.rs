@@ -444,30 +444,6 @@ impl CollectionRecords for SqlTx<'_> {
         Ok(deleted.into_iter().flatten().collect())
     }
 
-    async fn take_lease(
-        &mut self,
-        name: &str,
-        holder: Uuid,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool> {
-        let taken = self
-            .execute(
-                "INSERT INTO leases (name, holder, until) VALUES ($1, $2, $3)
-                 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
-                 WHERE leases.holder = excluded.holder OR leases.until < $4",
-                values![name, holder, until, now],
-            )
-            .await?;
-        Ok(taken > 0)
-    }
-
-    async fn release_lease(&mut self, name: &str, holder: Uuid) -> Result<()> {
-        self.execute("DELETE FROM leases WHERE name = $1 AND holder = $2", values![name, holder])
-            .await
-            .map(|_| ())
-    }
-
     async fn release_all_leases(&mut self) -> Result<()> {
         self.execute("DELETE FROM leases", values![]).await.map(|_| ())
     }

@@ -1,4 +1,4 @@
-//! Users, organizations, their members, and settings of the registry itself.
+//! Users, organizations and their members.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -136,8 +136,4 @@ pub trait AccountRecords {
     async fn advance_credential_epoch(&mut self, id: AccountId) -> Result<()>;
     /// Says that who may do what has changed: see [`Metadata::authority_epoch`].
     async fn advance_authority_epoch(&mut self) -> Result<()>;
-    /// Gives a named value of the registry itself.
-    async fn find_setting(&mut self, name: &str) -> Result<Option<String>>;
-    /// Sets a named value of the registry itself.
-    async fn put_setting(&mut self, name: &str, value: &str) -> Result<()>;
 }

@@ -183,16 +183,6 @@ pub trait CollectionRecords {
     ) -> Result<Vec<Tombstone>>;
     /// Removes tombstones after their objects were deleted; gives those that were still there.
     async fn delete_tombstones(&mut self, ids: &[i64]) -> Result<Vec<i64>>;
-    /// Takes or renews a job's lease; false when another holder has it.
-    async fn take_lease(
-        &mut self,
-        name: &str,
-        holder: Uuid,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool>;
-    /// Gives a job's lease back.
-    async fn release_lease(&mut self, name: &str, holder: Uuid) -> Result<()>;
     /// Ends the leases of all jobs, for a process that has the database to itself.
     async fn release_all_leases(&mut self) -> Result<()>;
     /// Counts what waits: reviews, tombstones, uploads.

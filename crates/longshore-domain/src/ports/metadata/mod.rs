@@ -12,11 +12,14 @@ mod events;
 mod images;
 mod inventory;
 mod invites;
+mod leases;
 mod manifests;
 mod registries;
 mod repositories;
 mod retention;
+mod rooms;
 mod second_factors;
+mod settings;
 mod shares;
 mod sign_ins;
 mod strays;
@@ -36,7 +39,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::clock::{Clock, ClockDifference};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub use accounts::{AccountRecords, Clearing, NewAccount};
 pub use blobs::{Blob, BlobId, BlobRecords, LinkedBlob};
@@ -53,13 +56,19 @@ pub use events::{EventRecords, UsageKind};
 pub use images::{ImageRecords, RepositoryCounts};
 pub use inventory::{InventoryRecords, UsageDay};
 pub use invites::{InviteRecords, NewInvite};
+pub use leases::LeaseRecords;
 pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
 pub use registries::RegistryRecords;
 pub use repositories::RepositoryRecords;
 pub use retention::{PushedTag, RetentionRecords};
+pub use rooms::{
+    AccessRoom, AccessTx, ContentRoom, ContentTx, IdentityRoom, IdentityTx, LifecycleRoom, LifecycleTx,
+    OrganizationsRoom, OrganizationsTx, PlatformRoom, PlatformTx, Records, Room, RoomWork, Tx, WholeHouse,
+};
 pub use second_factors::{SecondFactor, SecondFactorRecords, SignInChallenge};
+pub use settings::SettingRecords;
 pub use shares::ShareRecords;
 pub use sign_ins::{SignInFailures, SignInRecords};
 pub use strays::StrayRecords;
@@ -78,9 +87,6 @@ pub type WorkFuture<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>
 
 /// The untyped form of a unit of work, as adapters run it.
 pub type Work = Arc<dyn for<'t> Fn(&'t mut dyn Tx) -> WorkFuture<'t, Box<dyn Any + Send>> + Send + Sync>;
-
-/// A unit of work over some input. It may run more than once, so it changes nothing but the transaction.
-pub type WorkFn<I, T> = for<'t> fn(&'t mut dyn Tx, &'t I) -> WorkFuture<'t, T>;
 
 /// Runs units of work against the metadata store.
 #[async_trait]
@@ -114,87 +120,33 @@ pub trait Metadata: Send + Sync {
     async fn close(&self);
 }
 
-fn untyped<I, T>(input: I, work: WorkFn<I, T>) -> Work
-where
-    I: Send + Sync + 'static,
-    T: Send + 'static,
-{
-    let input = Arc::new(input);
-    Arc::new(move |tx| {
-        let input = Arc::clone(&input);
-        Box::pin(async move {
-            let answer = work(tx, &input).await?;
-            Ok(Box::new(answer) as Box<dyn Any + Send>)
-        })
-    })
-}
-
-fn typed<T: 'static>(answer: Box<dyn Any + Send>) -> Result<T> {
-    answer
-        .downcast()
-        .map(|answer| *answer)
-        .map_err(|_| Error::internal("a unit of work answered with another type"))
-}
-
 impl dyn Metadata {
-    /// Runs `work` over `input` in one durable transaction.
-    pub async fn write<I, T>(&self, input: I, work: WorkFn<I, T>) -> Result<T>
+    /// Runs `work` over `input` in one durable transaction, with all records.
+    pub async fn write<I, T>(self: &Arc<Self>, input: I, work: RoomWork<WholeHouse, I, T>) -> Result<T>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        typed(self.run_write(untyped(input, work)).await?)
+        Records::<WholeHouse>::of(self).write(input, work).await
     }
 
     /// Runs look-ups by index; see [`Metadata::run_look_up`].
-    pub async fn look_up<I, T>(&self, input: I, work: WorkFn<I, T>) -> Result<T>
+    pub async fn look_up<I, T>(self: &Arc<Self>, input: I, work: RoomWork<WholeHouse, I, T>) -> Result<T>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        typed(self.run_look_up(untyped(input, work)).await?)
+        Records::<WholeHouse>::of(self).look_up(input, work).await
     }
 
     /// Runs longer reads on one snapshot; see [`Metadata::run_read`].
-    pub async fn read<I, T>(&self, input: I, work: WorkFn<I, T>) -> Result<T>
+    pub async fn read<I, T>(self: &Arc<Self>, input: I, work: RoomWork<WholeHouse, I, T>) -> Result<T>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        typed(self.run_read(untyped(input, work)).await?)
+        Records::<WholeHouse>::of(self).read(input, work).await
     }
-}
-
-/// One transaction: all records.
-pub trait Tx:
-    AccountRecords
-    + TokenRecords
-    + RepositoryRecords
-    + BlobRecords
-    + ManifestRecords
-    + ImageRecords
-    + InviteRecords
-    + TagRecords
-    + TeamRecords
-    + UploadRecords
-    + CollectionRecords
-    + CollectionRunRecords
-    + RegistryRecords
-    + DirectoryRecords
-    + DirectoryGroupRecords
-    + EventRecords
-    + SecondFactorRecords
-    + SignInRecords
-    + StrayRecords
-    + InventoryRecords
-    + RetentionRecords
-    + ScimTokenRecords
-    + ShareRecords
-    + TimeRecords
-    + UserPermissionRecords
-    + WorkRecords
-    + Send
-{
 }
 
 /// How a unit of work keeps what it decides on from being changed by others until it ends.
