@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
-use longshore_domain::collection_run::CollectionRun;
+use longshore_domain::gc_run::GcRun;
 use longshore_domain::{Error, Result};
 
 use crate::AccessControl;
@@ -58,7 +58,7 @@ enum WriteToken {
 
 impl AccessControl {
     /// Returns the run that is in progress in a registry, if any.
-    pub async fn find_active_run(&self, namespace: AccountId) -> Result<Option<CollectionRun>> {
+    pub async fn find_active_run(&self, namespace: AccountId) -> Result<Option<GcRun>> {
         self.metadata.look_up(namespace, |tx, namespace| Box::pin(tx.find_active_run(*namespace))).await
     }
 
@@ -94,7 +94,7 @@ impl AccessControl {
             .metadata
             .write((namespace, until, self.clock.now()), |tx, (namespace, until, now)| {
                 Box::pin(async move {
-                    if tx.hold_write_tokens(*namespace).await?.is_none() {
+                    if tx.lock_write_tokens(*namespace).await?.is_none() {
                         return Ok(WriteToken::OfNoRegistry);
                     }
                     let run = tx.find_active_run(*namespace).await?;

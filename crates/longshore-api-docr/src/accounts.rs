@@ -67,7 +67,7 @@ fn shown_name(account: &Account) -> String {
 /// `GET /v2/account`.
 pub(crate) async fn account_get(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let account = context.services.access.get_own_account(&actor).await?;
+    let account = context.app.access.get_own_account(&actor).await?;
     let email = account.profile.email.as_ref();
     let answer = AccountInfo {
         account: AccountDocument {
@@ -88,8 +88,8 @@ pub(crate) async fn account_get(context: &Context, _: RequestBody) -> Result<Res
 /// `GET /v1/oauth/token/info`.
 pub(crate) async fn oauth_token_info(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let token = context.services.identity.get_presented_token(&actor).await?;
-    let now = context.services.platform.now().as_second();
+    let token = context.app.identity.get_presented_token(&actor).await?;
+    let now = context.app.platform.now().as_second();
     let answer = TokenInfo {
         resource_owner_id: token.account_id.0,
         scopes: vec![token.restriction.to_string()],

@@ -23,7 +23,7 @@ pub(crate) const PAGE_SIZE_LIMIT: u64 = 200;
 
 /// A request and what it is answered with.
 pub struct Context {
-    pub(crate) services: Arc<App>,
+    pub(crate) app: Arc<App>,
     pub(crate) route: &'static Route,
     asked: ApiRequest,
     /// Who calls, once it is known that the credential is good.
@@ -53,9 +53,9 @@ impl WantedPage {
 }
 
 /// Finds out who sends a request: whose access token it bears.
-pub(crate) async fn actor(services: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
+pub(crate) async fn actor(app: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
     let token = bearer(asked)?.ok_or(Error::Unauthenticated(Unauthenticated::Missing))?;
-    services.identity.authenticate_access_token(token).await
+    app.identity.authenticate_access_token(token).await
 }
 
 fn bearer(asked: &ApiRequest) -> Result<Option<&str>> {
@@ -71,8 +71,8 @@ fn bearer(asked: &ApiRequest) -> Result<Option<&str>> {
 }
 
 impl Context {
-    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
-        Self { services, route, asked, signed_in: OnceLock::new() }
+    pub(crate) fn new(app: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
+        Self { app, route, asked, signed_in: OnceLock::new() }
     }
 
     /// Checks what every operation needs.
@@ -88,7 +88,7 @@ impl Context {
         if let Some(known) = self.signed_in.get() {
             return Ok(Arc::clone(known));
         }
-        let actor = actor(&self.services, &self.asked).await?;
+        let actor = actor(&self.app, &self.asked).await?;
         self.note_signed_in();
         Ok(Arc::clone(self.signed_in.get_or_init(|| actor)))
     }
@@ -124,7 +124,7 @@ impl Context {
 
     /// Reads a JSON body.
     pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
-        self.asked.json(body, self.services.platform.settings().body_idle).await
+        self.asked.json(body, self.app.platform.settings().body_idle).await
     }
 
     /// Reads a JSON body, if there is one.
@@ -132,7 +132,7 @@ impl Context {
         &self,
         body: RequestBody,
     ) -> Result<T> {
-        let bytes = self.bytes(body, self.services.platform.settings().body_idle).await?;
+        let bytes = self.bytes(body, self.app.platform.settings().body_idle).await?;
         match bytes.iter().all(u8::is_ascii_whitespace) {
             true => Ok(T::default()),
             false => parse::<Option<T>>(&bytes).map(Option::unwrap_or_default),

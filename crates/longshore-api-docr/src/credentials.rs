@@ -43,7 +43,7 @@ async fn give(context: &Context, registry: &Namespace) -> Result<Response> {
     let valid = (seconds > 0).then(|| Duration::from_secs(seconds));
     let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
     let secret =
-        context.services.lifecycle.create_registry_credential(&actor, registry, scope, valid, origin).await?;
+        context.app.lifecycle.create_registry_credential(&actor, registry, scope, valid, origin).await?;
     // The secret says whose it is; clients that end it look for it in either place.
     let host = context.client.origin.host().to_owned();
     Ok(json(StatusCode::OK, &DockerConfig::new(host, secret.expose(), secret.expose())))
@@ -52,7 +52,7 @@ async fn give(context: &Context, registry: &Namespace) -> Result<Response> {
 /// `GET /v2/registry/docker-credentials`.
 pub(crate) async fn registry_get_docker_credentials(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let only = context.services.lifecycle.get_only_registry(&actor, RegistryAction::PullCredential).await?;
+    let only = context.app.lifecycle.get_only_registry(&actor, RegistryAction::PullCredential).await?;
     give(context, &only.registry.name).await
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn registries_get_docker_credentials(context: &Context, _: Requ
 
 /// `POST /v1/oauth/revoke`: ends the access token in the form, which the request bears as well.
 pub(crate) async fn oauth_revoke(context: &Context, body: RequestBody) -> Result<Response> {
-    let bytes = context.bytes(body, context.services.platform.settings().body_idle).await?;
+    let bytes = context.bytes(body, context.app.platform.settings().body_idle).await?;
     let token = form_urlencoded::parse(&bytes).find(|(name, _)| name == "token").map(|(_, value)| value);
     let token = token.ok_or_else(|| Error::Invalid {
         field: Field::Body,
@@ -77,6 +77,6 @@ pub(crate) async fn oauth_revoke(context: &Context, body: RequestBody) -> Result
         }
         _ => {}
     }
-    context.services.lifecycle.revoke_presented_token(&token).await?;
+    context.app.lifecycle.revoke_presented_token(&token).await?;
     Ok(json(StatusCode::OK, &serde_json::json!({})))
 }

@@ -29,7 +29,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         Error::RepositoryUnknown(_)
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
-        | Error::CollectionRunUnknown
+        | Error::GcRunUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::json;
-use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
+use longshore_domain::gc_run::{GcRun, RunKind, RunStatus};
 use longshore_domain::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,7 @@ pub(crate) struct RunsPage {
     meta: Meta,
 }
 
-fn document(run: &CollectionRun) -> RunDocument {
+fn document(run: &GcRun) -> RunDocument {
     RunDocument {
         uuid: run.uuid.to_string(),
         registry_name: run.registry.to_string(),
@@ -114,7 +114,7 @@ fn document(run: &CollectionRun) -> RunDocument {
     }
 }
 
-fn info(status: StatusCode, run: &CollectionRun) -> Response {
+fn info(status: StatusCode, run: &GcRun) -> Response {
     json(status, &RunInfo { garbage_collection: document(run) })
 }
 
@@ -123,14 +123,14 @@ pub(crate) async fn run_garbage_collection(context: &Context, body: RequestBody)
     let actor = context.actor().await?;
     let request: RunRequest = context.json_or_default(body).await?;
     let kind = request.kind.map(RunKind::from).unwrap_or_default();
-    let run = context.services.lifecycle.start_collection_run(&actor, &context.registry()?, kind).await?;
+    let run = context.app.lifecycle.start_gc_run(&actor, &context.registry()?, kind).await?;
     Ok(info(StatusCode::CREATED, &run))
 }
 
 /// `GET …/garbage-collection`.
 pub(crate) async fn get_garbage_collection(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let run = context.services.lifecycle.get_active_collection_run(&actor, &context.registry()?).await?;
+    let run = context.app.lifecycle.get_active_gc_run(&actor, &context.registry()?).await?;
     Ok(info(StatusCode::OK, &run))
 }
 
@@ -139,9 +139,9 @@ pub(crate) async fn list_garbage_collections(context: &Context, _: RequestBody) 
     let actor = context.actor().await?;
     let wanted = context.page()?;
     let (runs, total) = context
-        .services
+        .app
         .lifecycle
-        .list_collection_runs(&actor, &context.registry()?, wanted.offset(), wanted.size)
+        .list_gc_runs(&actor, &context.registry()?, wanted.offset(), wanted.size)
         .await?;
     let (links, meta) = paging(context, wanted, total, None);
     let garbage_collections = runs.iter().map(document).collect();
@@ -153,12 +153,11 @@ pub(crate) async fn update_garbage_collection(context: &Context, body: RequestBo
     let actor = context.actor().await?;
     let request: UpdateRequest = context.json(body).await?;
     // What cannot be an id is none.
-    let uuid: Uuid =
-        context.parameter("garbage_collection_uuid").parse().map_err(|_| Error::CollectionRunUnknown)?;
-    let (services, registry) = (&context.services, context.registry()?);
+    let uuid: Uuid = context.parameter("garbage_collection_uuid").parse().map_err(|_| Error::GcRunUnknown)?;
+    let (app, registry) = (&context.app, context.registry()?);
     let run = match request.cancel {
-        true => services.lifecycle.cancel_collection_run(&actor, &registry, uuid).await?,
-        false => services.lifecycle.get_collection_run(&actor, &registry, uuid).await?,
+        true => app.lifecycle.cancel_gc_run(&actor, &registry, uuid).await?,
+        false => app.lifecycle.get_gc_run(&actor, &registry, uuid).await?,
     };
     Ok(info(StatusCode::OK, &run))
 }

@@ -36,7 +36,7 @@ pub(crate) async fn change_clusters(context: &Context, body: RequestBody) -> Res
     for name in &request.registries {
         let unknown = |_| Error::RegistryUnknown(name.chars().take(64).collect());
         let name = name.parse().map_err(unknown)?;
-        context.services.lifecycle.get_registry(&actor, &name).await?;
+        context.app.lifecycle.get_registry(&actor, &name).await?;
     }
     match request.cluster_uuids.first() {
         // Nothing was wanted, and nothing is to be done.

@@ -49,7 +49,7 @@ const RATES: RateHeaders = RateHeaders {
 
 /// The dialect.
 pub struct Docr {
-    services: Arc<App>,
+    app: Arc<App>,
     table: Table,
     /// Made when it is asked for first.
     document: OnceLock<Bytes>,
@@ -60,15 +60,15 @@ impl Docr {
     ///
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
-    pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+    pub fn new(app: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("digitalocean", metrics, ROUTES, RATES)?;
-        Ok(Self { services, table, document: OnceLock::new() })
+        Ok(Self { app, table, document: OnceLock::new() })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
     pub fn document(&self, origin: &Origin) -> Response {
         let document = self.document.get_or_init(|| {
-            let settings = self.services.platform.settings();
+            let settings = self.app.platform.settings();
             openapi::document(ROUTES, &settings.tiers, &settings.regions).to_string().into()
         });
         table::document(document, origin)
@@ -97,12 +97,12 @@ impl Docr {
 
     /// Answers what is no operation; it counts as a request all the same.
     async fn answer_nothing(&self, asked: &ApiRequest, response: Response) -> Answer {
-        let actor = context::actor(&self.services, asked).await;
+        let actor = context::actor(&self.app, asked).await;
         let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
-        let allowance = self.services.platform.count_request(principal, asked.client.address).await;
+        let allowance = self.app.platform.count_request(principal, asked.client.address).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
-                error::render(&allowance.refusal(self.services.platform.now()), &asked.client)
+                error::render(&allowance.refusal(self.app.platform.now()), &asked.client)
             }
             _ => response,
         };
@@ -110,13 +110,13 @@ impl Docr {
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
-        let context = Context::new(Arc::clone(&self.services), route, asked);
+        let context = Context::new(Arc::clone(&self.app), route, asked);
         if let Err(error) = context.check_turn() {
             return Answer { response: error::render(&error, &context.client), allowance: None };
         }
         let allowance = limits::count(&context).await;
         let answer = match allowance {
-            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.platform.now())),
+            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.app.platform.now())),
             _ => match context.check().await {
                 Ok(()) => (route.handler)(&context, body).await,
                 Err(error) => Err(error),

@@ -9,5 +9,5 @@ use crate::context::Context;
 pub(crate) async fn count(context: &Context) -> Option<Allowance> {
     let actor = context.actor().await;
     let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
-    context.services.platform.count_request(principal, context.client.address).await
+    context.app.platform.count_request(principal, context.client.address).await
 }

@@ -78,9 +78,8 @@ fn document(context: &Context, details: &RegistryDetails, form: Form) -> Registr
         region: details.registry.region.to_string(),
         storage_usage_bytes: details.storage_bytes,
         storage_usage_bytes_updated_at: wire::time(details.counted_at),
-        subscription: shown.map(|found| {
-            subscription(found, context.services.platform.settings().tiers.get(found.tier.as_str()))
-        }),
+        subscription: shown
+            .map(|found| subscription(found, context.app.platform.settings().tiers.get(found.tier.as_str()))),
     }
 }
 
@@ -105,14 +104,14 @@ async fn create(context: &Context, body: RequestBody, form: Form) -> Result<Resp
         },
         region: request.region.filter(|region| !region.is_empty()),
     };
-    let created = context.services.lifecycle.create_registry(&actor, wanted).await?;
+    let created = context.app.lifecycle.create_registry(&actor, wanted).await?;
     Ok(info(context, StatusCode::CREATED, &created, form))
 }
 
 /// `GET /v2/registry`.
 pub(crate) async fn registry_get(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let only = context.services.lifecycle.get_only_registry(&actor, RegistryAction::View).await?;
+    let only = context.app.lifecycle.get_only_registry(&actor, RegistryAction::View).await?;
     Ok(info(context, StatusCode::OK, &only, Form::Single))
 }
 
@@ -124,8 +123,8 @@ pub(crate) async fn registry_create(context: &Context, body: RequestBody) -> Res
 /// `DELETE /v2/registry`.
 pub(crate) async fn registry_delete(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let only = context.services.lifecycle.get_only_registry(&actor, RegistryAction::Manage).await?;
-    context.services.lifecycle.delete_registry(&actor, &only.registry.name).await?;
+    let only = context.app.lifecycle.get_only_registry(&actor, RegistryAction::Manage).await?;
+    context.app.lifecycle.delete_registry(&actor, &only.registry.name).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -134,7 +133,7 @@ pub(crate) async fn validate_name(context: &Context, body: RequestBody) -> Resul
     let actor = context.actor().await?;
     let request: ValidateRequest = context.json(body).await?;
     let name = parse_registry_name(&request.name)?;
-    context.services.lifecycle.check_registry_name(&actor, &name).await?;
+    context.app.lifecycle.check_registry_name(&actor, &name).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -143,10 +142,10 @@ pub(crate) async fn validate_name(context: &Context, body: RequestBody) -> Resul
 pub(crate) async fn registries_list(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let registry = match context.parts.uri.path().ends_with('/') {
-        true => Some(context.services.lifecycle.get_only_registry(&actor, RegistryAction::View).await?),
+        true => Some(context.app.lifecycle.get_only_registry(&actor, RegistryAction::View).await?),
         false => None,
     };
-    let all = context.services.lifecycle.list_registries(&actor).await?;
+    let all = context.app.lifecycle.list_registries(&actor).await?;
     let answer = AllRegistries {
         registry: registry.map(|details| document(context, &details, Form::Several)),
         total_storage_usage_bytes: all.iter().map(|details| details.storage_bytes).sum(),
@@ -163,13 +162,13 @@ pub(crate) async fn registries_create(context: &Context, body: RequestBody) -> R
 /// `GET /v2/registries/{registry_name}`.
 pub(crate) async fn registries_get(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let details = context.services.lifecycle.get_registry(&actor, &context.registry()?).await?;
+    let details = context.app.lifecycle.get_registry(&actor, &context.registry()?).await?;
     Ok(info(context, StatusCode::OK, &details, Form::Several))
 }
 
 /// `DELETE /v2/registries/{registry_name}`.
 pub(crate) async fn registries_delete(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.lifecycle.delete_registry(&actor, &context.registry()?).await?;
+    context.app.lifecycle.delete_registry(&actor, &context.registry()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -174,11 +174,8 @@ async fn summaries(
 ) -> Result<(Namespace, Vec<RepositorySummary>, u64)> {
     let actor = context.actor().await?;
     let registry = context.registry()?;
-    let (repositories, total) = context
-        .services
-        .content
-        .list_registry_repositories(&actor, &registry, start, wanted.size, latest)
-        .await?;
+    let (repositories, total) =
+        context.app.content.list_registry_repositories(&actor, &registry, start, wanted.size, latest).await?;
     Ok((registry, repositories, total))
 }
 
@@ -237,7 +234,7 @@ pub(crate) async fn list_repositories_v2(context: &Context, _: RequestBody) -> R
 /// `DELETE /v2/registries/{registry_name}/repositories/{repository_name}`.
 pub(crate) async fn delete_repository(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.content.delete_registry_repository(&actor, &context.repository()?).await?;
+    context.app.content.delete_registry_repository(&actor, &context.repository()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -246,7 +243,7 @@ pub(crate) async fn list_tags(context: &Context, _: RequestBody) -> Result<Respo
     let actor = context.actor().await?;
     let (registry, name, wanted) = (context.registry()?, context.repository()?, context.page()?);
     let (details, total) =
-        context.services.content.list_registry_tags(&actor, &name, wanted.offset(), wanted.size).await?;
+        context.app.content.list_registry_tags(&actor, &name, wanted.offset(), wanted.size).await?;
     let (links, meta) = paging(context, wanted, total, None);
     let tags = details.iter().map(|details| tag(&registry, &name, details)).collect();
     Ok(json(StatusCode::OK, &TagsPage { tags, links, meta }))
@@ -256,7 +253,7 @@ pub(crate) async fn list_tags(context: &Context, _: RequestBody) -> Result<Respo
 pub(crate) async fn delete_tag(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let tag: Tag = context.parsed("repository_tag")?;
-    context.services.content.delete_registry_tag(&actor, &context.repository()?, &tag).await?;
+    context.app.content.delete_registry_tag(&actor, &context.repository()?, &tag).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -265,7 +262,7 @@ pub(crate) async fn list_manifests(context: &Context, _: RequestBody) -> Result<
     let actor = context.actor().await?;
     let (registry, name, wanted) = (context.registry()?, context.repository()?, context.page()?);
     let (summaries, total) =
-        context.services.content.list_registry_manifests(&actor, &name, wanted.offset(), wanted.size).await?;
+        context.app.content.list_registry_manifests(&actor, &name, wanted.offset(), wanted.size).await?;
     let (links, meta) = paging(context, wanted, total, None);
     let manifests = summaries.iter().map(|summary| manifest(&registry, &name, summary)).collect();
     Ok(json(StatusCode::OK, &ManifestsPage { manifests, links, meta }))
@@ -275,7 +272,7 @@ pub(crate) async fn list_manifests(context: &Context, _: RequestBody) -> Result<
 pub(crate) async fn delete_manifest(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let digest: Digest = context.parsed("manifest_digest")?;
-    context.services.content.delete_registry_manifest(&actor, &context.repository()?, &digest).await?;
+    context.app.content.delete_registry_manifest(&actor, &context.repository()?, &digest).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

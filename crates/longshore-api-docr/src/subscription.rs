@@ -106,7 +106,7 @@ pub(crate) fn subscription(subscription: &Subscription, found: Option<&Tier>) ->
 /// `GET /v2/registry/subscription`.
 pub(crate) async fn get_subscription(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let (found, tier) = context.services.lifecycle.get_subscription(&actor).await?;
+    let (found, tier) = context.app.lifecycle.get_subscription(&actor).await?;
     Ok(json(StatusCode::OK, &SubscriptionInfo { subscription: subscription(&found, tier.as_ref()) }))
 }
 
@@ -114,14 +114,14 @@ pub(crate) async fn get_subscription(context: &Context, _: RequestBody) -> Resul
 pub(crate) async fn update_subscription(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let request: UpdateRequest = context.json(body).await?;
-    let (found, tier) = context.services.lifecycle.change_subscription(&actor, &request.tier_slug).await?;
+    let (found, tier) = context.app.lifecycle.change_subscription(&actor, &request.tier_slug).await?;
     Ok(json(StatusCode::OK, &SubscriptionInfo { subscription: subscription(&found, tier.as_ref()) }))
 }
 
 /// `GET /v2/registry/options`.
 pub(crate) async fn get_options(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let (tiers, regions) = context.services.lifecycle.list_registry_options(&actor).await?;
+    let (tiers, regions) = context.app.lifecycle.list_registry_options(&actor).await?;
     let offered = |offered: &OfferedTier| OfferedTierDocument {
         tier: tier(&offered.tier),
         eligible: offered.excesses.is_empty(),

@@ -141,7 +141,7 @@ async fn create(context: &Context, request: CreateRequest, scope: Scope) -> Resu
         expires_at: expiry(request.expires_at.as_deref())?,
         origin,
     };
-    let (token, secret) = context.services.identity.create_access_token(&actor, &owner, wanted).await?;
+    let (token, secret) = context.app.identity.create_access_token(&actor, &owner, wanted).await?;
     Ok(wire::json(StatusCode::CREATED, &document(&token, secret.expose().to_owned())))
 }
 
@@ -166,7 +166,7 @@ pub(crate) async fn get_access_tokens(context: &Context, _: RequestBody) -> Resu
     let (actor, owner) = owner(context).await?;
     let wanted = context.page()?;
     let (tokens, counts) =
-        context.services.identity.list_access_tokens_at(&actor, &owner, wanted.offset(), wanted.size).await?;
+        context.app.identity.list_access_tokens_at(&actor, &owner, wanted.offset(), wanted.size).await?;
     let (next, previous) = wire::links(context, wanted, counts.all);
     let page = AccessTokenPage {
         count: counts.all,
@@ -188,21 +188,20 @@ pub(crate) async fn patch_access_tokens_uuid(context: &Context, body: RequestBod
         is_active: request.is_active,
         ..AccessTokenChange::default()
     };
-    let token = context.services.identity.change_access_token(&actor, &owner, uuid, change).await?;
+    let token = context.app.identity.change_access_token(&actor, &owner, uuid, change).await?;
     Ok(wire::json(StatusCode::OK, &document(&token, String::new())))
 }
 
 /// `GET /v2/access-tokens/{uuid}`.
 pub(crate) async fn get_access_tokens_uuid(context: &Context, _: RequestBody) -> Result<Response> {
     let (actor, owner) = owner(context).await?;
-    let token =
-        context.services.identity.get_access_token(&actor, &owner, token_uuid(context, "uuid")?).await?;
+    let token = context.app.identity.get_access_token(&actor, &owner, token_uuid(context, "uuid")?).await?;
     Ok(wire::json(StatusCode::OK, &document(&token, String::new())))
 }
 
 /// `DELETE /v2/access-tokens/{uuid}`.
 pub(crate) async fn delete_access_tokens_uuid(context: &Context, _: RequestBody) -> Result<Response> {
     let (actor, owner) = owner(context).await?;
-    context.services.identity.delete_access_token(&actor, &owner, token_uuid(context, "uuid")?).await?;
+    context.app.identity.delete_access_token(&actor, &owner, token_uuid(context, "uuid")?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -220,7 +220,7 @@ fn describe(event: &Event) -> String {
 /// `GET /v2/auditlogs/{account}`.
 pub(crate) async fn audit_logs_list_audit_logs(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.access.get_own_account(&actor).await?;
+    context.app.access.get_own_account(&actor).await?;
     let account = context.parsed("account")?;
     let wanted = context.page_of(DEFAULT_PAGE_SIZE)?;
     let subject = context.query("name").map(|name| {
@@ -236,7 +236,7 @@ pub(crate) async fn audit_logs_list_audit_logs(context: &Context, _: RequestBody
         until: time(context, "to")?,
     };
     let events = context
-        .services
+        .app
         .identity
         .list_account_events(&actor, &account, filter, wanted.offset(), wanted.size)
         .await?;
@@ -263,7 +263,7 @@ pub(crate) async fn audit_logs_list_audit_logs(context: &Context, _: RequestBody
 /// `GET /v2/auditlogs/{account}/actions`.
 pub(crate) async fn audit_logs_list_audit_actions(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.access.authorize_audit(&actor, &context.parsed("account")?).await?;
+    context.app.access.authorize_audit(&actor, &context.parsed("account")?).await?;
     Ok(wire::json(StatusCode::OK, &ActionsDocument { actions: groups() }))
 }
 

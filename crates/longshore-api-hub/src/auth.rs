@@ -9,14 +9,14 @@ use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
 
 /// Finds out who calls, who must be somebody whose credential is good now, and the id of that account.
-pub(crate) async fn signed_in(services: &App, headers: &HeaderMap) -> Result<(Arc<Actor>, String)> {
-    let actor = actor(services, headers).await?;
-    let account = services.access.get_own_account(&actor).await?;
+pub(crate) async fn signed_in(app: &App, headers: &HeaderMap) -> Result<(Arc<Actor>, String)> {
+    let actor = actor(app, headers).await?;
+    let account = app.access.get_own_account(&actor).await?;
     Ok((actor, account.uuid.simple().to_string()))
 }
 
 /// Finds out who calls; that the account and credential are still good is asked with every operation.
-pub(crate) async fn actor(services: &App, headers: &HeaderMap) -> Result<Arc<Actor>> {
+pub(crate) async fn actor(app: &App, headers: &HeaderMap) -> Result<Arc<Actor>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Ok(Arc::new(Actor::ANONYMOUS));
     };
@@ -25,5 +25,5 @@ pub(crate) async fn actor(services: &App, headers: &HeaderMap) -> Result<Arc<Act
     if !["bearer", "jwt"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Err(invalid());
     }
-    services.identity.authenticate_session(token.trim()).await
+    app.identity.authenticate_session(token.trim()).await
 }

@@ -100,7 +100,7 @@ pub(crate) fn code_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Re
 pub(crate) async fn post_users_login(context: &Context, body: RequestBody) -> Result<Response> {
     let request: LoginRequest = context.document(body).await?;
     let address = Some(context.client.address);
-    match context.services.identity.sign_in(&request.username, &request.password, address).await {
+    match context.app.identity.sign_in(&request.username, &request.password, address).await {
         Ok(SignIn::Done(actor)) => signed_in(context, &actor).await,
         Ok(SignIn::SecondFactorNeeded(challenge)) => Ok(refused(SECOND_FACTOR_NEEDED, Some(&challenge))),
         Err(error) => refuse(error),
@@ -110,7 +110,7 @@ pub(crate) async fn post_users_login(context: &Context, body: RequestBody) -> Re
 /// `POST /v2/users/2fa-login`.
 pub(crate) async fn post_users_2fa_login(context: &Context, body: RequestBody) -> Result<Response> {
     let request: SecondFactorRequest = context.document(body).await?;
-    match context.services.identity.complete_sign_in(&request.login_2fa_token, &request.code).await {
+    match context.app.identity.complete_sign_in(&request.login_2fa_token, &request.code).await {
         Ok(actor) => signed_in(context, &actor).await,
         Err(error) => refuse(error),
     }
@@ -120,8 +120,7 @@ pub(crate) async fn post_users_2fa_login(context: &Context, body: RequestBody) -
 pub(crate) async fn auth_create_access_token(context: &Context, body: RequestBody) -> Result<Response> {
     let request: TokenRequest = context.document(body).await?;
     let address = Some(context.client.address);
-    let actor = match context.services.identity.sign_in(&request.identifier, &request.secret, address).await?
-    {
+    let actor = match context.app.identity.sign_in(&request.identifier, &request.secret, address).await? {
         SignIn::Done(actor) => actor,
         // There is no second step here.
         SignIn::SecondFactorNeeded(_) => {
@@ -142,13 +141,13 @@ pub(crate) fn session(context: &Context, actor: &Actor, ttl: Duration) -> Result
         "roles": [],
     });
     let public: Map<String, Value> = [(HUB_CLAIM.to_owned(), claim)].into_iter().collect();
-    context.services.identity.issue_session(actor, ttl, public)
+    context.app.identity.issue_session(actor, ttl, public)
 }
 
 async fn signed_in(context: &Context, actor: &Actor) -> Result<Response> {
-    let token = session(context, actor, context.services.platform.settings().session_ttl)?;
+    let token = session(context, actor, context.app.platform.settings().session_ttl)?;
     let refresh_token = match context.truth("refresh_token")? {
-        Some(true) => context.services.identity.issue_session_refresh_token(actor).await?,
+        Some(true) => context.app.identity.issue_session_refresh_token(actor).await?,
         _ => None,
     };
     let refresh_token = refresh_token.map(|secret| secret.expose().to_owned());

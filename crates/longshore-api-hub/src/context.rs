@@ -22,7 +22,7 @@ const PAGE_SIZE_LIMIT: u64 = 100;
 
 /// A request and what it is answered with.
 pub struct Context {
-    pub(crate) services: Arc<App>,
+    pub(crate) app: Arc<App>,
     pub(crate) route: &'static Route,
     asked: ApiRequest,
     /// Who calls, with the id of the account, once it is known that the credential is good.
@@ -45,13 +45,13 @@ impl WantedPage {
 }
 
 impl Context {
-    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
-        Self { services, route, asked, signed_in: OnceLock::new() }
+    pub(crate) fn new(app: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
+        Self { app, route, asked, signed_in: OnceLock::new() }
     }
 
     /// Finds out who calls.
     pub(crate) async fn actor(&self) -> Result<Arc<Actor>> {
-        let actor = auth::actor(&self.services, &self.parts.headers).await?;
+        let actor = auth::actor(&self.app, &self.parts.headers).await?;
         if !actor.is_anonymous() {
             self.note_signed_in();
         }
@@ -63,7 +63,7 @@ impl Context {
         if let Some((known, _)) = self.signed_in.get() {
             return Ok(Arc::clone(known));
         }
-        let found = auth::signed_in(&self.services, &self.parts.headers).await?;
+        let found = auth::signed_in(&self.app, &self.parts.headers).await?;
         self.note_signed_in();
         Ok(Arc::clone(&self.signed_in.get_or_init(|| found).0))
     }
@@ -124,7 +124,7 @@ impl Context {
     /// # Errors
     /// `BodyTooLarge`; `Invalid` when it is not the document that the operation takes.
     pub(crate) async fn document<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
-        self.asked.json_or_form(body, self.services.platform.settings().body_idle).await
+        self.asked.json_or_form(body, self.app.platform.settings().body_idle).await
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::TeamUnknown(_)
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
-        | Error::CollectionRunUnknown
+        | Error::GcRunUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }
@@ -107,7 +107,7 @@ pub(crate) fn call_info(context: &Context) -> Map<String, Value> {
         info.insert("api_call_docker_id".into(), id.into());
     }
     info.insert("api_call_name".into(), context.route.operation.into());
-    info.insert("api_call_start".into(), wire::time(context.services.platform.now()).into());
+    info.insert("api_call_start".into(), wire::time(context.app.platform.now()).into());
     info.insert("api_call_txnid".into(), (*context.client.request_id).into());
     info
 }
@@ -151,7 +151,7 @@ pub(crate) fn render(error: &Error, context: &Context) -> Response {
         wire::json(status, &document(error, status, context)),
         error,
         &context.client,
-        context.services.platform.now(),
+        context.app.platform.now(),
     )
 }
 

@@ -105,7 +105,7 @@ pub(crate) async fn get_orgs_groups(context: &Context, _: RequestBody) -> Result
     let wanted = context.page()?;
     let of_member: Option<Namespace> = context.query("username").map(|name| name.parse()).transpose()?;
     let (teams, count) = context
-        .services
+        .app
         .organizations
         .list_teams(
             &actor,
@@ -126,29 +126,23 @@ pub(crate) async fn post_orgs_groups(context: &Context, body: RequestBody) -> Re
     let organization = organization(context)?;
     let request: GroupRequest = context.document(body).await?;
     let name = request.name.parse()?;
-    let team = context
-        .services
-        .organizations
-        .create_team(&actor, &organization, &name, &request.description)
-        .await?;
+    let team =
+        context.app.organizations.create_team(&actor, &organization, &name, &request.description).await?;
     Ok(wire::json(StatusCode::CREATED, &document(&team)))
 }
 
 /// `GET /v2/orgs/{org_name}/groups/{group_name}`.
 pub(crate) async fn get_orgs_group(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    let team = context
-        .services
-        .organizations
-        .get_team(&actor, &organization(context)?, &team_name(context)?)
-        .await?;
+    let team =
+        context.app.organizations.get_team(&actor, &organization(context)?, &team_name(context)?).await?;
     Ok(wire::json(StatusCode::OK, &document(&team)))
 }
 
 async fn change(context: &Context, change: TeamChange) -> Result<Response> {
     let actor = context.signed_in().await?;
     let team = context
-        .services
+        .app
         .organizations
         .change_team(&actor, &organization(context)?, &team_name(context)?, change)
         .await?;
@@ -174,7 +168,7 @@ pub(crate) async fn patch_orgs_group(context: &Context, body: RequestBody) -> Re
 /// `DELETE /v2/orgs/{org_name}/groups/{group_name}`.
 pub(crate) async fn delete_orgs_group(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    context.services.organizations.delete_team(&actor, &organization(context)?, &team_name(context)?).await?;
+    context.app.organizations.delete_team(&actor, &organization(context)?, &team_name(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -185,7 +179,7 @@ pub(crate) async fn get_orgs_group_members(context: &Context, _: RequestBody) ->
     let is_bare = context.user_agent().starts_with(HUB_TOOL);
     let wanted = context.page_of(if is_bare { 100 } else { 10 })?;
     let (members, count) = context
-        .services
+        .app
         .organizations
         .list_team_members(
             &actor,
@@ -209,7 +203,7 @@ pub(crate) async fn post_orgs_group_members(context: &Context, body: RequestBody
     let request: MemberRequest = context.document(body).await?;
     let user = request.member.parse()?;
     context
-        .services
+        .app
         .organizations
         .add_team_member(&actor, &organization(context)?, &team_name(context)?, &user)
         .await?;
@@ -221,7 +215,7 @@ pub(crate) async fn delete_orgs_group_member(context: &Context, _: RequestBody) 
     let actor = context.signed_in().await?;
     let user = context.parsed("username")?;
     context
-        .services
+        .app
         .organizations
         .delete_team_member(&actor, &organization(context)?, &team_name(context)?, &user)
         .await?;
@@ -248,7 +242,7 @@ pub(crate) async fn list_repository_groups(context: &Context, _: RequestBody) ->
     let actor = context.signed_in().await?;
     let wanted = context.page()?;
     let (teams, count) = context
-        .services
+        .app
         .organizations
         .list_repository_teams(&actor, &context.repository()?, wanted.offset(), wanted.size)
         .await?;
@@ -260,7 +254,7 @@ pub(crate) async fn list_repository_groups(context: &Context, _: RequestBody) ->
 pub(crate) async fn get_repository_group(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let (team, permission) = context
-        .services
+        .app
         .organizations
         .get_team_permission(&actor, &context.repository()?, team_id(context)?)
         .await?;
@@ -274,8 +268,8 @@ pub(crate) async fn patch_repository_group(context: &Context, body: RequestBody)
     let request: PermissionPatch = context.document(body).await?;
     let permission = request.permission.parse()?;
     // One that may do nothing there is not changed.
-    context.services.organizations.get_team_permission(&actor, &name, team).await?;
-    let team = context.services.organizations.set_team_permission(&actor, &name, team, permission).await?;
+    context.app.organizations.get_team_permission(&actor, &name, team).await?;
+    let team = context.app.organizations.set_team_permission(&actor, &name, team, permission).await?;
     Ok(wire::json(StatusCode::OK, &permission_document(&team, permission)))
 }
 
@@ -283,7 +277,7 @@ pub(crate) async fn patch_repository_group(context: &Context, body: RequestBody)
 pub(crate) async fn delete_repository_group(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     context
-        .services
+        .app
         .organizations
         .delete_team_permission(&actor, &context.repository()?, team_id(context)?)
         .await?;
@@ -297,7 +291,7 @@ pub(crate) async fn create_repository_group(context: &Context, body: RequestBody
     let request: PermissionRequest = context.document(body).await?;
     let permission: RepositoryPermission = request.permission.parse()?;
     let team = context
-        .services
+        .app
         .organizations
         .set_team_permission(&actor, &name, TeamId(request.group_id), permission)
         .await?;

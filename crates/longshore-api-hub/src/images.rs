@@ -140,7 +140,7 @@ fn active_from(text: Option<&str>) -> Result<Option<Timestamp>> {
 
 pub(crate) fn active_from_query(context: &Context) -> Result<Timestamp> {
     let given = active_from(context.query("active_from").as_deref())?;
-    Ok(given.unwrap_or_else(|| a_month_before(context.services.platform.now())))
+    Ok(given.unwrap_or_else(|| a_month_before(context.app.platform.now())))
 }
 
 /// Returns which status the listed images or tags must have, if that matters.
@@ -189,11 +189,8 @@ pub(crate) async fn get_namespaces_repositories_images(
             ));
         }
     };
-    let (images, count) = context
-        .services
-        .content
-        .list_images(&actor, &name, filter, order, wanted.offset(), wanted.size)
-        .await?;
+    let (images, count) =
+        context.app.content.list_images(&actor, &name, filter, order, wanted.offset(), wanted.size).await?;
     let document = |image: &Image| ImageDocument {
         namespace: name.namespace_str().to_owned(),
         repository: name.rest().to_owned(),
@@ -214,8 +211,7 @@ pub(crate) async fn get_namespaces_repositories_images_summary(
 ) -> Result<Response> {
     let actor = context.signed_in().await?;
     let name = context.repository()?;
-    let summary =
-        context.services.content.summarize_images(&actor, &name, active_from_query(context)?).await?;
+    let summary = context.app.content.summarize_images(&actor, &name, active_from_query(context)?).await?;
     let statistics = Statistics {
         total: summary.active + summary.inactive,
         active: summary.active,
@@ -234,11 +230,8 @@ pub(crate) async fn get_namespaces_repositories_images_tags(
     let name = context.repository()?;
     let digest = context.parsed("digest")?;
     let wanted = context.page()?;
-    let (tags, count) = context
-        .services
-        .content
-        .list_image_tags(&actor, &name, &digest, wanted.offset(), wanted.size)
-        .await?;
+    let (tags, count) =
+        context.app.content.list_image_tags(&actor, &name, &digest, wanted.offset(), wanted.size).await?;
     let results = tags.iter().map(tag_document).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
@@ -278,7 +271,7 @@ pub(crate) async fn post_namespaces_delete_images(context: &Context, body: Reque
             .collect(),
         mode: if dry_run { DeletionMode::DryRun } else { DeletionMode::Delete },
     };
-    match context.services.content.delete_images(&actor, &name, deletion).await? {
+    match context.app.content.delete_images(&actor, &name, deletion).await? {
         DeletionOutcome::Deleted { manifests, tags } => {
             let metrics =
                 Metrics { manifest_deletes: manifests, manifest_errors: 0, tag_deletes: tags, tag_errors: 0 };

@@ -151,7 +151,7 @@ fn invite_id(context: &Context) -> Result<Uuid> {
 /// `GET /v2/orgs/{org_name}/invites`.
 pub(crate) async fn get_orgs_invites(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    let invites = context.services.organizations.list_invites(&actor, &context.parsed("org_name")?).await?;
+    let invites = context.app.organizations.list_invites(&actor, &context.parsed("org_name")?).await?;
     let data = invites.iter().map(|invite| document(invite, None)).collect();
     Ok(wire::json(StatusCode::OK, &InviteList { data }))
 }
@@ -171,8 +171,7 @@ pub(crate) async fn post_invites_bulk(context: &Context, body: RequestBody) -> R
     };
     let dry_run = request.dry_run.unwrap_or_default();
     let wanted = WantedInvites { invitees: request.invitees, role, team, dry_run };
-    let outcomes =
-        context.services.organizations.invite(&actor, &organization, wanted, &page(context)).await?;
+    let outcomes = context.app.organizations.invite(&actor, &organization, wanted, &page(context)).await?;
     let invitees = outcomes.into_iter().map(entry).collect();
     Ok(wire::json(StatusCode::ACCEPTED, &BulkDocument { invitees }))
 }
@@ -180,27 +179,27 @@ pub(crate) async fn post_invites_bulk(context: &Context, body: RequestBody) -> R
 /// `DELETE /v2/invites/{id}`.
 pub(crate) async fn delete_invite(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    context.services.organizations.cancel_invite(&actor, invite_id(context)?).await?;
+    context.app.organizations.cancel_invite(&actor, invite_id(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `PATCH /v2/invites/{id}/resend`.
 pub(crate) async fn resend_invite(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    context.services.organizations.resend_invite(&actor, invite_id(context)?, &page(context)).await?;
+    context.app.organizations.resend_invite(&actor, invite_id(context)?, &page(context)).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `POST /v2/invites/describe`.
 pub(crate) async fn describe_invite(context: &Context, body: RequestBody) -> Result<Response> {
     let request: LinkRequest = context.document(body).await?;
-    let invite = context.services.organizations.get_invite(&request.token).await?;
+    let invite = context.app.organizations.get_invite(&request.token).await?;
     let described = DescribedInvite {
         org: invite.organization.to_string(),
         inviter_username: invite.inviter.name.clone(),
         invitee: invite.invitee.to_string(),
         expires_at: wire::time(invite.expires_at),
-        may_join: context.services.organizations.may_join(&invite),
+        may_join: context.app.organizations.may_join(&invite),
     };
     Ok(wire::json(StatusCode::OK, &described))
 }
@@ -209,7 +208,7 @@ pub(crate) async fn describe_invite(context: &Context, body: RequestBody) -> Res
 pub(crate) async fn accept_invite(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let request: LinkRequest = context.document(body).await?;
-    let organization = context.services.organizations.accept_invite(&actor, &request.token).await?;
+    let organization = context.app.organizations.accept_invite(&actor, &request.token).await?;
     Ok(wire::json(StatusCode::OK, &AcceptedInvite { org: organization.to_string() }))
 }
 
@@ -221,6 +220,6 @@ pub(crate) async fn join_by_invite(context: &Context, body: RequestBody) -> Resu
         reason: error.to_string(),
     })?;
     let organization =
-        context.services.organizations.join_by_invite(&request.token, &name, &request.password).await?;
+        context.app.organizations.join_by_invite(&request.token, &name, &request.password).await?;
     Ok(wire::json(StatusCode::CREATED, &AcceptedInvite { org: organization.to_string() }))
 }

@@ -67,7 +67,7 @@ pub const PATHS: Paths = Paths {
 
 /// The dialect.
 pub struct Hub {
-    services: Arc<App>,
+    app: Arc<App>,
     table: Table,
     /// Made when it is asked for first.
     document: OnceLock<Bytes>,
@@ -78,9 +78,9 @@ impl Hub {
     ///
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
-    pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+    pub fn new(app: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("hub", metrics, ROUTES, RateHeaders::COMMON)?;
-        Ok(Self { services, table, document: OnceLock::new() })
+        Ok(Self { app, table, document: OnceLock::new() })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
@@ -109,12 +109,12 @@ impl Hub {
 
     /// Answers what is no operation; it counts as a request all the same.
     async fn answer_nothing(&self, asked: &ApiRequest, response: Response) -> Answer {
-        let actor = auth::signed_in(&self.services, &asked.parts.headers).await;
+        let actor = auth::signed_in(&self.app, &asked.parts.headers).await;
         let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |(actor, _)| actor);
-        let allowance = self.services.platform.count_request(principal, asked.client.address).await;
+        let allowance = self.app.platform.count_request(principal, asked.client.address).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
-                let now = self.services.platform.now();
+                let now = self.app.platform.now();
                 error::render_plain(&allowance.refusal(now), &asked.client, now)
             }
             _ => response,
@@ -123,13 +123,13 @@ impl Hub {
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
-        let context = Context::new(Arc::clone(&self.services), route, asked);
+        let context = Context::new(Arc::clone(&self.app), route, asked);
         if let Err(error) = context.check_turn() {
             return Answer { response: error::render(&error, &context), allowance: None };
         }
         let allowance = limits::count(&context).await;
         let answer = match allowance {
-            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.services.platform.now())),
+            Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.app.platform.now())),
             _ => match context.check_query() {
                 Ok(()) => (route.handler)(&context, body).await,
                 Err(error) => Err(error),

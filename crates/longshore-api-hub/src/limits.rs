@@ -10,5 +10,5 @@ use crate::context::Context;
 pub(crate) async fn count(context: &Context) -> Option<Allowance> {
     let actor = context.signed_in().await;
     let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
-    context.services.platform.count_request(principal, context.client.address).await
+    context.app.platform.count_request(principal, context.client.address).await
 }

@@ -155,7 +155,7 @@ pub(crate) async fn post_orgs_access_tokens(context: &Context, body: RequestBody
         origin: TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() },
     };
     let owner = TokenOwner::Organization(&organization);
-    let created = context.services.identity.create_access_token(&actor, owner, wanted).await;
+    let created = context.app.identity.create_access_token(&actor, owner, wanted).await;
     let (token, secret) = created.map_err(named)?;
     let created =
         CreatedToken { details: details(&token, &organization), secret: secret.expose().to_owned() };
@@ -179,7 +179,7 @@ pub(crate) async fn get_orgs_access_tokens(context: &Context, _: RequestBody) ->
     let wanted = context.page()?;
     let owner = TokenOwner::Organization(&organization);
     let (tokens, counts) =
-        context.services.identity.list_access_tokens_at(&actor, owner, wanted.offset(), wanted.size).await?;
+        context.app.identity.list_access_tokens_at(&actor, owner, wanted.offset(), wanted.size).await?;
     let (next, previous) = wire::links(context, wanted, counts.all);
     let results = tokens.iter().map(document).collect();
     let page = TokenPage { total: counts.all, count: counts.all, next, previous, results };
@@ -192,7 +192,7 @@ pub(crate) async fn get_orgs_access_token(context: &Context, _: RequestBody) -> 
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "access_token_id")?;
     let owner = TokenOwner::Organization(&organization);
-    let token = context.services.identity.get_access_token(&actor, owner, uuid).await?;
+    let token = context.app.identity.get_access_token(&actor, owner, uuid).await?;
     Ok(wire::json(StatusCode::OK, &details(&token, &organization)))
 }
 
@@ -209,7 +209,7 @@ pub(crate) async fn patch_orgs_access_token(context: &Context, body: RequestBody
         is_active: request.is_active,
     };
     let owner = TokenOwner::Organization(&organization);
-    let changed = context.services.identity.change_access_token(&actor, owner, uuid, change).await;
+    let changed = context.app.identity.change_access_token(&actor, owner, uuid, change).await;
     Ok(wire::json(StatusCode::OK, &details(&changed.map_err(named)?, &organization)))
 }
 
@@ -219,6 +219,6 @@ pub(crate) async fn delete_orgs_access_token(context: &Context, _: RequestBody) 
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "access_token_id")?;
     let owner = TokenOwner::Organization(&organization);
-    context.services.identity.delete_access_token(&actor, owner, uuid).await?;
+    context.app.identity.delete_access_token(&actor, owner, uuid).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

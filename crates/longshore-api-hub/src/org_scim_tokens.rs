@@ -79,7 +79,7 @@ pub(crate) async fn post_orgs_scim_tokens(context: &Context, body: RequestBody) 
     let request: CreateRequest = context.document(body).await?;
     let expires_at = expiry(request.expires_at.as_deref())?;
     let created =
-        context.services.identity.create_scim_token(&actor, &organization, &request.label, expires_at).await;
+        context.app.identity.create_scim_token(&actor, &organization, &request.label, expires_at).await;
     let (token, secret) = created.map_err(named)?;
     Ok(wire::json(StatusCode::CREATED, &with_secret(&token, &secret)))
 }
@@ -88,7 +88,7 @@ pub(crate) async fn post_orgs_scim_tokens(context: &Context, body: RequestBody) 
 pub(crate) async fn get_orgs_scim_tokens(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
-    let tokens = context.services.identity.list_scim_tokens(&actor, &organization).await?;
+    let tokens = context.app.identity.list_scim_tokens(&actor, &organization).await?;
     let results: Vec<TokenDocument> = tokens.iter().map(document).collect();
     Ok(wire::json(StatusCode::OK, &TokenList { count: results.len(), results }))
 }
@@ -98,7 +98,7 @@ pub(crate) async fn rotate_orgs_scim_token(context: &Context, _: RequestBody) ->
     let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "scim_token_id")?;
-    let (token, secret) = context.services.identity.rotate_scim_token(&actor, &organization, uuid).await?;
+    let (token, secret) = context.app.identity.rotate_scim_token(&actor, &organization, uuid).await?;
     Ok(wire::json(StatusCode::OK, &with_secret(&token, &secret)))
 }
 
@@ -107,6 +107,6 @@ pub(crate) async fn delete_orgs_scim_token(context: &Context, _: RequestBody) ->
     let actor = context.signed_in().await?;
     let organization: Namespace = context.parsed("org_name")?;
     let uuid = token_uuid(context, "scim_token_id")?;
-    context.services.identity.revoke_scim_token(&actor, &organization, uuid).await?;
+    context.app.identity.revoke_scim_token(&actor, &organization, uuid).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

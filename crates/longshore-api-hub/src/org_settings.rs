@@ -44,7 +44,7 @@ impl From<ImageRestriction> for OrgSettingsDocument {
 pub(crate) async fn get_orgs_name_settings(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let restriction =
-        context.services.organizations.get_image_restriction(&actor, &context.parsed("org_name")?).await?;
+        context.app.organizations.get_image_restriction(&actor, &context.parsed("org_name")?).await?;
     Ok(wire::json(StatusCode::OK, &OrgSettingsDocument::from(restriction)))
 }
 
@@ -58,6 +58,6 @@ pub(crate) async fn put_orgs_name_settings(context: &Context, body: RequestBody)
         allows_official_images: wanted.restricted_images.allow_official_images,
         allows_verified_publishers: wanted.restricted_images.allow_verified_publishers,
     };
-    context.services.organizations.put_image_restriction(&actor, &name, restriction).await?;
+    context.app.organizations.put_image_restriction(&actor, &name, restriction).await?;
     Ok(wire::json(StatusCode::OK, &wanted))
 }

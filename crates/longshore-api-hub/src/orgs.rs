@@ -134,7 +134,7 @@ pub(crate) async fn get_user_orgs(context: &Context, _: RequestBody) -> Result<R
     let actor = context.signed_in().await?;
     let wanted = context.page()?;
     let (organizations, count) =
-        context.services.organizations.list_own_organizations(&actor, wanted.offset(), wanted.size).await?;
+        context.app.organizations.list_own_organizations(&actor, wanted.offset(), wanted.size).await?;
     let results = organizations.iter().map(own_document).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
@@ -143,7 +143,7 @@ pub(crate) async fn get_user_orgs(context: &Context, _: RequestBody) -> Result<R
 pub(crate) async fn get_org(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let account =
-        context.services.organizations.get_own_organization(&actor, &context.parsed("org_name")?).await?;
+        context.app.organizations.get_own_organization(&actor, &context.parsed("org_name")?).await?;
     Ok(wire::json(StatusCode::OK, &document(&account)))
 }
 
@@ -165,7 +165,7 @@ pub(crate) async fn get_orgs_members(context: &Context, _: RequestBody) -> Resul
     };
     let filter = MemberFilter { name_prefix: Some(prefix(context)), role, kinds };
     let (members, count) = context
-        .services
+        .app
         .organizations
         .list_organization_members(&actor, &context.parsed("org_name")?, filter, wanted.offset(), wanted.size)
         .await?;
@@ -191,7 +191,7 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
     let mut offset = 0;
     loop {
         let (members, count) = context
-            .services
+            .app
             .organizations
             .list_organization_members(
                 &actor,
@@ -229,7 +229,7 @@ pub(crate) async fn export_orgs_members(context: &Context, _: RequestBody) -> Re
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     let file = format!(
         "attachment;filename=\"{organization}-members-{}.csv\"",
-        context.services.platform.now().as_second()
+        context.app.platform.now().as_second()
     );
     if let Ok(file) = HeaderValue::from_str(&file) {
         headers.insert(header::CONTENT_DISPOSITION, file);
@@ -243,8 +243,7 @@ pub(crate) async fn put_orgs_member(context: &Context, body: RequestBody) -> Res
     let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
     let request: RoleRequest = context.document(body).await?;
     let role = request.role.parse()?;
-    let member =
-        context.services.organizations.change_member_role(&actor, &organization, &user, role).await?;
+    let member = context.app.organizations.change_member_role(&actor, &organization, &user, role).await?;
     Ok(wire::json(StatusCode::OK, &member_document(&member)))
 }
 
@@ -252,6 +251,6 @@ pub(crate) async fn put_orgs_member(context: &Context, body: RequestBody) -> Res
 pub(crate) async fn delete_orgs_member(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let (organization, user) = (context.parsed("org_name")?, context.parsed("username")?);
-    context.services.organizations.delete_member(&actor, &organization, &user).await?;
+    context.app.organizations.delete_member(&actor, &organization, &user).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -200,7 +200,7 @@ fn info(details: &RepositoryDetails, allowed: Actions) -> InfoDocument {
 
 async fn shown(context: &Context, status: StatusCode, name: &RepositoryName) -> Result<Response> {
     let actor = context.actor().await?;
-    let (details, allowed) = context.services.content.get_repository_details(&actor, name).await?;
+    let (details, allowed) = context.app.content.get_repository_details(&actor, name).await?;
     Ok(wire::json(status, &info(&details, allowed)))
 }
 
@@ -228,7 +228,7 @@ pub(crate) async fn list_namespace_repositories(context: &Context, _: RequestBod
     };
     let part = context.query("name").unwrap_or_default().into_owned();
     let (repositories, count) = context
-        .services
+        .app
         .content
         .list_namespace_repositories(
             &actor,
@@ -273,7 +273,7 @@ pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> R
         ..RepositoryChange::default()
     };
     let is_private = visibility(request.is_private);
-    let created = context.services.content.create_repository(&actor, &name, is_private, change).await;
+    let created = context.app.content.create_repository(&actor, &name, is_private, change).await;
     let (details, allowed) = created.map_err(|error| match error {
         // The Hub answers 400.
         Error::Exists(what) => invalid("name", format!("{what} already exists")),
@@ -306,7 +306,7 @@ pub(crate) async fn patch_repository(context: &Context, body: RequestBody) -> Re
         },
         ..RepositoryChange::default()
     };
-    context.services.content.change_repository(&actor, &name, change).await?;
+    context.app.content.change_repository(&actor, &name, change).await?;
     shown(context, StatusCode::OK, &name).await
 }
 
@@ -315,14 +315,14 @@ pub(crate) async fn set_repository_privacy(context: &Context, body: RequestBody)
     let actor = context.signed_in().await?;
     let name = context.repository()?;
     let request: PrivacyRequest = context.document(body).await?;
-    context.services.content.set_visibility(&actor, &name, visibility(request.is_private)).await?;
+    context.app.content.set_visibility(&actor, &name, visibility(request.is_private)).await?;
     Ok(bare(StatusCode::OK))
 }
 
 /// `DELETE /v2/namespaces/{namespace}/repositories/{repository}`. The Hub answers 202.
 pub(crate) async fn delete_repository(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
-    context.services.content.delete_repository(&actor, &context.repository()?).await?;
+    context.app.content.delete_repository(&actor, &context.repository()?).await?;
     Ok(bare(StatusCode::ACCEPTED))
 }
 
@@ -336,7 +336,7 @@ pub(crate) async fn update_repository_immutable_tags(
     let request: ImmutableTagsRequest = context.document(body).await?;
     let tags = ImmutableTags::new(request.immutable_tags, request.immutable_tags_rules)?;
     let change = RepositoryChange { immutable_tags: Some(tags), ..RepositoryChange::default() };
-    context.services.content.change_repository(&actor, &name, change).await?;
+    context.app.content.change_repository(&actor, &name, change).await?;
     shown(context, StatusCode::OK, &name).await
 }
 
@@ -348,7 +348,7 @@ pub(crate) async fn verify_repository_immutable_tags(
     let actor = context.signed_in().await?;
     let name = context.repository()?;
     let request: VerifyRequest = context.document(body).await?;
-    let tags = context.services.content.match_tags(&actor, &name, &request.regex).await?;
+    let tags = context.app.content.match_tags(&actor, &name, &request.regex).await?;
     let tags = tags.iter().map(ToString::to_string).collect();
     Ok(wire::json(StatusCode::OK, &VerifyDocument { tags }))
 }

@@ -124,10 +124,10 @@ async fn searcher(context: &Context) -> Result<Arc<Actor>> {
     let headers = &context.parts.headers;
     match Credentials::of(headers) {
         Ok(Credentials::Basic { user, secret }) => {
-            context.services.identity.authenticate_basic(&user, &secret, Some(context.client.address)).await
+            context.app.identity.authenticate_basic(&user, &secret, Some(context.client.address)).await
         }
-        Ok(Credentials::Bearer(token)) => match context.services.identity.authenticate_session(token).await {
-            Err(Error::Unauthenticated(_)) => context.services.identity.authenticate_bearer(token).await,
+        Ok(Credentials::Bearer(token)) => match context.app.identity.authenticate_session(token).await {
+            Err(Error::Unauthenticated(_)) => context.app.identity.authenticate_bearer(token).await,
             session => session,
         },
         // podman, and whatever else is made of containers/image, never signs in here, but where this refuses it, it looks
@@ -146,7 +146,7 @@ pub(crate) async fn search_classic(context: &Context, _: RequestBody) -> Result<
     let size = PageSize::clamped(context.number("n", DEFAULT_RESULTS, 1, 100)?)?;
     let query = context.query("q").unwrap_or_default().into_owned();
     let offset = (number - 1) * u64::from(size.get());
-    let (found, count) = context.services.content.search_repositories(&actor, &query, offset, size).await?;
+    let (found, count) = context.app.content.search_repositories(&actor, &query, offset, size).await?;
     let result = |details: &RepositoryDetails| ClassicResult {
         name: shown(details),
         description: details.description.clone(),
@@ -172,7 +172,7 @@ pub(crate) async fn search_repositories(context: &Context, _: RequestBody) -> Re
     let wanted = context.page()?;
     let query = context.query("query").unwrap_or_default();
     let (found, count) =
-        context.services.content.search_repositories(&actor, &query, wanted.offset(), wanted.size).await?;
+        context.app.content.search_repositories(&actor, &query, wanted.offset(), wanted.size).await?;
     let result = |details: &RepositoryDetails| RepositoryResult {
         repo_name: shown(details),
         repo_owner: String::new(),
@@ -192,7 +192,7 @@ pub(crate) async fn search_catalog(context: &Context, _: RequestBody) -> Result<
     let offset = context.number("from", 0, 0, u64::from(u32::MAX))?;
     let size = PageSize::clamped(context.number("size", DEFAULT_RESULTS, 1, 100)?)?;
     let query = context.query("query").unwrap_or_default();
-    let (found, total) = context.services.content.search_repositories(&actor, &query, offset, size).await?;
+    let (found, total) = context.app.content.search_repositories(&actor, &query, offset, size).await?;
     let result = |details: &RepositoryDetails| CatalogResult {
         id: details.repository.name.to_string(),
         name: shown(details),

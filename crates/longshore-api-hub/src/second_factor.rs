@@ -80,7 +80,7 @@ fn qr_code(text: &str) -> Result<String> {
 /// `GET /v2/user/2fa`.
 pub(crate) async fn get_second_factor(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let status = context.services.identity.second_factor_status(&actor).await?;
+    let status = context.app.identity.second_factor_status(&actor).await?;
     let document = StatusDocument {
         enabled: status.confirmed_at.is_some(),
         enabled_at: status.confirmed_at.map(wire::time),
@@ -92,10 +92,10 @@ pub(crate) async fn get_second_factor(context: &Context, _: RequestBody) -> Resu
 /// `POST /v2/user/2fa/enrol`.
 pub(crate) async fn enrol_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.access.check_actor(&actor).await?;
+    context.app.access.check_actor(&actor).await?;
     let request: PasswordRequest = context.document(body).await?;
     let address = Some(context.client.address);
-    let begun = context.services.identity.enrol_second_factor(&actor, &request.password, address).await?;
+    let begun = context.app.identity.enrol_second_factor(&actor, &request.password, address).await?;
     let document = EnrolmentDocument {
         secret: begun.secret.base32(),
         qr_code_svg: qr_code(&begun.otpauth_url)?,
@@ -107,10 +107,10 @@ pub(crate) async fn enrol_second_factor(context: &Context, body: RequestBody) ->
 /// `POST /v2/user/2fa/confirm`.
 pub(crate) async fn confirm_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.access.check_actor(&actor).await?;
+    context.app.access.check_actor(&actor).await?;
     let request: CodeRequest = context.document(body).await?;
-    let confirmed = context.services.identity.confirm_second_factor(&actor, &request.code).await?;
-    let token = session(context, &confirmed.actor, context.services.platform.settings().session_ttl)?;
+    let confirmed = context.app.identity.confirm_second_factor(&actor, &request.code).await?;
+    let token = session(context, &confirmed.actor, context.app.platform.settings().session_ttl)?;
     let document = ConfirmationDocument { recovery_codes: confirmed.recovery_codes, token };
     Ok(wire::json(StatusCode::OK, &document))
 }
@@ -118,27 +118,20 @@ pub(crate) async fn confirm_second_factor(context: &Context, body: RequestBody) 
 /// `POST /v2/user/2fa/recovery-codes`.
 pub(crate) async fn renew_recovery_codes(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.access.check_actor(&actor).await?;
+    context.app.access.check_actor(&actor).await?;
     let request: BothRequest = context.document(body).await?;
     let address = Some(context.client.address);
-    let recovery_codes = context
-        .services
-        .identity
-        .renew_recovery_codes(&actor, &request.password, &request.code, address)
-        .await?;
+    let recovery_codes =
+        context.app.identity.renew_recovery_codes(&actor, &request.password, &request.code, address).await?;
     Ok(wire::json(StatusCode::OK, &RecoveryDocument { recovery_codes }))
 }
 
 /// `POST /v2/user/2fa/disable`.
 pub(crate) async fn disable_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    context.services.access.check_actor(&actor).await?;
+    context.app.access.check_actor(&actor).await?;
     let request: BothRequest = context.document(body).await?;
     let address = Some(context.client.address);
-    context
-        .services
-        .identity
-        .disable_second_factor(&actor, &request.password, &request.code, address)
-        .await?;
+    context.app.identity.disable_second_factor(&actor, &request.password, &request.code, address).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

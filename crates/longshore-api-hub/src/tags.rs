@@ -182,7 +182,7 @@ async fn find(
     let filter = filter(context)?;
     let is_empty = filter.is_none();
     let found = context
-        .services
+        .app
         .content
         .list_tag_details(&actor, &name, filter.unwrap_or_default(), order, offset, size)
         .await?;
@@ -196,7 +196,7 @@ pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> R
     if tags.is_empty() && wanted.number > 1 {
         return Err(Error::PageUnknown(wanted.number));
     }
-    let active_from = a_month_before(context.services.platform.now());
+    let active_from = a_month_before(context.app.platform.now());
     let results = tags.iter().map(|tag| document(id, tag, active_from)).collect();
     Ok(wire::json(StatusCode::OK, &Page::new(context, wanted, count, results)))
 }
@@ -216,12 +216,11 @@ pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Res
     let name = context.repository()?;
     let tag: Tag = context.parsed("tag")?;
     let is_head = context.parts.method == Method::HEAD;
-    let (id, details, layers) =
-        context.services.content.get_tag_details(&actor, &name, &tag, !is_head).await?;
+    let (id, details, layers) = context.app.content.get_tag_details(&actor, &name, &tag, !is_head).await?;
     if is_head {
         return Ok(bare(StatusCode::OK));
     }
-    let mut document = document(id, &details, a_month_before(context.services.platform.now()));
+    let mut document = document(id, &details, a_month_before(context.app.platform.now()));
     for (image, layers) in document.images.iter_mut().zip(layers) {
         image.layers = Some(layers.into_iter().map(layer_document).collect());
     }
@@ -232,6 +231,6 @@ pub(crate) async fn get_repository_tag(context: &Context, _: RequestBody) -> Res
 pub(crate) async fn delete_repository_tag(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.signed_in().await?;
     let name = context.repository()?;
-    context.services.content.delete_tag(&actor, &name, &context.parsed("tag")?).await?;
+    context.app.content.delete_tag(&actor, &name, &context.parsed("tag")?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

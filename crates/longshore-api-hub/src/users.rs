@@ -136,7 +136,7 @@ pub(crate) async fn get_hub_plan(context: &Context, _: RequestBody) -> Result<Re
     let actor = context.signed_in().await?;
     let text = context.parameter("id");
     let id = text.parse().map_err(|_| Error::UserUnknown(text.chars().take(64).collect()))?;
-    let account = context.services.organizations.get_account_of(&actor, id).await?;
+    let account = context.app.organizations.get_account_of(&actor, id).await?;
     let document = PlanDocument {
         name: account.plan.as_str(),
         legacy: false,
@@ -153,7 +153,7 @@ pub(crate) async fn get_hub_plan(context: &Context, _: RequestBody) -> Result<Re
 /// `GET /v2/user/`.
 pub(crate) async fn get_user(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
-    let account = context.services.access.get_own_account(&actor).await?;
+    let account = context.app.access.get_own_account(&actor).await?;
     Ok(wire::json(StatusCode::OK, &document(&account)))
 }
 
@@ -169,6 +169,6 @@ pub(crate) async fn patch_user(context: &Context, body: RequestBody) -> Result<R
         url: request.profile_url,
         email: None,
     };
-    let changed = context.services.identity.change_profile(&actor, &account.name, change).await?;
+    let changed = context.app.identity.change_profile(&actor, &account.name, change).await?;
     Ok(wire::json(StatusCode::OK, &document(&changed)))
 }

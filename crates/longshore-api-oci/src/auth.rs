@@ -18,9 +18,9 @@ use crate::wire::json;
 pub(crate) async fn actor(context: &Context) -> Result<Arc<Actor>> {
     let actor = match Credentials::of(&context.parts.headers)? {
         Credentials::None => return Ok(Arc::new(Actor::ANONYMOUS)),
-        Credentials::Bearer(token) => context.services.identity.authenticate_bearer(token).await?,
+        Credentials::Bearer(token) => context.app.identity.authenticate_bearer(token).await?,
         Credentials::Basic { user, secret } => {
-            context.services.identity.authenticate_basic(&user, &secret, Some(context.client.address)).await?
+            context.app.identity.authenticate_basic(&user, &secret, Some(context.client.address)).await?
         }
     };
     // A bearer token can be an anonymous one.
@@ -33,7 +33,7 @@ pub(crate) async fn actor(context: &Context) -> Result<Arc<Actor>> {
 /// Finds out who calls for an upload in progress; the token that was good when it began may have expired.
 pub(crate) async fn upload_actor(context: &Context) -> Result<UploadActor> {
     match Credentials::of(&context.parts.headers)? {
-        Credentials::Bearer(token) => context.services.identity.authenticate_bearer_for_upload(token).await,
+        Credentials::Bearer(token) => context.app.identity.authenticate_bearer_for_upload(token).await,
         Credentials::None | Credentials::Basic { .. } => {
             Ok(UploadActor { actor: actor(context).await?, validity: None })
         }
@@ -46,6 +46,6 @@ pub(crate) async fn ping(context: &Context) -> Result<Response> {
         Credentials::None => return Err(Error::Unauthenticated(Unauthenticated::Missing)),
         Credentials::Bearer(_) | Credentials::Basic { .. } => actor(context).await?,
     };
-    context.services.access.check_actor(&actor).await?;
+    context.app.access.check_actor(&actor).await?;
     Ok(json(StatusCode::OK, &serde_json::json!({})))
 }

@@ -22,7 +22,7 @@ const CONTENT_TYPE: &str = "application/octet-stream";
 /// end-2: pulls a blob, whole or in ranges (RFC 9110, section 14), or is sent to where it lies.
 pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let actor = auth::actor(context).await?;
-    let readable = context.services.content.get_blob(&actor, &name.repository, digest).await?;
+    let readable = context.app.content.get_blob(&actor, &name.repository, digest).await?;
     let blob = &readable.blob;
     let headers = &context.parts.headers;
     if wire::is_known_to_client(headers, digest) {
@@ -38,7 +38,7 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
     // The store has entity tags of its own, which the condition does not mean, and its own way with several ranges.
     let stays = headers.contains_key(header::IF_RANGE) || ranges::asks_for_several(headers);
     if let Some(redirects) = context.redirects.as_ref().filter(|_| !stays)
-        && let Some(url) = redirects.url(&context.services, &context.client, &readable).await?
+        && let Some(url) = redirects.url(&context.app, &context.client, &readable).await?
     {
         // The client repeats its `Range` there.
         let mut response = describe(bare(StatusCode::TEMPORARY_REDIRECT), blob);
@@ -52,7 +52,7 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
         Wanted::Whole | Wanted::Nothing => (StatusCode::OK, ByteRange { start: 0, end: size }),
     };
     let length = range.end - range.start;
-    let bytes = context.services.content.read_blob(&readable, range).await?;
+    let bytes = context.app.content.read_blob(&readable, range).await?;
     let mut response = describe(Response::new(body::stream(bytes, length)), blob);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -68,7 +68,7 @@ pub(crate) async fn get_blob(context: &Context, name: &Name, digest: &Digest) ->
 async fn send_parts(context: &Context, readable: ReadableBlob, ranges: Vec<ByteRange>) -> Result<Response> {
     let size = readable.blob.size_bytes;
     // Nobody who pushes knows it, so no blob can hold it to end a part early.
-    let boundary = context.services.content.new_separator();
+    let boundary = context.app.content.new_separator();
     let head = |(number, range): (usize, &ByteRange)| {
         let end_of_last = if number == 0 { "" } else { "\r\n" };
         let content_range = content_range(*range, size);
@@ -87,16 +87,16 @@ async fn send_parts(context: &Context, readable: ReadableBlob, ranges: Vec<ByteR
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     // Before the answer begins, so that a store that cannot be read is said as such.
     let mut opened = match ranges.first() {
-        Some(range) => Some(context.services.content.read_blob(&readable, *range).await?),
+        Some(range) => Some(context.app.content.read_blob(&readable, *range).await?),
         None => None,
     };
-    let services = Arc::clone(&context.services);
+    let app = Arc::clone(&context.app);
     let parts = stream::iter(heads.into_iter().zip(ranges)).then(move |(head, range)| {
-        let (opened, services, readable) = (opened.take(), Arc::clone(&services), readable.clone());
+        let (opened, app, readable) = (opened.take(), Arc::clone(&app), readable.clone());
         async move {
             let bytes = match opened {
                 Some(bytes) => bytes,
-                None => services.content.read_blob(&readable, range).await?,
+                None => app.content.read_blob(&readable, range).await?,
             };
             Ok(stream::iter([Ok(head)]).chain(bytes))
         }
@@ -113,7 +113,7 @@ fn content_range(range: ByteRange, size: u64) -> String {
 /// end-2: tells whether a blob is there.
 pub(crate) async fn head_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let actor = auth::actor(context).await?;
-    let blob = context.services.content.check_blob(&actor, &name.repository, digest).await?;
+    let blob = context.app.content.check_blob(&actor, &name.repository, digest).await?;
     let mut response = describe(bare(StatusCode::OK), &blob);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(blob.size_bytes));
     Ok(response)
@@ -122,7 +122,7 @@ pub(crate) async fn head_blob(context: &Context, name: &Name, digest: &Digest) -
 /// end-10: deletes a blob from this repository.
 pub(crate) async fn delete_blob(context: &Context, name: &Name, digest: &Digest) -> Result<Response> {
     let actor = auth::actor(context).await?;
-    context.services.content.delete_blob(&actor, &name.repository, digest).await?;
+    context.app.content.delete_blob(&actor, &name.repository, digest).await?;
     Ok(bare(StatusCode::ACCEPTED))
 }
 

@@ -18,7 +18,7 @@ pub(crate) async fn list_repositories(context: &Context) -> Result<Response> {
     }
     let query = PageQuery::of(context)?;
     let size = query.size.unwrap_or(PageSize::MAX);
-    let page = context.services.content.list_repositories(&actor, query.last.as_deref(), size).await?;
+    let page = context.app.content.list_repositories(&actor, query.last.as_deref(), size).await?;
     if query.size.is_none() {
         return Ok(wire::json(StatusCode::OK, &json!({ "repositories": [] })));
     }

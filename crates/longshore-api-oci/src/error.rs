@@ -54,7 +54,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         | Error::TeamUnknown(_)
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
-        | Error::CollectionRunUnknown
+        | Error::GcRunUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }
@@ -137,7 +137,7 @@ fn detail(error: &Error, context: &Context, challenge: Option<&Challenge>) -> Va
 /// Makes the challenge (Docker token authentication specification; RFC 6750 for `error`).
 fn challenge_header(context: &Context, scope: Option<&str>, reason: Unauthenticated) -> HeaderValue {
     let realm = context.client.origin.absolute("/token");
-    let service = &context.services.platform.settings().service;
+    let service = &context.app.platform.settings().service;
     let mut text = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
     if let Some(scope) = scope {
         text.push_str(&format!(",scope=\"{scope}\""));

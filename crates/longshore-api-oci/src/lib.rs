@@ -42,7 +42,7 @@ use crate::routes::OperationKind;
 
 /// The dialect.
 pub struct Oci {
-    services: Arc<App>,
+    app: Arc<App>,
     metrics: Vec<OperationMetrics>,
     warning: Option<HeaderValue>,
     redirects: Option<Arc<Redirects>>,
@@ -50,7 +50,7 @@ pub struct Oci {
 
 /// A request that is understood, and who sent it.
 pub(crate) struct Context {
-    pub services: Arc<App>,
+    pub app: Arc<App>,
     pub client: Client,
     pub parts: http::request::Parts,
     pub redirects: Option<Arc<Redirects>>,
@@ -63,14 +63,14 @@ impl Oci {
     /// # Errors
     /// `Invalid` when the notice does not fit into a header.
     pub fn new(
-        services: Arc<App>,
+        app: Arc<App>,
         metrics: &Metrics,
         notice: Option<&str>,
         redirects: Option<Redirects>,
     ) -> longshore_domain::Result<Self> {
         let metrics = OperationKind::ALL.iter().map(|kind| metrics.operation("oci", kind.name())).collect();
         let warning = notice.map(wire::warning).transpose()?;
-        Ok(Self { services, metrics, warning, redirects: redirects.map(Arc::new) })
+        Ok(Self { app, metrics, warning, redirects: redirects.map(Arc::new) })
     }
 
     /// Answers a request to `/v2/…`.
@@ -119,7 +119,7 @@ impl Oci {
     }
 
     fn context(&self, client: Client, parts: http::request::Parts) -> Context {
-        Context { services: Arc::clone(&self.services), client, parts, redirects: self.redirects.clone() }
+        Context { app: Arc::clone(&self.app), client, parts, redirects: self.redirects.clone() }
     }
 
     fn observe(

@@ -18,18 +18,16 @@ const SOURCE: HeaderName = HeaderName::from_static("docker-ratelimit-source");
 /// # Errors
 /// `Throttled`.
 pub(crate) async fn check(context: &Context, actor: &Actor) -> Result<()> {
-    let left = context.services.platform.count_pulls(actor, context.client.address, 0).await;
+    let left = context.app.platform.count_pulls(actor, context.client.address, 0).await;
     match left {
-        Some((_, allowance)) if allowance.is_exceeded => {
-            Err(allowance.refusal(context.services.platform.now()))
-        }
+        Some((_, allowance)) if allowance.is_exceeded => Err(allowance.refusal(context.app.platform.now())),
         _ => Ok(()),
     }
 }
 
 /// Counts a pull, or with an amount of 0 only tells, and shows what is left.
 pub(crate) async fn show(context: &Context, actor: &Actor, amount: u64, response: &mut Response) {
-    let counted = context.services.platform.count_pulls(actor, context.client.address, amount).await;
+    let counted = context.app.platform.count_pulls(actor, context.client.address, amount).await;
     let Some((source, Allowance { rate, remaining, .. })) = counted else { return };
     let window = rate.window.as_secs();
     let headers = response.headers_mut();

@@ -20,7 +20,7 @@ const ARTIFACT_WARNING: &str = "299 - \"the artifact manifest media type was wit
 pub(crate) async fn get_manifest(context: &Context, name: &Name, reference: &Reference) -> Result<Response> {
     let actor = auth::actor(context).await?;
     limits::check(context, &actor).await?;
-    let manifest = context.services.content.pull_manifest(&actor, &name.repository, reference).await?;
+    let manifest = context.app.content.pull_manifest(&actor, &name.repository, reference).await?;
     if wire::is_known_to_client(&context.parts.headers, &manifest.digest) {
         return Ok(describe(bare(StatusCode::NOT_MODIFIED), &manifest.digest, &manifest.media_type));
     }
@@ -35,7 +35,7 @@ pub(crate) async fn get_manifest(context: &Context, name: &Name, reference: &Ref
 /// end-3: tells whether a manifest is there.
 pub(crate) async fn head_manifest(context: &Context, name: &Name, reference: &Reference) -> Result<Response> {
     let actor = auth::actor(context).await?;
-    let head = context.services.content.check_manifest(&actor, &name.repository, reference).await?;
+    let head = context.app.content.check_manifest(&actor, &name.repository, reference).await?;
     if wire::is_known_to_client(&context.parts.headers, &head.digest) {
         return Ok(describe(bare(StatusCode::NOT_MODIFIED), &head.digest, &head.media_type));
     }
@@ -55,11 +55,11 @@ pub(crate) async fn put_manifest(
     let actor = auth::actor(context).await?;
     // Before the body is read, so that nobody sends megabytes in vain.
     context
-        .services
+        .app
         .access
         .authorize(&actor, &name.repository, longshore_domain::access::action::RepositoryAction::Push)
         .await?;
-    let settings = context.services.platform.settings();
+    let settings = context.app.platform.settings();
     let too_large = |limit_bytes| Error::ManifestTooLarge { limit_bytes };
     let content = body::collect(
         &context.parts.extensions,
@@ -84,7 +84,7 @@ pub(crate) async fn put_manifest(
     let tags = tags.map_err(|error| Error::ManifestInvalid(error.to_string()))?;
     let push = ManifestPush { reference, tags, media_type, content, condition: condition(context)? };
     let sets_tags = !push.tags.is_empty();
-    let pushed = context.services.content.push_manifest(&actor, &name.repository, push).await?;
+    let pushed = context.app.content.push_manifest(&actor, &name.repository, push).await?;
     let mut response = bare(StatusCode::CREATED);
     let location = format!("/v2/{}/manifests/{}", name.written, pushed.digest);
     let headers = response.headers_mut();
@@ -112,9 +112,9 @@ pub(crate) async fn delete_manifest(
 ) -> Result<Response> {
     let actor = auth::actor(context).await?;
     match reference {
-        Reference::Tag(tag) => context.services.content.delete_tag(&actor, &name.repository, tag).await?,
+        Reference::Tag(tag) => context.app.content.delete_tag(&actor, &name.repository, tag).await?,
         Reference::Digest(digest) => {
-            context.services.content.delete_manifest(&actor, &name.repository, digest).await?
+            context.app.content.delete_manifest(&actor, &name.repository, digest).await?
         }
     }
     Ok(bare(StatusCode::ACCEPTED))

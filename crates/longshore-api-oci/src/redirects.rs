@@ -25,7 +25,7 @@ impl Redirects {
     /// Returns the URL for a client that can follow it, which then counts as having pulled the blob.
     pub(crate) async fn url(
         &self,
-        services: &App,
+        app: &App,
         client: &Client,
         blob: &ReadableBlob,
     ) -> Result<Option<String>> {
@@ -35,10 +35,10 @@ impl Redirects {
         if may_be_one || self.except.iter().any(|network| network.contains(&address)) {
             return Ok(None);
         }
-        let url = services.content.blob_url(blob, self.valid).await?;
+        let url = app.content.blob_url(blob, self.valid).await?;
         let url = url.filter(|url| can_follow(&client.origin, url));
         if url.is_some() {
-            services.content.count_redirect(blob);
+            app.content.count_redirect(blob);
         }
         Ok(url)
     }

@@ -76,7 +76,7 @@ pub(crate) async fn list_referrers(context: &Context, name: &Name, subject: &Dig
     };
     let size = PageSize::clamped(PAGE)?;
     let page = context
-        .services
+        .app
         .content
         .list_referrers(&actor, &name.repository, subject, artifact_type, after, size)
         .await?;

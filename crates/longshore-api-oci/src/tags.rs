@@ -21,8 +21,7 @@ pub(crate) async fn list_tags(context: &Context, name: &Name) -> Result<Response
     let actor = auth::actor(context).await?;
     let query = PageQuery::of(context)?;
     let size = query.size.unwrap_or(PageSize::MAX);
-    let page =
-        context.services.content.list_tags(&actor, &name.repository, query.last.as_deref(), size).await?;
+    let page = context.app.content.list_tags(&actor, &name.repository, query.last.as_deref(), size).await?;
     if query.size.is_none() {
         return Ok(json(StatusCode::OK, &TagList { name: &name.written, tags: Vec::new() }));
     }

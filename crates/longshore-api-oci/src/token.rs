@@ -106,10 +106,10 @@ async fn get_token(context: &Context) -> Result<IssuedToken> {
     let address = Some(context.client.address);
     let actor = match Credentials::of(&context.parts.headers)? {
         Credentials::None => {
-            return context.services.identity.issue_token(&Actor::ANONYMOUS, &scopes, Refresh::None).await;
+            return context.app.identity.issue_token(&Actor::ANONYMOUS, &scopes, Refresh::None).await;
         }
         Credentials::Basic { user, secret } => {
-            context.services.identity.authenticate_basic(&user, &secret, address).await?
+            context.app.identity.authenticate_basic(&user, &secret, address).await?
         }
         Credentials::Bearer(_) => {
             return Err(Error::Invalid {
@@ -119,7 +119,7 @@ async fn get_token(context: &Context) -> Result<IssuedToken> {
         }
     };
     let wants_refresh = first(&parameters, "offline_token").is_some_and(|text| text == "true");
-    context.services.identity.issue_token(&actor, &scopes, refresh(wants_refresh)).await
+    context.app.identity.issue_token(&actor, &scopes, refresh(wants_refresh)).await
 }
 
 async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken> {
@@ -131,7 +131,7 @@ async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken>
         &context.parts.extensions,
         body,
         FORM_LIMIT_BYTES,
-        context.services.platform.settings().body_idle,
+        context.app.platform.settings().body_idle,
         too_large,
     )
     .await?;
@@ -146,17 +146,14 @@ async fn post_token(context: &Context, body: RequestBody) -> Result<IssuedToken>
     match first(&parameters, "grant_type") {
         Some("password") => {
             let (user, secret) = (needed("username")?, needed("password")?);
-            let actor = context
-                .services
-                .identity
-                .authenticate_basic(user, secret, Some(context.client.address))
-                .await?;
-            context.services.identity.issue_token(&actor, &scopes, refresh(wants_refresh)).await
+            let actor =
+                context.app.identity.authenticate_basic(user, secret, Some(context.client.address)).await?;
+            context.app.identity.issue_token(&actor, &scopes, refresh(wants_refresh)).await
         }
         Some("refresh_token") => {
             let secret = needed("refresh_token")?;
-            let actor = context.services.identity.authenticate_refresh_token(secret).await?;
-            let issued = context.services.identity.issue_token(&actor, &scopes, Refresh::None).await?;
+            let actor = context.app.identity.authenticate_refresh_token(secret).await?;
+            let issued = context.app.identity.issue_token(&actor, &scopes, Refresh::None).await?;
             // The same one goes on; clients keep what they are given.
             Ok(IssuedToken {
                 refresh_token: Some(longshore_domain::credential::Secret::presented(secret)),
@@ -185,7 +182,7 @@ fn scopes(parameters: &Parameters<'_>) -> Result<Vec<RequestedScope>> {
 }
 
 fn check_service(context: &Context, parameters: &Parameters<'_>) -> Result<()> {
-    let settings = context.services.platform.settings();
+    let settings = context.app.platform.settings();
     let is_known = |service: &str| {
         service.is_empty()
             || service == settings.service

@@ -24,9 +24,9 @@ pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBo
         let mounted = match from {
             Some(Err(_)) => None,
             Some(Ok(from)) => {
-                context.services.content.mount_blob(&actor, &name.repository, &digest, Some(&from)).await?
+                context.app.content.mount_blob(&actor, &name.repository, &digest, Some(&from)).await?
             }
-            None => context.services.content.mount_blob(&actor, &name.repository, &digest, None).await?,
+            None => context.app.content.mount_blob(&actor, &name.repository, &digest, None).await?,
         };
         if mounted.is_some() {
             return Ok(created(context, name, &digest));
@@ -34,7 +34,7 @@ pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBo
     } else if let Some(digest) = query.given("digest") {
         let digest: Digest = digest.parse()?;
         let chunk = chunk(&context.parts.headers, body)?;
-        context.services.content.push_blob(&actor, &name.repository, &digest, chunk).await?;
+        context.app.content.push_blob(&actor, &name.repository, &digest, chunk).await?;
         return Ok(created(context, name, &digest));
     }
     let algorithm = match (query.given("digest-algorithm"), query.given("mount")) {
@@ -43,14 +43,14 @@ pub(crate) async fn begin_upload(context: &Context, name: &Name, body: RequestBo
         (None, Some(digest)) => digest.parse::<Digest>()?.algorithm(),
         (None, None) => Algorithm::Sha256,
     };
-    let upload = context.services.content.begin_upload(&actor, &name.repository, algorithm).await?;
+    let upload = context.app.content.begin_upload(&actor, &name.repository, algorithm).await?;
     Ok(in_progress(context, name, &upload, StatusCode::ACCEPTED))
 }
 
 /// end-13: tells how far an upload is.
 pub(crate) async fn get_upload(context: &Context, name: &Name, id: Option<UploadId>) -> Result<Response> {
     let by = auth::upload_actor(context).await?;
-    let upload = context.services.content.get_upload(&by, &name.repository, known(id)).await?;
+    let upload = context.app.content.get_upload(&by, &name.repository, known(id)).await?;
     Ok(in_progress(context, name, &upload, StatusCode::NO_CONTENT))
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn append_to_upload(
 ) -> Result<Response> {
     let by = auth::upload_actor(context).await?;
     let chunk = chunk(&context.parts.headers, body)?;
-    let upload = context.services.content.append_to_upload(&by, &name.repository, known(id), chunk).await?;
+    let upload = context.app.content.append_to_upload(&by, &name.repository, known(id), chunk).await?;
     Ok(in_progress(context, name, &upload, StatusCode::ACCEPTED))
 }
 
@@ -82,14 +82,14 @@ pub(crate) async fn finish_upload(
     })?;
     let digest: Digest = digest.parse()?;
     let chunk = chunk(&context.parts.headers, body)?;
-    context.services.content.finish_upload(&by, &name.repository, known(id), &digest, chunk).await?;
+    context.app.content.finish_upload(&by, &name.repository, known(id), &digest, chunk).await?;
     Ok(created(context, name, &digest))
 }
 
 /// end-14: cancels an upload.
 pub(crate) async fn cancel_upload(context: &Context, name: &Name, id: Option<UploadId>) -> Result<Response> {
     let by = auth::upload_actor(context).await?;
-    context.services.content.cancel_upload(&by, &name.repository, known(id)).await?;
+    context.app.content.cancel_upload(&by, &name.repository, known(id)).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

@@ -23,7 +23,7 @@ use crate::wire;
 
 /// A request and what it is answered with.
 pub struct Context {
-    pub(crate) services: Arc<App>,
+    pub(crate) app: Arc<App>,
     pub(crate) route: &'static Route,
     asked: ApiRequest,
     provisioner: OnceLock<Provisioner>,
@@ -37,17 +37,17 @@ impl Deref for Context {
 }
 
 /// Finds out which identity provider sends a request.
-pub(crate) async fn find_provisioner(services: &App, asked: &ApiRequest) -> Result<Provisioner, Error> {
+pub(crate) async fn find_provisioner(app: &App, asked: &ApiRequest) -> Result<Provisioner, Error> {
     match Credentials::of(&asked.parts.headers)? {
-        Credentials::Bearer(token) => services.identity.authenticate_provisioner(token).await,
+        Credentials::Bearer(token) => app.identity.authenticate_provisioner(token).await,
         Credentials::None => Err(Error::Unauthenticated(Unauthenticated::Missing)),
         Credentials::Basic { .. } => Err(Error::Unauthenticated(Unauthenticated::InvalidToken)),
     }
 }
 
 impl Context {
-    pub(crate) fn new(services: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
-        Self { services, route, asked, provisioner: OnceLock::new() }
+    pub(crate) fn new(app: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
+        Self { app, route, asked, provisioner: OnceLock::new() }
     }
 
     /// Checks what every operation needs: a token that is good, and not too many requests, of which it returns what is left.
@@ -57,10 +57,10 @@ impl Context {
         }
         let found = self.find_provisioner().await;
         let account = found.as_ref().ok().map(|provisioner| provisioner.organization.id);
-        let allowance = self.services.platform.count_request_of(account, self.client.address).await;
+        let allowance = self.app.platform.count_request_of(account, self.client.address).await;
         let checked = match (allowance, found) {
             (Some(allowance), _) if allowance.is_exceeded => {
-                Err(allowance.refusal(self.services.platform.now()).into())
+                Err(allowance.refusal(self.app.platform.now()).into())
             }
             (_, Err(error)) => Err(error.into()),
             (_, Ok(found)) => {
@@ -75,15 +75,15 @@ impl Context {
     /// Checks what one operation more of those in one request needs: a token that is still good, and not too many requests.
     pub(crate) async fn check_operation(&self) -> Result<(), Refusal> {
         let account = self.find_provisioner().await?.organization.id;
-        let allowance = self.services.platform.count_request_of(Some(account), self.client.address).await;
+        let allowance = self.app.platform.count_request_of(Some(account), self.client.address).await;
         match allowance.filter(|allowance| allowance.is_exceeded) {
-            Some(allowance) => Err(allowance.refusal(self.services.platform.now()).into()),
+            Some(allowance) => Err(allowance.refusal(self.app.platform.now()).into()),
             None => Ok(()),
         }
     }
 
     async fn find_provisioner(&self) -> Result<Provisioner, Error> {
-        find_provisioner(&self.services, &self.asked).await
+        find_provisioner(&self.app, &self.asked).await
     }
 
     /// Returns who calls.
@@ -99,7 +99,7 @@ impl Context {
 
     /// Reads a JSON object.
     pub(crate) async fn object(&self, body: RequestBody) -> Result<Map<String, Value>, Refusal> {
-        let bytes = self.bytes(body, self.services.platform.settings().body_idle).await?;
+        let bytes = self.bytes(body, self.app.platform.settings().body_idle).await?;
         match serde_json::from_slice::<Value>(&bytes) {
             Ok(Value::Object(object)) if has_nul(&object) => {
                 Err(Refusal::value("a text has a NUL character"))

@@ -117,7 +117,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         Error::RepositoryUnknown(_)
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
-        | Error::CollectionRunUnknown
+        | Error::GcRunUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }

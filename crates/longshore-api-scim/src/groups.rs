@@ -67,7 +67,7 @@ fn resource(context: &Context, group: &DirectoryGroup) -> Map<String, Value> {
 
 /// Groups on their way to the client.
 struct Writing {
-    services: Arc<App>,
+    app: Arc<App>,
     provisioner: Provisioner,
     base: String,
     projection: Projection,
@@ -98,7 +98,7 @@ impl Writing {
         if let Some((group, after, mut has_begun)) = self.current.take() {
             let size = PageSize::clamped(MEMBERS_PAGE)?;
             let members = self
-                .services
+                .app
                 .organizations
                 .list_directory_group_members(&self.provisioner, &group, after, size)
                 .await?;
@@ -148,7 +148,7 @@ fn streamed(
         (group, text)
     };
     let writing = Writing {
-        services: Arc::clone(&context.services),
+        app: Arc::clone(&context.app),
         provisioner: context.provisioner()?.clone(),
         base: context.location(""),
         left: groups.into_iter().map(head).collect(),
@@ -329,7 +329,7 @@ fn read_operation(operation: &Operation, change: &mut GroupChange) -> Result<(),
 /// Makes a group.
 pub(crate) async fn create(context: &Context, body: &Map<String, Value>) -> Result<DirectoryGroup, Refusal> {
     let change = read(body)?;
-    Ok(context.services.organizations.create_directory_group(context.provisioner()?, change).await?)
+    Ok(context.app.organizations.create_directory_group(context.provisioner()?, change).await?)
 }
 
 async fn change_with(
@@ -339,9 +339,9 @@ async fn change_with(
     versions: Option<&[String]>,
 ) -> Result<DirectoryGroup, Refusal> {
     let (id, provisioner) = (group_id(id)?, context.provisioner()?);
-    let group = context.services.organizations.get_directory_group(provisioner, id).await?;
+    let group = context.app.organizations.get_directory_group(provisioner, id).await?;
     let expected = expected(group.version(), versions)?;
-    Ok(context.services.organizations.change_directory_group(provisioner, id, change, expected).await?)
+    Ok(context.app.organizations.change_directory_group(provisioner, id, change, expected).await?)
 }
 
 /// Puts a group in place of the one before.
@@ -371,9 +371,9 @@ pub(crate) async fn remove(
     versions: Option<&[String]>,
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (group_id(id)?, context.provisioner()?);
-    let group = context.services.organizations.get_directory_group(provisioner, id).await?;
+    let group = context.app.organizations.get_directory_group(provisioner, id).await?;
     let expected = expected(group.version(), versions)?;
-    context.services.organizations.delete_directory_group(provisioner, id, expected).await?;
+    context.app.organizations.delete_directory_group(provisioner, id, expected).await?;
     Ok(Reply::nothing())
 }
 
@@ -450,7 +450,7 @@ pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, 
         skip: *skip,
         take: *take,
     };
-    let found = context.services.organizations.find_directory_groups(context.provisioner()?, &query).await?;
+    let found = context.app.organizations.find_directory_groups(context.provisioner()?, &query).await?;
     search::page(found)
 }
 
@@ -477,7 +477,7 @@ pub(crate) async fn create_group(context: &Context, body: RequestBody) -> Result
 /// `GET /Groups/{id}`.
 pub(crate) async fn get_group(context: &Context, _: RequestBody) -> Result<Response, Refusal> {
     let (id, projection) = (group_id(context.parameter("id"))?, context.projection()?);
-    let group = context.services.organizations.get_directory_group(context.provisioner()?, id).await?;
+    let group = context.app.organizations.get_directory_group(context.provisioner()?, id).await?;
     if context.has(&group.version()) {
         let version = Some(group.version());
         let reply = Reply { status: StatusCode::NOT_MODIFIED, body: None, location: None, version };

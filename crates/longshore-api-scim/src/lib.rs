@@ -44,7 +44,7 @@ pub const PATHS: Paths = Paths { segments: &["scim"], others: &[] };
 
 /// The dialect.
 pub struct Scim {
-    services: Arc<App>,
+    app: Arc<App>,
     table: Table,
     /// Made when it is asked for first.
     document: OnceLock<Bytes>,
@@ -55,9 +55,9 @@ impl Scim {
     ///
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
-    pub fn new(services: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+    pub fn new(app: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
         let table = Table::new("scim", metrics, ROUTES, RateHeaders::COMMON)?;
-        Ok(Self { services, table, document: OnceLock::new() })
+        Ok(Self { app, table, document: OnceLock::new() })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
@@ -89,12 +89,12 @@ impl Scim {
 
     /// Answers what is no operation; it counts as a request all the same.
     async fn answer_nothing(&self, asked: &ApiRequest, response: Response) -> Answer {
-        let account = context::find_provisioner(&self.services, asked).await.ok();
+        let account = context::find_provisioner(&self.app, asked).await.ok();
         let account = account.map(|provisioner| provisioner.organization.id);
-        let allowance = self.services.platform.count_request_of(account, asked.client.address).await;
+        let allowance = self.app.platform.count_request_of(account, asked.client.address).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
-                error::render(&allowance.refusal(self.services.platform.now()).into(), &asked.client)
+                error::render(&allowance.refusal(self.app.platform.now()).into(), &asked.client)
             }
             _ => response,
         };
@@ -102,7 +102,7 @@ impl Scim {
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
-        let context = Context::new(Arc::clone(&self.services), route, asked);
+        let context = Context::new(Arc::clone(&self.app), route, asked);
         let (allowance, checked) = context.check().await;
         let answer = match checked {
             Ok(()) => (context.route.handler)(&context, body).await,

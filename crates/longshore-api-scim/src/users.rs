@@ -237,14 +237,13 @@ pub(crate) async fn create(
     projection: &Projection,
 ) -> Result<Reply, Refusal> {
     let change = read(body)?;
-    let user = context.services.organizations.create_directory_user(context.provisioner()?, change).await?;
+    let user = context.app.organizations.create_directory_user(context.provisioner()?, change).await?;
     Ok(reply(context, StatusCode::CREATED, &user, projection))
 }
 
 /// Returns a user, unless the client has this version.
 pub(crate) async fn get(context: &Context, id: &str, projection: &Projection) -> Result<Reply, Refusal> {
-    let user =
-        context.services.organizations.get_directory_user(context.provisioner()?, user_id(id)?).await?;
+    let user = context.app.organizations.get_directory_user(context.provisioner()?, user_id(id)?).await?;
     let found = reply(context, StatusCode::OK, &user, projection);
     match context.has(&user.version()) {
         true => Ok(Reply { status: StatusCode::NOT_MODIFIED, body: None, ..found }),
@@ -264,10 +263,9 @@ pub(crate) async fn replace(
     let mut change = read(body)?;
     // As documented: whoever is neither said to be active nor enabled is deactivated.
     change.is_active = change.is_active.or(Some(false));
-    let user = context.services.organizations.get_directory_user(provisioner, id).await?;
+    let user = context.app.organizations.get_directory_user(provisioner, id).await?;
     let expected = expected(user.version(), versions)?;
-    let user =
-        context.services.organizations.change_directory_user(provisioner, id, change, expected).await?;
+    let user = context.app.organizations.change_directory_user(provisioner, id, change, expected).await?;
     Ok(reply(context, StatusCode::OK, &user, projection))
 }
 
@@ -281,7 +279,7 @@ pub(crate) async fn change(
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (user_id(id)?, context.provisioner()?);
     for _ in 0..ATTEMPTS {
-        let user = context.services.organizations.get_directory_user(provisioner, id).await?;
+        let user = context.app.organizations.get_directory_user(provisioner, id).await?;
         expected(user.version(), versions)?;
         let before = resource(context, &user);
         let mut after = before.clone();
@@ -293,7 +291,7 @@ pub(crate) async fn change(
         }
         // What was read must still be so when it is changed.
         let version = Some(user.version());
-        match context.services.organizations.change_directory_user(provisioner, id, change, version).await {
+        match context.app.organizations.change_directory_user(provisioner, id, change, version).await {
             Err(Error::PreconditionFailed) if versions.is_none() => {}
             changed => return Ok(reply(context, StatusCode::OK, &changed?, projection)),
         }
@@ -308,9 +306,9 @@ pub(crate) async fn remove(
     versions: Option<&[String]>,
 ) -> Result<Reply, Refusal> {
     let (id, provisioner) = (user_id(id)?, context.provisioner()?);
-    let user = context.services.organizations.get_directory_user(provisioner, id).await?;
+    let user = context.app.organizations.get_directory_user(provisioner, id).await?;
     let expected = expected(user.version(), versions)?;
-    context.services.organizations.delete_directory_user(provisioner, id, expected).await?;
+    context.app.organizations.delete_directory_user(provisioner, id, expected).await?;
     Ok(Reply::nothing())
 }
 
@@ -368,7 +366,7 @@ pub(crate) async fn find(context: &Context, asking: &ListQuery) -> Result<Page, 
         skip: *skip,
         take: *take,
     };
-    let found = context.services.organizations.find_directory_users(context.provisioner()?, &query).await?;
+    let found = context.app.organizations.find_directory_users(context.provisioner()?, &query).await?;
     let page = search::page(found)?;
     let show = |user: &DirectoryUser| {
         let mut shown = resource(context, user);

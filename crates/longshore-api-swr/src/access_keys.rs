@@ -91,7 +91,7 @@ fn document(account: &Account, token: &AccessToken, secret: Option<String>) -> K
 /// Returns the account that acts, which must be the one that a request names, if it names one.
 async fn owner(context: &Context, named: Option<&str>) -> Result<Account> {
     let actor = context.actor()?;
-    let account = context.services.identity.get_own_project(&actor).await?;
+    let account = context.app.identity.get_own_project(&actor).await?;
     match named.is_none_or(|named| named == wire::account_id(&account)) {
         true => Ok(account),
         false => Err(Error::Denied("you manage your own access keys only".into())),
@@ -103,7 +103,7 @@ async fn find(context: &Context, account: &Account) -> Result<AccessToken> {
     let text = context.parameter("access");
     let unknown = || Error::TokenUnknown(text.chars().take(40).collect());
     let key: AccessKey = text.parse().map_err(|_| unknown())?;
-    context.services.identity.get_access_key(&actor, &account.name, &key).await
+    context.app.identity.get_access_key(&actor, &account.name, &key).await
 }
 
 /// `POST /v3.0/OS-CREDENTIAL/credentials`.
@@ -119,7 +119,7 @@ pub(crate) async fn create_access_key(context: &Context, body: RequestBody) -> R
         expires_at: None,
         origin: TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() },
     };
-    let (token, secret) = context.services.identity.create_access_key(&actor, &account.name, wanted).await?;
+    let (token, secret) = context.app.identity.create_access_key(&actor, &account.name, wanted).await?;
     let credential = document(&account, &token, Some(secret.expose().to_owned()));
     Ok(json(StatusCode::CREATED, &OneKey { credential }))
 }
@@ -128,7 +128,7 @@ pub(crate) async fn create_access_key(context: &Context, body: RequestBody) -> R
 pub(crate) async fn list_access_keys(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let account = owner(context, context.query("user_id").as_deref()).await?;
-    let tokens = context.services.identity.list_access_keys(&actor, &account.name).await?;
+    let tokens = context.app.identity.list_access_keys(&actor, &account.name).await?;
     let credentials = tokens.iter().map(|token| document(&account, token, None)).collect();
     Ok(json(StatusCode::OK, &Keys { credentials }))
 }
@@ -159,8 +159,7 @@ pub(crate) async fn update_access_key(context: &Context, body: RequestBody) -> R
     let token = find(context, &account).await?;
     let label = request.credential.description.filter(|text| !text.trim().is_empty());
     let change = AccessTokenChange { label, is_active, ..AccessTokenChange::default() };
-    let changed =
-        context.services.identity.change_access_token(&actor, &account.name, token.uuid, change).await?;
+    let changed = context.app.identity.change_access_token(&actor, &account.name, token.uuid, change).await?;
     Ok(json(StatusCode::OK, &OneKey { credential: document(&account, &changed, None) }))
 }
 
@@ -169,6 +168,6 @@ pub(crate) async fn delete_access_key(context: &Context, _: RequestBody) -> Resu
     let actor = context.actor()?;
     let account = owner(context, None).await?;
     let token = find(context, &account).await?;
-    context.services.identity.delete_access_token(&actor, &account.name, token.uuid).await?;
+    context.app.identity.delete_access_token(&actor, &account.name, token.uuid).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

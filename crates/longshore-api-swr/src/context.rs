@@ -34,7 +34,7 @@ const MARKED_PAGE_SIZE: u64 = 100;
 
 /// A request and what it is answered with.
 pub struct Context {
-    pub(crate) services: Arc<App>,
+    pub(crate) app: Arc<App>,
     pub(crate) route: &'static Route,
     asked: ApiRequest,
     internal_address: Option<Arc<str>>,
@@ -46,19 +46,12 @@ pub struct Context {
 
 impl Context {
     pub(crate) fn new(
-        services: Arc<App>,
+        app: Arc<App>,
         route: &'static Route,
         asked: ApiRequest,
         internal_address: Option<Arc<str>>,
     ) -> Self {
-        Self {
-            services,
-            route,
-            asked,
-            internal_address,
-            signed_body: OnceLock::new(),
-            signed_in: OnceLock::new(),
-        }
+        Self { app, route, asked, internal_address, signed_body: OnceLock::new(), signed_in: OnceLock::new() }
     }
 
     /// Takes in the body of a signed request; of others it is left to who reads it.
@@ -66,7 +59,7 @@ impl Context {
         if signature::header_of(&self.parts).is_none() {
             return Ok(body);
         }
-        let bytes = self.bytes(body, self.services.platform.settings().body_idle).await?;
+        let bytes = self.bytes(body, self.app.platform.settings().body_idle).await?;
         let _ = self.signed_body.set(bytes.clone());
         Ok(RequestBody::from(bytes))
     }
@@ -76,11 +69,9 @@ impl Context {
     pub(crate) async fn check(&self) -> (Option<Allowance>, Result<()>) {
         let found = self.find_caller().await;
         let actor = found.as_ref().ok().map(Arc::as_ref);
-        let allowance = limits::count(&self.services, actor, &self.client).await;
+        let allowance = limits::count(&self.app, actor, &self.client).await;
         let checked = match (allowance, found) {
-            (Some(allowance), _) if allowance.is_exceeded => {
-                Err(allowance.refusal(self.services.platform.now()))
-            }
+            (Some(allowance), _) if allowance.is_exceeded => Err(allowance.refusal(self.app.platform.now())),
             (_, Ok(actor)) => {
                 self.note_signed_in();
                 let _ = self.signed_in.set(actor);
@@ -103,10 +94,8 @@ impl Context {
     async fn find_caller(&self) -> Result<Arc<Actor>> {
         if let Some(token) = self.token("x-auth-token")? {
             return match is_access_token(token) {
-                true => self.services.identity.authenticate_access_token(token).await,
-                false => {
-                    self.services.identity.authenticate_identity(token).await.map(|identity| identity.actor)
-                }
+                true => self.app.identity.authenticate_access_token(token).await,
+                false => self.app.identity.authenticate_identity(token).await.map(|identity| identity.actor),
             };
         }
         match signature::header_of(&self.parts) {
@@ -122,7 +111,7 @@ impl Context {
         let authorization = Authorization::parse(header).map_err(wrong)?;
         let body = self.signed_body.get().map(Bytes::as_ref).unwrap_or_default();
         let signed = signature::signed(&self.parts, &authorization, body).map_err(wrong)?;
-        self.services
+        self.app
             .identity
             .authenticate_signature(&SignedText {
                 access_key: authorization.access_key,
@@ -197,12 +186,12 @@ impl Context {
 
     /// Reads a JSON body.
     pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
-        self.asked.json(body, self.services.platform.settings().body_idle).await
+        self.asked.json(body, self.app.platform.settings().body_idle).await
     }
 
     /// Reads a JSON body that is a list.
     pub(crate) async fn json_list<T: DeserializeOwned>(&self, body: RequestBody) -> Result<Vec<T>> {
-        parse_list(&self.bytes(body, self.services.platform.settings().body_idle).await?)
+        parse_list(&self.bytes(body, self.app.platform.settings().body_idle).await?)
     }
 }
 

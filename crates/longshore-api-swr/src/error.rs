@@ -88,7 +88,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         | Error::TokenUnknown(_)
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
-        | Error::CollectionRunUnknown
+        | Error::GcRunUnknown
         | Error::UploadUnknown
         | Error::UploadDamaged
         | Error::TooManyUploads { .. }

@@ -14,8 +14,7 @@ use crate::organization_permissions::{document, users, wanted};
 pub(crate) async fn show_repo_auth(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let name = context.repository()?;
-    let list =
-        context.services.organizations.list_permissions(&actor, PermissionOf::Repository(&name)).await?;
+    let list = context.app.organizations.list_permissions(&actor, PermissionOf::Repository(&name)).await?;
     Ok(json(StatusCode::OK, &document(&list, name.rest(), None)))
 }
 
@@ -23,7 +22,7 @@ pub(crate) async fn show_repo_auth(context: &Context, _: RequestBody) -> Result<
 pub(crate) async fn create_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, wanted) = (context.repository()?, wanted(context, body).await?);
-    context.services.organizations.grant_permissions(&actor, PermissionOf::Repository(&name), wanted).await?;
+    context.app.organizations.grant_permissions(&actor, PermissionOf::Repository(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -31,11 +30,7 @@ pub(crate) async fn create_repo_auth(context: &Context, body: RequestBody) -> Re
 pub(crate) async fn update_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, wanted) = (context.repository()?, wanted(context, body).await?);
-    context
-        .services
-        .organizations
-        .update_permissions(&actor, PermissionOf::Repository(&name), wanted)
-        .await?;
+    context.app.organizations.update_permissions(&actor, PermissionOf::Repository(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -43,6 +38,6 @@ pub(crate) async fn update_repo_auth(context: &Context, body: RequestBody) -> Re
 pub(crate) async fn delete_repo_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, users) = (context.repository()?, users(context, body).await?);
-    context.services.organizations.revoke_permissions(&actor, PermissionOf::Repository(&name), users).await?;
+    context.app.organizations.revoke_permissions(&actor, PermissionOf::Repository(&name), users).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -161,7 +161,7 @@ pub(crate) async fn create_repo(context: &Context, body: RequestBody) -> Result<
     let name = context.repository_named(&request.repository)?;
     let visibility = visibility(request.is_public);
     let change = change(request.is_public, request.category, request.description);
-    context.services.content.create_repository(&actor, &name, visibility, change).await?;
+    context.app.content.create_repository(&actor, &name, visibility, change).await?;
     Ok(bare(StatusCode::OK))
 }
 
@@ -169,7 +169,7 @@ pub(crate) async fn create_repo(context: &Context, body: RequestBody) -> Result<
 pub(crate) async fn show_repository(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let name = context.repository()?;
-    let (listed, owner) = context.services.content.get_listed_repository(&actor, &name).await?;
+    let (listed, owner) = context.app.content.get_listed_repository(&actor, &name).await?;
     let (details, creator) = (&listed.listing.details, &listed.listing.created_by);
     let document = RepositoryDocument {
         id: details.repository.id.0,
@@ -200,14 +200,14 @@ pub(crate) async fn update_repo(context: &Context, body: RequestBody) -> Result<
     let name = context.repository()?;
     let request: UpdateRequest = context.json(body).await?;
     let change = change(request.is_public, request.category, request.description);
-    context.services.content.change_repository(&actor, &name, change).await?;
+    context.app.content.change_repository(&actor, &name, change).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `DELETE …/repos/{repository}`.
 pub(crate) async fn delete_repo(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    context.services.content.delete_repository(&actor, &context.repository()?).await?;
+    context.app.content.delete_repository(&actor, &context.repository()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
@@ -253,11 +253,8 @@ pub(crate) async fn list_repos_details(context: &Context, _: RequestBody) -> Res
         category: listed.get("category"),
         visibility: listed.truth("is_public")?.map(visibility),
     };
-    let (found, total) = context
-        .services
-        .content
-        .list_own_repositories(&actor, wanted, order, paging.offset, paging.size)
-        .await?;
+    let (found, total) =
+        context.app.content.list_own_repositories(&actor, wanted, order, paging.offset, paging.size).await?;
     Ok(list(context, &found, paging.offset, total))
 }
 
@@ -296,7 +293,7 @@ pub(crate) async fn list_shared_repos_details(context: &Context, _: RequestBody)
     };
     let wanted = WantedShares { side, filter, is_valid };
     let (found, total) = context
-        .services
+        .app
         .content
         .list_shared_repositories(&actor, wanted, order, paging.offset, paging.size)
         .await?;
@@ -368,7 +365,7 @@ pub(crate) async fn list_repo_details(context: &Context, _: RequestBody) -> Resu
         visibility: listed.truth("is_public")?.map(visibility),
     };
     let (found, total) = context
-        .services
+        .app
         .content
         .list_own_repositories(&actor, wanted, order(None), paging.offset, paging.size)
         .await?;
@@ -397,7 +394,7 @@ pub(crate) async fn list_shared_repo_details(context: &Context, _: RequestBody) 
     };
     let wanted = WantedShares { side, filter, is_valid: listed.truth("status")? };
     let (found, total) = context
-        .services
+        .app
         .content
         .list_shared_repositories(&actor, wanted, order(None), paging.offset, paging.size)
         .await?;

@@ -186,7 +186,7 @@ fn hex_of(digest: &Digest) -> String {
 
 /// A list on its way to the client: manifests are read one after the other, so that no list is in memory as a whole.
 struct Writing {
-    services: Arc<App>,
+    app: Arc<App>,
     frame: Frame,
     left: ReadableTags,
     form: Form,
@@ -230,7 +230,7 @@ async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
     if !writing.has_begun {
         piece.extend(writing.form.beginning().into_bytes());
     }
-    match writing.services.content.read_next_tag(&mut writing.left).await {
+    match writing.app.content.read_next_tag(&mut writing.left).await {
         Err(error) => {
             writing.is_done = true;
             return Some((Err(error), writing));
@@ -259,8 +259,8 @@ async fn write_next(mut writing: Writing) -> Option<(Result<Bytes>, Writing)> {
 }
 
 fn list(context: &Context, frame: Frame, left: ReadableTags, form: Form) -> Response {
-    let services = Arc::clone(&context.services);
-    let writing = Writing { services, frame, left, form, has_begun: false, is_done: false };
+    let app = Arc::clone(&context.app);
+    let writing = Writing { app, frame, left, form, has_begun: false, is_done: false };
     let body: ResponseBody = body::pieces(Box::pin(stream::unfold(writing, write_next)));
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -281,11 +281,8 @@ async fn find(
         Some((Column::Tag, true)) => TagOrder::NameDescending,
     };
     let (actor, only) = (context.actor()?, listed.get("tag"));
-    let services = &context.services;
-    services
-        .content
-        .list_readable_tags(&actor, name, only.as_deref(), order, paging.offset, paging.size)
-        .await
+    let app = &context.app;
+    app.content.list_readable_tags(&actor, name, only.as_deref(), order, paging.offset, paging.size).await
 }
 
 /// `GET /v2/…/repos/{repository}/tags`.
@@ -328,7 +325,7 @@ pub(crate) async fn create_repo_tag(context: &Context, body: RequestBody) -> Res
     let name = context.repository()?;
     let request: CopyRequest = context.json(body).await?;
     let (from, to): (Tag, Tag) = (request.source_tag.parse()?, request.destination_tag.parse()?);
-    context.services.content.copy_tag(&actor, &name, &from, &to, request.may_move).await?;
+    context.app.content.copy_tag(&actor, &name, &from, &to, request.may_move).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -336,14 +333,12 @@ pub(crate) async fn create_repo_tag(context: &Context, body: RequestBody) -> Res
 pub(crate) async fn show_repo_tag(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, tag): (_, Tag) = (context.repository()?, context.parsed("tag")?);
-    let services = &context.services;
+    let app = &context.app;
     let size = PageSize::clamped(1)?;
-    let mut tags = services
-        .content
-        .list_readable_tags(&actor, &name, Some(tag.as_str()), TagOrder::Newest, 0, size)
-        .await?;
+    let mut tags =
+        app.content.list_readable_tags(&actor, &name, Some(tag.as_str()), TagOrder::Newest, 0, size).await?;
     let frame = Frame::new(context, name.clone(), &tags);
-    let (details, content) = services
+    let (details, content) = app
         .content
         .read_next_tag(&mut tags)
         .await?
@@ -355,6 +350,6 @@ pub(crate) async fn show_repo_tag(context: &Context, _: RequestBody) -> Result<R
 pub(crate) async fn delete_repo_tag(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, tag): (_, Tag) = (context.repository()?, context.parsed("tag")?);
-    context.services.content.delete_tag(&actor, &name, &tag).await?;
+    context.app.content.delete_tag(&actor, &name, &tag).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -64,7 +64,7 @@ pub fn asks_for_versions(request: &Request<RequestBody>) -> bool {
 
 /// The dialect.
 pub struct Swr {
-    services: Arc<App>,
+    app: Arc<App>,
     table: Table,
     /// Made when it is asked for first.
     document: OnceLock<Bytes>,
@@ -78,17 +78,12 @@ impl Swr {
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
     pub fn new(
-        services: Arc<App>,
+        app: Arc<App>,
         metrics: &Metrics,
         internal_address: Option<String>,
     ) -> longshore_domain::Result<Self> {
         let table = Table::new("swr", metrics, ROUTES, RateHeaders::COMMON)?;
-        Ok(Self {
-            services,
-            table,
-            document: OnceLock::new(),
-            internal_address: internal_address.map(Arc::from),
-        })
+        Ok(Self { app, table, document: OnceLock::new(), internal_address: internal_address.map(Arc::from) })
     }
 
     /// Returns the OpenAPI document of this dialect, for a client that reaches the registry there.
@@ -120,10 +115,10 @@ impl Swr {
 
     /// Answers what is no operation; it counts as a request of the address all the same.
     async fn answer_nothing(&self, asked: &ApiRequest, response: Response, is_identity: bool) -> Answer {
-        let allowance = limits::count(&self.services, None, &asked.client).await;
+        let allowance = limits::count(&self.app, None, &asked.client).await;
         let response = match allowance {
             Some(allowance) if allowance.is_exceeded => {
-                error::too_many(&allowance.refusal(self.services.platform.now()), &asked.client, is_identity)
+                error::too_many(&allowance.refusal(self.app.platform.now()), &asked.client, is_identity)
             }
             _ => response,
         };
@@ -132,13 +127,13 @@ impl Swr {
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
         let internal = self.internal_address.clone();
-        let context = Context::new(Arc::clone(&self.services), route, asked, internal);
+        let context = Context::new(Arc::clone(&self.app), route, asked, internal);
         let taken = match context.check_turn() {
             Ok(()) => context.take_in(body).await,
             Err(error) => Err(error),
         };
         let (allowance, answer) = match taken {
-            Err(error) => (limits::count(&self.services, None, &context.client).await, Err(error)),
+            Err(error) => (limits::count(&self.app, None, &context.client).await, Err(error)),
             Ok(body) => match context.check().await {
                 (allowance, Ok(())) => (allowance, (context.route.handler)(&context, body).await),
                 (allowance, Err(error)) => (allowance, Err(error)),

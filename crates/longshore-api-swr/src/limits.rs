@@ -6,7 +6,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_platform::rates::Allowance;
 
 /// Counts a request; who sends a credential that is not good, or no longer, counts as nobody.
-pub(crate) async fn count(services: &App, actor: Option<&Actor>, client: &Client) -> Option<Allowance> {
+pub(crate) async fn count(app: &App, actor: Option<&Actor>, client: &Client) -> Option<Allowance> {
     let principal = actor.map_or(&Actor::ANONYMOUS, |actor| actor);
-    services.platform.count_request(principal, client.address).await
+    app.platform.count_request(principal, client.address).await
 }

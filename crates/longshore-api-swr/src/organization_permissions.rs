@@ -91,9 +91,8 @@ pub(crate) async fn users(context: &Context, body: RequestBody) -> Result<Vec<Uu
 pub(crate) async fn show_namespace_auth(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let name = context.namespace()?;
-    let list =
-        context.services.organizations.list_permissions(&actor, PermissionOf::Namespace(&name)).await?;
-    let creator = context.services.organizations.get_own_namespace(&actor, &name).await?.creator;
+    let list = context.app.organizations.list_permissions(&actor, PermissionOf::Namespace(&name)).await?;
+    let creator = context.app.organizations.get_own_namespace(&actor, &name).await?.creator;
     Ok(json(StatusCode::OK, &document(&list, name.as_str(), Some(creator))))
 }
 
@@ -101,7 +100,7 @@ pub(crate) async fn show_namespace_auth(context: &Context, _: RequestBody) -> Re
 pub(crate) async fn create_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, wanted) = (context.namespace()?, wanted(context, body).await?);
-    context.services.organizations.grant_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
+    context.app.organizations.grant_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
     Ok(bare(StatusCode::OK))
 }
 
@@ -109,7 +108,7 @@ pub(crate) async fn create_namespace_auth(context: &Context, body: RequestBody) 
 pub(crate) async fn update_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, wanted) = (context.namespace()?, wanted(context, body).await?);
-    context.services.organizations.update_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
+    context.app.organizations.update_permissions(&actor, PermissionOf::Namespace(&name), wanted).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -117,6 +116,6 @@ pub(crate) async fn update_namespace_auth(context: &Context, body: RequestBody) 
 pub(crate) async fn delete_namespace_auth(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, users) = (context.namespace()?, users(context, body).await?);
-    context.services.organizations.revoke_permissions(&actor, PermissionOf::Namespace(&name), users).await?;
+    context.app.organizations.revoke_permissions(&actor, PermissionOf::Namespace(&name), users).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

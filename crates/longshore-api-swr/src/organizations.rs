@@ -62,7 +62,7 @@ pub(crate) async fn list_namespaces(context: &Context, _: RequestBody) -> Result
         }
     };
     let part = listed.get("namespace").unwrap_or_default();
-    let found = context.services.organizations.list_own_namespaces(&actor, &part, which).await?;
+    let found = context.app.organizations.list_own_namespaces(&actor, &part, which).await?;
     Ok(json(StatusCode::OK, &Namespaces { namespaces: found.iter().map(document).collect() }))
 }
 
@@ -70,20 +70,20 @@ pub(crate) async fn list_namespaces(context: &Context, _: RequestBody) -> Result
 pub(crate) async fn create_namespace(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let request: CreateRequest = context.json(body).await?;
-    context.services.organizations.create_namespace(&actor, &request.namespace.parse()?).await?;
+    context.app.organizations.create_namespace(&actor, &request.namespace.parse()?).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `GET /v2/manage/namespaces/{namespace}`.
 pub(crate) async fn show_namespace(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    let namespace = context.services.organizations.get_own_namespace(&actor, &context.namespace()?).await?;
+    let namespace = context.app.organizations.get_own_namespace(&actor, &context.namespace()?).await?;
     Ok(json(StatusCode::OK, &document(&namespace)))
 }
 
 /// `DELETE /v2/manage/namespaces/{namespace}`.
 pub(crate) async fn delete_namespace(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    context.services.organizations.delete_namespace(&actor, &context.namespace()?).await?;
+    context.app.organizations.delete_namespace(&actor, &context.namespace()?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -41,7 +41,7 @@ pub(crate) struct ReportData {
 /// `GET /v2/manage/overview`.
 pub(crate) async fn show_domain_overview(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    let overview = context.services.content.get_overview(&actor).await?;
+    let overview = context.app.content.get_overview(&actor).await?;
     let document = OverviewDocument {
         domain_id: wire::account_id(&overview.account),
         domain_name: overview.account.name.to_string(),
@@ -69,7 +69,7 @@ pub(crate) async fn show_domain_resource_reports(context: &Context, _: RequestBo
         "monthly" => Frequency::Monthly,
         _ => return Err(invalid("frequency", "must be daily or monthly")),
     };
-    let report = context.services.content.report_usage(&actor, reported, frequency).await?;
+    let report = context.app.content.report_usage(&actor, reported, frequency).await?;
     let data: Vec<_> =
         report.into_iter().map(|(date, value)| ReportData { date: date.to_string(), value }).collect();
     Ok(json(StatusCode::OK, &data))

@@ -64,7 +64,7 @@ fn project(account: &Account, name: &str) -> Project {
 
 async fn accounts(context: &Context) -> Result<Vec<Account>> {
     let actor = context.actor()?;
-    let all = context.services.organizations.list_projects(&actor, 0, PageSize::MAX).await?;
+    let all = context.app.organizations.list_projects(&actor, 0, PageSize::MAX).await?;
     Ok(all.into_iter().filter(|account| actor.scope().covers_namespace(&account.name)).collect())
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn list_projects(context: &Context, _: RequestBody) -> Result<R
             accounts(context).await?.iter().map(|account| project(account, account.name.as_str())).collect()
         }
         Some(name) => {
-            let found = context.services.identity.find_project(&actor, &ProjectName::Name(&name)).await?;
+            let found = context.app.identity.find_project(&actor, &ProjectName::Name(&name)).await?;
             let found = found.filter(|account| actor.scope().covers_namespace(&account.name));
             found.iter().map(|account| project(account, &name)).collect()
         }
@@ -87,7 +87,7 @@ pub(crate) async fn list_projects(context: &Context, _: RequestBody) -> Result<R
 /// `GET /v3/auth/domains`: one's own, as clients for a whole account want exactly one.
 pub(crate) async fn list_domains(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    let account = context.services.identity.get_project(&actor).await?;
+    let account = context.app.identity.get_project(&actor).await?;
     let domain = Domain {
         id: wire::account_id(&account),
         name: account.name.to_string(),

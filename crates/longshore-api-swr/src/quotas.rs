@@ -47,14 +47,14 @@ async fn check_project(context: &Context) -> Result<()> {
     let actor = context.actor()?;
     let outside = || Error::Unauthenticated(Unauthenticated::OutsideProject);
     let id = wire::parse_id(context.parameter("project_id")).ok_or_else(outside)?;
-    context.services.identity.enter_project(&actor, &ProjectName::Id(id)).await.map(|_| ())
+    context.app.identity.enter_project(&actor, &ProjectName::Id(id)).await.map(|_| ())
 }
 
 /// `GET /v2/manage/projects/{project_id}/quotas`.
 pub(crate) async fn list_quotas(context: &Context, _: RequestBody) -> Result<Response> {
     check_project(context).await?;
     let actor = context.actor()?;
-    let (used, quota_limit) = context.services.organizations.namespace_quota(&actor).await?;
+    let (used, quota_limit) = context.app.organizations.namespace_quota(&actor).await?;
     let quotas = vec![Quota { quota_key: "namespace", quota_limit, used, unit: "" }];
     Ok(json(StatusCode::OK, &Quotas { quotas }))
 }

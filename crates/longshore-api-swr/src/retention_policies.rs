@@ -193,7 +193,7 @@ fn named(context: &Context) -> Result<(RepositoryName, RetentionPolicyId)> {
 /// `GET …/retentions`.
 pub(crate) async fn list_retentions(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    let policies = context.services.lifecycle.list_retention_policies(&actor, &context.repository()?).await?;
+    let policies = context.app.lifecycle.list_retention_policies(&actor, &context.repository()?).await?;
     Ok(json(StatusCode::OK, &policies.iter().map(policy_document).collect::<Vec<_>>()))
 }
 
@@ -201,7 +201,7 @@ pub(crate) async fn list_retentions(context: &Context, _: RequestBody) -> Result
 pub(crate) async fn create_retention(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, rules) = (context.repository()?, wanted(context, body).await?);
-    let id = context.services.lifecycle.create_retention_policy(&actor, &name, rules).await?;
+    let id = context.app.lifecycle.create_retention_policy(&actor, &name, rules).await?;
     Ok(json(StatusCode::CREATED, &Created { id: id.0 }))
 }
 
@@ -209,7 +209,7 @@ pub(crate) async fn create_retention(context: &Context, body: RequestBody) -> Re
 pub(crate) async fn show_retention(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, id) = named(context)?;
-    let policy = context.services.lifecycle.get_retention_policy(&actor, &name, id).await?;
+    let policy = context.app.lifecycle.get_retention_policy(&actor, &name, id).await?;
     Ok(json(StatusCode::OK, &policy_document(&policy)))
 }
 
@@ -218,7 +218,7 @@ pub(crate) async fn update_retention(context: &Context, body: RequestBody) -> Re
     let actor = context.actor()?;
     let (name, id) = named(context)?;
     let rules = wanted(context, body).await?;
-    context.services.lifecycle.change_retention_policy(&actor, &name, id, rules).await?;
+    context.app.lifecycle.change_retention_policy(&actor, &name, id, rules).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -226,7 +226,7 @@ pub(crate) async fn update_retention(context: &Context, body: RequestBody) -> Re
 pub(crate) async fn delete_retention(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, id) = named(context)?;
-    context.services.lifecycle.delete_retention_policy(&actor, &name, id).await?;
+    context.app.lifecycle.delete_retention_policy(&actor, &name, id).await?;
     Ok(bare(StatusCode::OK))
 }
 
@@ -234,7 +234,7 @@ pub(crate) async fn delete_retention(context: &Context, _: RequestBody) -> Resul
 pub(crate) async fn dry_run_retention(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, id) = named(context)?;
-    let run = context.services.lifecycle.dry_run_retention(&actor, &name, id).await?;
+    let run = context.app.lifecycle.dry_run_retention(&actor, &name, id).await?;
     let tag = |retired: &RetiredTag| RetiredDocument {
         tag: retired.tag.to_string(),
         digest: retired.digest.to_string(),
@@ -249,7 +249,7 @@ pub(crate) async fn list_retention_histories(context: &Context, _: RequestBody) 
     let actor = context.actor()?;
     let (name, paging) = (context.repository()?, context.listed(FILTER)?.paging()?);
     let (entries, total) =
-        context.services.lifecycle.list_retention_log(&actor, &name, paging.offset, paging.size).await?;
+        context.app.lifecycle.list_retention_log(&actor, &name, paging.offset, paging.size).await?;
     let retention_log: Vec<_> = entries
         .iter()
         .map(|entry| LogDocument {

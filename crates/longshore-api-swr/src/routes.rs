@@ -201,7 +201,7 @@ pub const ROUTES: &[Route] = &[
         quotas::list_quotas),
     route!(GET "/v2/manage/projects/{project_id}/feature-gates" showShareFeatureGates in QUOTAS, Account,
         "Tells which services of the cloud are there.",
-        |d| d.gives::<quotas::FeatureGates>(200, "The services."),
+        |d| d.gives::<quotas::FeatureGates>(200, "The app."),
         quotas::show_share_feature_gates),
     route!(GET "/v2/manage/overview" showDomainOverview in OVERVIEW, Account,
         "Tells what the account has.",

@@ -123,7 +123,7 @@ fn document(context: &Context, share: &Share) -> ShareDocument {
         creator_name: creator.map(|(_, name)| name.to_string()).unwrap_or_default(),
         created: wire::time(share.created_at),
         updated: wire::time(share.updated_at),
-        status: share.is_valid(context.services.platform.now()),
+        status: share.is_valid(context.app.platform.now()),
     }
 }
 
@@ -133,14 +133,14 @@ pub(crate) async fn create_repo_domains(context: &Context, body: RequestBody) ->
     let name = context.repository()?;
     let request: CreateRequest = context.json(body).await?;
     let account = account_named(&request.access_domain)?;
-    context.services.organizations.create_share(&actor, &name, &account, request.terms.read()?).await?;
+    context.app.organizations.create_share(&actor, &name, &account, request.terms.read()?).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
 /// `GET …/repositories/{repository}/access-domains`.
 pub(crate) async fn list_repo_domains(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    let shares = context.services.organizations.list_shares(&actor, &context.repository()?).await?;
+    let shares = context.app.organizations.list_shares(&actor, &context.repository()?).await?;
     let documents: Vec<_> = shares.iter().map(|share| document(context, share)).collect();
     Ok(json(StatusCode::OK, &documents))
 }
@@ -149,7 +149,7 @@ pub(crate) async fn list_repo_domains(context: &Context, _: RequestBody) -> Resu
 pub(crate) async fn show_access_domain(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let name = context.repository()?;
-    let share = context.services.organizations.find_share(&actor, &name, &account(context)?).await?;
+    let share = context.app.organizations.find_share(&actor, &name, &account(context)?).await?;
     let found = FoundShare { exist: share.is_some(), share: share.map(|share| document(context, &share)) };
     Ok(json(StatusCode::OK, &found))
 }
@@ -159,7 +159,7 @@ pub(crate) async fn update_repo_domains(context: &Context, body: RequestBody) ->
     let actor = context.actor()?;
     let (name, account) = (context.repository()?, account(context)?);
     let request: TermsRequest = context.json(body).await?;
-    context.services.organizations.change_share(&actor, &name, &account, request.read()?).await?;
+    context.app.organizations.change_share(&actor, &name, &account, request.read()?).await?;
     Ok(bare(StatusCode::CREATED))
 }
 
@@ -167,7 +167,7 @@ pub(crate) async fn update_repo_domains(context: &Context, body: RequestBody) ->
 pub(crate) async fn delete_repo_domains(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, account) = (context.repository()?, account(context)?);
-    context.services.organizations.delete_share(&actor, &name, &account).await?;
+    context.app.organizations.delete_share(&actor, &name, &account).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

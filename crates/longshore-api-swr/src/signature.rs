@@ -46,7 +46,7 @@ pub enum Malformed {
 }
 
 impl Malformed {
-    /// Tells what is wrong and what to do.
+    /// Returns what is wrong and what to do.
     pub fn description(self) -> &'static str {
         match self {
             Self::Algorithm => "requests are signed with SDK-HMAC-SHA256, and not with another algorithm",

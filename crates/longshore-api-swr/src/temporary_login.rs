@@ -17,13 +17,13 @@ use crate::wire;
 /// `POST /v2/manage/utils/secret` and `POST /v2/manage/utils/authorizationtoken`.
 pub(crate) async fn create_secret(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    let services = &context.services;
+    let app = &context.app;
     let named = context.query("projectname");
     let (project, namespace) = match (&named, &actor.scope()) {
         (None, CredentialScope::Namespace(only)) => (only.to_string(), None),
-        (None, _) => (services.platform.settings().region.clone(), None),
+        (None, _) => (app.platform.settings().region.clone(), None),
         (Some(name), _) => {
-            let found = services.identity.find_project(&actor, &ProjectName::Name(name)).await?;
+            let found = app.identity.find_project(&actor, &ProjectName::Name(name)).await?;
             let found = found.ok_or_else(|| Error::Invalid {
                 field: Field::Parameter("projectname"),
                 reason: "is no project of yours; use the region, your name, or that of an organization"
@@ -34,7 +34,7 @@ pub(crate) async fn create_secret(context: &Context, _: RequestBody) -> Result<R
         }
     };
     let origin = TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() };
-    let login = services.identity.create_docker_login(&actor, namespace.as_ref(), origin).await?;
+    let login = app.identity.create_docker_login(&actor, namespace.as_ref(), origin).await?;
     let (user, host) = (format!("{project}@{}", login.access_key), context.host());
     let password = login.password.expose();
     let config = DockerConfig::new(host.to_owned(), &user, password);

@@ -188,10 +188,10 @@ impl NameRequest {
 /// Checks who asks: gives the actor, and the token that it came with.
 async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<Actor>, Option<Identity>)> {
     let methods: Vec<&str> = identity.methods.iter().map(String::as_str).collect();
-    let services = &context.services;
+    let app = &context.app;
     match (methods.as_slice(), &identity.password, &identity.token) {
         (["token"], _, Some(token)) => {
-            let identity = services.identity.authenticate_identity(&token.id).await?;
+            let identity = app.identity.authenticate_identity(&token.id).await?;
             Ok((Arc::clone(&identity.actor), Some(identity)))
         }
         (["password"] | ["password", "totp"] | ["totp", "password"], Some(password), _) => {
@@ -204,11 +204,10 @@ async fn sign_in(context: &Context, identity: &IdentityRequest) -> Result<(Arc<A
             let passcode = identity.totp.as_ref().filter(|_| methods.contains(&"totp"));
             let passcode = passcode.map(|totp| totp.user.passcode.as_str());
             let address = Some(context.client.address);
-            let actor =
-                services.identity.authenticate_password(name, &user.password, passcode, address).await?;
+            let actor = app.identity.authenticate_password(name, &user.password, passcode, address).await?;
             if let Some(domain) = &user.domain {
                 let named = domain.project_name("domain")?;
-                services.identity.find_project(&actor, &named).await?.ok_or_else(outside)?;
+                app.identity.find_project(&actor, &named).await?.ok_or_else(outside)?;
             }
             Ok((actor, None))
         }
@@ -234,7 +233,7 @@ fn wanted(scope: Option<&ScopeRequest>) -> Result<WantedScope<'_>> {
 
 /// Lists the services of this registry. Their ids mean nothing: they only stay the same, as clients expect of ids.
 fn catalog(context: &Context) -> Vec<Service> {
-    let region = &context.services.platform.settings().region;
+    let region = &context.app.platform.settings().region;
     let service = |kind, name, id, path: &str| Service {
         kind,
         name,
@@ -296,10 +295,10 @@ pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result
     let request: TokenRequest = context.json(body).await?;
     let AuthRequest { identity, scope } = request.auth;
     let (actor, got_with) = sign_in(context, &identity).await?;
-    let services = &context.services;
+    let app = &context.app;
     let scope = wanted(scope.as_ref())?;
-    let issued = services.identity.issue_identity(&actor, scope, identity.methods, got_with.as_ref()).await?;
-    let shown = services.identity.show_identity(issued.identity).await?;
+    let issued = app.identity.issue_identity(&actor, scope, identity.methods, got_with.as_ref()).await?;
+    let shown = app.identity.show_identity(issued.identity).await?;
     with_subject(json(StatusCode::CREATED, &document(context, shown)), &issued.token)
 }
 
@@ -313,13 +312,13 @@ fn subject(context: &Context) -> Result<&str> {
 pub(crate) async fn show_token(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let token = subject(context)?;
-    let shown = context.services.identity.find_identity(&actor, token).await?;
+    let shown = context.app.identity.find_identity(&actor, token).await?;
     with_subject(json(StatusCode::OK, &document(context, shown)), token)
 }
 
 /// `DELETE /v3/auth/tokens`.
 pub(crate) async fn delete_token(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
-    context.services.identity.revoke_identity(&actor, subject(context)?).await?;
+    context.app.identity.revoke_identity(&actor, subject(context)?).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -77,7 +77,7 @@ impl Paging {
     }
 }
 
-/// Tells which part of a list a response is: its start, the number of its records, and the number of all.
+/// Returns which part of a list a response is: its start, the number of its records, and the number of all.
 pub(crate) fn show_range(response: &mut Response, offset: u64, count: usize, total: u64) {
     if let Ok(range) = HeaderValue::from_str(&format!("{offset}-{count}/{total}")) {
         response.headers_mut().insert("content-range", range);

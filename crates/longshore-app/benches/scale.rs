@@ -172,7 +172,7 @@ async fn run(tags: u64) -> Measured {
     make(&registry, tags, &filling(tags)).await;
     eprintln!("{tags} tags and {} links were made in {:.1?}", tags * SHARING, began_at.elapsed());
     let repository = name(REPOSITORY);
-    let services = &registry.services;
+    let services = &registry.app;
     let actor: &Actor = &alice;
     // The same walk through the tags in each registry, in no order.
     let some = |number: u64| number.wrapping_mul(7_919_777) % tags + 1;

@@ -93,7 +93,7 @@ impl App {
             .metadata
             .write(self.platform.new_uuid(), |tx, fresh| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     if let Some(known) = tx.find_setting(BLOB_STORE).await? {
                         return Ok(known);
                     }

@@ -113,8 +113,8 @@ impl App {
         match ahead {
             Ahead::Nothing => Duration::ZERO,
             Ahead::Takeover => settings.takeover,
-            Ahead::Lease => settings.collection.lease,
-            Ahead::Review => settings.collection.lease.max(settings.collection.undo),
+            Ahead::Lease => settings.gc.lease,
+            Ahead::Review => settings.gc.lease.max(settings.gc.undo),
             Ahead::Upload => settings.upload_expiry,
             Ahead::Challenge => CHALLENGE_TTL,
             Ahead::SigningKey => self.identity.key_overlap(),

@@ -70,9 +70,8 @@ impl Content {
             .look_up((repository.id, *digest), |tx, (id, digest)| Box::pin(tx.find_linked_blob(*id, digest)))
             .await?
             .ok_or_else(unknown)?;
-        let lease = self.settings.collection.lease;
-        let is_short =
-            linked.lease_until < later(self.clock.now(), self.settings.collection.renewed_below(renewal));
+        let lease = self.settings.gc.lease;
+        let is_short = linked.lease_until < later(self.clock.now(), self.settings.gc.renewed_below(renewal));
         if is_short && self.may_push(actor, name).await? {
             // Durable before the answer: the client will rely on it.
             let input = (repository.id, linked.blob.id, later(self.clock.now(), lease));
@@ -169,7 +168,7 @@ impl Content {
         let data = [("digest", digest.to_string()), ("from", source.name.to_string())];
         let event =
             self.platform.event(actor, Some(namespace_id), EventAction::BlobMounted, name.as_str(), data);
-        let lease_until = later(event.at, self.settings.collection.lease);
+        let lease_until = later(event.at, self.settings.gc.lease);
         let tiers = Arc::clone(&self.settings.tiers);
         let input = (namespace_id, name.clone(), *digest, source.id, event, lease_until, tiers);
         self.metadata
@@ -248,11 +247,11 @@ impl Content {
             name.as_str(),
             [("digest", digest.to_string())],
         );
-        let review_at = later(event.at, self.settings.collection.undo);
+        let review_at = later(event.at, self.settings.gc.undo);
         self.metadata
             .write((repository, *digest, event, review_at), |tx, (repository, digest, event, review_at)| {
                 Box::pin(async move {
-                    let linked = tx.hold_linked_blob(repository.id, digest).await?;
+                    let linked = tx.lock_linked_blob(repository.id, digest).await?;
                     let blob = linked
                         .ok_or_else(|| Error::BlobUnknown {
                             repository: repository.name.clone(),

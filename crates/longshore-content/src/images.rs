@@ -22,7 +22,7 @@ use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, instructions_of_config};
 use longshore_domain::name::{Reference, RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{ContentTx, Hold, ManifestHead, ManifestId, PushedTag};
+use longshore_domain::ports::metadata::{ContentTx, ManifestHead, ManifestId, PushedTag, RowLock};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Field, Result};
 
@@ -340,7 +340,7 @@ impl Content {
             repository: repository.id,
             active_from: request.active_from.unwrap_or_else(|| a_month_before(event.at)),
             request,
-            review_at: later(event.at, self.settings.collection.undo),
+            review_at: later(event.at, self.settings.gc.undo),
             event,
         };
         let rules =
@@ -452,9 +452,9 @@ async fn delete_all(tx: &mut dyn ContentTx, plan: &DeletionPlan) -> Result<Delet
     let own_tags = |doomed: &[Doomed]| -> Vec<Tag> {
         doomed.iter().flat_map(|image| image.own_tags.iter().cloned()).collect()
     };
-    let held = tx.hold_tags(plan.repository, &own_tags(&doomed)).await?;
-    let manifests: Vec<_> = doomed.iter().map(|image| (image.head.digest, Hold::Exclusive)).collect();
-    tx.hold_manifests(plan.repository, &manifests).await?;
+    let held = tx.lock_tags(plan.repository, &own_tags(&doomed)).await?;
+    let manifests: Vec<_> = doomed.iter().map(|image| (image.head.digest, RowLock::Exclusive)).collect();
+    tx.lock_manifests(plan.repository, &manifests).await?;
     // Again, now that nothing changes any more.
     let (doomed, facts) = find_all_doomed(tx, plan, &immutable).await?;
     if let Some(ended) = decide(plan, &doomed, &facts) {

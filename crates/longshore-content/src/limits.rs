@@ -38,7 +38,7 @@ pub(crate) async fn check_new_repository(
     tiers: &Tiers,
 ) -> Result<()> {
     let Some(Subscribed { owner_id, .. }) = tx.find_subscribed(namespace).await? else { return Ok(()) };
-    tx.hold_subscription(owner_id).await?;
+    tx.lock_subscription(owner_id).await?;
     // Again, now that it does not change any more.
     let Some(subscribed) = tx.find_subscribed(namespace).await? else { return Ok(()) };
     let Some(tier) = tier_of(&subscribed, tiers) else { return Ok(()) };

@@ -16,7 +16,7 @@ use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::policy::SparseIndexes;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::{
-    ContentTx, Hold, ManifestHead, ManifestId, ManifestPut, NewManifest, PushedTag, Review, UsageKind,
+    ContentTx, ManifestHead, ManifestId, ManifestPut, NewManifest, PushedTag, Review, RowLock, UsageKind,
 };
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::tier::Tiers;
@@ -182,9 +182,8 @@ impl Content {
     ) -> Result<ManifestHead> {
         let (repository, renewal) = self.access.authorize_asking(actor, name).await?;
         let head = self.find_manifest(&repository, reference).await?;
-        let lease = self.settings.collection.lease;
-        let is_short =
-            head.lease_until < later(self.clock.now(), self.settings.collection.renewed_below(renewal));
+        let lease = self.settings.gc.lease;
+        let is_short = head.lease_until < later(self.clock.now(), self.settings.gc.renewed_below(renewal));
         if is_short && self.may_push(actor, name).await? {
             let input = (head.id, later(self.clock.now(), lease));
             // While nobody can write, no push can rely on it, and whoever pulls must not fail for it.
@@ -263,7 +262,7 @@ impl Content {
         let plan = PushPlan {
             namespace_id,
             name: name.clone(),
-            lease_until: later(event.at, self.settings.collection.lease),
+            lease_until: later(event.at, self.settings.gc.lease),
             manifest,
             annotations,
             platform,
@@ -331,7 +330,7 @@ impl Content {
             name.as_str(),
             [("digest", digest.to_string())],
         );
-        let review_at = later(event.at, self.settings.collection.undo);
+        let review_at = later(event.at, self.settings.gc.undo);
         let removal = Removal { repository, digest: *digest, event, review_at };
         self.remove_manifest(removal).await
     }
@@ -386,14 +385,14 @@ async fn store_manifest(tx: &mut dyn ContentTx, plan: &PushPlan) -> Result<()> {
     let (immutable, before) = match tags.is_empty() {
         true => (ImmutableTags::default(), Vec::new()),
         false => {
-            (tx.find_immutable_tags(repository.id).await?, tx.hold_tags_to_set(repository.id, &tags).await?)
+            (tx.find_immutable_tags(repository.id).await?, tx.lock_tags_to_set(repository.id, &tags).await?)
         }
     };
     check_condition(tx, repository.id, plan, &before).await?;
     let held = match known {
         // It keeps what it references, so that only it is to be held.
         Some(references) => {
-            let held = tx.hold_manifest(repository.id, &manifest.digest, Hold::Exclusive).await?;
+            let held = tx.lock_manifest(repository.id, &manifest.digest, RowLock::Exclusive).await?;
             held.map(|head| (head.id, references))
         }
         None => None,
@@ -513,10 +512,10 @@ async fn find_references(
     let mut found = References::default();
     let required: Vec<&Descriptor> = plan.manifest.required_blobs();
     let children: Vec<(u32, &Descriptor)> = (0..).zip(plan.manifest.distinct_children()).collect();
-    let mut manifests = vec![(plan.manifest.digest, Hold::Exclusive)];
-    manifests.extend(children.iter().map(|(_, child)| (child.digest, Hold::Shared)));
+    let mut manifests = vec![(plan.manifest.digest, RowLock::Exclusive)];
+    manifests.extend(children.iter().map(|(_, child)| (child.digest, RowLock::Shared)));
     let found_manifests = match holding {
-        Holding::All => tx.hold_manifests(repository, &manifests).await?,
+        Holding::All => tx.lock_manifests(repository, &manifests).await?,
         Holding::Nothing => {
             let digests: Vec<Digest> = manifests.iter().map(|(digest, _)| *digest).collect();
             tx.find_manifests(repository, &digests).await?
@@ -540,7 +539,7 @@ async fn find_references(
         absent.iter().map(|(_, descriptor)| *descriptor).filter(|child| !child.media_type.is_manifest());
     let digests: Vec<Digest> = required.iter().copied().chain(layers).map(|blob| blob.digest).collect();
     let linked = match holding {
-        Holding::All => tx.hold_linked_blobs(repository, &digests).await?,
+        Holding::All => tx.lock_linked_blobs(repository, &digests).await?,
         Holding::Nothing => tx.find_linked_blobs(repository, &digests).await?,
     };
     let mut linked = linked.into_iter();

@@ -10,7 +10,7 @@ use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{ContentTx, Hold, ManifestHead, PushedTag, Review};
+use longshore_domain::ports::metadata::{ContentTx, ManifestHead, PushedTag, Review, RowLock};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Result};
 
@@ -90,7 +90,7 @@ impl Removal {
         for tag in &tags {
             rules.check(tag)?;
         }
-        let mut held = tx.hold_tags(id, &tags).await?;
+        let mut held = tx.lock_tags(id, &tags).await?;
         // A push may have moved it away since it was listed.
         held.retain(|held| held.manifest == head.id);
         remove_tags(tx, id, &held, &self.event, self.review_at).await?;
@@ -98,7 +98,7 @@ impl Removal {
             return Ok(Step::Unfinished);
         }
         let head =
-            tx.hold_manifest(id, &self.digest, Hold::Exclusive).await?.ok_or_else(|| self.unknown())?;
+            tx.lock_manifest(id, &self.digest, RowLock::Exclusive).await?.ok_or_else(|| self.unknown())?;
         self.check_unused(tx, &head).await?;
         // Nobody sets one from here on, but somebody may have before.
         if !tx.list_tags_of(head.id, None, PageSize::clamped(1)?).await?.is_empty() {

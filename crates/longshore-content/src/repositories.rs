@@ -36,12 +36,12 @@ pub(crate) async fn ensure_repository(
     tiers: &Tiers,
     by: &NewEvent,
 ) -> Result<Repository> {
-    if let Some(repository) = tx.hold_repository(name).await? {
+    if let Some(repository) = tx.lock_repository(name).await? {
         return Ok(repository);
     }
     match create(tx, namespace_id, name, Visibility::Private, tiers, by).await {
         // Another push created it meanwhile, perhaps as the last one that the subscription includes.
-        Err(error @ (Error::Exists(_) | Error::OverLimit(_))) => tx.hold_repository(name).await?.ok_or(error),
+        Err(error @ (Error::Exists(_) | Error::OverLimit(_))) => tx.lock_repository(name).await?.ok_or(error),
         created => created,
     }
 }

@@ -96,7 +96,7 @@ impl Content {
             name.as_str(),
             [],
         );
-        let review_at = later(event.at, self.settings.collection.lease);
+        let review_at = later(event.at, self.settings.gc.lease);
         self.metadata
             .write((repository, tag.clone(), event, review_at), |tx, (repository, tag, event, review_at)| {
                 Box::pin(async move {
@@ -105,7 +105,7 @@ impl Content {
                         reference: Reference::Tag(tag.clone()),
                     };
                     tx.find_immutable_tags(repository.id).await?.compile()?.check(tag)?;
-                    let held = tx.hold_tags(repository.id, std::slice::from_ref(tag)).await?;
+                    let held = tx.lock_tags(repository.id, std::slice::from_ref(tag)).await?;
                     if held.is_empty() {
                         return Err(unknown());
                     }

@@ -20,7 +20,7 @@ use longshore_domain::event::EventAction;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::{
-    BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced, Unneeded,
+    BlobWriter, ByteRange, Certainty, ObjectToDelete, Progress, Staged, StorageKey, Synced,
 };
 use longshore_domain::ports::metadata::Blob;
 use longshore_domain::upload::{Upload, UploadId};
@@ -334,7 +334,7 @@ impl Content {
         };
         self.discard_upload(id).await?;
         // Its tombstone is still there, and goes with the next collection: that deletes what this cannot.
-        self.blobs.delete(&Unneeded { key: upload.storage_key, state: upload.store_state }).await
+        self.blobs.delete(&ObjectToDelete { key: upload.storage_key, state: upload.store_state }).await
     }
 
     async fn discard_upload(&self, id: UploadId) -> Result<()> {
@@ -610,7 +610,7 @@ impl Content {
             upload.repository.as_str(),
             data,
         );
-        let lease_until = later(event.at, self.settings.collection.lease);
+        let lease_until = later(event.at, self.settings.gc.lease);
         let tiers = Arc::clone(&self.settings.tiers);
         let input = (upload, *digest, damaged, self.blobs.name(), event, lease_until, spent, tiers);
         self.metadata

@@ -38,7 +38,7 @@ impl AccessKey {
         Self(format!("{PREFIX}{}", random(ACCESS_KEY_CHARACTERS - PREFIX.len(), entropy)))
     }
 
-    /// Gives it as text.
+    /// Returns it as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

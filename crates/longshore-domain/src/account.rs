@@ -25,7 +25,7 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -96,7 +96,7 @@ impl Feature {
 }
 
 impl Plan {
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Personal => "personal",
@@ -243,7 +243,7 @@ pub enum OrganizationRole {
 }
 
 impl OrganizationRole {
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",

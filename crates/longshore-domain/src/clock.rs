@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// Tells the time. Tests move it by hand.
 pub trait Clock: Send + Sync {
-    /// Gives the present time, UTC.
+    /// Returns the present time, UTC.
     fn now(&self) -> Timestamp;
 }
 
@@ -65,7 +65,7 @@ pub fn lies_ahead(until: Timestamp, now: Timestamp, longest: Duration) -> bool {
     now < until && now.checked_add(longest).is_ok_and(|latest| until <= latest)
 }
 
-/// Gives random bytes fit for secrets.
+/// Returns random bytes fit for secrets.
 pub trait Entropy: Send + Sync {
     /// Fills the whole buffer.
     fn fill(&self, buffer: &mut [u8]);

@@ -53,7 +53,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Gives the scope as written in APIs, for example `repo:read`.
+    /// Returns the scope as written in APIs, for example `repo:read`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::PublicRead => "repo:public_read",
@@ -118,12 +118,12 @@ impl Secret {
         Self(text.to_owned())
     }
 
-    /// Gives the secret itself, to be shown to its owner once.
+    /// Returns the secret itself, to be shown to its owner once.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Gives what is stored.
+    /// Returns what is stored.
     pub fn hash(&self) -> SecretHash {
         SecretHash::of(&self.0)
     }
@@ -152,7 +152,7 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// Tells whether a presented secret is an access token by its form.
+/// Returns whether a presented secret is an access token by its form.
 pub fn is_access_token(secret: &str) -> bool {
     [Secret::ACCESS_TOKEN_PREFIX, Secret::ORGANIZATION_TOKEN_PREFIX]
         .iter()
@@ -183,7 +183,7 @@ pub enum TokenRestriction {
 }
 
 impl TokenRestriction {
-    /// Gives the scope, if it is one.
+    /// Returns the scope, if it is one.
     pub fn scope(&self) -> Option<Scope> {
         match self {
             Self::Scope(scope) | Self::Registry { scope, .. } | Self::Login { scope, .. } => Some(*scope),
@@ -217,12 +217,12 @@ impl TokenRestriction {
         }
     }
 
-    /// Tells whether it is for pulling and pushing only, and manages nothing.
+    /// Returns whether it is for pulling and pushing only, and manages nothing.
     pub fn is_credential(&self) -> bool {
         matches!(self, Self::Registry { .. } | Self::Login { .. })
     }
 
-    /// Tells whether lists show what is not public.
+    /// Returns whether lists show what is not public.
     pub fn lists_private(&self) -> bool {
         match self {
             Self::Scope(scope) => *scope > Scope::PublicRead,
@@ -294,7 +294,7 @@ pub struct TokenOrigin {
 }
 
 impl AccessToken {
-    /// Tells whether it works at this time.
+    /// Returns whether it works at this time.
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.is_active && self.expires_at.is_none_or(|expires_at| now < expires_at)
     }

@@ -41,12 +41,12 @@ impl MediaType {
         Self::DOCKER_MANIFEST_LIST,
     ];
 
-    /// Gives the media type as text.
+    /// Returns the media type as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Gives the media type without its parameters.
+    /// Returns the media type without its parameters.
     pub fn essence(&self) -> &str {
         self.0.split(';').next().unwrap_or_default().trim_ascii_end()
     }
@@ -66,24 +66,24 @@ impl MediaType {
         Self::MANIFESTS.iter().copied().find(|known| known.eq_ignore_ascii_case(essence))
     }
 
-    /// Tells whether this is one of the media types that are always manifests, never blobs.
+    /// Returns whether this is one of the media types that are always manifests, never blobs.
     pub fn is_manifest(&self) -> bool {
         Self::MANIFESTS.contains(&self.as_str())
     }
 
-    /// Tells whether content of this media type is JSON.
+    /// Returns whether content of this media type is JSON.
     pub fn is_json(&self) -> bool {
         let essence = self.essence().to_ascii_lowercase();
         essence == "application/json" || essence.ends_with("+json")
     }
 
-    /// Tells whether a layer of this media type may lie elsewhere ("non-distributable" or "foreign").
+    /// Returns whether a layer of this media type may lie elsewhere ("non-distributable" or "foreign").
     pub fn is_foreign_layer(&self) -> bool {
         self.as_str().starts_with("application/vnd.oci.image.layer.nondistributable.v1.")
             || self.as_str().starts_with("application/vnd.docker.image.rootfs.foreign.")
     }
 
-    /// Tells whether this is the configuration of a runnable image.
+    /// Returns whether this is the configuration of a runnable image.
     pub fn is_image_config(&self) -> bool {
         matches!(
             self.essence(),

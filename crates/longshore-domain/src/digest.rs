@@ -21,7 +21,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Gives the name as it stands before the colon of a digest.
+    /// Returns the name as it stands before the colon of a digest.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
@@ -61,7 +61,7 @@ impl Digest {
         hasher.finish()
     }
 
-    /// Gives the algorithm.
+    /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Self::Sha256(_) => Algorithm::Sha256,
@@ -143,7 +143,7 @@ impl Hasher {
         }
     }
 
-    /// Gives the algorithm.
+    /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Self::Sha256(_) => Algorithm::Sha256,
@@ -159,7 +159,7 @@ impl Hasher {
         }
     }
 
-    /// Gives the digest of everything added.
+    /// Returns the digest of everything added.
     pub fn finish(self) -> Digest {
         match self {
             Self::Sha256(hash) => Digest::Sha256(hash.finalize().into()),

@@ -92,7 +92,7 @@ pub struct DirectoryUser {
 }
 
 impl DirectoryUser {
-    /// Gives what changes with every change of what an identity provider sees, but for teams. E-mail addresses change with
+    /// Returns what changes with every change of what an identity provider sees, but for teams. E-mail addresses change with
     /// the time of the last change.
     pub fn version(&self) -> String {
         let Self { user_name, external_id, given_name, family_name, full_name, is_active, .. } = self;
@@ -100,7 +100,7 @@ impl DirectoryUser {
         digest(&format!("{} {shown:?} {}", self.name, self.updated_at))
     }
 
-    /// Gives given and family name: as long as none are kept, those that the account's whole name seems to have, the last
+    /// Returns given and family name: as long as none are kept, those that the account's whole name seems to have, the last
     /// word being the family name.
     pub fn names(&self) -> (&str, &str) {
         if !self.given_name.is_empty() || !self.family_name.is_empty() {
@@ -279,7 +279,7 @@ pub struct DirectoryGroup {
 }
 
 impl DirectoryGroup {
-    /// Gives what changes with every change of what an identity provider sees.
+    /// Returns what changes with every change of what an identity provider sees.
     pub fn version(&self) -> String {
         digest(&format!("{} {:?} {} {}", self.display_name, self.external_id, self.updated_at, self.revision))
     }
@@ -380,7 +380,7 @@ pub struct Provisioner {
 }
 
 impl Provisioner {
-    /// Gives its name in audit logs, which no account can have.
+    /// Returns its name in audit logs, which no account can have.
     pub fn display_name(&self) -> String {
         format!("scim:{}", self.token.label)
     }
@@ -402,7 +402,7 @@ fn slug(text: &str, limit: usize) -> String {
     slug.trim_end_matches('-').to_owned()
 }
 
-/// Gives names for the account of a new user, the best first: what stands before the `@`, and that with something behind it.
+/// Returns names for the account of a new user, the best first: what stands before the `@`, and that with something behind it.
 pub fn account_names(user_name: &str, chance: u32) -> Vec<Namespace> {
     let local = user_name.split('@').next().unwrap_or_default();
     let base = match slug(local, NAMESPACE_LIMIT_BYTES - 9) {
@@ -415,7 +415,7 @@ pub fn account_names(user_name: &str, chance: u32) -> Vec<Namespace> {
     names.filter(|name| name.check_available_to_accounts().is_ok()).collect()
 }
 
-/// Gives names for a new team, the best first.
+/// Returns names for a new team, the best first.
 pub fn team_names(display_name: &str, chance: u32) -> Vec<TeamName> {
     let base = match slug(display_name, TEAM_NAME_LIMIT_BYTES - 9) {
         empty if empty.is_empty() => "team".to_owned(),
@@ -427,7 +427,7 @@ pub fn team_names(display_name: &str, chance: u32) -> Vec<TeamName> {
     names.filter(|name| name.check_available().is_ok()).collect()
 }
 
-/// Gives the id of a user in the directory of an organization: made from both, so that whoever comes back has the same, and
+/// Returns the id of a user in the directory of an organization: made from both, so that whoever comes back has the same, and
 /// nobody learns the one from the other. It has the form of a version-4 UUID, as documented.
 pub fn directory_id(organization: Uuid, user: Uuid) -> Uuid {
     let mut hash = Sha256::new_with_prefix(b"directory of an organization");

@@ -13,12 +13,12 @@ use crate::field::Field;
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// Gives the address as it was written.
+    /// Returns the address as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Gives what two addresses of one person have in common: letter case makes no difference, as nobody relies on it.
+    /// Returns what two addresses of one person have in common: letter case makes no difference, as nobody relies on it.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }

@@ -200,7 +200,7 @@ pub enum Error {
     ReadOnly(Namespace),
     /// The registry has no such collection run, or it is over.
     #[error("there is no such garbage collection in progress")]
-    CollectionRunUnknown,
+    GcRunUnknown,
     /// There is no such work.
     #[error("there is no work {}; it may be done", .0.0)]
     WorkUnknown(WorkId),
@@ -292,12 +292,12 @@ impl Error {
         }
     }
 
-    /// Gives the cause, for the log; without one, what the client is told.
+    /// Returns the cause, for the log; without one, what the client is told.
     pub fn cause(&self) -> String {
         self.source().map_or_else(|| self.to_string(), ToString::to_string)
     }
 
-    /// Tells whether the fault is the registry's own, to be logged with its cause.
+    /// Returns whether the fault is the registry's own, to be logged with its cause.
     pub fn is_fault(&self) -> bool {
         matches!(self, Self::StorageFull(_) | Self::Unavailable(_) | Self::Overloaded(_) | Self::Internal(_))
     }
@@ -323,7 +323,7 @@ fn is_out_of_descriptors(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// Gives an error with its causes in one line, for the log. Some errors repeat their causes themselves.
+/// Returns an error with its causes in one line, for the log. Some errors repeat their causes themselves.
 pub fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -77,8 +77,8 @@ pub enum EventAction {
     RegistryCreated,
     RegistryDeleted,
     SubscriptionChanged,
-    CollectionRequested,
-    CollectionCancelled,
+    GcRequested,
+    GcCancelled,
     BlobPushed,
     BlobMounted,
     BlobDeleted,
@@ -158,8 +158,8 @@ impl EventAction {
         Self::RegistryCreated,
         Self::RegistryDeleted,
         Self::SubscriptionChanged,
-        Self::CollectionRequested,
-        Self::CollectionCancelled,
+        Self::GcRequested,
+        Self::GcCancelled,
         Self::BlobPushed,
         Self::BlobMounted,
         Self::BlobDeleted,
@@ -170,7 +170,7 @@ impl EventAction {
         Self::TagDeleted,
     ];
 
-    /// Gives the stored form, `noun.verb`.
+    /// Returns the stored form, `noun.verb`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UserCreated => "user.create",
@@ -239,8 +239,8 @@ impl EventAction {
             Self::RegistryCreated => "registry.create",
             Self::RegistryDeleted => "registry.delete",
             Self::SubscriptionChanged => "registry.subscription.change",
-            Self::CollectionRequested => "registry.gc.start",
-            Self::CollectionCancelled => "registry.gc.cancel",
+            Self::GcRequested => "registry.gc.start",
+            Self::GcCancelled => "registry.gc.cancel",
             Self::BlobPushed => "repo.blob.push",
             Self::BlobMounted => "repo.blob.mount",
             Self::BlobDeleted => "repo.blob.delete",

@@ -49,7 +49,7 @@ pub struct ImageTag {
     pub is_current: bool,
 }
 
-/// Gives the status of something with these activities.
+/// Returns the status of something with these activities.
 pub fn status(pushed_at: Timestamp, pulled_at: Option<Timestamp>, active_from: Timestamp) -> ImageStatus {
     match pushed_at >= active_from || pulled_at.is_some_and(|at| at >= active_from) {
         true => ImageStatus::Active,
@@ -149,7 +149,7 @@ pub struct Layer {
     pub instruction: String,
 }
 
-/// Gives a number for a tag: tags have none of their own, and clients want one that stays the same.
+/// Returns a number for a tag: tags have none of their own, and clients want one that stays the same.
 pub fn tag_number(repository: RepositoryId, tag: &Tag) -> u64 {
     let hash = Sha256::digest(format!("{} {tag}", repository.0));
     // JavaScript knows whole numbers up to 53 bits.

@@ -68,12 +68,12 @@ impl ImmutableTags {
         Self { is_enabled, rules }
     }
 
-    /// Tells whether any tag is immutable.
+    /// Returns whether any tag is immutable.
     pub fn is_enabled(&self) -> bool {
         self.is_enabled
     }
 
-    /// Gives the rules as they were written; none means all tags.
+    /// Returns the rules as they were written; none means all tags.
     pub fn rules(&self) -> &[String] {
         &self.rules
     }
@@ -95,7 +95,7 @@ impl ImmutableTags {
 }
 
 impl TagRules {
-    /// Tells whether a tag cannot be moved or deleted.
+    /// Returns whether a tag cannot be moved or deleted.
     pub fn cover(&self, tag: &Tag) -> bool {
         let covers =
             |rules: &Vec<Regex>| rules.is_empty() || rules.iter().any(|rule| rule.is_match(tag.as_str()));

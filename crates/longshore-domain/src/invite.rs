@@ -37,7 +37,7 @@ impl Invitee {
         }
     }
 
-    /// Gives what tells two invitees of an organization apart.
+    /// Returns what tells two invitees of an organization apart.
     pub fn key(&self) -> String {
         match self {
             Self::User(name) => name.to_string(),
@@ -67,7 +67,7 @@ pub struct Inviter {
 }
 
 impl Inviter {
-    /// Gives whoever acts.
+    /// Returns whoever acts.
     pub fn of(actor: &Actor) -> Self {
         Self {
             name: actor.display_name().to_owned(),

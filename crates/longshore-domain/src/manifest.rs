@@ -34,7 +34,7 @@ pub enum ManifestKind {
 }
 
 impl ManifestKind {
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -238,7 +238,7 @@ impl Manifest {
         })
     }
 
-    /// Gives the blobs that must be present, each digest once: config and layers, but not foreign layers.
+    /// Returns the blobs that must be present, each digest once: config and layers, but not foreign layers.
     pub fn required_blobs(&self) -> Vec<&Descriptor> {
         let mut seen = HashSet::new();
         self.config
@@ -248,7 +248,7 @@ impl Manifest {
             .collect()
     }
 
-    /// Gives the children of an index, each digest once.
+    /// Returns the children of an index, each digest once.
     pub fn distinct_children(&self) -> Vec<&Descriptor> {
         let mut seen = HashSet::new();
         self.children.iter().filter(|child| seen.insert(child.digest)).collect()
@@ -282,7 +282,7 @@ pub fn platform_of_config(config: &[u8]) -> Result<Option<Platform>> {
     Ok(fits.then_some(platform))
 }
 
-/// Gives a configuration as text if it can be one: configurations of other things have any content.
+/// Returns a configuration as text if it can be one: configurations of other things have any content.
 fn config_text(config: &[u8]) -> Option<&str> {
     std::str::from_utf8(config).ok().filter(|text| text.trim_ascii_start().starts_with('{'))
 }

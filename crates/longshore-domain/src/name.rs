@@ -58,7 +58,7 @@ const RESERVED: &[&str] = &[
     "v3",
 ];
 
-/// Tells whether `text` is a name that no account may take.
+/// Returns whether `text` is a name that no account may take.
 pub fn is_reserved(text: &str) -> bool {
     RESERVED.binary_search(&text).is_ok()
 }
@@ -95,7 +95,7 @@ impl Namespace {
         Self(LIBRARY.to_owned())
     }
 
-    /// Gives the name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -137,22 +137,22 @@ pub struct RepositoryName {
 }
 
 impl RepositoryName {
-    /// Gives the full name, for example `library/alpine`.
+    /// Returns the full name, for example `library/alpine`.
     pub fn as_str(&self) -> &str {
         &self.full
     }
 
-    /// Gives the namespace part.
+    /// Returns the namespace part.
     pub fn namespace(&self) -> Namespace {
         Namespace(self.namespace_str().to_owned())
     }
 
-    /// Gives the namespace part as text.
+    /// Returns the namespace part as text.
     pub fn namespace_str(&self) -> &str {
         &self.full[..self.slash]
     }
 
-    /// Gives what follows the namespace.
+    /// Returns what follows the namespace.
     pub fn rest(&self) -> &str {
         &self.full[self.slash + 1..]
     }
@@ -197,7 +197,7 @@ impl fmt::Display for RepositoryName {
 pub struct Tag(String);
 
 impl Tag {
-    /// Gives the tag as text.
+    /// Returns the tag as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

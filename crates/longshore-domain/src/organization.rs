@@ -30,7 +30,7 @@ pub struct TeamId(pub i64);
 pub struct TeamName(String);
 
 impl TeamName {
-    /// Gives the name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

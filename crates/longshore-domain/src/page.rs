@@ -27,7 +27,7 @@ impl PageSize {
         }
     }
 
-    /// Gives the number of entries.
+    /// Returns the number of entries.
     pub fn get(self) -> u32 {
         self.0
     }

@@ -22,7 +22,7 @@ pub enum RepositoryPermission {
 }
 
 impl RepositoryPermission {
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -31,7 +31,7 @@ impl RepositoryPermission {
         }
     }
 
-    /// Gives how much it allows.
+    /// Returns how much it allows.
     pub fn level(self) -> Level {
         match self {
             Self::Read => Level::Read,

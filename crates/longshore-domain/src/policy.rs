@@ -31,7 +31,7 @@ pub enum LeaseRenewal {
 
 /// Rules of garbage collection.
 #[derive(Clone, Copy, Debug)]
-pub struct CollectionPolicy {
+pub struct GcPolicy {
     /// How long content stays after it was uploaded, mounted or answered to a HEAD of someone who may push.
     pub lease: Duration,
     /// How long it stays when an owner collects the garbage of a registry; at most as long as the lease.
@@ -47,8 +47,8 @@ pub struct CollectionPolicy {
     pub quarantine: Duration,
 }
 
-impl CollectionPolicy {
-    /// Gives how much of a lease must be left for it not to be renewed by a HEAD: so that what was answered to one stays
+impl GcPolicy {
+    /// Returns how much of a lease must be left for it not to be renewed by a HEAD: so that what was answered to one stays
     /// for half of the lease, and in a registry for half of the grace when its owner collects.
     pub fn renewed_below(&self, renewal: LeaseRenewal) -> Duration {
         match renewal {

@@ -51,7 +51,7 @@ pub fn parse_registry_name(text: &str) -> Result<Namespace> {
 pub struct Region(String);
 
 impl Region {
-    /// Gives it as text.
+    /// Returns it as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

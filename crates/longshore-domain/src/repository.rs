@@ -29,7 +29,7 @@ pub enum Visibility {
 }
 
 impl Visibility {
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",
@@ -97,7 +97,7 @@ impl RepositoryChange {
         Self { description: fits.then(|| text.clone()), full_description: Some(text), ..self }
     }
 
-    /// Tells whether anything but immutability changes.
+    /// Returns whether anything but immutability changes.
     pub fn edits(&self) -> bool {
         self.description.is_some()
             || self.full_description.is_some()
@@ -135,7 +135,7 @@ impl RepositoryChange {
 /// Most words that a repository is found by.
 const WORDS_LIMIT: usize = 32;
 
-/// Gives the words that a repository is found by: its namespace, the rest of its name, and the parts of that.
+/// Returns the words that a repository is found by: its namespace, the rest of its name, and the parts of that.
 pub fn words(name: &RepositoryName) -> BTreeSet<String> {
     let parts = name.rest().split(['/', '.', '_', '-']).filter(|part| !part.is_empty());
     [name.namespace_str(), name.rest()]

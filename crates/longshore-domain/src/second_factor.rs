@@ -42,12 +42,12 @@ impl TotpSecret {
         bytes.try_into().map(Self).map_err(|_| Error::internal("a second factor's secret is damaged"))
     }
 
-    /// Gives what is stored.
+    /// Returns what is stored.
     pub fn as_stored(&self) -> &[u8] {
         &self.0
     }
 
-    /// Gives the secret as its owner types it into an authenticator.
+    /// Returns the secret as its owner types it into an authenticator.
     pub fn base32(&self) -> String {
         Base32::from(self.0.to_vec()).to_base32()
     }
@@ -64,7 +64,7 @@ impl TotpSecret {
             .map_err(|error| Error::internal(error.to_string()))
     }
 
-    /// Gives the URL that authenticators read from a QR code.
+    /// Returns the URL that authenticators read from a QR code.
     ///
     /// # Errors
     /// `Internal` when the names do not fit into it.
@@ -72,7 +72,7 @@ impl TotpSecret {
         self.totp(issuer, user.as_str())?.to_url().map_err(|error| Error::internal(error.to_string()))
     }
 
-    /// Gives the step whose code this is, of those near `now`.
+    /// Returns the step whose code this is, of those near `now`.
     ///
     /// # Errors
     /// `Internal` when the clock stands before 1970.
@@ -82,7 +82,7 @@ impl TotpSecret {
         step.map(|step| i64::try_from(step).map_err(Error::internal)).transpose()
     }
 
-    /// Gives the code of a time, as an authenticator shows it.
+    /// Returns the code of a time, as an authenticator shows it.
     ///
     /// # Errors
     /// `Internal` when the time lies before 1970.

@@ -63,7 +63,7 @@ impl ShareTerms {
 }
 
 impl Share {
-    /// Tells whether it lets somebody in at this time.
+    /// Returns whether it lets somebody in at this time.
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }

@@ -21,7 +21,7 @@ const SLUG_LIMIT_BYTES: usize = 63;
 pub struct TierSlug(String);
 
 impl TierSlug {
-    /// Gives it as text.
+    /// Returns it as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -110,17 +110,17 @@ fn is_over(limit: u64, used: u64) -> bool {
 }
 
 impl Tier {
-    /// Gives the most that may be stored; `None` for no limit.
+    /// Returns the most that may be stored; `None` for no limit.
     pub fn storage_limit(&self) -> Option<u64> {
         (self.storage_bytes > 0 && !self.allows_storage_overage).then_some(self.storage_bytes)
     }
 
-    /// Gives the most that may be pulled in a month; `None` for no limit.
+    /// Returns the most that may be pulled in a month; `None` for no limit.
     pub fn bandwidth_limit(&self) -> Option<u64> {
         (self.bandwidth_bytes > 0 && !self.allows_bandwidth_overage).then_some(self.bandwidth_bytes)
     }
 
-    /// Gives the most repositories; `None` for no limit.
+    /// Returns the most repositories; `None` for no limit.
     pub fn repository_limit(&self) -> Option<u64> {
         (self.repositories > 0).then_some(self.repositories)
     }
@@ -172,7 +172,7 @@ impl Tiers {
         Ok(Self(tiers))
     }
 
-    /// Gives all.
+    /// Returns all.
     pub fn all(&self) -> &[Tier] {
         &self.0
     }

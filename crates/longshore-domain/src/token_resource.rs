@@ -103,7 +103,7 @@ impl RepositoryScope {
         REPOSITORY_SCOPES.iter().map(|(name, _)| *name)
     }
 
-    /// Gives the scope as written in APIs, for example `scope-image-pull`.
+    /// Returns the scope as written in APIs, for example `scope-image-pull`.
     pub fn as_str(self) -> &'static str {
         self.0
     }
@@ -123,7 +123,7 @@ impl OrganizationScope {
         ORGANIZATION_SCOPES.iter().map(|(name, _)| *name)
     }
 
-    /// Gives the scope as written in APIs, for example `scope-member-read`.
+    /// Returns the scope as written in APIs, for example `scope-member-read`.
     pub fn as_str(self) -> &'static str {
         self.0
     }
@@ -233,7 +233,7 @@ impl TokenResource {
         }
     }
 
-    /// Gives the type.
+    /// Returns the type.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Repositories { .. } => Self::REPOSITORIES,
@@ -241,7 +241,7 @@ impl TokenResource {
         }
     }
 
-    /// Gives the path.
+    /// Returns the path.
     pub fn path(&self) -> String {
         match self {
             Self::Repositories { pattern, .. } => pattern.to_string(),
@@ -249,7 +249,7 @@ impl TokenResource {
         }
     }
 
-    /// Gives the names of the scopes.
+    /// Returns the names of the scopes.
     pub fn scope_names(&self) -> Vec<&'static str> {
         match self {
             Self::Repositories { scopes, .. } => scopes.iter().map(|scope| scope.as_str()).collect(),
@@ -296,7 +296,7 @@ impl TokenResources {
         }
     }
 
-    /// Gives what comes nearest to a scope, for a token of an organization that has one.
+    /// Returns what comes nearest to a scope, for a token of an organization that has one.
     pub fn like(scope: Scope, organization: &Namespace) -> Self {
         let names: &[&str] = match scope {
             Scope::PublicRead | Scope::Read => {
@@ -336,7 +336,7 @@ impl TokenResources {
         Ok(Self(resources))
     }
 
-    /// Gives them in the order in which the owner listed them.
+    /// Returns them in the order in which the owner listed them.
     pub fn as_slice(&self) -> &[TokenResource] {
         &self.0
     }
@@ -356,12 +356,12 @@ impl TokenResources {
         })
     }
 
-    /// Tells whether lists show private repositories.
+    /// Returns whether lists show private repositories.
     pub fn lists_repositories(&self) -> bool {
         self.has(REPOSITORY_LIST)
     }
 
-    /// Gives what the token allows in a repository; `visibility` is `None` when it does not exist, and then pushing needs
+    /// Returns what the token allows in a repository; `visibility` is `None` when it does not exist, and then pushing needs
     /// that it may be created.
     pub fn actions(&self, name: &RepositoryName, visibility: Option<Visibility>) -> Actions {
         let may_create = self.has(REPOSITORY_CREATE);
@@ -380,7 +380,7 @@ impl TokenResources {
         allowed.union(create.then_some(RepositoryAction::Create).into_iter().collect())
     }
 
-    /// Tells whether the token may do something with its organization.
+    /// Returns whether the token may do something with its organization.
     pub fn allow(&self, action: OrganizationAction) -> bool {
         self.0.iter().any(|resource| match resource {
             TokenResource::Organization { scopes, .. } => {

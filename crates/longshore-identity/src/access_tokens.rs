@@ -241,7 +241,7 @@ impl Identities {
             .write((token, event), |tx, (token, event)| {
                 Box::pin(async move {
                     // Held, so that creations at the same time are counted.
-                    tx.hold_account(token.account_id).await?;
+                    tx.lock_account(token.account_id).await?;
                     check_count(&token.restriction, tx.count_access_tokens(token.account_id).await?)?;
                     if matches!(token.restriction, TokenRestriction::Login { .. })
                         && tx.count_logins_made_with(token.account_id, token.made_with).await? >= LOGINS_LIMIT
@@ -250,7 +250,7 @@ impl Identities {
                     }
                     // It may have been deleted since it was looked at.
                     if let Some(parent) = token.made_with
-                        && !tx.hold_access_token(parent).await?
+                        && !tx.lock_access_token(parent).await?
                     {
                         return Err(Error::Unauthenticated(Unauthenticated::InvalidToken));
                     }

@@ -33,7 +33,7 @@ pub async fn check_not_last_administrator(tx: &mut dyn IdentityTx, user: &Accoun
 /// Finds a user who may be deleted, and keeps others from changing that.
 async fn get_deletable_user(tx: &mut dyn IdentityTx, name: &Namespace) -> Result<Account> {
     let user = get_user(tx, name).await?;
-    tx.hold_account(user.id).await?;
+    tx.lock_account(user.id).await?;
     check_not_last_administrator(tx, &user).await?;
     if tx.has_repositories(user.id).await? {
         return Err(Error::Conflict(format!(
@@ -188,7 +188,7 @@ impl Identities {
         self.metadata
             .write((name.clone(), change, event), |tx, (name, change, event)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let user = get_user(tx, name).await?;
                     match change {
                         UserChange::Enable => enable(tx, &user).await?,
@@ -251,7 +251,7 @@ impl Identities {
             .write((account.id, change, event), |tx, (id, change, event)| {
                 Box::pin(async move {
                     // So that an address is nobody else's meanwhile.
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     tx.change_profile(*id, change).await?;
                     tx.record_event(event).await?;
                     tx.find_account(*id).await?.ok_or_else(|| Error::UserUnknown(event.subject.clone()))
@@ -309,7 +309,7 @@ impl Identities {
         self.metadata
             .drain(user, |tx, user| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     tx.clear(Clearing::RefreshTokens(*user), PageSize::clamped(STEP)?).await
                 })
             })
@@ -329,7 +329,7 @@ impl Identities {
         self.metadata
             .drain(name.clone(), |tx, name| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let user = get_deletable_user(tx, name).await?;
                     tx.clear(Clearing::Account(user.id), PageSize::clamped(STEP)?).await
                 })
@@ -338,7 +338,7 @@ impl Identities {
         self.metadata
             .write((name.clone(), event), |tx, (name, event)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let user = get_deletable_user(tx, name).await?;
                     for organization in tx.list_organizations_of(user.id, 0, PageSize::MAX).await? {
                         delete_invites(tx, &organization.account, &user).await?;

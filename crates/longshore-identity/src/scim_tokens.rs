@@ -75,7 +75,7 @@ impl Identities {
                 Box::pin(async move {
                     let organization = new.token.organization_id;
                     // Held, so that creations at the same time are counted.
-                    tx.hold_account(organization).await?;
+                    tx.lock_account(organization).await?;
                     // A token of the operator's own says that it may.
                     match *by_operator {
                         true => tx.set_may_provision(organization, true).await?,

@@ -108,7 +108,7 @@ impl Identities {
             .metadata
             .write((hash, now), |tx, (hash, now)| {
                 Box::pin(async move {
-                    let found = tx.hold_challenge(hash).await?;
+                    let found = tx.lock_challenge(hash).await?;
                     let awaited =
                         found.filter(|found| *now < found.expires_at && found.failures < CHALLENGE_FAILURES);
                     let Some(challenge) = awaited else { return Ok(None) };

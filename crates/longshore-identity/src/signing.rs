@@ -151,7 +151,7 @@ impl Identities {
                 .write(generate(now)?, |tx, key| {
                     Box::pin(async move {
                         // Several nodes may start at once; one of them makes the key.
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         if tx.list_signing_keys().await?.is_empty() {
                             tx.create_signing_key(key).await?;
                         }

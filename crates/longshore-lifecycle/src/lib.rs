@@ -1,8 +1,8 @@
 //! What becomes of content: garbage collection and its runs, retention, verification, reconciliation, and registries with the
 //! tiers that limit them.
 
-pub mod collection;
-pub mod collection_runs;
+pub mod gc;
+pub mod gc_runs;
 pub mod reconciliation;
 pub mod registries;
 pub mod retention;

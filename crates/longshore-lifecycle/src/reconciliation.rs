@@ -72,10 +72,10 @@ impl Lifecycle {
     }
 
     async fn reconcile(&self, on_progress: Progress<'_>) -> Result<ReconciliationReport> {
-        let uploads_aborted = self.abort_stray_uploads().await?;
+        let uploads_aborted = self.abort_orphan_uploads().await?;
         let mut report = ReconciliationReport { uploads_aborted, ..ReconciliationReport::default() };
         let newest = self.metadata.look_up((), |tx, ()| Box::pin(tx.find_newest_blob())).await?;
-        self.quarantine_strays(&mut report, on_progress).await?;
+        self.quarantine_orphans(&mut report, on_progress).await?;
         self.find_missing(&mut report, newest, on_progress).await?;
         if report.objects < report.expected {
             let finding = format!(
@@ -91,7 +91,7 @@ impl Lifecycle {
     }
 
     /// What is older than this, and not named by a record, is not needed: whatever makes an object records it sooner.
-    fn strays_before(&self) -> Timestamp {
+    fn orphans_before(&self) -> Timestamp {
         earlier(self.clock.now(), self.settings.upload_expiry)
     }
 
@@ -99,25 +99,25 @@ impl Lifecycle {
     ///
     /// # Errors
     /// Those of the stores.
-    pub async fn abort_stray_uploads_alone(&self) -> Result<u64> {
-        Ok(self.platform.with_lease(Job::Reconcile, self.abort_stray_uploads()).await?.unwrap_or_default())
+    pub async fn abort_orphan_uploads_alone(&self) -> Result<u64> {
+        Ok(self.platform.with_lease(Job::Reconcile, self.abort_orphan_uploads()).await?.unwrap_or_default())
     }
 
     /// Gives up multipart uploads that were begun before any upload in progress was.
-    async fn abort_stray_uploads(&self) -> Result<u64> {
+    async fn abort_orphan_uploads(&self) -> Result<u64> {
         let oldest = self.metadata.look_up((), |tx, ()| Box::pin(tx.find_oldest_upload())).await?;
-        let before = self.strays_before();
+        let before = self.orphans_before();
         // The store tells seconds, and by its own clock.
         let oldest = oldest.map(|oldest| earlier(oldest, CLOCKS));
-        self.blobs.abort_strays(oldest.map_or(before, |oldest| oldest.min(before))).await
+        self.blobs.abort_orphans(oldest.map_or(before, |oldest| oldest.min(before))).await
     }
 
-    async fn quarantine_strays(
+    async fn quarantine_orphans(
         &self,
         report: &mut ReconciliationReport,
         on_progress: Progress<'_>,
     ) -> Result<()> {
-        let before = self.strays_before();
+        let before = self.orphans_before();
         let mut listed = self.blobs.list().await?.chunks(LOOKED_UP_AT_ONCE);
         while let Some(chunk) = listed.next().await {
             let chunk: Vec<Listed> = chunk.into_iter().collect::<Result<_>>()?;
@@ -130,10 +130,10 @@ impl Lifecycle {
                     Box::pin(async move {
                         let keys: Vec<_> = old.iter().map(|object| object.key).collect();
                         let known = tx.are_objects_known(&keys).await?;
-                        let strays = old.iter().zip(known).filter(|(_, is_known)| !is_known);
-                        let strays: Vec<_> =
-                            strays.map(|(object, _)| (object.key, object.size_bytes)).collect();
-                        tx.quarantine(&strays, *now).await
+                        let orphans = old.iter().zip(known).filter(|(_, is_known)| !is_known);
+                        let orphans: Vec<_> =
+                            orphans.map(|(object, _)| (object.key, object.size_bytes)).collect();
+                        tx.quarantine(&orphans, *now).await
                     })
                 })
                 .await?;
@@ -189,7 +189,7 @@ impl Lifecycle {
     /// Hands objects whose quarantine has ended to deletion, if they are still unknown; true when there were some.
     pub(crate) async fn end_quarantine(&self) -> Result<bool> {
         let now = self.clock.now();
-        let before = earlier(now, self.settings.collection.quarantine);
+        let before = earlier(now, self.settings.gc.quarantine);
         self.metadata
             .write((before, now), |tx, (before, now)| {
                 Box::pin(async move {

@@ -164,9 +164,9 @@ async fn resolve_namespace(
 }
 
 async fn create(tx: &mut dyn LifecycleTx, creation: &RegistryCreation) -> Result<RegistryDetails> {
-    tx.hold_authority().await?;
+    tx.lock_authority().await?;
     let ResolvedNamespace { namespace, owner, is_new } = resolve_namespace(tx, creation).await?;
-    tx.hold_subscription(owner).await?;
+    tx.lock_subscription(owner).await?;
     let at = creation.event.at;
     let write_tokens_until = if is_new { at } else { creation.write_tokens_until };
     tx.create_registry(namespace, owner, &creation.region, at, write_tokens_until).await?;
@@ -361,7 +361,7 @@ impl Lifecycle {
                             return Ok(false);
                         }
                         // Nobody makes another one for the account, or changes its subscription, meanwhile.
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         if !tx.delete_registry(namespace).await? {
                             return Ok(true);
                         }
@@ -429,8 +429,8 @@ impl Lifecycle {
             .metadata
             .write((owner, tier.clone(), event), |tx, (owner, tier, event)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
-                    tx.hold_subscription(*owner).await?;
+                    tx.lock_authority().await?;
+                    tx.lock_subscription(*owner).await?;
                     tx.find_subscription(*owner).await?.ok_or(Error::NoRegistry)?;
                     tier.check(tx.account_usage(*owner).await?)?;
                     tx.put_subscription(*owner, &tier.slug, event.at).await?;

@@ -74,12 +74,12 @@ struct Retirement {
 async fn delete_tags(tx: &mut dyn LifecycleTx, retirement: &Retirement) -> Result<Option<u64>> {
     let Retirement { policy, tags, event, review_at } = retirement;
     let repository = &policy.repository_id;
-    if !tx.hold_retention_policy(policy).await? {
+    if !tx.lock_retention_policy(policy).await? {
         return Ok(None);
     }
     let immutable = tx.find_immutable_tags(*repository).await?.compile()?;
     let names: Vec<Tag> = tags.iter().map(|(judged, _)| judged.tag.clone()).collect();
-    let mut held = tx.hold_tags(*repository, &names).await?;
+    let mut held = tx.lock_tags(*repository, &names).await?;
     // It may have been pushed again, or its repository's rules changed, since it was judged.
     held.retain(|held| tags.iter().any(|(judged, _)| judged == held) && !immutable.cover(&held.tag));
     remove_tags(tx, *repository, &held, event, *review_at).await?;
@@ -156,7 +156,7 @@ impl Lifecycle {
             .write((repository, rules, event), |tx, (repository, rules, event)| {
                 Box::pin(async move {
                     // Held, so that creations at the same time are counted.
-                    tx.hold_account(repository.namespace_id).await?;
+                    tx.lock_account(repository.namespace_id).await?;
                     let all = tx.list_retention_policies(repository.id, PageSize::MAX).await?;
                     if all.len() as u64 >= POLICIES_LIMIT {
                         return Err(Error::LimitReached {
@@ -267,7 +267,7 @@ impl Lifecycle {
             .await
     }
 
-    /// Tells what a retention policy would delete now, of the 20,000 newest tags.
+    /// Returns what a retention policy would delete now, of the 20,000 newest tags.
     ///
     /// # Errors
     /// As [`Lifecycle::get_retention_policy`].
@@ -389,7 +389,7 @@ impl Lifecycle {
                 repository.name.as_str(),
                 data,
             );
-            let review_at = later(event.at, self.settings.collection.lease);
+            let review_at = later(event.at, self.settings.gc.lease);
             let retirement = Retirement { policy: policy.clone(), tags, event, review_at };
             let done = self
                 .metadata

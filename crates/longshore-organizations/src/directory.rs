@@ -228,7 +228,7 @@ impl DirectoryWork {
     }
 
     async fn change(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<DirectoryUser> {
-        tx.hold_authority().await?;
+        tx.lock_authority().await?;
         let (entry, account) = self.find(tx, uuid).await?;
         let is_renamed = self.change.user_name.as_ref().is_some_and(|name| *name != entry.user_name);
         if is_renamed || self.change.emails.as_ref().is_some_and(|emails| *emails != entry.emails) {
@@ -263,7 +263,7 @@ impl DirectoryWork {
     }
 
     async fn delete(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<()> {
-        tx.hold_authority().await?;
+        tx.lock_authority().await?;
         let (_, account) = self.find(tx, uuid).await?;
         let event = NewEvent { action: EventAction::MemberRemoved, ..self.event.clone() };
         change_role(tx, &Actor::OPERATOR, &self.provisioner.organization, &account, None, event).await
@@ -325,7 +325,7 @@ impl DirectoryWork {
     }
 
     async fn create(&self, tx: &mut dyn OrganizationsTx, new_user: &NewUser) -> Result<DirectoryUser> {
-        tx.hold_authority().await?;
+        tx.lock_authority().await?;
         let organization = self.provisioner.organization.id;
         let user_name = self.change.user_name.clone().unwrap_or_default();
         let probe = UserLookup::UserName(user_name.clone());

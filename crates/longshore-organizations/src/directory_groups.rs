@@ -158,7 +158,7 @@ impl GroupWork {
     }
 
     async fn change(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<DirectoryGroup> {
-        tx.hold_authority().await?;
+        tx.lock_authority().await?;
         let group = self.find(tx, uuid).await?;
         self.apply(tx, &group).await?;
         find_group(tx, &self.provisioner, uuid).await
@@ -170,10 +170,10 @@ impl GroupWork {
         uuid: Uuid,
         names: &[TeamName],
     ) -> Result<DirectoryGroup> {
-        tx.hold_authority().await?;
+        tx.lock_authority().await?;
         let organization = self.provisioner.organization.id;
         // Held, so that creations at the same time are counted.
-        tx.hold_account(organization).await?;
+        tx.lock_account(organization).await?;
         let display = self.change.display_name.clone().unwrap_or_default();
         let probe = GroupLookup::DisplayName(display.clone());
         if !tx.list_directory_groups(organization, &probe, 0, PageSize::MAX).await?.is_empty() {
@@ -202,7 +202,7 @@ impl GroupWork {
     }
 
     async fn delete(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<()> {
-        tx.hold_authority().await?;
+        tx.lock_authority().await?;
         let group = self.find(tx, uuid).await?;
         tx.delete_team(group.id).await?;
         let subject = group.name.to_string();
@@ -439,7 +439,7 @@ impl Organizations {
         self.metadata
             .drain((work.clone(), uuid), |tx, (work, uuid)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let group = work.find(tx, *uuid).await?;
                     tx.clear(Clearing::Team(group.id), PageSize::clamped(STEP)?).await
                 })

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Organizations;
-use crate::invites::{address_of, is_good, link};
+use crate::invite_links::{address_of, is_good, link};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -7,10 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, OrganizationAction};
 use longshore_domain::access::actor::Actor;
-use longshore_domain::access::policy::role_for;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
-use longshore_domain::credential::{Secret, SecretHash, TokenRestriction};
-use longshore_domain::email::EmailAddress;
+use longshore_domain::credential::{Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::existing::Existing;
@@ -20,12 +18,12 @@ use longshore_domain::name::Namespace;
 use longshore_domain::organization::TeamName;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{NewInvite, OrganizationsTx};
-use longshore_domain::token_resource::TokenResources;
 use longshore_domain::work::NewWork;
 use longshore_domain::{Error, Field, Result};
 use uuid::Uuid;
 
 use crate::Organizations;
+use crate::invite_links::{address_of, is_good, link};
 use crate::invite_messages::message;
 use crate::organizations::check_leaves_owners;
 use longshore_identity::passwords::check_new_password;
@@ -105,14 +103,6 @@ async fn find_invitee(tx: &mut dyn OrganizationsTx, invitee: &Invitee) -> Result
     Ok(found.filter(|account| account.kind == AccountKind::User))
 }
 
-/// Returns the address to which an invite's link goes.
-pub(crate) fn address_of(invitee: &Invitee, user: Option<&Account>) -> Option<EmailAddress> {
-    match invitee {
-        Invitee::Email(address) => Some(address.clone()),
-        Invitee::User(_) => user.and_then(|user| user.profile.email.clone()),
-    }
-}
-
 async fn decide(
     tx: &mut dyn OrganizationsTx,
     invitation: &Invitation,
@@ -180,7 +170,7 @@ async fn decide(
 
 async fn decide_all(tx: &mut dyn OrganizationsTx, invitation: &Invitation) -> Result<Vec<Decision>> {
     // Held, so that invites at the same time are counted.
-    tx.hold_account(invitation.organization.id).await?;
+    tx.lock_account(invitation.organization.id).await?;
     let mut decisions = Vec::new();
     for candidate in &invitation.candidates {
         decisions.push(decide(tx, invitation, candidate).await?);
@@ -192,34 +182,6 @@ async fn decide_all(tx: &mut dyn OrganizationsTx, invitation: &Invitation) -> Re
 fn wait(invite: &Invite, now: Timestamp, interval: Duration) -> Option<Duration> {
     let left = later(invite.sent_at?, interval).duration_since(now);
     left.is_positive().then(|| left.unsigned_abs())
-}
-
-/// Returns whether an invite can be accepted: it has not ended, the organization is active, and whoever invited still may.
-pub(crate) async fn is_good(tx: &mut dyn OrganizationsTx, invite: &Invite, now: Timestamp) -> Result<bool> {
-    let organization = tx.find_account(invite.organization_id).await?;
-    let Some(organization) = organization.filter(|organization| organization.is_active) else {
-        return Ok(false);
-    };
-    if now >= invite.expires_at {
-        return Ok(false);
-    }
-    let Some(id) = invite.inviter.account_id else { return Ok(true) };
-    let Some(inviter) = tx.find_account(id).await?.filter(|inviter| inviter.is_active) else {
-        return Ok(false);
-    };
-    let action = OrganizationAction::ManageInvites;
-    if let Some(token) = invite.inviter.access_token_id {
-        let token = tx.find_access_token(token).await?.filter(|token| token.is_usable(now));
-        let may = |resources: &TokenResources| {
-            invite.role != OrganizationRole::Owner
-                && resources.allow(action)
-                && (invite.team.is_none() || resources.allow(OrganizationAction::ManageTeams))
-        };
-        return Ok(token.is_some_and(
-            |token| matches!(&token.restriction, TokenRestriction::Resources(resources) if may(resources)),
-        ));
-    }
-    Ok(inviter.is_administrator || tx.find_role(organization.id, id).await? >= Some(role_for(action)))
 }
 
 /// Finds the invite of a link, as long as it can be accepted.
@@ -238,7 +200,7 @@ async fn accept(
     user: &Account,
     event: &NewEvent,
 ) -> Result<()> {
-    tx.hold_authority().await?;
+    tx.lock_authority().await?;
     // As it is now: the team may be gone, or the link renewed.
     let invite = find_good(tx, hash, event.at).await?;
     let user = tx
@@ -277,11 +239,6 @@ async fn accept(
         tx.record_event(&changed).await?;
     }
     Ok(())
-}
-
-/// Makes the link that an invite is accepted with; what is behind the `#` is never sent to a server by browsers.
-pub(crate) fn link(page: &str, secret: &Secret) -> String {
-    format!("{page}#{}", secret.expose())
 }
 
 impl Organizations {
@@ -461,7 +418,7 @@ impl Organizations {
             .write(input, |tx, (id, inviter, hash, interval, event, message)| {
                 Box::pin(async move {
                     if let Some(organization) = event.account_id {
-                        tx.hold_account(organization).await?;
+                        tx.lock_account(organization).await?;
                     }
                     // It may have been accepted or called back meanwhile.
                     let invite = tx.find_invite(*id).await?.ok_or(Error::InviteUnknown)?;

@@ -4,6 +4,7 @@ mod deactivation;
 pub mod directory;
 pub mod directory_groups;
 pub mod directory_queries;
+mod invite_links;
 pub mod invite_messages;
 pub mod invites;
 pub mod namespaces;

@@ -136,7 +136,7 @@ impl Organizations {
                 (account, own.id, event),
                 |tx, (account, owner, event): &(NewAccount, AccountId, NewEvent)| {
                     Box::pin(async move {
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         if tx.count_owned_organizations(*owner).await? >= NAMESPACES_LIMIT {
                             return Err(Error::LimitReached {
                                 what: Limited::OwnedOrganizations,

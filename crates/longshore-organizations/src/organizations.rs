@@ -227,7 +227,7 @@ impl Organizations {
         self.metadata
             .write((account, owner.clone(), event), |tx, (account, owner, event)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let user = get_user(tx, owner).await?;
                     let id = tx.create_account(account).await?;
                     tx.put_member(id, user.id, OrganizationRole::Owner, account.created_at).await?;
@@ -259,7 +259,7 @@ impl Organizations {
         found.ok_or_else(|| Error::UserUnknown(uuid.to_string()))
     }
 
-    /// Tells which images an organization lets its members pull.
+    /// Returns which images an organization lets its members pull.
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for viewing settings.
@@ -349,7 +349,7 @@ impl Organizations {
                 (organization.clone(), user.clone(), role, event, actor.clone()),
                 |tx, (organization, user, role, event, actor)| {
                     Box::pin(async move {
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         let organization = get_organization(tx, organization).await?;
                         let user = get_user(tx, user).await?;
                         if tx.find_role(organization.id, user.id).await?.is_some() {
@@ -395,7 +395,7 @@ impl Organizations {
                 (organization, user.clone(), role, event, actor.clone()),
                 |tx, (organization, user, role, event, actor)| {
                     Box::pin(async move {
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         let unknown = || Error::UserUnknown(format!("{user} in {}", organization.name));
                         let account = get_user(tx, user).await?;
                         check_not_deactivated(tx, organization, &account).await?;
@@ -548,7 +548,7 @@ impl Organizations {
                 (organization.clone(), user.clone(), event, actor.clone()),
                 |tx, (organization, user, event, actor)| {
                     Box::pin(async move {
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         let organization = get_organization(tx, organization).await?;
                         let user = get_user(tx, user).await?;
                         change_role(tx, actor, &organization, &user, None, event.clone()).await
@@ -609,7 +609,7 @@ impl Organizations {
                 .metadata
                 .write(name.clone(), |tx, name| {
                     Box::pin(async move {
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         let organization = get_organization(tx, name).await?;
                         check_empty(tx, &organization).await?;
                         tx.clear_organization(organization.id, PageSize::clamped(CLEARED_AT_ONCE)?).await
@@ -623,9 +623,9 @@ impl Organizations {
         self.metadata
             .write((name.clone(), event), |tx, (name, event)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let organization = get_organization(tx, name).await?;
-                    tx.hold_account(organization.id).await?;
+                    tx.lock_account(organization.id).await?;
                     check_empty(tx, &organization).await?;
                     tx.delete_account(organization.id, event.at).await?;
                     tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await

@@ -68,7 +68,7 @@ impl Organizations {
         self.metadata
             .write((repository, account.clone(), terms, event), |tx, (repository, account, terms, event)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let with = find_sharer(tx, account).await?;
                     if let Some(namespace) = tx.find_account(repository.namespace_id).await? {
                         check_not_deactivated(tx, &namespace, &with).await?;

@@ -108,7 +108,7 @@ impl Organizations {
             .write((organization, team, event), |tx, (organization, team, event)| {
                 Box::pin(async move {
                     // Held, so that creations at the same time are counted.
-                    tx.hold_account(organization.id).await?;
+                    tx.lock_account(organization.id).await?;
                     if tx.count_teams(organization.id, None, "").await? >= TEAMS_LIMIT {
                         return Err(Error::LimitReached { what: Limited::Teams, limit: TEAMS_LIMIT });
                     }
@@ -145,7 +145,7 @@ impl Organizations {
         self.metadata
             .write((organization, name.clone(), change, event), |tx, (organization, name, change, event)| {
                 Box::pin(async move {
-                    tx.hold_account(organization.id).await?;
+                    tx.lock_account(organization.id).await?;
                     let team = get_team(tx, organization, name).await?;
                     tx.change_team(organization.id, team.id, change).await?;
                     tx.record_event(event).await?;
@@ -167,7 +167,7 @@ impl Organizations {
         self.metadata
             .drain((organization.clone(), name.clone()), |tx, (organization, name)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let team = get_team(tx, organization, name).await?;
                     tx.clear(Clearing::Team(team.id), PageSize::clamped(STEP)?).await
                 })
@@ -176,7 +176,7 @@ impl Organizations {
         self.metadata
             .write((organization, name.clone(), event), |tx, (organization, name, event)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     let team = get_team(tx, organization, name).await?;
                     tx.delete_team(team.id).await?;
                     tx.record_event(event).await
@@ -239,7 +239,7 @@ impl Organizations {
                 (organization, name.clone(), user.clone(), event),
                 |tx, (organization, name, user, event)| {
                     Box::pin(async move {
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         let team = get_team(tx, organization, name).await?;
                         let user = get_user(tx, user).await?;
                         if tx.find_role(organization.id, user.id).await?.is_none() {
@@ -285,7 +285,7 @@ impl Organizations {
                 (organization, name.clone(), user.clone(), event),
                 |tx, (organization, name, user, event)| {
                     Box::pin(async move {
-                        tx.hold_authority().await?;
+                        tx.lock_authority().await?;
                         let team = get_team(tx, organization, name).await?;
                         let user = get_user(tx, user).await?;
                         if !tx.delete_team_member(team.id, user.id).await? {

@@ -320,7 +320,7 @@ impl Organizations {
         self.metadata
             .write((target, wanted, change), |tx, (target, wanted, change)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     for wanted in wanted {
                         target.set(tx, wanted, *change).await?;
                     }
@@ -372,7 +372,7 @@ impl Organizations {
         self.metadata
             .write((target, users), |tx, (target, users)| {
                 Box::pin(async move {
-                    tx.hold_authority().await?;
+                    tx.lock_authority().await?;
                     for user in users {
                         target.revoke(tx, *user).await?;
                     }

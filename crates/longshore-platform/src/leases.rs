@@ -15,7 +15,7 @@ pub enum Job {
     /// Collects garbage.
     CollectGarbage,
     /// Goes on with collections that owners asked for.
-    AdvanceCollectionRuns,
+    AdvanceGcRuns,
     /// Applies retention policies.
     ApplyRetention,
     /// Rotates signing keys.
@@ -29,7 +29,7 @@ impl Job {
         match self {
             Self::SetUp => "set-up",
             Self::CollectGarbage => "garbage-collection",
-            Self::AdvanceCollectionRuns => "collection-runs",
+            Self::AdvanceGcRuns => "collection-runs",
             Self::ApplyRetention => "retention",
             Self::RotateKeys => "rotate-keys",
             Self::Reconcile => "reconcile",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::rates::{Rate, Rates};
 use crate::sealing::SealingKey;
-use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
+use longshore_domain::policy::{GcPolicy, SparseIndexes, UntaggedManifests};
 use longshore_domain::registry::Region;
 use longshore_domain::tier::Tiers;
 
@@ -92,7 +92,7 @@ pub struct Settings {
     /// Whether an index may name manifests that are not there.
     pub sparse_indexes: SparseIndexes,
     /// Rules of garbage collection.
-    pub collection: CollectionPolicy,
+    pub gc: GcPolicy,
     /// After how long without a sign of life from the node that does a job another one takes over.
     pub takeover: Duration,
     /// Whether no other process can use the metadata now: leases that are there are of processes that have died.
@@ -151,7 +151,7 @@ impl Default for Settings {
             upload_memory_bytes: 8 << 20,
             manifest_cache_bytes: 16 << 20,
             sparse_indexes: SparseIndexes::Refuse,
-            collection: CollectionPolicy {
+            gc: GcPolicy {
                 lease: Duration::from_secs(24 * 3600),
                 grace: Duration::from_secs(3600),
                 undo: Duration::from_secs(24 * 3600),

@@ -121,8 +121,13 @@ impl Platform {
             None => Ok(()),
             Some(_) => {
                 // Whoever knows the password gets in also when that cannot be written.
-                self.write_beside(&self.metadata, subject, |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)), ())
-                    .await
+                self.write_beside(
+                    &self.metadata,
+                    subject,
+                    |tx, subject| Box::pin(tx.delete_sign_in_failures(subject)),
+                    (),
+                )
+                .await
             }
         }
     }

@@ -67,7 +67,7 @@ pub fn remove_socket(data: &Path) {
 }
 
 /// Answers requests until `stop` is cancelled.
-pub async fn run(services: Arc<App>, listener: UnixListener, stop: CancellationToken) {
+pub async fn run(app: Arc<App>, listener: UnixListener, stop: CancellationToken) {
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
@@ -86,11 +86,11 @@ pub async fn run(services: Arc<App>, listener: UnixListener, stop: CancellationT
             tracing::warn!("an administration connection by another user was refused");
             continue;
         }
-        let (services, stop) = (Arc::clone(&services), stop.clone());
+        let (app, stop) = (Arc::clone(&app), stop.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                answered = answer(&services, stream) => {
+                answered = answer(&app, stream) => {
                     if let Err(error) = answered {
                         tracing::debug!(%error, "an administration connection broke");
                     }
@@ -100,7 +100,7 @@ pub async fn run(services: Arc<App>, listener: UnixListener, stop: CancellationT
     }
 }
 
-async fn answer(services: &App, stream: UnixStream) -> std::io::Result<()> {
+async fn answer(app: &App, stream: UnixStream) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     tokio::io::BufReader::new(reader.take(REQUEST_LIMIT_BYTES)).read_line(&mut line).await?;
@@ -110,7 +110,7 @@ async fn answer(services: &App, stream: UnixStream) -> std::io::Result<()> {
         match request {
             Ok(request) => {
                 let asked = Asked::of(&request);
-                match run_request(services, request, &progress_sender(progress)).await {
+                match run_request(app, request, &progress_sender(progress)).await {
                     Ok(outcome) => Reply::Done(outcome),
                     Err(error) => match asked.say(error) {
                         Refusal { text, is_bad_value: true } => Reply::BadValue(text),
@@ -211,14 +211,14 @@ fn call_here(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let disk = Disk::open(folder, config.storage.reserve_bytes());
-        let services = wiring::services(config, folder, disk, wiring::Opening::Existing).await?;
-        services.attach().await.map_err(wiring::with_cause)?;
+        let app = wiring::app(config, folder, disk, wiring::Opening::Existing).await?;
+        app.attach().await.map_err(wiring::with_cause)?;
         let asked = Asked::of(&request);
-        let outcome = run_request(&services, request, on_progress).await.map_err(|error| {
+        let outcome = run_request(&app, request, on_progress).await.map_err(|error| {
             let Refusal { text, is_bad_value } = asked.say(error);
             if is_bad_value { Usage(text).into() } else { anyhow!(text) }
         });
-        services.close().await;
+        app.close().await;
         outcome
     })
 }

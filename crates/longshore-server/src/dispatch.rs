@@ -78,8 +78,8 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    pub fn new(services: Arc<App>, dialects: Dialects, draining: CancellationToken) -> Self {
-        Self { dialects, readiness: Readiness::new(services), draining }
+    pub fn new(app: Arc<App>, dialects: Dialects, draining: CancellationToken) -> Self {
+        Self { dialects, readiness: Readiness::new(app), draining }
     }
 
     /// Answers a request whose client has been described. No answer to `HEAD` has a body, whoever made it.

@@ -20,7 +20,7 @@ const RETENTION_CHECK: Duration = Duration::from_secs(10);
 /// How often the clocks are compared, and it is noticed that the clock went back: so soon all is right after it was set.
 const CLOCK_CHECK: Duration = Duration::from_secs(1);
 /// How often multipart uploads that nobody recorded are looked for.
-const STRAY_UPLOADS: Duration = Duration::from_secs(6 * 3600);
+const ORPHAN_UPLOADS: Duration = Duration::from_secs(6 * 3600);
 
 /// How often damaged blobs and waiting work are counted, for the figures of this node.
 const COUNTS: Duration = Duration::from_secs(10);
@@ -55,8 +55,8 @@ pub fn start(app: &Arc<App>, collection: Duration, stop: &CancellationToken, tas
         app.identity.rotate_signing_key_when_due().await
     });
     schedule.advance_runs();
-    schedule.every(STRAY_UPLOADS, "abort-stray-uploads", |app| async move {
-        let aborted = app.lifecycle.abort_stray_uploads_alone().await?;
+    schedule.every(ORPHAN_UPLOADS, "abort-stray-uploads", |app| async move {
+        let aborted = app.lifecycle.abort_orphan_uploads_alone().await?;
         if aborted > 0 {
             tracing::info!(aborted, "gave up multipart uploads that a crash left behind");
         }
@@ -92,10 +92,10 @@ impl Schedule<'_> {
             loop {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = app.lifecycle.collection_run_requested() => {}
+                    () = app.lifecycle.gc_run_requested() => {}
                     () = tokio::time::sleep(RUN_CHECK) => {}
                 }
-                run(&app, "advance-collection-runs", app.lifecycle.advance_collection_runs()).await;
+                run(&app, "advance-collection-runs", app.lifecycle.advance_gc_runs()).await;
             }
         });
     }

@@ -25,14 +25,14 @@ type Faults = Arc<Vec<String>>;
 
 /// Answers whether the node is ready.
 pub struct Readiness {
-    services: Arc<App>,
+    app: Arc<App>,
     read: Mutex<Option<(Instant, Faults)>>,
     push: Mutex<Option<(Instant, Faults)>>,
 }
 
 impl Readiness {
-    pub fn new(services: Arc<App>) -> Self {
-        Self { services, read: Mutex::default(), push: Mutex::default() }
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app, read: Mutex::default(), push: Mutex::default() }
     }
 
     /// Answers a request with this query.
@@ -65,11 +65,11 @@ impl Readiness {
         {
             return Arc::clone(faults);
         }
-        let check = |part| within(part, self.services.check_part(part, purpose));
+        let check = |part| within(part, self.app.check_part(part, purpose));
         let (database, blobs, disk) =
             tokio::join!(check(Part::Database), check(Part::BlobStore), check(Part::Disk));
         // Which the log has said already.
-        let clock = self.services.platform.clock_fault();
+        let clock = self.app.platform.clock_fault();
         let faults = Arc::new([database, blobs, disk, clock].into_iter().flatten().collect());
         *kept = Some((Instant::now(), Arc::clone(&faults)));
         faults

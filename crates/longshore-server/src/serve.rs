@@ -59,46 +59,43 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
         refuse_second_registry(&config, &folder).await?;
     }
     let disk = Disk::open(&folder, config.storage.reserve_bytes());
-    let services = wiring::services(&config, &folder, Arc::clone(&disk) as _, Opening::Serve).await?;
+    let app = wiring::app(&config, &folder, Arc::clone(&disk) as _, Opening::Serve).await?;
     let address = config.listen_address()?;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}; choose another address with --listen"))?;
     let certificate = if config.has_tls() { Some(Certificate::load(&config.tls)?) } else { None };
     let password = config.administrator_password()?;
-    let prepared = services
-        .prepare(password.as_deref())
-        .await
-        .map_err(with_cause)
-        .context("cannot set the registry up")?;
+    let prepared =
+        app.prepare(password.as_deref()).await.map_err(with_cause).context("cannot set the registry up")?;
 
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let connections = Arc::clone(&metrics.connections);
     registry.register_collector(Box::new(ConnectionGauge(connections)));
     registry.register_collector(Box::new(DiskGauges(Arc::clone(&disk))));
-    services.content.count_damage().await.map_err(with_cause)?;
-    registry.register_collector(Box::new(DamageMetrics(Arc::clone(&services))));
-    registry.register_collector(Box::new(ClockGauge(Arc::clone(&services))));
-    registry.register_collector(Box::new(JobMetrics(Arc::clone(&services))));
+    app.content.count_damage().await.map_err(with_cause)?;
+    registry.register_collector(Box::new(DamageMetrics(Arc::clone(&app))));
+    registry.register_collector(Box::new(ClockGauge(Arc::clone(&app))));
+    registry.register_collector(Box::new(JobMetrics(Arc::clone(&app))));
     let exposition = Arc::new(Exposition(registry));
     let notice = Some(config.notice.as_str()).filter(|notice| !notice.is_empty());
     let redirects = match config.storage.redirect() {
         Some(valid) => Some(Redirects { valid, except: config.storage.redirect_except()? }),
         None => None,
     };
-    let oci = Oci::new(Arc::clone(&services), &metrics, notice, redirects)?;
+    let oci = Oci::new(Arc::clone(&app), &metrics, notice, redirects)?;
     // From the first signal on; `stop` comes after the grace.
     let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
     let server = Arc::new(Server {
         dispatch: Dispatch::new(
-            Arc::clone(&services),
+            Arc::clone(&app),
             Dialects {
                 oci,
-                hub: Hub::new(Arc::clone(&services), &metrics)?,
-                docr: Docr::new(Arc::clone(&services), &metrics)?,
-                swr: Swr::new(Arc::clone(&services), &metrics, config.swr.internal_address()?)?,
-                scim: Scim::new(Arc::clone(&services), &metrics)?,
+                hub: Hub::new(Arc::clone(&app), &metrics)?,
+                docr: Docr::new(Arc::clone(&app), &metrics)?,
+                swr: Swr::new(Arc::clone(&app), &metrics, config.swr.internal_address()?)?,
+                scim: Scim::new(Arc::clone(&app), &metrics)?,
             },
             draining.clone(),
         ),
@@ -114,10 +111,10 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     });
 
     let tasks = TaskTracker::new();
-    jobs::start(&services, Duration::from_secs(config.gc.interval_seconds), &stop, &tasks);
+    jobs::start(&app, Duration::from_secs(config.gc.interval_seconds), &stop, &tasks);
     disk.watch(stop.clone());
     let socket = admin::listen(folder.path())?;
-    tasks.spawn(admin::run(Arc::clone(&services), socket, stop.clone()));
+    tasks.spawn(admin::run(Arc::clone(&app), socket, stop.clone()));
     let mut metrics_address = None;
     if let Some(address) = config.metrics_address()? {
         let listener = TcpListener::bind(address)
@@ -141,7 +138,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    services.close().await;
+    app.close().await;
     admin::remove_socket(folder.path());
     tracing::info!("stopped");
     Ok(())

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use longshore_domain::clock::{Clock, ClockDifference};
 use longshore_domain::ports::blobs::{
-    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listing, Progress, Staged, StorageKey, Synced,
-    Unneeded,
+    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listing, ObjectToDelete, Progress, Staged,
+    StorageKey, Synced,
 };
 use longshore_domain::ports::metadata::{Metadata, Work};
 use longshore_platform::spans::{TARGET, of_blobs, of_metadata};
@@ -141,11 +141,11 @@ impl BlobStore for TracedBlobs {
         self.0.find_size(key).instrument(of_blobs("find_size")).await
     }
 
-    async fn delete(&self, object: &Unneeded) -> longshore_domain::Result<()> {
+    async fn delete(&self, object: &ObjectToDelete) -> longshore_domain::Result<()> {
         self.0.delete(object).instrument(of_blobs("delete")).await
     }
 
-    async fn delete_all(&self, objects: &[Unneeded]) -> Vec<longshore_domain::Result<()>> {
+    async fn delete_all(&self, objects: &[ObjectToDelete]) -> Vec<longshore_domain::Result<()>> {
         self.0.delete_all(objects).instrument(of_blobs("delete_all")).await
     }
 
@@ -157,8 +157,8 @@ impl BlobStore for TracedBlobs {
         self.0.sign_url(key, valid).instrument(of_blobs("sign_url")).await
     }
 
-    async fn abort_strays(&self, before: Timestamp) -> longshore_domain::Result<u64> {
-        self.0.abort_strays(before).instrument(of_blobs("abort_strays")).await
+    async fn abort_orphans(&self, before: Timestamp) -> longshore_domain::Result<u64> {
+        self.0.abort_orphans(before).instrument(of_blobs("abort_strays")).await
     }
 
     async fn find_identity(&self) -> longshore_domain::Result<Option<Uuid>> {

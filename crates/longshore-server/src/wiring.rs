@@ -1,4 +1,4 @@
-//! Builds adapters, then services. Dialects are put on top in `serve`.
+//! Builds adapters, then app. Dialects are put on top in `serve`.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub enum Opening {
 }
 
 /// Opens the stores and builds the operations on them.
-pub async fn services(
+pub async fn app(
     config: &Config,
     folder: &DataFolder,
     space: Arc<dyn Space>,
@@ -55,15 +55,14 @@ pub async fn services(
         let key = SealingKey::parse(&folder.sealing_key()?);
         settings.sealing_key = Some(key.context("sealing.key in the data folder is damaged")?);
     }
-    let services = App::new(adapters, settings);
+    let app = App::new(adapters, settings);
     // Before anything is written with a time.
-    services
-        .platform
+    app.platform
         .compare_clocks()
         .await
         .map_err(with_cause)
         .context("cannot ask the database for the time")?;
-    Ok(Arc::new(services))
+    Ok(Arc::new(app))
 }
 
 async fn metadata(config: &Config, folder: &DataFolder, opening: Opening) -> Result<Arc<dyn Metadata>> {

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures::Stream;
 use jiff::Timestamp;
 use longshore_domain::ports::blobs::{
-    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listing, Progress, Staged, StorageKey, Synced,
-    Unneeded,
+    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listing, ObjectToDelete, Progress, Staged,
+    StorageKey, Synced,
 };
 use longshore_domain::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -55,11 +55,11 @@ impl<S: BlobStore> BlobStore for BoundedBlobs<S> {
         self.store.find_size(key).await
     }
 
-    async fn delete(&self, object: &Unneeded) -> Result<()> {
+    async fn delete(&self, object: &ObjectToDelete) -> Result<()> {
         self.store.delete(object).await
     }
 
-    async fn delete_all(&self, objects: &[Unneeded]) -> Vec<Result<()>> {
+    async fn delete_all(&self, objects: &[ObjectToDelete]) -> Vec<Result<()>> {
         self.store.delete_all(objects).await
     }
 
@@ -71,8 +71,8 @@ impl<S: BlobStore> BlobStore for BoundedBlobs<S> {
         self.store.sign_url(key, valid).await
     }
 
-    async fn abort_strays(&self, before: Timestamp) -> Result<u64> {
-        self.store.abort_strays(before).await
+    async fn abort_orphans(&self, before: Timestamp) -> Result<u64> {
+        self.store.abort_orphans(before).await
     }
 
     async fn find_identity(&self) -> Result<Option<Uuid>> {

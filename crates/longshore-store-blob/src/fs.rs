@@ -19,8 +19,8 @@ use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use longshore_domain::ports::blobs::{
-    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listed, Listing, Progress, Staged, StorageKey,
-    Synced, Unneeded,
+    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listed, Listing, ObjectToDelete, Progress,
+    Staged, StorageKey, Synced,
 };
 use longshore_domain::{Error, Result};
 use tokio::task::JoinHandle;
@@ -163,7 +163,7 @@ impl BlobStore for FsBlobs {
         }
     }
 
-    async fn delete(&self, object: &Unneeded) -> Result<()> {
+    async fn delete(&self, object: &ObjectToDelete) -> Result<()> {
         let path = layout::object(&self.root, object.key);
         blocking(move || match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(error)),
@@ -191,7 +191,7 @@ impl BlobStore for FsBlobs {
         Ok(None)
     }
 
-    async fn abort_strays(&self, _before: Timestamp) -> Result<u64> {
+    async fn abort_orphans(&self, _before: Timestamp) -> Result<u64> {
         Ok(0)
     }
 

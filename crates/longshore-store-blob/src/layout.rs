@@ -18,47 +18,47 @@ use object_store::path::Path as ObjectPath;
 /// Number of folders.
 pub(crate) const SHARDS: u16 = 256;
 
-/// Gives the path of a shard's folder.
+/// Returns the path of a shard's folder.
 pub(crate) fn shard(root: &Path, number: u16) -> PathBuf {
     root.join(format!("{number:02x}"))
 }
 
-/// Gives the folder of an object.
+/// Returns the folder of an object.
 pub(crate) fn folder(root: &Path, key: StorageKey) -> PathBuf {
     shard(root, u16::from(key.0.as_bytes()[15]))
 }
 
-/// Gives the key of an object from the last part of its path; `None` for what is no object.
+/// Returns the key of an object from the last part of its path; `None` for what is no object.
 pub(crate) fn key_of(name: &str) -> Option<StorageKey> {
     name.parse().ok().map(StorageKey)
 }
 
-/// Gives the path of an object.
+/// Returns the path of an object.
 pub(crate) fn object(root: &Path, key: StorageKey) -> PathBuf {
     folder(root, key).join(key.to_string())
 }
 
-/// Gives the path of all objects in a bucket.
+/// Returns the path of all objects in a bucket.
 pub(crate) fn objects_path(prefix: &str) -> ObjectPath {
     in_bucket(prefix, "blobs")
 }
 
-/// Gives the path of an object in a bucket.
+/// Returns the path of an object in a bucket.
 pub(crate) fn object_path(prefix: &str, key: StorageKey) -> ObjectPath {
     in_bucket(prefix, &format!("blobs/{:02x}/{key}", key.0.as_bytes()[15]))
 }
 
-/// Gives the path of the file with the store's id.
+/// Returns the path of the file with the store's id.
 pub(crate) fn identity(root: &Path) -> PathBuf {
     root.join("identity")
 }
 
-/// Gives the path of the object with the store's id.
+/// Returns the path of the object with the store's id.
 pub(crate) fn identity_path(prefix: &str) -> ObjectPath {
     in_bucket(prefix, "identity")
 }
 
-/// Gives the path of what readiness checks write into a bucket.
+/// Returns the path of what readiness checks write into a bucket.
 pub(crate) fn probe_path(prefix: &str) -> ObjectPath {
     in_bucket(prefix, "probe")
 }

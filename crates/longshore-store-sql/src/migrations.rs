@@ -90,7 +90,7 @@ struct Pending {
     works_with: i64,
 }
 
-/// Gives the number of the newest schema that this program knows.
+/// Returns the number of the newest schema that this program knows.
 pub(crate) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
@@ -143,7 +143,7 @@ fn newest_of(applied: &[Applied]) -> Option<i64> {
     applied.iter().map(|step| step.number).max()
 }
 
-/// Gives the steps that a SQLite database has; changes nothing.
+/// Returns the steps that a SQLite database has; changes nothing.
 fn applied_sqlite(connection: &Connection) -> Result<Vec<Applied>> {
     let has = |sql: &str| {
         let found = connection.prepare(sql).and_then(|mut statement| statement.exists([]));
@@ -176,12 +176,12 @@ pub(crate) fn check_sqlite(connection: &Connection) -> Result<()> {
     check(&applied_sqlite(connection)?, |migration| migration.sqlite)
 }
 
-/// Gives the schema of a SQLite database; `None` when it has none.
+/// Returns the schema of a SQLite database; `None` when it has none.
 pub(crate) fn schema_of_sqlite(connection: &Connection) -> Result<Option<i64>> {
     Ok(newest_of(&applied_sqlite(connection)?))
 }
 
-/// Gives the steps that a PostgreSQL database has; changes nothing.
+/// Returns the steps that a PostgreSQL database has; changes nothing.
 async fn applied_postgres(client: &Object) -> Result<Vec<Applied>> {
     let is_there = client
         .query_one("SELECT to_regclass('migrations') IS NOT NULL", &[])
@@ -210,7 +210,7 @@ pub(crate) async fn check_postgres(client: &Object) -> Result<()> {
     check(&applied_postgres(client).await?, |migration| migration.postgres)
 }
 
-/// Gives the schema of a PostgreSQL database; `None` when it has none.
+/// Returns the schema of a PostgreSQL database; `None` when it has none.
 pub(crate) async fn schema_of_postgres(client: &Object) -> Result<Option<i64>> {
     Ok(newest_of(&applied_postgres(client).await?))
 }

@@ -139,7 +139,7 @@ impl PostgresMetadata {
         Self::on(options, pool).await
     }
 
-    /// Gives the number of the schema that a database has; `None` when there is no registry in it. Changes nothing.
+    /// Returns the number of the schema that a database has; `None` when there is no registry in it. Changes nothing.
     ///
     /// # Errors
     /// As [`Self::open`].

@@ -86,7 +86,7 @@ impl SqliteMetadata {
         Self::on(connection, options, |connection| crate::migrations::check_sqlite(connection))
     }
 
-    /// Gives the number of the schema that a database has; `None` when there is no registry in it. Changes nothing.
+    /// Returns the number of the schema that a database has; `None` when there is no registry in it. Changes nothing.
     ///
     /// # Errors
     /// As [`Self::open`].

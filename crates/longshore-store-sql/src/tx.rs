@@ -269,7 +269,7 @@ impl<'c> SqlTx<'c> {
 
     /// Keeps others from holding the same names until the transaction ends, first come, first served. Nothing has to be there that
     /// bears them. They are held when the next statement is answered.
-    pub(crate) async fn hold_names(&mut self, scope: i64, names: &str) -> Result<()> {
+    pub(crate) async fn lock_names(&mut self, scope: i64, names: &str) -> Result<()> {
         match &mut self.engine {
             Engine::Lite(_) => Ok(()),
             Engine::Pg(pipeline) => pipeline.note(postgres::HOLD_NAMES, row![scope, names]).await,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::StreamExt;
 use longshore_domain::ports::blobs::{
-    BlobStore, BlobWriter, ByteRange, Certainty, Staged, StorageKey, Synced, Unneeded,
+    BlobStore, BlobWriter, ByteRange, Certainty, ObjectToDelete, Staged, StorageKey, Synced,
 };
 use uuid::Uuid;
 
@@ -47,8 +47,8 @@ async fn read(
     Ok(bytes)
 }
 
-fn unneeded(object: &Staged) -> Unneeded {
-    Unneeded { key: object.key, state: object.state.clone() }
+fn unneeded(object: &Staged) -> ObjectToDelete {
+    ObjectToDelete { key: object.key, state: object.state.clone() }
 }
 
 /// What is written is read, whole and in ranges.
@@ -116,7 +116,7 @@ pub async fn deletes_many(store: &dyn BlobStore) {
     for number in 100..130 {
         objects.push(unneeded(&put(store, number, &[b"x"]).await));
     }
-    objects.push(Unneeded { key: StorageKey(Uuid::from_u128(999)), state: Vec::new() });
+    objects.push(ObjectToDelete { key: StorageKey(Uuid::from_u128(999)), state: Vec::new() });
     let outcomes = store.delete_all(&objects).await;
     assert_eq!(outcomes.len(), objects.len());
     assert!(outcomes.iter().all(Result::is_ok));

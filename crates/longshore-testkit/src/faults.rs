@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use jiff::Timestamp;
 use longshore_domain::ports::blobs::{
-    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listing, Progress, Staged, StorageKey, Synced,
-    Unneeded,
+    BlobStore, BlobWriter, ByteRange, ByteStream, Certainty, Listing, ObjectToDelete, Progress, Staged,
+    StorageKey, Synced,
 };
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
@@ -88,7 +88,7 @@ impl BlobStore for FaultyBlobs {
         self.fuse.pass()?;
         self.inner.find_size(key).await
     }
-    async fn delete(&self, object: &Unneeded) -> Result<()> {
+    async fn delete(&self, object: &ObjectToDelete) -> Result<()> {
         self.fuse.pass()?;
         self.inner.delete(object).await
     }
@@ -104,9 +104,9 @@ impl BlobStore for FaultyBlobs {
         self.fuse.pass()?;
         self.inner.sign_url(key, valid).await
     }
-    async fn abort_strays(&self, before: Timestamp) -> Result<u64> {
+    async fn abort_orphans(&self, before: Timestamp) -> Result<u64> {
         self.fuse.pass()?;
-        self.inner.abort_strays(before).await
+        self.inner.abort_orphans(before).await
     }
     async fn find_identity(&self) -> Result<Option<Uuid>> {
         self.fuse.pass()?;

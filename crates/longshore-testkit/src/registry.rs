@@ -13,7 +13,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::blobs::{BlobStore, ByteRange, Staged, StorageKey, Unneeded};
+use longshore_domain::ports::blobs::{BlobStore, ByteRange, ObjectToDelete, Staged, StorageKey};
 use longshore_domain::ports::metadata::{BlobId, Metadata};
 use longshore_domain::{Error, Result};
 use longshore_platform::sealing::SealingKey;
@@ -35,7 +35,7 @@ pub const PASSWORD: &str = "correct horse battery";
 /// A registry for one test.
 pub struct TestRegistry {
     /// The operations.
-    pub services: Arc<App>,
+    pub app: Arc<App>,
     /// Its clock.
     pub clock: Arc<MockClock>,
     /// Lets a call of the blob store fail.
@@ -52,7 +52,7 @@ pub struct TestRegistry {
 
 /// A registry and what it stands on.
 struct Opened {
-    services: Arc<App>,
+    app: Arc<App>,
     metadata: Arc<dyn Metadata>,
     fuse: Arc<Fuse>,
     store: Arc<dyn BlobStore>,
@@ -92,7 +92,7 @@ async fn open(
         mailer: None,
         space: None,
     };
-    Opened { services: Arc::new(App::new(adapters, settings.clone())), metadata, fuse, store }
+    Opened { app: Arc::new(App::new(adapters, settings.clone())), metadata, fuse, store }
 }
 
 /// Sets a registry up once, with the users and the organization of [`TestRegistry::new`].
@@ -104,23 +104,18 @@ async fn make_template(template: &Template, stores: Option<&SharedStores>) {
     if let Some(stores) = stores {
         stores.new_database(making.folder().path());
     }
-    let Opened { services, metadata, .. } =
+    let Opened { app, metadata, .. } =
         open(making.folder(), &clock, &entropy, &test_settings(), stores).await;
-    services.prepare(Some(PASSWORD)).await.unwrap();
+    app.prepare(Some(PASSWORD)).await.unwrap();
     for name in ["alice", "bob"] {
-        services
-            .identity
-            .create_user(&Actor::OPERATOR, &name.parse().unwrap(), PASSWORD, false)
-            .await
-            .unwrap();
+        app.identity.create_user(&Actor::OPERATOR, &name.parse().unwrap(), PASSWORD, false).await.unwrap();
     }
-    services
-        .organizations
+    app.organizations
         .create_organization(&Actor::OPERATOR, &"acme".parse().unwrap(), &"alice".parse().unwrap())
         .await
         .unwrap();
-    services.close().await;
-    drop((services, metadata));
+    app.close().await;
+    drop((app, metadata));
     match stores {
         None => {
             std::fs::remove_dir_all(making.folder().path().join("blobs")).unwrap();
@@ -185,29 +180,29 @@ impl TestRegistry {
         copy_template(folder.path(), stores.as_ref()).await;
         let clock = Arc::new(MockClock::default());
         let entropy = Arc::new(SeededEntropy::new(2));
-        let Opened { services, metadata, fuse, store } =
+        let Opened { app, metadata, fuse, store } =
             open(&folder, &clock, &entropy, &settings, stores.as_ref()).await;
         if stores.is_none() {
             let id = chosen_for(folder.path());
             metadata.write(id, |tx, id| Box::pin(tx.put_setting(BLOB_STORE, id))).await.unwrap();
         }
-        services.prepare(None).await.unwrap();
-        Self { services, clock, fuse, store, metadata, entropy, folder, settings, stores }
+        app.prepare(None).await.unwrap();
+        Self { app, clock, fuse, store, metadata, entropy, folder, settings, stores }
     }
 
     /// Closes the registry and opens it again, like a restart.
     pub async fn restart(&mut self) {
-        self.services.close().await;
+        self.app.close().await;
         self.reopen().await;
     }
 
     /// Opens the registry again without closing it first, as after a crash of the process.
     /// What was promised is there; what waits in memory is lost.
     pub async fn reopen(&mut self) {
-        let Opened { services, metadata, fuse, store } =
+        let Opened { app, metadata, fuse, store } =
             open(&self.folder, &self.clock, &self.entropy, &self.settings, self.stores.as_ref()).await;
-        services.prepare(None).await.unwrap();
-        self.services = services;
+        app.prepare(None).await.unwrap();
+        self.app = app;
         self.fuse = fuse;
         self.store = store;
         self.metadata = metadata;
@@ -215,18 +210,18 @@ impl TestRegistry {
 
     /// Signs a user in by password.
     pub async fn sign_in(&self, name: &str) -> Arc<Actor> {
-        self.services.identity.authenticate_basic(name, PASSWORD, None).await.unwrap()
+        self.app.identity.authenticate_basic(name, PASSWORD, None).await.unwrap()
     }
 
     /// Signs a user in by password, while something may fail.
     pub async fn sign_in_again(&self, name: &str) -> Result<Arc<Actor>> {
-        self.services.identity.authenticate_basic(name, PASSWORD, None).await
+        self.app.identity.authenticate_basic(name, PASSWORD, None).await
     }
 
     /// Pushes a blob in one request.
     pub async fn push_blob(&self, actor: &Actor, repository: &str, content: &[u8]) -> Result<Digest> {
         let digest = Digest::of(Algorithm::Sha256, content);
-        self.services.content.push_blob(actor, &name(repository), &digest, chunk(content)).await
+        self.app.content.push_blob(actor, &name(repository), &digest, chunk(content)).await
     }
 
     /// Pushes a manifest under a tag or digest.
@@ -244,14 +239,14 @@ impl TestRegistry {
             content: Bytes::copy_from_slice(content.as_bytes()),
             condition: Condition::None,
         };
-        self.services.content.push_manifest(actor, &name(repository), push).await
+        self.app.content.push_manifest(actor, &name(repository), push).await
     }
 
     /// Reads a whole blob.
     pub async fn read_blob(&self, actor: &Actor, repository: &str, digest: &Digest) -> Result<Vec<u8>> {
-        let blob = self.services.content.get_blob(actor, &name(repository), digest).await?;
+        let blob = self.app.content.get_blob(actor, &name(repository), digest).await?;
         let mut stream =
-            self.services.content.read_blob(&blob, ByteRange { start: 0, end: blob.blob.size_bytes }).await?;
+            self.app.content.read_blob(&blob, ByteRange { start: 0, end: blob.blob.size_bytes }).await?;
         let mut bytes = Vec::new();
         while let Some(piece) = stream.next().await {
             bytes.extend_from_slice(&piece?);
@@ -280,7 +275,7 @@ impl TestRegistry {
 
     /// Puts something else in the place of an object, or, without content, nothing.
     pub async fn tamper(&self, key: StorageKey, content: Option<&'static [u8]>) {
-        self.store.delete(&Unneeded { key, state: Vec::new() }).await.unwrap();
+        self.store.delete(&ObjectToDelete { key, state: Vec::new() }).await.unwrap();
         if let Some(content) = content {
             let staged = Staged { key, offset_bytes: 0, state: Vec::new() };
             let mut writer = self.store.open_writer(&staged).await.unwrap();
@@ -299,7 +294,7 @@ impl TestRegistry {
 
     /// Lets a job be that of a node that has died, for a minute from now on.
     pub async fn die_with_job(&self, job: &'static str) {
-        let now = self.services.platform.now();
+        let now = self.app.platform.now();
         let until = now.checked_add(std::time::Duration::from_secs(60)).unwrap();
         let dead = longshore_domain::clock::new_uuid(&*self.clock, &*self.entropy);
         self.metadata
@@ -329,10 +324,10 @@ impl TestRegistry {
     /// Another node on the same stores, if a second one can use them.
     pub async fn other_node(&self) -> Option<Arc<App>> {
         self.stores.as_ref()?;
-        let Opened { services, .. } =
+        let Opened { app, .. } =
             open(&self.folder, &self.clock, &self.entropy, &self.settings, self.stores.as_ref()).await;
-        services.prepare(None).await.unwrap();
-        Some(services)
+        app.prepare(None).await.unwrap();
+        Some(app)
     }
 }
 

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use longshore_content::images::{DeletionMode, DeletionOutcome, DeletionRequest};
 use longshore_content::manifests::{Condition, ManifestPush};
 use longshore_domain::access::actor::Actor;
-use longshore_domain::collection_run::{RunKind, RunStatus};
 use longshore_domain::directory::{DirectoryChange, GroupChange, MemberChange};
+use longshore_domain::gc_run::{RunKind, RunStatus};
 use longshore_domain::image::{IgnoredWarning, TagFilter, TagOrder, WarningKind};
 use longshore_domain::name::{Reference, Tag};
 use longshore_domain::page::PageSize;
@@ -169,7 +169,7 @@ impl Bench {
         registry.push_blob(&alice, "alice/beside", b"{}").await.unwrap();
         let (operator, crowd) = (Actor::OPERATOR, "crowd".parse().unwrap());
         registry
-            .services
+            .app
             .organizations
             .create_organization(&operator, &crowd, &"alice".parse().unwrap())
             .await
@@ -216,7 +216,7 @@ fn first_digest() -> longshore_domain::digest::Digest {
 
 async fn delete_digest(rows: u64) -> Row {
     let bench = Bench::new(rows, 1, ONE_MANIFEST).await;
-    let services = &bench.registry.services;
+    let services = &bench.registry.app;
     bench
         .measure("delete a digest with its tags", async {
             services.content.delete_manifest(&bench.alice, &name(REPOSITORY), &first_digest()).await.unwrap();
@@ -240,7 +240,7 @@ async fn delete_images(rows: u64) -> Row {
         ignored: ignored.collect(),
         mode: DeletionMode::Delete,
     };
-    let services = &bench.registry.services;
+    let services = &bench.registry.app;
     bench
         .measure("delete 1,000 images with their tags", async {
             let done =
@@ -252,7 +252,7 @@ async fn delete_images(rows: u64) -> Row {
 
 async fn of_repository(rows: u64) -> Vec<Row> {
     let bench = Bench::new(rows, rows / 10, ONE_MANIFEST).await;
-    let (services, repository) = (&bench.registry.services, name(REPOSITORY));
+    let (services, repository) = (&bench.registry.app, name(REPOSITORY));
     let mut measured = Vec::new();
     let visible = bench.measure("change a repository's visibility", async {
         services.content.set_visibility(&bench.alice, &repository, Visibility::Public).await.unwrap();
@@ -282,7 +282,7 @@ async fn of_repository(rows: u64) -> Vec<Row> {
 
 async fn collect(rows: u64, what: &'static str, sql: &str) -> Row {
     let bench = Bench::new(rows, 1, sql).await;
-    let services = &bench.registry.services;
+    let services = &bench.registry.app;
     bench
         .measure(what, async {
             services.lifecycle.collect_garbage().await.unwrap();
@@ -292,7 +292,7 @@ async fn collect(rows: u64, what: &'static str, sql: &str) -> Row {
 
 async fn of_members(rows: u64) -> Vec<Row> {
     let bench = Bench::new(rows, 1, MEMBERS).await;
-    let services = &bench.registry.services;
+    let services = &bench.registry.app;
     let (operator, crowd) = (Actor::OPERATOR, "crowd".parse().unwrap());
     let mut measured = Vec::new();
     let token = services.identity.create_scim_token(&operator, &crowd, "bench", None).await.unwrap();
@@ -359,7 +359,7 @@ async fn of_members(rows: u64) -> Vec<Row> {
 
 async fn of_user(rows: u64) -> Row {
     let bench = Bench::new(rows, 1, USER).await;
-    let services = &bench.registry.services;
+    let services = &bench.registry.app;
     bench
         .measure("delete a user with permissions and shares", async {
             services.identity.delete_user(&Actor::OPERATOR, &"bob".parse().unwrap()).await.unwrap();
@@ -369,7 +369,7 @@ async fn of_user(rows: u64) -> Row {
 
 async fn of_one_repository(rows: u64) -> Vec<Row> {
     let bench = Bench::new(rows, 1, ONE_OF_MANY).await;
-    let (services, repository) = (&bench.registry.services, name(REPOSITORY));
+    let (services, repository) = (&bench.registry.app, name(REPOSITORY));
     let mut measured = Vec::new();
     let shared = bench.measure("share a repository, and end that", async {
         let (alice, bob) = (&bench.alice, "bob".parse().unwrap());
@@ -397,16 +397,15 @@ async fn of_one_repository(rows: u64) -> Vec<Row> {
 
 async fn of_registry(rows: u64) -> Vec<Row> {
     let bench = Bench::new(rows, 1, UNTAGGED).await;
-    let (services, acme) = (&bench.registry.services, "acme".parse().unwrap());
+    let (services, acme) = (&bench.registry.app, "acme".parse().unwrap());
     bench.registry.clock.advance(Duration::from_secs(30 * 24 * 3600));
     let mut measured = Vec::new();
-    services.lifecycle.start_collection_run(&bench.alice, &acme, RunKind::Both).await.unwrap();
+    services.lifecycle.start_gc_run(&bench.alice, &acme, RunKind::Both).await.unwrap();
     let run = bench.measure("a collection run of an owner", async {
-        services.lifecycle.advance_collection_runs().await.unwrap();
+        services.lifecycle.advance_gc_runs().await.unwrap();
     });
     measured.push(run.await);
-    let runs =
-        services.lifecycle.list_collection_runs(&Actor::OPERATOR, &acme, 0, PageSize::MAX).await.unwrap();
+    let runs = services.lifecycle.list_gc_runs(&Actor::OPERATOR, &acme, 0, PageSize::MAX).await.unwrap();
     let run = &runs.0[0];
     assert!(run.status == RunStatus::Succeeded && run.blobs_deleted >= rows, "{run:?}");
     let deleted = bench.measure("delete a registry with its repositories", async {
@@ -443,12 +442,12 @@ async fn push_tags(bench: &Bench, number: u64, rows: u64, manifest: &str) {
         content: manifest.to_owned().into(),
         condition: Condition::None,
     };
-    bench.registry.services.content.push_manifest(&bench.alice, &name(REPOSITORY), push).await.unwrap();
+    bench.registry.app.content.push_manifest(&bench.alice, &name(REPOSITORY), push).await.unwrap();
 }
 
 async fn of_tokens(rows: u64) -> Vec<Row> {
     let bench = Bench::new(rows, 1, TOKENS).await;
-    let services = &bench.registry.services;
+    let services = &bench.registry.app;
     let (operator, bob) = (Actor::OPERATOR, "bob".parse().unwrap());
     let mut measured = Vec::new();
     let password = bench.measure("set a password (refresh tokens end)", async {
@@ -465,7 +464,7 @@ async fn of_tokens(rows: u64) -> Vec<Row> {
 async fn fold(rows: u64) -> Row {
     let bench = Bench::new(rows, 1, RECORDS).await;
     bench.registry.clock.advance(Duration::from_secs(400 * 24 * 3600));
-    let services = &bench.registry.services;
+    let services = &bench.registry.app;
     bench
         .measure("number events, fold counts, forget what expired", async {
             services.do_housekeeping().await.unwrap();
@@ -476,7 +475,7 @@ async fn fold(rows: u64) -> Row {
 /// Measures the first page of the Hub's list of tags before a burst of moves and at once after it.
 async fn burst(rows: u64) {
     let bench = Bench::new(rows, 2, ONE_MANIFEST).await;
-    let (services, repository) = (&bench.registry.services, name(REPOSITORY));
+    let (services, repository) = (&bench.registry.app, name(REPOSITORY));
     let page = async || {
         let mut all = Vec::new();
         for _ in 0..50 {

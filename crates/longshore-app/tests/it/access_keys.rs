@@ -21,7 +21,7 @@ async fn keys(registry: &TestRegistry, user: &str, scope: Scope) -> Keys {
     let wanted = WantedToken::new("test", scope);
     let owner = user.parse().unwrap();
     let (token, secret) =
-        registry.services.identity.create_access_key(&Actor::OPERATOR, &owner, wanted).await.unwrap();
+        registry.app.identity.create_access_key(&Actor::OPERATOR, &owner, wanted).await.unwrap();
     Keys { access: token.access_key.unwrap().to_string(), secret: secret.expose().to_owned() }
 }
 
@@ -42,7 +42,7 @@ async fn ask(
         is_change,
         project: None,
     };
-    registry.services.identity.authenticate_signature(&signed).await
+    registry.app.identity.authenticate_signature(&signed).await
 }
 
 fn refused(answer: Result<Actor, Error>) -> Unauthenticated {
@@ -56,7 +56,7 @@ fn refused(answer: Result<Actor, Error>) -> Unauthenticated {
 async fn a_signature_stands_for_its_account() {
     let registry = TestRegistry::new().await;
     let keys = keys(&registry, "alice", Scope::Account).await;
-    let now = registry.services.platform.now();
+    let now = registry.app.platform.now();
     let actor = ask(&registry, &keys, "text", now, false).await.unwrap();
     assert_eq!(actor.display_name(), "alice");
     let unknown = Keys { access: "LSAAAAAAAAAAAAAAAAAA".into(), secret: keys.secret.clone() };
@@ -74,7 +74,7 @@ async fn a_signature_stands_for_its_account() {
             is_change: false,
             project: None,
         };
-        let answer = registry.services.identity.authenticate_signature(&signed).await;
+        let answer = registry.app.identity.authenticate_signature(&signed).await;
         assert_eq!(refused(answer), Unauthenticated::WrongSignature);
     }
 }
@@ -83,7 +83,7 @@ async fn a_signature_stands_for_its_account() {
 async fn clocks_may_differ_by_a_quarter_of_an_hour() {
     let registry = TestRegistry::new().await;
     let keys = keys(&registry, "alice", Scope::Account).await;
-    let now = registry.services.platform.now();
+    let now = registry.app.platform.now();
     let limit = Duration::from_secs(15 * 60);
     let second = Duration::from_secs(1);
     for (signed_at, is_taken) in [
@@ -106,7 +106,7 @@ async fn clocks_may_differ_by_a_quarter_of_an_hour() {
 async fn a_change_is_taken_once_and_again_within_seconds_only() {
     let mut registry = TestRegistry::new().await;
     let keys = keys(&registry, "alice", Scope::Account).await;
-    let signed_at = registry.services.platform.now();
+    let signed_at = registry.app.platform.now();
     // Several clients of one key may ask for the same in the same second.
     for _ in 0..3 {
         ask(&registry, &keys, "change", signed_at, true).await.unwrap();
@@ -126,12 +126,12 @@ async fn a_change_is_taken_once_and_again_within_seconds_only() {
         ask(&registry, &keys, "read", signed_at, false).await.unwrap();
     }
     // A restart, and forgetting what is too old, changes nothing.
-    registry.services.do_housekeeping().await.unwrap();
+    registry.app.do_housekeeping().await.unwrap();
     registry.restart().await;
     let again = ask(&registry, &keys, "change", signed_at, true).await;
     assert_eq!(refused(again), Unauthenticated::SignatureUsed);
     registry.clock.advance(Duration::from_secs(15 * 60));
-    registry.services.do_housekeeping().await.unwrap();
+    registry.app.do_housekeeping().await.unwrap();
     let again = ask(&registry, &keys, "change", signed_at, true).await;
     assert_eq!(refused(again), Unauthenticated::ClockSkew);
 }
@@ -140,7 +140,7 @@ async fn a_change_is_taken_once_and_again_within_seconds_only() {
 async fn a_change_that_is_refused_does_not_use_its_signature_up() {
     let registry = TestRegistry::new().await;
     let keys = keys(&registry, "alice", Scope::Account).await;
-    let now = registry.services.platform.now();
+    let now = registry.app.platform.now();
     let signature = hmac::sign(&hmac::Key::new(HMAC_SHA256, keys.secret.as_bytes()), b"change");
     let unknown = SignedText {
         access_key: &keys.access,
@@ -150,7 +150,7 @@ async fn a_change_that_is_refused_does_not_use_its_signature_up() {
         is_change: true,
         project: Some(uuid::Uuid::nil()),
     };
-    let answer = registry.services.identity.authenticate_signature(&unknown).await;
+    let answer = registry.app.identity.authenticate_signature(&unknown).await;
     assert_eq!(refused(answer), Unauthenticated::OutsideProject);
     registry.clock.advance(Duration::from_secs(60));
     ask(&registry, &keys, "change", now, true).await.unwrap();
@@ -159,40 +159,37 @@ async fn a_change_that_is_refused_does_not_use_its_signature_up() {
 #[tokio::test]
 async fn keys_do_what_their_scope_includes() {
     let registry = TestRegistry::new().await;
-    let now = registry.services.platform.now();
+    let now = registry.app.platform.now();
     for (scope, makes_organizations) in [(Scope::Account, true), (Scope::Admin, false), (Scope::Read, false)]
     {
         let keys = keys(&registry, "alice", scope).await;
         let actor = ask(&registry, &keys, "text", now, false).await.unwrap();
         let new = format!("org-{makes_organizations}-{}", scope.as_str().len());
-        let made = registry.services.organizations.create_namespace(&actor, &new.parse().unwrap()).await;
+        let made = registry.app.organizations.create_namespace(&actor, &new.parse().unwrap()).await;
         assert_eq!(made.is_ok(), makes_organizations, "{scope}: {made:?}");
         // Keys make no keys, and no passwords.
         let wanted = WantedToken::new("more", Scope::Read);
         let owner = "alice".parse().unwrap();
-        let more = registry.services.identity.create_access_key(&actor, &owner, wanted).await;
+        let more = registry.app.identity.create_access_key(&actor, &owner, wanted).await;
         assert!(matches!(more, Err(Error::Denied(_))), "{more:?}");
     }
     // The scope is for keys.
     let wanted = WantedToken::new("test", Scope::Account);
-    let plain = registry
-        .services
-        .identity
-        .create_access_token(&Actor::OPERATOR, &"alice".parse().unwrap(), wanted)
-        .await;
+    let plain =
+        registry.app.identity.create_access_token(&Actor::OPERATOR, &"alice".parse().unwrap(), wanted).await;
     assert!(matches!(plain, Err(Error::Invalid { field: Field::TokenScope, .. })), "{plain:?}");
 }
 
 #[tokio::test]
 async fn keys_end_with_their_account_and_their_expiry() {
     let registry = TestRegistry::new().await;
-    let until = registry.services.platform.now() + Duration::from_secs(60);
+    let until = registry.app.platform.now() + Duration::from_secs(60);
     let wanted = WantedToken { expires_at: Some(until), ..WantedToken::new("test", Scope::Account) };
     let owner = "bob".parse().unwrap();
     let (token, secret) =
-        registry.services.identity.create_access_key(&Actor::OPERATOR, &owner, wanted).await.unwrap();
+        registry.app.identity.create_access_key(&Actor::OPERATOR, &owner, wanted).await.unwrap();
     let keys = Keys { access: token.access_key.unwrap().to_string(), secret: secret.expose().to_owned() };
-    let now = registry.services.platform.now();
+    let now = registry.app.platform.now();
     ask(&registry, &keys, "text", now, false).await.unwrap();
     registry.clock.advance(Duration::from_secs(60));
     assert_eq!(refused(ask(&registry, &keys, "text", now, false).await), Unauthenticated::WrongSignature);
@@ -202,11 +199,8 @@ async fn keys_end_with_their_account_and_their_expiry() {
 async fn a_server_without_its_sealing_key_has_no_keys() {
     let registry = TestRegistry::with(|settings| settings.sealing_key = None).await;
     let wanted = WantedToken::new("test", Scope::Account);
-    let made = registry
-        .services
-        .identity
-        .create_access_key(&Actor::OPERATOR, &"alice".parse().unwrap(), wanted)
-        .await;
+    let made =
+        registry.app.identity.create_access_key(&Actor::OPERATOR, &"alice".parse().unwrap(), wanted).await;
     let error = made.unwrap_err();
     assert!(error.to_string().contains("auth.sealing_key_file"), "{error}");
     assert!(SealingKey::parse("short").is_err());
@@ -217,21 +211,21 @@ async fn a_login_for_docker_lasts_six_hours() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     let origin = TokenOrigin::default();
-    let login = registry.services.identity.create_docker_login(&alice, None, origin).await.unwrap();
+    let login = registry.app.identity.create_docker_login(&alice, None, origin).await.unwrap();
     let user = format!("alice@{}", login.access_key);
-    let sign_in = || registry.services.identity.authenticate_basic(&user, login.password.expose(), None);
+    let sign_in = || registry.app.identity.authenticate_basic(&user, login.password.expose(), None);
     let docker = sign_in().await.unwrap();
     registry.push_blob(&docker, "acme/app", b"layer").await.unwrap();
-    let removed = registry.services.content.delete_repository(&docker, &name("acme/app")).await;
+    let removed = registry.app.content.delete_repository(&docker, &name("acme/app")).await;
     assert!(matches!(removed, Err(Error::Denied(_))), "{removed:?}");
     registry.clock.advance(LOGIN_VALIDITY);
     assert!(sign_in().await.is_err());
     registry.push_blob(&docker, "acme/app", b"other").await.unwrap_err();
     // What has expired is forgotten.
-    registry.services.do_housekeeping().await.unwrap();
+    registry.app.do_housekeeping().await.unwrap();
     let owner = "alice".parse().unwrap();
     let (_, counts) = registry
-        .services
+        .app
         .identity
         .list_access_tokens_at(&Actor::OPERATOR, &owner, 0, longshore_domain::page::PageSize::MAX)
         .await
@@ -244,13 +238,13 @@ async fn logins_end_with_the_password_of_the_session_that_made_them() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     let login =
-        registry.services.identity.create_docker_login(&alice, None, TokenOrigin::default()).await.unwrap();
+        registry.app.identity.create_docker_login(&alice, None, TokenOrigin::default()).await.unwrap();
     let user = format!("alice@{}", login.access_key);
-    let sign_in = || registry.services.identity.authenticate_basic(&user, login.password.expose(), None);
+    let sign_in = || registry.app.identity.authenticate_basic(&user, login.password.expose(), None);
     let docker = sign_in().await.unwrap();
     registry.push_blob(&docker, "acme/app", b"layer").await.unwrap();
     let owner = "alice".parse().unwrap();
-    registry.services.identity.set_password(&Actor::OPERATOR, &owner, "another password").await.unwrap();
+    registry.app.identity.set_password(&Actor::OPERATOR, &owner, "another password").await.unwrap();
     sign_in().await.unwrap_err();
     registry.push_blob(&docker, "acme/app", b"other").await.unwrap_err();
 }
@@ -265,18 +259,14 @@ async fn no_credential_uses_up_the_logins_of_others() {
         let owner = &owner;
         async move {
             let wanted = WantedToken::new("test", scope);
-            let (_, secret) = registry
-                .services
-                .identity
-                .create_access_token(&Actor::OPERATOR, owner, wanted)
-                .await
-                .unwrap();
-            registry.services.identity.authenticate_access_token(secret.expose()).await.unwrap()
+            let (_, secret) =
+                registry.app.identity.create_access_token(&Actor::OPERATOR, owner, wanted).await.unwrap();
+            registry.app.identity.authenticate_access_token(secret.expose()).await.unwrap()
         }
     };
     let (reads, other, public) =
         (with(Scope::Read).await, with(Scope::Read).await, with(Scope::PublicRead).await);
-    let make = |actor| registry.services.identity.create_docker_login(actor, None, TokenOrigin::default());
+    let make = |actor| registry.app.identity.create_docker_login(actor, None, TokenOrigin::default());
     assert!(matches!(make(&public).await, Err(Error::Denied(_))));
     for _ in 0..LOGINS_LIMIT {
         make(&reads).await.unwrap();
@@ -293,15 +283,15 @@ async fn what_a_login_leaves_on_a_machine_manages_nothing() {
     let key = hmac::Key::new(HMAC_SHA256, keys.secret.as_bytes());
     let password = hex::encode(hmac::sign(&key, keys.access.as_bytes()));
     let docker = registry
-        .services
+        .app
         .identity
         .authenticate_basic(&format!("alice@{}", keys.access), &password, None)
         .await
         .unwrap();
-    let issued = registry.services.identity.issue_token(&docker, &[], Refresh::Issue).await.unwrap();
+    let issued = registry.app.identity.issue_token(&docker, &[], Refresh::Issue).await.unwrap();
     let refresh = issued.refresh_token.unwrap();
     // It gets bearer tokens for the registry, and no session.
-    registry.services.identity.authenticate_refresh_token(refresh.expose()).await.unwrap();
-    let session = registry.services.identity.sign_in("alice", refresh.expose(), None).await;
+    registry.app.identity.authenticate_refresh_token(refresh.expose()).await.unwrap();
+    let session = registry.app.identity.sign_in("alice", refresh.expose(), None).await;
     assert!(matches!(session, Err(Error::Unauthenticated(Unauthenticated::WrongCredential))), "{session:?}");
 }

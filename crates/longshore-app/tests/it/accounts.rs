@@ -3,7 +3,7 @@ use longshore_domain::account::OrganizationRole;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Field};
 use longshore_identity::accounts::UserChange;
-use longshore_lifecycle::collection::CollectionMode;
+use longshore_lifecycle::gc::GcMode;
 use longshore_testkit::registry::{PASSWORD, TestRegistry};
 
 const OPERATOR: Actor = Actor::OPERATOR;
@@ -11,7 +11,7 @@ const OPERATOR: Actor = Actor::OPERATOR;
 #[tokio::test]
 async fn names_are_shared_reserved_and_never_inherited() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let create = async |name: &str| {
         services.identity.create_user(&OPERATOR, &name.parse()?, PASSWORD, false).await.map(|_| ())
     };
@@ -29,7 +29,7 @@ async fn names_are_shared_reserved_and_never_inherited() {
 #[tokio::test]
 async fn there_is_always_an_administrator_and_an_owner() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let admin = "admin".parse().unwrap();
     let conflict = |result: Result<(), Error>| matches!(result, Err(Error::Conflict(_)));
     assert!(conflict(services.identity.change_user(&OPERATOR, &admin, UserChange::Disable).await));
@@ -53,22 +53,21 @@ async fn accounts_with_repositories_are_not_deleted() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     registry.push_blob(&alice, "acme/app", b"x").await.unwrap();
-    let refused =
-        registry.services.organizations.delete_organization(&OPERATOR, &"acme".parse().unwrap()).await;
+    let refused = registry.app.organizations.delete_organization(&OPERATOR, &"acme".parse().unwrap()).await;
     assert!(matches!(refused, Err(Error::Conflict(_))));
     assert!(matches!(
-        registry.services.organizations.delete_organization(&OPERATOR, &"library".parse().unwrap()).await,
+        registry.app.organizations.delete_organization(&OPERATOR, &"library".parse().unwrap()).await,
         Err(Error::Denied(_))
     ));
-    registry.services.content.delete_repository(&alice, &"acme/app".parse().unwrap()).await.unwrap();
-    registry.services.organizations.delete_organization(&OPERATOR, &"acme".parse().unwrap()).await.unwrap();
+    registry.app.content.delete_repository(&alice, &"acme/app".parse().unwrap()).await.unwrap();
+    registry.app.organizations.delete_organization(&OPERATOR, &"acme".parse().unwrap()).await.unwrap();
 }
 
 /// Every operation that is the operator's refuses everybody else, also an administrator who signed in.
 #[tokio::test]
 async fn administration_is_for_the_operator() {
     let registry = TestRegistry::new().await;
-    let s = &registry.services;
+    let s = &registry.app;
     let (alice, acme) = ("alice".parse().unwrap(), "acme".parse().unwrap());
     let actors = [
         Actor::ANONYMOUS,
@@ -95,8 +94,8 @@ async fn administration_is_for_the_operator() {
             s.organizations.delete_organization(p, &acme).await.err(),
             s.identity.reset_second_factor(p, &alice).await.err(),
             s.identity.rotate_signing_key(p).await.err(),
-            s.lifecycle.run_collection(p, CollectionMode::Collect).await.err(),
-            s.lifecycle.collection_status(p).await.err(),
+            s.lifecycle.run_gc(p, GcMode::Collect).await.err(),
+            s.lifecycle.gc_status(p).await.err(),
             s.identity.list_events(p, None, None, PageSize::MAX).await.err(),
             s.lifecycle.verify(p, &|_| {}).await.err(),
         ];

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use longshore_domain::access::actor::Actor;
-use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
+use longshore_domain::gc_run::{GcRun, RunKind, RunStatus};
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
 use longshore_domain::policy::UntaggedManifests;
@@ -154,17 +154,13 @@ impl Run {
         for content in contents.iter().chain([&config]) {
             let here = name(REPOSITORIES[repository]);
             let is_there = match how {
-                Step::PushMissing { .. } => self
-                    .registry
-                    .services
-                    .content
-                    .check_blob(&actor, &here, &digest_of(content))
-                    .await
-                    .is_ok(),
+                Step::PushMissing { .. } => {
+                    self.registry.app.content.check_blob(&actor, &here, &digest_of(content)).await.is_ok()
+                }
                 Step::MountAndPush { .. } => {
                     let other = name(REPOSITORIES[1 - repository]);
                     self.registry
-                        .services
+                        .app
                         .content
                         .mount_blob(&actor, &here, &digest_of(content), Some(&other))
                         .await
@@ -220,7 +216,7 @@ impl Run {
                 let tag_name = format!("t{tag}").parse().unwrap();
                 let deleted = self
                     .registry
-                    .services
+                    .app
                     .content
                     .delete_tag(&actor, &name(REPOSITORIES[*repository]), &tag_name)
                     .await;
@@ -231,7 +227,7 @@ impl Run {
                     let actor = self.actor().await;
                     let deleted = self
                         .registry
-                        .services
+                        .app
                         .content
                         .delete_manifest(&actor, &name(REPOSITORIES[*repository]), &digest_of(&document))
                         .await;
@@ -248,27 +244,27 @@ impl Run {
                 // Refused while a manifest needs it.
                 let _ = self
                     .registry
-                    .services
+                    .app
                     .content
                     .delete_blob(&actor, &name(REPOSITORIES[*repository]), &digest_of(layer(*number)))
                     .await;
             }
             Step::Collect => {
-                self.registry.services.lifecycle.collect_garbage().await.unwrap();
+                self.registry.app.lifecycle.collect_garbage().await.unwrap();
             }
             Step::CollectWithFault { call } => {
                 self.registry.fuse.fail_at(i64::from(*call));
-                let _ = self.registry.services.lifecycle.collect_garbage().await;
+                let _ = self.registry.app.lifecycle.collect_garbage().await;
                 self.registry.fuse.fail_at(0);
             }
             Step::OwnersRun { kind, fault } => self.owners_run(*kind, *fault).await,
             Step::CancelledRun => {
                 let run = self.start(RunKind::Both).await;
                 self.registry.reopen().await;
-                let (services, actor) = (&self.registry.services, self.actor().await);
+                let (services, actor) = (&self.registry.app, self.actor().await);
                 let alice = "alice".parse().unwrap();
-                services.lifecycle.cancel_collection_run(&actor, &alice, run.uuid).await.unwrap();
-                services.lifecycle.advance_collection_runs().await.unwrap();
+                services.lifecycle.cancel_gc_run(&actor, &alice, run.uuid).await.unwrap();
+                services.lifecycle.advance_gc_runs().await.unwrap();
             }
             Step::Crash => self.registry.reopen().await,
             Step::Wait { hours } => {
@@ -277,10 +273,10 @@ impl Run {
         }
     }
 
-    async fn start(&self, kind: RunKind) -> CollectionRun {
+    async fn start(&self, kind: RunKind) -> GcRun {
         let actor = self.actor().await;
         let alice = "alice".parse().unwrap();
-        self.registry.services.lifecycle.start_collection_run(&actor, &alice, kind).await.unwrap()
+        self.registry.app.lifecycle.start_gc_run(&actor, &alice, kind).await.unwrap()
     }
 
     /// A run of the owner ends, and has freed what the store has less.
@@ -290,12 +286,12 @@ impl Run {
         self.registry.fuse.fail_at(i64::from(fault));
         let alice = "alice".parse().unwrap();
         for _ in 0..20 {
-            self.registry.services.lifecycle.advance_collection_runs().await.unwrap();
+            self.registry.app.lifecycle.advance_gc_runs().await.unwrap();
             let listed = self
                 .registry
-                .services
+                .app
                 .lifecycle
-                .list_collection_runs(&Actor::OPERATOR, &alice, 0, PageSize::MAX)
+                .list_gc_runs(&Actor::OPERATOR, &alice, 0, PageSize::MAX)
                 .await
                 .unwrap();
             let run = listed.0.into_iter().find(|run| run.uuid == started.uuid).unwrap();
@@ -317,8 +313,7 @@ impl Run {
         for ((repository, tag), document) in &self.model.tags {
             let place = name(REPOSITORIES[*repository]);
             let reference: Reference = format!("t{tag}").parse().unwrap();
-            let pulled =
-                self.registry.services.content.pull_manifest(&actor, &place, &reference).await.unwrap();
+            let pulled = self.registry.app.content.pull_manifest(&actor, &place, &reference).await.unwrap();
             assert_eq!(pulled.content, document.as_str());
             let mut open = vec![document.clone()];
             let mut seen = BTreeSet::new();
@@ -331,12 +326,7 @@ impl Run {
                 for need in needs {
                     if self.model.documents.contains_key(&digest_of(need).to_string()) {
                         let reference = Reference::Digest(digest_of(need));
-                        self.registry
-                            .services
-                            .content
-                            .pull_manifest(&actor, &place, &reference)
-                            .await
-                            .unwrap();
+                        self.registry.app.content.pull_manifest(&actor, &place, &reference).await.unwrap();
                         open.push(need.clone());
                     } else {
                         let read = self
@@ -357,7 +347,7 @@ impl Run {
         for ((repository, tag), _) in std::mem::take(&mut self.model.tags) {
             let tag = format!("t{tag}").parse().unwrap();
             self.registry
-                .services
+                .app
                 .content
                 .delete_tag(&actor, &name(REPOSITORIES[repository]), &tag)
                 .await
@@ -365,13 +355,13 @@ impl Run {
         }
         for _ in 0..8 {
             self.registry.clock.advance(Duration::from_secs(3 * 24 * 3600));
-            self.registry.services.lifecycle.collect_garbage().await.unwrap();
+            self.registry.app.lifecycle.collect_garbage().await.unwrap();
         }
         assert_eq!(self.registry.stored_objects().await.len(), 0, "all garbage is gone");
-        let report = self.registry.services.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
+        let report = self.registry.app.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
         assert_eq!(report.findings, Vec::<String>::new());
         let alice = "alice".parse().unwrap();
-        let details = self.registry.services.lifecycle.get_registry(&Actor::OPERATOR, &alice).await.unwrap();
+        let details = self.registry.app.lifecycle.get_registry(&Actor::OPERATOR, &alice).await.unwrap();
         assert_eq!(details.storage_bytes, 0, "nothing is counted that is not there");
     }
 }
@@ -383,10 +373,10 @@ proptest! {
     fn nothing_acknowledged_is_lost_and_all_garbage_goes(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
-            let registry = TestRegistry::with(|settings| settings.collection.untagged = UntaggedManifests::Collect).await;
+            let registry = TestRegistry::with(|settings| settings.gc.untagged = UntaggedManifests::Collect).await;
             let alice = registry.sign_in("alice").await;
             let wanted = WantedRegistry { name: "alice".parse().unwrap(), tier: Some("professional".into()), region: None };
-            registry.services.lifecycle.create_registry(&alice, wanted).await.unwrap();
+            registry.app.lifecycle.create_registry(&alice, wanted).await.unwrap();
             // No token for pushing is out any more.
             registry.clock.advance(Duration::from_secs(301));
             let mut run = Run { registry, model: Model::default() };

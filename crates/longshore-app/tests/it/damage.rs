@@ -14,7 +14,7 @@ const CHANGED: &[u8] = b"A layer";
 const CONFIG: &[u8] = b"{}";
 
 async fn findings(registry: &TestRegistry) -> Vec<String> {
-    registry.services.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap().findings
+    registry.app.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap().findings
 }
 
 async fn push(registry: &TestRegistry, alice: &Actor) -> (Digest, StorageKey) {
@@ -23,7 +23,7 @@ async fn push(registry: &TestRegistry, alice: &Actor) -> (Digest, StorageKey) {
 }
 
 async fn is_there(registry: &TestRegistry, alice: &Actor, digest: &Digest) -> bool {
-    match registry.services.content.check_blob(alice, &name("alice/app"), digest).await {
+    match registry.app.content.check_blob(alice, &name("alice/app"), digest).await {
         Ok(_) => true,
         Err(Error::BlobUnknown { .. }) => false,
         Err(error) => panic!("{error:?}"),
@@ -37,7 +37,7 @@ async fn assert_gone_until_pushed(registry: &TestRegistry, alice: &Arc<Actor>, d
     assert!(matches!(read, Err(Error::BlobUnknown { .. })), "{read:?}");
     for from in [None, Some(name("alice/app"))] {
         let mounted = registry
-            .services
+            .app
             .content
             .mount_blob(alice, &name("alice/other"), digest, from.as_ref())
             .await
@@ -66,7 +66,7 @@ async fn a_push_heals_a_blob_that_was_changed_at_the_same_length() {
     assert!(found.len() == 1 && found[0].contains(&digest.to_string()), "{found:?}");
     assert_gone_until_pushed(&registry, &alice, &digest).await;
     // The object with the wrong bytes goes as any that nothing needs.
-    registry.services.lifecycle.collect_garbage().await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
     assert!(!registry.stored_objects().await.contains(&object));
     assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), LAYER);
 }
@@ -98,7 +98,7 @@ async fn comparing_the_store_marks_what_is_missing_or_shortened() {
     let alice = registry.sign_in("alice").await;
     let (digest, object) = push(&registry, &alice).await;
     registry.tamper(object, None).await;
-    let report = registry.services.lifecycle.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap();
+    let report = registry.app.lifecycle.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!(report.damaged, 1);
     assert_gone_until_pushed(&registry, &alice, &digest).await;
 }
@@ -140,7 +140,7 @@ async fn another_store_says_nothing_of_our_blobs() {
     let read = registry.read_blob(&alice, "alice/app", &digest).await;
     assert!(matches!(read, Err(Error::Internal(_) | Error::Unavailable(_))), "{read:?}");
     assert!(is_there(&registry, &alice, &digest).await);
-    let verified: Result<_> = registry.services.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.map(|_| ());
+    let verified: Result<_> = registry.app.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.map(|_| ());
     assert!(matches!(verified, Err(Error::Unavailable(_))), "{verified:?}");
     assert!(is_there(&registry, &alice, &digest).await);
 }

@@ -108,7 +108,7 @@ fn account_name(user: usize) -> String {
 }
 
 pub async fn provisioner(registry: &TestRegistry, organization: &str) -> Provisioner {
-    let services = &registry.services;
+    let services = &registry.app;
     let organization = organization.parse().unwrap();
     let (_, secret) =
         services.identity.create_scim_token(&Actor::OPERATOR, &organization, "okta", None).await.unwrap();
@@ -147,7 +147,7 @@ impl Run {
     }
 
     async fn take(&mut self, step: &Step) {
-        let services = Arc::clone(&self.registry.services);
+        let services = Arc::clone(&self.registry.app);
         let acme = "acme".parse().unwrap();
         match step {
             Step::Create { user, is_active } => {
@@ -333,7 +333,7 @@ impl Run {
     }
 
     async fn check(&self) {
-        let services = &self.registry.services;
+        let services = &self.registry.app;
         for (number, user_name) in USERS.iter().enumerate() {
             let found = self.find(number).await;
             let expected = self.model.entries.get(&number);
@@ -401,12 +401,7 @@ async fn registry() -> TestRegistry {
         email: Some(Some(USERS[0].parse().unwrap())),
         ..Default::default()
     };
-    registry
-        .services
-        .identity
-        .change_profile(&Actor::OPERATOR, &"bob".parse().unwrap(), change)
-        .await
-        .unwrap();
+    registry.app.identity.change_profile(&Actor::OPERATOR, &"bob".parse().unwrap(), change).await.unwrap();
     registry
 }
 
@@ -435,7 +430,7 @@ async fn of_creations_at_the_same_time_one_is_done() {
     for round in 0..5 {
         let tasks: Vec<_> = (0..8)
             .map(|_| {
-                let (services, provisioner) = (Arc::clone(&registry.services), Arc::clone(&provisioner));
+                let (services, provisioner) = (Arc::clone(&registry.app), Arc::clone(&provisioner));
                 let change = named(&format!("new{round}@example.org"));
                 tokio::spawn(async move {
                     services.organizations.create_directory_user(&provisioner, change).await
@@ -460,7 +455,7 @@ async fn of_creations_at_the_same_time_one_is_done() {
 async fn of_two_owners_that_go_at_the_same_time_one_stays() {
     let registry = registry().await;
     let provisioner = Arc::new(provisioner(&registry, "acme").await);
-    let services = &registry.services;
+    let services = &registry.app;
     services.organizations.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
     let acme = "acme".parse().unwrap();
     for round in 0..5 {
@@ -511,7 +506,7 @@ async fn invite(registry: &TestRegistry, invitee: &str, role: OrganizationRole) 
     };
     let acme = "acme".parse().unwrap();
     let invited =
-        registry.services.organizations.invite(&alice, &acme, wanted, "https://example.org").await.unwrap();
+        registry.app.organizations.invite(&alice, &acme, wanted, "https://example.org").await.unwrap();
     let longshore_organizations::invites::InviteOutcome::Invited(_, Some(link)) = &invited[0].1 else {
         panic!("{invited:?}")
     };
@@ -522,7 +517,7 @@ async fn invite(registry: &TestRegistry, invitee: &str, role: OrganizationRole) 
 async fn an_invite_from_before_brings_nobody_back() {
     let registry = registry().await;
     let provisioner = provisioner(&registry, "acme").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let bob =
         services.organizations.create_directory_user(&provisioner, named("bob@example.org")).await.unwrap();
     let acme = "acme".parse().unwrap();
@@ -545,7 +540,7 @@ async fn an_invite_from_before_brings_nobody_back() {
 async fn no_invite_to_an_address_from_before_is_left() {
     let registry = registry().await;
     let provisioner = provisioner(&registry, "acme").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let email = |address: &str| longshore_domain::directory::DirectoryEmail {
         address: address.to_owned(),
         kind: None,
@@ -583,7 +578,7 @@ async fn no_invite_to_an_address_from_before_is_left() {
 async fn a_large_change_of_members_is_made_some_at_a_time() {
     let registry = registry().await;
     let provisioner = provisioner(&registry, "acme").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let mut users = Vec::new();
     for number in 0..1100 {
         let made = services

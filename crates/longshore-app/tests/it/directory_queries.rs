@@ -36,7 +36,7 @@ async fn find_users(
     provisioner: &Provisioner,
     query: &UserQuery<'_>,
 ) -> DirectoryPage<DirectoryUser> {
-    page(registry.services.organizations.find_directory_users(provisioner, query).await.unwrap())
+    page(registry.app.organizations.find_directory_users(provisioner, query).await.unwrap())
 }
 
 async fn find_groups(
@@ -44,7 +44,7 @@ async fn find_groups(
     provisioner: &Provisioner,
     query: &GroupQuery<'_>,
 ) -> DirectoryPage<DirectoryGroup> {
-    page(registry.services.organizations.find_directory_groups(provisioner, query).await.unwrap())
+    page(registry.app.organizations.find_directory_groups(provisioner, query).await.unwrap())
 }
 
 /// Returns the users that a lookup finds.
@@ -176,7 +176,7 @@ impl Fixture {
         let alice = registry.sign_in("alice").await;
         registry.push_blob(&alice, "acme/app", b"config").await.unwrap();
         let provisioner = provisioner(&registry, "acme").await;
-        let room = &registry.services.organizations;
+        let room = &registry.app.organizations;
         let mut ids = Vec::new();
         for (number, name) in NAMES.into_iter().enumerate() {
             let email = |host: &str| DirectoryEmail {
@@ -410,7 +410,7 @@ async fn directory_queries_find_more_than_one_look_at_an_index_gives() {
     let alice = registry.sign_in("alice").await;
     registry.push_blob(&alice, "acme/app", b"config").await.unwrap();
     let provisioner = provisioner(&registry, "acme").await;
-    let room = &registry.services.organizations;
+    let room = &registry.app.organizations;
     for batch in 0..41 {
         let users = (0..25).map(|number| {
             let change = DirectoryChange {

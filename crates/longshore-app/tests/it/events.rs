@@ -14,7 +14,7 @@ async fn old_events_are_forgotten_when_that_is_configured() {
     for (retention, kept) in [(None, true), (Some(DAY * 30), false)] {
         let registry = TestRegistry::with(|settings| settings.audit_retention = retention).await;
         let alice = registry.sign_in("alice").await;
-        let services = &registry.services;
+        let services = &registry.app;
         // Numbered, so that their numbers go with them.
         services.do_housekeeping().await.unwrap();
         registry.clock.advance(DAY * 29);
@@ -41,7 +41,7 @@ async fn old_events_are_forgotten_when_that_is_configured() {
 #[tokio::test]
 async fn the_newest_event_of_an_account_is_kept_so_that_numbers_go_on() {
     let registry = TestRegistry::with(|settings| settings.audit_retention = Some(DAY)).await;
-    let services = &registry.services;
+    let services = &registry.app;
     services.do_housekeeping().await.unwrap();
     registry.clock.advance(DAY * 10);
     services.do_housekeeping().await.unwrap();

@@ -34,7 +34,7 @@ async fn push(registry: &TestRegistry, actor: &Actor, reference: &str, n: usize)
 }
 
 fn everything(registry: &TestRegistry) -> ImageFilter {
-    ImageFilter { active_from: registry.services.platform.now() - DAY * 30, status: None, is_tagged: None }
+    ImageFilter { active_from: registry.app.platform.now() - DAY * 30, status: None, is_tagged: None }
 }
 
 async fn list(
@@ -43,7 +43,7 @@ async fn list(
     filter: ImageFilter,
     order: ImageOrder,
 ) -> Result<(Vec<Image>, u64)> {
-    registry.services.content.list_images(actor, &name(APP), filter, order, 0, PageSize::MAX).await
+    registry.app.content.list_images(actor, &name(APP), filter, order, 0, PageSize::MAX).await
 }
 
 fn deletion(digests: &[&str]) -> DeletionRequest {
@@ -56,7 +56,7 @@ fn deletion(digests: &[&str]) -> DeletionRequest {
 }
 
 async fn delete(registry: &TestRegistry, actor: &Actor, request: DeletionRequest) -> DeletionOutcome {
-    registry.services.content.delete_images(actor, &name(APP), request).await.unwrap()
+    registry.app.content.delete_images(actor, &name(APP), request).await.unwrap()
 }
 
 #[tokio::test]
@@ -96,12 +96,12 @@ async fn images_show_their_activity_and_tags() {
     assert_eq!(digests(active, ImageOrder::LastActivity).await, (BTreeSet::new(), 0));
     let pull = async || {
         registry
-            .services
+            .app
             .content
             .pull_manifest(&alice, &name(APP), &first.to_string().parse().unwrap())
             .await
             .unwrap();
-        registry.services.content.record_pulls().await.unwrap();
+        registry.app.content.record_pulls().await.unwrap();
         let (images, _) = list(&registry, &alice, active, ImageOrder::LastActivity).await.unwrap();
         images[0].pulled_at.unwrap()
     };
@@ -113,9 +113,8 @@ async fn images_show_their_activity_and_tags() {
     registry.clock.advance(Duration::from_secs(1800));
     assert_eq!(pull().await, pulled_at, "at most once an hour");
     registry.clock.advance(Duration::from_secs(1800));
-    assert_eq!(pull().await, registry.services.platform.now());
-    let summary =
-        registry.services.content.summarize_images(&alice, &name(APP), now.active_from).await.unwrap();
+    assert_eq!(pull().await, registry.app.platform.now());
+    let summary = registry.app.content.summarize_images(&alice, &name(APP), now.active_from).await.unwrap();
     assert_eq!((summary.active, summary.inactive), (1, 2));
 }
 
@@ -123,7 +122,7 @@ async fn images_show_their_activity_and_tags() {
 async fn counts_are_right_before_and_after_they_are_folded() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let counts = async || {
         let (_, images) = list(&registry, &alice, everything(&registry), ImageOrder::Digest).await.unwrap();
         let tags = services
@@ -158,7 +157,7 @@ async fn counts_are_right_before_and_after_they_are_folded() {
 async fn tags_show_who_pushed_them_and_the_images_of_an_index() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let config = br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#;
     registry.push_blob(&alice, APP, config).await.unwrap();
     registry.push_blob(&alice, APP, b"layer").await.unwrap();
@@ -204,7 +203,7 @@ async fn tags_show_who_pushed_them_and_the_images_of_an_index() {
 async fn an_image_tells_all_tags_that_it_ever_had() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let first = push(&registry, &alice, "b", 1).await;
     push(&registry, &alice, "a", 1).await;
     push(&registry, &alice, "b", 2).await;
@@ -232,7 +231,7 @@ async fn deletion_is_refused_to_who_may_not() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     let bob = registry.sign_in("bob").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let digest = push(&registry, &alice, "v1", 1).await.to_string();
     let request = || deletion(&[&digest]);
     let refused =
@@ -289,7 +288,7 @@ async fn a_tag_that_came_meanwhile_warns_again() {
 async fn what_a_current_tag_reaches_through_an_index_is_currently_tagged() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let put = async |tag: &str, manifest: &str| {
         let digest = digest_of(manifest);
         let reference = if tag.is_empty() { digest.to_string() } else { tag.to_owned() };
@@ -360,7 +359,7 @@ async fn what_a_current_tag_reaches_through_an_index_is_currently_tagged() {
 async fn tags_are_filtered_by_a_part_of_their_name_by_their_activity_and_by_what_they_run_on() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let config = br#"{"os":"linux","architecture":"arm64"}"#;
     registry.push_blob(&alice, APP, config).await.unwrap();
     let arm = image(config, &[]);
@@ -458,7 +457,7 @@ struct Known {
 async fn check(case: Case) {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    let services = &registry.services;
+    let services = &registry.app;
     let mut digests = Vec::new();
     let mut model: BTreeMap<String, Known> = BTreeMap::new();
     // From the oldest push to the newest.

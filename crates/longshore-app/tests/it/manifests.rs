@@ -24,12 +24,8 @@ async fn a_manifest_is_served_byte_for_byte_under_tag_and_digest() {
     let manifest = image(CONFIG, &[b"layer"]).replace(',', " ,\n");
     let pushed = registry.push_manifest(&alice, "alice/app", "latest", &manifest).await.unwrap();
     for reference in ["latest".to_owned(), pushed.digest.to_string()] {
-        let pulled = registry
-            .services
-            .content
-            .pull_manifest(&alice, &name("alice/app"), &tag(&reference))
-            .await
-            .unwrap();
+        let pulled =
+            registry.app.content.pull_manifest(&alice, &name("alice/app"), &tag(&reference)).await.unwrap();
         assert_eq!(pulled.content, manifest);
         assert_eq!(pulled.digest, digest_of(&manifest));
     }
@@ -47,7 +43,7 @@ async fn a_manifest_needs_everything_that_it_references_in_its_own_repository() 
     assert_eq!(missing, [digest_of("layer"), digest_of("nowhere")]);
     let refused = registry.push_manifest(&alice, "alice/app", "index", &index(&["{}"])).await;
     assert!(matches!(refused, Err(Error::ManifestReferencesUnknown(_))));
-    let unknown = registry.services.content.pull_manifest(&alice, &name("alice/app"), &tag("latest")).await;
+    let unknown = registry.app.content.pull_manifest(&alice, &name("alice/app"), &tag("latest")).await;
     assert!(matches!(unknown, Err(Error::ManifestUnknown { .. })));
 }
 
@@ -83,7 +79,7 @@ async fn a_sparse_index_is_accepted_by_configuration_and_adopts_its_child_later(
     let child = image(CONFIG, &[]);
     registry.push_manifest(&alice, "alice/app", "index", &index(&[&child])).await.unwrap();
     let pushed = registry.push_manifest(&alice, "alice/app", "child", &child).await.unwrap();
-    let refused = registry.services.content.delete_manifest(&alice, &name("alice/app"), &pushed.digest).await;
+    let refused = registry.app.content.delete_manifest(&alice, &name("alice/app"), &pushed.digest).await;
     assert!(matches!(refused, Err(Error::InUse { .. })));
 }
 
@@ -97,7 +93,7 @@ async fn what_a_manifest_needs_cannot_be_deleted() {
     let child_digest = registry.push_manifest(&alice, "alice/app", "child", &child).await.unwrap().digest;
     let index_digest =
         registry.push_manifest(&alice, "alice/app", "index", &index(&[&child])).await.unwrap().digest;
-    let services = &registry.services;
+    let services = &registry.app;
     assert!(matches!(services.content.delete_blob(&alice, &app, &config).await, Err(Error::InUse { .. })));
     assert!(matches!(
         services.content.delete_manifest(&alice, &app, &child_digest).await,
@@ -129,9 +125,9 @@ async fn tags_have_a_history() {
         registry.push_manifest(&alice, "alice/app", "v1", manifest).await.unwrap();
         registry.clock.advance(std::time::Duration::from_secs(10));
     }
-    registry.services.content.delete_tag(&alice, &app, &"v1".parse().unwrap()).await.unwrap();
+    registry.app.content.delete_tag(&alice, &app, &"v1".parse().unwrap()).await.unwrap();
     let history = registry
-        .services
+        .app
         .content
         .list_tag_history(&alice, &app, &"v1".parse().unwrap(), PageSize::MAX)
         .await
@@ -145,12 +141,7 @@ async fn tags_have_a_history() {
     assert!(history.iter().all(|interval| interval.until.is_some()), "the tag is deleted");
     assert!(history.windows(2).all(|pair| pair[1].until == Some(pair[0].from)), "intervals meet");
     assert!(
-        registry
-            .services
-            .content
-            .pull_manifest(&alice, &app, &Reference::Digest(digest_of(&first)))
-            .await
-            .is_ok(),
+        registry.app.content.pull_manifest(&alice, &app, &Reference::Digest(digest_of(&first))).await.is_ok(),
         "the manifest stays"
     );
 }
@@ -167,7 +158,7 @@ async fn conditions_protect_against_lost_updates() {
         let content = Bytes::copy_from_slice(content.as_bytes());
         let push =
             ManifestPush { reference: tag("v1"), tags: Vec::new(), media_type: None, content, condition };
-        registry.services.content.push_manifest(&alice, &app, push)
+        registry.app.content.push_manifest(&alice, &app, push)
     };
     let failed = |pushed: Result<_, Error>| matches!(pushed, Err(Error::PreconditionFailed));
     assert!(failed(push(&first, Condition::Present).await.map(|_| ())));
@@ -190,9 +181,8 @@ async fn several_tags_are_set_in_one_push() {
         content: content.clone().into(),
         condition: Condition::None,
     };
-    registry.services.content.push_manifest(&alice, &name("alice/app"), push).await.unwrap();
-    let tags =
-        registry.services.content.list_tags(&alice, &name("alice/app"), None, PageSize::MAX).await.unwrap();
+    registry.app.content.push_manifest(&alice, &name("alice/app"), push).await.unwrap();
+    let tags = registry.app.content.list_tags(&alice, &name("alice/app"), None, PageSize::MAX).await.unwrap();
     assert_eq!(tags.items.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1", "1.2", "1.2.3"]);
 }
 
@@ -224,7 +214,7 @@ async fn referrers_are_listed_with_their_type_and_annotations_in_pages() {
     let mut seen = Vec::new();
     loop {
         let page = registry
-            .services
+            .app
             .content
             .list_referrers(&alice, &app, &digest_of(&subject), None, after, size)
             .await
@@ -238,7 +228,7 @@ async fn referrers_are_listed_with_their_type_and_annotations_in_pages() {
     }
     assert_eq!(seen, (0..7).map(|n| format!("{{\"note\":\"{n}\"}}")).collect::<Vec<_>>());
     let sboms = registry
-        .services
+        .app
         .content
         .list_referrers(
             &alice,
@@ -252,7 +242,7 @@ async fn referrers_are_listed_with_their_type_and_annotations_in_pages() {
         .unwrap();
     assert_eq!(sboms.items.len(), 4);
     let none = registry
-        .services
+        .app
         .content
         .list_referrers(&alice, &app, &digest_of("none"), None, ManifestId(0), PageSize::MAX)
         .await
@@ -267,17 +257,17 @@ async fn every_change_leaves_an_event_in_the_accounts_log() {
     let app = name("acme/app");
     registry.push_blob(&alice, "acme/app", CONFIG).await.unwrap();
     registry
-        .services
+        .app
         .content
         .mount_blob(&alice, &name("acme/copy"), &digest_of(CONFIG), Some(&app))
         .await
         .unwrap()
         .unwrap();
     let digest = registry.push_manifest(&alice, "acme/app", "v1", &image(CONFIG, &[])).await.unwrap().digest;
-    registry.services.content.delete_manifest(&alice, &app, &digest).await.unwrap();
-    registry.services.content.delete_blob(&alice, &app, &digest_of(CONFIG)).await.unwrap();
+    registry.app.content.delete_manifest(&alice, &app, &digest).await.unwrap();
+    registry.app.content.delete_blob(&alice, &app, &digest_of(CONFIG)).await.unwrap();
     let events = registry
-        .services
+        .app
         .identity
         .list_events(&Actor::OPERATOR, Some(&"acme".parse().unwrap()), None, PageSize::MAX)
         .await
@@ -302,5 +292,5 @@ async fn every_change_leaves_an_event_in_the_accounts_log() {
     let last = &events.items[0];
     assert_eq!((last.actor_name.as_str(), last.subject.as_str()), ("alice", "acme/app"));
     assert_eq!(last.data["digest"], digest_of(CONFIG).to_string());
-    registry.services.do_housekeeping().await.unwrap();
+    registry.app.do_housekeeping().await.unwrap();
 }

@@ -24,7 +24,7 @@ async fn abuse_06_a_private_blob_cannot_be_reached_through_another_repository() 
     registry.push_blob(&alice, "alice/secret", b"secret").await.unwrap();
     registry.push_blob(&bob, "bob/app", b"other").await.unwrap();
     let digest = digest_of("secret");
-    let services = &registry.services;
+    let services = &registry.app;
     let is_unknown = |error: Error| matches!(error, Error::RepositoryUnknown(_));
     assert!(is_unknown(services.content.get_blob(&bob, &name("alice/secret"), &digest).await.unwrap_err()));
     assert!(is_unknown(services.content.check_blob(&bob, &name("alice/secret"), &digest).await.unwrap_err()));
@@ -54,7 +54,7 @@ async fn roles_decide_and_changes_count_at_once() {
     let (alice, bob) = (registry.sign_in("alice").await, registry.sign_in("bob").await);
     registry.push_blob(&alice, "acme/app", b"x").await.unwrap();
     let (acme, bob_name) = ("acme".parse().unwrap(), "bob".parse().unwrap());
-    let services = &registry.services;
+    let services = &registry.app;
     let can_read = async || services.content.get_blob(&bob, &name("acme/app"), &digest_of("x")).await.is_ok();
     let can_push = async || registry.push_blob(&bob, "acme/app", b"y").await.is_ok();
     assert!(!can_read().await && !can_push().await);
@@ -76,7 +76,7 @@ async fn access_tokens_are_capped_and_die_at_once() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     registry.push_blob(&alice, "alice/app", b"x").await.unwrap();
-    let services = &registry.services;
+    let services = &registry.app;
     let owner = "alice".parse().unwrap();
     let (token, secret) = services
         .identity
@@ -117,7 +117,7 @@ async fn access_tokens_are_capped_and_die_at_once() {
 #[tokio::test]
 async fn an_access_token_expires() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let owner = "alice".parse().unwrap();
     let expires_at = services.platform.now() + std::time::Duration::from_secs(100);
     let (_, secret) = services
@@ -144,7 +144,7 @@ async fn a_disabled_user_and_a_changed_password_end_what_is_signed_in() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     registry.push_blob(&alice, "alice/app", b"x").await.unwrap();
-    let services = &registry.services;
+    let services = &registry.app;
     let (app, owner) = (name("alice/app"), "alice".parse().unwrap());
     services.identity.change_user(&OPERATOR, &owner, UserChange::Disable).await.unwrap();
     assert!(services.content.get_blob(&alice, &app, &digest_of("x")).await.is_err());
@@ -165,7 +165,7 @@ async fn lists_show_what_the_caller_may_see() {
         registry.push_blob(&alice, repository, b"x").await.unwrap();
     }
     registry.push_blob(&bob, "bob/c", b"x").await.unwrap();
-    let services = &registry.services;
+    let services = &registry.app;
     services.content.set_visibility(&alice, &name("acme/public"), Visibility::Public).await.unwrap();
     let list = async |actor: &Actor, after: Option<&str>, size| {
         let page =
@@ -184,17 +184,13 @@ async fn abuse_13_a_repository_made_anew_is_another_one() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     registry.push_blob(&alice, "alice/app", b"old").await.unwrap();
-    registry.services.content.set_visibility(&alice, &name("alice/app"), Visibility::Public).await.unwrap();
+    registry.app.content.set_visibility(&alice, &name("alice/app"), Visibility::Public).await.unwrap();
     let anonymous = Actor::ANONYMOUS;
-    assert!(
-        registry.services.content.get_blob(&anonymous, &name("alice/app"), &digest_of("old")).await.is_ok()
-    );
-    registry.services.content.delete_repository(&alice, &name("alice/app")).await.unwrap();
+    assert!(registry.app.content.get_blob(&anonymous, &name("alice/app"), &digest_of("old")).await.is_ok());
+    registry.app.content.delete_repository(&alice, &name("alice/app")).await.unwrap();
     registry.push_blob(&alice, "alice/app", b"new").await.unwrap();
-    assert!(
-        registry.services.content.get_blob(&anonymous, &name("alice/app"), &digest_of("new")).await.is_err()
-    );
-    assert!(registry.services.content.get_blob(&alice, &name("alice/app"), &digest_of("old")).await.is_err());
+    assert!(registry.app.content.get_blob(&anonymous, &name("alice/app"), &digest_of("new")).await.is_err());
+    assert!(registry.app.content.get_blob(&alice, &name("alice/app"), &digest_of("old")).await.is_err());
 }
 
 #[tokio::test]

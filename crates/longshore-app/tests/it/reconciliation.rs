@@ -13,11 +13,11 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const AGES: Duration = Duration::from_secs(20 * 366 * 24 * 3600);
 
 async fn reconcile(registry: &TestRegistry) -> ReconciliationReport {
-    registry.services.lifecycle.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap()
+    registry.app.lifecycle.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap()
 }
 
 /// Puts objects into the store that nobody recorded.
-async fn put_strays(registry: &TestRegistry, count: u128) -> Vec<StorageKey> {
+async fn put_orphans(registry: &TestRegistry, count: u128) -> Vec<StorageKey> {
     let keys: Vec<StorageKey> =
         (0..count).map(|number| StorageKey(uuid::Uuid::from_u128(0xabcd_0000 + number))).collect();
     for key in &keys {
@@ -28,10 +28,10 @@ async fn put_strays(registry: &TestRegistry, count: u128) -> Vec<StorageKey> {
 
 #[tokio::test]
 async fn strays_go_into_quarantine_and_then_away_and_nothing_else_does() {
-    let registry = TestRegistry::with(|settings| settings.collection.lease = AGES * 2).await;
+    let registry = TestRegistry::with(|settings| settings.gc.lease = AGES * 2).await;
     let alice = registry.sign_in("alice").await;
     let kept = registry.push_blob(&alice, "alice/app", b"kept").await.unwrap();
-    let strays = put_strays(&registry, 3).await;
+    let orphans = put_orphans(&registry, 3).await;
     let young = reconcile(&registry).await;
     assert_eq!((young.objects, young.quarantined), (4, 0), "what is young may be recorded yet");
     registry.clock.advance(AGES);
@@ -45,30 +45,30 @@ async fn strays_go_into_quarantine_and_then_away_and_nothing_else_does() {
         (0, 3),
         "the time in quarantine counts from the first"
     );
-    registry.services.lifecycle.collect_garbage().await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
     assert_eq!(registry.stored_objects().await.len(), 4);
     registry.clock.advance(DAY);
-    let counts = registry.services.lifecycle.collect_garbage().await.unwrap();
+    let counts = registry.app.lifecycle.collect_garbage().await.unwrap();
     assert_eq!((counts.blobs_deleted, counts.freed_bytes), (3, 15));
     let left = registry.stored_objects().await;
-    assert!(left.len() == 1 && strays.iter().all(|stray| !left.contains(stray)), "{left:?}");
+    assert!(left.len() == 1 && orphans.iter().all(|orphan| !left.contains(orphan)), "{left:?}");
     assert_eq!(registry.read_blob(&alice, "alice/app", &kept).await.unwrap(), b"kept");
     assert_eq!(reconcile(&registry).await.quarantined, 0);
 }
 
 #[tokio::test]
 async fn what_became_known_in_quarantine_stays() {
-    let registry = TestRegistry::with(|settings| settings.collection.lease = AGES * 2).await;
+    let registry = TestRegistry::with(|settings| settings.gc.lease = AGES * 2).await;
     let alice = registry.sign_in("alice").await;
-    let stray = put_strays(&registry, 1).await[0];
+    let orphan = put_orphans(&registry, 1).await[0];
     registry.clock.advance(AGES);
     assert_eq!(reconcile(&registry).await.quarantined, 1);
     // A backup of the records that names the object is restored, say.
     registry.push_blob(&alice, "alice/app", b"stray").await.unwrap();
-    registry.adopt(stray).await;
+    registry.adopt(orphan).await;
     registry.clock.advance(DAY * 8);
-    registry.services.lifecycle.collect_garbage().await.unwrap();
-    assert!(registry.stored_objects().await.contains(&stray));
+    registry.app.lifecycle.collect_garbage().await.unwrap();
+    assert!(registry.stored_objects().await.contains(&orphan));
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_list_that_lacks_objects_is_not_believed() {
     }
     // Nothing was said of the blobs themselves.
     for digest in &digests {
-        registry.services.content.check_blob(&alice, &name("alice/app"), digest).await.unwrap();
+        registry.app.content.check_blob(&alice, &name("alice/app"), digest).await.unwrap();
     }
 }
 
@@ -116,7 +116,7 @@ async fn comparing_the_store_is_for_the_operator() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     for principal in [&Actor::ANONYMOUS, &alice] {
-        let refused = registry.services.lifecycle.reconcile_store(principal, &|_| {}).await;
+        let refused = registry.app.lifecycle.reconcile_store(principal, &|_| {}).await;
         assert!(matches!(refused, Err(Error::Denied(_) | Error::Unauthenticated(_))));
     }
 }
@@ -143,7 +143,7 @@ async fn one_node_at_a_time_compares_or_collects() {
             std::thread::sleep(Duration::from_millis(500));
         }
     };
-    registry.services.lifecycle.reconcile_store(&Actor::OPERATOR, &on_progress).await.unwrap();
+    registry.app.lifecycle.reconcile_store(&Actor::OPERATOR, &on_progress).await.unwrap();
     assert!(slow.lock().unwrap().take().unwrap().join().unwrap(), "the second one was refused");
     other.lifecycle.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap();
 }

@@ -43,8 +43,8 @@ async fn token(registry: &TestRegistry, user: &str, scope: Scope) -> Arc<Actor> 
     let wanted = WantedToken::new("test", scope);
     let owner = user.parse().unwrap();
     let (_, secret) =
-        registry.services.identity.create_access_token(&Actor::OPERATOR, &owner, wanted).await.unwrap();
-    registry.services.identity.authenticate_basic(secret.expose(), secret.expose(), None).await.unwrap()
+        registry.app.identity.create_access_token(&Actor::OPERATOR, &owner, wanted).await.unwrap();
+    registry.app.identity.authenticate_basic(secret.expose(), secret.expose(), None).await.unwrap()
 }
 
 async fn credential(
@@ -55,46 +55,42 @@ async fn credential(
 ) -> Secret {
     let name = "shop".parse().unwrap();
     let origin = TokenOrigin::default();
-    registry.services.lifecycle.create_registry_credential(by, &name, scope, valid, origin).await.unwrap()
+    registry.app.lifecycle.create_registry_credential(by, &name, scope, valid, origin).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_registry_of_a_new_name_becomes_an_organization_of_its_founder() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    let made = registry.services.lifecycle.create_registry(&alice, wanted("shop", None)).await.unwrap();
+    let made = registry.app.lifecycle.create_registry(&alice, wanted("shop", None)).await.unwrap();
     assert_eq!(made.registry.region.as_str(), "nyc3");
     assert_eq!(made.subscription.unwrap().tier.as_str(), "starter");
     registry.push_blob(&alice, "shop/app", CONFIG).await.unwrap();
     // Somebody else may neither take it, nor know of it.
     let bob = registry.sign_in("bob").await;
-    let again = registry.services.lifecycle.create_registry(&bob, wanted("shop", None)).await;
+    let again = registry.app.lifecycle.create_registry(&bob, wanted("shop", None)).await;
     assert!(matches!(again, Err(Error::Exists(_))), "{again:?}");
-    let seen = registry.services.lifecycle.get_registry(&bob, &"shop".parse().unwrap()).await;
+    let seen = registry.app.lifecycle.get_registry(&bob, &"shop".parse().unwrap()).await;
     assert!(matches!(seen, Err(Error::RegistryUnknown(_))), "{seen:?}");
-    let only = registry.services.lifecycle.get_only_registry(&bob, RegistryAction::View).await;
+    let only = registry.app.lifecycle.get_only_registry(&bob, RegistryAction::View).await;
     assert!(matches!(only, Err(Error::NoRegistry)), "{only:?}");
-    let nobody = registry
-        .services
-        .lifecycle
-        .get_registry(&Actor::ANONYMOUS, &"shop".parse().unwrap())
-        .await
-        .unwrap_err();
+    let nobody =
+        registry.app.lifecycle.get_registry(&Actor::ANONYMOUS, &"shop".parse().unwrap()).await.unwrap_err();
     assert!(matches!(nobody, Error::Unauthenticated(Unauthenticated::Missing)));
     // The shipped tiers include one registry.
-    let second = registry.services.lifecycle.create_registry(&alice, wanted("other", None)).await;
+    let second = registry.app.lifecycle.create_registry(&alice, wanted("other", None)).await;
     assert_eq!(
         second.unwrap_err().to_string(),
         "the subscription tier includes less than the account has: more registries"
     );
     // The tier that a request names is that of the first registry.
     let larger = wanted("other", Some("professional"));
-    assert!(registry.services.lifecycle.create_registry(&alice, larger).await.is_err());
-    registry.services.lifecycle.change_subscription(&alice, "professional").await.unwrap();
-    registry.services.lifecycle.create_registry(&alice, wanted("other", Some("basic"))).await.unwrap();
-    let several = registry.services.lifecycle.get_only_registry(&alice, RegistryAction::View).await;
+    assert!(registry.app.lifecycle.create_registry(&alice, larger).await.is_err());
+    registry.app.lifecycle.change_subscription(&alice, "professional").await.unwrap();
+    registry.app.lifecycle.create_registry(&alice, wanted("other", Some("basic"))).await.unwrap();
+    let several = registry.app.lifecycle.get_only_registry(&alice, RegistryAction::View).await;
     assert!(matches!(several, Err(Error::SeveralRegistries)));
-    assert_eq!(registry.services.lifecycle.list_registries(&alice).await.unwrap().len(), 2);
+    assert_eq!(registry.app.lifecycle.list_registries(&alice).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -102,7 +98,7 @@ async fn the_registry_of_an_organization_is_managed_by_its_owners() {
     let registry = TestRegistry::new().await;
     let (alice, bob) = (registry.sign_in("alice").await, registry.sign_in("bob").await);
     let acme = "acme".parse().unwrap();
-    let services = &registry.services;
+    let services = &registry.app;
     let refused = services.lifecycle.create_registry(&bob, wanted("acme", None)).await;
     assert!(matches!(refused, Err(Error::Exists(_))));
     services.lifecycle.create_registry(&alice, wanted("acme", None)).await.unwrap();
@@ -132,7 +128,7 @@ async fn the_registry_of_an_organization_is_managed_by_its_owners() {
 #[tokio::test]
 async fn access_tokens_do_what_their_scope_includes() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let shop = "shop".parse().unwrap();
     for scope in [Scope::PublicRead, Scope::Read, Scope::Write] {
         let by = token(&registry, "alice", scope).await;
@@ -162,7 +158,7 @@ async fn access_tokens_do_what_their_scope_includes() {
 #[tokio::test]
 async fn credentials_are_for_one_registry_and_end_with_what_they_were_made_with() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let admin = token(&registry, "alice", Scope::Admin).await;
     services.lifecycle.create_registry(&admin, wanted("shop", None)).await.unwrap();
     registry.push_blob(&admin, "shop/app", CONFIG).await.unwrap();
@@ -206,22 +202,18 @@ async fn credentials_are_for_one_registry_and_end_with_what_they_were_made_with(
 async fn whoever_has_a_credential_may_end_it() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
-    registry.services.lifecycle.create_registry(&alice, wanted("shop", None)).await.unwrap();
+    registry.app.lifecycle.create_registry(&alice, wanted("shop", None)).await.unwrap();
     let secret = credential(&registry, &alice, RegistryAccess::PullAndPush, None).await;
-    registry.services.lifecycle.revoke_presented_token("lsp_unknown").await.unwrap();
-    assert!(
-        registry.services.identity.authenticate_basic(secret.expose(), secret.expose(), None).await.is_ok()
-    );
-    registry.services.lifecycle.revoke_presented_token(secret.expose()).await.unwrap();
-    assert!(
-        registry.services.identity.authenticate_basic(secret.expose(), secret.expose(), None).await.is_err()
-    );
+    registry.app.lifecycle.revoke_presented_token("lsp_unknown").await.unwrap();
+    assert!(registry.app.identity.authenticate_basic(secret.expose(), secret.expose(), None).await.is_ok());
+    registry.app.lifecycle.revoke_presented_token(secret.expose()).await.unwrap();
+    assert!(registry.app.identity.authenticate_basic(secret.expose(), secret.expose(), None).await.is_err());
 }
 
 #[tokio::test]
 async fn tiers_limit_repositories_storage_and_pulls() {
     let registry = TestRegistry::with(|settings| settings.tiers = Arc::new(small_tiers())).await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = registry.sign_in("alice").await;
     services.lifecycle.create_registry(&alice, wanted("shop", Some("tiny"))).await.unwrap();
     let layer = vec![1; 600];
@@ -274,11 +266,11 @@ async fn tiers_limit_repositories_storage_and_pulls() {
 async fn a_mount_counts_where_it_goes() {
     let registry = TestRegistry::with(|settings| settings.tiers = Arc::new(small_tiers())).await;
     let alice = registry.sign_in("alice").await;
-    registry.services.lifecycle.create_registry(&alice, wanted("shop", Some("tiny"))).await.unwrap();
+    registry.app.lifecycle.create_registry(&alice, wanted("shop", Some("tiny"))).await.unwrap();
     let layer = vec![1; 1001];
     registry.push_blob(&alice, "alice/app", &layer).await.unwrap();
     let mounted = registry
-        .services
+        .app
         .content
         .mount_blob(&alice, &name("shop/app"), &digest_of(&layer), Some(&name("alice/app")))
         .await;
@@ -288,7 +280,7 @@ async fn a_mount_counts_where_it_goes() {
 #[tokio::test]
 async fn a_deleted_registry_takes_its_repositories_and_credentials_with_it() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = registry.sign_in("alice").await;
     services.lifecycle.create_registry(&alice, wanted("shop", Some("professional"))).await.unwrap();
     for number in 0..60 {
@@ -310,12 +302,12 @@ async fn a_deleted_registry_takes_its_repositories_and_credentials_with_it() {
 #[tokio::test]
 async fn storage_is_counted_once_per_namespace_whatever_comes_and_goes() {
     let registry = TestRegistry::with(|settings| {
-        settings.collection.lease = Duration::ZERO;
-        settings.collection.grace = Duration::ZERO;
-        settings.collection.undo = Duration::ZERO;
+        settings.gc.lease = Duration::ZERO;
+        settings.gc.grace = Duration::ZERO;
+        settings.gc.undo = Duration::ZERO;
     })
     .await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = registry.sign_in("alice").await;
     for namespace in ["alice", "acme"] {
         services.lifecycle.create_registry(&alice, wanted(namespace, Some("professional"))).await.unwrap();
@@ -346,7 +338,7 @@ async fn storage_is_counted_once_per_namespace_whatever_comes_and_goes() {
 async fn pushes_at_the_same_time_share_the_last_repository() {
     let registry = TestRegistry::with(|settings| settings.tiers = Arc::new(small_tiers())).await;
     let alice = registry.sign_in("alice").await;
-    registry.services.lifecycle.create_registry(&alice, wanted("shop", Some("tiny"))).await.unwrap();
+    registry.app.lifecycle.create_registry(&alice, wanted("shop", Some("tiny"))).await.unwrap();
     registry.push_blob(&alice, "shop/one", b"1").await.unwrap();
     let layers: Vec<Vec<u8>> = (0..6_u8).map(|number| vec![number; 10]).collect();
     let pushes = layers.iter().map(|layer| registry.push_blob(&alice, "shop/two", layer));
@@ -358,7 +350,7 @@ async fn pushes_at_the_same_time_share_the_last_repository() {
 #[tokio::test]
 async fn who_is_no_owner_any_more_leaves_the_registry_to_the_organization() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = registry.sign_in("alice").await;
     services.lifecycle.create_registry(&alice, wanted("shop", Some("basic"))).await.unwrap();
     let [shop, bob] = ["shop", "bob"].map(|name| name.parse().unwrap());
@@ -377,7 +369,7 @@ async fn who_is_no_owner_any_more_leaves_the_registry_to_the_organization() {
 #[tokio::test]
 async fn what_is_being_uploaded_counts_against_the_storage() {
     let registry = TestRegistry::with(|settings| settings.tiers = Arc::new(small_tiers())).await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = registry.sign_in("alice").await;
     services.lifecycle.create_registry(&alice, wanted("shop", Some("tiny"))).await.unwrap();
     let app = name("shop/app");
@@ -401,7 +393,7 @@ async fn what_is_being_uploaded_counts_against_the_storage() {
 #[tokio::test]
 async fn a_credential_ends_when_the_token_that_made_it_may_not_make_it_any_more() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = registry.sign_in("alice").await;
     services.lifecycle.create_registry(&alice, wanted("acme", None)).await.unwrap();
     let acme = "acme".parse().unwrap();

@@ -28,7 +28,7 @@ async fn tag(registry: &TestRegistry, alice: &Actor, manifest: &str, tags: &[Str
             content: manifest.to_owned().into(),
             condition: Condition::None,
         };
-        registry.services.content.push_manifest(alice, &name(APP), push).await?;
+        registry.app.content.push_manifest(alice, &name(APP), push).await?;
     }
     Ok(())
 }
@@ -36,12 +36,8 @@ async fn tag(registry: &TestRegistry, alice: &Actor, manifest: &str, tags: &[Str
 async fn list_tags(registry: &TestRegistry, alice: &Actor) -> Vec<Tag> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = registry
-            .services
-            .content
-            .list_tags(alice, &name(APP), after.as_deref(), PageSize::MAX)
-            .await
-            .unwrap();
+        let page =
+            registry.app.content.list_tags(alice, &name(APP), after.as_deref(), PageSize::MAX).await.unwrap();
         all.extend(page.items);
         if !page.has_more {
             return all;
@@ -53,7 +49,7 @@ async fn list_tags(registry: &TestRegistry, alice: &Actor) -> Vec<Tag> {
 async fn count_tags(registry: &TestRegistry, alice: &Actor) -> u64 {
     let page = PageSize::clamped(1).unwrap();
     registry
-        .services
+        .app
         .content
         .list_tag_details(alice, &name(APP), TagFilter::default(), TagOrder::Name, 0, page)
         .await
@@ -66,7 +62,7 @@ async fn count_events(registry: &TestRegistry, action: &str) -> usize {
     loop {
         let filter = EventFilter { action: Some(action.to_owned()), ..EventFilter::default() };
         let page = registry
-            .services
+            .app
             .identity
             .list_account_events(&Actor::OPERATOR, &acme, filter, count as u64, PageSize::MAX)
             .await
@@ -95,7 +91,7 @@ async fn an_image_with_many_tags_is_deleted_in_steps_and_a_deletion_that_was_cut
     tag(&registry, &alice, &kept, &names("kept", 3)).await.unwrap();
     assert_eq!(count_tags(&registry, &alice).await, 3503);
     let (services, actor, digest) =
-        (std::sync::Arc::clone(&registry.services), std::sync::Arc::clone(&alice), digest_of(&manifest));
+        (std::sync::Arc::clone(&registry.app), std::sync::Arc::clone(&alice), digest_of(&manifest));
     let cut_off =
         tokio::spawn(async move { services.content.delete_manifest(&actor, &name(APP), &digest).await });
     while count_tags(&registry, &alice).await == 3503 {
@@ -111,14 +107,14 @@ async fn an_image_with_many_tags_is_deleted_in_steps_and_a_deletion_that_was_cut
     }
     assert_eq!((3503 - left.len()) % 500, 0, "whole steps");
     let by_digest = digest.to_string().parse().unwrap();
-    let is_there = registry.services.content.check_manifest(&alice, &name(APP), &by_digest).await.is_ok();
+    let is_there = registry.app.content.check_manifest(&alice, &name(APP), &by_digest).await.is_ok();
     assert!(is_there || left.len() == 3);
     if is_there {
-        registry.services.content.delete_manifest(&alice, &name(APP), &digest).await.unwrap();
+        registry.app.content.delete_manifest(&alice, &name(APP), &digest).await.unwrap();
     }
     assert_eq!(list_tags(&registry, &alice).await.len(), 3);
     assert_eq!(count_tags(&registry, &alice).await, 3);
-    assert!(registry.services.content.check_manifest(&alice, &name(APP), &by_digest).await.is_err());
+    assert!(registry.app.content.check_manifest(&alice, &name(APP), &by_digest).await.is_err());
     assert_eq!(count_events(&registry, "repo.tag.delete").await, 3500, "each once");
     assert_eq!(count_events(&registry, "repo.manifest.delete").await, 1);
 }
@@ -133,8 +129,8 @@ async fn an_immutable_tag_behind_a_thousand_others_keeps_all_of_them() {
     tag(&registry, &alice, &manifest, &["v1".to_owned()]).await.unwrap();
     let immutable_tags = Some(ImmutableTags::new(true, vec!["v.*".to_owned()]).unwrap());
     let change = RepositoryChange { immutable_tags, ..RepositoryChange::default() };
-    registry.services.content.change_repository(&alice, &name(APP), change).await.unwrap();
-    let refused = registry.services.content.delete_manifest(&alice, &name(APP), &digest_of(&manifest)).await;
+    registry.app.content.change_repository(&alice, &name(APP), change).await.unwrap();
+    let refused = registry.app.content.delete_manifest(&alice, &name(APP), &digest_of(&manifest)).await;
     assert!(matches!(refused, Err(Error::TagImmutable(_))), "{refused:?}");
     assert_eq!(list_tags(&registry, &alice).await.len(), 1201);
 }
@@ -160,7 +156,7 @@ async fn many_images_with_many_tags_are_deleted_with_one_request() {
     let request =
         |mode, ignored| DeletionRequest { digests: digests.clone(), active_from: None, ignored, mode };
     let delete =
-        async |request| registry.services.content.delete_images(&alice, &name(APP), request).await.unwrap();
+        async |request| registry.app.content.delete_images(&alice, &name(APP), request).await.unwrap();
     let refused = delete(request(DeletionMode::Delete, ignored[..40].to_vec())).await;
     assert!(matches!(refused, DeletionOutcome::Refused { .. }));
     assert_eq!(count_tags(&registry, &alice).await, 1250, "all or none");
@@ -177,15 +173,15 @@ async fn an_organization_with_more_members_than_one_step_is_deleted() {
     let registry = TestRegistry::new().await;
     let operator = Actor::OPERATOR;
     let (crowd, alice) = ("crowd".parse().unwrap(), "alice".parse().unwrap());
-    registry.services.organizations.create_organization(&operator, &crowd, &alice).await.unwrap();
+    registry.app.organizations.create_organization(&operator, &crowd, &alice).await.unwrap();
     for number in 0..203 {
         let user = format!("member{number}").parse().unwrap();
-        registry.services.identity.create_user(&operator, &user, PASSWORD, false).await.unwrap();
+        registry.app.identity.create_user(&operator, &user, PASSWORD, false).await.unwrap();
         let role = OrganizationRole::Member;
-        registry.services.organizations.put_member(&operator, &crowd, &user, role).await.unwrap();
+        registry.app.organizations.put_member(&operator, &crowd, &user, role).await.unwrap();
     }
-    registry.services.organizations.delete_organization(&operator, &crowd).await.unwrap();
-    assert!(registry.services.organizations.get_organization(&operator, &crowd).await.is_err());
+    registry.app.organizations.delete_organization(&operator, &crowd).await.unwrap();
+    assert!(registry.app.organizations.get_organization(&operator, &crowd).await.is_err());
     // Who was a member only can go, too.
-    registry.services.identity.delete_user(&operator, &"member0".parse().unwrap()).await.unwrap();
+    registry.app.identity.delete_user(&operator, &"member0".parse().unwrap()).await.unwrap();
 }

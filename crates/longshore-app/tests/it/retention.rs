@@ -22,12 +22,7 @@ async fn push(registry: &TestRegistry, actor: &Actor, tag: &str) {
 }
 
 async fn policy(registry: &TestRegistry, actor: &Actor, rules: &[RetentionRule]) -> RetentionPolicyId {
-    registry
-        .services
-        .lifecycle
-        .create_retention_policy(actor, &name(REPOSITORY), rules.to_vec())
-        .await
-        .unwrap()
+    registry.app.lifecycle.create_retention_policy(actor, &name(REPOSITORY), rules.to_vec()).await.unwrap()
 }
 
 fn rule(kept: Kept) -> RetentionRule {
@@ -35,18 +30,13 @@ fn rule(kept: Kept) -> RetentionRule {
 }
 
 async fn tags(registry: &TestRegistry, actor: &Actor) -> Vec<String> {
-    let page =
-        registry.services.content.list_tags(actor, &name(REPOSITORY), None, PageSize::MAX).await.unwrap();
+    let page = registry.app.content.list_tags(actor, &name(REPOSITORY), None, PageSize::MAX).await.unwrap();
     page.items.iter().map(Tag::to_string).collect()
 }
 
 async fn logged(registry: &TestRegistry, actor: &Actor) -> Vec<String> {
-    let (entries, total) = registry
-        .services
-        .lifecycle
-        .list_retention_log(actor, &name(REPOSITORY), 0, PageSize::MAX)
-        .await
-        .unwrap();
+    let (entries, total) =
+        registry.app.lifecycle.list_retention_log(actor, &name(REPOSITORY), 0, PageSize::MAX).await.unwrap();
     assert_eq!(total, entries.len() as u64);
     entries.iter().map(|entry| entry.retired.tag.to_string()).collect()
 }
@@ -64,31 +54,26 @@ async fn fixture(tags: &[&str]) -> (TestRegistry, Arc<Actor>) {
 async fn a_policy_is_applied_when_it_is_made_changed_and_every_day() {
     let (registry, alice) = fixture(&["v1", "v2", "v3", "v4"]).await;
     let id = policy(&registry, &alice, &[rule(Kept::Newest(3))]).await;
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await, ["v2", "v3", "v4"]);
     push(&registry, &alice, "v5").await;
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await.len(), 4, "it is not due yet");
     registry.clock.advance(DAY);
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await, ["v3", "v4", "v5"]);
     let changed = vec![rule(Kept::Newest(1))];
-    registry
-        .services
-        .lifecycle
-        .change_retention_policy(&alice, &name(REPOSITORY), id, changed)
-        .await
-        .unwrap();
-    let run = registry.services.lifecycle.dry_run_retention(&alice, &name(REPOSITORY), id).await.unwrap();
+    registry.app.lifecycle.change_retention_policy(&alice, &name(REPOSITORY), id, changed).await.unwrap();
+    let run = registry.app.lifecycle.dry_run_retention(&alice, &name(REPOSITORY), id).await.unwrap();
     let would: Vec<_> = run.tags.iter().map(|retired| retired.tag.to_string()).collect();
     assert_eq!((would, run.total, run.is_cut), (vec!["v4".to_owned(), "v3".to_owned()], 2, false));
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await, ["v5"]);
     assert_eq!(logged(&registry, &alice).await, ["v3", "v4", "v2", "v1"]);
-    registry.services.lifecycle.delete_retention_policy(&alice, &name(REPOSITORY), id).await.unwrap();
+    registry.app.lifecycle.delete_retention_policy(&alice, &name(REPOSITORY), id).await.unwrap();
     push(&registry, &alice, "v6").await;
     registry.clock.advance(DAY * 2);
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await.len(), 2);
 }
 
@@ -99,7 +84,7 @@ async fn days_count_from_the_last_push() {
     registry.clock.advance(DAY);
     push(&registry, &alice, "again").await;
     registry.clock.advance(DAY);
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await, ["again"]);
 }
 
@@ -108,11 +93,11 @@ async fn what_is_immutable_stays_and_is_not_logged() {
     let (registry, alice) = fixture(&["v1", "keep", "v2"]).await;
     let immutable = ImmutableTags::new(true, vec!["^keep$".into()]).unwrap();
     let change = RepositoryChange { immutable_tags: Some(immutable), ..RepositoryChange::default() };
-    registry.services.content.change_repository(&alice, &name(REPOSITORY), change).await.unwrap();
+    registry.app.content.change_repository(&alice, &name(REPOSITORY), change).await.unwrap();
     let id = policy(&registry, &alice, &[rule(Kept::Newest(1))]).await;
-    let run = registry.services.lifecycle.dry_run_retention(&alice, &name(REPOSITORY), id).await.unwrap();
+    let run = registry.app.lifecycle.dry_run_retention(&alice, &name(REPOSITORY), id).await.unwrap();
     assert_eq!(run.tags.len(), 1);
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await, ["keep", "v2"]);
     assert_eq!(logged(&registry, &alice).await, ["v1"]);
 }
@@ -129,14 +114,14 @@ async fn a_policy_works_through_more_tags_than_fit_at_once() {
     // All at the same time: the order is that of the names.
     let exceptions = vec![TagSelector::Tag("t000".into()), TagSelector::Pattern("t1.5".into())];
     policy(&registry, &alice, &[RetentionRule { kept: Kept::Newest(5), exceptions }]).await;
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     let left = tags(&registry, &alice).await;
     assert_eq!(left.len(), 16, "{left:?}");
     assert_eq!((left[0].as_str(), left[1].as_str(), left[15].as_str()), ("t000", "t105", "t449"));
     // Whoever pulls by digest still can, until what has no tag is collected.
     let digest = longshore_testkit::images::digest_of(&manifest);
     registry
-        .services
+        .app
         .content
         .pull_manifest(&alice, &name(REPOSITORY), &longshore_domain::name::Reference::Digest(digest))
         .await
@@ -147,15 +132,15 @@ async fn a_policy_works_through_more_tags_than_fit_at_once() {
 async fn a_deleted_repository_is_left_alone() {
     let (registry, alice) = fixture(&["v1", "v2"]).await;
     policy(&registry, &alice, &[rule(Kept::Newest(1))]).await;
-    registry.services.content.delete_repository(&alice, &name(REPOSITORY)).await.unwrap();
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.content.delete_repository(&alice, &name(REPOSITORY)).await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     // Not even when it is collected with its policies.
     registry.clock.advance(DAY * 3);
     for _ in 0..4 {
-        registry.services.lifecycle.collect_garbage().await.unwrap();
+        registry.app.lifecycle.collect_garbage().await.unwrap();
         registry.clock.advance(DAY);
     }
-    registry.services.lifecycle.apply_retention().await.unwrap();
+    registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(registry.stored_bytes().await, 0);
 }
 
@@ -164,7 +149,7 @@ async fn policies_are_for_who_may_delete_tags() {
     let (registry, alice) = fixture(&["v1", "v2"]).await;
     let bob = registry.sign_in("bob").await;
     let make = |actor: Arc<Actor>| {
-        let services = Arc::clone(&registry.services);
+        let services = Arc::clone(&registry.app);
         async move {
             services
                 .lifecycle
@@ -175,7 +160,7 @@ async fn policies_are_for_who_may_delete_tags() {
     assert!(matches!(make(Arc::clone(&bob)).await, Err(Error::RepositoryUnknown(_))));
     let organization = "acme".parse().unwrap();
     registry
-        .services
+        .app
         .organizations
         .put_member(
             &Actor::OPERATOR,
@@ -188,9 +173,9 @@ async fn policies_are_for_who_may_delete_tags() {
     assert!(matches!(make(Arc::clone(&bob)).await, Err(Error::Denied(_))));
     let id = make(alice).await.unwrap();
     // A member may look.
-    registry.services.lifecycle.get_retention_policy(&bob, &name(REPOSITORY), id).await.unwrap();
-    registry.services.lifecycle.dry_run_retention(&bob, &name(REPOSITORY), id).await.unwrap();
-    let deleted = registry.services.lifecycle.delete_retention_policy(&bob, &name(REPOSITORY), id).await;
+    registry.app.lifecycle.get_retention_policy(&bob, &name(REPOSITORY), id).await.unwrap();
+    registry.app.lifecycle.dry_run_retention(&bob, &name(REPOSITORY), id).await.unwrap();
+    let deleted = registry.app.lifecycle.delete_retention_policy(&bob, &name(REPOSITORY), id).await;
     assert!(matches!(deleted, Err(Error::Denied(_))), "{deleted:?}");
 }
 
@@ -204,12 +189,12 @@ async fn nothing_is_deleted_after_the_policy_was() {
         registry.push_manifest(&alice, REPOSITORY, &format!("t{number:03}"), &manifest).await.unwrap();
     }
     let id = policy(&registry, &alice, &[rule(Kept::Newest(1))]).await;
-    let services = Arc::clone(&registry.services);
+    let services = Arc::clone(&registry.app);
     let job = tokio::spawn(async move { services.lifecycle.apply_retention().await });
     while tags(&registry, &alice).await.len() == 1000 {
         tokio::task::yield_now().await;
     }
-    registry.services.lifecycle.delete_retention_policy(&alice, &name(REPOSITORY), id).await.unwrap();
+    registry.app.lifecycle.delete_retention_policy(&alice, &name(REPOSITORY), id).await.unwrap();
     let left = tags(&registry, &alice).await.len();
     job.await.unwrap().unwrap();
     assert_eq!(tags(&registry, &alice).await.len(), left);

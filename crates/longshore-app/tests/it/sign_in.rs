@@ -39,12 +39,12 @@ fn is_wrong<T>(answer: &Result<T>) -> bool {
 }
 
 async fn by_password(registry: &TestRegistry, user: &str) -> Actor {
-    done(registry.services.identity.sign_in(user, PASSWORD, None).await.unwrap())
+    done(registry.app.identity.sign_in(user, PASSWORD, None).await.unwrap())
 }
 
 /// Sets a second factor up and gives its secret and the recovery codes.
 async fn enrol(registry: &TestRegistry, user: &str) -> (TotpSecret, Vec<String>) {
-    let services = &registry.services;
+    let services = &registry.app;
     let actor = by_password(registry, user).await;
     let begun = services.identity.enrol_second_factor(&actor, PASSWORD, None).await.unwrap();
     let code = begun.secret.code_at(services.platform.now()).unwrap();
@@ -57,7 +57,7 @@ async fn enrol(registry: &TestRegistry, user: &str) -> (TotpSecret, Vec<String>)
 #[tokio::test]
 async fn a_session_is_for_management_alone_and_ends() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let actor = by_password(&registry, "alice").await;
     let session = services.identity.issue_session(&actor, DAY, Map::new()).unwrap();
     let again = services.identity.authenticate_session(&session).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_session_is_for_management_alone_and_ends() {
 #[tokio::test]
 async fn passwords_access_tokens_and_refresh_tokens_sign_in() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = "alice".parse().unwrap();
     let wanted = WantedToken::new("ci", Scope::Read);
     let (token, secret) = services.identity.create_access_token(&OPERATOR, &alice, wanted).await.unwrap();
@@ -100,7 +100,7 @@ async fn passwords_access_tokens_and_refresh_tokens_sign_in() {
 #[tokio::test]
 async fn abuse_13_a_session_dies_with_what_it_was_made_from() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = "alice".parse().unwrap();
     let (token, secret) = services
         .identity
@@ -128,7 +128,7 @@ async fn abuse_13_a_session_dies_with_what_it_was_made_from() {
 #[tokio::test]
 async fn a_user_manages_access_tokens_of_its_own_only_and_not_by_an_access_token() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = "alice".parse().unwrap();
     let own = by_password(&registry, "alice").await;
     let (token, secret) = services
@@ -182,7 +182,7 @@ async fn a_user_manages_access_tokens_of_its_own_only_and_not_by_an_access_token
 #[tokio::test]
 async fn a_second_factor_is_asked_for_once_it_is_confirmed() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let before = by_password(&registry, "alice").await;
     let actor = &before;
     let wrong = services.identity.enrol_second_factor(actor, "not the password", None).await;
@@ -224,7 +224,7 @@ async fn a_second_factor_is_asked_for_once_it_is_confirmed() {
 #[tokio::test]
 async fn the_registry_asks_for_an_access_token_where_there_is_a_second_factor() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let by_basic = async |secret: &str| services.identity.authenticate_basic("alice", secret, None).await;
     by_basic(PASSWORD).await.unwrap();
     enrol(&registry, "alice").await;
@@ -243,7 +243,7 @@ async fn the_registry_asks_for_an_access_token_where_there_is_a_second_factor() 
 #[tokio::test]
 async fn abuse_18_codes_cannot_be_guessed() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let (secret, codes) = enrol(&registry, "alice").await;
     let first = challenge(services.identity.sign_in("alice", PASSWORD, None).await.unwrap());
     let right = secret.code_at(services.platform.now()).unwrap();
@@ -279,7 +279,7 @@ async fn abuse_18_codes_cannot_be_guessed() {
 #[tokio::test]
 async fn abuse_18_codes_tried_at_the_same_time_all_count() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let (secret, _) = enrol(&registry, "alice").await;
     let first = challenge(services.identity.sign_in("alice", PASSWORD, None).await.unwrap());
     let right = secret.code_at(services.platform.now()).unwrap();
@@ -291,7 +291,7 @@ async fn abuse_18_codes_tried_at_the_same_time_all_count() {
 #[tokio::test]
 async fn abuse_18_one_challenge_makes_one_session_whatever_the_codes() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let (_, codes) = enrol(&registry, "alice").await;
     let first = challenge(services.identity.sign_in("alice", PASSWORD, None).await.unwrap());
     let tries = codes.iter().take(4).map(|code| services.identity.complete_sign_in(&first, code));
@@ -302,7 +302,7 @@ async fn abuse_18_one_challenge_makes_one_session_whatever_the_codes() {
 #[tokio::test]
 async fn abuse_18_guesses_over_many_challenges_at_the_same_time_are_throttled() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let (secret, _) = enrol(&registry, "alice").await;
     let right = secret.code_at(services.platform.now()).unwrap();
     let guess = if right == "000000" { "000001" } else { "000000" };
@@ -320,7 +320,7 @@ async fn abuse_18_guesses_over_many_challenges_at_the_same_time_are_throttled() 
 #[tokio::test]
 async fn recovery_codes_work_once_and_are_replaced_as_a_whole() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let (secret, codes) = enrol(&registry, "alice").await;
     let sign_in = async |code: &str| {
         let challenge = challenge(services.identity.sign_in("alice", PASSWORD, None).await.unwrap());
@@ -339,7 +339,7 @@ async fn recovery_codes_work_once_and_are_replaced_as_a_whole() {
 #[tokio::test]
 async fn a_second_factor_is_removed_by_both_factors_or_by_the_operator() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = "alice".parse().unwrap();
     let (secret, codes) = enrol(&registry, "alice").await;
     let challenge = challenge(services.identity.sign_in("alice", PASSWORD, None).await.unwrap());
@@ -365,7 +365,7 @@ async fn a_second_factor_is_removed_by_both_factors_or_by_the_operator() {
 #[tokio::test]
 async fn an_access_token_does_not_reach_the_second_factor() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let wanted = WantedToken::new("x", Scope::Admin);
     let (_, secret) =
         services.identity.create_access_token(&OPERATOR, &"alice".parse().unwrap(), wanted).await.unwrap();
@@ -389,9 +389,9 @@ async fn password_guesses_are_throttled_here_too() {
     let registry = TestRegistry::new().await;
     let address: Option<IpAddr> = Some([192, 0, 2, 7].into());
     for _ in 0..10 {
-        assert!(is_wrong(&registry.services.identity.sign_in("alice", "not the password", address).await));
+        assert!(is_wrong(&registry.app.identity.sign_in("alice", "not the password", address).await));
     }
-    let throttled = registry.services.identity.sign_in("alice", PASSWORD, address).await;
+    let throttled = registry.app.identity.sign_in("alice", PASSWORD, address).await;
     assert!(matches!(throttled, Err(Error::Throttled { .. })));
 }
 
@@ -404,21 +404,21 @@ async fn failures_under_a_clock_that_went_back_lock_nobody_out() {
     let address: Option<IpAddr> = Some([192, 0, 2, 7].into());
     registry.clock.advance(WRONG_BY);
     for _ in 0..10 {
-        assert!(is_wrong(&registry.services.identity.sign_in("alice", "not the password", address).await));
+        assert!(is_wrong(&registry.app.identity.sign_in("alice", "not the password", address).await));
     }
     assert!(matches!(
-        registry.services.identity.sign_in("alice", PASSWORD, address).await,
+        registry.app.identity.sign_in("alice", PASSWORD, address).await,
         Err(Error::Throttled { retry_after_seconds: 1..=900 })
     ));
     registry.clock.go_back(WRONG_BY);
-    assert!(registry.services.identity.sign_in("alice", PASSWORD, address).await.is_ok());
+    assert!(registry.app.identity.sign_in("alice", PASSWORD, address).await.is_ok());
     // Counted anew, as ever.
     for _ in 0..10 {
-        assert!(is_wrong(&registry.services.identity.sign_in("alice", "not the password", address).await));
+        assert!(is_wrong(&registry.app.identity.sign_in("alice", "not the password", address).await));
     }
     registry.clock.go_back(Duration::from_secs(30));
     assert!(matches!(
-        registry.services.identity.sign_in("alice", PASSWORD, address).await,
+        registry.app.identity.sign_in("alice", PASSWORD, address).await,
         Err(Error::Throttled { retry_after_seconds: 1..=900 })
     ));
 }
@@ -426,7 +426,7 @@ async fn failures_under_a_clock_that_went_back_lock_nobody_out() {
 #[tokio::test]
 async fn codes_used_under_a_clock_that_went_back_lock_nobody_out() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let (secret, _) = enrol(&registry, "alice").await;
     let sign_in = async || {
         let code = secret.code_at(services.platform.now()).unwrap();

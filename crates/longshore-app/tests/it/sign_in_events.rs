@@ -22,8 +22,7 @@ fn at(address: u32) -> RequestOrigin {
 
 /// The events about credentials, oldest first.
 async fn about_credentials(registry: &TestRegistry) -> Vec<Event> {
-    let events =
-        registry.services.identity.list_events_after(&OPERATOR, None, 0, PageSize::MAX).await.unwrap();
+    let events = registry.app.identity.list_events_after(&OPERATOR, None, 0, PageSize::MAX).await.unwrap();
     let names = ["user.sign_in", "user.sign_in.fail", "user.use_recovery_code", "user.refuse_credential"];
     events.into_iter().filter(|event| names.contains(&event.action.as_str())).collect()
 }
@@ -31,14 +30,14 @@ async fn about_credentials(registry: &TestRegistry) -> Vec<Event> {
 async fn fail(registry: &TestRegistry, user: &str, address: u32) {
     let origin = at(address);
     let ip = origin.address;
-    let answer = origin.scope(registry.services.identity.sign_in(user, "not the password", ip)).await;
+    let answer = origin.scope(registry.app.identity.sign_in(user, "not the password", ip)).await;
     assert!(answer.is_err());
 }
 
 #[tokio::test]
 async fn a_sign_in_shows_whose_it_was_and_from_where() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     at(7).scope(services.identity.sign_in("alice", PASSWORD, None)).await.unwrap();
     let events = about_credentials(&registry).await;
     let [event] = events.as_slice() else { panic!("{events:?}") };
@@ -62,7 +61,7 @@ async fn failures_of_an_account_make_one_row_for_an_address_and_minute() {
     for _ in 0..4 {
         fail(&registry, "alice", 1).await;
     }
-    registry.services.identity.record_sign_ins().await.unwrap();
+    registry.app.identity.record_sign_ins().await.unwrap();
     // Also when they are recorded one after the other.
     fail(&registry, "alice", 1).await;
     fail(&registry, "alice", 2).await;
@@ -84,9 +83,8 @@ async fn names_that_nobody_has_do_not_fill_the_log_and_are_not_written_down() {
     for number in 0..500 {
         fail(&registry, &format!("nobody-{number}"), number).await;
         let origin = at(number);
-        let answer = origin
-            .scope(registry.services.identity.authenticate_access_token(&format!("lsp_{number}")))
-            .await;
+        let answer =
+            origin.scope(registry.app.identity.authenticate_access_token(&format!("lsp_{number}"))).await;
         assert!(answer.is_err());
     }
     let events = about_credentials(&registry).await;
@@ -98,7 +96,7 @@ async fn names_that_nobody_has_do_not_fill_the_log_and_are_not_written_down() {
 #[tokio::test]
 async fn a_used_recovery_code_leaves_an_event() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let SignIn::Done(alice) = services.identity.sign_in("alice", PASSWORD, None).await.unwrap() else {
         panic!()
     };
@@ -131,7 +129,7 @@ async fn a_used_recovery_code_leaves_an_event() {
 #[tokio::test]
 async fn uses_of_a_token_make_one_row_an_hour() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let acme = "acme".parse().unwrap();
     let wanted = WantedToken::new("ci", Scope::Read);
     let (token, secret) = services.identity.create_access_token(&OPERATOR, &acme, wanted).await.unwrap();
@@ -162,7 +160,7 @@ async fn no_events_about_sign_ins_where_the_operator_wants_none() {
 #[tokio::test]
 async fn refresh_tokens_of_a_credential_are_bounded_and_the_oldest_go() {
     let registry = TestRegistry::with(|settings| settings.refresh_tokens_limit = 10).await;
-    let services = &registry.services;
+    let services = &registry.app;
     let by_password = registry.sign_in("alice").await;
     let wanted = WantedToken::new("ci", Scope::Read);
     let (_, secret) =

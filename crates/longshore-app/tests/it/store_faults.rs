@@ -83,7 +83,7 @@ async fn run(
     tag: &str,
     layer: &[u8],
 ) -> Result<()> {
-    let services = &registry.services;
+    let services = &registry.app;
     match operation {
         Operation::PushImage => push_image(registry, actor, tag, layer).await,
         Operation::PushInChunks => {
@@ -178,13 +178,13 @@ async fn survive(registry: &TestRegistry, proxy: &Proxy, faults: &[Fault]) {
         }
     }
     // All that was acknowledged is whole, and all garbage goes.
-    let report = registry.services.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
+    let report = registry.app.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!(report.findings, Vec::<String>::new());
     registry.clock.advance(Duration::from_secs(30 * 24 * 3600));
-    registry.services.lifecycle.collect_garbage().await.unwrap();
-    let status = registry.services.lifecycle.collection_status(&Actor::OPERATOR).await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
+    let status = registry.app.lifecycle.gc_status(&Actor::OPERATOR).await.unwrap();
     assert_eq!(status.backlog.tombstones, 0);
-    let report = registry.services.lifecycle.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap();
+    let report = registry.app.lifecycle.reconcile_store(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!((report.damaged, report.findings), (0, Vec::new()));
 }
 
@@ -254,7 +254,7 @@ async fn no_blob_is_made_of_bytes_that_the_store_gave_back_changed() {
         }
     }
     assert_eq!(
-        registry.services.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap().findings,
+        registry.app.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap().findings,
         Vec::<String>::new()
     );
 }

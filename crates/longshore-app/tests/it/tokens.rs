@@ -19,16 +19,12 @@ async fn a_token_holds_what_was_asked_and_is_allowed() {
     let bob = registry.sign_in("bob").await;
     let wanted =
         scopes(&["repository:bob/app:pull,push", "repository:alice/app:pull,push", "registry:catalog:*"]);
-    let issued = registry.services.identity.issue_token(&bob, &wanted, Refresh::None).await.unwrap();
+    let issued = registry.app.identity.issue_token(&bob, &wanted, Refresh::None).await.unwrap();
     assert_eq!(issued.scope, "repository:bob/app:pull,push registry:catalog:*");
     assert_eq!(issued.expires_in_seconds, 300);
     assert!(issued.refresh_token.is_none());
-    let anonymous = registry
-        .services
-        .identity
-        .issue_token(&Actor::ANONYMOUS, &wanted[..2], Refresh::Issue)
-        .await
-        .unwrap();
+    let anonymous =
+        registry.app.identity.issue_token(&Actor::ANONYMOUS, &wanted[..2], Refresh::Issue).await.unwrap();
     assert_eq!(anonymous.scope, "");
     assert!(anonymous.refresh_token.is_none());
 }
@@ -39,7 +35,7 @@ async fn a_token_does_no_more_than_it_covers() {
     let bob = registry.sign_in("bob").await;
     registry.push_blob(&bob, "bob/app", b"x").await.unwrap();
     registry.push_blob(&bob, "bob/other", b"other").await.unwrap();
-    let services = &registry.services;
+    let services = &registry.app;
     let issued = services
         .identity
         .issue_token(&bob, &scopes(&["repository:bob/app:pull"]), Refresh::None)
@@ -80,7 +76,7 @@ async fn abuse_13_tokens_that_are_not_ours_are_refused() {
     let registry = TestRegistry::new().await;
     let bob = registry.sign_in("bob").await;
     let token = registry
-        .services
+        .app
         .identity
         .issue_token(&bob, &scopes(&["repository:bob/app:pull"]), Refresh::None)
         .await
@@ -114,11 +110,11 @@ async fn abuse_13_tokens_that_are_not_ours_are_refused() {
         format!("{}.{}.", parts[0], parts[1]),
     ];
     for case in &cases {
-        let refused = registry.services.identity.authenticate_bearer(case).await;
+        let refused = registry.app.identity.authenticate_bearer(case).await;
         let shown: String = case.chars().take(60).collect();
         assert!(matches!(refused, Err(Error::Unauthenticated(Unauthenticated::InvalidToken))), "{shown}");
     }
-    assert!(registry.services.identity.authenticate_bearer(&token).await.is_ok());
+    assert!(registry.app.identity.authenticate_bearer(&token).await.is_ok());
 }
 
 #[tokio::test]
@@ -127,44 +123,44 @@ async fn tokens_of_another_service_or_issuer_are_refused() {
     let alice = ours.sign_in("alice").await;
     let theirs = TestRegistry::with(|settings| settings.service = "elsewhere".into()).await;
     let token = theirs
-        .services
+        .app
         .identity
         .issue_token(&*theirs.sign_in("alice").await, &[], Refresh::None)
         .await
         .unwrap()
         .token;
-    assert!(ours.services.identity.authenticate_bearer(&token).await.is_err());
-    let own = ours.services.identity.issue_token(&alice, &[], Refresh::None).await.unwrap().token;
-    assert!(theirs.services.identity.authenticate_bearer(&own).await.is_err());
+    assert!(ours.app.identity.authenticate_bearer(&token).await.is_err());
+    let own = ours.app.identity.issue_token(&alice, &[], Refresh::None).await.unwrap().token;
+    assert!(theirs.app.identity.authenticate_bearer(&own).await.is_err());
 }
 
 #[tokio::test]
 async fn tokens_expire_and_are_not_valid_before_their_time() {
     let registry = TestRegistry::new().await;
     let bob = registry.sign_in("bob").await;
-    let token = registry.services.identity.issue_token(&bob, &[], Refresh::None).await.unwrap().token;
+    let token = registry.app.identity.issue_token(&bob, &[], Refresh::None).await.unwrap().token;
     registry.clock.advance(Duration::from_secs(299));
-    assert!(registry.services.identity.authenticate_bearer(&token).await.is_ok());
+    assert!(registry.app.identity.authenticate_bearer(&token).await.is_ok());
     registry.clock.advance(Duration::from_secs(1));
-    assert!(registry.services.identity.authenticate_bearer(&token).await.is_err());
+    assert!(registry.app.identity.authenticate_bearer(&token).await.is_err());
 }
 
 #[tokio::test]
 async fn keys_rotate_with_overlap_and_survive_a_restart() {
     let mut registry = TestRegistry::new().await;
     let bob = registry.sign_in("bob").await;
-    let old = registry.services.identity.issue_token(&bob, &[], Refresh::None).await.unwrap().token;
-    registry.services.identity.rotate_signing_key(&Actor::OPERATOR).await.unwrap();
-    let new = registry.services.identity.issue_token(&bob, &[], Refresh::None).await.unwrap().token;
+    let old = registry.app.identity.issue_token(&bob, &[], Refresh::None).await.unwrap().token;
+    registry.app.identity.rotate_signing_key(&Actor::OPERATOR).await.unwrap();
+    let new = registry.app.identity.issue_token(&bob, &[], Refresh::None).await.unwrap().token;
     assert_ne!(old.split('.').next(), new.split('.').next(), "another key signs");
     registry.restart().await;
     for token in [&old, &new] {
-        assert!(registry.services.identity.authenticate_bearer(token).await.is_ok());
+        assert!(registry.app.identity.authenticate_bearer(token).await.is_ok());
     }
     registry.clock.advance(Duration::from_secs(31 * 24 * 3600));
-    registry.services.identity.rotate_signing_key_when_due().await.unwrap();
+    registry.app.identity.rotate_signing_key_when_due().await.unwrap();
     let newest = registry
-        .services
+        .app
         .identity
         .issue_token(&*registry.sign_in("bob").await, &[], Refresh::None)
         .await
@@ -176,7 +172,7 @@ async fn keys_rotate_with_overlap_and_survive_a_restart() {
 #[tokio::test]
 async fn refresh_tokens_give_tokens_until_they_are_revoked() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let bob = registry.sign_in("bob").await;
     let refresh =
         services.identity.issue_token(&bob, &[], Refresh::Issue).await.unwrap().refresh_token.unwrap();
@@ -217,7 +213,7 @@ async fn refresh_tokens_give_tokens_until_they_are_revoked() {
 #[tokio::test]
 async fn a_token_dies_with_its_owners_rights() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let bob = registry.sign_in("bob").await;
     registry.push_blob(&bob, "bob/app", b"x").await.unwrap();
     let token = services
@@ -240,37 +236,26 @@ async fn abuse_19_sign_in_is_throttled_and_says_nothing_about_accounts() {
     let registry = TestRegistry::new().await;
     let address = Some([192, 0, 2, 7].into());
     let text = |error: Error| error.to_string();
-    let wrong = text(
-        registry.services.identity.authenticate_basic("bob", "wrong password", address).await.unwrap_err(),
-    );
+    let wrong =
+        text(registry.app.identity.authenticate_basic("bob", "wrong password", address).await.unwrap_err());
     let unknown = text(
-        registry.services.identity.authenticate_basic("nobody", "wrong password", address).await.unwrap_err(),
+        registry.app.identity.authenticate_basic("nobody", "wrong password", address).await.unwrap_err(),
     );
     let no_name = text(
-        registry
-            .services
-            .identity
-            .authenticate_basic("No Name!", "wrong password", address)
-            .await
-            .unwrap_err(),
+        registry.app.identity.authenticate_basic("No Name!", "wrong password", address).await.unwrap_err(),
     );
     assert!(wrong == unknown && wrong == no_name);
     for _ in 0..9 {
-        let _ = registry.services.identity.authenticate_basic("bob", "wrong password", address).await;
+        let _ = registry.app.identity.authenticate_basic("bob", "wrong password", address).await;
     }
-    let throttled = registry.services.identity.authenticate_basic("bob", PASSWORD, address).await;
+    let throttled = registry.app.identity.authenticate_basic("bob", PASSWORD, address).await;
     assert!(matches!(throttled, Err(Error::Throttled { .. })), "the right password does not help now");
     assert!(
-        registry
-            .services
-            .identity
-            .authenticate_basic("bob", PASSWORD, Some([192, 0, 2, 8].into()))
-            .await
-            .is_ok(),
+        registry.app.identity.authenticate_basic("bob", PASSWORD, Some([192, 0, 2, 8].into())).await.is_ok(),
         "from elsewhere it does"
     );
     registry.clock.advance(Duration::from_secs(900));
-    assert!(registry.services.identity.authenticate_basic("bob", PASSWORD, address).await.is_ok());
+    assert!(registry.app.identity.authenticate_basic("bob", PASSWORD, address).await.is_ok());
 }
 
 #[tokio::test]
@@ -278,7 +263,7 @@ async fn abuse_19_guesses_that_come_at_the_same_time_are_throttled_as_well() {
     let registry = TestRegistry::new().await;
     let address = Some([192, 0, 2, 7].into());
     let guesses = (0..100).map(|number| {
-        let services = std::sync::Arc::clone(&registry.services);
+        let services = std::sync::Arc::clone(&registry.app);
         tokio::spawn(async move {
             services.identity.authenticate_basic("bob", &format!("guess number {number}"), address).await
         })

@@ -26,25 +26,25 @@ async fn an_upload_goes_on_after_a_broken_connection_and_a_restart() {
     let app = name("alice/app");
     let content: Vec<u8> = (0..400_000_u32).map(|i| (i % 251) as u8).collect();
     let digest = Digest::of(Algorithm::Sha256, &content);
-    let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
     let broken = registry
-        .services
+        .app
         .content
         .append_to_upload(&by(&alice), &app, upload.id, broken_chunk(&content[..150_000]))
         .await;
     assert!(matches!(broken, Err(Error::BodyInterrupted)));
     registry.restart().await;
     let alice = registry.sign_in("alice").await;
-    let state = registry.services.content.get_upload(&by(&alice), &app, upload.id).await.unwrap();
+    let state = registry.app.content.get_upload(&by(&alice), &app, upload.id).await.unwrap();
     assert_eq!(state.offset_bytes, 150_000, "what arrived is kept");
     registry
-        .services
+        .app
         .content
         .append_to_upload(&by(&alice), &app, upload.id, at(150_000, &content[150_000..300_000]))
         .await
         .unwrap();
     registry
-        .services
+        .app
         .content
         .finish_upload(&by(&alice), &app, upload.id, &digest, at(300_000, &content[300_000..]))
         .await
@@ -57,30 +57,27 @@ async fn abuse_09_chunks_out_of_order_are_refused_and_change_nothing() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     let app = name("alice/app");
-    let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
-    registry.services.content.append_to_upload(&by(&alice), &app, upload.id, at(0, b"hello")).await.unwrap();
+    let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    registry.app.content.append_to_upload(&by(&alice), &app, upload.id, at(0, b"hello")).await.unwrap();
     for start in [0, 4, 6, u64::MAX - 10] {
         let refused =
-            registry.services.content.append_to_upload(&by(&alice), &app, upload.id, at(start, b"x")).await;
+            registry.app.content.append_to_upload(&by(&alice), &app, upload.id, at(start, b"x")).await;
         assert!(matches!(refused, Err(Error::UploadOffset { offset_bytes: 5 })), "{start}");
     }
     let too_long = Chunk { length: Some(2), ..chunk(b"too long") };
     assert!(matches!(
-        registry.services.content.append_to_upload(&by(&alice), &app, upload.id, too_long).await,
+        registry.app.content.append_to_upload(&by(&alice), &app, upload.id, too_long).await,
         Err(Error::SizeMismatch { .. })
     ));
     let too_short = Chunk { length: Some(100), ..chunk(b"short") };
     assert!(matches!(
-        registry.services.content.append_to_upload(&by(&alice), &app, upload.id, too_short).await,
+        registry.app.content.append_to_upload(&by(&alice), &app, upload.id, too_short).await,
         Err(Error::SizeMismatch { .. })
     ));
-    assert_eq!(
-        registry.services.content.get_upload(&by(&alice), &app, upload.id).await.unwrap().offset_bytes,
-        5
-    );
+    assert_eq!(registry.app.content.get_upload(&by(&alice), &app, upload.id).await.unwrap().offset_bytes, 5);
     let digest = Digest::of(Algorithm::Sha256, b"hello world");
     registry
-        .services
+        .app
         .content
         .finish_upload(&by(&alice), &app, upload.id, &digest, at(5, b" world"))
         .await
@@ -93,11 +90,10 @@ async fn a_wrong_digest_is_refused_and_leaves_nothing_behind() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     let wrong = Digest::of(Algorithm::Sha256, b"something else");
-    let refused =
-        registry.services.content.push_blob(&alice, &name("alice/app"), &wrong, chunk(b"content")).await;
+    let refused = registry.app.content.push_blob(&alice, &name("alice/app"), &wrong, chunk(b"content")).await;
     assert!(matches!(refused, Err(Error::DigestMismatch { .. })));
     assert!(registry.read_blob(&alice, "alice/app", &wrong).await.is_err());
-    registry.services.lifecycle.collect_garbage().await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
     assert_eq!(registry.stored_objects().await.len(), 0);
 }
 
@@ -107,14 +103,9 @@ async fn sha512_works_also_for_an_upload_that_began_as_sha256() {
     let alice = registry.sign_in("alice").await;
     let app = name("alice/app");
     let digest = Digest::of(Algorithm::Sha512, b"hello world");
-    let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
-    registry.services.content.append_to_upload(&by(&alice), &app, upload.id, chunk(b"hello ")).await.unwrap();
-    registry
-        .services
-        .content
-        .finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b"world"))
-        .await
-        .unwrap();
+    let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    registry.app.content.append_to_upload(&by(&alice), &app, upload.id, chunk(b"hello ")).await.unwrap();
+    registry.app.content.finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b"world")).await.unwrap();
     assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"hello world");
 }
 
@@ -124,8 +115,8 @@ async fn abuse_08_an_upload_belongs_to_whoever_began_it_and_to_its_repository() 
     let (alice, bob) = (registry.sign_in("alice").await, registry.sign_in("bob").await);
     let admin = registry.sign_in("admin").await;
     let app = name("alice/app");
-    let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
-    let services = &registry.services;
+    let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let services = &registry.app;
     // Another tenant, an administrator who did not begin it, and nobody.
     assert!(matches!(services.content.get_upload(&by(&bob), &app, upload.id).await, Err(Error::Denied(_))));
     assert!(matches!(
@@ -157,7 +148,7 @@ async fn abuse_08_an_upload_belongs_to_whoever_began_it_and_to_its_repository() 
 #[tokio::test]
 async fn an_upload_outlives_the_token_that_began_it_but_not_its_owners_rights() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     let alice = registry.sign_in("alice").await;
     let app = name("alice/app");
     let scope = longshore_identity::tokens::RequestedScope::parse("repository:alice/app:pull,push").unwrap();
@@ -192,7 +183,7 @@ async fn whoever_is_switched_off_while_a_body_arrives_has_pushed_nothing() {
         let content = vec![7; 3 << 20];
         let digest = Digest::of(Algorithm::Sha256, &content);
         let chunk = Chunk { start: None, length: Some(content.len() as u64), body: Box::pin(body) };
-        let (services, by_alice, to) = (Arc::clone(&registry.services), Arc::clone(&alice), app.clone());
+        let (services, by_alice, to) = (Arc::clone(&registry.app), Arc::clone(&alice), app.clone());
         let pushing = match at_once {
             true => {
                 tokio::spawn(async move { services.content.push_blob(&by_alice, &to, &digest, chunk).await })
@@ -209,13 +200,13 @@ async fn whoever_is_switched_off_while_a_body_arrives_has_pushed_nothing() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let operator = Actor::OPERATOR;
         let off = longshore_identity::accounts::UserChange::Disable;
-        registry.services.identity.change_user(&operator, &"alice".parse().unwrap(), off).await.unwrap();
+        registry.app.identity.change_user(&operator, &"alice".parse().unwrap(), off).await.unwrap();
         let _ = pieces.unbounded_send(Ok(Bytes::copy_from_slice(second)));
         drop(pieces);
         let pushed = pushing.await.unwrap();
         assert!(matches!(pushed, Err(Error::Unauthenticated(_))), "{pushed:?}");
         let on = longshore_identity::accounts::UserChange::Enable;
-        registry.services.identity.change_user(&operator, &"alice".parse().unwrap(), on).await.unwrap();
+        registry.app.identity.change_user(&operator, &"alice".parse().unwrap(), on).await.unwrap();
         let there = registry.read_blob(&alice, "alice/app", &digest).await;
         assert!(there.is_err(), "{there:?}");
     }
@@ -226,11 +217,11 @@ async fn a_later_request_takes_an_upload_over_from_one_that_hangs() {
     let registry = TestRegistry::new().await;
     let alice = registry.sign_in("alice").await;
     let app = name("alice/app");
-    let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
     let hanging = {
         use futures::StreamExt;
         let (services, alice, app, id) =
-            (Arc::clone(&registry.services), Arc::clone(&alice), app.clone(), upload.id);
+            (Arc::clone(&registry.app), Arc::clone(&alice), app.clone(), upload.id);
         let body = stream::iter([Ok(Bytes::from_static(b"hello"))]).chain(stream::pending());
         let hanging = Chunk { start: Some(0), length: None, body: Box::pin(body) };
         tokio::spawn(async move { services.content.append_to_upload(&by(&alice), &app, id, hanging).await })
@@ -238,16 +229,16 @@ async fn a_later_request_takes_an_upload_over_from_one_that_hangs() {
     // A chunk takes over; this one is refused, as it begins elsewhere, and so changes nothing.
     while !hanging.is_finished() {
         let refused =
-            registry.services.content.append_to_upload(&by(&alice), &app, upload.id, at(999, b"x")).await;
+            registry.app.content.append_to_upload(&by(&alice), &app, upload.id, at(999, b"x")).await;
         assert!(matches!(refused, Err(Error::UploadOffset { .. })));
         tokio::task::yield_now().await;
     }
-    let state = registry.services.content.get_upload(&by(&alice), &app, upload.id).await.unwrap();
+    let state = registry.app.content.get_upload(&by(&alice), &app, upload.id).await.unwrap();
     assert!(matches!(hanging.await.unwrap(), Err(Error::Conflict(_))));
     let digest = Digest::of(Algorithm::Sha256, b"hello world");
     let rest = &b"hello world"[usize::try_from(state.offset_bytes).unwrap()..];
     registry
-        .services
+        .app
         .content
         .finish_upload(&by(&alice), &app, upload.id, &digest, at(state.offset_bytes, rest))
         .await
@@ -268,13 +259,13 @@ async fn abuse_10_one_digest_pushed_by_many_at_once_is_stored_once() {
             if number % 5 == 4 {
                 // This one dies on the way.
                 let upload = registry
-                    .services
+                    .app
                     .content
                     .begin_upload(&alice, &name(&repository), Algorithm::Sha256)
                     .await
                     .unwrap();
                 let _ = registry
-                    .services
+                    .app
                     .content
                     .append_to_upload(
                         &by(&alice),
@@ -295,7 +286,7 @@ async fn abuse_10_one_digest_pushed_by_many_at_once_is_stored_once() {
         assert_eq!(registry.read_blob(&alice, repository, &digest).await.unwrap(), content);
     }
     registry.clock.advance(Duration::from_secs(2 * 24 * 3600 - 1));
-    registry.services.lifecycle.collect_garbage().await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
     assert!(registry.stored_objects().await.len() <= 1, "{:?}", registry.stored_objects().await);
 }
 
@@ -324,7 +315,7 @@ async fn a_push_interrupted_at_any_store_call_leaves_nothing_half_and_succeeds_w
         registry.push_blob(&alice, "alice/app", &content).await.unwrap();
         assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), content);
     }
-    let report = registry.services.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
+    let report = registry.app.lifecycle.verify(&Actor::OPERATOR, &|_| {}).await.unwrap();
     assert_eq!(report.findings, Vec::<String>::new());
 }
 
@@ -345,10 +336,10 @@ async fn a_damaged_blob_is_replaced_when_it_is_pushed_again() {
     let damaged = registry.stored_objects().await[0];
     registry.tamper(damaged, Some(b"prec")).await;
     let operator = Actor::OPERATOR;
-    assert_eq!(registry.services.lifecycle.verify(&operator, &|_| {}).await.unwrap().findings_total, 1);
+    assert_eq!(registry.app.lifecycle.verify(&operator, &|_| {}).await.unwrap().findings_total, 1);
     registry.push_blob(&alice, "alice/app", b"precious").await.unwrap();
     assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"precious");
-    assert_eq!(registry.services.lifecycle.verify(&operator, &|_| {}).await.unwrap().findings_total, 0);
+    assert_eq!(registry.app.lifecycle.verify(&operator, &|_| {}).await.unwrap().findings_total, 0);
 }
 
 #[tokio::test]
@@ -357,7 +348,7 @@ async fn of_two_nodes_that_finish_one_upload_only_one_answers_for_it() {
     let Some(other) = registry.other_node().await else { return };
     let app = name("alice/app");
     let actor = registry.sign_in("alice").await;
-    let upload = registry.services.content.begin_upload(&actor, &app, Algorithm::Sha256).await.unwrap();
+    let upload = registry.app.content.begin_upload(&actor, &app, Algorithm::Sha256).await.unwrap();
     // The small one has read the upload's record, and its body comes late.
     let small = b"small, and slow".to_vec();
     let (release_small, small_body) = late_chunk(Vec::new(), small.clone());
@@ -371,12 +362,12 @@ async fn of_two_nodes_that_finish_one_upload_only_one_answers_for_it() {
     let large: Vec<u8> = (0..7_000_000_u32).map(|i| (i % 253) as u8).collect();
     let (release_large, large_body) = late_chunk(large[..6_500_000].to_vec(), large[6_500_000..].to_vec());
     let (large_by, large_digest, large_app) = (by(&actor), digest_of(&large), app.clone());
-    let services = Arc::clone(&registry.services);
+    let services = Arc::clone(&registry.app);
     let finishing_large = tokio::spawn(async move {
         services.content.finish_upload(&large_by, &large_app, upload.id, &large_digest, large_body).await
     });
     for _ in 0..500 {
-        if registry.services.content.get_upload(&by(&actor), &app, upload.id).await.unwrap().revision > 0 {
+        if registry.app.content.get_upload(&by(&actor), &app, upload.id).await.unwrap().revision > 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -410,10 +401,10 @@ async fn the_end_of_an_upload_is_told_again_to_whoever_ended_it() {
     let app = name("alice/app");
     let (content, digest) = (b"content".as_slice(), Digest::of(Algorithm::Sha256, b"content"));
     let other = Digest::of(Algorithm::Sha256, b"other");
-    let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
     let finish = async |actor: &Arc<Actor>, repository: &str, digest: &Digest| {
         let (by, repository) = (by(actor), name(repository));
-        registry.services.content.finish_upload(&by, &repository, upload.id, digest, chunk(content)).await
+        registry.app.content.finish_upload(&by, &repository, upload.id, digest, chunk(content)).await
     };
     finish(&alice, "alice/app", &digest).await.unwrap();
     // The answer was lost, and the client sends the same again.
@@ -425,7 +416,7 @@ async fn the_end_of_an_upload_is_told_again_to_whoever_ended_it() {
         assert!(matches!(refused, Err(Error::UploadUnknown)), "{repository}: {refused:?}");
     }
     assert!(finish(&bob, "alice/app", &digest).await.is_err());
-    registry.services.content.delete_blob(&alice, &app, &digest).await.unwrap();
+    registry.app.content.delete_blob(&alice, &app, &digest).await.unwrap();
     assert!(
         matches!(finish(&alice, "alice/app", &digest).await, Err(Error::UploadUnknown)),
         "what is gone is not said to be there"
@@ -444,21 +435,16 @@ async fn equal_ends_of_one_upload_at_the_same_time_are_all_acknowledged() {
     for (round, in_one_piece) in [(0_u8, true), (1, false)] {
         let content = vec![round; 700_000];
         let digest = Digest::of(Algorithm::Sha256, &content);
-        let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+        let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
         let mut rest = content.as_slice();
         if !in_one_piece {
             let (first, last) = content.split_at(300_000);
-            registry
-                .services
-                .content
-                .append_to_upload(&by(&alice), &app, upload.id, chunk(first))
-                .await
-                .unwrap();
+            registry.app.content.append_to_upload(&by(&alice), &app, upload.id, chunk(first)).await.unwrap();
             rest = last;
         }
         let uploader = by(&alice);
         let ends = (0..8).map(|_| {
-            registry.services.content.finish_upload(&uploader, &app, upload.id, &digest, slow_chunk(rest))
+            registry.app.content.finish_upload(&uploader, &app, upload.id, &digest, slow_chunk(rest))
         });
         for ended in futures::future::join_all(ends).await {
             assert_eq!(ended.unwrap(), digest);
@@ -483,13 +469,12 @@ async fn a_last_chunk_that_breaks_off_can_be_sent_again_as_it_was() {
     let alice = registry.sign_in("alice").await;
     let app = name("alice/app");
     let digest = Digest::of(Algorithm::Sha256, b"one two");
-    let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
-    registry.services.content.append_to_upload(&by(&alice), &app, upload.id, chunk(b"one")).await.unwrap();
-    let end = async |chunk| {
-        registry.services.content.finish_upload(&by(&alice), &app, upload.id, &digest, chunk).await
-    };
+    let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    registry.app.content.append_to_upload(&by(&alice), &app, upload.id, chunk(b"one")).await.unwrap();
+    let end =
+        async |chunk| registry.app.content.finish_upload(&by(&alice), &app, upload.id, &digest, chunk).await;
     assert!(matches!(end(broken_chunk(b" t")).await, Err(Error::BodyInterrupted)));
-    let state = registry.services.content.get_upload(&by(&alice), &app, upload.id).await.unwrap();
+    let state = registry.app.content.get_upload(&by(&alice), &app, upload.id).await.unwrap();
     assert_eq!(state.offset_bytes, 3);
     end(chunk(b" two")).await.unwrap();
     assert_eq!(registry.read_blob(&alice, "alice/app", &digest).await.unwrap(), b"one two");
@@ -502,7 +487,7 @@ async fn an_account_has_a_limit_of_open_uploads() {
     let app = name("alice/app");
     let home = name("bob/app");
     let begin = async |actor: &Arc<Actor>, app| {
-        registry.services.content.begin_upload(actor, app, Algorithm::Sha256).await
+        registry.app.content.begin_upload(actor, app, Algorithm::Sha256).await
     };
     let first = begin(&alice, &app).await.unwrap();
     for _ in 0..2 {
@@ -512,12 +497,12 @@ async fn an_account_has_a_limit_of_open_uploads() {
     let pushed = registry.push_blob(&alice, "alice/app", b"x").await;
     assert!(matches!(pushed, Err(Error::TooManyUploads { limit: 3 })));
     begin(&bob, &home).await.unwrap();
-    registry.services.content.cancel_upload(&by(&alice), &app, first.id).await.unwrap();
+    registry.app.content.cancel_upload(&by(&alice), &app, first.id).await.unwrap();
     registry.push_blob(&alice, "alice/app", b"x").await.unwrap();
     begin(&alice, &app).await.unwrap();
     assert!(begin(&alice, &app).await.is_err());
     registry.clock.advance(Duration::from_secs(2 * 24 * 3600));
-    registry.services.lifecycle.collect_garbage().await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
     begin(&alice, &app).await.unwrap();
 }
 
@@ -528,26 +513,18 @@ async fn an_upload_whose_bytes_were_damaged_says_that_it_is_dead() {
     let app = name("alice/app");
     let digest = Digest::of(Algorithm::Sha256, b"one two");
     for content in [None, Some(b"on" as &[u8])] {
-        let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
-        registry
-            .services
-            .content
-            .append_to_upload(&by(&alice), &app, upload.id, chunk(b"one"))
-            .await
-            .unwrap();
+        let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+        registry.app.content.append_to_upload(&by(&alice), &app, upload.id, chunk(b"one")).await.unwrap();
         for object in registry.stored_objects().await {
             registry.tamper(object, content).await;
         }
-        let ended = registry
-            .services
-            .content
-            .finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b" two"))
-            .await;
+        let ended =
+            registry.app.content.finish_upload(&by(&alice), &app, upload.id, &digest, chunk(b" two")).await;
         assert!(matches!(ended, Err(Error::UploadDamaged)), "{ended:?}");
-        let after = registry.services.content.get_upload(&by(&alice), &app, upload.id).await;
+        let after = registry.app.content.get_upload(&by(&alice), &app, upload.id).await;
         assert!(matches!(after, Err(Error::UploadUnknown)), "{after:?}");
         registry.clock.advance(Duration::from_secs(2 * 24 * 3600));
-        registry.services.lifecycle.collect_garbage().await.unwrap();
+        registry.app.lifecycle.collect_garbage().await.unwrap();
     }
 }
 
@@ -558,8 +535,8 @@ async fn an_upload_whose_last_body_takes_long_does_not_expire_meanwhile() {
     let app = name("alice/app");
     let piece = Bytes::from(vec![1; 1 << 20]);
     let digest = Digest::of(Algorithm::Sha256, &piece.repeat(300));
-    let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
-    let services = Arc::clone(&registry.services);
+    let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+    let services = Arc::clone(&registry.app);
     let clock = Arc::clone(&registry.clock);
     // Most of a day before the place where progress is recorded, and most of one behind it.
     let slow = stream::iter(0..300).then(move |number| {
@@ -573,7 +550,7 @@ async fn an_upload_whose_last_body_takes_long_does_not_expire_meanwhile() {
         }
     });
     let chunk = Chunk { start: None, length: None, body: Box::pin(slow) };
-    registry.services.content.finish_upload(&by(&alice), &app, upload.id, &digest, chunk).await.unwrap();
+    registry.app.content.finish_upload(&by(&alice), &app, upload.id, &digest, chunk).await.unwrap();
 }
 
 #[tokio::test]
@@ -585,16 +562,10 @@ async fn equal_ends_of_one_upload_on_two_nodes_are_both_acknowledged() {
     for (number, length) in [(1_u8, 300_000_usize), (2, 12_000_000)] {
         let content = vec![number; length];
         let digest = Digest::of(Algorithm::Sha256, &content);
-        let upload = registry.services.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
+        let upload = registry.app.content.begin_upload(&alice, &app, Algorithm::Sha256).await.unwrap();
         let uploader = by(&alice);
         let (one, two) = tokio::join!(
-            registry.services.content.finish_upload(
-                &uploader,
-                &app,
-                upload.id,
-                &digest,
-                slow_chunk(&content)
-            ),
+            registry.app.content.finish_upload(&uploader, &app, upload.id, &digest, slow_chunk(&content)),
             other.content.finish_upload(&uploader, &app, upload.id, &digest, slow_chunk(&content)),
         );
         assert_eq!((one.unwrap(), two.unwrap()), (digest, digest), "{length}");

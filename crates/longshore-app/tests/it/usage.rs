@@ -14,17 +14,17 @@ async fn reports_tell_what_was_stored_and_sent_day_by_day() {
         let config = vec![b'c'; size];
         registry.push_blob(&alice, "acme/app", &config).await.unwrap();
         registry.push_manifest(&alice, "acme/app", tag, &image(&config, &[])).await.unwrap();
-        registry.services.do_housekeeping().await.unwrap();
+        registry.app.do_housekeeping().await.unwrap();
     };
     push("v1", 1000).await;
     registry.clock.advance(DAY * 2);
     push("v2", 500).await;
     let tag = longshore_domain::name::Reference::Tag("v1".parse().unwrap());
-    registry.services.content.pull_manifest(&alice, &name("acme/app"), &tag).await.unwrap();
-    registry.services.content.record_pulls().await.unwrap();
+    registry.app.content.pull_manifest(&alice, &name("acme/app"), &tag).await.unwrap();
+    registry.app.content.record_pulls().await.unwrap();
     registry.clock.advance(DAY);
     let report = async |reported, frequency| {
-        let report = registry.services.content.report_usage(&alice, reported, frequency).await.unwrap();
+        let report = registry.app.content.report_usage(&alice, reported, frequency).await.unwrap();
         report.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>()
     };
     let stored = report(Reported::Stored, Frequency::Daily).await;
@@ -37,15 +37,15 @@ async fn reports_tell_what_was_stored_and_sent_day_by_day() {
     assert_eq!(sent[26..], [0, 0, manifest, 0]);
     let months = report(Reported::Sent, Frequency::Monthly).await;
     assert_eq!((months.len(), months.iter().sum::<u64>()), (12, manifest));
-    let overview = registry.services.content.get_overview(&alice).await.unwrap();
+    let overview = registry.app.content.get_overview(&alice).await.unwrap();
     assert_eq!((overview.namespaces, overview.repositories, overview.tags), (2, 1, 2));
     assert_eq!((overview.stored_bytes, overview.account.name.as_str()), (both, "alice"));
     // Somebody else has nothing.
     let bob = registry.sign_in("bob").await;
-    let overview = registry.services.content.get_overview(&bob).await.unwrap();
+    let overview = registry.app.content.get_overview(&bob).await.unwrap();
     assert_eq!((overview.namespaces, overview.repositories, overview.stored_bytes), (1, 0, 0));
     // What is old is forgotten but for the last that is known.
     registry.clock.advance(DAY * 500);
-    registry.services.do_housekeeping().await.unwrap();
+    registry.app.do_housekeeping().await.unwrap();
     assert_eq!(report(Reported::Stored, Frequency::Monthly).await, [both; 12]);
 }

@@ -438,7 +438,7 @@ impl Run {
     async fn new(world: World) -> Self {
         let anonymous_pull = world.anonymous_pull;
         let registry = TestRegistry::with(|settings| settings.anonymous_pull = anonymous_pull).await;
-        let input = (world.clone(), registry.services.platform.now());
+        let input = (world.clone(), registry.app.platform.now());
         let made = registry
             .metadata()
             .write(input, |tx, (world, now)| Box::pin(make(tx, world, *now)))
@@ -471,8 +471,7 @@ impl Run {
         loop {
             let after = names.last().cloned();
             let size = PageSize::clamped(3)?;
-            let page =
-                self.registry.services.content.list_repositories(actor, after.as_deref(), size).await?;
+            let page = self.registry.app.content.list_repositories(actor, after.as_deref(), size).await?;
             names.extend(page.items.iter().map(|repository| repository.name.to_string()));
             if !page.has_more {
                 return Ok(names);
@@ -481,7 +480,7 @@ impl Run {
     }
 
     async fn check(&self, number: usize) {
-        let (world, services) = (&self.world, &self.registry.services);
+        let (world, services) = (&self.world, &self.registry.app);
         let asker = &world.askers[number];
         let actor = self.actor(number).await;
         let catalog = self.catalog(&actor).await;
@@ -533,7 +532,7 @@ impl Run {
             let wanted = RepositoryFilter { visibility, ..RepositoryFilter::default() };
             let (listed, count) = self
                 .registry
-                .services
+                .app
                 .content
                 .list_own_repositories(actor, wanted, order, 0, PageSize::MAX)
                 .await
@@ -551,7 +550,7 @@ impl Run {
         let order = InventoryOrder { column: InventoryColumn::Name, is_descending: false };
         let filter = RepositoryFilter::default();
         let wanted = WantedShares { side: SharedSide::Others, filter, is_valid: Some(true) };
-        let services = &self.registry.services;
+        let services = &self.registry.app;
         let listed = services.content.list_shared_repositories(actor, wanted, order, 0, PageSize::MAX).await;
         let restriction = world.restriction_of(asker);
         if restriction.is_some_and(|restriction| !restriction.lists_private()) {
@@ -601,7 +600,7 @@ impl Run {
             let what = format!("{} for {asker:?}", repository.name);
             assert_eq!(is_source, world.is_listed(asker, repository), "mounting from {what}");
             let access =
-                self.registry.services.access.access(actor, &repository.name.parse().unwrap()).await.unwrap();
+                self.registry.app.access.access(actor, &repository.name.parse().unwrap()).await.unwrap();
             let may_view = access.allows(RepositoryAction::View);
             assert_eq!(may_view, world.may_view(asker, repository), "{what} itself");
         }

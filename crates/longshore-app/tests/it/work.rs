@@ -72,13 +72,13 @@ impl Worker for Diary {
 }
 
 async fn wish(registry: &TestRegistry, key: Option<&str>, lane: &str, payload: &str) {
-    let platform = &registry.services.platform;
+    let platform = &registry.app.platform;
     let wish = platform.new_work(KIND, key.map(str::to_owned), lane.to_owned(), payload.to_owned());
     registry.metadata().write(wish, |tx, wish| Box::pin(tx.put_work(wish))).await.unwrap();
 }
 
 async fn listed(registry: &TestRegistry) -> Vec<ListedWork> {
-    let all = registry.services.list_work(&Actor::OPERATOR).await.unwrap();
+    let all = registry.app.list_work(&Actor::OPERATOR).await.unwrap();
     all.into_iter().filter(|work| work.item.kind == "test").collect()
 }
 
@@ -88,8 +88,8 @@ fn workers(diary: &Arc<Diary>) -> Workers {
 
 /// Takes work as a node that dies while it does it.
 async fn take_and_die(registry: &TestRegistry) -> Vec<WorkItem> {
-    let now = registry.services.platform.now();
-    let node = registry.services.platform.new_uuid();
+    let now = registry.app.platform.now();
+    let node = registry.app.platform.new_uuid();
     registry
         .metadata()
         .write((now, node), |tx, (now, node)| {
@@ -114,11 +114,11 @@ async fn the_same_wish_twice_is_one_until_it_is_being_done() {
     // A node has begun with it: the next wish waits behind, and is not begun beside it.
     assert_eq!(take_and_die(&registry).await.len(), 1);
     wish(&registry, Some("a"), "x", "third").await;
-    registry.services.platform.do_due_work(&workers(&diary)).await.unwrap();
+    registry.app.platform.do_due_work(&workers(&diary)).await.unwrap();
     assert_eq!(diary.done(), ["x any", "x any"]);
     // The node is dead: what it had is done first, then what waits behind it.
     registry.clock.advance(MINUTE);
-    registry.services.platform.do_due_work(&workers(&diary)).await.unwrap();
+    registry.app.platform.do_due_work(&workers(&diary)).await.unwrap();
     assert_eq!(diary.done()[2..], ["x second", "x third"]);
     assert!(listed(&registry).await.is_empty());
 }
@@ -127,7 +127,7 @@ async fn the_same_wish_twice_is_one_until_it_is_being_done() {
 async fn what_fails_is_tried_again_later_and_given_up_in_the_end() {
     let registry = TestRegistry::new().await;
     let diary = Arc::new(Diary::default());
-    let platform = &registry.services.platform;
+    let platform = &registry.app.platform;
     wish(&registry, Some("a"), "x", "it").await;
     diary.fail_with([again(), again(), again()]);
     platform.do_due_work(&workers(&diary)).await.unwrap();
@@ -143,7 +143,7 @@ async fn what_fails_is_tried_again_later_and_given_up_in_the_end() {
     assert!(matches!(work.state, WorkState::Dead { .. }) && work.item.attempts == 3, "{work:?}");
     assert_eq!(*diary.given_up.lock().unwrap(), ["it: not now"]);
     // This version knows no such kind.
-    let refused = registry.services.retry_work(&Actor::OPERATOR, work.item.id).await;
+    let refused = registry.app.retry_work(&Actor::OPERATOR, work.item.id).await;
     assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
 }
 
@@ -153,13 +153,13 @@ async fn what_can_never_succeed_is_given_up_at_once() {
     let diary = Arc::new(Diary::default());
     wish(&registry, None, "x", "it").await;
     diary.fail_with([WorkFailure::Never("no such user".into())]);
-    registry.services.platform.do_due_work(&workers(&diary)).await.unwrap();
+    registry.app.platform.do_due_work(&workers(&diary)).await.unwrap();
     let work = listed(&registry).await.remove(0);
     assert!(matches!(work.state, WorkState::Dead { .. }) && work.item.attempts == 1, "{work:?}");
-    registry.services.drop_work(&Actor::OPERATOR, work.item.id).await.unwrap();
-    let gone = registry.services.drop_work(&Actor::OPERATOR, work.item.id).await;
+    registry.app.drop_work(&Actor::OPERATOR, work.item.id).await.unwrap();
+    let gone = registry.app.drop_work(&Actor::OPERATOR, work.item.id).await;
     assert!(matches!(gone, Err(Error::WorkUnknown(id)) if id == work.item.id));
-    let dead = registry.services.retry_work(&Actor::ANONYMOUS, WorkId(1)).await;
+    let dead = registry.app.retry_work(&Actor::ANONYMOUS, WorkId(1)).await;
     assert!(matches!(dead, Err(Error::Unauthenticated(_) | Error::Denied(_))));
 }
 
@@ -172,7 +172,7 @@ async fn work_that_kills_its_node_is_given_up_too() {
         assert_eq!(take_and_die(&registry).await.len(), 1);
         registry.clock.advance(MINUTE);
     }
-    registry.services.platform.do_due_work(&workers(&diary)).await.unwrap();
+    registry.app.platform.do_due_work(&workers(&diary)).await.unwrap();
     assert!(diary.done().is_empty());
     assert!(matches!(listed(&registry).await[0].state, WorkState::Dead { .. }));
 }
@@ -186,7 +186,7 @@ async fn lanes_take_turns() {
     }
     wish(&registry, None, "quiet", "one").await;
     wish(&registry, None, "alone", "one").await;
-    registry.services.platform.do_due_work(&workers(&diary)).await.unwrap();
+    registry.app.platform.do_due_work(&workers(&diary)).await.unwrap();
     let done = diary.done();
     let place = |lane: &str| done.iter().position(|done| done.starts_with(lane)).unwrap();
     assert!(place("quiet") < 4 && place("alone") < 4, "{done:?}");
@@ -197,7 +197,7 @@ async fn lanes_take_turns() {
 async fn a_server_does_work_at_once_and_leaves_what_it_cannot_end() {
     let registry = TestRegistry::new().await;
     let diary = Arc::new(Diary::default());
-    let platform = Arc::clone(&registry.services.platform);
+    let platform = Arc::clone(&registry.app.platform);
     let stop = CancellationToken::new();
     let running = {
         let (platform, workers, stop) = (Arc::clone(&platform), workers(&diary), stop.clone());
@@ -233,7 +233,7 @@ async fn what_repeats_is_planned_once_and_is_due_again_after_it_was_done() {
     const REPEATING: WorkKind = WorkKind::repeating("test", Duration::from_secs(600));
     let registry = TestRegistry::new().await;
     let diary = Arc::new(Diary { kind: Some(REPEATING), ..Diary::default() });
-    let platform = &registry.services.platform;
+    let platform = &registry.app.platform;
     for _ in 0..2 {
         platform.put_repeating_work(&workers(&diary)).await.unwrap();
     }
@@ -259,7 +259,7 @@ async fn what_repeats_is_planned_once_and_is_due_again_after_it_was_done() {
 #[tokio::test]
 async fn housekeeping_is_planned_and_cannot_be_dropped() {
     let registry = TestRegistry::new().await;
-    let services = &registry.services;
+    let services = &registry.app;
     services.platform.put_repeating_work(&services.workers()).await.unwrap();
     let all = services.list_work(&Actor::OPERATOR).await.unwrap();
     assert!(all.len() > 10, "{all:?}");
@@ -281,7 +281,7 @@ async fn nodes_share_work() {
     for number in 0..40 {
         wish(&registry, None, &format!("lane {}", number % 7), &number.to_string()).await;
     }
-    let platforms = [Arc::clone(&registry.services.platform), Arc::clone(&other.platform)];
+    let platforms = [Arc::clone(&registry.app.platform), Arc::clone(&other.platform)];
     let nodes = platforms.map(|platform| {
         let workers = workers(&diary);
         tokio::spawn(async move { platform.do_due_work(&workers).await.unwrap() })

@@ -48,7 +48,7 @@ impl RepositoryAction {
         Self::Remove,
     ];
 
-    /// Gives the action's name in token scopes.
+    /// Returns the action's name in token scopes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::View | Self::ViewTags | Self::Pull => "pull",
@@ -102,17 +102,17 @@ impl Actions {
     /// No action.
     pub const NONE: Self = Self(0);
 
-    /// Tells whether the action is among them.
+    /// Returns whether the action is among them.
     pub fn contains(self, action: RepositoryAction) -> bool {
         self.0 & (1 << action as u16) != 0
     }
 
-    /// Tells whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(self) -> bool {
         self == Self::NONE
     }
 
-    /// Gives those that are in one of both.
+    /// Returns those that are in one of both.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -124,7 +124,7 @@ impl Actions {
         Self(self.0 & !(1 << action as u16))
     }
 
-    /// Gives those that are in both.
+    /// Returns those that are in both.
     #[must_use]
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
@@ -152,7 +152,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Gives the actions that the level includes.
+    /// Returns the actions that the level includes.
     pub fn actions(self) -> Actions {
         RepositoryAction::ALL.iter().copied().filter(|action| self >= action.needs()).collect()
     }

@@ -35,7 +35,7 @@ enum Place {
 }
 
 impl Place {
-    /// Gives the keys that readers know here.
+    /// Returns the keys that readers know here.
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Manifest => &[
@@ -73,7 +73,7 @@ impl Place {
         }
     }
 
-    /// Gives the place of the value of a key.
+    /// Returns the place of the value of a key.
     fn of_value(self, key: &str) -> Self {
         match (self, key) {
             (Self::Manifest, "config" | "subject") => Self::Descriptor,
@@ -85,7 +85,7 @@ impl Place {
         }
     }
 
-    /// Gives the place of the elements of a list; `None` where an object is wanted.
+    /// Returns the place of the elements of a list; `None` where an object is wanted.
     fn of_element(self) -> Option<Self> {
         match self {
             Self::Descriptors => Some(Self::Descriptor),
@@ -120,7 +120,7 @@ fn check(text: &str, place: Place) -> serde_json::Result<()> {
     deserializer.end()
 }
 
-/// Tells whether Go's decoder takes a key for a known one, of ASCII letters, that it is not: `ſ` and the sign for Kelvin
+/// Returns whether Go's decoder takes a key for a known one, of ASCII letters, that it is not: `ſ` and the sign for Kelvin
 /// count as `s` and `k` there.
 fn is_in_other_letter_case(key: &str, known: &str) -> bool {
     let fold = |letter: char| match letter {

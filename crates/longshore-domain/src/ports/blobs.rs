@@ -81,7 +81,7 @@ pub struct ByteRange {
 
 /// An object to be deleted, finished or not.
 #[derive(Clone, Debug)]
-pub struct Unneeded {
+pub struct ObjectToDelete {
     /// Its key.
     pub key: StorageKey,
     /// What the last `sync` of its writer returned; empty for a finished one.
@@ -120,14 +120,14 @@ pub trait BlobStore: Send + Sync {
     /// Reads a range of an object. An object shorter than the range ends the stream with an error.
     async fn read(&self, key: StorageKey, range: ByteRange) -> Result<ByteStream>;
 
-    /// Gives an object's size, `None` when there is no such object.
+    /// Returns an object's size, `None` when there is no such object.
     async fn find_size(&self, key: StorageKey) -> Result<Option<u64>>;
 
     /// Deletes an object, finished or not; one that is not there counts as deleted.
-    async fn delete(&self, object: &Unneeded) -> Result<()>;
+    async fn delete(&self, object: &ObjectToDelete) -> Result<()>;
 
     /// Deletes objects, and says in their order what became of each.
-    async fn delete_all(&self, objects: &[Unneeded]) -> Vec<Result<()>> {
+    async fn delete_all(&self, objects: &[ObjectToDelete]) -> Vec<Result<()>> {
         let mut outcomes = Vec::with_capacity(objects.len());
         for batch in objects.chunks(DELETED_AT_ONCE) {
             outcomes.extend(join_all(batch.iter().map(|object| self.delete(object))).await);
@@ -138,14 +138,14 @@ pub trait BlobStore: Send + Sync {
     /// Lists all objects. One that is made or deleted meanwhile may be there or not.
     async fn list(&self) -> Result<Listing>;
 
-    /// Gives a URL under which anybody can read an object for some time, with ranges; `None` when the store has none.
+    /// Returns a URL under which anybody can read an object for some time, with ranges; `None` when the store has none.
     async fn sign_url(&self, key: StorageKey, valid: Duration) -> Result<Option<String>>;
 
     /// Gives up what was begun to be written and that no record names, if it was begun before `before`; the number of
     /// those. Stores whose unfinished objects are listed have nothing to do.
-    async fn abort_strays(&self, before: Timestamp) -> Result<u64>;
+    async fn abort_orphans(&self, before: Timestamp) -> Result<u64>;
 
-    /// Gives the id that lies in the store, if there is one. It stays with the objects when they are copied elsewhere
+    /// Returns the id that lies in the store, if there is one. It stays with the objects when they are copied elsewhere
     /// as a whole.
     async fn find_identity(&self) -> Result<Option<Uuid>>;
 

@@ -15,7 +15,7 @@ use longshore_domain::work::WorkId;
 use longshore_domain::{Error, Result};
 use longshore_identity::access_tokens::WantedToken;
 use longshore_identity::accounts::UserChange;
-use longshore_lifecycle::collection::CollectionMode;
+use longshore_lifecycle::gc::GcMode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,9 +23,9 @@ use super::{Outcome, Request, scim_tokens, work};
 
 pub(super) const OPERATOR: Actor = Actor::OPERATOR;
 
-async fn enable_user(services: &App, name: &str) -> Result<Outcome> {
-    let outcome = change_user(services, name, UserChange::Enable, "can sign in").await?;
-    if services.identity.get_user(&OPERATOR, &name.parse()?).await?.is_active {
+async fn enable_user(app: &App, name: &str) -> Result<Outcome> {
+    let outcome = change_user(app, name, UserChange::Enable, "can sign in").await?;
+    if app.identity.get_user(&OPERATOR, &name.parse()?).await?.is_active {
         return Ok(outcome);
     }
     let text = format!(
@@ -35,20 +35,20 @@ async fn enable_user(services: &App, name: &str) -> Result<Outcome> {
 }
 
 /// Runs one command.
-pub async fn run(services: &App, request: Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+pub async fn run(app: &App, request: Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
     match request {
         Request::UserCreate { name, password, administrator } => {
-            create_user(services, &name, password, administrator).await
+            create_user(app, &name, password, administrator).await
         }
-        Request::UserList => list_accounts(services, AccountKind::User).await,
+        Request::UserList => list_accounts(app, AccountKind::User).await,
         Request::UserShow { name } => {
-            let user = services.identity.get_user(&OPERATOR, &name.parse()?).await?;
+            let user = app.identity.get_user(&OPERATOR, &name.parse()?).await?;
             Ok(Outcome::object(ACCOUNT_LINES, account_json(&user)))
         }
-        Request::UserEnable { name } => enable_user(services, &name).await,
+        Request::UserEnable { name } => enable_user(app, &name).await,
         Request::UserDisable { name } => {
             change_user(
-                services,
+                app,
                 &name,
                 UserChange::Disable,
                 "can no longer sign in; all tokens of the user have stopped working",
@@ -56,32 +56,24 @@ pub async fn run(services: &App, request: Request, on_progress: &(dyn Fn(String)
             .await
         }
         Request::UserMakeAdministrator { name } => {
-            change_user(
-                services,
-                &name,
-                UserChange::MakeAdministrator,
-                "is now an administrator of the registry",
-            )
-            .await
-        }
-        Request::UserRevokeAdministrator { name } => {
-            change_user(services, &name, UserChange::RevokeAdministrator, "is no longer an administrator")
+            change_user(app, &name, UserChange::MakeAdministrator, "is now an administrator of the registry")
                 .await
         }
-        Request::UserPassword { name, password } => set_password(services, &name, password).await,
+        Request::UserRevokeAdministrator { name } => {
+            change_user(app, &name, UserChange::RevokeAdministrator, "is no longer an administrator").await
+        }
+        Request::UserPassword { name, password } => set_password(app, &name, password).await,
         Request::UserResetSecondFactor { name } => {
-            services.identity.reset_second_factor(&OPERATOR, &name.parse()?).await?;
+            app.identity.reset_second_factor(&OPERATOR, &name.parse()?).await?;
             Ok(done(format!("{name} signs in with the password alone again"), &name))
         }
         Request::UserDelete { name } => {
-            services.identity.delete_user(&OPERATOR, &name.parse()?).await?;
+            app.identity.delete_user(&OPERATOR, &name.parse()?).await?;
             Ok(done(format!("user {name} is deleted; the name stays taken"), &name))
         }
         Request::OrgCreate { name, owner } => {
-            let account = services
-                .organizations
-                .create_organization(&OPERATOR, &name.parse()?, &owner.parse()?)
-                .await?;
+            let account =
+                app.organizations.create_organization(&OPERATOR, &name.parse()?, &owner.parse()?).await?;
             Ok(Outcome::said(
                 format!("organization {name} is created, owned by {owner}"),
                 account_json(&account),
@@ -94,41 +86,41 @@ pub async fn run(services: &App, request: Request, on_progress: &(dyn Fn(String)
                 Some(address) => Some(Some(address.parse()?)),
             };
             let change = ProfileChange { full_name, company, location, url, email };
-            let account = services.identity.change_profile(&OPERATOR, &name.parse()?, change).await?;
+            let account = app.identity.change_profile(&OPERATOR, &name.parse()?, change).await?;
             Ok(Outcome::said(format!("the profile of {name} is changed"), account_json(&account)))
         }
         Request::AccountSetPlan { name, plan } => {
-            services.identity.set_plan(&OPERATOR, &name.parse()?, plan.parse()?).await?;
+            app.identity.set_plan(&OPERATOR, &name.parse()?, plan.parse()?).await?;
             Ok(done(format!("{name} now has the plan {plan}"), &name))
         }
         Request::AccountSetVerifiedPublisher { name, verified } => {
-            services.identity.set_verified_publisher(&OPERATOR, &name.parse()?, verified).await?;
+            app.identity.set_verified_publisher(&OPERATOR, &name.parse()?, verified).await?;
             let what = if verified { "now counts as" } else { "no longer counts as" };
             Ok(done(format!("{name} {what} a verified publisher"), &name))
         }
-        Request::OrgList => list_accounts(services, AccountKind::Organization).await,
-        Request::OrgShow { name } => show_organization(services, &name.parse()?).await,
+        Request::OrgList => list_accounts(app, AccountKind::Organization).await,
+        Request::OrgShow { name } => show_organization(app, &name.parse()?).await,
         Request::OrgSetMember { name, user, role } => {
             let role: OrganizationRole = role.parse()?;
-            services.organizations.put_member(&OPERATOR, &name.parse()?, &user.parse()?, role).await?;
+            app.organizations.put_member(&OPERATOR, &name.parse()?, &user.parse()?, role).await?;
             Ok(done(format!("{user} is now {role} of {name}"), &name))
         }
         Request::OrgRemoveMember { name, user } => {
-            services.organizations.delete_member(&OPERATOR, &name.parse()?, &user.parse()?).await?;
+            app.organizations.delete_member(&OPERATOR, &name.parse()?, &user.parse()?).await?;
             Ok(done(format!("{user} is no longer in {name}"), &name))
         }
         Request::OrgSetMembersPull { name, all } => {
-            services.organizations.set_members_pull(&OPERATOR, &name.parse()?, all).await?;
+            app.organizations.set_members_pull(&OPERATOR, &name.parse()?, all).await?;
             let what = if all { "all repositories" } else { "the repositories of their teams only" };
             Ok(done(format!("members of {name} now pull from {what}"), &name))
         }
         Request::OrgSetProvisioning { name, may } => {
-            services.organizations.set_may_provision(&OPERATOR, &name.parse()?, may).await?;
+            app.organizations.set_may_provision(&OPERATOR, &name.parse()?, may).await?;
             let what = if may { "may provision users now" } else { "provisions no users any more" };
             Ok(done(format!("{name} {what}"), &name))
         }
         Request::OrgSetActive { name, active } => {
-            services.organizations.set_organization_active(&OPERATOR, &name.parse()?, active).await?;
+            app.organizations.set_organization_active(&OPERATOR, &name.parse()?, active).await?;
             let what = if active {
                 "works again"
             } else {
@@ -137,42 +129,42 @@ pub async fn run(services: &App, request: Request, on_progress: &(dyn Fn(String)
             Ok(done(format!("organization {name} {what}"), &name))
         }
         Request::OrgDelete { name } => {
-            services.organizations.delete_organization(&OPERATOR, &name.parse()?).await?;
+            app.organizations.delete_organization(&OPERATOR, &name.parse()?).await?;
             Ok(done(format!("organization {name} is deleted; the name stays taken"), &name))
         }
         Request::TokenCreate { owner, label, scope, expires_in_days } => {
-            create_token(services, &owner, &label, &scope, expires_in_days).await
+            create_token(app, &owner, &label, &scope, expires_in_days).await
         }
         Request::AccessKeyCreate { owner, label, scope, expires_in_days } => {
-            create_access_key(services, &owner, &label, &scope, expires_in_days).await
+            create_access_key(app, &owner, &label, &scope, expires_in_days).await
         }
-        Request::TokenList { owner } => list_tokens(services, &owner.parse()?).await,
+        Request::TokenList { owner } => list_tokens(app, &owner.parse()?).await,
         Request::TokenShow { owner, id } => {
             let owner: Namespace = owner.parse()?;
-            let id = find_token(services, &owner, &id).await?;
-            let token = services.identity.get_access_token(&OPERATOR, &owner, id).await?;
+            let id = find_token(app, &owner, &id).await?;
+            let token = app.identity.get_access_token(&OPERATOR, &owner, id).await?;
             Ok(Outcome::object(TOKEN_LINES, token_json(&token)))
         }
-        Request::TokenEnable { owner, id } => switch_token(services, &owner, &id, true).await,
-        Request::TokenDisable { owner, id } => switch_token(services, &owner, &id, false).await,
+        Request::TokenEnable { owner, id } => switch_token(app, &owner, &id, true).await,
+        Request::TokenDisable { owner, id } => switch_token(app, &owner, &id, false).await,
         Request::TokenDelete { owner, id } => {
             let owner: Namespace = owner.parse()?;
-            let uuid = find_token(services, &owner, &id).await?;
-            services.identity.delete_access_token(&OPERATOR, &owner, uuid).await?;
+            let uuid = find_token(app, &owner, &id).await?;
+            app.identity.delete_access_token(&OPERATOR, &owner, uuid).await?;
             Ok(done(format!("token {id} is deleted and no longer works"), &id))
         }
         Request::ScimTokenCreate { organization, label, expires_in_days } => {
-            scim_tokens::create(services, &organization.parse()?, &label, expires_in_days).await
+            scim_tokens::create(app, &organization.parse()?, &label, expires_in_days).await
         }
         Request::ScimTokenRotate { organization, id } => {
-            scim_tokens::rotate(services, &organization.parse()?, id.as_deref()).await
+            scim_tokens::rotate(app, &organization.parse()?, id.as_deref()).await
         }
         Request::ScimTokenRevoke { organization, id } => {
-            scim_tokens::revoke(services, &organization.parse()?, id.as_deref()).await
+            scim_tokens::revoke(app, &organization.parse()?, id.as_deref()).await
         }
-        Request::ScimTokenList { organization } => scim_tokens::list(services, &organization.parse()?).await,
+        Request::ScimTokenList { organization } => scim_tokens::list(app, &organization.parse()?).await,
         Request::RepoCreate { name, visibility } => {
-            let (created, _) = services
+            let (created, _) = app
                 .content
                 .create_repository(
                     &Actor::OPERATOR,
@@ -186,47 +178,45 @@ pub async fn run(services: &App, request: Request, on_progress: &(dyn Fn(String)
                 repository_json(&created.repository),
             ))
         }
-        Request::RepoList => list_repositories(services).await,
+        Request::RepoList => list_repositories(app).await,
         Request::RepoShow { name } => {
-            let repository = services.content.get_repository(&Actor::OPERATOR, &name.parse()?).await?;
+            let repository = app.content.get_repository(&Actor::OPERATOR, &name.parse()?).await?;
             Ok(Outcome::object(REPOSITORY_LINES, repository_json(&repository)))
         }
         Request::RepoSetVisibility { name, visibility } => {
             let visibility: Visibility = visibility.parse()?;
-            services.content.set_visibility(&Actor::OPERATOR, &name.parse()?, visibility).await?;
+            app.content.set_visibility(&Actor::OPERATOR, &name.parse()?, visibility).await?;
             Ok(done(format!("repository {name} is now {}", visibility.as_str()), &name))
         }
         Request::RepoDelete { name } => {
-            services.content.delete_repository(&Actor::OPERATOR, &name.parse()?).await?;
+            app.content.delete_repository(&Actor::OPERATOR, &name.parse()?).await?;
             Ok(done(
                 format!("repository {name} is deleted; its storage is freed when the undo window has ended"),
                 &name,
             ))
         }
-        Request::TagHistory { repository, tag } => tag_history(services, &repository.parse()?, &tag).await,
+        Request::TagHistory { repository, tag } => tag_history(app, &repository.parse()?, &tag).await,
         Request::KeyRotate => {
-            let kid = services.identity.rotate_signing_key(&OPERATOR).await?;
+            let kid = app.identity.rotate_signing_key(&OPERATOR).await?;
             let text =
                 format!("key {kid} signs from now on; tokens signed by the old one work until they expire");
             Ok(Outcome::said(text, json!({ "kid": kid })))
         }
-        Request::GcRun { dry_run } => collect(services, dry_run, on_progress).await,
-        Request::GcStatus => collection_status(services).await,
-        Request::WorkList { dead } => work::list(services, dead).await,
-        Request::WorkShow { id } => work::show(services, WorkId(id)).await,
-        Request::WorkRetry { id } => work::retry(services, WorkId(id)).await,
-        Request::WorkDrop { id } => work::drop(services, WorkId(id)).await,
-        Request::AuditList { account, limit } => list_events(services, account, limit).await,
+        Request::GcRun { dry_run } => collect(app, dry_run, on_progress).await,
+        Request::GcStatus => gc_status(app).await,
+        Request::WorkList { dead } => work::list(app, dead).await,
+        Request::WorkShow { id } => work::show(app, WorkId(id)).await,
+        Request::WorkRetry { id } => work::retry(app, WorkId(id)).await,
+        Request::WorkDrop { id } => work::drop(app, WorkId(id)).await,
+        Request::AuditList { account, limit } => list_events(app, account, limit).await,
         Request::AuditExport { account, after } => {
             let account: Option<Namespace> = account.as_deref().map(str::parse).transpose()?;
-            let events = services
-                .identity
-                .list_events_after(&OPERATOR, account.as_ref(), after, PageSize::MAX)
-                .await?;
+            let events =
+                app.identity.list_events_after(&OPERATOR, account.as_ref(), after, PageSize::MAX).await?;
             Ok(Outcome::said(String::new(), events.iter().map(event_json).collect()))
         }
-        Request::Verify { store: false } => verify(services, on_progress).await,
-        Request::Verify { store: true } => reconcile(services, on_progress).await,
+        Request::Verify { store: false } => verify(app, on_progress).await,
+        Request::Verify { store: true } => reconcile(app, on_progress).await,
     }
 }
 
@@ -255,14 +245,14 @@ macro_rules! all_pages {
 }
 
 async fn create_user(
-    services: &App,
+    app: &App,
     name: &str,
     password: Option<String>,
     administrator: bool,
 ) -> Result<Outcome> {
     let generated = password.is_none();
-    let password = password.unwrap_or_else(|| services.generate_password());
-    let account = services.identity.create_user(&OPERATOR, &name.parse()?, &password, administrator).await?;
+    let password = password.unwrap_or_else(|| app.generate_password());
+    let account = app.identity.create_user(&OPERATOR, &name.parse()?, &password, administrator).await?;
     let mut json = account_json(&account);
     let mut text = format!("user {name} is created");
     if generated {
@@ -272,10 +262,10 @@ async fn create_user(
     Ok(Outcome::said(text, json))
 }
 
-async fn set_password(services: &App, name: &str, password: Option<String>) -> Result<Outcome> {
+async fn set_password(app: &App, name: &str, password: Option<String>) -> Result<Outcome> {
     let generated = password.is_none();
-    let password = password.unwrap_or_else(|| services.generate_password());
-    services.identity.set_password(&OPERATOR, &name.parse()?, &password).await?;
+    let password = password.unwrap_or_else(|| app.generate_password());
+    app.identity.set_password(&OPERATOR, &name.parse()?, &password).await?;
     let mut json = json!({ "name": name, "done": true });
     let mut text = format!(
         "the password of {name} is changed; everything signed in with the old one must sign in again"
@@ -287,8 +277,8 @@ async fn set_password(services: &App, name: &str, password: Option<String>) -> R
     Ok(Outcome::said(text, json))
 }
 
-async fn change_user(services: &App, name: &str, change: UserChange, what: &str) -> Result<Outcome> {
-    services.identity.change_user(&OPERATOR, &name.parse()?, change).await?;
+async fn change_user(app: &App, name: &str, change: UserChange, what: &str) -> Result<Outcome> {
+    app.identity.change_user(&OPERATOR, &name.parse()?, change).await?;
     Ok(done(format!("{name} {what}"), name))
 }
 
@@ -317,10 +307,10 @@ const ACCOUNT_LINES: &[(&str, &str)] = &[
     ("created", "created_at"),
 ];
 
-async fn list_accounts(services: &App, kind: AccountKind) -> Result<Outcome> {
+async fn list_accounts(app: &App, kind: AccountKind) -> Result<Outcome> {
     let accounts: Vec<Account> = all_pages!(
         last,
-        services.identity.list_accounts(&OPERATOR, kind, last.as_ref(), PageSize::MAX).await?,
+        app.identity.list_accounts(&OPERATOR, kind, last.as_ref(), PageSize::MAX).await?,
         |account: &Account| account.name.clone()
     );
     let columns: &[(&str, &str)] = match kind {
@@ -335,11 +325,11 @@ async fn list_accounts(services: &App, kind: AccountKind) -> Result<Outcome> {
     Ok(Outcome::table(columns, accounts.iter().map(account_json).collect()))
 }
 
-async fn show_organization(services: &App, name: &Namespace) -> Result<Outcome> {
-    let account = services.organizations.get_organization(&OPERATOR, name).await?;
+async fn show_organization(app: &App, name: &Namespace) -> Result<Outcome> {
+    let account = app.organizations.get_organization(&OPERATOR, name).await?;
     let members: Vec<_> = all_pages!(
         last,
-        services.organizations.list_members(&OPERATOR, name, last.as_ref(), PageSize::MAX).await?,
+        app.organizations.list_members(&OPERATOR, name, last.as_ref(), PageSize::MAX).await?,
         |member: &longshore_domain::account::Member| member.user.clone()
     );
     let rows: Vec<Value> = members
@@ -355,11 +345,11 @@ async fn show_organization(services: &App, name: &Namespace) -> Result<Outcome> 
 }
 
 /// Finds the token that is meant, by id or label.
-async fn find_token(services: &App, owner: &Namespace, text: &str) -> Result<Uuid> {
+async fn find_token(app: &App, owner: &Namespace, text: &str) -> Result<Uuid> {
     if let Ok(uuid) = text.parse() {
         return Ok(uuid);
     }
-    let tokens = owned_tokens(services, owner).await?;
+    let tokens = owned_tokens(app, owner).await?;
     let found: Vec<Uuid> =
         tokens.iter().filter(|token| token.label == text).map(|token| token.uuid).collect();
     match found.as_slice() {
@@ -373,10 +363,10 @@ async fn find_token(services: &App, owner: &Namespace, text: &str) -> Result<Uui
     }
 }
 
-async fn owned_tokens(services: &App, owner: &Namespace) -> Result<Vec<AccessToken>> {
+async fn owned_tokens(app: &App, owner: &Namespace) -> Result<Vec<AccessToken>> {
     Ok(all_pages!(
         last,
-        services.identity.list_access_tokens(&OPERATOR, owner, last, PageSize::MAX).await?,
+        app.identity.list_access_tokens(&OPERATOR, owner, last, PageSize::MAX).await?,
         |token: &AccessToken| token.uuid
     ))
 }
@@ -406,30 +396,30 @@ const TOKEN_LINES: &[(&str, &str)] = &[
 ];
 
 /// Returns when something expires that is to work for so many days.
-pub(super) fn expiry(services: &App, days: Option<u32>) -> Option<Timestamp> {
+pub(super) fn expiry(app: &App, days: Option<u32>) -> Option<Timestamp> {
     let day = std::time::Duration::from_secs(86_400);
-    days.map(|days| services.platform.now() + day * days)
+    days.map(|days| app.platform.now() + day * days)
 }
 
 fn wanted_token<'t>(
-    services: &App,
+    app: &App,
     label: &'t str,
     scope: &str,
     expires_in_days: Option<u32>,
 ) -> Result<WantedToken<'t>> {
-    let expires_at = expiry(services, expires_in_days);
+    let expires_at = expiry(app, expires_in_days);
     Ok(WantedToken { expires_at, ..WantedToken::new(label, scope.parse()?) })
 }
 
 async fn create_token(
-    services: &App,
+    app: &App,
     owner: &str,
     label: &str,
     scope: &str,
     expires_in_days: Option<u32>,
 ) -> Result<Outcome> {
-    let wanted = wanted_token(services, label, scope, expires_in_days)?;
-    let (token, secret) = services.identity.create_access_token(&OPERATOR, &owner.parse()?, wanted).await?;
+    let wanted = wanted_token(app, label, scope, expires_in_days)?;
+    let (token, secret) = app.identity.create_access_token(&OPERATOR, &owner.parse()?, wanted).await?;
     let mut json = token_json(&token);
     json["token"] = Value::String(secret.expose().to_owned());
     let text = format!(
@@ -442,14 +432,14 @@ async fn create_token(
 }
 
 async fn create_access_key(
-    services: &App,
+    app: &App,
     owner: &str,
     label: &str,
     scope: &str,
     expires_in_days: Option<u32>,
 ) -> Result<Outcome> {
-    let wanted = wanted_token(services, label, scope, expires_in_days)?;
-    let (token, secret) = services.identity.create_access_key(&OPERATOR, &owner.parse()?, wanted).await?;
+    let wanted = wanted_token(app, label, scope, expires_in_days)?;
+    let (token, secret) = app.identity.create_access_key(&OPERATOR, &owner.parse()?, wanted).await?;
     let mut json = token_json(&token);
     json["secret_key"] = Value::String(secret.expose().to_owned());
     let text = format!(
@@ -462,8 +452,8 @@ async fn create_access_key(
     Ok(Outcome::said(text, json))
 }
 
-async fn list_tokens(services: &App, owner: &Namespace) -> Result<Outcome> {
-    let tokens = owned_tokens(services, owner).await?;
+async fn list_tokens(app: &App, owner: &Namespace) -> Result<Outcome> {
+    let tokens = owned_tokens(app, owner).await?;
     let columns = &[
         ("ID", "id"),
         ("LABEL", "label"),
@@ -475,11 +465,11 @@ async fn list_tokens(services: &App, owner: &Namespace) -> Result<Outcome> {
     Ok(Outcome::table(columns, tokens.iter().map(token_json).collect()))
 }
 
-async fn switch_token(services: &App, owner: &str, id: &str, is_active: bool) -> Result<Outcome> {
+async fn switch_token(app: &App, owner: &str, id: &str, is_active: bool) -> Result<Outcome> {
     let change = AccessTokenChange { is_active: Some(is_active), ..AccessTokenChange::default() };
     let owner: Namespace = owner.parse()?;
-    let uuid = find_token(services, &owner, id).await?;
-    services.identity.change_access_token(&OPERATOR, &owner, uuid, change).await?;
+    let uuid = find_token(app, &owner, id).await?;
+    app.identity.change_access_token(&OPERATOR, &owner, uuid, change).await?;
     Ok(done(format!("token {id} {}", if is_active { "works again" } else { "no longer works" }), id))
 }
 
@@ -494,19 +484,18 @@ fn repository_json(repository: &Repository) -> Value {
 const REPOSITORY_LINES: &[(&str, &str)] =
     &[("name", "name"), ("visibility", "visibility"), ("created", "created_at")];
 
-async fn list_repositories(services: &App) -> Result<Outcome> {
+async fn list_repositories(app: &App) -> Result<Outcome> {
     let repositories: Vec<Repository> = all_pages!(
         last,
-        services.content.list_repositories(&Actor::OPERATOR, last.as_deref(), PageSize::MAX).await?,
+        app.content.list_repositories(&Actor::OPERATOR, last.as_deref(), PageSize::MAX).await?,
         |repository: &Repository| repository.name.as_str().to_owned()
     );
     let columns = &[("NAME", "name"), ("VISIBILITY", "visibility"), ("CREATED", "created_at")];
     Ok(Outcome::table(columns, repositories.iter().map(repository_json).collect()))
 }
 
-async fn tag_history(services: &App, name: &RepositoryName, tag: &str) -> Result<Outcome> {
-    let history =
-        services.content.list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, PageSize::MAX).await?;
+async fn tag_history(app: &App, name: &RepositoryName, tag: &str) -> Result<Outcome> {
+    let history = app.content.list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, PageSize::MAX).await?;
     if history.is_empty() {
         return Err(Error::Conflict(format!("{name} has no tag {tag:?}, and has never had one")));
     }
@@ -517,10 +506,10 @@ async fn tag_history(services: &App, name: &RepositoryName, tag: &str) -> Result
     Ok(Outcome::table(&[("MANIFEST", "digest"), ("FROM", "from"), ("UNTIL", "until")], rows))
 }
 
-async fn collect(services: &App, dry_run: bool, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+async fn collect(app: &App, dry_run: bool, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
     on_progress("collecting".into());
-    let mode = if dry_run { CollectionMode::DryRun } else { CollectionMode::Collect };
-    let counts = services.lifecycle.run_collection(&OPERATOR, mode).await?;
+    let mode = if dry_run { GcMode::DryRun } else { GcMode::Collect };
+    let counts = app.lifecycle.run_gc(&OPERATOR, mode).await?;
     let lines: &[(&str, &str)] = &[
         ("uploads given up", "uploads_expired"),
         ("untagged manifests deleted", "manifests_collected"),
@@ -537,7 +526,7 @@ async fn collect(services: &App, dry_run: bool, on_progress: &(dyn Fn(String) + 
     Ok(outcome)
 }
 
-fn counts_json(counts: &longshore_domain::ports::metadata::CollectionCounts) -> Value {
+fn counts_json(counts: &longshore_domain::ports::metadata::GcCounts) -> Value {
     json!({
         "uploads_expired": counts.uploads_expired,
         "manifests_collected": counts.manifests_collected,
@@ -548,8 +537,8 @@ fn counts_json(counts: &longshore_domain::ports::metadata::CollectionCounts) -> 
     })
 }
 
-async fn collection_status(services: &App) -> Result<Outcome> {
-    let status = services.lifecycle.collection_status(&OPERATOR).await?;
+async fn gc_status(app: &App) -> Result<Outcome> {
+    let status = app.lifecycle.gc_status(&OPERATOR).await?;
     let mut json = counts_json(&status.totals);
     json["reviews_due"] = status.backlog.reviews_due.into();
     json["reviews_waiting"] = status.backlog.reviews_waiting.into();
@@ -583,10 +572,10 @@ fn event_json(event: &Event) -> Value {
     })
 }
 
-async fn list_events(services: &App, account: Option<String>, limit: u32) -> Result<Outcome> {
+async fn list_events(app: &App, account: Option<String>, limit: u32) -> Result<Outcome> {
     let account: Option<Namespace> = account.as_deref().map(str::parse).transpose()?;
     let size = PageSize::clamped(u64::from(limit))?;
-    let page = services.identity.list_events(&OPERATOR, account.as_ref(), None, size).await?;
+    let page = app.identity.list_events(&OPERATOR, account.as_ref(), None, size).await?;
     let rows = page.items.iter().map(event_json).collect();
     let columns = &[
         ("AT", "at"),
@@ -602,7 +591,7 @@ async fn list_events(services: &App, account: Option<String>, limit: u32) -> Res
     Ok(Outcome::table(columns, rows))
 }
 
-async fn verify(services: &App, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+async fn verify(app: &App, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
     let progress = |report: &longshore_lifecycle::verification::VerificationReport| {
         on_progress(format!(
             "{} manifests, {} blobs, {} MiB read, {} problems",
@@ -612,7 +601,7 @@ async fn verify(services: &App, on_progress: &(dyn Fn(String) + Sync)) -> Result
             report.findings_total
         ));
     };
-    let report = services.lifecycle.verify(&OPERATOR, &progress).await?;
+    let report = app.lifecycle.verify(&OPERATOR, &progress).await?;
     let mut text = format!(
         "checked the database, {} manifests and {} blobs ({} bytes)\n",
         report.manifests, report.blobs, report.blob_bytes
@@ -636,14 +625,14 @@ async fn verify(services: &App, on_progress: &(dyn Fn(String) + Sync)) -> Result
     Ok(Outcome { text, json, found_problems })
 }
 
-async fn reconcile(services: &App, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
+async fn reconcile(app: &App, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
     let progress = |report: &longshore_lifecycle::reconciliation::ReconciliationReport| {
         on_progress(format!(
             "{} objects listed, {} blobs looked for, {} problems",
             report.objects, report.blobs, report.damaged
         ));
     };
-    let report = services.lifecycle.reconcile_store(&OPERATOR, &progress).await?;
+    let report = app.lifecycle.reconcile_store(&OPERATOR, &progress).await?;
     let mut text = format!(
         "the store has {} objects ({} bytes), and should have {} or more; {} blobs were looked for in it\n",
         report.objects, report.object_bytes, report.expected, report.blobs

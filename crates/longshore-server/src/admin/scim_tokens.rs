@@ -33,21 +33,20 @@ fn with_secret(what: &str, token: &ScimToken, secret: &Secret) -> Outcome {
 
 /// Creates a token.
 pub(super) async fn create(
-    services: &App,
+    app: &App,
     organization: &Namespace,
     label: &str,
     expires_in_days: Option<u32>,
 ) -> Result<Outcome> {
-    let expires_at = expiry(services, expires_in_days);
-    let (token, secret) =
-        services.identity.create_scim_token(&OPERATOR, organization, label, expires_at).await?;
+    let expires_at = expiry(app, expires_in_days);
+    let (token, secret) = app.identity.create_scim_token(&OPERATOR, organization, label, expires_at).await?;
     let what = format!("SCIM token {} ({label}) is created for {organization}", token.uuid);
     Ok(with_secret(&what, &token, &secret))
 }
 
 /// Finds the token that is meant: by id or label, or the only one.
-async fn find(services: &App, organization: &Namespace, id: Option<&str>) -> Result<ScimToken> {
-    let tokens = services.identity.list_scim_tokens(&OPERATOR, organization).await?;
+async fn find(app: &App, organization: &Namespace, id: Option<&str>) -> Result<ScimToken> {
+    let tokens = app.identity.list_scim_tokens(&OPERATOR, organization).await?;
     match (id, tokens.as_slice()) {
         (Some(id), tokens) => {
             let is_it = |token: &&ScimToken| token.uuid.to_string() == id || token.label == id;
@@ -68,9 +67,9 @@ async fn find(services: &App, organization: &Namespace, id: Option<&str>) -> Res
 }
 
 /// Replaces the secret of a token.
-pub(super) async fn rotate(services: &App, organization: &Namespace, id: Option<&str>) -> Result<Outcome> {
-    let token = find(services, organization, id).await?;
-    let (token, secret) = services.identity.rotate_scim_token(&OPERATOR, organization, token.uuid).await?;
+pub(super) async fn rotate(app: &App, organization: &Namespace, id: Option<&str>) -> Result<Outcome> {
+    let token = find(app, organization, id).await?;
+    let (token, secret) = app.identity.rotate_scim_token(&OPERATOR, organization, token.uuid).await?;
     let what = format!(
         "SCIM token {} ({}) has a new secret; the one before no longer works",
         token.uuid, token.label
@@ -79,16 +78,16 @@ pub(super) async fn rotate(services: &App, organization: &Namespace, id: Option<
 }
 
 /// Revokes a token.
-pub(super) async fn revoke(services: &App, organization: &Namespace, id: Option<&str>) -> Result<Outcome> {
-    let token = find(services, organization, id).await?;
-    services.identity.revoke_scim_token(&OPERATOR, organization, token.uuid).await?;
+pub(super) async fn revoke(app: &App, organization: &Namespace, id: Option<&str>) -> Result<Outcome> {
+    let token = find(app, organization, id).await?;
+    app.identity.revoke_scim_token(&OPERATOR, organization, token.uuid).await?;
     let text = format!("SCIM token {} ({}) no longer works", token.uuid, token.label);
     Ok(done(text, &token.uuid.to_string()))
 }
 
 /// Lists tokens.
-pub(super) async fn list(services: &App, organization: &Namespace) -> Result<Outcome> {
-    let tokens = services.identity.list_scim_tokens(&OPERATOR, organization).await?;
+pub(super) async fn list(app: &App, organization: &Namespace) -> Result<Outcome> {
+    let tokens = app.identity.list_scim_tokens(&OPERATOR, organization).await?;
     let columns = &[
         ("ID", "id"),
         ("LABEL", "label"),

@@ -61,25 +61,25 @@ const LINES: &[(&str, &str)] = &[
 ];
 
 /// Lists work, dead work first.
-pub(super) async fn list(services: &App, only_dead: bool) -> Result<Outcome> {
-    let work = services.list_work(&OPERATOR).await?;
+pub(super) async fn list(app: &App, only_dead: bool) -> Result<Outcome> {
+    let work = app.list_work(&OPERATOR).await?;
     let wanted = work.iter().filter(|work| !only_dead || matches!(work.state, WorkState::Dead { .. }));
     Ok(Outcome::table(COLUMNS, wanted.map(work_json).collect()))
 }
 
 /// Shows a piece of work.
-pub(super) async fn show(services: &App, id: WorkId) -> Result<Outcome> {
-    Ok(Outcome::object(LINES, work_json(&services.get_work(&OPERATOR, id).await?)))
+pub(super) async fn show(app: &App, id: WorkId) -> Result<Outcome> {
+    Ok(Outcome::object(LINES, work_json(&app.get_work(&OPERATOR, id).await?)))
 }
 
 /// Makes work due now.
-pub(super) async fn retry(services: &App, id: WorkId) -> Result<Outcome> {
-    services.retry_work(&OPERATOR, id).await?;
+pub(super) async fn retry(app: &App, id: WorkId) -> Result<Outcome> {
+    app.retry_work(&OPERATOR, id).await?;
     Ok(done(format!("work {} is due now; a running server does it within a second", id.0), &id.0.to_string()))
 }
 
 /// Removes work.
-pub(super) async fn drop(services: &App, id: WorkId) -> Result<Outcome> {
-    services.drop_work(&OPERATOR, id).await?;
+pub(super) async fn drop(app: &App, id: WorkId) -> Result<Outcome> {
+    app.drop_work(&OPERATOR, id).await?;
     Ok(done(format!("work {} is removed and will not be done", id.0), &id.0.to_string()))
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use ipnet::IpNet;
 use longshore_app::Settings;
-use longshore_domain::policy::{CollectionPolicy, SparseIndexes, UntaggedManifests};
+use longshore_domain::policy::{GcPolicy, SparseIndexes, UntaggedManifests};
 use longshore_platform::rates::{Rate, Rates};
 use longshore_platform::sealing::SealingKey;
 use longshore_platform::settings::{PasswordHashing, SignInLimits};
@@ -462,7 +462,7 @@ impl Config {
             } else {
                 SparseIndexes::Refuse
             },
-            collection: CollectionPolicy {
+            gc: GcPolicy {
                 lease: seconds(gc.lease_seconds),
                 grace: seconds(gc.grace_seconds.min(gc.lease_seconds)),
                 undo: seconds(gc.undo_seconds),
@@ -574,7 +574,7 @@ pub fn reference_as_json() -> serde_json::Value {
     settings.collect()
 }
 
-/// Names variables that look like settings but are none, for a warning. Kubernetes sets some for services.
+/// Names variables that look like settings but are none, for a warning. Kubernetes sets some for app.
 pub fn unknown_variables(environment: &[(String, String)]) -> Vec<&str> {
     const OTHERS: &[&str] =
         &["LONGSHORE_CONFIG", "LONGSHORE_REGISTRY", "LONGSHORE_USERNAME", "LONGSHORE_PASSWORD"];

@@ -384,7 +384,7 @@ fn is_missing_bucket(text: &str) -> bool {
         .any(|code| text.contains(code))
 }
 
-/// Tells whether a store's error says that it has no room. There is no standard code for that.
+/// Returns whether a store's error says that it has no room. There is no standard code for that.
 pub(super) fn is_full(text: &str) -> bool {
     ["StorageFull", "QuotaExceeded", "InsufficientCapacity", "507 Insufficient"]
         .iter()

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// How long what was read is used.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// Gives the credentials in the section `[default]` of a file, or of the section that `AWS_PROFILE` names.
+/// Returns the credentials in the section `[default]` of a file, or of the section that `AWS_PROFILE` names.
 #[derive(Debug)]
 pub(super) struct CredentialFile {
     path: PathBuf,

@@ -24,7 +24,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use longshore_domain::clock::Entropy;
 use longshore_domain::ports::blobs::{
-    BlobStore, BlobWriter, ByteRange, ByteStream, Listed, Listing, Staged, StorageKey, Unneeded,
+    BlobStore, BlobWriter, ByteRange, ByteStream, Listed, Listing, ObjectToDelete, Staged, StorageKey,
 };
 use longshore_domain::{Error, Result};
 use object_store::path::Path;
@@ -116,7 +116,7 @@ impl BlobStore for ObjectBlobs {
         self.client.find_size(key).await
     }
 
-    async fn delete(&self, object: &Unneeded) -> Result<()> {
+    async fn delete(&self, object: &ObjectToDelete) -> Result<()> {
         let client = &self.client;
         let state = State::parse(&object.state)?;
         let deleted = async {
@@ -131,7 +131,7 @@ impl BlobStore for ObjectBlobs {
         client.breaker.run(deleted).await
     }
 
-    async fn delete_all(&self, objects: &[Unneeded]) -> Vec<Result<()>> {
+    async fn delete_all(&self, objects: &[ObjectToDelete]) -> Vec<Result<()>> {
         let mut outcomes: Vec<Result<()>> = objects.iter().map(|_| Ok(())).collect();
         let (finished, unfinished): (Vec<usize>, Vec<usize>) =
             (0..objects.len()).partition(|number| objects[*number].state.is_empty());
@@ -168,7 +168,7 @@ impl BlobStore for ObjectBlobs {
         signed.map(|url| Some(url.into())).map_err(store_error)
     }
 
-    async fn abort_strays(&self, before: Timestamp) -> Result<u64> {
+    async fn abort_orphans(&self, before: Timestamp) -> Result<u64> {
         let Some(direct) = &self.client.direct else { return Ok(0) };
         // With a slash: what somebody else keeps beside it is not ours.
         let prefix = format!("{}/", layout::objects_path(&self.client.prefix));
@@ -177,9 +177,9 @@ impl BlobStore for ObjectBlobs {
         let mut pages = Pages::default();
         loop {
             let page = direct.list_uploads(&prefix, &after).await?;
-            let is_stray =
+            let is_orphan =
                 |upload: &&s3::UnfinishedUpload| upload.begun_at().is_some_and(|begun_at| begun_at < before);
-            for upload in page.uploads.iter().filter(is_stray) {
+            for upload in page.uploads.iter().filter(is_orphan) {
                 let Ok(path) = Path::parse(&upload.key) else { continue };
                 if path.filename().and_then(layout::key_of).is_none() {
                     continue;

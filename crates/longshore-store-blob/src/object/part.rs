@@ -67,7 +67,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Gives the number of bytes.
+    /// Returns the number of bytes.
     pub(super) fn length(&self) -> u64 {
         self.length
     }

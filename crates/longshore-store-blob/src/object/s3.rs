@@ -237,7 +237,7 @@ impl UnfinishedUpload {
     }
 }
 
-/// Tells whether the same request may be answered otherwise soon.
+/// Returns whether the same request may be answered otherwise soon.
 fn is_passing(status: StatusCode) -> bool {
     let waits = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS, StatusCode::CONFLICT];
     (status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE) || waits.contains(&status)

@@ -70,7 +70,7 @@ impl State {
         }
     }
 
-    /// Gives the record.
+    /// Returns the record.
     ///
     /// # Errors
     /// `Internal`; never in practice.

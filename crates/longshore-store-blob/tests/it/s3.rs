@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use jiff::Timestamp;
 use longshore_domain::ports::blobs::{
-    BlobStore, BlobWriter, ByteRange, Certainty, Progress, Staged, StorageKey, Synced, Unneeded,
+    BlobStore, BlobWriter, ByteRange, Certainty, ObjectToDelete, Progress, Staged, StorageKey, Synced,
 };
 use longshore_domain::{Error, Field};
 use longshore_store_blob::{Credentials, Encryption, ObjectBlobs, ObjectOptions};
@@ -118,7 +118,8 @@ async fn any_node_goes_on_with_an_upload_of_many_parts() {
     assert_eq!(certainty, Certainty::Sure);
     assert_eq!(synced.key, recorded.key, "it lies where it was begun");
     assert!(read(&node, synced.key, 23_000_000).await.unwrap() == content);
-    let unneeded: Vec<Unneeded> = spent.into_iter().map(|key| Unneeded { key, state: Vec::new() }).collect();
+    let unneeded: Vec<ObjectToDelete> =
+        spent.into_iter().map(|key| ObjectToDelete { key, state: Vec::new() }).collect();
     assert!(node.delete_all(&unneeded).await.iter().all(Result::is_ok));
     assert_eq!(keys(&node).await, [synced.key], "nothing else is left");
 }
@@ -141,7 +142,7 @@ async fn many_small_chunks_are_put_together() {
     spent.extend(synced.spent);
     assert!(read(&node, synced.key, 100_000).await.unwrap() == content);
     for key in spent {
-        node.delete(&Unneeded { key, state: Vec::new() }).await.unwrap();
+        node.delete(&ObjectToDelete { key, state: Vec::new() }).await.unwrap();
     }
     assert_eq!(keys(&node).await, [synced.key]);
 }
@@ -194,9 +195,9 @@ async fn multipart_uploads_that_nobody_recorded_are_found_and_given_up() {
     let hour = Duration::from_secs(3600);
     #[expect(clippy::disallowed_methods, reason = "the store's clock is a real one")]
     let now = Timestamp::now();
-    assert_eq!(node.abort_strays(now - hour).await.unwrap(), 0, "they are too young");
-    assert_eq!(node.abort_strays(now + hour).await.unwrap(), 3);
-    assert_eq!(node.abort_strays(now + hour).await.unwrap(), 0);
+    assert_eq!(node.abort_orphans(now - hour).await.unwrap(), 0, "they are too young");
+    assert_eq!(node.abort_orphans(now + hour).await.unwrap(), 3);
+    assert_eq!(node.abort_orphans(now + hour).await.unwrap(), 0);
 }
 
 /// What a store that is not right in its mind answers to the nth request for a list: what it has, and where it goes on.
@@ -243,7 +244,7 @@ async fn lists_that_do_not_get_on_end_with_an_error() {
         assert!(error.to_string().contains("does not advance"), "{kind}: {error}");
         assert!(proxy.calls() - before <= most_calls, "{kind}");
         let before = proxy.calls();
-        let Err(Error::Unavailable(error)) = node.abort_strays(Timestamp::UNIX_EPOCH).await else {
+        let Err(Error::Unavailable(error)) = node.abort_orphans(Timestamp::UNIX_EPOCH).await else {
             panic!("{kind}: uploads end well")
         };
         assert!(error.to_string().contains("does not advance"), "{kind}: {error}");
@@ -310,7 +311,7 @@ async fn every_fault_of_every_call_ends_in_success_or_a_clean_failure() {
                 }
             };
             assert!(read(&node, uploaded, 11_000_000).await.unwrap() == content, "{fault:?} {n}");
-            let unneeded = Unneeded { key: uploaded, state: Vec::new() };
+            let unneeded = ObjectToDelete { key: uploaded, state: Vec::new() };
             if node.delete(&unneeded).await.is_err() {
                 node.delete(&unneeded).await.unwrap();
             }

@@ -71,11 +71,11 @@ impl AccountRecords for SqlTx<'_> {
         id.map(AccountId).ok_or_else(|| Error::Exists(Existing::Account(account.name.clone())))
     }
 
-    async fn hold_authority(&mut self) -> Result<()> {
+    async fn lock_authority(&mut self) -> Result<()> {
         self.one("SELECT epoch FROM authority FOR UPDATE", values![], |row| row.int(0)).await.map(|_| ())
     }
 
-    async fn hold_account(&mut self, id: AccountId) -> Result<()> {
+    async fn lock_account(&mut self, id: AccountId) -> Result<()> {
         self.first("SELECT id FROM accounts WHERE id = $1 FOR UPDATE", values![id.0], |row| row.int(0))
             .await
             .map(|_| ())

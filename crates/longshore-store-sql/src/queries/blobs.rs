@@ -108,7 +108,7 @@ impl BlobRecords for SqlTx<'_> {
         .await
     }
 
-    async fn hold_linked_blob(
+    async fn lock_linked_blob(
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
@@ -139,7 +139,7 @@ impl BlobRecords for SqlTx<'_> {
         .await
     }
 
-    async fn hold_linked_blobs(
+    async fn lock_linked_blobs(
         &mut self,
         repository: RepositoryId,
         digests: &[Digest],

@@ -74,7 +74,7 @@ impl SqlTx<'_> {
         let own = self.find_account(account).await?.ok_or_else(gone)?;
         let of = self.find_account(organization).await?.ok_or_else(gone)?;
         // Held, so that no two get one place.
-        self.hold_account(organization).await?;
+        self.lock_account(organization).await?;
         let position = self
             .one(
                 "SELECT coalesce(max(position), 0) + 1 FROM directory_users WHERE organization_id = $1",
@@ -226,7 +226,7 @@ impl SqlTx<'_> {
         .await
     }
 
-    /// Gives the users that a probe for one value finds; `None` for other probes.
+    /// Returns the users that a probe for one value finds; `None` for other probes.
     async fn probe(
         &mut self,
         organization: AccountId,
@@ -348,7 +348,7 @@ impl SqlTx<'_> {
         Ok(())
     }
 
-    /// Gives the place of the user that has so many before it.
+    /// Returns the place of the user that has so many before it.
     async fn find_position(&mut self, organization: AccountId, before: u64) -> Result<Option<i64>> {
         let blocks = self
             .all(

@@ -67,7 +67,7 @@ fn tag(row: &Row<'_>) -> Result<TagDetails> {
     })
 }
 
-/// Gives the times between which the activity of the filter's images lies, the second one excluded.
+/// Returns the times between which the activity of the filter's images lies, the second one excluded.
 fn range(filter: &ImageFilter) -> (Value, Value) {
     let from = filter.active_from.as_microsecond();
     match filter.status {
@@ -77,7 +77,7 @@ fn range(filter: &ImageFilter) -> (Value, Value) {
     }
 }
 
-/// Gives whether the filter's tags are active, if that matters, and since when they must be for that.
+/// Returns whether the filter's tags are active, if that matters, and since when they must be for that.
 fn activity(filter: &TagFilter) -> (Option<i64>, i64) {
     match filter.status {
         None => (None, 0),

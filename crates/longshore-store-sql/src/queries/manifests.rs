@@ -7,7 +7,7 @@ use longshore_domain::manifest::ManifestKind;
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    BlobId, Hold, ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
+    BlobId, ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer, RowLock,
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
@@ -25,19 +25,19 @@ fn head(row: &Row<'_>) -> Result<ManifestHead> {
     })
 }
 
-/// Gives `None` for one that is deleted.
+/// Returns `None` for one that is deleted.
 fn present_head(row: &Row<'_>) -> Result<Option<ManifestHead>> {
     Ok(if row.optional_int(5)?.is_some() { None } else { Some(head(row)?) })
 }
 
 /// Exclusive is also what is deleted, so that whoever restores it has locked it in its place of the order.
-fn holding(hold: Hold) -> &'static str {
+fn holding(hold: RowLock) -> &'static str {
     match hold {
-        Hold::Shared => {
+        RowLock::Shared => {
             "SELECT id, digest, media_type, size_bytes, lease_until, deleted_at FROM manifests
              WHERE repository_id = $1 AND digest = $2 AND deleted_at IS NULL FOR KEY SHARE"
         }
-        Hold::Exclusive => {
+        RowLock::Exclusive => {
             "SELECT id, digest, media_type, size_bytes, lease_until, deleted_at FROM manifests
              WHERE repository_id = $1 AND digest = $2 FOR UPDATE"
         }
@@ -113,11 +113,11 @@ impl ManifestRecords for SqlTx<'_> {
         }
     }
 
-    async fn hold_manifest(
+    async fn lock_manifest(
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
-        hold: Hold,
+        hold: RowLock,
     ) -> Result<Option<ManifestHead>> {
         let held = self.first(holding(hold), values![repository.0, digest], present_head).await?;
         Ok(held.flatten())
@@ -138,10 +138,10 @@ impl ManifestRecords for SqlTx<'_> {
         .await
     }
 
-    async fn hold_manifests(
+    async fn lock_manifests(
         &mut self,
         repository: RepositoryId,
-        wanted: &[(Digest, Hold)],
+        wanted: &[(Digest, RowLock)],
     ) -> Result<Vec<Option<ManifestHead>>> {
         let mut order: Vec<usize> = (0..wanted.len()).collect();
         if !self.has_one_writer() && wanted.len() > 1 {

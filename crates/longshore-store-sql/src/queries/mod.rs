@@ -3,17 +3,18 @@
 mod accounts;
 mod blobs;
 mod clearing;
-mod collection;
-mod collection_runs;
 mod directory;
 mod directory_groups;
 mod events;
+mod gc;
+mod gc_runs;
 mod images;
 mod inventory;
 mod invites;
 mod leases;
 mod manifests;
 mod marks;
+mod orphans;
 mod pending;
 mod registries;
 mod repositories;
@@ -24,7 +25,6 @@ mod second_factors;
 mod settings;
 mod shares;
 mod sign_ins;
-mod strays;
 mod tags;
 mod teams;
 mod times;
@@ -48,7 +48,7 @@ fn texts(list: Vec<String>) -> longshore_domain::Result<String> {
     serde_json::to_string(&list).map_err(longshore_domain::Error::internal)
 }
 
-/// Gives the first text behind all that begin with a prefix. Names are ASCII; this is behind it.
+/// Returns the first text behind all that begin with a prefix. Names are ASCII; this is behind it.
 fn end_of(prefix: &str) -> String {
     format!("{prefix}\u{10ffff}")
 }

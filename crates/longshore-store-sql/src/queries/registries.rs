@@ -117,7 +117,7 @@ impl RegistryRecords for SqlTx<'_> {
         .await
     }
 
-    async fn hold_subscription(&mut self, owner: AccountId) -> Result<()> {
+    async fn lock_subscription(&mut self, owner: AccountId) -> Result<()> {
         let held = "SELECT owner_id FROM subscriptions WHERE owner_id = $1 FOR UPDATE";
         self.first(held, values![owner.0], |row| row.int(0)).await.map(|_| ())
     }
@@ -239,7 +239,7 @@ impl RegistryRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
-    async fn hold_write_tokens(&mut self, namespace: AccountId) -> Result<Option<Timestamp>> {
+    async fn lock_write_tokens(&mut self, namespace: AccountId) -> Result<Option<Timestamp>> {
         self.first(
             "SELECT write_tokens_until FROM registries WHERE namespace_id = $1 FOR UPDATE",
             values![namespace.0],

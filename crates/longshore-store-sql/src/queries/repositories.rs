@@ -7,7 +7,7 @@ use longshore_domain::existing::Existing;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::page::Page;
-use longshore_domain::ports::metadata::{AccountRecords, CollectionRecords, RepositoryRecords, Review};
+use longshore_domain::ports::metadata::{AccountRecords, GcRecords, RepositoryRecords, Review};
 use longshore_domain::repository::query::{Repositories, RepositoryQuery};
 use longshore_domain::repository::{
     Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryListing, Visibility, words,
@@ -71,7 +71,7 @@ impl RepositoryRecords for SqlTx<'_> {
         .await
     }
 
-    async fn hold_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>> {
+    async fn lock_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>> {
         self.first(
             "SELECT id, namespace_id, name, visibility, created_at FROM repositories
              WHERE name = $1 AND deleted_at IS NULL FOR KEY SHARE",

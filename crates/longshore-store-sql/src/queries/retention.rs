@@ -108,7 +108,7 @@ impl RetentionRecords for SqlTx<'_> {
         .await
     }
 
-    async fn hold_retention_policy(&mut self, policy: &RetentionPolicy) -> Result<bool> {
+    async fn lock_retention_policy(&mut self, policy: &RetentionPolicy) -> Result<bool> {
         let held = self
             .first(
                 "SELECT p.id FROM retention_policies p JOIN repositories r ON r.id = p.repository_id

@@ -130,7 +130,7 @@ impl SecondFactorRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
-    async fn hold_challenge(&mut self, secret: &SecretHash) -> Result<Option<SignInChallenge>> {
+    async fn lock_challenge(&mut self, secret: &SecretHash) -> Result<Option<SignInChallenge>> {
         self.first(
             "SELECT secret_hash, user_id, credential_epoch, failures, expires_at FROM sign_in_challenges
              WHERE secret_hash = $1 FOR UPDATE",

@@ -114,14 +114,14 @@ impl TagRecords for SqlTx<'_> {
         self.begin_tag_intervals(repository, &names(&changed)?, digest, by, at).await
     }
 
-    async fn hold_tags_to_set(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>> {
+    async fn lock_tags_to_set(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>> {
         // Also of tags that there are not yet.
         let names = texts(tags.iter().map(Tag::to_string).collect())?;
-        self.hold_names(repository.0, &names).await?;
-        self.hold_tags(repository, tags).await
+        self.lock_names(repository.0, &names).await?;
+        self.lock_tags(repository, tags).await
     }
 
-    async fn hold_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>> {
+    async fn lock_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>> {
         if tags.is_empty() {
             return Ok(Vec::new());
         }

@@ -333,7 +333,7 @@ impl TokenRecords for SqlTx<'_> {
         self.advance_authority_epoch().await
     }
 
-    async fn hold_access_token(&mut self, id: AccessTokenId) -> Result<bool> {
+    async fn lock_access_token(&mut self, id: AccessTokenId) -> Result<bool> {
         let held = "SELECT id FROM access_tokens WHERE id = $1 FOR KEY SHARE";
         Ok(self.first(held, values![id.0], |row| row.int(0)).await?.is_some())
     }

@@ -170,7 +170,7 @@ fn parameters(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Gives the parameters from a number on the next number.
+/// Returns the parameters from a number on the next number.
 fn moved(text: &str, from: usize) -> String {
     let mut pieces = text.split('$');
     let mut moved = pieces.next().unwrap_or_default().to_owned();

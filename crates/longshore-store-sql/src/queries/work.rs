@@ -53,10 +53,10 @@ fn dead(row: &Row<'_>) -> Result<ListedWork> {
 
 impl SqlTx<'_> {
     /// Keeps others from wishing for the same, or from giving it back, until the transaction ends.
-    async fn hold_wish(&mut self, kind: &str, key: Option<&str>) -> Result<()> {
+    async fn lock_wish(&mut self, kind: &str, key: Option<&str>) -> Result<()> {
         match key {
             None => Ok(()),
-            Some(key) => self.hold_names(NAMES_OF_WORK, &texts(vec![format!("{kind} {key}")])?).await,
+            Some(key) => self.lock_names(NAMES_OF_WORK, &texts(vec![format!("{kind} {key}")])?).await,
         }
     }
 }
@@ -64,7 +64,7 @@ impl SqlTx<'_> {
 #[async_trait]
 impl WorkRecords for SqlTx<'_> {
     async fn put_work(&mut self, work: &NewWork) -> Result<()> {
-        self.hold_wish(work.kind, work.key.as_deref()).await?;
+        self.lock_wish(work.kind, work.key.as_deref()).await?;
         self.execute_later(
             "INSERT INTO work (kind, key, lane, payload, due_at, attempts, created_at) VALUES ($1, $2, $3, $4, $5, 0, $6)
              ON CONFLICT (kind, key) WHERE holder IS NULL DO UPDATE SET
@@ -217,7 +217,7 @@ impl WorkRecords for SqlTx<'_> {
     }
 
     async fn reschedule_work(&mut self, item: &WorkItem, node: Uuid, to: &Rescheduled) -> Result<()> {
-        self.hold_wish(&item.kind, item.key.as_deref()).await?;
+        self.lock_wish(&item.kind, item.key.as_deref()).await?;
         self.execute(
             "DELETE FROM work WHERE id = $1 AND holder = $2 AND key IS NOT NULL AND EXISTS (
                  SELECT 1 FROM work w WHERE w.kind = work.kind AND w.key = work.key AND w.holder IS NULL)",

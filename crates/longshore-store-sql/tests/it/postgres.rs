@@ -237,7 +237,7 @@ async fn a_tag_that_a_push_moves_away_is_not_deleted_with_the_manifest() {
             .write("v1".parse::<Tag>().unwrap(), |tx, tag| {
                 let at = jiff::Timestamp::UNIX_EPOCH;
                 Box::pin(async move {
-                    let mut held = tx.hold_tags(RepositoryId(1), std::slice::from_ref(tag)).await?;
+                    let mut held = tx.lock_tags(RepositoryId(1), std::slice::from_ref(tag)).await?;
                     held.retain(|held| held.manifest == ManifestId(1));
                     tx.delete_tags(RepositoryId(1), &held, None, at).await?;
                     Ok(held)
@@ -261,7 +261,7 @@ async fn a_tag_that_is_deleted_while_it_is_set_is_there_afterwards() {
                 Box::pin(async move {
                     let digest = format!("sha256:{:0>64}", 2).parse()?;
                     let (at, tags) = (jiff::Timestamp::UNIX_EPOCH, std::slice::from_ref(tag));
-                    let held = tx.hold_tags_to_set(RepositoryId(1), tags).await?;
+                    let held = tx.lock_tags_to_set(RepositoryId(1), tags).await?;
                     tx.set_tags(RepositoryId(1), tags, &held, ManifestId(2), &digest, None, at).await
                 })
             })
@@ -517,12 +517,12 @@ async fn intervals_of_a_tag_never_end_before_they_begin() {
                     let tag: Tag = "late".parse()?;
                     let at = jiff::Timestamp::from_second(*at).map_err(Error::internal)?;
                     if *manifest == 0 {
-                        let held = tx.hold_tags(RepositoryId(1), std::slice::from_ref(&tag)).await?;
+                        let held = tx.lock_tags(RepositoryId(1), std::slice::from_ref(&tag)).await?;
                         return tx.delete_tags(RepositoryId(1), &held, None, at).await;
                     }
                     let digest = format!("sha256:{manifest:0>64}").parse()?;
                     let tags = std::slice::from_ref(&tag);
-                    let held = tx.hold_tags_to_set(RepositoryId(1), tags).await?;
+                    let held = tx.lock_tags_to_set(RepositoryId(1), tags).await?;
                     tx.set_tags(RepositoryId(1), tags, &held, ManifestId(*manifest), &digest, None, at).await
                 })
             })

@@ -47,9 +47,9 @@ pub enum Clearing {
 pub trait AccountRecords {
     /// Waits until no other unit of work changes accounts or members, and keeps others waiting: for decisions
     /// over several of them, such as who is the last owner.
-    async fn hold_authority(&mut self) -> Result<()>;
+    async fn lock_authority(&mut self) -> Result<()>;
     /// Keeps others from creating repositories in an account's namespace.
-    async fn hold_account(&mut self, id: AccountId) -> Result<()>;
+    async fn lock_account(&mut self, id: AccountId) -> Result<()>;
     /// Creates an account.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ pub trait AccountRecords {
     /// # Errors
     /// `Exists` when another account has the e-mail address.
     async fn change_profile(&mut self, id: AccountId, change: &ProfileChange) -> Result<()>;
-    /// Gives a user's password hash.
+    /// Returns a user's password hash.
     async fn find_password_hash(&mut self, id: AccountId) -> Result<Option<String>>;
     /// Lists accounts of a kind by name, strictly after `after`; one more than `size` when more follow.
     async fn list_accounts(
@@ -85,7 +85,7 @@ pub trait AccountRecords {
     async fn set_plan(&mut self, id: AccountId, plan: Plan) -> Result<()>;
     /// Says whether an account's images count as those of a verified publisher.
     async fn set_verified_publisher(&mut self, id: AccountId, is_verified_publisher: bool) -> Result<()>;
-    /// Gives what an organization restricts.
+    /// Returns what an organization restricts.
     async fn find_image_restriction(&mut self, organization: AccountId) -> Result<ImageRestriction>;
     /// Sets what an organization restricts.
     async fn put_image_restriction(
@@ -128,7 +128,7 @@ pub trait AccountRecords {
     async fn delete_member(&mut self, organization: AccountId, user: AccountId) -> Result<bool>;
     /// Finds an organization of which the user is the only owner.
     async fn find_organization_owned_only_by(&mut self, user: AccountId) -> Result<Option<Namespace>>;
-    /// Tells whether a name is an account's, or was that of one that is deleted: it stays taken.
+    /// Returns whether a name is an account's, or was that of one that is deleted: it stays taken.
     async fn is_name_taken(&mut self, name: &Namespace) -> Result<bool>;
     /// Counts the organizations that a user owns.
     async fn count_owned_organizations(&mut self, user: AccountId) -> Result<u64>;

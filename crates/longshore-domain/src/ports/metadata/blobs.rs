@@ -67,7 +67,7 @@ pub trait BlobRecords {
         digest: &Digest,
     ) -> Result<Option<LinkedBlob>>;
     /// Finds a blob that the repository sees, also a damaged one, and holds the link against all others.
-    async fn hold_linked_blob(
+    async fn lock_linked_blob(
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
@@ -80,7 +80,7 @@ pub trait BlobRecords {
     ) -> Result<Vec<Option<LinkedBlob>>>;
     /// Finds blobs that the repository sees, in this order, and holds their links for manifests that need them, the oldest
     /// blob's first.
-    async fn hold_linked_blobs(
+    async fn lock_linked_blobs(
         &mut self,
         repository: RepositoryId,
         digests: &[Digest],

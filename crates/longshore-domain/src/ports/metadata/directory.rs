@@ -72,7 +72,7 @@ pub trait DirectoryRecords {
     async fn list_directory_users(&mut self, wanted: &WantedUsers) -> Result<Vec<DirectoryUser>>;
     /// Counts all users.
     async fn count_directory_users(&mut self, organization: AccountId) -> Result<u64>;
-    /// Gives the mark behind the first `offset` users; `None` when there are not so many.
+    /// Returns the mark behind the first `offset` users; `None` when there are not so many.
     async fn find_user_cursor(
         &mut self,
         organization: AccountId,
@@ -108,19 +108,19 @@ pub trait DirectoryRecords {
     async fn touch_directory_users(&mut self, account: AccountId, at: Timestamp) -> Result<()>;
     /// Lets an organization manage an account that no other one manages; otherwise nothing changes.
     async fn set_managing_organization(&mut self, account: AccountId, organization: AccountId) -> Result<()>;
-    /// Gives the organization that manages an account.
+    /// Returns the organization that manages an account.
     async fn find_managing_organization(&mut self, account: AccountId) -> Result<Option<AccountId>>;
     /// Says whether the managing organization has switched an account off, which ends what it shares with the
     /// account. It is active when neither that nor the operator has.
     async fn set_deprovisioned(&mut self, account: AccountId, is_deprovisioned: bool) -> Result<()>;
-    /// Tells whether a user is, or is again when reactivated, let into another namespace than an organization's: by membership,
+    /// Returns whether a user is, or is again when reactivated, let into another namespace than an organization's: by membership,
     /// permissions or shares.
     async fn has_rights_elsewhere(&mut self, user: AccountId, organization: AccountId) -> Result<bool>;
-    /// Tells whether the managing organization has switched an account off.
+    /// Returns whether the managing organization has switched an account off.
     async fn is_deprovisioned(&mut self, account: AccountId) -> Result<bool>;
     /// Decides whether an organization may provision users.
     async fn set_may_provision(&mut self, organization: AccountId, may: bool) -> Result<()>;
-    /// Tells whether an organization may provision users.
+    /// Returns whether an organization may provision users.
     async fn find_may_provision(&mut self, organization: AccountId) -> Result<bool>;
     /// Lets a membership rest: role, teams and permissions are kept, and give nothing.
     async fn suspend_member(
@@ -136,7 +136,7 @@ pub trait DirectoryRecords {
         account: AccountId,
         at: Timestamp,
     ) -> Result<()>;
-    /// Gives the role of a membership that rests.
+    /// Returns the role of a membership that rests.
     async fn find_suspended_role(
         &mut self,
         organization: AccountId,
@@ -158,7 +158,7 @@ pub trait DirectoryGroupRecords {
         after: i64,
         size: PageSize,
     ) -> Result<Vec<DirectoryGroup>>;
-    /// Gives the number behind which the teams after the first `offset` lie; `None` when there are not so many.
+    /// Returns the number behind which the teams after the first `offset` lie; `None` when there are not so many.
     async fn find_group_cursor(&mut self, organization: AccountId, offset: u64) -> Result<Option<i64>>;
     /// Changes what a directory says about a team.
     ///

@@ -74,7 +74,7 @@ pub enum UsageKind {
 }
 
 impl UsageKind {
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::StoredBytes => "stored_bytes",

@@ -68,7 +68,7 @@ pub trait ImageRecords {
         tag: &Tag,
         images: PageSize,
     ) -> Result<Option<TagDetails>>;
-    /// Gives the counts of a repository.
+    /// Returns the counts of a repository.
     async fn repository_counts(&mut self, repository: RepositoryId) -> Result<RepositoryCounts>;
     /// Folds changes of counts into totals, at most `size`; returns how many.
     async fn fold_repository_changes(&mut self, size: PageSize) -> Result<u64>;

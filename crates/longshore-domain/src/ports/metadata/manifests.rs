@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::manifest::ManifestKind;
 use crate::name::{Reference, Tag};
 use crate::page::PageSize;
-use crate::ports::metadata::{BlobId, Hold};
+use crate::ports::metadata::{BlobId, RowLock};
 use crate::repository::RepositoryId;
 
 /// Number of a manifest in the metadata store; never used again.
@@ -76,7 +76,7 @@ pub enum ManifestPut {
 }
 
 impl ManifestPut {
-    /// Gives the manifest's number.
+    /// Returns the manifest's number.
     pub fn id(self) -> ManifestId {
         match self {
             Self::Created(id) | Self::Restored(id) | Self::Existing(id) => id,
@@ -113,11 +113,11 @@ pub trait ManifestRecords {
         reference: &Reference,
     ) -> Result<Option<ManifestHead>>;
     /// Finds a manifest that is not deleted, by digest, and holds it.
-    async fn hold_manifest(
+    async fn lock_manifest(
         &mut self,
         repository: RepositoryId,
         digest: &Digest,
-        hold: Hold,
+        hold: RowLock,
     ) -> Result<Option<ManifestHead>>;
     /// Finds manifests that are not deleted, by digest and in this order.
     async fn find_manifests(
@@ -126,12 +126,12 @@ pub trait ManifestRecords {
         digests: &[Digest],
     ) -> Result<Vec<Option<ManifestHead>>>;
     /// Finds manifests that are not deleted, by digest and in this order, and holds them, the oldest first.
-    async fn hold_manifests(
+    async fn lock_manifests(
         &mut self,
         repository: RepositoryId,
-        wanted: &[(Digest, Hold)],
+        wanted: &[(Digest, RowLock)],
     ) -> Result<Vec<Option<ManifestHead>>>;
-    /// Gives a manifest's content; `None` when it was collected meanwhile.
+    /// Returns a manifest's content; `None` when it was collected meanwhile.
     async fn find_manifest_content(&mut self, id: ManifestId) -> Result<Option<Vec<u8>>>;
     /// Extends the lease of a manifest that is pushed again, is not deleted and is held exclusively.
     async fn put_held_manifest(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()>;
@@ -178,7 +178,7 @@ pub trait ManifestRecords {
         after: ManifestId,
         size: PageSize,
     ) -> Result<Vec<Referrer>>;
-    /// Gives a manifest's annotations as JSON.
+    /// Returns a manifest's annotations as JSON.
     async fn find_annotations(&mut self, id: ManifestId) -> Result<Option<String>>;
     /// Lists all manifests by number, strictly after `after`, at most `size`, with digest and content.
     async fn list_manifest_contents(

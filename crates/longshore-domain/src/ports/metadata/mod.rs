@@ -5,15 +5,16 @@
 
 mod accounts;
 mod blobs;
-mod collection;
-mod collection_runs;
 mod directory;
 mod events;
+mod gc;
+mod gc_runs;
 mod images;
 mod inventory;
 mod invites;
 mod leases;
 mod manifests;
+mod orphans;
 mod registries;
 mod repositories;
 mod retention;
@@ -22,7 +23,6 @@ mod second_factors;
 mod settings;
 mod shares;
 mod sign_ins;
-mod strays;
 mod tags;
 mod teams;
 mod times;
@@ -43,16 +43,15 @@ use crate::error::Result;
 
 pub use accounts::{AccountRecords, Clearing, NewAccount};
 pub use blobs::{Blob, BlobId, BlobRecords, LinkedBlob};
-pub use collection::{
-    Backlog, CollectionCounts, CollectionRecords, DueReview, LinkReview, ManifestReview, RepositoryPurge,
-    Review, Tombstone,
-};
-pub use collection_runs::CollectionRunRecords;
 pub use directory::{
     DirectoryEntry, DirectoryGroupRecords, DirectoryRecords, GroupEntry, NewScimToken, ScimTokenRecords,
     WantedUsers,
 };
 pub use events::{EventRecords, UsageKind};
+pub use gc::{
+    Backlog, DueReview, GcCounts, GcRecords, LinkReview, ManifestReview, RepositoryPurge, Review, Tombstone,
+};
+pub use gc_runs::GcRunRecords;
 pub use images::{ImageRecords, RepositoryCounts};
 pub use inventory::{InventoryRecords, UsageDay};
 pub use invites::{InviteRecords, NewInvite};
@@ -60,6 +59,7 @@ pub use leases::LeaseRecords;
 pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
+pub use orphans::OrphanRecords;
 pub use registries::RegistryRecords;
 pub use repositories::RepositoryRecords;
 pub use retention::{PushedTag, RetentionRecords};
@@ -71,7 +71,6 @@ pub use second_factors::{SecondFactor, SecondFactorRecords, SignInChallenge};
 pub use settings::SettingRecords;
 pub use shares::ShareRecords;
 pub use sign_ins::{SignInFailures, SignInRecords};
-pub use strays::StrayRecords;
 pub use tags::{TagInterval, TagRecords};
 pub use teams::{NewTeam, TeamChange, TeamRecords};
 pub use times::{Ahead, TimeRecords};
@@ -151,7 +150,7 @@ impl dyn Metadata {
 
 /// How a unit of work keeps what it decides on from being changed by others until it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub enum RowLock {
     /// Others may rely on it too, nobody may take it away: for what refers to it.
     Shared,
     /// Others wait: for taking it away.

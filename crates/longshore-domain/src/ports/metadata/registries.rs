@@ -40,7 +40,7 @@ pub trait RegistryRecords {
     /// Finds an account's subscription.
     async fn find_subscription(&mut self, owner: AccountId) -> Result<Option<Subscription>>;
     /// Keeps others from changing an account's subscription, or from counting what it is about to use.
-    async fn hold_subscription(&mut self, owner: AccountId) -> Result<()>;
+    async fn lock_subscription(&mut self, owner: AccountId) -> Result<()>;
     /// Sets an account's tier.
     async fn put_subscription(&mut self, owner: AccountId, tier: &TierSlug, at: Timestamp) -> Result<()>;
     /// Ends an account's subscription.
@@ -49,9 +49,9 @@ pub trait RegistryRecords {
     async fn find_subscribed(&mut self, namespace: AccountId) -> Result<Option<Subscribed>>;
     /// Counts what an account has in all its registries.
     async fn account_usage(&mut self, owner: AccountId) -> Result<AccountUsage>;
-    /// Gives how many bytes an account stores in all its registries.
+    /// Returns how many bytes an account stores in all its registries.
     async fn storage_of_account(&mut self, owner: AccountId) -> Result<u64>;
-    /// Gives how many bytes uploads in progress hold in all registries of an account.
+    /// Returns how many bytes uploads in progress hold in all registries of an account.
     async fn uploading_to_account(&mut self, owner: AccountId) -> Result<u64>;
     /// Puts the registries of an organization, or of all of them, that are under the subscription of a user under one of
     /// their own, of the same tier.
@@ -61,19 +61,19 @@ pub trait RegistryRecords {
         organization: Option<AccountId>,
         at: Timestamp,
     ) -> Result<()>;
-    /// Gives how many bytes a namespace stores.
+    /// Returns how many bytes a namespace stores.
     async fn storage_of(&mut self, namespace: AccountId) -> Result<u64>;
     /// Remembers that a token for pushing to a registry is given that works until then.
     async fn record_write_token(&mut self, namespace: AccountId, until: Timestamp) -> Result<()>;
-    /// Gives when the last token for pushing expires, and lets nobody record another one meanwhile.
-    async fn hold_write_tokens(&mut self, namespace: AccountId) -> Result<Option<Timestamp>>;
+    /// Returns when the last token for pushing expires, and lets nobody record another one meanwhile.
+    async fn lock_write_tokens(&mut self, namespace: AccountId) -> Result<Option<Timestamp>>;
     /// Notes that a namespace has a blob; true when it did not have it before.
     async fn put_namespace_blob(&mut self, namespace: AccountId, blob: BlobId) -> Result<bool>;
     /// Adds to the bytes that were pulled from namespaces in the month that began then.
     async fn add_traffic(&mut self, month: Timestamp, amounts: &[(AccountId, u64)]) -> Result<()>;
-    /// Gives the bytes that were pulled from all registries of an account in the month that began then.
+    /// Returns the bytes that were pulled from all registries of an account in the month that began then.
     async fn traffic_of_account(&mut self, owner: AccountId, month: Timestamp) -> Result<u64>;
-    /// Gives the bytes that were pulled from a namespace in the month that began then.
+    /// Returns the bytes that were pulled from a namespace in the month that began then.
     async fn traffic_of(&mut self, namespace: AccountId, month: Timestamp) -> Result<u64>;
     /// Lists the repositories of a namespace, also deleted ones, by number, strictly after `after`, at most `size`; with each,
     /// whether it is deleted.

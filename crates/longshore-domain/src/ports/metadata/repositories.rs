@@ -19,7 +19,7 @@ pub trait RepositoryRecords {
     /// Finds a repository that is not deleted.
     async fn find_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>>;
     /// Finds a repository that is not deleted, for something to be put into it, and keeps others from taking it apart.
-    async fn hold_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>>;
+    async fn lock_repository(&mut self, name: &RepositoryName) -> Result<Option<Repository>>;
     /// Creates a repository.
     ///
     /// # Errors
@@ -45,10 +45,10 @@ pub trait RepositoryRecords {
     async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()>;
     /// Returns whether only owners of its namespace change which tags of a repository never move.
     async fn is_immutability_owners(&mut self, id: RepositoryId) -> Result<bool>;
-    /// Tells which tags of a repository never move, and keeps others from changing that.
+    /// Returns which tags of a repository never move, and keeps others from changing that.
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags>;
     /// Deletes a repository: invisible at once, collected later.
     async fn delete_repository(&mut self, id: RepositoryId, at: Timestamp) -> Result<()>;
-    /// Tells whether an account's namespace has repositories that are not deleted.
+    /// Returns whether an account's namespace has repositories that are not deleted.
     async fn has_repositories(&mut self, namespace: AccountId) -> Result<bool>;
 }

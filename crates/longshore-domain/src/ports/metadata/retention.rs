@@ -64,9 +64,9 @@ pub trait RetentionRecords {
     ) -> Result<Vec<(RetentionPolicy, Repository)>>;
     /// Says when a policy is due next, unless it was changed since it was looked at.
     async fn postpone_policy(&mut self, policy: &RetentionPolicy, due_at: Timestamp) -> Result<()>;
-    /// Tells whether a policy is still there as it was looked at, in a repository that was not deleted, and keeps others from
+    /// Returns whether a policy is still there as it was looked at, in a repository that was not deleted, and keeps others from
     /// changing it.
-    async fn hold_retention_policy(&mut self, policy: &RetentionPolicy) -> Result<bool>;
+    async fn lock_retention_policy(&mut self, policy: &RetentionPolicy) -> Result<bool>;
     /// Lists tags, the newest first, strictly after what was pushed at a time under a name, at most `size`.
     async fn list_pushed_tags(
         &mut self,

@@ -8,11 +8,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{
-    AccountRecords, BlobRecords, CollectionRecords, CollectionRunRecords, DirectoryGroupRecords,
-    DirectoryRecords, EventRecords, ImageRecords, InventoryRecords, InviteRecords, LeaseRecords,
-    ManifestRecords, Metadata, RegistryRecords, RepositoryRecords, RetentionRecords, ScimTokenRecords,
-    SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords, StrayRecords, TagRecords, TeamRecords,
-    TimeRecords, TokenRecords, UploadRecords, UserPermissionRecords, Work, WorkFuture, WorkRecords,
+    AccountRecords, BlobRecords, DirectoryGroupRecords, DirectoryRecords, EventRecords, GcRecords,
+    GcRunRecords, ImageRecords, InventoryRecords, InviteRecords, LeaseRecords, ManifestRecords, Metadata,
+    OrphanRecords, RegistryRecords, RepositoryRecords, RetentionRecords, ScimTokenRecords,
+    SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords, TagRecords, TeamRecords, TimeRecords,
+    TokenRecords, UploadRecords, UserPermissionRecords, Work, WorkFuture, WorkRecords,
 };
 use crate::error::{Error, Result};
 
@@ -26,7 +26,7 @@ pub trait PlatformTx:
 pub trait AccessTx:
     PlatformTx
     + AccountRecords
-    + CollectionRunRecords
+    + GcRunRecords
     + RegistryRecords
     + RepositoryRecords
     + ShareRecords
@@ -49,7 +49,7 @@ pub trait OrganizationsTx: IdentityTx + DirectoryGroupRecords {}
 pub trait ContentTx:
     AccessTx
     + BlobRecords
-    + CollectionRecords
+    + GcRecords
     + ImageRecords
     + InventoryRecords
     + ManifestRecords
@@ -60,7 +60,7 @@ pub trait ContentTx:
 }
 
 /// What becomes of it.
-pub trait LifecycleTx: ContentTx + StrayRecords {}
+pub trait LifecycleTx: ContentTx + OrphanRecords {}
 
 /// One transaction: all records.
 pub trait Tx: OrganizationsTx + LifecycleTx + TimeRecords {}

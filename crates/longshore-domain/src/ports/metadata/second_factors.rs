@@ -67,7 +67,7 @@ pub trait SecondFactorRecords {
     /// Remembers a sign-in that waits for its second factor.
     async fn create_challenge(&mut self, challenge: &SignInChallenge) -> Result<()>;
     /// Finds a sign-in that waits, and holds it.
-    async fn hold_challenge(&mut self, secret: &SecretHash) -> Result<Option<SignInChallenge>>;
+    async fn lock_challenge(&mut self, secret: &SecretHash) -> Result<Option<SignInChallenge>>;
     /// Counts a wrong code.
     async fn add_challenge_failure(&mut self, secret: &SecretHash) -> Result<()>;
     /// Forgets a sign-in that waits; false when it was gone.

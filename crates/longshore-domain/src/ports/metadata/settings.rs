@@ -7,7 +7,7 @@ use crate::error::Result;
 /// Settings of the registry itself, by name.
 #[async_trait]
 pub trait SettingRecords {
-    /// Gives a named value of the registry itself.
+    /// Returns a named value of the registry itself.
     async fn find_setting(&mut self, name: &str) -> Result<Option<String>>;
     /// Sets a named value of the registry itself.
     async fn put_setting(&mut self, name: &str, value: &str) -> Result<()>;

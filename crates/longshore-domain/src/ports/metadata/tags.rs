@@ -15,7 +15,7 @@ use crate::repository::RepositoryId;
 /// Tags and their history.
 #[async_trait]
 pub trait TagRecords {
-    /// Points tags at a manifest and writes their history. They were held to be set (`hold_tags_to_set`), which gave those that
+    /// Points tags at a manifest and writes their history. They were held to be set (`lock_tags_to_set`), which gave those that
     /// there were: `held`.
     #[expect(clippy::too_many_arguments, reason = "what a tag is")]
     async fn set_tags(
@@ -30,10 +30,10 @@ pub trait TagRecords {
     ) -> Result<()>;
     /// Keeps others from making, moving and deleting tags until the unit of work ends, also tags that there are not; first
     /// come, first served. Finds those that there are, in no order. A unit that sets tags does this once, for all of them.
-    async fn hold_tags_to_set(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>>;
+    async fn lock_tags_to_set(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>>;
     /// Finds tags, and keeps others from moving them: locked in the order of their names, and given in none. Those that there are
     /// not are left out.
-    async fn hold_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>>;
+    async fn lock_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>>;
     /// Deletes tags that are held, and ends their history.
     async fn delete_tags(
         &mut self,

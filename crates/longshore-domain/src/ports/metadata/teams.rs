@@ -96,7 +96,7 @@ pub trait TeamRecords {
     ) -> Result<()>;
     /// Takes from a team what it may do in a repository; false when it was nothing.
     async fn delete_team_permission(&mut self, team: TeamId, repository: RepositoryId) -> Result<bool>;
-    /// Gives what a team may do in a repository.
+    /// Returns what a team may do in a repository.
     async fn find_team_permission(
         &mut self,
         team: TeamId,
@@ -117,7 +117,7 @@ pub trait TeamRecords {
         repository: RepositoryId,
         user: AccountId,
     ) -> Result<Vec<RepositoryPermission>>;
-    /// Tells whether members of an organization pull from all its repositories.
+    /// Returns whether members of an organization pull from all its repositories.
     async fn find_members_pull(&mut self, organization: AccountId) -> Result<bool>;
     /// Decides whether members of an organization pull from all its repositories.
     async fn put_members_pull(&mut self, organization: AccountId, members_pull: bool) -> Result<()>;

@@ -120,7 +120,7 @@ pub trait TokenRecords {
     async fn delete_old_signatures(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
     /// Ends a session token before it expires.
     async fn revoke_session(&mut self, id: Uuid, expires_at: Timestamp) -> Result<()>;
-    /// Tells whether one of two session tokens was ended.
+    /// Returns whether one of two session tokens was ended.
     async fn is_session_revoked(&mut self, ids: [Uuid; 2]) -> Result<bool>;
     /// Forgets session tokens that have expired, at most `size`; returns how many.
     async fn delete_old_revocations(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
@@ -161,7 +161,7 @@ pub trait TokenRecords {
     /// Deletes an access token and the refresh tokens made with it.
     async fn delete_access_token(&mut self, id: AccessTokenId) -> Result<()>;
     /// Finds an access token by number, and keeps others from deleting it.
-    async fn hold_access_token(&mut self, id: AccessTokenId) -> Result<bool>;
+    async fn lock_access_token(&mut self, id: AccessTokenId) -> Result<bool>;
     /// Deletes the credentials of a scope that were made with an access token.
     async fn delete_credentials_made_with(&mut self, id: AccessTokenId, scope: Scope) -> Result<()>;
     /// Deletes credentials for registries that expired before a time, at most `size`; returns how many.

@@ -28,7 +28,7 @@ pub trait UserPermissionRecords {
         repository: Option<RepositoryId>,
         user: AccountId,
     ) -> Result<Vec<RepositoryPermission>>;
-    /// Tells whether a user was given something in a single repository of a namespace.
+    /// Returns whether a user was given something in a single repository of a namespace.
     async fn has_repository_permissions(&mut self, namespace: AccountId, user: AccountId) -> Result<bool>;
     /// Finds what a user was given.
     async fn find_user_permission(

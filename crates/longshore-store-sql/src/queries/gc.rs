@@ -7,8 +7,8 @@ use longshore_domain::account::AccountId;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::ports::metadata::{
-    Backlog, BlobId, CollectionCounts, CollectionRecords, DueReview, EventRecords, LinkReview, ManifestId,
-    ManifestReview, RepositoryPurge, Review, Tombstone, UsageKind,
+    Backlog, BlobId, DueReview, EventRecords, GcCounts, GcRecords, LinkReview, ManifestId, ManifestReview,
+    RepositoryPurge, Review, Tombstone, UsageKind,
 };
 use longshore_domain::repository::RepositoryId;
 use uuid::Uuid;
@@ -44,8 +44,8 @@ fn review(row: &Row<'_>) -> Result<Review> {
     }
 }
 
-fn counts(row: &Row<'_>) -> Result<(CollectionCounts, Option<Timestamp>)> {
-    let counts = CollectionCounts {
+fn counts(row: &Row<'_>) -> Result<(GcCounts, Option<Timestamp>)> {
+    let counts = GcCounts {
         uploads_expired: row.size(0)?,
         manifests_collected: row.size(1)?,
         manifests_purged: row.size(2)?,
@@ -83,7 +83,7 @@ impl SqlTx<'_> {
 }
 
 #[async_trait]
-impl CollectionRecords for SqlTx<'_> {
+impl GcRecords for SqlTx<'_> {
     async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()> {
         self.enqueue_reviews([review], at);
         Ok(())
@@ -124,7 +124,7 @@ impl CollectionRecords for SqlTx<'_> {
         Ok(looked_at.last().map(|(id, _)| *id))
     }
 
-    async fn hold_reviewed_manifest(&mut self, id: ManifestId) -> Result<()> {
+    async fn lock_reviewed_manifest(&mut self, id: ManifestId) -> Result<()> {
         let held = "SELECT id FROM manifests WHERE id = $1 FOR UPDATE";
         self.first(held, values![id.0], |row| row.int(0)).await.map(|_| ())
     }
@@ -213,7 +213,7 @@ impl CollectionRecords for SqlTx<'_> {
         Ok(blobs.into_iter().map(|blob| (repository, blob)).collect())
     }
 
-    async fn hold_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()> {
+    async fn lock_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()> {
         self.first_each(
             "SELECT blob_id FROM blob_links WHERE repository_id = $1 AND blob_id = $2 FOR UPDATE",
             &keys(links),
@@ -392,7 +392,7 @@ impl CollectionRecords for SqlTx<'_> {
         Ok(RepositoryPurge { is_gone: true, ..RepositoryPurge::default() })
     }
 
-    async fn hold_deleted_repository(&mut self, id: RepositoryId) -> Result<Option<Timestamp>> {
+    async fn lock_deleted_repository(&mut self, id: RepositoryId) -> Result<Option<Timestamp>> {
         let held = "SELECT deleted_at FROM repositories WHERE id = $1 FOR UPDATE";
         let found = self.first(held, values![id.0], |row| row.optional_time(0)).await?;
         Ok(found.flatten())
@@ -465,7 +465,7 @@ impl CollectionRecords for SqlTx<'_> {
         .await
     }
 
-    async fn add_collection_counts(&mut self, counts: &CollectionCounts, at: Timestamp) -> Result<()> {
+    async fn add_gc_counts(&mut self, counts: &GcCounts, at: Timestamp) -> Result<()> {
         self.execute(
             "INSERT INTO collection_log (at, uploads_expired, manifests_collected, manifests_purged, links_removed,
                  blobs_deleted, freed_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -483,7 +483,7 @@ impl CollectionRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
-    async fn collection_totals(&mut self) -> Result<(CollectionCounts, Option<Timestamp>)> {
+    async fn gc_totals(&mut self) -> Result<(GcCounts, Option<Timestamp>)> {
         self.one(
             "SELECT CAST(coalesce(sum(uploads_expired), 0) AS BIGINT), CAST(coalesce(sum(manifests_collected), 0) AS BIGINT),
                  CAST(coalesce(sum(manifests_purged), 0) AS BIGINT), CAST(coalesce(sum(links_removed), 0) AS BIGINT),

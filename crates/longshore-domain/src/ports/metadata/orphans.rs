@@ -9,7 +9,7 @@ use crate::ports::blobs::StorageKey;
 
 /// Objects that the store has and no record names.
 #[async_trait]
-pub trait StrayRecords {
+pub trait OrphanRecords {
     /// Says of each object whether a blob, an upload or a tombstone names it. What an upload in progress has beside
     /// its own object is not known here; such objects are young.
     async fn are_objects_known(&mut self, keys: &[StorageKey]) -> Result<Vec<bool>>;

@@ -24,7 +24,7 @@ pub enum RunKind {
 }
 
 impl RunKind {
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UntaggedManifests => "untagged_manifests",
@@ -33,12 +33,12 @@ impl RunKind {
         }
     }
 
-    /// Tells whether manifests without a tag go.
+    /// Returns whether manifests without a tag go.
     pub fn takes_untagged(self) -> bool {
         matches!(self, Self::UntaggedManifests | Self::Both)
     }
 
-    /// Tells whether blobs go.
+    /// Returns whether blobs go.
     pub fn takes_blobs(self) -> bool {
         matches!(self, Self::UnreferencedBlobs | Self::Both)
     }
@@ -87,7 +87,7 @@ impl RunStatus {
         Self::Failed,
     ];
 
-    /// Gives the stored form.
+    /// Returns the stored form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -101,7 +101,7 @@ impl RunStatus {
         }
     }
 
-    /// Tells whether the run is over.
+    /// Returns whether the run is over.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Succeeded | Self::Cancelled | Self::Failed)
     }
@@ -117,7 +117,7 @@ impl FromStr for RunStatus {
 
 /// A collection run.
 #[derive(Clone, Debug)]
-pub struct CollectionRun {
+pub struct GcRun {
     /// Public id.
     pub uuid: Uuid,
     /// The namespace that the registry is.

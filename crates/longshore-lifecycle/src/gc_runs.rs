@@ -15,18 +15,18 @@ use longshore_domain::access::action::RegistryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::clock::lies_ahead;
-use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
 use longshore_domain::event::EventAction;
+use longshore_domain::gc_run::{GcRun, RunKind, RunStatus};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::policy::UntaggedManifests;
-use longshore_domain::ports::metadata::{BlobId, CollectionCounts, ManifestId, Review, Tombstone};
+use longshore_domain::ports::metadata::{BlobId, GcCounts, ManifestId, Review, Tombstone};
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use crate::Lifecycle;
-use crate::collection::{Deleted, Sums, Sweep, Terms};
+use crate::gc::{Deleted, Sums, Sweep, Terms};
 use longshore_access::write_tokens::READ_ONLY_MARGIN;
 use longshore_platform::later;
 use longshore_platform::leases::Job;
@@ -63,24 +63,14 @@ impl Lifecycle {
     ///
     /// # Errors
     /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for managing; `Conflict` while a run is in progress.
-    pub async fn start_collection_run(
-        &self,
-        actor: &Actor,
-        name: &Namespace,
-        kind: RunKind,
-    ) -> Result<CollectionRun> {
+    pub async fn start_gc_run(&self, actor: &Actor, name: &Namespace, kind: RunKind) -> Result<GcRun> {
         let registry = self.access.authorize_registry(actor, name, RegistryAction::Manage).await?;
         let uuid = self.platform.new_uuid();
         let data = [("type", kind.as_str().to_owned()), ("run", uuid.to_string())];
         let namespace = registry.namespace_id;
-        let event = self.platform.event(
-            actor,
-            Some(namespace),
-            EventAction::CollectionRequested,
-            name.as_str(),
-            data,
-        );
-        let run = CollectionRun {
+        let event =
+            self.platform.event(actor, Some(namespace), EventAction::GcRequested, name.as_str(), data);
+        let run = GcRun {
             uuid,
             namespace_id: namespace,
             registry: registry.name,
@@ -100,11 +90,11 @@ impl Lifecycle {
                 Box::pin(async move {
                     let unknown = || Error::RegistryUnknown(run.registry.to_string());
                     // Nobody gets a token for pushing between these two.
-                    let last = tx.hold_write_tokens(run.namespace_id).await?.ok_or_else(unknown)?;
+                    let last = tx.lock_write_tokens(run.namespace_id).await?.ok_or_else(unknown)?;
                     let waits_until = last.max(run.created_at);
                     let read_only_until = later(waits_until, READ_ONLY_MARGIN);
-                    let run = CollectionRun { waits_until, read_only_until, ..run.clone() };
-                    tx.create_collection_run(&run).await?;
+                    let run = GcRun { waits_until, read_only_until, ..run.clone() };
+                    tx.create_gc_run(&run).await?;
                     tx.record_event(event).await?;
                     Ok(run)
                 })
@@ -115,36 +105,36 @@ impl Lifecycle {
     }
 
     /// Waits until this node has started a run.
-    pub async fn collection_run_requested(&self) {
+    pub async fn gc_run_requested(&self) {
         self.runs_requested.notified().await;
     }
 
     /// Returns the run of a registry that is in progress.
     ///
     /// # Errors
-    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing; `CollectionRunUnknown` when there is none.
-    pub async fn get_active_collection_run(&self, actor: &Actor, name: &Namespace) -> Result<CollectionRun> {
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing; `GcRunUnknown` when there is none.
+    pub async fn get_active_gc_run(&self, actor: &Actor, name: &Namespace) -> Result<GcRun> {
         let registry = self.access.authorize_registry(actor, name, RegistryAction::View).await?;
-        self.access.find_active_run(registry.namespace_id).await?.ok_or(Error::CollectionRunUnknown)
+        self.access.find_active_run(registry.namespace_id).await?.ok_or(Error::GcRunUnknown)
     }
 
     /// Lists the runs of a registry, newest first, leaving out the first `offset`, and counts all.
     ///
     /// # Errors
     /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing.
-    pub async fn list_collection_runs(
+    pub async fn list_gc_runs(
         &self,
         actor: &Actor,
         name: &Namespace,
         offset: u64,
         size: PageSize,
-    ) -> Result<(Vec<CollectionRun>, u64)> {
+    ) -> Result<(Vec<GcRun>, u64)> {
         let registry = self.access.authorize_registry(actor, name, RegistryAction::View).await?;
         self.metadata
             .read((registry.namespace_id, offset, size), |tx, (namespace, offset, size)| {
                 Box::pin(async move {
-                    let runs = tx.list_collection_runs(*namespace, *offset, *size).await?;
-                    Ok((runs, tx.count_collection_runs(*namespace).await?))
+                    let runs = tx.list_gc_runs(*namespace, *offset, *size).await?;
+                    Ok((runs, tx.count_gc_runs(*namespace).await?))
                 })
             })
             .await
@@ -153,49 +143,34 @@ impl Lifecycle {
     /// Returns a run that is in progress.
     ///
     /// # Errors
-    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for managing; `CollectionRunUnknown` when this run is not in progress.
-    pub async fn get_collection_run(
-        &self,
-        actor: &Actor,
-        name: &Namespace,
-        uuid: Uuid,
-    ) -> Result<CollectionRun> {
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for managing; `GcRunUnknown` when this run is not in progress.
+    pub async fn get_gc_run(&self, actor: &Actor, name: &Namespace, uuid: Uuid) -> Result<GcRun> {
         let registry = self.access.authorize_registry(actor, name, RegistryAction::Manage).await?;
         let active = self.access.find_active_run(registry.namespace_id).await?;
-        active.filter(|run| run.uuid == uuid).ok_or(Error::CollectionRunUnknown)
+        active.filter(|run| run.uuid == uuid).ok_or(Error::GcRunUnknown)
     }
 
     /// Cancels a run: it ends as soon as what is being done is done; what it has freed is gone.
     ///
     /// # Errors
-    /// As [`Lifecycle::get_collection_run`].
-    pub async fn cancel_collection_run(
-        &self,
-        actor: &Actor,
-        name: &Namespace,
-        uuid: Uuid,
-    ) -> Result<CollectionRun> {
+    /// As [`Lifecycle::get_gc_run`].
+    pub async fn cancel_gc_run(&self, actor: &Actor, name: &Namespace, uuid: Uuid) -> Result<GcRun> {
         let registry = self.access.authorize_registry(actor, name, RegistryAction::Manage).await?;
         let namespace = registry.namespace_id;
         let data = [("run", uuid.to_string())];
-        let event = self.platform.event(
-            actor,
-            Some(namespace),
-            EventAction::CollectionCancelled,
-            name.as_str(),
-            data,
-        );
+        let event =
+            self.platform.event(actor, Some(namespace), EventAction::GcCancelled, name.as_str(), data);
         let run = self
             .metadata
             .write((namespace, uuid, event), |tx, (namespace, uuid, event)| {
                 Box::pin(async move {
-                    let found = tx.hold_collection_run(*uuid).await?;
+                    let found = tx.lock_gc_run(*uuid).await?;
                     let found = found.filter(|run| run.namespace_id == *namespace);
-                    let mut run = found.ok_or(Error::CollectionRunUnknown)?;
+                    let mut run = found.ok_or(Error::GcRunUnknown)?;
                     if run.status != RunStatus::Cancelling {
                         run.status = RunStatus::Cancelling;
                         run.updated_at = event.at;
-                        tx.save_collection_run(&run).await?;
+                        tx.save_gc_run(&run).await?;
                         tx.record_event(event).await?;
                     }
                     Ok(run)
@@ -211,13 +186,13 @@ impl Lifecycle {
     ///
     /// # Errors
     /// Those of the metadata store when not even the list can be read; what fails in a run is tried again.
-    pub async fn advance_collection_runs(&self) -> Result<u64> {
+    pub async fn advance_gc_runs(&self) -> Result<u64> {
         // Most of the time there is nothing to do, and nothing is written.
         let first = self.list_active_runs(AccountId(0), PageSize::clamped(1)?).await?;
         if first.is_empty() {
             return Ok(0);
         }
-        let advanced = self.platform.with_lease(Job::AdvanceCollectionRuns, self.work_on_runs()).await?;
+        let advanced = self.platform.with_lease(Job::AdvanceGcRuns, self.work_on_runs()).await?;
         Ok(advanced.unwrap_or_default())
     }
 
@@ -254,7 +229,7 @@ impl Lifecycle {
                 () = tokio::time::sleep(RUN_TICK) => {
                     seen.clear();
                     // Holding the lease is the right to go on; each run asks for itself.
-                    self.platform.take_lease(Job::AdvanceCollectionRuns).await?;
+                    self.platform.take_lease(Job::AdvanceGcRuns).await?;
                 }
             }
         }
@@ -273,7 +248,7 @@ impl Lifecycle {
             .metadata
             .write((uuid, self.clock.now()), |tx, (uuid, now)| {
                 Box::pin(async move {
-                    let Some(mut run) = tx.hold_collection_run(*uuid).await? else { return Ok(()) };
+                    let Some(mut run) = tx.lock_gc_run(*uuid).await? else { return Ok(()) };
                     run.failures += 1;
                     run.updated_at = *now;
                     if run.failures >= FAILURES_LIMIT {
@@ -281,7 +256,7 @@ impl Lifecycle {
                         // What it could not delete is the background's from now on, and does not count for it.
                         tx.release_run_tombstones(*uuid).await?;
                     }
-                    tx.save_collection_run(&run).await
+                    tx.save_gc_run(&run).await
                 })
             })
             .await;
@@ -335,16 +310,16 @@ impl Lifecycle {
 
     /// Lets a run wait for the tokens for pushing that were given since its registry was open again, and nobody get one
     /// any more; `None` when it is over.
-    async fn close_again(&self, run: CollectionRun) -> Result<Option<CollectionRun>> {
+    async fn close_again(&self, run: GcRun) -> Result<Option<GcRun>> {
         self.metadata
             .write((run, self.clock.now()), |tx, (run, now)| {
                 Box::pin(async move {
-                    let last = tx.hold_write_tokens(run.namespace_id).await?;
-                    let Some(mut run) = tx.hold_collection_run(run.uuid).await? else { return Ok(None) };
+                    let last = tx.lock_write_tokens(run.namespace_id).await?;
+                    let Some(mut run) = tx.lock_gc_run(run.uuid).await? else { return Ok(None) };
                     run.waits_until = last.unwrap_or(*now).max(*now);
                     run.read_only_until = later(run.waits_until, READ_ONLY_MARGIN);
                     run.updated_at = *now;
-                    tx.save_collection_run(&run).await?;
+                    tx.save_gc_run(&run).await?;
                     Ok(Some(run))
                 })
             })
@@ -352,11 +327,11 @@ impl Lifecycle {
     }
 
     /// Notes where a run stands and lets it stay read-only, unless it is to end or is over.
-    async fn enter(&self, run: &CollectionRun, status: RunStatus) -> Result<Step> {
+    async fn enter(&self, run: &GcRun, status: RunStatus) -> Result<Step> {
         self.metadata
             .write((run.uuid, status, self.clock.now()), |tx, (uuid, status, now)| {
                 Box::pin(async move {
-                    let Some(mut run) = tx.hold_collection_run(*uuid).await? else { return Ok(Step::Stop) };
+                    let Some(mut run) = tx.lock_gc_run(*uuid).await? else { return Ok(Step::Stop) };
                     let is_cancelled = run.status == RunStatus::Cancelling;
                     let next = if is_cancelled { RunStatus::Cancelled } else { *status };
                     let is_short = run.read_only_until < later(*now, READ_ONLY_MARGIN / 2);
@@ -367,7 +342,7 @@ impl Lifecycle {
                         if is_cancelled {
                             tx.release_run_tombstones(*uuid).await?;
                         }
-                        tx.save_collection_run(&run).await?;
+                        tx.save_gc_run(&run).await?;
                     }
                     Ok(if is_cancelled { Step::Stop } else { Step::Done })
                 })
@@ -376,7 +351,7 @@ impl Lifecycle {
     }
 
     /// Between two batches: whether to go on, which is asked every few seconds.
-    async fn may_go_on(&self, run: &CollectionRun, status: RunStatus, pace: &mut Pace) -> Result<Step> {
+    async fn may_go_on(&self, run: &GcRun, status: RunStatus, pace: &mut Pace) -> Result<Step> {
         if self.platform.is_stopping() {
             return Ok(Step::Stop);
         }
@@ -386,13 +361,13 @@ impl Lifecycle {
         }
         pace.checked_at = now;
         // Holding the lease is the right to go on.
-        if !self.platform.take_lease(Job::AdvanceCollectionRuns).await? {
+        if !self.platform.take_lease(Job::AdvanceGcRuns).await? {
             return Ok(Step::Stop);
         }
         self.enter(run, status).await
     }
 
-    fn sweep(&self, run: &CollectionRun, terms: Terms) -> Sweep {
+    fn sweep(&self, run: &GcRun, terms: Terms) -> Sweep {
         let event = self.platform.event(
             &Actor::OPERATOR,
             Some(run.namespace_id),
@@ -405,7 +380,7 @@ impl Lifecycle {
 
     /// Takes away manifests that are not needed, again and again until none is left: with an index, its children become
     /// unneeded.
-    async fn scan(&self, run: &CollectionRun, pace: &mut Pace) -> Result<Step> {
+    async fn scan(&self, run: &GcRun, pace: &mut Pace) -> Result<Step> {
         loop {
             let mut removed = 0;
             let mut after = RepositoryId(0);
@@ -446,7 +421,7 @@ impl Lifecycle {
     /// Takes away what is left of a deleted repository, and gives how much was done; `None` when it must stop.
     async fn take_apart(
         &self,
-        run: &CollectionRun,
+        run: &GcRun,
         repository: RepositoryId,
         pace: &mut Pace,
     ) -> Result<Option<u64>> {
@@ -457,14 +432,14 @@ impl Lifecycle {
                 .metadata
                 .write((sweep, repository, self.repository_step()?), |tx, (sweep, repository, size)| {
                     Box::pin(async move {
-                        if tx.hold_deleted_repository(*repository).await?.is_none() {
+                        if tx.lock_deleted_repository(*repository).await?.is_none() {
                             return Ok(true);
                         }
                         let purge = tx.purge_repository(*repository, *size, sweep.now).await?;
                         let (mut released, mut unlinked) = (purge.released, purge.unlinked);
                         released.sort_unstable();
                         released.dedup();
-                        sweep.apply_link_verdicts(tx, &released, &mut CollectionCounts::default()).await?;
+                        sweep.apply_link_verdicts(tx, &released, &mut GcCounts::default()).await?;
                         unlinked.sort_unstable();
                         tx.bury_blobs(&unlinked, sweep.run, sweep.now).await?;
                         Ok(purge.is_gone)
@@ -484,7 +459,7 @@ impl Lifecycle {
     /// Takes away manifests of a repository, and gives how many; `None` when it must stop.
     async fn scan_repository(
         &self,
-        run: &CollectionRun,
+        run: &GcRun,
         repository: RepositoryId,
         pace: &mut Pace,
     ) -> Result<Option<u64>> {
@@ -500,7 +475,7 @@ impl Lifecycle {
             let Some((_, last)) = untagged.last() else { break };
             after = last.clone();
             let manifests = untagged.iter().map(|(id, _)| *id).collect();
-            let done = self.apply_verdicts(run, manifests, self.settings.collection.undo, pace).await?;
+            let done = self.apply_verdicts(run, manifests, self.settings.gc.undo, pace).await?;
             removed += done.manifests_collected;
             if self.may_go_on(run, RunStatus::Scanning, pace).await? == Step::Stop {
                 return Ok(None);
@@ -527,11 +502,11 @@ impl Lifecycle {
     /// Decides on manifests, by their state in the transaction that does it.
     async fn apply_verdicts(
         &self,
-        run: &CollectionRun,
+        run: &GcRun,
         manifests: Vec<ManifestId>,
         undo: Duration,
         pace: &Pace,
-    ) -> Result<CollectionCounts> {
+    ) -> Result<GcCounts> {
         let sweep = self.sweep(run, self.run_terms(pace, undo));
         let reviews: Vec<Review> = manifests.into_iter().map(Review::Manifest).collect();
         self.metadata
@@ -546,8 +521,8 @@ impl Lifecycle {
 
     /// Returns how much of leases a run waives. It is nothing until a registry is as old as its grace: before, leases were not
     /// renewed as often as that needs.
-    async fn waived(&self, run: &CollectionRun) -> Result<Duration> {
-        let policy = self.settings.collection;
+    async fn waived(&self, run: &GcRun) -> Result<Duration> {
+        let policy = self.settings.gc;
         let created_at = self
             .metadata
             .look_up(run.registry.clone(), |tx, name| Box::pin(tx.find_registry(name)))
@@ -560,7 +535,7 @@ impl Lifecycle {
     }
 
     /// Takes links away that nothing references, and deletes the objects of blobs that have none left.
-    async fn delete_unreferenced(&self, run: &CollectionRun, pace: &mut Pace) -> Result<Step> {
+    async fn delete_unreferenced(&self, run: &GcRun, pace: &mut Pace) -> Result<Step> {
         // What is left from before, when it was interrupted here.
         if self.delete_buried(run, pace).await? == Step::Stop {
             return Ok(Step::Stop);
@@ -580,7 +555,7 @@ impl Lifecycle {
     }
 
     /// Deletes the objects of this run's tombstones. It must stop while somebody else has some of them.
-    async fn delete_buried(&self, run: &CollectionRun, pace: &mut Pace) -> Result<Step> {
+    async fn delete_buried(&self, run: &GcRun, pace: &mut Pace) -> Result<Step> {
         loop {
             let now = self.clock.now();
             let input = (run.uuid, now, later(now, self.settings.takeover));
@@ -608,13 +583,11 @@ impl Lifecycle {
     }
 
     async fn delete_objects_of_run(&self, tombstones: Vec<Tombstone>) -> Result<()> {
-        let mut counts = CollectionCounts::default();
+        let mut counts = GcCounts::default();
         let is_done = self.delete_objects(tombstones, &mut counts).await?;
         if counts.is_something() {
             let input = (counts.clone(), self.clock.now());
-            self.metadata
-                .write(input, |tx, (counts, now)| Box::pin(tx.add_collection_counts(counts, *now)))
-                .await?;
+            self.metadata.write(input, |tx, (counts, now)| Box::pin(tx.add_gc_counts(counts, *now))).await?;
         }
         match is_done {
             Deleted::All => Ok(()),
@@ -624,7 +597,7 @@ impl Lifecycle {
 
     async fn unlink_unreferenced(
         &self,
-        run: &CollectionRun,
+        run: &GcRun,
         repository: RepositoryId,
         pace: &mut Pace,
     ) -> Result<Step> {
@@ -642,9 +615,9 @@ impl Lifecycle {
             let sweep = self.sweep(run, self.run_terms(pace, Duration::ZERO));
             self.metadata
                 .write((sweep, links), |tx, (sweep, links)| {
-                    Box::pin(async move {
-                        sweep.apply_link_verdicts(tx, links, &mut CollectionCounts::default()).await
-                    })
+                    Box::pin(
+                        async move { sweep.apply_link_verdicts(tx, links, &mut GcCounts::default()).await },
+                    )
                 })
                 .await?;
             if self.may_go_on(run, RunStatus::Deleting, pace).await? == Step::Stop {

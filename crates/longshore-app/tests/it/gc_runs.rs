@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use longshore_domain::Error;
 use longshore_domain::access::actor::{Actor, RepositoryAccess};
-use longshore_domain::collection_run::{CollectionRun, RunKind, RunStatus};
+use longshore_domain::gc_run::{GcRun, RunKind, RunStatus};
 use longshore_identity::tokens::{Refresh, RequestedScope};
 use longshore_lifecycle::registries::WantedRegistry;
 use longshore_testkit::images::{digest_of, image, index};
@@ -16,26 +16,26 @@ async fn shop(registry: &TestRegistry) -> std::sync::Arc<Actor> {
     let alice = registry.sign_in("alice").await;
     let wanted =
         WantedRegistry { name: "shop".parse().unwrap(), tier: Some("professional".into()), region: None };
-    registry.services.lifecycle.create_registry(&alice, wanted).await.unwrap();
+    registry.app.lifecycle.create_registry(&alice, wanted).await.unwrap();
     for blob in [CONFIG, b"kept layer", b"old layer"] {
         registry.push_blob(&alice, "shop/app", blob).await.unwrap();
     }
     registry.push_manifest(&alice, "shop/app", "kept", &image(CONFIG, &[b"kept layer"])).await.unwrap();
     let old = image(CONFIG, &[b"old layer"]);
     registry.push_manifest(&alice, "shop/app", "old", &old).await.unwrap();
-    registry.services.content.delete_manifest(&alice, &name("shop/app"), &digest_of(&old)).await.unwrap();
+    registry.app.content.delete_manifest(&alice, &name("shop/app"), &digest_of(&old)).await.unwrap();
     registry.clock.advance(2 * HOUR);
     alice
 }
 
-async fn start(registry: &TestRegistry, by: &Actor, kind: RunKind) -> Result<CollectionRun, Error> {
-    registry.services.lifecycle.start_collection_run(by, &"shop".parse().unwrap(), kind).await
+async fn start(registry: &TestRegistry, by: &Actor, kind: RunKind) -> Result<GcRun, Error> {
+    registry.app.lifecycle.start_gc_run(by, &"shop".parse().unwrap(), kind).await
 }
 
-async fn newest(registry: &TestRegistry) -> CollectionRun {
+async fn newest(registry: &TestRegistry) -> GcRun {
     let size = longshore_domain::page::PageSize::MAX;
     let shop = "shop".parse().unwrap();
-    let listed = registry.services.lifecycle.list_collection_runs(&Actor::OPERATOR, &shop, 0, size);
+    let listed = registry.app.lifecycle.list_gc_runs(&Actor::OPERATOR, &shop, 0, size);
     listed.await.unwrap().0.remove(0)
 }
 
@@ -47,7 +47,7 @@ async fn may_push_now(registry: &TestRegistry, by: &Actor) -> bool {
         push: true,
         delete: true,
     });
-    let issued = registry.services.identity.issue_token(by, &[scope], Refresh::None).await.unwrap();
+    let issued = registry.app.identity.issue_token(by, &[scope], Refresh::None).await.unwrap();
     assert!(issued.scope.contains("pull"), "{}", issued.scope);
     assert_eq!(issued.scope.contains("push"), issued.scope.contains("delete"));
     issued.scope.contains("push")
@@ -60,17 +60,16 @@ async fn a_run_frees_what_was_deleted_and_counts_it() {
     let run = start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
     assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Requested, 0, 0));
     assert!(matches!(start(&registry, &alice, RunKind::Both).await, Err(Error::Conflict(_))));
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Succeeded, 1, 9));
     assert_eq!(registry.stored_objects().await.len(), 2);
-    let active =
-        registry.services.lifecycle.get_active_collection_run(&alice, &"shop".parse().unwrap()).await;
-    assert!(matches!(active, Err(Error::CollectionRunUnknown)));
+    let active = registry.app.lifecycle.get_active_gc_run(&alice, &"shop".parse().unwrap()).await;
+    assert!(matches!(active, Err(Error::GcRunUnknown)));
     // Nothing is left to do for the next one.
     registry.clock.advance(HOUR);
     start(&registry, &alice, RunKind::Both).await.unwrap();
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Succeeded, 0, 0));
     assert!(registry.read_blob(&alice, "shop/app", &digest_of(b"kept layer")).await.is_ok());
@@ -92,7 +91,7 @@ async fn the_kinds_take_what_they_say() {
         let (registry, alice) = (&registry, &alice);
         async move {
             start(registry, alice, kind).await.unwrap();
-            registry.services.lifecycle.advance_collection_runs().await.unwrap();
+            registry.app.lifecycle.advance_gc_runs().await.unwrap();
             let run = newest(registry).await;
             assert_eq!(run.status, RunStatus::Succeeded);
             (run.blobs_deleted, registry.stored_objects().await.len())
@@ -101,7 +100,7 @@ async fn the_kinds_take_what_they_say() {
     // The untagged index is deleted; its child is still listed by it, as long as it can be restored.
     assert_eq!(run(RunKind::UntaggedManifests).await, (0, 4));
     registry.push_manifest(&alice, "shop/app", "again", &parent).await.unwrap();
-    registry.services.content.delete_tag(&alice, &name("shop/app"), &"again".parse().unwrap()).await.unwrap();
+    registry.app.content.delete_tag(&alice, &name("shop/app"), &"again".parse().unwrap()).await.unwrap();
     registry.clock.advance(2 * HOUR);
     assert_eq!(run(RunKind::UnreferencedBlobs).await, (1, 3));
     assert_eq!(run(RunKind::Both).await, (1, 2));
@@ -114,9 +113,9 @@ async fn what_was_seen_within_the_grace_stays() {
     registry.push_blob(&alice, "shop/app", b"being pushed").await.unwrap();
     registry.push_blob(&alice, "shop/app", b"asked for").await.unwrap();
     registry.clock.advance(HOUR * 3 / 4);
-    registry.services.content.check_blob(&alice, &name("shop/app"), &digest_of(b"asked for")).await.unwrap();
+    registry.app.content.check_blob(&alice, &name("shop/app"), &digest_of(b"asked for")).await.unwrap();
     start(&registry, &alice, RunKind::Both).await.unwrap();
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     assert_eq!(newest(&registry).await.blobs_deleted, 1, "the old layer");
     let layers: [&[u8]; 2] = [b"being pushed", b"asked for"];
     registry.push_manifest(&alice, "shop/app", "new", &image(CONFIG, &layers)).await.unwrap();
@@ -124,15 +123,10 @@ async fn what_was_seen_within_the_grace_stays() {
     registry.push_blob(&alice, "shop/app", b"orphan").await.unwrap();
     registry.push_blob(&alice, "shop/app", b"still wanted").await.unwrap();
     registry.clock.advance(HOUR * 3 / 4);
-    registry
-        .services
-        .content
-        .check_blob(&alice, &name("shop/app"), &digest_of(b"still wanted"))
-        .await
-        .unwrap();
+    registry.app.content.check_blob(&alice, &name("shop/app"), &digest_of(b"still wanted")).await.unwrap();
     registry.clock.advance(HOUR / 2);
     start(&registry, &alice, RunKind::Both).await.unwrap();
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     assert_eq!(newest(&registry).await.blobs_deleted, 1);
     assert!(registry.read_blob(&alice, "shop/app", &digest_of(b"still wanted")).await.is_ok());
     assert!(registry.read_blob(&alice, "shop/app", &digest_of(b"orphan")).await.is_err());
@@ -150,14 +144,14 @@ async fn nobody_gets_a_token_for_pushing_while_a_run_is_in_progress() {
     assert!(matches!(refused, Err(Error::ReadOnly(_))), "{refused:?}");
     registry.push_blob(&alice, "alice/app", b"elsewhere").await.unwrap();
     // The token that was given before works for five minutes; so long the run waits.
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     assert_eq!(newest(&registry).await.status, RunStatus::Waiting);
     registry.clock.advance(Duration::from_secs(299));
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     assert_eq!(newest(&registry).await.status, RunStatus::Waiting);
     assert!(!may_push_now(&registry, &alice).await);
     registry.clock.advance(Duration::from_secs(6));
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     assert_eq!(newest(&registry).await.status, RunStatus::Succeeded);
     assert!(may_push_now(&registry, &alice).await);
     registry.push_blob(&alice, "shop/app", b"more").await.unwrap();
@@ -173,7 +167,7 @@ async fn a_run_survives_a_restart_and_a_dead_one_does_not_stay_read_only() {
     let alice = registry.sign_in("alice").await;
     assert!(!may_push_now(&registry, &alice).await);
     registry.clock.advance(Duration::from_secs(306));
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted), (RunStatus::Succeeded, 1));
     // Nobody goes on with the next one.
@@ -192,24 +186,24 @@ async fn runs_are_cancelled() {
     let shop_name = "shop".parse().unwrap();
     may_push_now(&registry, &alice).await;
     let run = start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
-    let services = &registry.services;
-    let same = services.lifecycle.get_collection_run(&alice, &shop_name, run.uuid).await.unwrap();
+    let services = &registry.app;
+    let same = services.lifecycle.get_gc_run(&alice, &shop_name, run.uuid).await.unwrap();
     assert_eq!(same.status, RunStatus::Requested);
     let bob = registry.sign_in("bob").await;
-    let refused = services.lifecycle.cancel_collection_run(&bob, &shop_name, run.uuid).await;
+    let refused = services.lifecycle.cancel_gc_run(&bob, &shop_name, run.uuid).await;
     assert!(matches!(refused, Err(Error::RegistryUnknown(_))));
-    let run = services.lifecycle.cancel_collection_run(&alice, &shop_name, run.uuid).await.unwrap();
+    let run = services.lifecycle.cancel_gc_run(&alice, &shop_name, run.uuid).await.unwrap();
     assert_eq!(run.status, RunStatus::Cancelling);
-    services.lifecycle.advance_collection_runs().await.unwrap();
+    services.lifecycle.advance_gc_runs().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted), (RunStatus::Cancelled, 0));
     assert!(may_push_now(&registry, &alice).await);
-    let over = services.lifecycle.cancel_collection_run(&alice, &shop_name, run.uuid).await;
-    assert!(matches!(over, Err(Error::CollectionRunUnknown)));
+    let over = services.lifecycle.cancel_gc_run(&alice, &shop_name, run.uuid).await;
+    assert!(matches!(over, Err(Error::GcRunUnknown)));
     // The next one finds what this one has left.
     registry.clock.advance(HOUR);
     start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     assert_eq!(newest(&registry).await.blobs_deleted, 1);
 }
 
@@ -225,14 +219,14 @@ async fn deleted_repositories_go_with_a_run_and_what_others_have_stays() {
         .await
         .unwrap();
     registry.push_blob(&alice, "alice/app", b"shared").await.unwrap();
-    registry.services.content.delete_repository(&alice, &name("shop/gone")).await.unwrap();
+    registry.app.content.delete_repository(&alice, &name("shop/gone")).await.unwrap();
     registry.clock.advance(2 * HOUR);
     start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Succeeded, 2, 16));
     assert!(registry.read_blob(&alice, "alice/app", &digest_of(b"shared")).await.is_ok());
-    let details = registry.services.lifecycle.get_registry(&alice, &"shop".parse().unwrap()).await.unwrap();
+    let details = registry.app.lifecycle.get_registry(&alice, &"shop".parse().unwrap()).await.unwrap();
     let kept = image(CONFIG, &[b"kept layer"]).len() as u64;
     assert_eq!(details.storage_bytes, kept + 16);
 }
@@ -245,7 +239,7 @@ async fn a_store_that_fails_lets_a_run_fail_after_some_tries() {
     registry.fuse.set_broken(true);
     let mut seen = Vec::new();
     for _ in 0..30 {
-        registry.services.lifecycle.advance_collection_runs().await.unwrap();
+        registry.app.lifecycle.advance_gc_runs().await.unwrap();
         seen.push(newest(&registry).await.status);
         registry.clock.advance(Duration::from_secs(61));
     }
@@ -256,7 +250,7 @@ async fn a_store_that_fails_lets_a_run_fail_after_some_tries() {
     assert!(may_push_now(&registry, &alice).await);
     // What it could not delete is the background's, and does not count for it.
     registry.fuse.set_broken(false);
-    registry.services.lifecycle.collect_garbage().await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.blobs_deleted, run.freed_bytes, registry.stored_objects().await.len()), (0, 0, 2));
 }
@@ -267,16 +261,16 @@ async fn a_run_that_failed_once_goes_on_and_counts_once() {
     let alice = shop(&registry).await;
     start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
     registry.fuse.set_broken(true);
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     registry.fuse.set_broken(false);
     // The background leaves it to the run, for a while.
     registry.clock.advance(Duration::from_secs(61));
-    registry.services.lifecycle.collect_garbage().await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
     assert_eq!(registry.stored_objects().await.len(), 3);
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     let run = newest(&registry).await;
     assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Succeeded, 1, 9));
-    registry.services.lifecycle.collect_garbage().await.unwrap();
+    registry.app.lifecycle.collect_garbage().await.unwrap();
     assert_eq!(newest(&registry).await.blobs_deleted, 1);
 }
 
@@ -287,11 +281,11 @@ async fn a_run_that_was_left_alone_waits_for_tokens_that_were_given_meanwhile() 
     start(&registry, &alice, RunKind::UnreferencedBlobs).await.unwrap();
     registry.clock.advance(Duration::from_secs(601));
     assert!(may_push_now(&registry, &alice).await, "nobody went on with it");
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     assert_eq!(newest(&registry).await.status, RunStatus::Waiting);
     assert!(!may_push_now(&registry, &alice).await);
     registry.clock.advance(Duration::from_secs(306));
-    registry.services.lifecycle.advance_collection_runs().await.unwrap();
+    registry.app.lifecycle.advance_gc_runs().await.unwrap();
     assert_eq!(newest(&registry).await.status, RunStatus::Succeeded);
 }
 
@@ -302,17 +296,17 @@ async fn in_the_first_hour_of_a_registry_leases_are_not_waived() {
     // Asked for before it was a registry, when leases were renewed twice a day.
     registry.push_blob(&alice, "alice/app", b"asked for").await.unwrap();
     registry.clock.advance(11 * HOUR);
-    registry.services.content.check_blob(&alice, &name("alice/app"), &digest_of(b"asked for")).await.unwrap();
+    registry.app.content.check_blob(&alice, &name("alice/app"), &digest_of(b"asked for")).await.unwrap();
     let wanted = WantedRegistry { name: "alice".parse().unwrap(), tier: None, region: None };
-    registry.services.lifecycle.create_registry(&alice, wanted).await.unwrap();
+    registry.app.lifecycle.create_registry(&alice, wanted).await.unwrap();
     registry.clock.advance(HOUR / 2);
     let alice_name = "alice".parse().unwrap();
-    let services = &registry.services;
-    services.lifecycle.start_collection_run(&alice, &alice_name, RunKind::Both).await.unwrap();
-    services.lifecycle.advance_collection_runs().await.unwrap();
+    let services = &registry.app;
+    services.lifecycle.start_gc_run(&alice, &alice_name, RunKind::Both).await.unwrap();
+    services.lifecycle.advance_gc_runs().await.unwrap();
     registry.read_blob(&alice, "alice/app", &digest_of(b"asked for")).await.unwrap();
     registry.clock.advance(HOUR);
-    services.lifecycle.start_collection_run(&alice, &alice_name, RunKind::Both).await.unwrap();
-    services.lifecycle.advance_collection_runs().await.unwrap();
+    services.lifecycle.start_gc_run(&alice, &alice_name, RunKind::Both).await.unwrap();
+    services.lifecycle.advance_gc_runs().await.unwrap();
     assert!(registry.read_blob(&alice, "alice/app", &digest_of(b"asked for")).await.is_err());
 }

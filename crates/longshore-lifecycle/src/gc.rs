@@ -12,11 +12,11 @@ use jiff::Timestamp;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::policy::{CollectionPolicy, UntaggedManifests};
-use longshore_domain::ports::blobs::Unneeded;
+use longshore_domain::policy::{GcPolicy, UntaggedManifests};
+use longshore_domain::ports::blobs::ObjectToDelete;
 use longshore_domain::ports::metadata::{
-    Backlog, BlobId, CollectionCounts, DueReview, LifecycleTx, LinkReview, ManifestId, ManifestReview,
-    Review, Tombstone,
+    Backlog, BlobId, DueReview, GcCounts, LifecycleTx, LinkReview, ManifestId, ManifestReview, Review,
+    Tombstone,
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
@@ -33,18 +33,18 @@ const FEW_REFERRERS: u64 = 20;
 
 /// What collection looks like now.
 #[derive(Clone, Debug)]
-pub struct CollectionStatus {
+pub struct GcStatus {
     /// What waits.
     pub backlog: Backlog,
     /// What was done since the registry was set up.
-    pub totals: CollectionCounts,
+    pub totals: GcCounts,
     /// When something was done last.
     pub last_at: Option<Timestamp>,
 }
 
 /// Whether a run changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CollectionMode {
+pub enum GcMode {
     /// Collects.
     Collect,
     /// Counts what a run would collect first (what becomes collectable by that is not counted).
@@ -84,8 +84,8 @@ pub(crate) struct Terms {
     pub waived: Duration,
 }
 
-impl From<&CollectionPolicy> for Terms {
-    fn from(policy: &CollectionPolicy) -> Self {
+impl From<&GcPolicy> for Terms {
+    fn from(policy: &GcPolicy) -> Self {
         Self { undo: policy.undo, untagged: policy.untagged, waived: Duration::ZERO }
     }
 }
@@ -119,15 +119,15 @@ impl Lifecycle {
     ///
     /// # Errors
     /// Those of the stores; what was done stays done.
-    pub async fn collect_garbage(&self) -> Result<CollectionCounts> {
+    pub async fn collect_garbage(&self) -> Result<GcCounts> {
         let work = async {
-            let mut counts = CollectionCounts::default();
+            let mut counts = GcCounts::default();
             let collected = self.collect_all(&mut counts).await;
             // What was done counts, also when the rest failed.
             if counts.is_something() {
                 let input = (counts.clone(), self.clock.now());
                 self.metadata
-                    .write(input, |tx, (counts, now)| Box::pin(tx.add_collection_counts(counts, *now)))
+                    .write(input, |tx, (counts, now)| Box::pin(tx.add_gc_counts(counts, *now)))
                     .await?;
             }
             collected.map(|()| counts)
@@ -139,41 +139,41 @@ impl Lifecycle {
     ///
     /// # Errors
     /// `Denied` to everybody but the operator; `Conflict` when another node is collecting.
-    pub async fn run_collection(&self, actor: &Actor, mode: CollectionMode) -> Result<CollectionCounts> {
+    pub async fn run_gc(&self, actor: &Actor, mode: GcMode) -> Result<GcCounts> {
         self.access.require_operator(actor)?;
-        if mode == CollectionMode::DryRun {
-            return self.preview_collection().await;
+        if mode == GcMode::DryRun {
+            return self.preview_gc().await;
         }
         if !self.platform.take_lease(Job::CollectGarbage).await? {
             return Err(Error::Conflict(
                 "garbage collection is running on another node; try again later".into(),
             ));
         }
-        if self.settings.collection.untagged == UntaggedManifests::Collect {
+        if self.settings.gc.untagged == UntaggedManifests::Collect {
             self.enqueue_untagged().await?;
         }
         self.collect_garbage().await
     }
 
-    /// Tells what waits for collection and what was collected.
+    /// Returns what waits for collection and what was collected.
     ///
     /// # Errors
     /// `Denied` to everybody but the operator.
-    pub async fn collection_status(&self, actor: &Actor) -> Result<CollectionStatus> {
+    pub async fn gc_status(&self, actor: &Actor) -> Result<GcStatus> {
         self.access.require_operator(actor)?;
         self.metadata
             .read(self.clock.now(), |tx, now| {
                 Box::pin(async move {
                     let backlog = tx.count_collectable(*now).await?;
-                    let (totals, last_at) = tx.collection_totals().await?;
-                    Ok(CollectionStatus { backlog, totals, last_at })
+                    let (totals, last_at) = tx.gc_totals().await?;
+                    Ok(GcStatus { backlog, totals, last_at })
                 })
             })
             .await
     }
 
     pub(crate) fn batch(&self) -> Result<PageSize> {
-        PageSize::clamped(u64::from(self.settings.collection.batch))
+        PageSize::clamped(u64::from(self.settings.gc.batch))
     }
 
     /// How much of a deleted repository one transaction takes away.
@@ -198,7 +198,7 @@ impl Lifecycle {
         }
     }
 
-    async fn collect_all(&self, counts: &mut CollectionCounts) -> Result<()> {
+    async fn collect_all(&self, counts: &mut GcCounts) -> Result<()> {
         loop {
             let before = counts.clone();
             let mut worked = self.expire_uploads(counts).await?;
@@ -218,7 +218,7 @@ impl Lifecycle {
         }
     }
 
-    async fn expire_uploads(&self, counts: &mut CollectionCounts) -> Result<bool> {
+    async fn expire_uploads(&self, counts: &mut GcCounts) -> Result<bool> {
         let expired = self
             .metadata
             .write((self.clock.now(), self.batch()?), |tx, (now, size)| {
@@ -241,10 +241,10 @@ impl Lifecycle {
         Ok(expired > 0)
     }
 
-    async fn review_due(&self, counts: &mut CollectionCounts) -> Result<bool> {
+    async fn review_due(&self, counts: &mut GcCounts) -> Result<bool> {
         // The event's template: each manifest that the policy deletes gets one of its own.
         let event = self.platform.event(&Actor::OPERATOR, None, EventAction::ManifestCollected, "", []);
-        let terms = Terms::from(&self.settings.collection);
+        let terms = Terms::from(&self.settings.gc);
         let sweep = Arc::new(Sweep { terms, now: self.clock.now(), event, run: None });
         let due = self
             .metadata
@@ -282,7 +282,7 @@ impl Lifecycle {
     }
 
     /// Deletes the objects of tombstones, then the tombstones.
-    async fn tombstone_objects(&self, counts: &mut CollectionCounts) -> Result<bool> {
+    async fn tombstone_objects(&self, counts: &mut GcCounts) -> Result<bool> {
         let now = self.clock.now();
         let takeover = self.settings.takeover;
         let tombstones = self
@@ -302,11 +302,14 @@ impl Lifecycle {
     pub(crate) async fn delete_objects(
         &self,
         tombstones: Vec<Tombstone>,
-        counts: &mut CollectionCounts,
+        counts: &mut GcCounts,
     ) -> Result<Deleted> {
-        let unneeded: Vec<Unneeded> = tombstones
+        let unneeded: Vec<ObjectToDelete> = tombstones
             .iter()
-            .map(|tombstone| Unneeded { key: tombstone.storage_key, state: tombstone.store_state.clone() })
+            .map(|tombstone| ObjectToDelete {
+                key: tombstone.storage_key,
+                state: tombstone.store_state.clone(),
+            })
             .collect();
         let outcomes = self.blobs.delete_all(&unneeded).await;
         let mut buried = Vec::new();
@@ -354,13 +357,13 @@ impl Lifecycle {
         Ok(deleted)
     }
 
-    async fn preview_collection(&self) -> Result<CollectionCounts> {
-        let terms = Terms::from(&self.settings.collection);
+    async fn preview_gc(&self) -> Result<GcCounts> {
+        let terms = Terms::from(&self.settings.gc);
         self.metadata
             .read((terms, self.clock.now()), |tx, (terms, now)| {
                 Box::pin(async move {
                     let terms = *terms;
-                    let mut counts = CollectionCounts::default();
+                    let mut counts = GcCounts::default();
                     let uploads: Page<_> = Page::from_overfull(
                         tx.list_expired_uploads(*now, PageSize::MAX).await?,
                         PageSize::MAX,
@@ -412,12 +415,8 @@ pub(crate) struct Sweep {
 
 impl Sweep {
     /// Decides reviews of manifests, links and blobs and carries the decisions out.
-    pub(crate) async fn apply_verdicts(
-        &self,
-        tx: &mut dyn LifecycleTx,
-        due: &[Review],
-    ) -> Result<CollectionCounts> {
-        let mut done = CollectionCounts::default();
+    pub(crate) async fn apply_verdicts(&self, tx: &mut dyn LifecycleTx, due: &[Review]) -> Result<GcCounts> {
+        let mut done = GcCounts::default();
         let (mut manifests, mut links, mut blobs) = (vec![], vec![], vec![]);
         for review in due {
             match *review {
@@ -446,13 +445,13 @@ impl Sweep {
         tx: &mut dyn LifecycleTx,
         due: DueReview,
         size: PageSize,
-    ) -> Result<CollectionCounts> {
-        let mut done = CollectionCounts::default();
+    ) -> Result<GcCounts> {
+        let mut done = GcCounts::default();
         tx.end_reviews(&[due]).await?;
         match due.review {
             Review::Repository(id) => self.settle_repository(tx, id, size).await?,
             Review::Referrers(id, after) => {
-                tx.hold_reviewed_manifest(id).await?;
+                tx.lock_reviewed_manifest(id).await?;
                 let manifest = tx.find_manifest_review(id).await?;
                 // It may be back, and then keeps its referrers.
                 if manifest.is_some_and(|it| judge_manifest(&it, self.terms, self.now) == Verdict::Purge) {
@@ -471,7 +470,7 @@ impl Sweep {
         id: ManifestId,
         after: ManifestId,
         size: PageSize,
-        done: &mut CollectionCounts,
+        done: &mut GcCounts,
     ) -> Result<()> {
         if let Some(last) = tx.review_referrers(id, after, size, self.now).await? {
             return tx.enqueue_review(Review::Referrers(id, last), self.now).await;
@@ -492,7 +491,7 @@ impl Sweep {
         id: RepositoryId,
         size: PageSize,
     ) -> Result<()> {
-        let Some(deleted_at) = tx.hold_deleted_repository(id).await? else { return Ok(()) };
+        let Some(deleted_at) = tx.lock_deleted_repository(id).await? else { return Ok(()) };
         let restorable_until = later(deleted_at, self.terms.undo);
         if restorable_until > self.now {
             return tx.enqueue_review(Review::Repository(id), restorable_until).await;
@@ -508,9 +507,9 @@ impl Sweep {
         &self,
         tx: &mut dyn LifecycleTx,
         id: ManifestId,
-        done: &mut CollectionCounts,
+        done: &mut GcCounts,
     ) -> Result<()> {
-        tx.hold_reviewed_manifest(id).await?;
+        tx.lock_reviewed_manifest(id).await?;
         let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(()) };
         match judge_manifest(&manifest, self.terms, self.now) {
             Verdict::Keep => Ok(()),
@@ -535,9 +534,9 @@ impl Sweep {
         &self,
         tx: &mut dyn LifecycleTx,
         links: &[(RepositoryId, BlobId)],
-        done: &mut CollectionCounts,
+        done: &mut GcCounts,
     ) -> Result<()> {
-        tx.hold_links(links).await?;
+        tx.lock_links(links).await?;
         let mut unneeded = Vec::new();
         for (link, state) in links.iter().zip(tx.find_link_reviews(links).await?) {
             match state.map(|state| judge_link(&state, self.terms, self.now)) {
@@ -565,7 +564,7 @@ pub(crate) trait Sums {
     fn is_something(&self) -> bool;
 }
 
-impl Sums for CollectionCounts {
+impl Sums for GcCounts {
     fn add(&mut self, other: &Self) {
         self.uploads_expired += other.uploads_expired;
         self.manifests_collected += other.manifests_collected;

@@ -94,7 +94,7 @@ pub struct RepositoryPurge {
 
 /// A run of garbage collection, as reported.
 #[derive(Clone, Debug, Default)]
-pub struct CollectionCounts {
+pub struct GcCounts {
     /// Uploads given up.
     pub uploads_expired: u64,
     /// Manifests deleted by policy.
@@ -111,7 +111,7 @@ pub struct CollectionCounts {
 
 /// Garbage collection: review queue, tombstones, leases of jobs.
 #[async_trait]
-pub trait CollectionRecords {
+pub trait GcRecords {
     /// Asks for a review at or after a time; an earlier one that is asked for already stays.
     async fn enqueue_review(&mut self, review: Review, at: Timestamp) -> Result<()>;
     /// Lists reviews that are due, oldest first, at most `size`. They stay in the queue.
@@ -127,7 +127,7 @@ pub trait CollectionRecords {
         at: Timestamp,
     ) -> Result<Option<ManifestId>>;
     /// Keeps others from changing or newly needing a manifest.
-    async fn hold_reviewed_manifest(&mut self, id: ManifestId) -> Result<()>;
+    async fn lock_reviewed_manifest(&mut self, id: ManifestId) -> Result<()>;
     /// Loads what a manifest's review decides on.
     async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>>;
     /// Asks for reviews of the referrers of a manifest, by number, strictly after `after`, at most `size`; gives the last one of
@@ -142,7 +142,7 @@ pub trait CollectionRecords {
     /// Removes a manifest's record and asks for reviews of its blobs' links, which it gives, and its children.
     async fn purge_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<Vec<(RepositoryId, BlobId)>>;
     /// Keeps others from changing or newly needing links.
-    async fn hold_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()>;
+    async fn lock_links(&mut self, links: &[(RepositoryId, BlobId)]) -> Result<()>;
     /// Loads what the reviews of links decide on, in order.
     async fn find_link_reviews(
         &mut self,
@@ -161,7 +161,7 @@ pub trait CollectionRecords {
     ) -> Result<RepositoryPurge>;
     /// Says when a deleted repository was deleted, `None` when it is not deleted or gone, and keeps others from taking it
     /// apart.
-    async fn hold_deleted_repository(&mut self, id: RepositoryId) -> Result<Option<Timestamp>>;
+    async fn lock_deleted_repository(&mut self, id: RepositoryId) -> Result<Option<Timestamp>>;
     /// Creates a tombstone for an object that nothing needs.
     async fn create_tombstone(
         &mut self,
@@ -188,9 +188,9 @@ pub trait CollectionRecords {
     /// Counts what waits: reviews, tombstones, uploads.
     async fn count_collectable(&mut self, now: Timestamp) -> Result<Backlog>;
     /// Adds to the totals of collection.
-    async fn add_collection_counts(&mut self, counts: &CollectionCounts, at: Timestamp) -> Result<()>;
-    /// Gives the totals of collection and when it last did something.
-    async fn collection_totals(&mut self) -> Result<(CollectionCounts, Option<Timestamp>)>;
+    async fn add_gc_counts(&mut self, counts: &GcCounts, at: Timestamp) -> Result<()>;
+    /// Returns the totals of collection and when it last did something.
+    async fn gc_totals(&mut self) -> Result<(GcCounts, Option<Timestamp>)>;
 }
 
 /// What waits for garbage collection.

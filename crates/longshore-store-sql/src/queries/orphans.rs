@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
-use longshore_domain::ports::metadata::StrayRecords;
+use longshore_domain::ports::metadata::OrphanRecords;
 
 use crate::tx::{SqlTx, Value, row, values};
 
 #[async_trait]
-impl StrayRecords for SqlTx<'_> {
+impl OrphanRecords for SqlTx<'_> {
     async fn are_objects_known(&mut self, keys: &[StorageKey]) -> Result<Vec<bool>> {
         let rows: Vec<Vec<Value>> = keys.iter().map(|key| row![key.0]).collect();
         self.one_each(

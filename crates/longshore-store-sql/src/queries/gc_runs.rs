@@ -3,18 +3,18 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
-use longshore_domain::collection_run::CollectionRun;
+use longshore_domain::gc_run::GcRun;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{BlobId, CollectionRunRecords, ManifestId, Tombstone};
+use longshore_domain::ports::metadata::{BlobId, GcRunRecords, ManifestId, Tombstone};
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
-use super::collection::tombstone;
+use super::gc::tombstone;
 use crate::tx::{Row, SqlTx, values};
 
-fn run(row: &Row<'_>) -> Result<CollectionRun> {
-    Ok(CollectionRun {
+fn run(row: &Row<'_>) -> Result<GcRun> {
+    Ok(GcRun {
         uuid: row.uuid(0)?,
         namespace_id: AccountId(row.int(1)?),
         registry: row.parsed(2)?,
@@ -31,8 +31,8 @@ fn run(row: &Row<'_>) -> Result<CollectionRun> {
 }
 
 #[async_trait]
-impl CollectionRunRecords for SqlTx<'_> {
-    async fn create_collection_run(&mut self, run: &CollectionRun) -> Result<()> {
+impl GcRunRecords for SqlTx<'_> {
+    async fn create_gc_run(&mut self, run: &GcRun) -> Result<()> {
         let created = self
             .execute(
                 "INSERT INTO collection_runs (uuid, namespace_id, kind, status, created_at, updated_at, waits_until,
@@ -59,7 +59,7 @@ impl CollectionRunRecords for SqlTx<'_> {
         }
     }
 
-    async fn find_active_run(&mut self, namespace: AccountId) -> Result<Option<CollectionRun>> {
+    async fn find_active_run(&mut self, namespace: AccountId) -> Result<Option<GcRun>> {
         self.first(
             "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
                  c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
@@ -71,7 +71,7 @@ impl CollectionRunRecords for SqlTx<'_> {
         .await
     }
 
-    async fn hold_collection_run(&mut self, uuid: Uuid) -> Result<Option<CollectionRun>> {
+    async fn lock_gc_run(&mut self, uuid: Uuid) -> Result<Option<GcRun>> {
         self.first(
             "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
                  c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
@@ -83,7 +83,7 @@ impl CollectionRunRecords for SqlTx<'_> {
         .await
     }
 
-    async fn save_collection_run(&mut self, run: &CollectionRun) -> Result<()> {
+    async fn save_gc_run(&mut self, run: &GcRun) -> Result<()> {
         self.execute(
             "UPDATE collection_runs SET status = $1, updated_at = $2, read_only_until = $3, failures = $4, is_over = $5,
                  waits_until = $6 WHERE uuid = $7",
@@ -110,12 +110,12 @@ impl CollectionRunRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
-    async fn list_collection_runs(
+    async fn list_gc_runs(
         &mut self,
         namespace: AccountId,
         offset: u64,
         size: PageSize,
-    ) -> Result<Vec<CollectionRun>> {
+    ) -> Result<Vec<GcRun>> {
         self.all(
             "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
                  c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
@@ -127,7 +127,7 @@ impl CollectionRunRecords for SqlTx<'_> {
         .await
     }
 
-    async fn count_collection_runs(&mut self, namespace: AccountId) -> Result<u64> {
+    async fn count_gc_runs(&mut self, namespace: AccountId) -> Result<u64> {
         self.one(
             "SELECT count(*) FROM collection_runs WHERE namespace_id = $1",
             values![namespace.0],

@@ -5,37 +5,33 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::account::AccountId;
-use crate::collection_run::CollectionRun;
 use crate::error::Result;
+use crate::gc_run::GcRun;
 use crate::page::PageSize;
 use crate::ports::metadata::{BlobId, ManifestId, Tombstone};
 use crate::repository::RepositoryId;
 
 /// Collection runs, and what they look through.
 #[async_trait]
-pub trait CollectionRunRecords {
+pub trait GcRunRecords {
     /// Creates a run.
     ///
     /// # Errors
     /// `Conflict` when one is in progress.
-    async fn create_collection_run(&mut self, run: &CollectionRun) -> Result<()>;
+    async fn create_gc_run(&mut self, run: &GcRun) -> Result<()>;
     /// Finds the run of a registry that is in progress.
-    async fn find_active_run(&mut self, namespace: AccountId) -> Result<Option<CollectionRun>>;
+    async fn find_active_run(&mut self, namespace: AccountId) -> Result<Option<GcRun>>;
     /// Finds a run that is in progress, and keeps others from changing it.
-    async fn hold_collection_run(&mut self, uuid: Uuid) -> Result<Option<CollectionRun>>;
+    async fn lock_gc_run(&mut self, uuid: Uuid) -> Result<Option<GcRun>>;
     /// Saves where a run stands; its counts are not touched.
-    async fn save_collection_run(&mut self, run: &CollectionRun) -> Result<()>;
+    async fn save_gc_run(&mut self, run: &GcRun) -> Result<()>;
     /// Adds to the counts of a run.
     async fn count_for_run(&mut self, uuid: Uuid, blobs: u64, bytes: u64) -> Result<()>;
     /// Lists runs of a registry, newest first, leaving out the first `offset`, at most `size`.
-    async fn list_collection_runs(
-        &mut self,
-        namespace: AccountId,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<CollectionRun>>;
+    async fn list_gc_runs(&mut self, namespace: AccountId, offset: u64, size: PageSize)
+    -> Result<Vec<GcRun>>;
     /// Counts the runs of a registry.
-    async fn count_collection_runs(&mut self, namespace: AccountId) -> Result<u64>;
+    async fn count_gc_runs(&mut self, namespace: AccountId) -> Result<u64>;
     /// Lists the ids of runs that are in progress, by registry, strictly after `after`, at most `size`.
     async fn list_active_runs(&mut self, after: AccountId, size: PageSize) -> Result<Vec<(AccountId, Uuid)>>;
     /// Lists the deleted manifests of a repository by number, strictly after `after`, at most `size`.
@@ -71,6 +67,6 @@ pub trait CollectionRunRecords {
     ) -> Result<Vec<Tombstone>>;
     /// Lets tombstones that a run has made be the background's, a page of them; it takes the others when they are old.
     async fn release_run_tombstones(&mut self, uuid: Uuid) -> Result<()>;
-    /// Tells whether tombstones are left that a run has made.
+    /// Returns whether tombstones are left that a run has made.
     async fn has_run_tombstones(&mut self, uuid: Uuid) -> Result<bool>;
 }
