@@ -94,7 +94,7 @@ async fn owner(context: &Context, named: Option<&str>) -> Result<Account> {
     let account = context.app.identity.get_own_project(&actor).await?;
     match named.is_none_or(|named| named == wire::account_id(&account)) {
         true => Ok(account),
-        false => Err(Error::Denied("you manage your own access keys only".into())),
+        false => Err(Error::denied("you manage your own access keys only")),
     }
 }
 

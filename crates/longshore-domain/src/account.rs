@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::access::refusal::Denial;
 use crate::email::EmailAddress;
 use crate::error::{Error, Result};
 use crate::field::Field;
@@ -77,7 +78,8 @@ pub enum Feature {
 }
 
 impl Feature {
-    fn needs(self) -> Plan {
+    /// Returns the smallest plan that has it.
+    pub fn needs(self) -> Plan {
         match self {
             Self::ImageManagement => Plan::Pro,
             Self::AuditLog | Self::OrganizationTokens => Plan::Team,
@@ -85,7 +87,8 @@ impl Feature {
         }
     }
 
-    fn describe(self) -> &'static str {
+    /// Returns what it is, as the beginning of a sentence.
+    pub fn describe(self) -> &'static str {
         match self {
             Self::ImageManagement => "managing images",
             Self::AuditLog => "the audit log",
@@ -113,12 +116,7 @@ impl Plan {
     pub fn check(self, feature: Feature) -> Result<()> {
         match self >= feature.needs() {
             true => Ok(()),
-            false => Err(Error::Denied(format!(
-                "{} needs the plan {} or a larger one, this account has {}; the operator of the registry can change that",
-                feature.describe(),
-                feature.needs().as_str(),
-                self.as_str()
-            ))),
+            false => Err(Error::Denied(Denial::Plan { feature, plan: self })),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::error::Error as StdError;
 
+use crate::access::refusal::Denial;
 use crate::digest::Digest;
 use crate::existing::Existing;
 use crate::field::Field;
@@ -149,7 +150,7 @@ pub enum Error {
     MountSourceNotCovered(RepositoryName),
     /// Who signed in may not do this.
     #[error("{0}")]
-    Denied(String),
+    Denied(Denial),
     /// Too many requests.
     #[error("too many attempts; try again in {retry_after_seconds} seconds")]
     Throttled {
@@ -281,6 +282,11 @@ impl Error {
             true => Self::Overloaded(source),
             false => Self::Internal(source),
         }
+    }
+
+    /// Creates the refusal of what is refused whatever the actor may do otherwise.
+    pub fn denied(reason: impl Into<String>) -> Self {
+        Self::Denied(Denial::Always(reason.into()))
     }
 
     /// Returns what the client is told, with a dialect's names of fields.

@@ -180,7 +180,7 @@ impl Identities {
             return Err(wrong());
         }
         if token.restriction.is_credential() {
-            return Err(Error::Denied("these keys are for signing Docker in only".into()));
+            return Err(Error::denied("these keys are for signing Docker in only"));
         }
         let actor = actor_of(principal_of(&account, Some(token.id)), Proof::Token);
         let actor = match signed.project {
@@ -246,14 +246,14 @@ impl Identities {
         let scope = match token.as_ref().map(|token| &token.restriction) {
             None => Scope::Write,
             Some(TokenRestriction::Scope(Scope::PublicRead)) => {
-                return Err(Error::Denied(
-                    "this access token is for public repositories, which need no login; use one that may pull".into(),
+                return Err(Error::denied(
+                    "this access token is for public repositories, which need no login; use one that may pull",
                 ));
             }
             Some(TokenRestriction::Scope(scope)) => (*scope).min(Scope::Write),
             Some(_) => {
-                return Err(Error::Denied(
-                    "this access token is a password for Docker itself; sign in with it as it is".into(),
+                return Err(Error::denied(
+                    "this access token is a password for Docker itself; sign in with it as it is",
                 ));
             }
         };

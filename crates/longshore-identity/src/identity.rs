@@ -253,7 +253,7 @@ impl Identities {
         };
         let account = actor.account_id();
         if session.actor.account_id() != account {
-            return Err(Error::Denied("this token is somebody else's".into()));
+            return Err(Error::denied("this token is somebody else's"));
         }
         let event = self.platform.event(actor, account, EventAction::SessionEnded, actor.display_name(), []);
         self.metadata

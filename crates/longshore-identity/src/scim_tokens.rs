@@ -21,7 +21,7 @@ use crate::access_tokens::checked_label;
 use crate::sign_in_events::{Presented, Whose};
 
 fn may_not_provision(organization: &Namespace) -> Error {
-    Error::Denied(format!(
+    Error::denied(format!(
         "{organization} may not provision users, as that makes accounts and takes in others; the operator of the registry can allow it (longshore org set-provisioning {organization} on)"
     ))
 }

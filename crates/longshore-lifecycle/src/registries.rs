@@ -122,13 +122,13 @@ async fn choose_namespace(
     }
     name.check_available_to_accounts()?;
     if own.kind == AccountKind::Organization {
-        return Err(Error::Denied(format!(
+        return Err(Error::denied(format!(
             "an organization's access token makes the registry {}; another name needs an access token of a user",
             own.name
         )));
     }
     if !makes_names {
-        return Err(Error::Denied(format!(
+        return Err(Error::denied(format!(
             "on this server a registry has the name of your account, {}, or of an organization that you own",
             own.name
         )));
@@ -391,7 +391,7 @@ impl Lifecycle {
         // An organization's subscription is its owners' matter; that of another user is not.
         match only.owner_id == only.namespace_id || action == RegistryAction::View {
             true => Ok(only.owner_id),
-            false => Err(Error::Denied("only the account that has the subscription may change it".into())),
+            false => Err(Error::denied("only the account that has the subscription may change it")),
         }
     }
 

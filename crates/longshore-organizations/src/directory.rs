@@ -86,17 +86,17 @@ impl DirectoryWork {
             (true, false)
                 if tx.has_rights_elsewhere(account.id, self.provisioner.organization.id).await? =>
             {
-                Err(Error::Denied(format!(
+                Err(Error::denied(format!(
                     "{} has rights in another organization or namespace too, so only the user or the operator sets the password",
                     account.name
                 )))
             }
             (true, false) => Ok(()),
-            (true, true) => Err(Error::Denied(format!(
+            (true, true) => Err(Error::denied(format!(
                 "{} is an administrator of the registry, so only its operator sets the password",
                 account.name
             ))),
-            (false, _) => Err(Error::Denied(format!(
+            (false, _) => Err(Error::denied(format!(
                 "the account {} was not made by {organization}, so {organization} cannot set its password",
                 account.name
             ))),

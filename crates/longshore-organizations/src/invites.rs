@@ -328,9 +328,8 @@ impl Organizations {
     ) -> Result<()> {
         check_leaves_owners(actor, &[Some(role)])?;
         match has_team && !self.may(actor, organization, OrganizationAction::ManageTeams).await? {
-            true => Err(Error::Denied(
-                "this access token does not put people into teams; leave out the team, or use one with scope-group-edit"
-                    .into(),
+            true => Err(Error::denied(
+                "this access token does not put people into teams; leave out the team, or use one with scope-group-edit",
             )),
             false => Ok(()),
         }
@@ -466,7 +465,7 @@ impl Organizations {
         let (user, _) = self.access.authorize_account(actor, AccountAction::ManageCredentials).await?;
         let invite = self.get_invite(secret).await?;
         if invite.user_id.is_some_and(|id| id != user.id) {
-            return Err(Error::Denied(format!(
+            return Err(Error::denied(format!(
                 "this invite is for {}; sign in with that account to accept it",
                 invite.invitee
             )));
@@ -490,7 +489,7 @@ impl Organizations {
     pub async fn join_by_invite(&self, secret: &str, name: &Namespace, password: &str) -> Result<Namespace> {
         let invite = self.get_invite(secret).await?;
         if !self.may_join(&invite) {
-            return Err(Error::Denied(format!(
+            return Err(Error::denied(format!(
                 "the invite of {} does not make a new user; sign in to accept it, or ask the operator of the registry for an account",
                 invite.invitee
             )));

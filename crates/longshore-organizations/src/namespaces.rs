@@ -121,7 +121,7 @@ impl Organizations {
             return Err(Error::Unauthenticated(Unauthenticated::OutsideProject));
         }
         if own.kind == AccountKind::Organization || !self.settings.registries_make_names {
-            return Err(Error::Denied("on this server the operator makes organizations; ask for one".into()));
+            return Err(Error::denied("on this server the operator makes organizations; ask for one"));
         }
         if *name == own.name {
             return Err(Error::Exists(Existing::Organization(name.clone())));
@@ -163,7 +163,7 @@ impl Organizations {
     pub async fn delete_namespace(&self, actor: &Actor, name: &Namespace) -> Result<()> {
         let standing = self.access.authorize_namespace(actor, name, NamespaceAction::Delete).await?;
         if standing.account.kind == AccountKind::User {
-            return Err(Error::Denied("the namespace of a user lasts as long as the user".into()));
+            return Err(Error::denied("the namespace of a user lasts as long as the user"));
         }
         let event = self.platform.event(
             actor,

@@ -74,9 +74,9 @@ async fn list_members_and_invites(
 pub(crate) fn check_leaves_owners(actor: &Actor, roles: &[Option<OrganizationRole>]) -> Result<()> {
     let by_token = actor.access_token_id().is_some();
     match by_token && roles.contains(&Some(OrganizationRole::Owner)) {
-        true => Err(Error::Denied(
-            "an access token neither makes nor removes owners; sign in with a password".into(),
-        )),
+        true => {
+            Err(Error::denied("an access token neither makes nor removes owners; sign in with a password"))
+        }
         false => Ok(()),
     }
 }
@@ -570,7 +570,7 @@ impl Organizations {
     ) -> Result<()> {
         self.access.require_operator(actor)?;
         if *name == Namespace::library() {
-            return Err(Error::Denied("library belongs to the registry and cannot be disabled".into()));
+            return Err(Error::denied("library belongs to the registry and cannot be disabled"));
         }
         let action =
             if is_active { EventAction::OrganizationEnabled } else { EventAction::OrganizationDisabled };
@@ -593,8 +593,8 @@ impl Organizations {
     pub async fn delete_organization(&self, actor: &Actor, name: &Namespace) -> Result<()> {
         self.access.require_operator(actor)?;
         if *name == Namespace::library() {
-            return Err(Error::Denied(
-                "library holds the repositories with one-part names and cannot be deleted".into(),
+            return Err(Error::denied(
+                "library holds the repositories with one-part names and cannot be deleted",
             ));
         }
         let event = self.platform.event(actor, None, EventAction::OrganizationDeleted, name.as_str(), []);

@@ -121,7 +121,7 @@ impl GrantTarget {
     fn check_roles(&self) -> Result<()> {
         match self.with_roles {
             true => Ok(()),
-            false => Err(Error::Denied(format!(
+            false => Err(Error::denied(format!(
                 "only an owner of {} changes what its members may do as such",
                 self.namespace.name
             ))),
@@ -152,7 +152,7 @@ impl GrantTarget {
             _ => {}
         }
         if user.id == self.namespace.id {
-            return Err(Error::Denied("a namespace is its user's own".into()));
+            return Err(Error::denied("a namespace is its user's own"));
         }
         if before.is_some() {
             self.check_roles()?;

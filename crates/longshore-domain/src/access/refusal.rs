@@ -1,7 +1,9 @@
 //! Why somebody may not do something, and what is missing.
 
+use std::fmt;
+
 use crate::access::action::{Action, OrganizationAction, RegistryAction, RepositoryAction};
-use crate::account::OrganizationRole;
+use crate::account::{Feature, OrganizationRole, Plan};
 use crate::error::{Error, Unauthenticated};
 use crate::name::{Namespace, RepositoryName};
 
@@ -76,19 +78,87 @@ pub enum Subject<'s> {
     Nothing,
 }
 
+impl Subject<'_> {
+    /// Returns the same with names of its own.
+    pub fn owned(self) -> OwnedSubject {
+        match self {
+            Self::Repository(name) => OwnedSubject::Repository(name.clone()),
+            Self::Namespace(name) => OwnedSubject::Namespace(name.clone()),
+            Self::Registry(name) => OwnedSubject::Registry(name.clone()),
+            Self::Nothing => OwnedSubject::Nothing,
+        }
+    }
+}
+
+/// What somebody wanted to do something with, with names of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnedSubject {
+    /// A repository.
+    Repository(RepositoryName),
+    /// A namespace or organization.
+    Namespace(Namespace),
+    /// A registry.
+    Registry(Namespace),
+    /// An account, or the server.
+    Nothing,
+}
+
+impl OwnedSubject {
+    /// Returns the same with borrowed names.
+    pub fn borrowed(&self) -> Subject<'_> {
+        match self {
+            Self::Repository(name) => Subject::Repository(name),
+            Self::Namespace(name) => Subject::Namespace(name),
+            Self::Registry(name) => Subject::Registry(name),
+            Self::Nothing => Subject::Nothing,
+        }
+    }
+}
+
+/// Why somebody who signed in may not do something, though it may be known that it can be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The rule of who may do what refuses it.
+    Refused {
+        /// What is missing.
+        refusal: Refusal,
+        /// For what.
+        action: Action,
+        /// With what.
+        subject: OwnedSubject,
+    },
+    /// The account's plan does not include it.
+    Plan {
+        /// What is not included.
+        feature: Feature,
+        /// The plan that the account has.
+        plan: Plan,
+    },
+    /// It is refused whatever the actor may do otherwise; in words for the client.
+    Always(String),
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { refusal, action, subject } => {
+                f.write_str(&refusal.describe(*action, subject.borrowed()))
+            }
+            Self::Plan { feature, plan } => write!(
+                f,
+                "{} needs the plan {} or a larger one, this account has {}; the operator of the registry can change that",
+                feature.describe(),
+                feature.needs().as_str(),
+                plan.as_str()
+            ),
+            Self::Always(text) => f.write_str(text),
+        }
+    }
+}
+
 impl Refusal {
     /// Returns the error that says so to the client.
     pub fn into_error(self, action: Action, subject: Subject<'_>) -> Error {
-        let denied = |text: String| Error::Denied(text);
-        let namespace = match subject {
-            Subject::Repository(name) => name.namespace_str(),
-            Subject::Namespace(name) | Subject::Registry(name) => name.as_str(),
-            Subject::Nothing => "",
-        };
-        let repository = match subject {
-            Subject::Repository(name) => name.as_str(),
-            _ => namespace,
-        };
         match self {
             Self::SignIn => Error::Unauthenticated(Unauthenticated::Missing),
             Self::OutsideProject => Error::Unauthenticated(Unauthenticated::OutsideProject),
@@ -99,58 +169,101 @@ impl Refusal {
                 Subject::Namespace(name) => Error::OrganizationUnknown(name.to_string()),
                 Subject::Nothing => Error::UserUnknown(String::new()),
             },
+            refusal => Error::Denied(Denial::Refused { refusal, action, subject: subject.owned() }),
+        }
+    }
+
+    /// Returns the sentence that says what is missing, and what to do.
+    pub fn describe(&self, action: Action, subject: Subject<'_>) -> String {
+        let namespace = match subject {
+            Subject::Repository(name) => name.namespace_str(),
+            Subject::Namespace(name) | Subject::Registry(name) => name.as_str(),
+            Subject::Nothing => "",
+        };
+        let repository = match subject {
+            Subject::Repository(name) => name.as_str(),
+            _ => namespace,
+        };
+        match self {
+            Self::SignIn => Unauthenticated::Missing.to_string(),
+            Self::OutsideProject => Unauthenticated::OutsideProject.to_string(),
+            Self::InsufficientScope => Unauthenticated::InsufficientScope.to_string(),
+            Self::Hidden => "this does not exist, or you may not see it".to_owned(),
             Self::MayNotPush { by_token: false } => {
-                denied(format!("you may not push to {repository}; ask an owner of {namespace}"))
+                format!("you may not push to {repository}; ask an owner of {namespace}")
             }
-            Self::MayNotPush { by_token: true } => denied(format!(
+            Self::MayNotPush { by_token: true } => format!(
                 "you may not push to {repository} with this access token; use one that includes it"
-            )),
-            Self::TokenLacks(missing) => denied(format!(
+            ),
+            Self::TokenLacks(missing) => format!(
                 "with this access token you may use {repository}, but not {}; use one that includes that, or the password",
                 missing.describe()
-            )),
+            ),
             Self::Level(missing) => {
-                denied(format!("you may pull from {repository}, but not {}", missing.describe()))
+                format!("you may pull from {repository}, but not {}", missing.describe())
             }
-            Self::ImmutabilityIsOwners => denied(format!(
+            Self::ImmutabilityIsOwners => format!(
                 "an owner of {namespace} made tags of {repository} immutable; only an owner may change that"
-            )),
-            Self::Blocked(organization) => denied(format!(
+            ),
+            Self::Blocked(organization) => format!(
                 "the organization {organization} does not let its members pull from {namespace}; ask one of its owners"
-            )),
+            ),
             Self::Role(needed) => match action {
                 Action::Organization(OrganizationAction::ReadAuditLog) => {
-                    denied(format!("only an {needed} of {namespace} may read its audit log"))
+                    format!("only an {needed} of {namespace} may read its audit log")
                 }
-                _ => denied(format!("only an {needed} of {namespace} may do this")),
+                _ => format!("only an {needed} of {namespace} may do this"),
             },
             Self::RegistryRole { action, needed } => {
-                denied(format!("only an {needed} may {}", action.describe()))
+                format!("only an {needed} may {}", action.describe())
             }
-            Self::MayNotGrant => denied(format!("you may not change who may do what in {namespace}")),
-            Self::TokenLacksResource(OrganizationAction::ReadAuditLog) => denied(
+            Self::MayNotGrant => format!("you may not change who may do what in {namespace}"),
+            Self::TokenLacksResource(OrganizationAction::ReadAuditLog) => {
                 "reading an audit log with an access token needs the scope repo:admin, or scope-activity-read of its organization"
-                    .into(),
-            ),
-            Self::TokenLacksResource(_) => denied(format!(
+                    .to_owned()
+            }
+            Self::TokenLacksResource(_) => format!(
                 "this access token does not include this; an owner of {namespace} can add the scope to it, or sign in with a password"
-            )),
-            Self::TokenLacksScope { action, missing } => denied(format!(
+            ),
+            Self::TokenLacksScope { action, missing } => format!(
                 "this access token may not {}; use one with the scope {missing}",
                 action.describe()
-            )),
-            Self::TokenIsNoManager => denied(
-                "an access token cannot do this; sign in with a password, or with an access key of the scope account".into(),
             ),
+            Self::TokenIsNoManager => {
+                "an access token cannot do this; sign in with a password, or with an access key of the scope account"
+                    .to_owned()
+            }
             Self::TokenIsNoPassword => {
-                denied("an access token cannot do this; sign in with the password of the account".into())
+                "an access token cannot do this; sign in with the password of the account".to_owned()
             }
-            Self::TokenIsForPublic => denied("this access token is for public repositories only".into()),
+            Self::TokenIsForPublic => "this access token is for public repositories only".to_owned(),
             Self::CredentialOnly => {
-                denied("this credential is for pulling and pushing; use an access token of the account".into())
+                "this credential is for pulling and pushing; use an access token of the account".to_owned()
             }
-            Self::OnlyOperator => denied("only the operator of the registry may do this".into()),
-            Self::OperatorHasNoAccount => denied("the operator has no account of its own".into()),
+            Self::OnlyOperator => "only the operator of the registry may do this".to_owned(),
+            Self::OperatorHasNoAccount => "the operator has no account of its own".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_what_is_missing_for_what() {
+        let acme: Namespace = "acme".parse().unwrap();
+        let (action, role) = (OrganizationAction::ReadAuditLog, OrganizationRole::Owner);
+        let error = Refusal::Role(role).into_error(action.into(), Subject::Namespace(&acme));
+        assert_eq!(error.to_string(), "only an owner of acme may read its audit log");
+        let Error::Denied(denial) = error else { panic!("{error:?}") };
+        assert_eq!(
+            denial,
+            Denial::Refused {
+                refusal: Refusal::Role(role),
+                action: action.into(),
+                subject: OwnedSubject::Namespace(acme)
+            }
+        );
     }
 }
