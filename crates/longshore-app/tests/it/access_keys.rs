@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::credential::{LOGINS_LIMIT, Scope, TokenOrigin};
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::limit::Limited;
 use longshore_domain::{Error, Field};
 use longshore_identity::access_keys::{LOGIN_VALIDITY, SignedText};
 use longshore_identity::access_tokens::WantedToken;
@@ -271,7 +272,7 @@ async fn no_credential_uses_up_the_logins_of_others() {
     for _ in 0..LOGINS_LIMIT {
         make(&reads).await.unwrap();
     }
-    assert!(matches!(make(&reads).await, Err(Error::Conflict(_))));
+    assert!(matches!(make(&reads).await, Err(Error::LimitReached { what: Limited::DockerLogins, .. })));
     make(&other).await.unwrap();
     make(&alice).await.unwrap();
 }
