@@ -60,6 +60,14 @@ impl Subject {
         Ok((value("VmRSS:"), value("VmHWM:")))
     }
 
+    /// Memory in MiB that no file stands behind.
+    fn anonymous_memory(&self) -> Result<f64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = text.lines().find(|line| line.starts_with("RssAnon:")).unwrap_or_default();
+        let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok());
+        Ok(kib.unwrap_or_default() / 1024.0)
+    }
+
     pub fn connect(&self) -> Result<Connection> {
         Connection::open(&self.host, self.authorization.as_deref())
     }
@@ -94,16 +102,36 @@ impl Binaries {
     }
 }
 
-/// Builds what is measured.
+/// Builds what is measured: what artefacts are made of.
 pub fn build(root: &Path) -> Result<PathBuf> {
     let status = Command::new("cargo")
-        .args(["build", "--release", "--bin", "longshore"])
+        .args(["build", "--profile", "dist", "--bin", "longshore"])
         .current_dir(root)
         .status()?;
     if !status.success() {
-        bail!("the release build failed");
+        bail!("the build of the profile dist failed");
     }
-    Ok(root.join("target/release/longshore"))
+    Ok(root.join("target/dist/longshore"))
+}
+
+/// Most bytes that the program may have, in MB.
+const SIZE_BUDGET_MB: f64 = 37.0;
+/// Most memory that it may have resident before anything was asked of it, in MiB, and of that what is no part of a file.
+const IDLE_BUDGET_MIB: (f64, f64) = (40.0, 15.0);
+
+/// Prints size and idle memory beside their budgets. The numbers are of one machine, and vary by one or two MiB.
+fn budgets(longshore: &Path, idle: (f64, f64)) -> Result<()> {
+    let size = std::fs::metadata(longshore)?.len() as f64 / 1e6;
+    let (resident, anonymous) = idle;
+    for (what, is, may, unit) in [
+        ("program", size, SIZE_BUDGET_MB, "MB"),
+        ("resident when idle", resident, IDLE_BUDGET_MIB.0, "MiB"),
+        ("of that anonymous", anonymous, IDLE_BUDGET_MIB.1, "MiB"),
+    ] {
+        let verdict = if is <= may { "within" } else { "BEYOND" };
+        println!("{what:<20} {is:>6.1} {unit}, {verdict} the budget of {may:.0} {unit}");
+    }
+    Ok(())
 }
 
 /// Measures and prints.
@@ -116,6 +144,8 @@ pub fn run(root: &Path) -> Result<()> {
 
     let (ours, peers) = (start("longshore")?, start("docker-registry")?);
     let subjects = [&ours, &peers];
+    ours.connect()?.send("GET", "/v2/", "", NOTHING)?;
+    budgets(&longshore, (ours.memory()?.0, ours.anonymous_memory()?))?;
     let idle = subjects.map(|subject| {
         subject.connect().and_then(|mut c| c.send("GET", "/v2/", "", NOTHING)).and_then(|_| subject.memory())
     });

@@ -200,6 +200,11 @@ INSERT INTO usage_changes (id, namespace_id, kind, amount, at) SELECT n, n % 100
 INSERT INTO usage_totals (namespace_id, kind, amount) SELECT n, 'k', 1 FROM numbers WHERE n <= 10000;
 INSERT INTO sign_in_failures (subject, failures, began_at) SELECT 'account a' || n, 1, n FROM numbers;
 INSERT INTO rate_counts (subject, began_at, ends_at, count) SELECT 's' || n, n, n, 1 FROM numbers;
+INSERT INTO work (id, kind, key, lane, payload, due_at, attempts, holder, held_until, created_at)
+    SELECT n, 'k' || (n % 5), 'key' || n, 'lane' || (n % 100), '{}', n, 0, CASE WHEN n > 29900 THEN CAST('node' AS BYTES) ELSE NULL END,
+        CASE WHEN n > 29900 THEN n ELSE NULL END, 1 FROM numbers;
+INSERT INTO dead_work (id, kind, key, lane, payload, due_at, attempts, created_at, died_at)
+    SELECT n, 'k' || (n % 5), 'key' || n, 'lane' || (n % 100), '{}', n, 0, 1, n FROM numbers;
 INSERT INTO stray_objects (storage_key, size_bytes, found_at) SELECT CAST('stray' || n AS BYTES), 1, n FROM numbers;
 ";
 

@@ -48,6 +48,9 @@ const KEPT: &[(&str, &str)] = &[
     ("suspended_namespace_users.created_at", "shown"),
     ("suspended_repository_users.created_at", "shown"),
     ("scim_tokens.created_at", "shown"),
+    ("work.created_at", "shown"),
+    ("dead_work.created_at", "shown"),
+    ("dead_work.due_at", "shown: nothing waits for it any more"),
 ];
 
 /// Returns the column whose times a statement lowers, as `table.column`; `None` for another statement. Such a one may read a

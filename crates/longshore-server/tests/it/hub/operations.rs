@@ -184,6 +184,7 @@ fn walk_over_all(as_forms: bool) {
     let invited = json!({ "org": "acme", "invitees": ["bob", "jane@example.org", "tim@example.org"] });
     let invited = walk.does("post_invites_bulk", &invited, 202);
     assert_eq!(walk.does("get_orgs_invites", &nothing, 200)["data"].as_array().unwrap().len(), 3);
+    mail.wait_for(3);
     let link = |to: &str| {
         let line = mail.line_to(to, "/invite#").unwrap();
         json!(line.split_once('#').unwrap().1)
