@@ -26,7 +26,9 @@ fn statements() -> Vec<String> {
         let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         let texts = source.split('"').skip(1).step_by(2);
         let is_sql = |text: &&str| {
-            ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH RECURSIVE "].iter().any(|verb| text.starts_with(verb))
+            ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH RECURSIVE "]
+                .iter()
+                .any(|verb| text.starts_with(verb))
         };
         found.extend(texts.filter(is_sql).flat_map(longshore_store_sql::statements_of));
     }

@@ -12,11 +12,19 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("SELECT count(*) FROM accounts", "asked when an administrator is disabled or deleted, by hand"),
     ("SELECT (SELECT count(*) FROM reviews", "asked by `longshore gc status`, by hand"),
     ("SELECT count(*), CAST(coalesce(sum(size_bytes)", "asked by `longshore verify --store`, by hand"),
+    ("WITH RECURSIVE kinds", "goes from one kind of work to the next by index; there are some twenty"),
+    ("WITH RECURSIVE lanes", "goes from one lane to the next by index, until it has found enough"),
+    ("SELECT (SELECT count(*) FROM (SELECT 1 FROM work", "counts 10,000 of each kind at most, by index"),
 ];
 
 /// Beginnings of statements that may sort, or collect before they answer; marks in them stand for all that they stand for in
 /// statements.
 const MAY_SORT: &[(&str, &str)] = &[
+    (
+        "SELECT id FROM work WHERE holder IS NOT NULL",
+        "what nodes hold of one kind: as much as they do at once",
+    ),
+    ("SELECT kind FROM work WHERE holder IS NOT NULL", "what nodes hold: as much as they do at once"),
     ("SELECT a.name, m.role", "the members of one organization, by name"),
     (
         "SELECT a.id, a.uuid",
