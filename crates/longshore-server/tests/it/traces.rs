@@ -119,7 +119,7 @@ fn a_push_is_a_trace_of_spans() {
     // The bytes of the blob, and jobs.
     server.wait_for("the spans of jobs arrive", || {
         let spans = collector.spans();
-        ["finish", "number-events"].iter().all(|name| spans.iter().any(|span| span.name == *name))
+        ["finish", "record-sign-ins"].iter().all(|name| spans.iter().any(|span| span.name == *name))
     });
     let text = format!("{:?}", collector.spans());
     assert!(!text.contains(PASSWORD) && !text.contains("127.0.0.1"), "{text}");
