@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use longshore_domain::Result;
 use longshore_domain::page::PageSize;
-use longshore_domain::work::{ListedWork, WorkItem};
-use longshore_domain::{Error, Result};
+use longshore_domain::work::WorkItem;
 use longshore_organizations::invite_messages::{INVITE_MESSAGE, InviteMessages};
 
 use crate::App;
@@ -48,10 +48,14 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("forget-dead-work", DAY, |app| Box::pin(app.forget_dead_work())),
 ];
 
+/// Returns the kinds of all work that this version knows.
+pub(crate) fn kinds() -> impl Iterator<Item = WorkKind> {
+    JOBS.iter().map(|(name, every, _)| WorkKind::repeating(name, *every)).chain([INVITE_MESSAGE])
+}
+
 /// Returns the longest that any work waits.
 pub(crate) fn longest_wait() -> Duration {
-    let repeating = JOBS.iter().map(|(_, every, _)| *every);
-    repeating.chain(INVITE_MESSAGE.retries.iter().map(|wait| *wait * 11 / 10)).max().unwrap_or_default()
+    kinds().map(|kind| kind.longest_wait()).max().unwrap_or_default()
 }
 
 /// A job of the table.
@@ -84,24 +88,6 @@ impl App {
             false => None,
         };
         jobs.chain(messages).collect()
-    }
-
-    /// Returns whether work of a kind repeats.
-    pub(crate) fn is_repeating(kind: &str) -> bool {
-        JOBS.iter().any(|(name, ..)| *name == kind)
-    }
-
-    /// Returns the name of the kind of a piece of work.
-    ///
-    /// # Errors
-    /// `Unsupported` for a kind of another version of the program.
-    pub(crate) fn known_kind(&self, work: &ListedWork) -> Result<&'static str> {
-        [INVITE_MESSAGE.name].into_iter().find(|name| *name == work.item.kind).ok_or_else(|| {
-            Error::Unsupported(format!(
-                "this version of longshore does no work of the kind {}; use the version that wished for it",
-                work.item.kind
-            ))
-        })
     }
 
     /// Does all housekeeping once, in the order of the table, whenever it is due.

@@ -1,6 +1,6 @@
 //! Durable work as operators see it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use longshore_domain::access::actor::Actor;
 use longshore_domain::page::PageSize;
@@ -9,6 +9,8 @@ use longshore_domain::work::{ListedWork, NewWork, WorkDepth, WorkId, WorkState};
 use longshore_domain::{Error, Result};
 
 use crate::App;
+use crate::housekeeping::kinds;
+use longshore_platform::work::WorkKind;
 
 /// Most that is listed.
 const LISTED: PageSize = PageSize::MAX;
@@ -27,12 +29,14 @@ async fn revive(tx: &mut dyn Tx, work: &ListedWork, wish: &NewWork) -> Result<bo
 pub(crate) struct Depths(Mutex<Vec<(&'static str, WorkDepth)>>);
 
 impl App {
-    /// Counts work of all kinds that this node does, and returns how much waits. For the server's own schedule.
+    /// Counts work of all kinds, and returns how much waits. For the server's own schedule.
     ///
     /// # Errors
     /// Those of the metadata store.
-    pub async fn count_work(self: &Arc<Self>) -> Result<u64> {
-        let counted = self.platform.count_work(&self.workers()).await?;
+    pub async fn count_work(&self) -> Result<u64> {
+        let kinds: Vec<&'static str> = kinds().map(|kind| kind.name).collect();
+        let depths = self.metadata.read(kinds.clone(), |tx, kinds| Box::pin(tx.count_work(kinds))).await?;
+        let counted: Vec<_> = kinds.into_iter().zip(depths).collect();
         let waiting = counted.iter().map(|(_, depth)| depth.waiting).sum();
         *self.depths.0.lock().unwrap_or_else(PoisonError::into_inner) = counted;
         Ok(waiting)
@@ -88,7 +92,7 @@ impl App {
                 self.metadata.write((id, now), |tx, (id, now)| Box::pin(tx.hasten_work(*id, *now))).await?
             }
             WorkState::Dead { .. } => {
-                let kind = self.known_kind(&work)?;
+                let kind = known_kind(&work)?.name;
                 let item = work.item.clone();
                 let wish = NewWork {
                     kind,
@@ -112,7 +116,7 @@ impl App {
     pub async fn drop_work(&self, actor: &Actor, id: WorkId) -> Result<()> {
         self.access.require_operator(actor)?;
         let work = self.find_work(id).await?;
-        if Self::is_repeating(&work.item.kind) {
+        if known_kind(&work).is_ok_and(|kind| kind.every.is_some()) {
             return Err(Error::Conflict(format!(
                 "{} is housekeeping, which the registry needs; it cannot be dropped",
                 work.item.kind
@@ -126,6 +130,19 @@ impl App {
             false => Err(is_running(id)),
         }
     }
+}
+
+/// Returns the kind of a piece of work.
+///
+/// # Errors
+/// `Unsupported` for a kind of another version of the program.
+fn known_kind(work: &ListedWork) -> Result<WorkKind> {
+    kinds().find(|kind| kind.name == work.item.kind).ok_or_else(|| {
+        Error::Unsupported(format!(
+            "this version of longshore does no work of the kind {}; use the version that wished for it",
+            work.item.kind
+        ))
+    })
 }
 
 fn is_running(id: WorkId) -> Error {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use longshore_domain::Result;
+use longshore_domain::{Error, Result};
 use tracing::Instrument;
 
 use crate::{Platform, spans};
@@ -49,6 +49,11 @@ impl JobFigures {
         figure.last_ended_at = Some(ended_at);
         figure.has_failed_last = items.is_none();
     }
+}
+
+/// Logs that a job failed.
+pub fn log_failure(job: &str, error: &Error) {
+    tracing::error!(job, error = %error, cause = error.cause(), "a job failed; it is tried again next time");
 }
 
 impl Platform {

@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use longshore_domain::error::Source;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::Rescheduled;
-use longshore_domain::work::{LastRun, NewWork, WorkDepth, WorkItem};
+use longshore_domain::work::{LastRun, NewWork, WorkItem};
 use longshore_domain::{Error, Result};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::jobs::log_failure;
 use crate::{Platform, later};
 
 /// How often it is looked for work that another node wished for, or that has become due.
@@ -47,6 +48,17 @@ impl WorkKind {
     /// Makes a kind that repeats, one at a time.
     pub const fn repeating(name: &'static str, every: Duration) -> Self {
         Self { name, retries: &[], at_once: 1, time_limit: Duration::from_secs(3600), every: Some(every) }
+    }
+
+    /// How often it is begun before it is given up.
+    fn attempts(&self) -> usize {
+        self.retries.len() + 1
+    }
+
+    /// Returns the longest that it waits until it is due.
+    pub fn longest_wait(&self) -> Duration {
+        let retries = self.retries.iter().map(|wait| *wait * 11 / 10);
+        retries.chain(self.every).max().unwrap_or_default()
     }
 }
 
@@ -261,10 +273,9 @@ impl Platform {
     async fn do_one(&self, worker: &dyn Worker, item: &WorkItem) {
         let kind = worker.kind();
         let began = Instant::now();
-        // Whoever began it last time may have died of it each time.
-        let is_last = item.attempts as usize > kind.retries.len();
-        let was_last_before = kind.every.is_none() && item.attempts as usize > kind.retries.len() + 1;
-        let outcome = match was_last_before {
+        let attempts = item.attempts as usize;
+        // Whoever began it may have died of it each time.
+        let outcome = match kind.every.is_none() && attempts > kind.attempts() {
             true => Err(WorkFailure::Never("no attempt came to an end".into())),
             false => self.run_job(kind.name, self.attempt(worker, item)).await,
         };
@@ -272,7 +283,8 @@ impl Platform {
             Ok(items) => self.record_done(kind, item, began.elapsed(), items).await,
             Err(failure) => {
                 let error = failure.to_string();
-                let gives_up = kind.every.is_none() && (is_last || matches!(failure, WorkFailure::Never(_)));
+                let is_last = attempts >= kind.attempts() || matches!(failure, WorkFailure::Never(_));
+                let gives_up = kind.every.is_none() && is_last;
                 if gives_up {
                     tracing::error!(
                         job = kind.name,
@@ -375,16 +387,6 @@ impl Platform {
         wait.mul_f64(0.9 + f64::from(random[0]) / 255.0 / 5.0)
     }
 
-    /// Counts the work of each kind that this node knows.
-    ///
-    /// # Errors
-    /// Those of the metadata store.
-    pub async fn count_work(&self, workers: &Workers) -> Result<Vec<(&'static str, WorkDepth)>> {
-        let kinds: Vec<&'static str> = workers.iter().map(|worker| worker.kind().name).collect();
-        let depths = self.metadata.read(kinds.clone(), |tx, kinds| Box::pin(tx.count_work(kinds))).await?;
-        Ok(kinds.into_iter().zip(depths).collect())
-    }
-
     /// Forgets work that was given up at or before a time; it returns how much.
     ///
     /// # Errors
@@ -394,8 +396,4 @@ impl Platform {
             .drain(before, |tx, before| Box::pin(tx.delete_old_dead_work(*before, PageSize::MAX)))
             .await
     }
-}
-
-fn log_failure(job: &str, error: &Error) {
-    tracing::error!(job, error = %error, cause = error.cause(), "a job failed; it is tried again next time");
 }

@@ -13,7 +13,7 @@ use longshore_api_common::{Response, body, response};
 use longshore_app::App;
 use longshore_content::damage::Damage;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -168,60 +168,67 @@ impl std::fmt::Debug for JobMetrics {
 impl Collector for JobMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let jobs = self.0.platform.job_figures();
+        let (counter, gauge) = (MetricType::Counter, MetricType::Gauge);
+        let (job, seconds) = (|name| [("job", name)], Some(&Unit::Seconds));
+
         let text = "Runs of each job since the start of this node";
-        let mut runs = encoder.encode_descriptor("longshore_job_runs", text, None, MetricType::Counter)?;
-        for (job, figure) in &jobs {
-            for (outcome, count) in [("success", figure.succeeded), ("failure", figure.failed)] {
-                ConstCounter::new(count)
-                    .encode(runs.encode_family(&[("job", *job), ("outcome", outcome)])?)?;
-            }
-        }
+        let runs = jobs.iter().flat_map(|(name, figure)| {
+            [("success", figure.succeeded), ("failure", figure.failed)]
+                .map(|(outcome, count)| ([("job", *name), ("outcome", outcome)], ConstCounter::new(count)))
+        });
+        write_each(encoder.encode_descriptor("longshore_job_runs", text, None, counter)?, runs)?;
+
         let text = "Things that each job dealt with since the start of this node";
-        let mut items = encoder.encode_descriptor("longshore_job_items", text, None, MetricType::Counter)?;
-        for (job, figure) in &jobs {
-            ConstCounter::new(figure.items).encode(items.encode_family(&[("job", *job)])?)?;
-        }
-        let (text, unit) = ("Time that each job took since the start of this node", Some(&Unit::Seconds));
-        let mut took =
-            encoder.encode_descriptor("longshore_job_duration", text, unit, MetricType::Counter)?;
-        for (job, figure) in &jobs {
-            ConstCounter::new(figure.took.as_secs_f64()).encode(took.encode_family(&[("job", *job)])?)?;
-        }
-        let (text, unit) = ("Time that the last run of each job took", Some(&Unit::Seconds));
-        let mut last =
-            encoder.encode_descriptor("longshore_job_last_duration", text, unit, MetricType::Gauge)?;
-        for (job, figure) in &jobs {
-            ConstGauge::new(figure.last_took.as_secs_f64()).encode(last.encode_family(&[("job", *job)])?)?;
-        }
-        let (text, unit) = ("When the last run of each job ended, since 1970", Some(&Unit::Seconds));
-        let mut ended = encoder.encode_descriptor("longshore_job_last_end", text, unit, MetricType::Gauge)?;
-        for (job, figure) in &jobs {
+        let items = jobs.iter().map(|(name, figure)| (job(*name), ConstCounter::new(figure.items)));
+        write_each(encoder.encode_descriptor("longshore_job_items", text, None, counter)?, items)?;
+
+        let text = "Time that each job took since the start of this node";
+        let took =
+            jobs.iter().map(|(name, figure)| (job(*name), ConstCounter::new(figure.took.as_secs_f64())));
+        write_each(encoder.encode_descriptor("longshore_job_duration", text, seconds, counter)?, took)?;
+
+        let text = "Time that the last run of each job took";
+        let last =
+            jobs.iter().map(|(name, figure)| (job(*name), ConstGauge::new(figure.last_took.as_secs_f64())));
+        write_each(encoder.encode_descriptor("longshore_job_last_duration", text, seconds, gauge)?, last)?;
+
+        let text = "When the last run of each job ended, since 1970";
+        let ended = jobs.iter().map(|(name, figure)| {
             let at = figure.last_ended_at.map(Timestamp::as_second).unwrap_or_default();
-            ConstGauge::new(at).encode(ended.encode_family(&[("job", *job)])?)?;
-        }
+            (job(*name), ConstGauge::new(at))
+        });
+        write_each(encoder.encode_descriptor("longshore_job_last_end", text, seconds, gauge)?, ended)?;
+
         let work = self.0.work_depths();
+        let kind = |name| [("kind", name)];
         let count = |count: u64| ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+
         let text = "Durable work that waits, on all nodes; counted up to 10000 of each kind";
-        let mut waiting =
-            encoder.encode_descriptor("longshore_work_waiting", text, None, MetricType::Gauge)?;
-        for (kind, depth) in &work {
-            count(depth.waiting).encode(waiting.encode_family(&[("kind", *kind)])?)?;
-        }
+        let waiting = work.iter().map(|(name, depth)| (kind(*name), count(depth.waiting)));
+        write_each(encoder.encode_descriptor("longshore_work_waiting", text, None, gauge)?, waiting)?;
+
         let text =
             "Durable work that was given up (longshore work ls --dead); counted up to 10000 of each kind";
-        let mut dead = encoder.encode_descriptor("longshore_work_dead", text, None, MetricType::Gauge)?;
-        for (kind, depth) in &work {
-            count(depth.dead).encode(dead.encode_family(&[("kind", *kind)])?)?;
-        }
-        let (text, unit) =
-            ("How long the oldest durable work of each kind has been due", Some(&Unit::Seconds));
-        let mut overdue =
-            encoder.encode_descriptor("longshore_work_overdue", text, unit, MetricType::Gauge)?;
+        let dead = work.iter().map(|(name, depth)| (kind(*name), count(depth.dead)));
+        write_each(encoder.encode_descriptor("longshore_work_dead", text, None, gauge)?, dead)?;
+
+        let text = "How long the oldest durable work of each kind has been due";
         let now = self.0.platform.now();
-        for (kind, depth) in &work {
+        let overdue = work.iter().map(|(name, depth)| {
             let late = depth.oldest_due_at.map_or(0, |due_at| now.duration_since(due_at).as_secs().max(0));
-            ConstGauge::new(late).encode(overdue.encode_family(&[("kind", *kind)])?)?;
-        }
-        Ok(())
+            (kind(*name), ConstGauge::new(late))
+        });
+        write_each(encoder.encode_descriptor("longshore_work_overdue", text, seconds, gauge)?, overdue)
     }
+}
+
+/// Writes one metric of several things, each with its labels.
+fn write_each<const N: usize>(
+    mut family: MetricEncoder<'_>,
+    each: impl IntoIterator<Item = ([(&'static str, &'static str); N], impl EncodeMetric)>,
+) -> Result<(), std::fmt::Error> {
+    for (labels, metric) in each {
+        metric.encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }

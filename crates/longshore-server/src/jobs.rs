@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_app::App;
+use longshore_platform::jobs::log_failure;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -120,7 +121,6 @@ impl Schedule<'_> {
 
 async fn run(app: &App, name: &'static str, job: impl Future<Output = longshore_domain::Result<u64>>) {
     if let Err(error) = app.platform.run_job(name, job).await {
-        let cause = error.cause();
-        tracing::error!(job = name, error = %error, cause, "a job failed; it is tried again next time");
+        log_failure(name, &error);
     }
 }

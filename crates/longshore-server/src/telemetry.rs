@@ -53,9 +53,14 @@ pub fn start(log: &Log, wanted: &Traces) -> Result<()> {
         "json" => lines.json().flatten_event(true).boxed(),
         _ => lines.with_ansi(is_terminal).boxed(),
     };
-    // Lines of the log are the same with and without traces.
-    let lines = lines.with_filter(filter_fn(|metadata| metadata.target() != TARGET));
-    let spans = if wanted.are_wanted() { Some(traces::layer(wanted)?) } else { None };
+    let (lines, spans) = match wanted.are_wanted() {
+        true => {
+            // Lines of the log are the same with and without traces.
+            let lines = lines.with_filter(filter_fn(|metadata| metadata.target() != TARGET)).boxed();
+            (lines, Some(traces::layer(wanted)?))
+        }
+        false => (lines, None),
+    };
     tracing_subscriber::registry()
         .with(filter)
         // A layer that says no for all: the filter of one layer that decides by the event leaves the subscriber's

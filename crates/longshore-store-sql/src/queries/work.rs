@@ -276,25 +276,10 @@ impl WorkRecords for SqlTx<'_> {
     }
 
     async fn find_work(&mut self, id: WorkId) -> Result<Option<ListedWork>> {
-        let found = self
-            .first(
-                "SELECT id, kind, key, lane, payload, due_at, attempts, last_error, created_at, holder, held_until,
-                     ended_at, took_us, items
-                 FROM work WHERE id = $1",
-                values![id.0],
-                listed,
-            )
-            .await?;
-        if found.is_some() {
-            return Ok(found);
-        }
-        self.first(
-            "SELECT id, kind, key, lane, payload, due_at, attempts, last_error, created_at, died_at
-             FROM dead_work WHERE id = $1",
-            values![id.0],
-            dead,
-        )
-        .await
+        let (before, one) = (WorkId(id.0.saturating_sub(1)), PageSize::clamped(1)?);
+        let mut found = self.list_work(before, one).await?;
+        found.extend(self.list_dead_work(before, one).await?);
+        Ok(found.into_iter().find(|work| work.item.id == id))
     }
 
     async fn hasten_work(&mut self, id: WorkId, at: Timestamp) -> Result<bool> {
