@@ -62,8 +62,6 @@ pub(crate) fn wire_name(field: Field) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     /// Names that stand for different things in different operations.
@@ -71,14 +69,6 @@ mod tests {
 
     #[test]
     fn every_field_has_a_name_that_is_not_confused_with_another() {
-        let mut names: BTreeMap<&str, Vec<Field>> = BTreeMap::new();
-        for field in Field::NAMED {
-            names.entry(wire_name(*field)).or_default().push(*field);
-        }
-        for (name, fields) in names {
-            assert!(!name.is_empty(), "{fields:?}");
-            assert_eq!(fields.len() > 1, SHARED.contains(&name), "{name}: {fields:?}");
-        }
-        assert_eq!(wire_name(Field::Parameter("page")), "page");
+        longshore_testkit::fields::check_names(wire_name, SHARED);
     }
 }

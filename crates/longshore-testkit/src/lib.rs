@@ -7,6 +7,7 @@ pub mod blob_suite;
 pub mod budget;
 pub mod entropy;
 pub mod faults;
+pub mod fields;
 pub mod folders;
 pub mod images;
 pub mod mail;

@@ -47,6 +47,34 @@ pub(super) const WANTED: &str = "(CAST($3 AS TEXT) = '' OR replace(t.name, $3, '
             AND (CAST($7 AS TEXT) = '' OR m.os = $7)
             AND (CAST($8 AS TEXT) = '' OR m.architecture = $8) LIMIT 1) AS found))";
 
+/// Which of an account's own repositories `r` in the namespaces `a` are wanted: $1 to $5 are the name of the namespace, the
+/// pattern of names, the category, the visibility, and the number of the namespace.
+pub(super) const OF_OWN: Mark = Mark { name: "{of_own}", texts: &[IS_OF_OWN] };
+pub(super) const IS_OF_OWN: &str = "(CAST($1 AS TEXT) IS NULL OR a.name = $1) AND r.name LIKE $2 ESCAPE '!'
+    AND (CAST($3 AS TEXT) IS NULL OR r.category = $3)
+    AND (CAST($4 AS TEXT) IS NULL OR r.visibility = $4)
+    AND (CAST($5 AS BIGINT) IS NULL OR r.namespace_id = $5)";
+
+/// Repositories `r`, in the namespaces `a`, that are `shared`: $1 to $3 are the time, with whom, and by whom.
+const SHARED: Mark = Mark { name: "{shared}", texts: &[IS_SHARED] };
+const IS_SHARED: &str = "(SELECT h.repository_id,
+    max(CASE WHEN h.expires_at IS NULL OR h.expires_at > $1 THEN 1 ELSE 0 END) AS is_valid
+    FROM repository_shares h JOIN repositories o ON o.id = h.repository_id
+    WHERE h.repository_id IN (
+    SELECT b.repository_id FROM repository_shares b WHERE b.account_id = $2
+    UNION SELECT b.id FROM repositories b WHERE b.namespace_id = $3
+    UNION SELECT b.id FROM organization_members m JOIN repositories b ON b.namespace_id = m.organization_id
+    WHERE m.user_id = $3 AND m.role = 'owner')
+    AND (CAST($2 AS BIGINT) = 0 OR h.account_id = $2)
+    GROUP BY h.repository_id) AS shared
+    JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id";
+/// Which of those are wanted: $4 to $8 are as $1 to $4 of [`OF_OWN`], and whether shares are valid.
+const OF_SHARED: Mark = Mark { name: "{of_shared}", texts: &[IS_OF_SHARED] };
+const IS_OF_SHARED: &str = "(CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
+    AND (CAST($6 AS TEXT) IS NULL OR r.category = $6)
+    AND (CAST($7 AS TEXT) IS NULL OR r.visibility = $7)
+    AND (CAST($8 AS BIGINT) IS NULL OR shared.is_valid = $8)";
+
 /// What is read of a member `m`: itself, or with its account `a`.
 pub(super) const MEMBERS: Mark = Mark { name: "{member}", texts: &[MEMBER, MEMBER_ACCOUNT] };
 pub(super) const MEMBER: &str = "a.name, m.role, m.created_at";
@@ -55,7 +83,8 @@ pub(super) const MEMBER_ACCOUNT: &str =
      a.is_verified_publisher, a.plan, a.full_name, a.company, a.location, a.profile_url, a.email,
      m.role, m.created_at";
 
-const MARKS: &[&Mark] = &[&COLUMNS, &DIRECTION, &TOTAL, &REACHED, &WANTED_TAGS, &MEMBERS];
+const MARKS: &[&Mark] =
+    &[&COLUMNS, &DIRECTION, &TOTAL, &REACHED, &WANTED_TAGS, &OF_OWN, &SHARED, &OF_SHARED, &MEMBERS];
 
 impl Mark {
     /// Puts one of the mark's texts into a statement.
@@ -78,6 +107,11 @@ pub(super) fn reached(sql: &str, is_tagged: Option<bool>) -> String {
         Some(false) => IS_NOT_REACHED,
     };
     REACHED.put(sql, text)
+}
+
+/// Puts the shared repositories, and which of them are wanted, into a statement.
+pub(super) fn with_shared(sql: &str) -> String {
+    OF_SHARED.put(&SHARED.put(sql, IS_SHARED), IS_OF_SHARED)
 }
 
 /// Returns all texts that one with marks stands for.

@@ -9,7 +9,9 @@ use longshore_domain::repository::{
 };
 use longshore_domain::share::SharedBy;
 
-use super::marks::{COLUMNS, LISTING, PULLS, REPOSITORY, TOTAL, UPDATED, directed};
+use super::marks::{
+    COLUMNS, IS_OF_OWN, LISTING, OF_OWN, PULLS, REPOSITORY, TOTAL, UPDATED, directed, with_shared,
+};
 use super::repositories::{details, repository};
 use super::visible::Condition;
 use super::{end_of, overfull};
@@ -171,10 +173,7 @@ impl SqlTx<'_> {
                     "SELECT {columns} FROM repositories r JOIN accounts a ON a.id = r.namespace_id
                          LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
                      WHERE r.deleted_at IS NULL AND {own}
-                         AND (CAST($1 AS TEXT) IS NULL OR a.name = $1) AND r.name LIKE $2 ESCAPE '!'
-                         AND (CAST($3 AS TEXT) IS NULL OR r.category = $3)
-                         AND (CAST($4 AS TEXT) IS NULL OR r.visibility = $4)
-                         AND (CAST($5 AS BIGINT) IS NULL OR r.namespace_id = $5)
+                         AND {of_own}
                      ORDER BY CASE CAST($6 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                              WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END{direction},
                          CASE CAST($6 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END{direction},
@@ -182,7 +181,7 @@ impl SqlTx<'_> {
                      LIMIT $7 OFFSET $8",
                     order.is_descending,
                 );
-                let sql = COLUMNS.put(&sql, reading.columns);
+                let sql = OF_OWN.put(&COLUMNS.put(&sql, reading.columns), IS_OF_OWN);
                 let mut values = Vec::from(filtered(filter));
                 values.extend(row![only.map(|id| id.0), column(*order), limit, offset]);
                 let (sql, values) = self.showing_own(*visible, *account, &sql, values);
@@ -191,23 +190,10 @@ impl SqlTx<'_> {
             Repositories::Shared { shared, is_valid, now, filter, order } => {
                 let sql = directed(
                     "SELECT {columns}, shared.is_valid
-                     FROM (SELECT h.repository_id,
-                             max(CASE WHEN h.expires_at IS NULL OR h.expires_at > $1 THEN 1 ELSE 0 END) AS is_valid
-                         FROM repository_shares h JOIN repositories o ON o.id = h.repository_id
-                         WHERE h.repository_id IN (
-                             SELECT b.repository_id FROM repository_shares b WHERE b.account_id = $2
-                             UNION SELECT b.id FROM repositories b WHERE b.namespace_id = $3
-                             UNION SELECT b.id FROM organization_members m JOIN repositories b ON b.namespace_id = m.organization_id
-                                 WHERE m.user_id = $3 AND m.role = 'owner')
-                             AND (CAST($2 AS BIGINT) = 0 OR h.account_id = $2)
-                         GROUP BY h.repository_id) AS shared
-                         JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id
+                     FROM {shared}
                          LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
                      WHERE r.deleted_at IS NULL AND {enabled}
-                         AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
-                         AND (CAST($6 AS TEXT) IS NULL OR r.category = $6)
-                         AND (CAST($7 AS TEXT) IS NULL OR r.visibility = $7)
-                         AND (CAST($8 AS BIGINT) IS NULL OR shared.is_valid = $8)
+                         AND {of_shared}
                      ORDER BY CASE CAST($9 AS BIGINT) WHEN 1 THEN coalesce(t.updated_at, r.created_at) WHEN 2 THEN t.tags
                              WHEN 3 THEN (CASE r.visibility WHEN 'public' THEN 1 ELSE 0 END) ELSE 0 END{direction},
                          CASE CAST($9 AS BIGINT) WHEN 4 THEN substr(r.name, length(a.name) + 2) WHEN 5 THEN a.name ELSE '' END{direction},
@@ -215,7 +201,7 @@ impl SqlTx<'_> {
                      LIMIT $10 OFFSET $11",
                     order.is_descending,
                 );
-                let sql = COLUMNS.put(&sql, reading.columns);
+                let sql = with_shared(&COLUMNS.put(&sql, reading.columns));
                 let (with, of) = shared_by(*shared);
                 let mut values = row![*now, with, of];
                 values.extend(filtered(filter));
@@ -250,34 +236,21 @@ impl SqlTx<'_> {
                 self.showing_own(
                     *visible,
                     *account,
-                    "SELECT count(*) FROM repositories r JOIN accounts a ON a.id = r.namespace_id
+                    &OF_OWN.put(
+                        "SELECT count(*) FROM repositories r JOIN accounts a ON a.id = r.namespace_id
                      WHERE r.deleted_at IS NULL AND {own}
-                         AND (CAST($1 AS TEXT) IS NULL OR a.name = $1) AND r.name LIKE $2 ESCAPE '!'
-                         AND (CAST($3 AS TEXT) IS NULL OR r.category = $3)
-                         AND (CAST($4 AS TEXT) IS NULL OR r.visibility = $4)
-                         AND (CAST($5 AS BIGINT) IS NULL OR r.namespace_id = $5)",
+                         AND {of_own}",
+                        IS_OF_OWN,
+                    ),
                     values,
                 )
             }
             Repositories::Shared { shared, is_valid, now, filter, .. } => {
-                let sql = self.only_enabled(
-                    "SELECT count(*) FROM (SELECT h.repository_id,
-                             max(CASE WHEN h.expires_at IS NULL OR h.expires_at > $1 THEN 1 ELSE 0 END) AS is_valid
-                         FROM repository_shares h JOIN repositories o ON o.id = h.repository_id
-                         WHERE h.repository_id IN (
-                             SELECT b.repository_id FROM repository_shares b WHERE b.account_id = $2
-                             UNION SELECT b.id FROM repositories b WHERE b.namespace_id = $3
-                             UNION SELECT b.id FROM organization_members m JOIN repositories b ON b.namespace_id = m.organization_id
-                                 WHERE m.user_id = $3 AND m.role = 'owner')
-                             AND (CAST($2 AS BIGINT) = 0 OR h.account_id = $2)
-                         GROUP BY h.repository_id) AS shared
-                         JOIN repositories r ON r.id = shared.repository_id JOIN accounts a ON a.id = r.namespace_id
+                let sql = self.only_enabled(&with_shared(
+                    "SELECT count(*) FROM {shared}
                      WHERE r.deleted_at IS NULL AND {enabled}
-                         AND (CAST($4 AS TEXT) IS NULL OR a.name = $4) AND r.name LIKE $5 ESCAPE '!'
-                         AND (CAST($6 AS TEXT) IS NULL OR r.category = $6)
-                         AND (CAST($7 AS TEXT) IS NULL OR r.visibility = $7)
-                         AND (CAST($8 AS BIGINT) IS NULL OR shared.is_valid = $8)",
-                );
+                         AND {of_shared}",
+                ));
                 let (with, of) = shared_by(*shared);
                 let mut values = row![*now, with, of];
                 values.extend(filtered(filter));
