@@ -84,7 +84,16 @@ impl Access {
         policy::repository_level(self.allowed)
     }
 
-    fn decide(&self, actor: &Actor, name: &RepositoryName, action: RepositoryAction) -> Result<(), Refusal> {
+    /// Decides whether the actor may do something in the repository, of which this is what it may do there.
+    ///
+    /// # Errors
+    /// Why not, and what is missing.
+    pub fn decide(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        action: RepositoryAction,
+    ) -> Result<(), Refusal> {
         let allowed = Allowed {
             repository: name,
             exists: self.repository.is_some(),

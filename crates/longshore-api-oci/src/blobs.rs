@@ -7,10 +7,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::{Response, body};
 use longshore_content::blobs::ReadableBlob;
-use longshore_domain::Result;
 use longshore_domain::digest::Digest;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::Blob;
+use longshore_domain::{Error, Result};
 
 use crate::operation::Name;
 use crate::ranges::{self, Wanted};
@@ -98,7 +98,7 @@ async fn send_parts(context: &Context, readable: ReadableBlob, ranges: Vec<ByteR
                 Some(bytes) => bytes,
                 None => app.content.read_blob(&readable, range).await?,
             };
-            Ok(stream::iter([Ok(head)]).chain(bytes))
+            Ok::<_, Error>(stream::iter([Ok(head)]).chain(bytes))
         }
     });
     let parts = parts.try_flatten().chain(stream::iter([Ok(tail)]));

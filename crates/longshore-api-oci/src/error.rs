@@ -4,6 +4,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use longshore_api_common::response::retry_after;
 use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::error::Unauthenticated;
 use serde_json::{Value, json};
 
@@ -62,7 +63,8 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::TokenUnknown(_) | Error::InviteUnknown => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),
         Error::Exists(_) => (StatusCode::CONFLICT, "DENIED"),
         Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
-        Error::LimitReached { .. } | Error::Conflict(_) => (StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID"),
+        Error::Conflict(Conflict::Upload(_)) => (StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID"),
+        Error::LimitReached { .. } | Error::Conflict(_) => (StatusCode::CONFLICT, "DENIED"),
         Error::BodyInterrupted => (StatusCode::REQUEST_TIMEOUT, "BLOB_UPLOAD_INVALID"),
         Error::StorageFull(_) => (StatusCode::INSUFFICIENT_STORAGE, "UNAVAILABLE"),
         Error::Unavailable(_) | Error::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),

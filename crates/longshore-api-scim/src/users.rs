@@ -7,6 +7,7 @@ use http::{StatusCode, header};
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::Error;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::directory::query::{DirectoryFilter, DirectoryOrder, QueriedParts, UserQuery};
 use longshore_domain::directory::{
     DirectoryChange, DirectoryEmail, DirectoryUser, UserLookup, UserOrder, UserParts,
@@ -296,7 +297,7 @@ pub(crate) async fn change(
             changed => return Ok(reply(context, StatusCode::OK, &changed?, projection)),
         }
     }
-    Err(Refusal::Domain(Error::Conflict("others change this user all the time; try again".into())))
+    Err(Refusal::Domain(Conflict::DirectoryUserBusy.into()))
 }
 
 /// Takes a user out of the organization.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use longshore_content::damage::BLOB_STORE;
 use longshore_domain::access::actor::Actor;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::name::Namespace;
 use longshore_domain::{Error, Result};
 
@@ -78,9 +79,10 @@ impl App {
     /// `Conflict` when the registry is not set up, or the database belongs to another blob store; those of the stores.
     pub async fn attach(&self) -> Result<()> {
         if !self.is_prepared().await? {
-            return Err(Error::Conflict(
+            return Err(Conflict::Setup(
                 "the registry is not set up yet; `longshore serve` does that at its first start".into(),
-            ));
+            )
+            .into());
         }
         self.check_store_identity().await?;
         self.identity.load_signing_keys().await
@@ -119,12 +121,12 @@ impl App {
         };
         match found {
             Some(found) if found.to_string() == known => Ok(()),
-            Some(found) => Err(Error::Conflict(format!(
+            Some(found) => Err(Conflict::Setup(format!(
                 "the blob store belongs to another registry: it has the id {found}, and this database's blobs lie in a store with the id {known}; correct storage.url, data or database.url. A new registry needs an empty bucket, prefix or folder; after moving the blobs of this one, copy `identity` from the old store as well"
-            ))),
-            None => Err(Error::Conflict(format!(
+            )).into()),
+            None => Err(Conflict::Setup(format!(
                 "the blob store is not the one that this database's blobs lie in: it has no id, and should have {known}; correct storage.url or data, or mount what is missing. After moving the blobs, copy `identity` from the old store as well"
-            ))),
+            )).into()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use longshore_domain::access::actor::Actor;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::Tx;
 use longshore_domain::work::{ListedWork, NewWork, WorkDepth, WorkId, WorkState};
@@ -117,10 +118,7 @@ impl App {
         self.access.require_operator(actor)?;
         let work = self.find_work(id).await?;
         if known_kind(&work).is_ok_and(|kind| kind.every.is_some()) {
-            return Err(Error::Conflict(format!(
-                "{} is housekeeping, which the registry needs; it cannot be dropped",
-                work.item.kind
-            )));
+            return Err(Conflict::Housekeeping(work.item.kind.to_string()).into());
         }
         if matches!(work.state, WorkState::Running { .. }) {
             return Err(is_running(id));
@@ -146,5 +144,5 @@ fn known_kind(work: &ListedWork) -> Result<WorkKind> {
 }
 
 fn is_running(id: WorkId) -> Error {
-    Error::Conflict(format!("work {} is being done now; look again in a moment", id.0))
+    Conflict::WorkRunning(id).into()
 }

@@ -100,7 +100,7 @@ impl Content {
     /// Returns whether the actor may push, as its credential and rights are now.
     pub(crate) async fn may_push(&self, actor: &Actor, name: &RepositoryName) -> Result<bool> {
         let access = self.access.access(actor, name).await?;
-        Ok(access.allows(RepositoryAction::Push) && actor.scope().covers(name, RepositoryAction::Push))
+        Ok(access.decide(actor, name, RepositoryAction::Push).is_ok())
     }
 
     /// Reads a range of a blob, and counts it as pulled.

@@ -9,7 +9,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
+use longshore_domain::access::refusal::Refusal;
 use longshore_domain::account::{AccountId, Feature};
+use longshore_domain::conflict::Conflict;
 use longshore_domain::descriptor::Descriptor;
 use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -317,14 +319,11 @@ impl Content {
             });
         }
         let access = self.access.access(actor, name).await?;
-        let covered =
-            actor.scope().covers(name, RepositoryAction::Delete) && access.allows(RepositoryAction::Delete);
-        let repository = match access.repository {
-            Some(repository) if covered => repository,
-            Some(_) if !access.allowed.is_empty() => {
-                return Ok(refused(&request, DeletionError::Unauthorized));
-            }
-            _ => return Ok(refused(&request, DeletionError::NotFound)),
+        let decided = access.decide(actor, name, RepositoryAction::Delete);
+        let repository = match (access.repository, decided) {
+            (Some(repository), Ok(())) => repository,
+            (None, _) | (_, Err(Refusal::Hidden)) => return Ok(refused(&request, DeletionError::NotFound)),
+            (Some(_), Err(_)) => return Ok(refused(&request, DeletionError::Unauthorized)),
         };
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         // What was pulled from this node up to now counts.
@@ -371,17 +370,11 @@ impl Content {
                     tags += more_tags;
                 }
                 refused @ DeletionOutcome::Refused { .. } if manifests == 0 => return Ok(refused),
-                DeletionOutcome::Refused { .. } => return Err(meanwhile()),
+                DeletionOutcome::Refused { .. } => return Err(Conflict::ImagesChanged.into()),
             }
         }
         Ok(DeletionOutcome::Deleted { manifests, tags })
     }
-}
-
-fn meanwhile() -> Error {
-    Error::Conflict(
-        "some of these images were pushed or tagged while they were deleted; look which are left, and try again".into(),
-    )
 }
 
 fn unknown(repository: &Repository, reference: Reference) -> Error {
@@ -447,7 +440,7 @@ async fn delete_all(tx: &mut dyn ContentTx, plan: &DeletionPlan) -> Result<Delet
     }
     // Of more than one, some have got tags since they were looked at.
     if doomed.len() > 1 && doomed.iter().map(Doomed::rows).sum::<u64>() > 2 * STEP {
-        return Err(meanwhile());
+        return Err(Conflict::ImagesChanged.into());
     }
     let own_tags = |doomed: &[Doomed]| -> Vec<Tag> {
         doomed.iter().flat_map(|image| image.own_tags.iter().cloned()).collect()
@@ -463,7 +456,7 @@ async fn delete_all(tx: &mut dyn ContentTx, plan: &DeletionPlan) -> Result<Delet
     let current: BTreeSet<Tag> = own_tags(&doomed).into_iter().collect();
     let held: Vec<PushedTag> = held.into_iter().filter(|held| current.contains(&held.tag)).collect();
     if held.len() != current.len() {
-        return Err(meanwhile());
+        return Err(Conflict::ImagesChanged.into());
     }
     remove_tags(tx, plan.repository, &held, &plan.event, plan.review_at).await?;
     for Doomed { head, .. } in &doomed {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Reference;
@@ -133,7 +134,7 @@ impl Content {
                 return Ok(());
             }
         }
-        Err(Error::Conflict("somebody sets tags of this image while it is deleted; try again later".into()))
+        Err(Conflict::ImageTagged.into())
     }
 
     /// Checks all tags before the first is deleted. Each step checks its own again.

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::{Actor, Principal};
+use longshore_domain::conflict::{Conflict, UploadConflict};
 use longshore_domain::digest::{Algorithm, Digest, Hasher};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::EventAction;
@@ -113,7 +114,7 @@ impl ActiveUploads {
             slot.holder.lock().unwrap_or_else(PoisonError::into_inner).taken_over.cancel();
             waited = wait().await.ok();
         }
-        let busy = || Error::Conflict("another request is working on this upload; try again".into());
+        let busy = || Error::from(Conflict::from(UploadConflict::Busy));
         let guard = waited.ok_or_else(busy)?;
         let taken_over = CancellationToken::new();
         *slot.holder.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -417,7 +418,7 @@ impl Content {
         let waits = match &finished {
             Err(Error::UploadUnknown) => Duration::ZERO,
             // Another node is about to end it, perhaps in the same way.
-            Err(Error::Conflict(_)) => TAKE_OVER,
+            Err(Error::Conflict(Conflict::Upload(_))) => TAKE_OVER,
             _ => return finished,
         };
         let until = Instant::now() + waits;
@@ -683,7 +684,7 @@ impl Content {
 
     async fn hash_stored(&self, upload: &Upload, algorithm: Algorithm) -> Result<Digest> {
         if self.blobs.find_size(upload.storage_key).await? != Some(upload.offset_bytes) {
-            return Err(Error::Conflict("another request has ended this upload; begin a new one".into()));
+            return Err(Conflict::from(UploadConflict::Ended).into());
         }
         let range = ByteRange { start: 0, end: upload.offset_bytes };
         let mut stored = self.blobs.read(upload.storage_key, range).await?;
@@ -787,7 +788,7 @@ impl Content {
 }
 
 fn overtaken() -> Error {
-    Error::Conflict("another request has worked on this upload; ask for its status".into())
+    Conflict::from(UploadConflict::Changed).into()
 }
 
 /// Puts what the store says into the upload, and gives what is not needed any more once that is saved.
@@ -938,7 +939,7 @@ impl Source<'_> {
         let next = tokio::select! {
             biased;
             () = self.taken_over.cancelled() => {
-                let error = Error::Conflict("a later request on this upload took over".into());
+                let error = Conflict::from(UploadConflict::TakenOver).into();
                 return Ok(Err(End::Interrupted(error)));
             }
             next = tokio::time::timeout(self.idle, self.body.next()) => next,

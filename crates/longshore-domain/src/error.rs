@@ -5,6 +5,7 @@
 use std::error::Error as StdError;
 
 use crate::access::refusal::Denial;
+use crate::conflict::Conflict;
 use crate::digest::Digest;
 use crate::existing::Existing;
 use crate::field::Field;
@@ -248,8 +249,8 @@ pub enum Error {
         limit_bytes: u64,
     },
     /// The state of things does not allow this now.
-    #[error("{0}")]
-    Conflict(String),
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     /// The registry does not do this.
     #[error("{0}")]
     Unsupported(String),

@@ -9,6 +9,7 @@ pub mod access_key;
 pub mod account;
 pub mod address;
 pub mod clock;
+pub mod conflict;
 pub mod credential;
 pub mod descriptor;
 pub mod digest;

@@ -2,6 +2,7 @@
 
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, Plan, ProfileChange};
+use longshore_domain::conflict::Conflict;
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
@@ -22,10 +23,7 @@ pub async fn get_user(tx: &mut dyn IdentityTx, name: &Namespace) -> Result<Accou
 /// Checks that switching this user off or demoting it leaves an administrator.
 pub async fn check_not_last_administrator(tx: &mut dyn IdentityTx, user: &Account) -> Result<()> {
     if user.is_administrator && user.is_active && tx.count_active_administrators().await? <= 1 {
-        return Err(Error::Conflict(format!(
-            "{} is the last active administrator; make another user one first",
-            user.name
-        )));
+        return Err(Conflict::LastAdministrator(user.name.clone()).into());
     }
     Ok(())
 }
@@ -36,14 +34,10 @@ async fn get_deletable_user(tx: &mut dyn IdentityTx, name: &Namespace) -> Result
     tx.lock_account(user.id).await?;
     check_not_last_administrator(tx, &user).await?;
     if tx.has_repositories(user.id).await? {
-        return Err(Error::Conflict(format!(
-            "{name} still has repositories; delete them first, or disable the user instead"
-        )));
+        return Err(Conflict::UserHasRepositories(name.clone()).into());
     }
     if let Some(organization) = tx.find_organization_owned_only_by(user.id).await? {
-        return Err(Error::Conflict(format!(
-            "{name} is the only owner of {organization} who can act; give it another owner first"
-        )));
+        return Err(Conflict::LastOwner { user: name.clone(), organization }.into());
     }
     Ok(user)
 }

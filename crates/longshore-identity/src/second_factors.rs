@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use longshore_domain::access::action::AccountAction;
 use longshore_domain::access::actor::{Actor, Proof};
 use longshore_domain::account::{Account, AccountId};
+use longshore_domain::conflict::Conflict;
 use longshore_domain::credential::SecretHash;
 use longshore_domain::event::EventAction;
 use longshore_domain::name::Namespace;
@@ -94,9 +95,7 @@ impl Identities {
             })
             .await?;
         if !begun {
-            return Err(Error::Conflict(
-                "the account has a second factor already; disable it before you set up another".into(),
-            ));
+            return Err(Conflict::SecondFactorEnabled.into());
         }
         Ok(Enrolment { secret, otpauth_url })
     }
@@ -109,7 +108,7 @@ impl Identities {
     pub async fn confirm_second_factor(&self, actor: &Actor, code: &str) -> Result<Confirmation> {
         let (user, _) = self.access.authorize_account(actor, AccountAction::ManageCredentials).await?;
         if self.has_second_factor(user.id).await? {
-            return Err(Error::Conflict("the account has a second factor already".into()));
+            return Err(Conflict::SecondFactorEnabled.into());
         }
         let Code::OneTimePassword(code) = Code::parse(code)? else { return Err(wrong()) };
         self.count_code(&user).await?;
@@ -128,9 +127,7 @@ impl Identities {
                 Box::pin(async move {
                     let factor = use_one_time_password(tx, *id, code, event.at).await?.ok_or_else(wrong)?;
                     if !tx.confirm_second_factor(*id, &factor.secret, event.at).await? {
-                        return Err(Error::Conflict(
-                            "the second factor was set up anew or confirmed meanwhile; begin again".into(),
-                        ));
+                        return Err(Conflict::SecondFactorChanged.into());
                     }
                     tx.put_recovery_codes(*id, codes).await?;
                     tx.record_event(event).await?;
@@ -205,7 +202,7 @@ impl Identities {
                 Box::pin(async move {
                     let user = get_user(tx, user).await?;
                     if !tx.delete_second_factor(user.id).await? {
-                        return Err(Error::Conflict(format!("{} has no second factor", user.name)));
+                        return Err(Conflict::NoSecondFactor(user.name).into());
                     }
                     let mut event = event.clone();
                     event.account_id = Some(user.id);
@@ -225,7 +222,7 @@ impl Identities {
     ) -> Result<Account> {
         let (user, _) = self.access.authorize_account(actor, AccountAction::ManageCredentials).await?;
         if !self.has_second_factor(user.id).await? {
-            return Err(Error::Conflict("the account has no second factor".into()));
+            return Err(Conflict::NoSecondFactor(user.name).into());
         }
         self.check_own_password(&user, password, address).await?;
         self.check_code(&user, &Code::parse(code)?).await?;

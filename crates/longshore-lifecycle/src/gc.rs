@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::access::actor::Actor;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::policy::{GcPolicy, UntaggedManifests};
@@ -145,9 +146,7 @@ impl Lifecycle {
             return self.preview_gc().await;
         }
         if !self.platform.take_lease(Job::CollectGarbage).await? {
-            return Err(Error::Conflict(
-                "garbage collection is running on another node; try again later".into(),
-            ));
+            return Err(Conflict::GcElsewhere.into());
         }
         if self.settings.gc.untagged == UntaggedManifests::Collect {
             self.enqueue_untagged().await?;

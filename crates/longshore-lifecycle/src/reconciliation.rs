@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use longshore_domain::Result;
 use longshore_domain::access::actor::Actor;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::Listed;
 use longshore_domain::ports::metadata::{Blob, BlobId};
-use longshore_domain::{Error, Result};
 
 use crate::Lifecycle;
 use longshore_platform::earlier;
@@ -68,7 +69,7 @@ impl Lifecycle {
     ) -> Result<ReconciliationReport> {
         self.access.require_operator(actor)?;
         let done = self.platform.with_lease(Job::Reconcile, self.reconcile(on_progress)).await?;
-        done.ok_or_else(|| Error::Conflict("another node is comparing the store now; try again later".into()))
+        done.ok_or_else(|| Conflict::ReconciliationElsewhere.into())
     }
 
     async fn reconcile(&self, on_progress: Progress<'_>) -> Result<ReconciliationReport> {

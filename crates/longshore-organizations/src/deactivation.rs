@@ -1,9 +1,10 @@
 //! Deactivation of users by the organization that manages them.
 
+use longshore_domain::Result;
 use longshore_domain::account::Account;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::ports::metadata::OrganizationsTx;
-use longshore_domain::{Error, Result};
 use longshore_identity::accounts::check_not_last_administrator;
 
 /// Writes an event into the log of a user.
@@ -46,9 +47,9 @@ pub(crate) async fn check_not_deactivated(
         && tx.is_deprovisioned(user.id).await?;
     match is_switched_off || tx.find_suspended_role(namespace.id, user.id).await?.is_some() {
         false => Ok(()),
-        true => Err(Error::Conflict(format!(
-            "the identity provider of {} has deactivated {}; remove the member first, or let it reactivate the user",
-            namespace.name, user.name
-        ))),
+        true => {
+            Err(Conflict::Deactivated { user: user.name.clone(), organization: namespace.name.clone() }
+                .into())
+        }
     }
 }

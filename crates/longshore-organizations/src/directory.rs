@@ -5,6 +5,7 @@
 
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
+use longshore_domain::conflict::Conflict;
 use longshore_domain::directory::{
     COMPANY_TEAM, DIRECTORY_USERS_LIMIT, DirectoryChange, DirectoryUser, Provisioner, UserLookup, UserOrder,
     UserParts, account_names,
@@ -305,7 +306,7 @@ impl DirectoryWork {
                 break;
             }
         }
-        let name = free.ok_or_else(|| Error::Conflict(format!("no name is left for {user_name:?}")))?;
+        let name = free.ok_or_else(|| Conflict::NoNameLeft(user_name.to_string()))?;
         let account = NewAccount {
             uuid: new_user.uuid,
             kind: AccountKind::User,
@@ -383,10 +384,7 @@ async fn check_works(tx: &mut dyn OrganizationsTx, account: &Account) -> Result<
     let now = tx.find_account(account.id).await?;
     match now.is_some_and(|now| now.is_active) {
         true => Ok(()),
-        false => Err(Error::Conflict(format!(
-            "the account {} is switched off by the registry's operator or by the organization that made it, and only they can switch it on",
-            account.name
-        ))),
+        false => Err(Conflict::SwitchedOff(account.name.clone()).into()),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use longshore_domain::account::AccountId;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::directory::{
     DirectoryGroup, DirectoryUser, GroupChange, GroupLookup, GroupMember, MemberChange, Provisioner,
     team_names,
@@ -189,7 +190,7 @@ impl GroupWork {
                 break;
             }
         }
-        let name = free.ok_or_else(|| Error::Conflict(format!("no name is left for {display:?}")))?;
+        let name = free.ok_or_else(|| Conflict::NoNameLeft(display.clone()))?;
         let team =
             NewTeam { uuid, name: name.clone(), description: String::new(), created_at: self.event.at };
         tx.create_team(organization, &team).await?;

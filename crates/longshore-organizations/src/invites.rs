@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, OrganizationAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
+use longshore_domain::conflict::Conflict;
 use longshore_domain::credential::{Secret, SecretHash};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -213,9 +214,7 @@ async fn accept(
         return Err(Error::InviteUnknown);
     }
     if tx.find_suspended_role(invite.organization_id, user.id).await?.is_some() {
-        return Err(Error::Conflict(
-            "the organization's identity provider has deactivated this user, and can reactivate it; or an owner removes the member, and invites again".into(),
-        ));
+        return Err(Conflict::InviteeDeactivated.into());
     }
     if tx.find_role(invite.organization_id, user.id).await?.is_none() {
         tx.put_member(invite.organization_id, user.id, invite.role, event.at).await?;
@@ -401,10 +400,7 @@ impl Organizations {
             Some(id) => self.metadata.look_up(id, |tx, id| Box::pin(tx.find_account(*id))).await?,
         };
         if self.mailer.is_none() || address_of(&invite.invitee, user.as_ref()).is_none() {
-            return Err(Error::Conflict(format!(
-                "{} cannot be reached by mail from this registry; invite again, which gives a new link to pass on",
-                invite.invitee
-            )));
+            return Err(Conflict::NoMail(invite.invitee.to_string()).into());
         }
         self.check_may_grant(actor, &invite.organization, invite.role, invite.team.is_some()).await?;
         let secret = Secret::generate(Secret::INVITE_PREFIX, &*self.entropy);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use longshore_domain::access::action::OrganizationAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, Member, OrganizationRole};
+use longshore_domain::conflict::Conflict;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::invite::Invite;
 use longshore_domain::name::Namespace;
@@ -31,9 +32,7 @@ const CLEARED_AT_ONCE: u64 = 50;
 
 async fn check_empty(tx: &mut dyn OrganizationsTx, organization: &Account) -> Result<()> {
     match tx.has_repositories(organization.id).await? {
-        true => {
-            Err(Error::Conflict(format!("{} still has repositories; delete them first", organization.name)))
-        }
+        true => Err(Conflict::OrganizationHasRepositories(organization.name.clone()).into()),
         false => Ok(()),
     }
 }
@@ -91,10 +90,9 @@ pub(crate) async fn check_keeps_owner(
     if role == Some(OrganizationRole::Owner)
         && tx.count_other_active_owners(organization.id, user.id).await? == 0
     {
-        return Err(Error::Conflict(format!(
-            "{} is the last owner of {} who can act; make another member one first",
-            user.name, organization.name
-        )));
+        return Err(
+            Conflict::LastOwner { user: user.name.clone(), organization: organization.name.clone() }.into()
+        );
     }
     Ok(())
 }

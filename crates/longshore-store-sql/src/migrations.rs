@@ -4,8 +4,9 @@
 //! run side by side while a cluster is upgraded.
 
 use deadpool_postgres::Object;
+use longshore_domain::Result;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::digest::{Algorithm, Digest};
-use longshore_domain::{Error, Result};
 use rusqlite::Connection;
 
 use crate::{postgres, sqlite};
@@ -99,10 +100,10 @@ pub(crate) fn newest() -> i64 {
 fn plan(applied: &[Applied], sql: fn(&Migration) -> &'static str) -> Result<Vec<Pending>> {
     let known = newest();
     if let Some(step) = applied.iter().find(|step| step.number > known && step.works_with > known) {
-        return Err(Error::Conflict(format!(
+        return Err(Conflict::Setup(format!(
             "the database has schema {}, this version of longshore works with schemas up to {known}; start the newer version that wrote it",
             step.number
-        )));
+        )).into());
     }
     let mut pending = Vec::new();
     for (number, migration) in (1..).zip(MIGRATIONS) {
@@ -111,10 +112,10 @@ fn plan(applied: &[Applied], sql: fn(&Migration) -> &'static str) -> Result<Vec<
         match applied.iter().find(|step| step.number == number) {
             Some(step) if step.checksum == checksum => {}
             Some(_) => {
-                return Err(Error::Conflict(format!(
+                return Err(Conflict::Setup(format!(
                     "migration {} of the database differs from this version's; restore a backup or start the version that wrote it",
                     migration.name
-                )));
+                )).into());
             }
             None => {
                 let (name, works_with) = (migration.name, migration.works_with);
@@ -128,14 +129,14 @@ fn plan(applied: &[Applied], sql: fn(&Migration) -> &'static str) -> Result<Vec<
 /// Checks that a database needs no step; for programs that may not change its schema.
 fn check(applied: &[Applied], sql: fn(&Migration) -> &'static str) -> Result<()> {
     let Some(newest_applied) = newest_of(applied) else {
-        return Err(Error::Conflict("there is no registry in it; `longshore serve` makes one".into()));
+        return Err(Conflict::Setup("there is no registry in it; `longshore serve` makes one".into()).into());
     };
     match plan(applied, sql)?.last() {
         None => Ok(()),
-        Some(needed) => Err(Error::Conflict(format!(
+        Some(needed) => Err(Conflict::Setup(format!(
             "it has schema {newest_applied}, and this program needs {}: run `longshore migrate`, or the version that wrote it",
             needed.number
-        ))),
+        )).into()),
     }
 }
 

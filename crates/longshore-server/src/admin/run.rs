@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use longshore_app::App;
+use longshore_domain::Result;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
+use longshore_domain::conflict::Conflict;
 use longshore_domain::credential::AccessToken;
 use longshore_domain::email::EmailAddress;
 use longshore_domain::event::Event;
@@ -12,7 +14,6 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::repository::{Repository, RepositoryChange, Visibility};
 use longshore_domain::work::WorkId;
-use longshore_domain::{Error, Result};
 use longshore_identity::access_tokens::WantedToken;
 use longshore_identity::accounts::UserChange;
 use longshore_lifecycle::gc::GcMode;
@@ -354,12 +355,12 @@ async fn find_token(app: &App, owner: &Namespace, text: &str) -> Result<Uuid> {
         tokens.iter().filter(|token| token.label == text).map(|token| token.uuid).collect();
     match found.as_slice() {
         [uuid] => Ok(*uuid),
-        [] => Err(Error::Conflict(format!(
+        [] => Err(Conflict::Setup(format!(
             "{owner} has no access token {text:?}; see: longshore token list {owner}"
-        ))),
-        _ => Err(Error::Conflict(format!(
+        )).into()),
+        _ => Err(Conflict::Setup(format!(
             "{owner} has several access tokens {text:?}; say which one by its id (see: longshore token list {owner})"
-        ))),
+        )).into()),
     }
 }
 
@@ -497,7 +498,7 @@ async fn list_repositories(app: &App) -> Result<Outcome> {
 async fn tag_history(app: &App, name: &RepositoryName, tag: &str) -> Result<Outcome> {
     let history = app.content.list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, PageSize::MAX).await?;
     if history.is_empty() {
-        return Err(Error::Conflict(format!("{name} has no tag {tag:?}, and has never had one")));
+        return Err(Conflict::Setup(format!("{name} has no tag {tag:?}, and has never had one")).into());
     }
     let rows = history
         .iter()

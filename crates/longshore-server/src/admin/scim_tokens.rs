@@ -1,10 +1,11 @@
 //! Commands about the tokens of identity providers.
 
 use longshore_app::App;
+use longshore_domain::Result;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::credential::Secret;
 use longshore_domain::directory::ScimToken;
 use longshore_domain::name::Namespace;
-use longshore_domain::{Error, Result};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -51,18 +52,18 @@ async fn find(app: &App, organization: &Namespace, id: Option<&str>) -> Result<S
         (Some(id), tokens) => {
             let is_it = |token: &&ScimToken| token.uuid.to_string() == id || token.label == id;
             tokens.iter().find(is_it).cloned().ok_or_else(|| {
-                Error::Conflict(format!(
+                Conflict::Setup(format!(
                     "{organization} has no SCIM token {id:?}; see: longshore scim-token list {organization}"
-                ))
+                )).into()
             })
         }
         (None, [token]) => Ok(token.clone()),
-        (None, []) => Err(Error::Conflict(format!(
+        (None, []) => Err(Conflict::Setup(format!(
             "{organization} has no SCIM token; create one first: longshore scim-token create {organization}"
-        ))),
-        (None, _) => Err(Error::Conflict(format!(
+        )).into()),
+        (None, _) => Err(Conflict::Setup(format!(
             "{organization} has several SCIM tokens; say which one, by id or label (see: longshore scim-token list {organization})"
-        ))),
+        )).into()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use longshore_domain::clock::Entropy;
+use longshore_domain::conflict::{Conflict, UploadConflict};
 use longshore_domain::error::chain;
 use longshore_domain::ports::blobs::{ByteRange, ByteStream, StorageKey};
 use longshore_domain::{Error, Result};
@@ -172,9 +173,7 @@ impl Client {
                     let text = error.to_string();
                     // Another request has sent a part of the same number since.
                     if text.contains("InvalidPart") {
-                        return Err(Error::Conflict(
-                            "another request has worked on this upload; begin a new one".into(),
-                        ));
+                        return Err(Conflict::from(UploadConflict::Ended).into());
                     }
                     match error {
                         object_store::Error::NotFound { .. } => Ok(Some(error)),

@@ -107,7 +107,7 @@ pub(super) fn list(client: Arc<Client>, prefix: String) -> impl Stream<Item = Re
             return Ok(None);
         }
         let objects = walk.next_page().await?;
-        Ok(Some((stream::iter(objects.into_iter().map(Ok)), walk)))
+        Ok::<_, Error>(Some((stream::iter(objects.into_iter().map(Ok)), walk)))
     })
     .try_flatten()
 }

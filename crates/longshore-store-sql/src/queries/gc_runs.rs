@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use longshore_domain::Result;
 use longshore_domain::account::AccountId;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::gc_run::GcRun;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{BlobId, GcRunRecords, ManifestId, Tombstone};
 use longshore_domain::repository::RepositoryId;
-use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use super::gc::tombstone;
@@ -51,10 +52,7 @@ impl GcRunRecords for SqlTx<'_> {
             )
             .await?;
         match created {
-            0 => Err(Error::Conflict(format!(
-                "the garbage of {} is being collected already; wait until that is done, or cancel it",
-                run.registry
-            ))),
+            0 => Err(Conflict::GcRunActive(run.registry.clone()).into()),
             _ => Ok(()),
         }
     }

@@ -10,6 +10,7 @@ mod times;
 use std::sync::Arc;
 
 use longshore_domain::Error;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::ports::metadata::Metadata;
 use longshore_store_sql::{SqliteMetadata, SqliteOptions};
 use rusqlite::Connection;
@@ -76,7 +77,7 @@ async fn who_may_not_migrate_is_told_what_was_found_and_changes_nothing() {
     assert!(!options.path.exists());
     std::fs::write(&options.path, b"").unwrap();
     let refusal = |options: &SqliteOptions| match SqliteMetadata::open_existing(options) {
-        Err(Error::Conflict(text)) => text,
+        Err(Error::Conflict(conflict)) => conflict.to_string(),
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("it was opened"),
     };
@@ -121,7 +122,7 @@ async fn fail_and_panic(metadata: Arc<dyn Metadata>, count: u32) {
                     Box::pin(async move {
                         tx.put_setting(&format!("n{number}"), "x").await?;
                         match number % 3 {
-                            0 => Err(Error::Conflict("on purpose".into())),
+                            0 => Err(Conflict::Setup("on purpose".into()).into()),
                             1 => panic!("on purpose"),
                             _ => Ok(()),
                         }

@@ -51,7 +51,7 @@ async fn who_may_not_migrate_is_told_what_was_found_and_changes_nothing() {
     let options = postgres_options(&database.url());
     let refusal = || async {
         match PostgresMetadata::open_existing(&options).await {
-            Err(Error::Conflict(text)) => text,
+            Err(Error::Conflict(conflict)) => conflict.to_string(),
             Err(other) => panic!("{other:?}"),
             Ok(_) => panic!("it was opened"),
         }
