@@ -3,7 +3,7 @@
 //!
 //! `LONGSHORE_BENCH_BINARY` measures a program that is there already, for a comparison.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -29,10 +29,7 @@ struct Pushes {
 
 /// Measures and prints.
 pub fn run(root: &Path) -> Result<()> {
-    let longshore = match std::env::var_os("LONGSHORE_BENCH_BINARY") {
-        Some(path) => PathBuf::from(path),
-        None => build(root)?,
-    };
+    let longshore = build(root)?;
     let folder = root.join("target/bench");
     let stores = Stores::start(root)?;
     let environment = environment_of(&stores)?;

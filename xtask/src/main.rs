@@ -37,7 +37,7 @@ enum Task {
     Stores,
     /// Check the rules that no compiler checks
     Tidy,
-    /// Measure, and print ratios to a peer in the same run on this machine
+    /// Measure, and print ratios to a peer in the same run on this machine; `LONGSHORE_BENCH_BINARY` names another program to measure
     Bench {
         /// Only this; without it, all
         #[arg(long, value_enum)]

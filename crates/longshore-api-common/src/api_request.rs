@@ -196,7 +196,8 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(bytes).or_else(|error| {
         let Ok(mut document) = serde_json::from_slice::<Value>(bytes) else { return Err(error) };
         match drop_zero_fractions(&mut document) {
-            true => serde_json::from_value(document),
+            // Not from the document itself: all this would be compiled once more for each type.
+            true => serde_json::from_slice(&serde_json::to_vec(&document)?),
             false => Err(error),
         }
     })

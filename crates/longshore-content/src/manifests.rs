@@ -35,7 +35,7 @@ const CONFIG_LIMIT_BYTES: u64 = 1 << 20;
 /// Most tags that one push may set.
 pub const TAGS_PER_PUSH_LIMIT: usize = 50;
 
-/// ManifestCache of late, by manifest. They never change.
+/// Manifests that were pulled of late. They never change.
 pub(crate) struct ManifestCache(Cache<ManifestId, Bytes, ByBytes>);
 
 #[derive(Clone)]

@@ -11,9 +11,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn};
 
 use crate::config::{Log, Traces};
 use crate::traces;
@@ -28,17 +29,27 @@ const SUMMARIES: Duration = Duration::from_secs(5);
 
 static WRITER: OnceLock<LogWriter> = OnceLock::new();
 
-/// Checks a filter such as `info,longshore_content=debug`.
-pub fn check_filter(level: &str) -> Result<()> {
-    EnvFilter::try_new(level).map(|_| ()).map_err(|error| anyhow!("log.level: {error}"))
+/// Reads a filter: levels, and targets with their levels, such as `info,longshore_content=debug`.
+///
+/// # Errors
+/// For what is no level. As a target without one, which the library takes it for, it would silence everything else.
+pub fn parse_filter(text: &str) -> Result<Targets> {
+    let text: String = text.split_whitespace().collect();
+    for part in text.split(',').filter(|part| !part.contains('=')) {
+        part.parse::<LevelFilter>().map_err(|_| {
+            anyhow!(
+                "log.level: {part:?} is none of error, warn, info, debug, trace, off, and no TARGET=LEVEL"
+            )
+        })?;
+    }
+    text.parse().map_err(|error| anyhow!("log.level: {error}"))
 }
 
 /// Begins to log, and to export spans where that is wanted.
 pub fn start(log: &Log, wanted: &Traces) -> Result<()> {
     // Whatever the level, spans are made when they are exported, and only then.
-    let of_spans = format!("{TARGET}={}", if wanted.are_wanted() { "info" } else { "off" });
-    let filter = EnvFilter::try_new(&log.level).map_err(|error| anyhow!("log.level: {error}"))?;
-    let filter = filter.add_directive(of_spans.parse()?);
+    let of_spans = if wanted.are_wanted() { LevelFilter::INFO } else { LevelFilter::OFF };
+    let filter = parse_filter(&log.level)?.with_target(TARGET, of_spans);
     let is_terminal = std::io::stderr().is_terminal();
     let notice = match log.format.as_str() {
         "json" => lost_as_json,
@@ -119,4 +130,20 @@ pub fn last_word(text: &str) {
         None => longshore_cli::console::say(text),
     }
     finish();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_of_levels_and_of_targets_with_their_levels() {
+        for good in ["info", "WARN", "off", "info,longshore_content=debug", "error, hyper=trace"] {
+            assert!(parse_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["", "loud", "warning", "info,loud", "longshore_content", "info,hyper=loud"] {
+            let refused = parse_filter(bad).unwrap_err().to_string();
+            assert!(refused.starts_with("log.level: "), "{refused}");
+        }
+    }
 }

@@ -273,7 +273,7 @@ impl Config {
         if !matches!(self.log.format.as_str(), "text" | "json") {
             bail!("log.format: must be text or json, not {:?}", self.log.format);
         }
-        crate::telemetry::check_filter(&self.log.level)?;
+        crate::telemetry::parse_filter(&self.log.level)?;
         self.traces.check()?;
         if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
             bail!("tls: set both tls.certificate and tls.key, or neither");
