@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -36,8 +36,10 @@ static WRITER: OnceLock<LogWriter> = OnceLock::new();
 pub fn parse_filter(text: &str) -> Result<Targets> {
     let text: String = text.split_whitespace().collect();
     for part in text.split(',').filter(|part| !part.contains('=')) {
-        part.parse::<LevelFilter>().map_err(|_| {
-            anyhow!(
+        // The library takes nothing for a level, too.
+        let level = part.parse::<LevelFilter>().ok().filter(|_| !part.is_empty());
+        level.with_context(|| {
+            format!(
                 "log.level: {part:?} is none of error, warn, info, debug, trace, off, and no TARGET=LEVEL"
             )
         })?;

@@ -188,7 +188,9 @@ mod tests {
             writer.send(vec![b'x'; 1000]);
         }
         assert!(writer.counts.waiting_bytes.load(Ordering::Relaxed) <= WAITING_BYTES);
-        assert!(writer.counts.lost_lines.load(Ordering::Relaxed) > 8_000);
+        // What waits is kept, and as much may be with the thread that writes.
+        let kept = 2 * (WAITING_BYTES as u64 / 1000 + 1);
+        assert!(writer.counts.lost_lines.load(Ordering::Relaxed) >= 10_000 - kept);
         writer.flush(Duration::from_millis(1));
         drop(gate);
     }
