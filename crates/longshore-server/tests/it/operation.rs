@@ -170,7 +170,9 @@ fn metrics_appear_when_they_are_first_used() {
     let of = |name: &str| metrics.lines().filter(|line| line.starts_with(name)).count();
     assert_eq!(of("longshore_requests_total{"), 1, "{metrics}");
     assert!(metrics.contains("operation=\"ping\",status=\"4xx\"} 1"), "{metrics}");
-    assert!(metrics.len() < 4096, "{}", metrics.len());
+    // Jobs have figures each once they have run, and how many of them have by now is chance.
+    let others: usize = metrics.lines().filter(|line| !line.contains("longshore_job_")).map(str::len).sum();
+    assert!(others < 4096 && metrics.len() < 16_384, "{others} of {}", metrics.len());
 }
 
 /// They answered everybody behind a proxy on the same host, also when `X-Forwarded-For` was unclear.
