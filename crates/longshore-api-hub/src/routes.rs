@@ -338,7 +338,7 @@ pub const ROUTES: &[Route] = &[
         invites::post_invites_bulk),
     route!(DELETE "/v2/invites/{id}" delete_invite in "invites", Password, Rich,
         "Cancels an invite.",
-        |d| d.gives_nothing(204, "Called back."),
+        |d| d.gives_nothing(204, "Cancelled."),
         invites::delete_invite),
     route!(PATCH "/v2/invites/{id}/resend" resend_invite in "invites", Password, Rich,
         "Sends an invite again by mail, with a new link.",

@@ -77,7 +77,7 @@ pub(crate) struct ActiveUploads {
 
 #[derive(Default)]
 struct Slot {
-    turn: Arc<AsyncMutex<()>>,
+    lock: Arc<AsyncMutex<()>>,
     holder: Mutex<Holder>,
 }
 
@@ -90,7 +90,7 @@ struct Holder {
 }
 
 /// The right to work on an upload, until dropped or taken over.
-struct Turn<'r> {
+struct UploadLock<'r> {
     running: &'r ActiveUploads,
     id: UploadId,
     slot: Option<Arc<Slot>>,
@@ -99,14 +99,14 @@ struct Turn<'r> {
 }
 
 impl ActiveUploads {
-    /// Gets the turn on an upload. A request that still works on it (its client reconnected) saves and stops. One that
+    /// Locks an upload. A request that still works on it (its client reconnected) saves and stops. One that
     /// ends it as this one would is given time to do so: clients and proxies send such a request twice.
-    async fn take(&self, id: UploadId, finishing: Option<Digest>) -> Result<Turn<'_>> {
+    async fn take(&self, id: UploadId, finishing: Option<Digest>) -> Result<UploadLock<'_>> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(slots.entry(id).or_default())
         };
-        let wait = || tokio::time::timeout(TAKE_OVER, Arc::clone(&slot.turn).lock_owned());
+        let wait = || tokio::time::timeout(TAKE_OVER, Arc::clone(&slot.lock).lock_owned());
         let holder = slot.holder.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let does_the_same = finishing.is_some() && holder.finishing == finishing;
         let mut waited = if does_the_same { wait().await.ok() } else { None };
@@ -119,14 +119,14 @@ impl ActiveUploads {
         let taken_over = CancellationToken::new();
         *slot.holder.lock().unwrap_or_else(PoisonError::into_inner) =
             Holder { taken_over: taken_over.clone(), finishing };
-        Ok(Turn { running: self, id, slot: Some(slot), taken_over, _guard: guard })
+        Ok(UploadLock { running: self, id, slot: Some(slot), taken_over, _guard: guard })
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for UploadLock<'_> {
     fn drop(&mut self) {
         let mut slots = self.running.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        // The map and this turn hold it; anybody waiting holds it too.
+        // The map and this lock hold it; anybody waiting holds it too.
         if self.slot.take().is_some_and(|slot| Arc::strong_count(&slot) <= 2) {
             slots.remove(&self.id);
         }
@@ -370,8 +370,8 @@ impl Content {
         chunk: Chunk,
     ) -> Result<Upload> {
         self.find_own_upload(by, name, id).await?;
-        let turn = self.uploads.take(id, None).await?;
-        let appended = self.append(by, name, id, chunk, &turn).await;
+        let lock = self.uploads.take(id, None).await?;
+        let appended = self.append(by, name, id, chunk, &lock).await;
         self.end_if_hopeless(id, appended).await
     }
 
@@ -381,7 +381,7 @@ impl Content {
         name: &RepositoryName,
         id: UploadId,
         chunk: Chunk,
-        turn: &Turn<'_>,
+        lock: &UploadLock<'_>,
     ) -> Result<Upload> {
         let mut uploader = self.uploader(&by.actor);
         let mut upload = self.find_own_upload(by, name, id).await?;
@@ -391,7 +391,7 @@ impl Content {
         let access = self.access.access(&by.actor, name).await?;
         self.check_storage_left(&access).await?;
         let room = self.room(&access);
-        let interruption = Interruption { taken_over: &turn.taken_over, keeps: Keeps::Arrived };
+        let interruption = Interruption { taken_over: &lock.taken_over, keeps: Keeps::Arrived };
         let received = self.receive(&mut uploader, &mut upload, hasher, chunk, room, &interruption).await?;
         if let Some(mut sink) = received {
             let spent = sink.sync(&mut upload).await?;
@@ -442,13 +442,13 @@ impl Content {
         chunk: Chunk,
     ) -> Result<Digest> {
         self.find_own_upload(by, name, id).await?;
-        let turn = self.uploads.take(id, Some(*digest)).await?;
+        let lock = self.uploads.take(id, Some(*digest)).await?;
         let uploader = self.uploader(&by.actor);
         let upload = self.find_own_upload(by, name, id).await?;
         check_start(&upload, chunk.start)?;
         let room = self.room(&self.access.access(&by.actor, name).await?);
         let keeps = if chunk.start.is_some() { Keeps::Arrived } else { Keeps::Nothing };
-        let interruption = Interruption { taken_over: &turn.taken_over, keeps };
+        let interruption = Interruption { taken_over: &lock.taken_over, keeps };
         self.finish(uploader, upload, digest, chunk, room, &interruption).await
     }
 
@@ -626,7 +626,7 @@ impl Content {
                         });
                     }
                     tx.record_finished_upload(upload, digest, event.at).await?;
-                    bury(tx, spent, event.at).await?;
+                    tombstone_objects(tx, spent, event.at).await?;
                     let repository =
                         ensure_repository(tx, upload.namespace_id, &upload.repository, tiers, event).await?;
                     let known = tx.find_blob(digest).await?;
@@ -669,7 +669,7 @@ impl Content {
                 Box::pin(async move {
                     let is_saved = tx.save_upload(upload).await?;
                     if is_saved {
-                        bury(tx, spent, *now).await?;
+                        tombstone_objects(tx, spent, *now).await?;
                     }
                     Ok(is_saved)
                 })
@@ -798,7 +798,7 @@ fn record(upload: &mut Upload, synced: Synced) -> Vec<StorageKey> {
     synced.spent
 }
 
-async fn bury(
+async fn tombstone_objects(
     tx: &mut dyn longshore_domain::ports::metadata::ContentTx,
     spent: &[StorageKey],
     at: jiff::Timestamp,

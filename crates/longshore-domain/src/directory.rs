@@ -73,7 +73,7 @@ pub struct DirectoryUser {
     pub full_name: String,
     /// Whether the user can use what the organization gives.
     pub is_active: bool,
-    /// Whether the membership rests, and the account itself goes on.
+    /// Whether the membership is suspended while the account itself goes on.
     pub is_suspended: bool,
     /// Whether the organization's identity provider has deactivated the user, whoever else has.
     pub is_deactivated: bool,

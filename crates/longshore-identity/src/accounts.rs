@@ -68,7 +68,7 @@ pub enum UserChange {
     RevokeAdministrator,
 }
 
-/// Calls back what invites somebody to an organization who is removed or deactivated: an invite from before is no way back.
+/// Cancels what invites somebody to an organization who is removed or deactivated: an invite from before is no way back.
 pub async fn delete_invites(tx: &mut dyn IdentityTx, organization: &Account, user: &Account) -> Result<()> {
     let mut keys = vec![user.name.to_string()];
     keys.extend(user.profile.email.as_ref().map(EmailAddress::key));

@@ -1,7 +1,7 @@
 //! Users of an organization's directory, as its identity provider makes, changes, deactivates and finds them.
 //!
 //! RFC 7644. An organization manages the accounts that it made: it names them, sets their passwords and switches them off. Of
-//! other accounts it has only the membership: deactivated, that rests, and the account goes on.
+//! other accounts it has only the membership: deactivated, that is suspended, and the account goes on.
 
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};

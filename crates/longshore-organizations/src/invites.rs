@@ -415,7 +415,7 @@ impl Organizations {
                     if let Some(organization) = event.account_id {
                         tx.lock_account(organization).await?;
                     }
-                    // It may have been accepted or called back meanwhile.
+                    // It may have been accepted or cancelled meanwhile.
                     let invite = tx.find_invite(*id).await?.ok_or(Error::InviteUnknown)?;
                     if let Some(left) = wait(&invite, event.at, *interval) {
                         return Err(Error::Throttled { retry_after_seconds: left.as_secs() + 1 });

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub use render::Outcome;
 pub use request::Request;
 pub use run::run as run_request;
-use words::{Asked, Refusal};
+use words::{Refusal, RequestSubject};
 
 use crate::commands::Usage;
 use crate::config::Config;
@@ -109,10 +109,10 @@ async fn answer(app: &App, stream: UnixStream) -> std::io::Result<()> {
     let work = async {
         match request {
             Ok(request) => {
-                let asked = Asked::of(&request);
+                let subject = RequestSubject::of(&request);
                 match run_request(app, request, &progress_sender(progress)).await {
                     Ok(outcome) => Reply::Done(outcome),
-                    Err(error) => match asked.say(error) {
+                    Err(error) => match subject.say(error) {
                         Refusal { text, is_bad_value: true } => Reply::BadValue(text),
                         Refusal { text, is_bad_value: false } => Reply::Failed(text),
                     },
@@ -213,9 +213,9 @@ fn call_here(
         let disk = Disk::open(folder, config.storage.reserve_bytes());
         let app = wiring::app(config, folder, disk, wiring::Opening::Existing).await?;
         app.attach().await.map_err(wiring::with_cause)?;
-        let asked = Asked::of(&request);
+        let subject = RequestSubject::of(&request);
         let outcome = run_request(&app, request, on_progress).await.map_err(|error| {
-            let Refusal { text, is_bad_value } = asked.say(error);
+            let Refusal { text, is_bad_value } = subject.say(error);
             if is_bad_value { Usage(text).into() } else { anyhow!(text) }
         });
         app.close().await;

@@ -16,12 +16,12 @@ pub struct Refusal {
 
 /// What is asked when something is not found; taken before the request is run.
 #[derive(Clone, Copy)]
-pub struct Asked {
+pub struct RequestSubject {
     /// A user or an organization is named.
     is_either: bool,
 }
 
-impl Asked {
+impl RequestSubject {
     /// Looks at a request.
     pub fn of(request: &Request) -> Self {
         let is_either = matches!(

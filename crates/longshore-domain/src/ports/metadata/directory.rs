@@ -136,7 +136,7 @@ pub trait DirectoryRecords {
         account: AccountId,
         at: Timestamp,
     ) -> Result<()>;
-    /// Returns the role of a membership that rests.
+    /// Returns the role of a membership that is suspended.
     async fn find_suspended_role(
         &mut self,
         organization: AccountId,
@@ -171,7 +171,7 @@ pub trait DirectoryGroupRecords {
         entry: &GroupEntry,
         at: Timestamp,
     ) -> Result<()>;
-    /// Lists members of a team by the number of their account, behind `after`, also those whose membership rests.
+    /// Lists members of a team by the number of their account, behind `after`, also those whose membership is suspended.
     async fn list_group_members(
         &mut self,
         organization: AccountId,
@@ -179,9 +179,9 @@ pub trait DirectoryGroupRecords {
         after: AccountId,
         size: PageSize,
     ) -> Result<Vec<GroupMember>>;
-    /// Adds a user to a team, also one whose membership rests; false when it is in it.
+    /// Adds a user to a team, also one whose membership is suspended; false when it is in it.
     async fn add_group_member(&mut self, team: TeamId, user: &DirectoryUser, at: Timestamp) -> Result<bool>;
-    /// Removes a user from a team, also one whose membership rests; false when it is not in it.
+    /// Removes a user from a team, also one whose membership is suspended; false when it is not in it.
     async fn delete_group_member(&mut self, team: TeamId, user: &DirectoryUser) -> Result<bool>;
 }
 

@@ -268,7 +268,7 @@ fn messages_wait_for_a_mail_server_that_is_away() {
     assert!(waiting[0]["last_error"].as_str().unwrap().contains("not now"), "{waiting:?}");
     // Nothing of it is a secret.
     assert!(!server.admin(&["work", "ls"]).to_string().contains("lsi_"));
-    // One is called back, one is dropped, one is tried again.
+    // One is cancelled, one is dropped, one is tried again.
     let of = |invitee: &str| came.as_array().unwrap().iter().find(|one| one["invitee"] == invitee).unwrap();
     let id_of = |invitee: &str| of(invitee)["invite"]["id"].as_str().unwrap().to_owned();
     let work_of = |invitee: &str| {
@@ -282,7 +282,7 @@ fn messages_wait_for_a_mail_server_that_is_away() {
     server.admin(&["work", "retry", &work_of("tom@example.org")]);
     server.admin(&["work", "retry", &work_of("tim@example.org")]);
     server.wait_for("all is done", || waiting_work(&server).is_empty());
-    assert_eq!(mail.wait_for(1).len(), 1, "an invite that was called back is not sent");
+    assert_eq!(mail.wait_for(1).len(), 1, "an invite that was cancelled is not sent");
     let link = mail.line_to("tim@example.org", "https://registry.example.org/invite#").unwrap();
     join(&server, &secret(&link), "tim").expect(201);
     let gone = server.try_admin(&["work", "retry", &work_of("tim@example.org")], "");
