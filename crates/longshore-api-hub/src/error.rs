@@ -35,6 +35,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::UserUnknown(_)
         | Error::OrganizationUnknown(_)
         | Error::ManifestUnknown { .. }
+        | Error::Past(_)
         | Error::BlobUnknown { .. }
         | Error::UploadUnknown
         | Error::UploadDamaged

@@ -6,6 +6,7 @@ use longshore_api_common::{Response, observe};
 use longshore_domain::Error;
 use longshore_domain::conflict::Conflict;
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::past::PastRefusal;
 use serde_json::{Value, json};
 
 use crate::Context;
@@ -23,6 +24,12 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
             (StatusCode::NOT_FOUND, "NAME_UNKNOWN")
         }
         Error::ManifestUnknown { .. } | Error::TagInvalid(_) => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
+        Error::Past(refusal) => match **refusal {
+            PastRefusal::Reserved(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
+            PastRefusal::NotYet(_) | PastRefusal::NotThere { .. } | PastRefusal::Gone { .. } => {
+                (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN")
+            }
+        },
         Error::BlobUnknown { .. } => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
         Error::UploadUnknown | Error::UploadDamaged => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
         Error::UploadInvalid(_) => (StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
@@ -131,6 +138,14 @@ fn detail(error: &Error, context: &Context, challenge: Option<&Challenge>) -> Va
             let target = actions.split(',').map(|action| wanted(name, action));
             target.chain(source.iter().map(|source| wanted(source.as_str(), "pull"))).collect()
         }
+        (Error::Past(refusal), _) => match &**refusal {
+            PastRefusal::Gone { digest, from, until, .. } => json!({
+                "pointed_at": digest.to_string(),
+                "from": from.to_string(),
+                "until": until.map(|until| until.to_string()),
+            }),
+            PastRefusal::NotYet(_) | PastRefusal::NotThere { .. } | PastRefusal::Reserved(_) => Value::Null,
+        },
         (error, _) if error.is_fault() => json!({ "request_id": &*context.client.request_id }),
         _ => Value::Null,
     }

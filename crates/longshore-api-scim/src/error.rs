@@ -125,6 +125,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         | Error::UserUnknown(_)
         | Error::OrganizationUnknown(_)
         | Error::ManifestUnknown { .. }
+        | Error::Past(_)
         | Error::BlobUnknown { .. }
         | Error::UploadUnknown
         | Error::UploadDamaged

@@ -99,7 +99,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
             About::Organization | About::OrganizationPermission => (400, 4_001_028),
             _ => (400, 4_001_029),
         },
-        Error::TagInvalid(_) => (400, 4_009_021),
+        Error::TagInvalid(_) | Error::Past(_) => (400, 4_009_021),
         Error::DigestInvalid { .. } => (400, 4_000_013),
         Error::Invalid { field, .. } => invalid(*field),
         Error::UploadInvalid(_)

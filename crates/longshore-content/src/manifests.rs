@@ -13,10 +13,12 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::manifest::{Manifest, platform_of_config};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
+use longshore_domain::past::{PastRefusal, PastTag};
 use longshore_domain::policy::SparseIndexes;
 use longshore_domain::ports::blobs::ByteRange;
 use longshore_domain::ports::metadata::{
-    ContentTx, ManifestHead, ManifestId, ManifestPut, NewManifest, PushedTag, Review, RowLock, UsageKind,
+    ContentTx, ManifestHead, ManifestId, ManifestPut, NewManifest, PushedTag, Review, RowLock, TagInterval,
+    UsageKind,
 };
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::tier::Tiers;
@@ -135,7 +137,7 @@ impl Content {
         let access = self.access.authorize(actor, name, RepositoryAction::Pull).await?;
         self.check_bandwidth(&access).await?;
         let repository = access.repository.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
-        let head = self.find_manifest(&repository, reference).await?;
+        let (head, tag) = self.find_manifest(&repository, reference).await?;
         let content = match self.manifests.0.get(&head.id) {
             Some(content) => content,
             None => {
@@ -148,25 +150,67 @@ impl Content {
                 content
             }
         };
-        let tag = match reference {
-            Reference::Tag(tag) => Some(tag),
-            Reference::Digest(_) => None,
-        };
         self.count_pull(repository.id, head.id, tag);
         self.count_traffic(repository.namespace_id, content.len() as u64);
         Ok(PulledManifest { digest: head.digest, media_type: head.media_type, content })
     }
 
-    async fn find_manifest(&self, repository: &Repository, reference: &Reference) -> Result<ManifestHead> {
+    /// Finds a manifest, with the tag that points at it now where it was looked for by that. A tag of the past is looked for when
+    /// there is no tag of that name.
+    async fn find_manifest<'r>(
+        &self,
+        repository: &Repository,
+        reference: &'r Reference,
+    ) -> Result<(ManifestHead, Option<&'r Tag>)> {
         let head = self
             .metadata
             .look_up((repository.id, reference.clone()), |tx, (id, reference)| {
                 Box::pin(tx.find_manifest(*id, reference))
             })
             .await?;
-        let unknown =
-            || Error::ManifestUnknown { repository: repository.name.clone(), reference: reference.clone() };
-        head.ok_or_else(unknown)
+        let tag = match reference {
+            Reference::Tag(tag) => Some(tag),
+            Reference::Digest(_) => None,
+        };
+        match (head, tag.and_then(|tag| self.parse_past(tag))) {
+            (Some(head), _) => Ok((head, tag)),
+            (None, Some(past)) => self.find_past_manifest(repository, past).await.map(|head| (head, None)),
+            (None, None) => Err(Error::ManifestUnknown {
+                repository: repository.name.clone(),
+                reference: reference.clone(),
+            }),
+        }
+    }
+
+    /// Reads a tag of the past, where these are on.
+    pub(crate) fn parse_past(&self, tag: &Tag) -> Option<PastTag> {
+        self.settings.history.as_of_tags.then(|| PastTag::parse(tag)).flatten()
+    }
+
+    async fn find_past_manifest(&self, repository: &Repository, past: PastTag) -> Result<ManifestHead> {
+        if past.at > self.clock.now() {
+            return Err(Error::past(PastRefusal::NotYet(past)));
+        }
+        let found = self
+            .metadata
+            .look_up((repository.id, past.clone()), |tx, (id, past)| {
+                Box::pin(async move {
+                    let Some(interval) = tx.find_tag_at(*id, &past.tag, past.at).await? else {
+                        return Ok(None);
+                    };
+                    let head = tx.find_manifest(*id, &Reference::Digest(interval.digest)).await?;
+                    Ok(Some((interval, head)))
+                })
+            })
+            .await?;
+        let repository = repository.name.clone();
+        match found {
+            Some((_, Some(head))) => Ok(head),
+            Some((TagInterval { digest, from, until, .. }, None)) => {
+                Err(Error::past(PastRefusal::Gone { repository, past, digest, from, until }))
+            }
+            None => Err(Error::past(PastRefusal::NotThere { repository, past })),
+        }
     }
 
     /// Finds a manifest for somebody who asks whether it must be pushed: it then stays at least for half a
@@ -181,7 +225,7 @@ impl Content {
         reference: &Reference,
     ) -> Result<ManifestHead> {
         let (repository, renewal) = self.access.authorize_asking(actor, name).await?;
-        let head = self.find_manifest(&repository, reference).await?;
+        let (head, _) = self.find_manifest(&repository, reference).await?;
         let lease = self.settings.gc.lease;
         let is_short = head.lease_until < later(self.clock.now(), self.settings.gc.renewed_below(renewal));
         if is_short && self.may_push(actor, name).await? {
@@ -269,6 +313,7 @@ impl Content {
             tags: tags.clone(),
             condition: push.condition,
             reference: push.reference,
+            reserves_past: self.settings.history.as_of_tags,
             sparse: self.settings.sparse_indexes,
             tiers: Arc::clone(&self.settings.tiers),
             event,
@@ -346,6 +391,8 @@ struct PushPlan {
     tags: Vec<Tag>,
     reference: Reference,
     condition: Condition,
+    /// Whether tags of the past are not pushed, but where there is one from before.
+    reserves_past: bool,
     sparse: SparseIndexes,
     tiers: Arc<Tiers>,
     lease_until: jiff::Timestamp,
@@ -389,6 +436,9 @@ async fn store_manifest(tx: &mut dyn ContentTx, plan: &PushPlan) -> Result<()> {
         }
     };
     check_condition(tx, repository.id, plan, &before).await?;
+    if plan.reserves_past {
+        check_not_past(&tags, &before)?;
+    }
     let held = match known {
         // It keeps what it references, so that only it is to be held.
         Some(references) => {
@@ -492,6 +542,15 @@ async fn check_condition(
         Reference::Digest(_) => tx.find_manifest(repository, &plan.reference).await?.map(|head| head.digest),
     };
     plan.condition.check(current)
+}
+
+/// Checks that no new tag is one of the past.
+fn check_not_past(tags: &[Tag], before: &[PushedTag]) -> Result<()> {
+    let is_new = |tag: &&Tag| !before.iter().any(|held| held.tag == **tag);
+    match tags.iter().filter(is_new).find(|tag| PastTag::parse(tag).is_some()) {
+        Some(tag) => Err(Error::past(PastRefusal::Reserved(tag.clone()))),
+        None => Ok(()),
+    }
 }
 
 /// What is held of what is found.

@@ -97,8 +97,10 @@ impl Content {
             [],
         );
         let review_at = later(event.at, self.settings.gc.lease);
+        let is_past = self.parse_past(tag).is_some();
+        let input = (repository, tag.clone(), event, review_at, is_past);
         self.metadata
-            .write((repository, tag.clone(), event, review_at), |tx, (repository, tag, event, review_at)| {
+            .write(input, |tx, (repository, tag, event, review_at, is_past)| {
                 Box::pin(async move {
                     let unknown = || Error::ManifestUnknown {
                         repository: repository.name.clone(),
@@ -107,11 +109,17 @@ impl Content {
                     tx.find_immutable_tags(repository.id).await?.compile()?.check(tag)?;
                     let held = tx.lock_tags(repository.id, std::slice::from_ref(tag)).await?;
                     if held.is_empty() {
-                        return Err(unknown());
+                        return Err(if *is_past { past_stays(tag) } else { unknown() });
                     }
                     remove_tags(tx, repository.id, &held, event, *review_at).await
                 })
             })
             .await
     }
+}
+
+fn past_stays(tag: &Tag) -> Error {
+    Error::Unsupported(format!(
+        "{tag} is what a tag pointed at in the past, which cannot be changed; delete the tag or the image"
+    ))
 }

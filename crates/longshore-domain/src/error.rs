@@ -11,6 +11,7 @@ use crate::existing::Existing;
 use crate::field::Field;
 use crate::limit::{Included, Limited};
 use crate::name::{Namespace, Reference, RepositoryName, Tag};
+use crate::past::PastRefusal;
 use crate::tier::Excess;
 use crate::work::WorkId;
 
@@ -109,6 +110,9 @@ pub enum Error {
         "{0:?} is not a valid tag: a tag has 1 to 128 letters, digits and _ . - and begins with none of . -"
     )]
     TagInvalid(String),
+    /// The tag is one of the past, which is not to be had.
+    #[error(transparent)]
+    Past(Box<PastRefusal>),
     /// The repository's rules keep the tag where it is.
     #[error(
         "the tag {0} is immutable in this repository: it can be neither moved nor deleted; use another tag"
@@ -168,9 +172,7 @@ pub enum Error {
     #[error("there is no team {0:?}")]
     TeamUnknown(String),
     /// There is no such invite.
-    #[error(
-        "this invite does not exist: it was accepted or called back, or it has expired; ask for a new one"
-    )]
+    #[error("this invite does not exist: it was accepted or cancelled, or it has expired; ask for a new one")]
     InviteUnknown,
     /// There is no such registry, or the caller may not know that there is.
     #[error("there is no registry {0:?}, or you may not see it")]
@@ -283,6 +285,11 @@ impl Error {
             true => Self::Overloaded(source),
             false => Self::Internal(source),
         }
+    }
+
+    /// Creates the refusal of a tag of the past.
+    pub fn past(refusal: PastRefusal) -> Self {
+        Self::Past(Box::new(refusal))
     }
 
     /// Creates the refusal of what is refused whatever the actor may do otherwise.

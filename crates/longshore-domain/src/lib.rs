@@ -28,6 +28,7 @@ pub mod manifest;
 pub mod name;
 pub mod organization;
 pub mod page;
+pub mod past;
 pub mod permission;
 pub mod policy;
 pub mod ports;

@@ -58,6 +58,9 @@ const RESERVED: &[&str] = &[
     "v3",
 ];
 
+/// First path segments that will route to something, and which accounts may have that were created before.
+const RESERVED_FOR_LATER: &[&str] = &["asof"];
+
 /// Returns whether `text` is a name that no account may take.
 pub fn is_reserved(text: &str) -> bool {
     RESERVED.binary_search(&text).is_ok()
@@ -105,7 +108,11 @@ impl Namespace {
     /// # Errors
     /// `NameReserved` for the names that route to a dialect or belong to the operator.
     pub fn check_available_to_accounts(&self) -> Result<()> {
-        if is_reserved(&self.0) { Err(Error::NameReserved(self.0.clone())) } else { Ok(()) }
+        if is_reserved(&self.0) || RESERVED_FOR_LATER.contains(&self.0.as_str()) {
+            Err(Error::NameReserved(self.0.clone()))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -333,6 +340,9 @@ mod tests {
             Err(Error::NameReserved(_))
         ));
         assert!("acme".parse::<Namespace>().unwrap().check_available_to_accounts().is_ok());
+        // Whoever has it keeps it.
+        assert!("asof".parse::<Namespace>().unwrap().check_available_to_accounts().is_err());
+        assert!("asof/app".parse::<RepositoryName>().is_ok());
     }
 
     proptest! {

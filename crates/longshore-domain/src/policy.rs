@@ -29,6 +29,15 @@ pub enum LeaseRenewal {
     OfRegistry,
 }
 
+/// What becomes of the history of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryPolicy {
+    /// Whether tags of the past can be pulled, and so not be pushed.
+    pub as_of_tags: bool,
+    /// How long what a tag pointed at stays after the tag moved on, for want of a tag alone: it can be deleted all the same.
+    pub keep: Duration,
+}
+
 /// Rules of garbage collection.
 #[derive(Clone, Copy, Debug)]
 pub struct GcPolicy {

@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::Lifecycle;
 use longshore_platform::leases::Job;
+use longshore_platform::settings::Settings;
 use longshore_platform::{earlier, later};
 
 /// Manifests of a deleted repository that one transaction removes.
@@ -83,23 +84,27 @@ pub(crate) struct Terms {
     pub untagged: UntaggedManifests,
     /// How much earlier than at the end of its lease something may go.
     pub waived: Duration,
+    /// How long the history of tags keeps what it names.
+    pub history: Duration,
 }
 
-impl From<&GcPolicy> for Terms {
-    fn from(policy: &GcPolicy) -> Self {
-        Self { undo: policy.undo, untagged: policy.untagged, waived: Duration::ZERO }
+impl From<&Settings> for Terms {
+    fn from(settings: &Settings) -> Self {
+        let GcPolicy { undo, untagged, .. } = settings.gc;
+        Self { undo, untagged, waived: Duration::ZERO, history: settings.history.keep }
     }
 }
 
 fn judge_manifest(review: &ManifestReview, terms: Terms, now: Timestamp) -> Verdict {
     let stays_until = earlier(review.lease_until, terms.waived);
+    let history_until = review.tagged_until.map_or(Timestamp::MIN, |until| later(until, terms.history));
     match review.deleted_at {
         Some(_) if review.has_parent => Verdict::Keep,
         Some(at) if later(at, terms.undo) > now => Verdict::WaitUntil(later(at, terms.undo)),
         Some(_) => Verdict::Purge,
         None if review.is_tagged || review.has_parent || review.has_present_subject => Verdict::Keep,
         None if terms.untagged == UntaggedManifests::Keep => Verdict::Keep,
-        None if stays_until > now => Verdict::WaitUntil(stays_until),
+        None if stays_until.max(history_until) > now => Verdict::WaitUntil(stays_until.max(history_until)),
         None => Verdict::Delete,
     }
 }
@@ -243,7 +248,7 @@ impl Lifecycle {
     async fn review_due(&self, counts: &mut GcCounts) -> Result<bool> {
         // The event's template: each manifest that the policy deletes gets one of its own.
         let event = self.platform.event(&Actor::OPERATOR, None, EventAction::ManifestCollected, "", []);
-        let terms = Terms::from(&self.settings.gc);
+        let terms = Terms::from(&*self.settings);
         let sweep = Arc::new(Sweep { terms, now: self.clock.now(), event, run: None });
         let due = self
             .metadata
@@ -357,7 +362,7 @@ impl Lifecycle {
     }
 
     async fn preview_gc(&self) -> Result<GcCounts> {
-        let terms = Terms::from(&self.settings.gc);
+        let terms = Terms::from(&*self.settings);
         self.metadata
             .read((terms, self.clock.now()), |tx, (terms, now)| {
                 Box::pin(async move {
@@ -599,7 +604,7 @@ mod tests {
     }
 
     fn terms(untagged: UntaggedManifests) -> Terms {
-        Terms { undo: UNDO, untagged, waived: Duration::ZERO }
+        Terms { undo: UNDO, untagged, waived: Duration::ZERO, history: Duration::ZERO }
     }
 
     fn manifest() -> ManifestReview {
@@ -611,6 +616,7 @@ mod tests {
             is_tagged: false,
             has_parent: false,
             has_present_subject: false,
+            tagged_until: None,
         }
     }
 
@@ -628,6 +634,18 @@ mod tests {
         assert_eq!(collect(&deleted, 159), Verdict::WaitUntil(at(160)));
         assert_eq!(collect(&deleted, 160), Verdict::Purge);
         assert_eq!(collect(&ManifestReview { has_parent: true, ..deleted }, 160), Verdict::Keep);
+    }
+
+    #[test]
+    fn what_the_history_of_tags_names_stays_while_it_is_kept() {
+        let kept = Terms { history: Duration::from_secs(30), ..terms(UntaggedManifests::Collect) };
+        let moved_on = ManifestReview { tagged_until: Some(at(40)), ..manifest() };
+        assert_eq!(judge_manifest(&moved_on, kept, at(60)), Verdict::WaitUntil(at(70)));
+        assert_eq!(judge_manifest(&moved_on, kept, at(70)), Verdict::Delete);
+        assert_eq!(judge_manifest(&moved_on, terms(UntaggedManifests::Collect), at(60)), Verdict::Delete);
+        // Whoever deletes it deletes it.
+        let deleted = ManifestReview { deleted_at: Some(at(41)), ..moved_on };
+        assert_eq!(judge_manifest(&deleted, kept, at(141)), Verdict::Purge);
     }
 
     #[test]

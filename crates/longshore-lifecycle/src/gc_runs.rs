@@ -516,7 +516,8 @@ impl Lifecycle {
 
     /// What a run judges by.
     fn run_terms(&self, pace: &Pace, undo: Duration) -> Terms {
-        Terms { undo, untagged: UntaggedManifests::Collect, waived: pace.waived }
+        let history = self.settings.history.keep;
+        Terms { undo, untagged: UntaggedManifests::Collect, waived: pace.waived, history }
     }
 
     /// Returns how much of leases a run waives. It is nothing until a registry is as old as its grace: before, leases were not

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::rates::{Rate, Rates};
 use crate::sealing::SealingKey;
-use longshore_domain::policy::{GcPolicy, SparseIndexes, UntaggedManifests};
+use longshore_domain::policy::{GcPolicy, HistoryPolicy, SparseIndexes, UntaggedManifests};
 use longshore_domain::registry::Region;
 use longshore_domain::tier::Tiers;
 
@@ -91,6 +91,8 @@ pub struct Settings {
     pub manifest_cache_bytes: u64,
     /// Whether an index may name manifests that are not there.
     pub sparse_indexes: SparseIndexes,
+    /// What becomes of the history of tags.
+    pub history: HistoryPolicy,
     /// Rules of garbage collection.
     pub gc: GcPolicy,
     /// After how long without a sign of life from the node that does a job another one takes over.
@@ -151,6 +153,7 @@ impl Default for Settings {
             upload_memory_bytes: 8 << 20,
             manifest_cache_bytes: 16 << 20,
             sparse_indexes: SparseIndexes::Refuse,
+            history: HistoryPolicy { as_of_tags: true, keep: Duration::ZERO },
             gc: GcPolicy {
                 lease: Duration::from_secs(24 * 3600),
                 grace: Duration::from_secs(3600),

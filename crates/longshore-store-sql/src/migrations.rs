@@ -70,6 +70,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0024_immutability_of_owners", works_with 22),
     migration!("0025_disabled_organizations", works_with 22),
     migration!("0026_work", works_with 22),
+    migration!("0027_tags_as_of", works_with 22),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.
@@ -277,4 +278,24 @@ pub(crate) async fn migrate_postgres(client: &mut Object) -> Result<()> {
             .map_err(postgres::driver_error)?;
     }
     transaction.commit().await.map_err(postgres::driver_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MIGRATIONS;
+
+    /// A file that no line names would change nothing, and no test of what it does need say so.
+    #[test]
+    fn every_file_is_in_the_list_in_its_order() {
+        for engine in ["sqlite", "postgres"] {
+            let folder = format!("{}/migrations/{engine}", env!("CARGO_MANIFEST_DIR"));
+            let mut files: Vec<String> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|file| file.unwrap().file_name().into_string().unwrap())
+                .collect();
+            files.sort_unstable();
+            let listed: Vec<String> = MIGRATIONS.iter().map(|step| format!("{}.sql", step.name)).collect();
+            assert_eq!(files, listed, "{engine}");
+        }
+    }
 }

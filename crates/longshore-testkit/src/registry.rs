@@ -196,6 +196,13 @@ impl TestRegistry {
         self.reopen().await;
     }
 
+    /// Closes the registry and opens it again with changed settings.
+    pub async fn restart_with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self.restart().await;
+        self
+    }
+
     /// Opens the registry again without closing it first, as after a crash of the process.
     /// What was promised is there; what waits in memory is lost.
     pub async fn reopen(&mut self) {

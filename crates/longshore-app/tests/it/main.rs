@@ -14,6 +14,7 @@ mod events;
 mod gc_runs;
 mod images;
 mod manifests;
+mod past;
 mod permissions;
 mod rates;
 mod reconciliation;

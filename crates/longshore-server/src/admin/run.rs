@@ -502,9 +502,24 @@ async fn tag_history(app: &App, name: &RepositoryName, tag: &str) -> Result<Outc
     }
     let rows = history
         .iter()
-        .map(|interval| json!({ "digest": interval.digest.to_string(), "from": time(interval.from), "until": interval.until.map(time) }))
+        .map(|interval| {
+            json!({
+                "digest": interval.digest.to_string(),
+                "from": time(interval.from),
+                "until": interval.until.map(time),
+                "set_by": interval.set_by,
+                "ended_by": interval.ended_by,
+            })
+        })
         .collect();
-    Ok(Outcome::table(&[("MANIFEST", "digest"), ("FROM", "from"), ("UNTIL", "until")], rows))
+    let columns = &[
+        ("MANIFEST", "digest"),
+        ("FROM", "from"),
+        ("SET BY", "set_by"),
+        ("UNTIL", "until"),
+        ("ENDED BY", "ended_by"),
+    ];
+    Ok(Outcome::table(columns, rows))
 }
 
 async fn collect(app: &App, dry_run: bool, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use ipnet::IpNet;
 use longshore_app::Settings;
-use longshore_domain::policy::{GcPolicy, SparseIndexes, UntaggedManifests};
+use longshore_domain::policy::{GcPolicy, HistoryPolicy, SparseIndexes, UntaggedManifests};
 use longshore_platform::rates::{Rate, Rates};
 use longshore_platform::sealing::SealingKey;
 use longshore_platform::settings::{PasswordHashing, SignInLimits};
@@ -56,6 +56,7 @@ pub struct Config {
     pub limits: Limits,
     pub uploads: Uploads,
     pub manifests: Manifests,
+    history: HistorySection,
     pub gc: Gc,
     pub registry: RegistrySection,
     pub swr: SwrSection,
@@ -163,6 +164,13 @@ pub struct Uploads {
 #[serde(deny_unknown_fields)]
 pub struct Manifests {
     sparse_indexes: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistorySection {
+    as_of_tags: bool,
+    keep_days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -277,6 +285,9 @@ impl Config {
         self.traces.check()?;
         if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
             bail!("tls: set both tls.certificate and tls.key, or neither");
+        }
+        if self.history.keep_days > 36_500 {
+            bail!("history.keep_days: must be 0 to 36500");
         }
         if self.max_connections == 0 {
             bail!("max_connections: must be 1 or more");
@@ -461,6 +472,10 @@ impl Config {
                 SparseIndexes::Accept
             } else {
                 SparseIndexes::Refuse
+            },
+            history: HistoryPolicy {
+                as_of_tags: self.history.as_of_tags,
+                keep: seconds(u64::from(self.history.keep_days) * 86400),
             },
             gc: GcPolicy {
                 lease: seconds(gc.lease_seconds),

@@ -459,6 +459,18 @@ pub const SETTINGS: &[Setting] = &[
         "Whether an index may be pushed before the manifests that it lists.",
     ),
     setting(
+        "history.as_of_tags",
+        Kind::Truth,
+        "true",
+        "Whether `TAG.asof.20261101T120000Z`, or `TAG.asof.20261101` for the end of that day in UTC, is pulled as what the tag pointed at then. Tags of this form are not pushed then.",
+    ),
+    setting(
+        "history.keep_days",
+        Kind::Number,
+        "0",
+        "How long what a tag pointed at stays after the tag has moved on, where manifests without a tag are collected. What is deleted goes all the same. At most 36500.",
+    ),
+    setting(
         "gc.interval_seconds",
         Kind::Number,
         "60",

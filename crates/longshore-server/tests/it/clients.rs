@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use longshore_domain::digest::{Algorithm, Digest, Hasher};
 use longshore_testkit::images::{artifact, descriptor, digest_of, image, mebibytes};
@@ -198,6 +199,76 @@ fn an_image_built_from_scratch_is_pushed_and_pulled() {
     assert!(tags.contains("\"zstd\"") && tags.contains("\"1\""));
     bench.must("skopeo", &["delete", "--tls-verify=false", &format!("docker://{zstd}")]);
     assert!(bench.run("skopeo", &["inspect", "--tls-verify=false", &format!("docker://{zstd}")]).is_err());
+}
+
+/// The same tag now, an hour ago and as of a day, private and public; the past is not written.
+#[test]
+fn a_tag_is_pulled_as_it_was() {
+    const HOUR: i64 = 3600;
+    let (server, clock) = Server::with_clock();
+    #[expect(clippy::disallowed_methods, reason = "what the server's clock begins with")]
+    let began = jiff::Timestamp::try_from(SystemTime::now()).unwrap();
+    let bench = Bench::new();
+    log_in(&bench, &server, "alice");
+    let app = format!("docker://{}/alice/app", server.host());
+    let digest = |tag: &str| {
+        let inspected = ["inspect", "--format", "{{.Digest}}", "--tls-verify=false", &format!("{app}:{tag}")];
+        bench.run("skopeo", &inspected)
+    };
+    let mut digests = Vec::new();
+    // Pushed now and in 30 hours, and looked at in 54.
+    for hours in [0, 30] {
+        clock.set(hours * HOUR);
+        let file = bench.path("file");
+        std::fs::write(&file, format!("as it was at {hours}")).unwrap();
+        let container = bench.container("buildah", &["from", "scratch"]);
+        bench.container("buildah", &["add", &container, file.to_str().unwrap(), "/file"]);
+        bench.container("buildah", &["commit", &container, "localhost/app"]);
+        bench
+            .container("buildah", &["push", "--tls-verify=false", "localhost/app", &format!("{app}:latest")]);
+        digests.push(digest("latest").unwrap());
+    }
+    clock.set(54 * HOUR);
+    let ago = |hours: i64| {
+        let at = began + jiff::SignedDuration::from_hours(54 - hours);
+        (at.strftime("%Y%m%dT%H%M%SZ").to_string(), at.strftime("%Y%m%d").to_string())
+    };
+    assert_ne!(digests[0], digests[1]);
+    for (tag, expected) in [
+        (format!("latest.asof.{}", ago(1).0), 1),
+        (format!("latest.asof.{}", ago(23).0), 1),
+        (format!("latest.asof.{}", ago(25).0), 0),
+        // The end of the day of the first push is before the second, 30 hours later.
+        (format!("latest.asof.{}", ago(54).1), 0),
+    ] {
+        assert_eq!(digest(&tag).unwrap(), digests[expected], "{tag}");
+    }
+    let first = format!("latest.asof.{}", ago(25).0);
+    for tag in [format!("latest.asof.{}", ago(-1).0), format!("latest.asof.{}", ago(55).0)] {
+        let refused = digest(&tag).unwrap_err();
+        assert!(refused.contains("not past yet") || refused.contains("had no tag latest"), "{refused}");
+    }
+    // The whole image, by another program.
+    let image = format!("{}/alice/app:{first}", server.host());
+    let other = Bench::new();
+    std::fs::copy(bench.path("auth.json"), other.path("auth.json")).unwrap();
+    other.container("podman", &["pull", "--tls-verify=false", &image]);
+    let pulled = other.container("buildah", &["from", "--pull-never", &image]);
+    let mounted = other.container("buildah", &["mount", &pulled]);
+    assert_eq!(std::fs::read_to_string(Path::new(&mounted).join("file")).unwrap(), "as it was at 0");
+    other.container("buildah", &["umount", &pulled]);
+    // Nobody writes there, by no verb.
+    let refused =
+        bench.run("skopeo", &copy(&format!("{app}:latest"), &format!("{app}:{first}"))).unwrap_err();
+    assert!(refused.contains("reserved for the past"), "{refused}");
+    let path = format!("/v2/alice/app/manifests/{first}");
+    let deleted = server.send("DELETE", &path, &user("alice"), &[], b"").expect(405);
+    assert_eq!(deleted.code(), "UNSUPPORTED");
+    // Those who see nothing now see nothing of the past, and when they do, they do.
+    server.get(&path, &user("bob")).expect(404);
+    server.get(&path, "").expect(401);
+    server.admin(&["repo", "set-visibility", "alice/app", "public"]);
+    assert_eq!(server.get(&path, "").expect(200).header("docker-content-digest"), digests[0]);
 }
 
 #[test]

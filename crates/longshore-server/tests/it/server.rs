@@ -150,6 +150,33 @@ fn start(
     (child, addresses)
 }
 
+/// How far the clock of a server is set apart from the machine's.
+pub struct TestClock {
+    path: PathBuf,
+    _folder: Option<TempDir>,
+}
+
+impl TestClock {
+    /// Makes one that is set apart by so many seconds.
+    pub fn new(path: PathBuf, seconds: i64) -> Self {
+        let clock = Self { path, _folder: None };
+        clock.set(seconds);
+        clock
+    }
+
+    /// By which a server has it.
+    pub fn environment(&self) -> (&'static str, String) {
+        ("TEST_LONGSHORE_CLOCK", self.path.to_str().unwrap().to_owned())
+    }
+
+    pub fn set(&self, seconds: i64) {
+        // In one step: the server reads it all the time.
+        let fresh = self.path.with_extension("fresh");
+        std::fs::write(&fresh, seconds.to_string()).unwrap();
+        std::fs::rename(&fresh, &self.path).unwrap();
+    }
+}
+
 /// URLs at which a server answers.
 struct Addresses {
     registry: String,
@@ -173,16 +200,17 @@ impl Server {
 
     /// Starts such a server with further arguments.
     pub fn with(arguments: &[&str]) -> Self {
-        Self::copied(arguments, SharedStores::chosen())
+        Self::copied(arguments, SharedStores::chosen(), Vec::new())
     }
 
     /// Starts such a server on a copy of a registry that was set up before.
-    fn copied(arguments: &[&str], stores: Option<SharedStores>) -> Self {
+    fn copied(arguments: &[&str], stores: Option<SharedStores>, further: Environment) -> Self {
         let folder = Arc::new(folders::temporary());
         let data = folder.path().join("data");
         template::copy_to(&data, folder.path(), stores.as_ref());
         let mut environment = stores.map_or_else(Vec::new, |stores| shared_environment(&stores, &folder));
         environment.push((PASSWORD_COST, "1".to_owned()));
+        environment.extend(further);
         let arguments = arguments.iter().map(|text| (*text).to_owned()).collect();
         Self::on(folder, data, arguments, None, environment)
     }
@@ -201,7 +229,15 @@ impl Server {
 
     /// Starts such a server with further arguments.
     pub fn embedded_with(arguments: &[&str]) -> Self {
-        Self::copied(arguments, None)
+        Self::copied(arguments, None, Vec::new())
+    }
+
+    /// Starts such a server whose clock is moved by hand, on the embedded stores: a database has a clock of its own.
+    pub fn with_clock() -> (Self, TestClock) {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = TestClock::new(folder.path().join("clock"), 0);
+        let server = Self::copied(&[], None, vec![clock.environment()]);
+        (server, TestClock { _folder: Some(folder), ..clock })
     }
 
     /// Starts a server with its administrator only, which sets its registry up.
@@ -260,7 +296,7 @@ impl Server {
 
     /// Starts such a server on PostgreSQL and S3, reached as the actor says.
     pub fn on_stores(stores: SharedStores, arguments: &[&str]) -> Self {
-        Self::copied(arguments, Some(stores))
+        Self::copied(arguments, Some(stores), Vec::new())
     }
 
     fn started(

@@ -138,7 +138,9 @@ impl GcRecords for SqlTx<'_> {
                                 WHERE c.child_digest = m.digest AND c.child_id IS NULL
                                   AND p.repository_id = m.repository_id),
                  EXISTS (SELECT 1 FROM manifests s WHERE s.repository_id = m.repository_id
-                             AND s.digest = m.subject_digest AND s.deleted_at IS NULL)
+                             AND s.digest = m.subject_digest AND s.deleted_at IS NULL),
+                 (SELECT max(h.until_at) FROM tag_history h
+                  WHERE h.repository_id = m.repository_id AND h.digest = m.digest)
              FROM manifests m WHERE m.id = $1",
             values![id.0],
             |row| {
@@ -150,6 +152,7 @@ impl GcRecords for SqlTx<'_> {
                     is_tagged: row.truth(4)?,
                     has_parent: row.truth(5)?,
                     has_present_subject: row.truth(6)?,
+                    tagged_until: row.optional_time(7)?,
                 })
             },
         )

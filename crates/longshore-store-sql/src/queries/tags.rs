@@ -25,6 +25,16 @@ pub(super) fn pushed_tag(row: &Row<'_>) -> Result<PushedTag> {
     })
 }
 
+fn tag_interval(row: &Row<'_>) -> Result<TagInterval> {
+    Ok(TagInterval {
+        digest: row.parsed(0)?,
+        from: row.time(1)?,
+        until: row.optional_time(2)?,
+        set_by: row.optional_text(3)?,
+        ended_by: row.optional_text(4)?,
+    })
+}
+
 impl SqlTx<'_> {
     /// Ends what tags point at now, after it has begun, whoever's clock wrote that.
     async fn end_tag_intervals(
@@ -56,7 +66,7 @@ impl SqlTx<'_> {
             "INSERT INTO tag_history (repository_id, name, digest, from_at, moved_by)
              SELECT $1, last.name, $2, CASE WHEN last.until_at > $3 THEN last.until_at ELSE $3 END, CAST($4 AS BIGINT)
              FROM (SELECT each.value AS name, coalesce((SELECT h.until_at FROM tag_history h
-                     WHERE h.repository_id = $1 AND h.name = each.value ORDER BY h.id DESC LIMIT 1), 0) AS until_at
+                     WHERE h.repository_id = $1 AND h.name = each.value ORDER BY h.from_at DESC, h.id DESC LIMIT 1), 0) AS until_at
                  FROM json_each($5) AS each) AS last",
             row![repository.0, digest, at, by.map(|id| id.0), tags],
         )
@@ -186,6 +196,25 @@ impl TagRecords for SqlTx<'_> {
         .await
     }
 
+    async fn find_tag_at(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        at: Timestamp,
+    ) -> Result<Option<TagInterval>> {
+        let begun = self
+            .first(
+                "SELECT h.digest, h.from_at, h.until_at, m.name, e.name FROM tag_history h
+                 LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
+                 WHERE h.repository_id = $1 AND h.name = $2 AND h.from_at <= $3
+                 ORDER BY h.from_at DESC, h.id DESC LIMIT 1",
+                values![repository.0, tag.as_str(), at],
+                tag_interval,
+            )
+            .await?;
+        Ok(begun.filter(|interval| interval.until.is_none_or(|until| at < until)))
+    }
+
     async fn list_tag_history(
         &mut self,
         repository: RepositoryId,
@@ -193,9 +222,11 @@ impl TagRecords for SqlTx<'_> {
         size: PageSize,
     ) -> Result<Vec<TagInterval>> {
         self.all(
-            "SELECT digest, from_at, until_at FROM tag_history WHERE repository_id = $1 AND name = $2 ORDER BY id DESC LIMIT $3",
+            "SELECT h.digest, h.from_at, h.until_at, m.name, e.name FROM tag_history h
+             LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
+             WHERE h.repository_id = $1 AND h.name = $2 ORDER BY h.from_at DESC, h.id DESC LIMIT $3",
             values![repository.0, tag.as_str(), size.get()],
-            |row| Ok(TagInterval { digest: row.parsed(0)?, from: row.time(1)?, until: row.optional_time(2)? }),
+            tag_interval,
         )
         .await
     }

@@ -49,6 +49,8 @@ pub struct ManifestReview {
     pub lease_until: Timestamp,
     /// True when a tag points at it.
     pub is_tagged: bool,
+    /// When the last tag that pointed at it moved on or was deleted.
+    pub tagged_until: Option<Timestamp>,
     /// True when an index lists it, also a deleted one that can be restored.
     pub has_parent: bool,
     /// True when it refers to a manifest that is present.

@@ -51,6 +51,13 @@ pub trait TagRecords {
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Vec<Tag>>;
+    /// Finds what a tag pointed at at a time: from its `from` on, and before its `until`.
+    async fn find_tag_at(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        at: Timestamp,
+    ) -> Result<Option<TagInterval>>;
     /// Lists what a tag pointed at, newest first, at most `size`.
     async fn list_tag_history(
         &mut self,
@@ -69,4 +76,8 @@ pub struct TagInterval {
     pub from: Timestamp,
     /// Until when; `None` for still.
     pub until: Option<Timestamp>,
+    /// Name of who set it; `None` for the operator, the registry itself, and accounts that are deleted.
+    pub set_by: Option<String>,
+    /// Name of who moved it on or deleted it, in the same way.
+    pub ended_by: Option<String>,
 }

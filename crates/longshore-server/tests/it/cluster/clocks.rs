@@ -7,32 +7,28 @@ use std::process::Command;
 use longshore_testkit::images::image;
 use longshore_testkit::stores::SharedStores;
 
-use crate::server::{LOG_TO, Server, user};
+use crate::server::{LOG_TO, Server, TestClock, user};
 
 const CONFIG: &[u8] = b"{}";
 
 /// A node on the stores of another one, whose clock can be set apart from the machine's.
 struct Node {
     server: Server,
-    clock: PathBuf,
+    clock: TestClock,
     log: PathBuf,
 }
 
 impl Node {
     fn start(beside: &Server, name: &str, seconds: i64) -> Self {
         let folder = beside.data().parent().unwrap();
-        let (clock, log) = (folder.join(format!("{name}.clock")), folder.join(format!("{name}.log")));
-        let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
-        std::fs::write(&clock, seconds.to_string()).unwrap();
-        let environment = [("TEST_LONGSHORE_CLOCK", text(&clock)), (LOG_TO, text(&log))];
+        let clock = TestClock::new(folder.join(format!("{name}.clock")), seconds);
+        let log = folder.join(format!("{name}.log"));
+        let environment = [clock.environment(), (LOG_TO, log.to_str().unwrap().to_owned())];
         Self { server: beside.another_node(name, &environment), clock, log }
     }
 
     fn set(&self, seconds: i64) {
-        // In one step: the node reads it all the time.
-        let fresh = self.clock.with_extension("fresh");
-        std::fs::write(&fresh, seconds.to_string()).unwrap();
-        std::fs::rename(&fresh, &self.clock).unwrap();
+        self.clock.set(seconds);
     }
 
     fn readiness(&self, query: &str) -> (u16, String) {
