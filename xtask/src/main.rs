@@ -102,6 +102,7 @@ fn main() -> Result<()> {
             let is_wanted = |bench| only.is_none_or(|only| only == bench);
             if is_wanted(Bench::Machine) {
                 bench::run(&root())?;
+                cargo(&["bench", "--package=longshore-platform", "--bench=spans"], &[])?;
             }
             if is_wanted(Bench::Cluster) {
                 bench_cluster::run(&root())?;
