@@ -152,6 +152,16 @@ pub enum Level {
 }
 
 impl Level {
+    /// Returns the word for it.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::None => "no",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+
     /// Returns the actions that the level includes.
     pub fn actions(self) -> Actions {
         RepositoryAction::ALL.iter().copied().filter(|action| self >= action.needs()).collect()

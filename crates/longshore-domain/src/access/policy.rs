@@ -256,7 +256,7 @@ impl Allowed<'_> {
                 () if is_hidden => Refusal::Hidden,
                 () if by_token => Refusal::TokenLacks(action),
                 () if is_kept => Refusal::ImmutabilityIsOwners,
-                () => Refusal::Level(action),
+                () => Refusal::Level { action, has: repository_level(self.actions) },
             });
         }
         if let (RepositoryAction::Pull, Some(organization)) = (action, self.blocked_by) {

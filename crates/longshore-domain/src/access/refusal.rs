@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::access::action::{Action, OrganizationAction, RegistryAction, RepositoryAction};
+use crate::access::action::{Action, Level, OrganizationAction, RegistryAction, RepositoryAction};
 use crate::account::{Feature, OrganizationRole, Plan};
 use crate::error::{Error, Unauthenticated};
 use crate::name::{Namespace, RepositoryName};
@@ -26,7 +26,12 @@ pub enum Refusal {
     /// The access token does not include this in the repository, but something else.
     TokenLacks(RepositoryAction),
     /// The actor may do less than this in the repository.
-    Level(RepositoryAction),
+    Level {
+        /// What it may not do.
+        action: RepositoryAction,
+        /// How much it may do.
+        has: Level,
+    },
     /// An owner made tags immutable, and the actor is none.
     ImmutabilityIsOwners,
     /// An organization of the actor's does not let its members pull from there.
@@ -199,9 +204,12 @@ impl Refusal {
                 "with this access token you may use {repository}, but not {}; use one that includes that, or the password",
                 missing.describe()
             ),
-            Self::Level(missing) => {
-                format!("you may pull from {repository}, but not {}", missing.describe())
-            }
+            Self::Level { action, has } => format!(
+                "you have {} access to {repository}, and {} access is needed to {}; ask an owner of {namespace}",
+                has.describe(),
+                action.needs().describe(),
+                action.describe()
+            ),
             Self::ImmutabilityIsOwners => format!(
                 "an owner of {namespace} made tags of {repository} immutable; only an owner may change that"
             ),
@@ -249,6 +257,17 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_says_what_is_needed_and_what_there_is() {
+        let app: RepositoryName = "acme/app".parse().unwrap();
+        let action = RepositoryAction::Delete;
+        let refusal = Refusal::Level { action, has: Level::Write };
+        assert_eq!(
+            refusal.into_error(action.into(), Subject::Repository(&app)).to_string(),
+            "you have write access to acme/app, and admin access is needed to delete from it; ask an owner of acme"
+        );
+    }
 
     #[test]
     fn a_refusal_keeps_what_is_missing_for_what() {
