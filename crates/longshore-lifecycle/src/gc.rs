@@ -316,31 +316,31 @@ impl Lifecycle {
             })
             .collect();
         let outcomes = self.blobs.delete_all(&unneeded).await;
-        let mut buried = Vec::new();
+        let mut gone = Vec::new();
         for (tombstone, outcome) in tombstones.iter().zip(outcomes) {
             match outcome {
                 Ok(()) => {
-                    buried.push((tombstone.id, tombstone.size_bytes, tombstone.run));
+                    gone.push((tombstone.id, tombstone.size_bytes, tombstone.run));
                 }
                 Err(error) => {
                     tracing::warn!(key = %tombstone.storage_key, error = %error, "an object could not be deleted; trying again later");
                 }
             }
         }
-        let deleted = if buried.len() == tombstones.len() { Deleted::All } else { Deleted::Some };
-        if buried.is_empty() {
+        let deleted = if gone.len() == tombstones.len() { Deleted::All } else { Deleted::Some };
+        if gone.is_empty() {
             return Ok(deleted);
         }
         let (blobs, bytes) = self
             .metadata
-            .write(buried, |tx, buried| {
+            .write(gone, |tx, gone| {
                 Box::pin(async move {
-                    let ids: Vec<i64> = buried.iter().map(|(id, _, _)| *id).collect();
+                    let ids: Vec<i64> = gone.iter().map(|(id, _, _)| *id).collect();
                     // Others may have been as fast: whoever removes the tombstone counts it.
                     let removed: BTreeSet<i64> = tx.delete_tombstones(&ids).await?.into_iter().collect();
                     let mut of_runs: BTreeMap<Uuid, (u64, u64)> = BTreeMap::new();
                     let (mut blobs, mut bytes) = (0, 0);
-                    for (_, size, run) in buried.iter().filter(|(id, _, _)| removed.contains(id)) {
+                    for (_, size, run) in gone.iter().filter(|(id, _, _)| removed.contains(id)) {
                         blobs += 1;
                         bytes += size;
                         if let Some(run) = run {
@@ -425,7 +425,7 @@ impl Sweep {
         for review in due {
             match *review {
                 Review::Repository(_) | Review::Referrers(..) => {
-                    return Err(Error::internal(format!("{review:?} is settled on its own")));
+                    return Err(Error::internal(format!("{review:?} is decided on its own")));
                 }
                 Review::Manifest(id) => manifests.push(id),
                 Review::Link(repository, blob) => links.push((repository, blob)),
@@ -437,10 +437,10 @@ impl Sweep {
         links.sort_unstable();
         blobs.sort_unstable();
         for id in manifests {
-            self.settle_manifest(tx, id, &mut done).await?;
+            self.apply_to_manifest(tx, id, &mut done).await?;
         }
         self.apply_link_verdicts(tx, &links, &mut done).await?;
-        tx.bury_blobs(&blobs, self.run, self.now).await?;
+        tx.tombstone_blobs(&blobs, self.run, self.now).await?;
         Ok(done)
     }
 
@@ -453,7 +453,7 @@ impl Sweep {
         let mut done = GcCounts::default();
         tx.end_reviews(&[due]).await?;
         match due.review {
-            Review::Repository(id) => self.settle_repository(tx, id, size).await?,
+            Review::Repository(id) => self.apply_to_repository(tx, id, size).await?,
             Review::Referrers(id, after) => {
                 tx.lock_reviewed_manifest(id).await?;
                 let manifest = tx.find_manifest_review(id).await?;
@@ -489,7 +489,7 @@ impl Sweep {
         Ok(())
     }
 
-    async fn settle_repository(
+    async fn apply_to_repository(
         &self,
         tx: &mut dyn LifecycleTx,
         id: RepositoryId,
@@ -507,7 +507,7 @@ impl Sweep {
         }
     }
 
-    async fn settle_manifest(
+    async fn apply_to_manifest(
         &self,
         tx: &mut dyn LifecycleTx,
         id: ManifestId,
@@ -556,7 +556,7 @@ impl Sweep {
         if self.run.is_some() {
             let mut blobs: Vec<BlobId> = unneeded.iter().map(|(_, blob)| *blob).collect();
             blobs.sort_unstable();
-            tx.bury_blobs(&blobs, self.run, self.now).await?;
+            tx.tombstone_blobs(&blobs, self.run, self.now).await?;
         }
         Ok(())
     }

@@ -441,7 +441,7 @@ impl Lifecycle {
                         released.dedup();
                         sweep.apply_link_verdicts(tx, &released, &mut GcCounts::default()).await?;
                         unlinked.sort_unstable();
-                        tx.bury_blobs(&unlinked, sweep.run, sweep.now).await?;
+                        tx.tombstone_blobs(&unlinked, sweep.run, sweep.now).await?;
                         Ok(purge.is_gone)
                     })
                 })
@@ -538,7 +538,7 @@ impl Lifecycle {
     /// Takes links away that nothing references, and deletes the objects of blobs that have none left.
     async fn delete_unreferenced(&self, run: &GcRun, pace: &mut Pace) -> Result<Step> {
         // What is left from before, when it was interrupted here.
-        if self.delete_buried(run, pace).await? == Step::Stop {
+        if self.delete_tombstoned(run, pace).await? == Step::Stop {
             return Ok(Step::Stop);
         }
         let mut after = RepositoryId(0);
@@ -552,11 +552,11 @@ impl Lifecycle {
                 }
             }
         }
-        self.delete_buried(run, pace).await
+        self.delete_tombstoned(run, pace).await
     }
 
     /// Deletes the objects of this run's tombstones. It must stop while somebody else has some of them.
-    async fn delete_buried(&self, run: &GcRun, pace: &mut Pace) -> Result<Step> {
+    async fn delete_tombstoned(&self, run: &GcRun, pace: &mut Pace) -> Result<Step> {
         loop {
             let now = self.clock.now();
             let input = (run.uuid, now, later(now, self.settings.takeover));

@@ -139,8 +139,9 @@ impl GcRecords for SqlTx<'_> {
                                   AND p.repository_id = m.repository_id),
                  EXISTS (SELECT 1 FROM manifests s WHERE s.repository_id = m.repository_id
                              AND s.digest = m.subject_digest AND s.deleted_at IS NULL),
-                 (SELECT max(h.until_at) FROM tag_history h
-                  WHERE h.repository_id = m.repository_id AND h.digest = m.digest)
+                 (SELECT h.until_at FROM tag_history h
+                  WHERE h.repository_id = m.repository_id AND h.digest = m.digest AND h.until_at IS NOT NULL
+                  ORDER BY h.until_at DESC LIMIT 1)
              FROM manifests m WHERE m.id = $1",
             values![id.0],
             |row| {
@@ -288,9 +289,9 @@ impl GcRecords for SqlTx<'_> {
         Ok(())
     }
 
-    async fn bury_blobs(&mut self, ids: &[BlobId], run: Option<Uuid>, at: Timestamp) -> Result<()> {
+    async fn tombstone_blobs(&mut self, ids: &[BlobId], run: Option<Uuid>, at: Timestamp) -> Result<()> {
         let rows: Vec<_> = ids.iter().map(|id| row![id.0]).collect();
-        let buried = self
+        let tombstoned = self
             .first_each(
                 "DELETE FROM blobs WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM blob_links l WHERE l.blob_id = blobs.id)
                  RETURNING storage_key, size_bytes",
@@ -298,7 +299,7 @@ impl GcRecords for SqlTx<'_> {
                 |row| Ok((StorageKey(row.uuid(0)?), row.size(1)?)),
             )
             .await?;
-        let tombstones: Vec<_> = buried
+        let tombstones: Vec<_> = tombstoned
             .into_iter()
             .flatten()
             .map(|(key, size_bytes)| row![key.0, b"".as_slice(), size_bytes, at, run])

@@ -70,7 +70,7 @@ pub(crate) struct CountChange {
 
 #[derive(Default)]
 struct ReviewChange {
-    /// It was settled, as it had been asked for so many times.
+    /// It was decided, as it had been asked for so many times.
     ended: Option<i64>,
     /// When the next one is due.
     due_at: Option<Timestamp>,

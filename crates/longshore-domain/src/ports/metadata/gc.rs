@@ -119,7 +119,7 @@ pub trait GcRecords {
     /// Lists reviews that are due, oldest first, at most `size`. They stay in the queue.
     async fn list_due_reviews(&mut self, now: Timestamp, size: PageSize) -> Result<Vec<DueReview>>;
     /// Takes reviews out of the queue when the unit of work ends, but for those that somebody has asked for again since they
-    /// were listed. What is not settled must be asked for again.
+    /// were listed. What is not decided must be asked for again.
     async fn end_reviews(&mut self, due: &[DueReview]) -> Result<()>;
     /// Asks for a review, now, of manifests that have no tag; numbers after `after`, at most `size`. Returns the last number looked at.
     async fn enqueue_untagged_manifests(
@@ -153,7 +153,7 @@ pub trait GcRecords {
     /// Removes links, counts what the namespaces do not store any more, and asks for reviews of their blobs.
     async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()>;
     /// Turns those of the blobs that have no links into tombstones, of a collection run or of none.
-    async fn bury_blobs(&mut self, ids: &[BlobId], run: Option<Uuid>, at: Timestamp) -> Result<()>;
+    async fn tombstone_blobs(&mut self, ids: &[BlobId], run: Option<Uuid>, at: Timestamp) -> Result<()>;
     /// Takes a deleted repository apart: at most `size` manifests or links, or a page of records that have nothing below them.
     async fn purge_repository(
         &mut self,
