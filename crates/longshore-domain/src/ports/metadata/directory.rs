@@ -129,7 +129,7 @@ pub trait DirectoryRecords {
         account: AccountId,
         at: Timestamp,
     ) -> Result<()>;
-    /// Gives back what rested, as far as teams and repositories are still there.
+    /// Restores what was suspended, as far as teams and repositories are still there.
     async fn restore_member(
         &mut self,
         organization: AccountId,
@@ -196,7 +196,7 @@ pub trait ScimTokenRecords {
     async fn find_scim_token(&mut self, organization: AccountId, uuid: Uuid) -> Result<Option<ScimToken>>;
     /// Lists the tokens of an organization, the oldest first.
     async fn list_scim_tokens(&mut self, organization: AccountId, size: PageSize) -> Result<Vec<ScimToken>>;
-    /// Gives a token another secret; the one before stops working.
+    /// Replaces the secret of a token; the one before stops working.
     async fn change_scim_secret(&mut self, uuid: Uuid, secret_hash: &SecretHash) -> Result<bool>;
     /// Deletes a token; false when it is not there.
     async fn delete_scim_token(&mut self, uuid: Uuid) -> Result<bool>;

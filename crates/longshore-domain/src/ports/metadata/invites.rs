@@ -43,7 +43,7 @@ pub struct NewInvite {
 pub trait InviteRecords {
     /// Records an invite in the place of any other of the same person to the same organization.
     async fn put_invite(&mut self, invite: &NewInvite) -> Result<()>;
-    /// Gives an invite that goes by mail another link, another end, and another one who invites.
+    /// Replaces the link, the end and the inviter of an invite that goes by mail.
     async fn renew_invite(
         &mut self,
         id: Uuid,

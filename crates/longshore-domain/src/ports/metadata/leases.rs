@@ -17,6 +17,6 @@ pub trait LeaseRecords {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool>;
-    /// Gives a job's lease back.
+    /// Releases a job's lease.
     async fn release_lease(&mut self, name: &str, holder: Uuid) -> Result<()>;
 }

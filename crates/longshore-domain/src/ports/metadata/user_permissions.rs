@@ -44,7 +44,7 @@ pub trait UserPermissionRecords {
     ) -> Result<Vec<UserPermission>>;
     /// Counts the users who were given something.
     async fn count_user_permissions(&mut self, target: PermissionTarget) -> Result<u64>;
-    /// Gives a user something, or something else.
+    /// Grants a user a permission, or replaces it.
     async fn put_user_permission(
         &mut self,
         target: PermissionTarget,

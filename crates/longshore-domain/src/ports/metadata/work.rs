@@ -51,9 +51,9 @@ pub trait WorkRecords {
     async fn renew_work(&mut self, id: WorkId, node: Uuid, until: Timestamp) -> Result<bool>;
     /// Ends work that a node has done; nothing happens when it no longer has it.
     async fn finish_work(&mut self, id: WorkId, node: Uuid) -> Result<()>;
-    /// Gives work back that a node has; when the same was wished for meanwhile, that takes its place.
+    /// Releases work that a node holds; when the same was wished for meanwhile, that takes its place.
     async fn reschedule_work(&mut self, item: &WorkItem, node: Uuid, to: &Rescheduled) -> Result<()>;
-    /// Gives work up that a node has.
+    /// Gives up work that a node holds.
     async fn give_work_up(&mut self, id: WorkId, node: Uuid, now: Timestamp, error: &str) -> Result<()>;
     /// Lists work that waits or is being done, by number, strictly after `after`, at most `size`.
     async fn list_work(&mut self, after: WorkId, size: PageSize) -> Result<Vec<ListedWork>>;
