@@ -7,7 +7,6 @@ use longshore_domain::Error;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::clock::Clock;
 use longshore_domain::digest::Digest;
-
 use longshore_domain::name::{Reference, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::past::PastRefusal;
