@@ -36,6 +36,25 @@ fn tag_interval(row: &Row<'_>) -> Result<TagInterval> {
 }
 
 impl SqlTx<'_> {
+    /// Lists what a tag pointed at, the newest first, of what had begun at a time.
+    async fn tag_intervals(
+        &mut self,
+        repository: RepositoryId,
+        tag: &Tag,
+        begun_at: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<TagInterval>> {
+        self.all(
+            "SELECT h.digest, h.from_at, h.until_at, m.name, e.name FROM tag_history h
+             LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
+             WHERE h.repository_id = $1 AND h.name = $2 AND h.from_at <= $3
+             ORDER BY h.from_at DESC, h.id DESC LIMIT $4",
+            values![repository.0, tag.as_str(), begun_at, limit],
+            tag_interval,
+        )
+        .await
+    }
+
     /// Ends what tags point at now, after it has begun, whoever's clock wrote that.
     async fn end_tag_intervals(
         &mut self,
@@ -202,16 +221,7 @@ impl TagRecords for SqlTx<'_> {
         tag: &Tag,
         at: Timestamp,
     ) -> Result<Option<TagInterval>> {
-        let begun = self
-            .first(
-                "SELECT h.digest, h.from_at, h.until_at, m.name, e.name FROM tag_history h
-                 LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
-                 WHERE h.repository_id = $1 AND h.name = $2 AND h.from_at <= $3
-                 ORDER BY h.from_at DESC, h.id DESC LIMIT 1",
-                values![repository.0, tag.as_str(), at],
-                tag_interval,
-            )
-            .await?;
+        let begun = self.tag_intervals(repository, tag, at, 1).await?.pop();
         Ok(begun.filter(|interval| interval.until.is_none_or(|until| at < until)))
     }
 
@@ -221,13 +231,6 @@ impl TagRecords for SqlTx<'_> {
         tag: &Tag,
         size: PageSize,
     ) -> Result<Vec<TagInterval>> {
-        self.all(
-            "SELECT h.digest, h.from_at, h.until_at, m.name, e.name FROM tag_history h
-             LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
-             WHERE h.repository_id = $1 AND h.name = $2 ORDER BY h.from_at DESC, h.id DESC LIMIT $3",
-            values![repository.0, tag.as_str(), size.get()],
-            tag_interval,
-        )
-        .await
+        self.tag_intervals(repository, tag, Timestamp::MAX, size.get()).await
     }
 }
