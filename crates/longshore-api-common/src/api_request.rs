@@ -49,6 +49,11 @@ impl ApiRequest {
         form_urlencoded::parse(self.parts.uri.query().unwrap_or_default().as_bytes())
     }
 
+    /// Returns the names of the parameters of the query.
+    pub fn query_names(&self) -> Vec<String> {
+        self.pairs().map(|(name, _)| name.into_owned()).collect()
+    }
+
     /// Checks that no value of the query has a NUL, which databases end texts at or refuse.
     pub fn check_query(&self) -> Result<()> {
         match self.pairs().any(|(_, value)| value.contains('\0')) {

@@ -7,6 +7,7 @@ pub mod body;
 pub mod client;
 pub mod credentials;
 pub mod docker_config;
+pub mod entity_tags;
 pub mod form;
 pub mod metrics;
 pub mod observe;

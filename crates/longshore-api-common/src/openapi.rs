@@ -36,17 +36,27 @@ pub struct Operation<'o> {
 
 /// A document that is being made.
 pub struct Document {
+    version: &'static str,
     schemas: SchemaGenerator,
     paths: Map<String, Value>,
 }
 
+/// As the documents of vendors' APIs are written.
 impl Default for Document {
     fn default() -> Self {
-        Self { schemas: SchemaSettings::openapi3().into_generator(), paths: Map::new() }
+        Self { version: "3.0.3", schemas: SchemaSettings::openapi3().into_generator(), paths: Map::new() }
     }
 }
 
 impl Document {
+    /// Begins a document of OpenAPI 3.1, whose schemas are JSON Schema.
+    pub fn new_3_1() -> Self {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+        Self { version: "3.1.1", schemas: settings.into_generator(), paths: Map::new() }
+    }
+
     /// Adds an operation.
     pub fn add(&mut self, operation: Operation<'_>, describe: impl FnOnce(&mut Describe<'_>)) {
         let mut described = Describe {
@@ -88,7 +98,7 @@ impl Document {
         let mut components = self.schemas.take_definitions(true);
         components.extend(further_schemas);
         json!({
-            "openapi": "3.0.3",
+            "openapi": self.version,
             "info": info,
             "paths": self.paths,
             "components": { "schemas": components, "securitySchemes": security_schemes },
@@ -144,6 +154,16 @@ impl Describe<'_> {
         self.body = Some(json!({ "required": true, "content": {
             "application/json": { "schema": schema },
             "application/x-www-form-urlencoded": { "schema": schema },
+        } }));
+        self
+    }
+
+    /// Says what the body is: a merge patch (RFC 7396).
+    pub fn takes_patch<T: JsonSchema>(&mut self) -> &mut Self {
+        let schema = self.schemas.subschema_for::<T>();
+        self.body = Some(json!({ "required": true, "content": {
+            "application/merge-patch+json": { "schema": schema },
+            "application/json": { "schema": schema },
         } }));
         self
     }

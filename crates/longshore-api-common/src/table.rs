@@ -1,5 +1,6 @@
 //! Tables of operations: which one a method and path name, and what is done around every answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -218,6 +219,7 @@ pub struct Table {
     operations: Vec<(&'static str, OperationMetrics)>,
     unknown: OperationMetrics,
     rates: RateHeaders,
+    read_path: fn(&str) -> Cow<'_, str>,
 }
 
 impl Table {
@@ -239,7 +241,15 @@ impl Table {
             operations: routes.iter().map(counted).collect(),
             unknown: metrics.operation(dialect, "unknown"),
             rates,
+            read_path: |path| Cow::Borrowed(path),
         })
+    }
+
+    /// Returns the same table, with paths read in another way before they are looked for: where a parameter has slashes, these
+    /// are encoded.
+    #[must_use]
+    pub fn reading_paths(self, read_path: fn(&str) -> Cow<'_, str>) -> Self {
+        Self { read_path, ..self }
     }
 
     /// Lets a request be answered; measures and logs that, and adds what every answer has, also that to what is no operation.
@@ -255,7 +265,7 @@ impl Table {
         let (parts, body) = request.into_parts();
         let client = Client::of(&parts.extensions).clone();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let ((operation, metrics), wanted) = match self.router.find(&method, &path) {
+        let ((operation, metrics), wanted) = match self.router.find(&method, &(self.read_path)(&path)) {
             Found::Row(number, parameters) => {
                 let (name, metrics) = &self.operations[number];
                 let asked = Box::new(ApiRequest::new(client.clone(), parts, parameters));

@@ -162,6 +162,7 @@ fn filter(context: &Context) -> Result<Option<TagFilter>> {
     let from = active_from_query(context)?;
     let filter = TagFilter {
         name_part: text("name"),
+        name_beginning: String::new(),
         status: wanted_status(context)?.map(|status| (status, from)),
         os: text("os"),
         architecture: text("architecture"),

@@ -26,9 +26,11 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         Error::ManifestUnknown { .. } | Error::TagInvalid(_) => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
         Error::Past(refusal) => match **refusal {
             PastRefusal::Reserved(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),
-            PastRefusal::NotYet(_) | PastRefusal::NotThere { .. } | PastRefusal::Gone { .. } => {
-                (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN")
-            }
+            PastRefusal::NotYet(_)
+            | PastRefusal::Future(_)
+            | PastRefusal::Never { .. }
+            | PastRefusal::NotThere { .. }
+            | PastRefusal::Gone { .. } => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
         },
         Error::BlobUnknown { .. } => (StatusCode::NOT_FOUND, "BLOB_UNKNOWN"),
         Error::UploadUnknown | Error::UploadDamaged => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
@@ -144,7 +146,11 @@ fn detail(error: &Error, context: &Context, challenge: Option<&Challenge>) -> Va
                 "from": from.to_string(),
                 "until": until.map(|until| until.to_string()),
             }),
-            PastRefusal::NotYet(_) | PastRefusal::NotThere { .. } | PastRefusal::Reserved(_) => Value::Null,
+            PastRefusal::NotYet(_)
+            | PastRefusal::Future(_)
+            | PastRefusal::Never { .. }
+            | PastRefusal::NotThere { .. }
+            | PastRefusal::Reserved(_) => Value::Null,
         },
         (error, _) if error.is_fault() => json!({ "request_id": &*context.client.request_id }),
         _ => Value::Null,

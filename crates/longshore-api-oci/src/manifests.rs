@@ -3,6 +3,7 @@
 use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::Response;
 use longshore_api_common::body::{self, RequestBody};
+use longshore_api_common::entity_tags::entity_tags;
 use longshore_content::manifests::{Condition, ManifestPush};
 use longshore_domain::descriptor::MediaType;
 use longshore_domain::digest::Digest;
@@ -132,13 +133,13 @@ fn describe(mut response: Response, digest: &Digest, media_type: &MediaType) -> 
 /// What the push depends on: `If-Match` and `If-None-Match` (RFC 9110, section 13), as the referrers tag schema uses them.
 fn condition(context: &Context) -> Result<Condition> {
     let headers = &context.parts.headers;
-    if let Some(tags) = wire::entity_tags(headers, &header::IF_MATCH) {
+    if let Some(tags) = entity_tags(headers, &header::IF_MATCH) {
         if tags.iter().any(|tag| tag == "*") {
             return Ok(Condition::Present);
         }
         return Ok(Condition::OneOf(tags.iter().filter_map(|tag| tag.parse().ok()).collect()));
     }
-    match wire::entity_tags(headers, &header::IF_NONE_MATCH) {
+    match entity_tags(headers, &header::IF_NONE_MATCH) {
         None => Ok(Condition::None),
         Some(tags) if tags.iter().all(|tag| tag == "*") => Ok(Condition::Absent),
         Some(_) => Err(Error::Unsupported("If-None-Match on a push can only be *".into())),

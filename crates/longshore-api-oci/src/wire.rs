@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use longshore_api_common::entity_tags::entity_tags;
 pub(crate) use longshore_api_common::response::json;
 use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
@@ -121,17 +122,6 @@ pub(crate) fn next_link(context: &Context, path: &str, query: &str) -> HeaderVal
 /// Makes the entity tag of content with a digest.
 pub(crate) fn entity_tag(digest: &Digest) -> String {
     format!("\"{digest}\"")
-}
-
-/// Lists the entity tags of a header; `*` stays as it is.
-pub(crate) fn entity_tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
-    let mut tags = Vec::new();
-    for value in headers.get_all(name) {
-        let text = value.to_str().unwrap_or_default();
-        let strip = |tag: &str| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned();
-        tags.extend(text.split(',').map(strip).filter(|tag| !tag.is_empty()));
-    }
-    headers.contains_key(name).then_some(tags)
 }
 
 /// Returns whether the client has the content already (RFC 9110, `If-None-Match`).

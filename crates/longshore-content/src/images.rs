@@ -18,12 +18,12 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::image::{
     DELETED_TAGS_LIMIT, DELETION_LIMIT, DeletionError, DeletionFacts, DeletionWarning, IgnoredWarning, Image,
     ImageFilter, ImageOrder, ImageQuery, ImageStatus, ImageTag, Layer, ManifestDetails, TagDetails,
-    TagFilter, TagOrder, TagQuery, check_deletion,
+    TagFilter, TagKey, TagOrder, TagQuery, check_deletion,
 };
 use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, instructions_of_config};
 use longshore_domain::name::{Reference, RepositoryName, TAG_LIMIT_BYTES, Tag};
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{ContentTx, ManifestHead, ManifestId, PushedTag, RowLock};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::{Error, Field, Result};
@@ -35,9 +35,9 @@ use longshore_platform::STEP;
 use longshore_platform::later;
 
 /// Tags that a list shows of each image; there is a list of the tags of one image for the others.
-const LISTED_TAGS: u64 = 100;
+pub(crate) const LISTED_TAGS: u64 = 100;
 /// Images that a list shows of each tag.
-const LISTED_IMAGES: u64 = 100;
+pub(crate) const LISTED_IMAGES: u64 = 100;
 /// Images of one tag whose layers are shown, and layers of each.
 const IMAGES_WITH_LAYERS: usize = 20;
 const LISTED_LAYERS: usize = 200;
@@ -223,6 +223,35 @@ impl Content {
             .await
     }
 
+    /// Lists tags with what they point at, strictly behind one in the order; counts them where none is left out.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing.
+    pub async fn browse_tags(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        filter: TagFilter,
+        order: TagOrder,
+        after: Option<TagKey>,
+        size: PageSize,
+    ) -> Result<(Page<TagDetails>, Option<u64>)> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
+        let query = TagQuery { repository: repository.id, filter, after, order, offset: 0, size };
+        self.metadata
+            .read(query, |tx, query| {
+                Box::pin(async move {
+                    let page = tx.list_tag_details(query, PageSize::clamped(LISTED_IMAGES)?).await?;
+                    let count = match query.filter.is_empty() {
+                        true => Some(tx.count_tags(query.repository, &query.filter).await?),
+                        false => None,
+                    };
+                    Ok((page, count))
+                })
+            })
+            .await
+    }
+
     /// Returns a tag with what it points at, and, when they are wanted, the layers of its first images.
     ///
     /// # Errors
@@ -259,7 +288,7 @@ impl Content {
     }
 
     /// Returns the layers of an image; none for what has none.
-    async fn find_layers(
+    pub(crate) async fn find_layers(
         &self,
         repository: RepositoryId,
         image: ManifestDetails,

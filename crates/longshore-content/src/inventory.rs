@@ -3,17 +3,20 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use longshore_domain::access::action::{AccountAction, NamespaceAction, RegistryAction, RepositoryAction};
+use longshore_domain::access::action::{
+    AccountAction, Actions, NamespaceAction, RegistryAction, RepositoryAction,
+};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
+use longshore_domain::error::Unauthenticated;
 use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder, TagQuery};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{ContentTx, ManifestId, RepositoryCounts};
 use longshore_domain::repository::query::{Repositories, RepositoryFilter, RepositoryQuery};
 use longshore_domain::repository::{
-    InventoryOrder, Repository, RepositoryId, RepositoryListing, RepositoryOrder,
+    InventoryOrder, Repository, RepositoryDetails, RepositoryId, RepositoryListing, RepositoryOrder,
 };
 use longshore_domain::share::SharedBy;
 use longshore_domain::{Error, Result};
@@ -96,7 +99,8 @@ async fn summarize(
             let tag = tx.list_tag_details(&query, images).await?.items.pop();
             tag.map(|tag| Latest::Tag(Box::new(tag)))
         }
-        WantedLatest::Manifest => match tx.list_pushed_images(repository.id, 0, one).await?.pop() {
+        WantedLatest::Manifest => match tx.list_pushed_images(repository.id, None, 0, one).await?.items.pop()
+        {
             Some(details) => Some(Latest::Manifest(Box::new(with_tags_and_blobs(tx, details).await?))),
             None => None,
         },
@@ -216,13 +220,91 @@ impl Content {
             .read((repository.id, offset, size), |tx, (id, offset, size)| {
                 Box::pin(async move {
                     let mut manifests = Vec::new();
-                    for details in tx.list_pushed_images(*id, *offset, *size).await? {
+                    for details in tx.list_pushed_images(*id, None, *offset, *size).await?.items {
                         manifests.push(with_tags_and_blobs(tx, details).await?);
                     }
                     Ok((manifests, tx.repository_counts(*id).await?.images))
                 })
             })
             .await
+    }
+}
+
+/// A repository with what it holds.
+#[derive(Clone, Debug)]
+pub struct HeldRepository {
+    /// The repository.
+    pub details: RepositoryDetails,
+    /// What it holds.
+    pub counts: RepositoryCounts,
+}
+
+impl Content {
+    /// Lists the repositories that the actor may see by name, strictly after `after`: all, or those of one namespace whose name
+    /// holds a text.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void or does not cover listing; `OrganizationUnknown` when there is no
+    /// such namespace, or nothing of it may be seen.
+    pub async fn browse_repositories(
+        &self,
+        actor: &Actor,
+        namespace: Option<&Namespace>,
+        name_part: &str,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Page<HeldRepository>> {
+        if !actor.scope().covers_catalog() {
+            return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
+        }
+        let after = after.map(str::to_owned);
+        let (among, of_all) = match namespace {
+            None => (Repositories::Registry { visible: self.access.visible(actor).await?, after }, None),
+            Some(name) => {
+                let (id, visible, is_known) = self.access.visible_in_namespace(actor, name).await?;
+                let (name_part, order) = (name_part.to_owned(), RepositoryOrder::Name);
+                let among = Repositories::Namespace { namespace: id, visible, name_part, after, order };
+                // Of which nothing may be seen is not there, unless it is known.
+                (among, (!is_known).then(|| Repositories::of_namespace(id, visible)))
+            }
+        };
+        let found = self
+            .metadata
+            .read((RepositoryQuery { among, offset: 0, size }, of_all), |tx, (query, of_all)| {
+                Box::pin(async move {
+                    let page = tx.list_repository_listings(query).await?;
+                    if let (Some(all), true) = (of_all, page.items.is_empty())
+                        && tx.count_repositories(all).await? == Some(0)
+                    {
+                        return Ok(None);
+                    }
+                    let mut items = Vec::new();
+                    for listing in page.items {
+                        let counts = tx.repository_counts(listing.details.repository.id).await?;
+                        items.push(HeldRepository { details: listing.details, counts });
+                    }
+                    Ok(Some(Page { items, has_more: page.has_more }))
+                })
+            })
+            .await?;
+        found.ok_or_else(|| {
+            Error::OrganizationUnknown(namespace.map(Namespace::to_string).unwrap_or_default())
+        })
+    }
+
+    /// Returns a repository with what it holds, and what the actor may do in it.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing.
+    pub async fn get_held_repository(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+    ) -> Result<(HeldRepository, Actions)> {
+        let (details, allowed) = self.get_repository_details(actor, name).await?;
+        let id = details.repository.id;
+        let counts = self.metadata.read(id, |tx, id| Box::pin(tx.repository_counts(*id))).await?;
+        Ok((HeldRepository { details, counts }, allowed))
     }
 }
 

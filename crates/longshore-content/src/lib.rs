@@ -2,6 +2,8 @@
 
 pub mod blobs;
 pub mod damage;
+pub mod history;
+pub mod image_details;
 pub mod images;
 pub mod inventory;
 pub mod limits;

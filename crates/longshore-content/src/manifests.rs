@@ -157,7 +157,7 @@ impl Content {
 
     /// Finds a manifest, with the tag that points at it now where it was looked for by that. A tag of the past is looked for when
     /// there is no tag of that name.
-    async fn find_manifest<'r>(
+    pub(crate) async fn find_manifest<'r>(
         &self,
         repository: &Repository,
         reference: &'r Reference,
@@ -195,9 +195,8 @@ impl Content {
             .metadata
             .look_up((repository.id, past.clone()), |tx, (id, past)| {
                 Box::pin(async move {
-                    let Some(interval) = tx.find_tag_at(*id, &past.tag, past.at).await? else {
-                        return Ok(None);
-                    };
+                    let mut found = tx.find_tags_at(*id, std::slice::from_ref(&past.tag), past.at).await?;
+                    let Some(interval) = found.remove(&past.tag) else { return Ok(None) };
                     let head = tx.find_manifest(*id, &Reference::Digest(interval.digest)).await?;
                     Ok(Some((interval, head)))
                 })

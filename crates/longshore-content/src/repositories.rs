@@ -14,7 +14,7 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::ContentTx;
 use longshore_domain::repository::query::{Repositories, RepositoryQuery};
 use longshore_domain::repository::{
-    Repository, RepositoryChange, RepositoryDetails, RepositoryOrder, Visibility,
+    Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility,
 };
 use longshore_domain::tier::Tiers;
 use longshore_domain::{Error, Field, Result};
@@ -75,6 +75,16 @@ async fn list_with_count(
     let page = tx.list_repository_listings(query).await?;
     let count = tx.count_repositories(&query.among).await?.unwrap_or_default();
     Ok((page.items.into_iter().map(|listing| listing.details).collect(), count))
+}
+
+/// Checks that the settings of a repository are of one of some versions, and keeps others from changing them.
+async fn check_settings(tx: &mut dyn ContentTx, id: RepositoryId, expected: &[String]) -> Result<()> {
+    tx.lock_repository_settings(id).await?;
+    let details = tx.find_repository_details(id).await?;
+    match details.is_some_and(|details| expected.contains(&details.settings_version())) {
+        true => Ok(()),
+        false => Err(Error::PreconditionFailed),
+    }
 }
 
 impl Content {
@@ -243,7 +253,7 @@ impl Content {
     ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for editing, and for setting immutability where that changes; `Invalid` for
-    /// what is too long.
+    /// what is too long; `PreconditionFailed` when the settings are others than the change expects.
     pub async fn change_repository(
         &self,
         actor: &Actor,
@@ -282,6 +292,9 @@ impl Content {
         self.metadata
             .write((repository.id, change, events), |tx, (id, change, events)| {
                 Box::pin(async move {
+                    if let Some(expected) = &change.expected {
+                        check_settings(tx, *id, expected).await?;
+                    }
                     tx.change_repository(*id, change).await?;
                     for event in events {
                         tx.record_event(event).await?;

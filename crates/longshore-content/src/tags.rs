@@ -9,7 +9,7 @@ use longshore_domain::existing::Existing;
 use longshore_domain::image::TagQuery;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{ManifestId, TagInterval};
+use longshore_domain::ports::metadata::ManifestHead;
 
 use crate::Content;
 use crate::manifests::{Condition, ManifestPush};
@@ -33,30 +33,10 @@ impl Content {
         self.metadata.read(query, |tx, query| Box::pin(tx.list_tags(query))).await
     }
 
-    /// Lists what a tag pointed at, newest first.
-    ///
-    /// # Errors
-    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for pulling.
-    pub async fn list_tag_history(
-        &self,
-        actor: &Actor,
-        name: &RepositoryName,
-        tag: &Tag,
-        size: PageSize,
-    ) -> Result<Vec<TagInterval>> {
-        let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
-        self.metadata
-            .read((repository.id, tag.clone(), size), |tx, (id, tag, size)| {
-                Box::pin(tx.list_tag_history(*id, tag, *size))
-            })
-            .await
-    }
-
     /// Lets another tag point at what a tag points at, also one that exists already if it may be moved.
     ///
     /// # Errors
-    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for pulling, and [`Content::push_manifest`]; `ManifestUnknown` when there is no such
-    /// tag; `Exists` when the other one exists and may not be moved.
+    /// As [`Content::point_tag`]; `Exists` when the other one exists and may not be moved.
     pub async fn copy_tag(
         &self,
         actor: &Actor,
@@ -65,22 +45,40 @@ impl Content {
         to: &Tag,
         may_move: bool,
     ) -> Result<()> {
-        self.access.authorize_existing(actor, name, RepositoryAction::Pull).await?;
-        let (_, details, _) = self.get_tag_details(actor, name, from, false).await?;
-        let unknown =
-            || Error::ManifestUnknown { repository: name.clone(), reference: Reference::Tag(from.clone()) };
-        let content = self.find_manifest_content(ManifestId(details.manifest.id)).await?;
-        let push = ManifestPush {
-            reference: Reference::Tag(to.clone()),
-            tags: Vec::new(),
-            media_type: Some(details.manifest.media_type),
-            content: content.ok_or_else(unknown)?.into(),
-            condition: if may_move { Condition::None } else { Condition::Absent },
-        };
-        match self.push_manifest(actor, name, push).await {
+        let condition = if may_move { Condition::None } else { Condition::Absent };
+        match self.point_tag(actor, name, to, &Reference::Tag(from.clone()), condition).await {
             Err(Error::PreconditionFailed) => Err(Error::Exists(Existing::Tag(to.clone()))),
-            pushed => pushed.map(|_| ()),
+            pointed => pointed.map(|_| ()),
         }
+    }
+
+    /// Lets a tag point at a manifest of the same repository, which is named by its digest or by what another tag points at or
+    /// pointed at.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for pulling, and
+    /// [`Content::push_manifest`]; `ManifestUnknown` and `Past` when there is no such manifest.
+    pub async fn point_tag(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        tag: &Tag,
+        at: &Reference,
+        condition: Condition,
+    ) -> Result<ManifestHead> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::Pull).await?;
+        let (head, _) = self.find_manifest(&repository, at).await?;
+        let unknown = || Error::ManifestUnknown { repository: name.clone(), reference: at.clone() };
+        let content = self.find_manifest_content(head.id).await?.ok_or_else(unknown)?;
+        let push = ManifestPush {
+            reference: Reference::Tag(tag.clone()),
+            tags: Vec::new(),
+            media_type: Some(head.media_type.to_string()),
+            content: content.into(),
+            condition,
+        };
+        self.push_manifest(actor, name, push).await?;
+        Ok(head)
     }
 
     /// Deletes a tag; its manifest stays. OCI distribution 1.1, end-9.

@@ -163,8 +163,8 @@ pub struct TagQuery {
     pub repository: RepositoryId,
     /// Which of them.
     pub filter: TagFilter,
-    /// The page has only those whose name is behind this.
-    pub after: Option<String>,
+    /// The page has only those that come behind this one in the order.
+    pub after: Option<TagKey>,
     /// In which order.
     pub order: TagOrder,
     /// Without so many of the first; each page costs more than the one before.
@@ -176,8 +176,18 @@ pub struct TagQuery {
 impl TagQuery {
     /// Returns a query for all tags of a repository by name, from the first behind another one.
     pub fn by_name(repository: RepositoryId, after: Option<String>, size: PageSize) -> Self {
+        let after = after.map(|name| TagKey { name, pushed_at: Timestamp::MIN });
         Self { repository, filter: TagFilter::default(), after, order: TagOrder::Name, offset: 0, size }
     }
+}
+
+/// Where a tag stands in lists of tags, whether or not there still is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagKey {
+    /// Its name.
+    pub name: String,
+    /// When it was last pushed; in orders by name it does not matter.
+    pub pushed_at: Timestamp,
 }
 
 /// Which tags a list shows.
@@ -185,6 +195,8 @@ impl TagQuery {
 pub struct TagFilter {
     /// Only those whose name contains this, letter for letter; empty for all.
     pub name_part: String,
+    /// Only those whose name begins so; empty for all.
+    pub name_beginning: String,
     /// Only those of one status, by the time since when a tag must have been pushed or pulled to be active.
     pub status: Option<(ImageStatus, Timestamp)>,
     /// Only those with an image for this operating system; empty for all. `unknown` is that of images that name none.
@@ -196,7 +208,10 @@ pub struct TagFilter {
 impl TagFilter {
     /// Returns whether all tags pass.
     pub fn is_empty(&self) -> bool {
-        self.name_part.is_empty() && self.status.is_none() && !self.is_by_platform()
+        self.name_part.is_empty()
+            && self.name_beginning.is_empty()
+            && self.status.is_none()
+            && !self.is_by_platform()
     }
 
     /// Returns whether it matters what the images of a tag run on.

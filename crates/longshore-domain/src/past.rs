@@ -85,6 +85,19 @@ pub enum PastRefusal {
     /// The time has not come.
     #[error("{} is not past yet, so what {} will point at then is not known; ask for an earlier time", .0.at, .0.tag)]
     NotYet(PastTag),
+    /// The time has not come.
+    #[error("{0} is not past yet; ask for an earlier time")]
+    Future(Timestamp),
+    /// The tag never pointed there.
+    #[error(
+        "the tag {tag} of {repository} has not pointed there before, as far back as is looked; its history shows where it has, and setting it needs no history"
+    )]
+    Never {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+    },
     /// There was no such tag then.
     #[error("{repository} had no tag {} at {}; it was pushed later, or deleted before", .past.tag, .past.at)]
     NotThere {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::account::AccountId;
@@ -71,6 +72,22 @@ pub struct RepositoryDetails {
     pub updated_at: Timestamp,
 }
 
+impl RepositoryDetails {
+    /// Returns a text that is another one after each change of the settings: descriptions, visibility, and which tags never move.
+    pub fn settings_version(&self) -> String {
+        let settings = (
+            self.description.as_str(),
+            self.full_description.as_str(),
+            self.repository.visibility.as_str(),
+            self.immutable_tags.is_enabled(),
+            self.immutable_tags.rules(),
+        );
+        // Quoted, so that no text reads as two.
+        let hash = Sha256::digest(format!("{settings:?}"));
+        hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// What changes about a repository; `None` leaves it.
 #[derive(Clone, Debug, Default)]
 pub struct RepositoryChange {
@@ -86,6 +103,8 @@ pub struct RepositoryChange {
     pub immutability_is_owners: bool,
     /// One of [`CATEGORIES`], or empty.
     pub category: Option<String>,
+    /// Versions of the settings of which the present ones must have one ([`RepositoryDetails::settings_version`]).
+    pub expected: Option<Vec<String>>,
 }
 
 impl RepositoryChange {

@@ -129,9 +129,10 @@ async fn tags_have_a_history() {
     let history = registry
         .app
         .content
-        .list_tag_history(&alice, &app, &"v1".parse().unwrap(), PageSize::MAX)
+        .list_tag_history(&alice, &app, &"v1".parse().unwrap(), jiff::Timestamp::MAX, PageSize::MAX)
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     let digests: Vec<_> = history.iter().map(|interval| interval.digest).collect();
     assert_eq!(
         digests,

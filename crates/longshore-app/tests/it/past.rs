@@ -73,7 +73,11 @@ async fn a_tag_is_pulled_as_it_was_by_everybody_who_may_pull_now() {
     }
     let content = &registry.app.content;
     let latest: Tag = "latest".parse().unwrap();
-    let history = content.list_tag_history(&alice, &name(APP), &latest, PageSize::MAX).await.unwrap();
+    let history = content
+        .list_tag_history(&alice, &name(APP), &latest, Timestamp::MAX, PageSize::MAX)
+        .await
+        .unwrap()
+        .items;
     let alices = || Some("alice".to_owned());
     let interval = |digest, from, until| TagInterval {
         digest,
@@ -260,9 +264,12 @@ async fn any_history_is_what_a_list_of_it_says_at_each_microsecond() {
             let asked = (repository, tag.clone(), at);
             let found = registry
                 .metadata()
-                .read(asked, |tx, (id, tag, at)| Box::pin(tx.find_tag_at(*id, tag, *at)))
+                .read(asked, |tx, (id, tag, at)| {
+                    Box::pin(tx.find_tags_at(*id, std::slice::from_ref(tag), *at))
+                })
                 .await
                 .unwrap();
+            let found = found.into_values().next();
             assert_eq!(found.map(|interval| interval.digest), model.at(at), "{tag} at {at}: {:?}", model.0);
         }
     }

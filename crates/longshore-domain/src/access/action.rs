@@ -59,7 +59,7 @@ impl RepositoryAction {
     }
 
     /// Returns the level that includes it.
-    pub(crate) fn needs(self) -> Level {
+    pub fn needs(self) -> Level {
         match self {
             Self::View | Self::ViewTags | Self::Pull => Level::Read,
             Self::Push | Self::Create => Level::Write,

@@ -496,7 +496,11 @@ async fn list_repositories(app: &App) -> Result<Outcome> {
 }
 
 async fn tag_history(app: &App, name: &RepositoryName, tag: &str) -> Result<Outcome> {
-    let history = app.content.list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, PageSize::MAX).await?;
+    let history = app
+        .content
+        .list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, Timestamp::MAX, PageSize::MAX)
+        .await?
+        .items;
     if history.is_empty() {
         return Err(Conflict::Setup(format!("{name} has no tag {tag:?}, and has never had one")).into());
     }

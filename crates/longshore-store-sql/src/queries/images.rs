@@ -8,7 +8,7 @@ use longshore_domain::descriptor::Platform;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{
     Image, ImageFilter, ImageOrder, ImageQuery, ImageStatus, ImageTag, ManifestDetails, TagDetails,
-    TagFilter, TagOrder, TagQuery,
+    TagFilter, TagKey, TagOrder, TagQuery,
 };
 use longshore_domain::manifest::ManifestKind;
 use longshore_domain::name::Tag;
@@ -18,7 +18,7 @@ use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
 use super::marks::{WANTED, WANTED_TAGS, directed, reached};
-use super::overfull;
+use super::{end_of, overfull, texts};
 use crate::tx::{Row, SqlTx, Value, row, values};
 
 /// Pulls are remembered to this precision.
@@ -85,14 +85,35 @@ fn activity(filter: &TagFilter) -> (Option<i64>, i64) {
     }
 }
 
-/// Returns the values that [`WANTED`] compares with, and the repository and the name before them.
-fn wanted(repository: RepositoryId, after: &str, filter: &TagFilter) -> Vec<Value> {
+/// Returns between which names those lie that begin so, strictly after one, the second one excluded.
+pub(super) fn names_between(beginning: &str, after: Option<&str>) -> (String, String) {
+    // No name is between one and this.
+    let behind = after.map(|name| format!("{name}\u{1}"));
+    (behind.unwrap_or_default().max(beginning.to_owned()), end_of(beginning))
+}
+
+/// Returns between which names the tags of a page lie, the second one excluded.
+fn names_of(filter: &TagFilter, after: Option<&TagKey>, order: TagOrder) -> (String, String) {
+    let after = after.map(|after| after.name.as_str());
+    match order {
+        TagOrder::Name => names_between(&filter.name_beginning, after),
+        TagOrder::NameDescending => {
+            let (low, high) = names_between(&filter.name_beginning, None);
+            (low, after.map_or(high.clone(), |after| high.min(after.to_owned())))
+        }
+        TagOrder::Newest | TagOrder::Oldest => names_between(&filter.name_beginning, None),
+    }
+}
+
+/// Returns the values that [`WANTED`] compares with, and before them the repository and the names between which tags lie.
+fn wanted(repository: RepositoryId, (low, high): (String, String), filter: &TagFilter) -> Vec<Value> {
     let (is_active, from) = activity(filter);
     let TagFilter { name_part, os, architecture, .. } = filter;
     let is_by_platform = i64::from(filter.is_by_platform());
     row![
         repository.0,
-        after,
+        low,
+        high,
         name_part.as_str(),
         is_active,
         from,
@@ -171,34 +192,47 @@ impl SqlTx<'_> {
     /// Finds the names of a query's tags, in an index.
     pub(super) async fn find_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>> {
         let TagQuery { repository, filter, after, order, offset, size } = query;
-        let (after, limit) = (after.as_deref().unwrap_or_default(), overfull(*size));
+        let (names, limit) = (names_of(filter, after.as_ref(), *order), overfull(*size));
         if filter.is_empty() && *order == TagOrder::Name {
             // What programs ask for that pull and push: nothing but the index is looked at.
             let found = self
                 .all(
-                    "SELECT name FROM tags WHERE repository_id = $1 AND name > $2 ORDER BY name LIMIT $3 OFFSET $4",
-                    values![repository.0, after, limit, *offset],
+                    "SELECT name FROM tags WHERE repository_id = $1 AND name >= $2 ORDER BY name LIMIT $3 OFFSET $4",
+                    values![repository.0, names.0, limit, *offset],
                     |row| row.parsed(0),
                 )
                 .await?;
             return Ok(Page::from_overfull(found, *size));
         }
+        let mut values = wanted(*repository, names, filter);
         // What is put behind a column keeps SQLite from the index of names where the one of pushes is in order.
-        let (sql, is_descending) = match order {
-            TagOrder::Newest | TagOrder::Oldest => (
-                "SELECT t.name FROM tags t WHERE t.repository_id = $1 AND t.name || '' > $2 AND {wanted}
-                 ORDER BY t.updated_at{direction}, t.name{direction} LIMIT $9 OFFSET $10",
-                *order == TagOrder::Newest,
+        let (sql, pushed) = match order {
+            TagOrder::Newest => (
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND t.name || '' >= $2 AND t.name || '' < $3 AND {wanted}
+                     AND (t.updated_at, t.name) < ($10, $11)
+                 ORDER BY t.updated_at DESC, t.name DESC LIMIT $12 OFFSET $13",
+                Some(Timestamp::MAX),
+            ),
+            TagOrder::Oldest => (
+                "SELECT t.name FROM tags t
+                 WHERE t.repository_id = $1 AND t.name || '' >= $2 AND t.name || '' < $3 AND {wanted}
+                     AND (t.updated_at, t.name) > ($10, $11)
+                 ORDER BY t.updated_at, t.name LIMIT $12 OFFSET $13",
+                Some(Timestamp::MIN),
             ),
             TagOrder::Name | TagOrder::NameDescending => (
-                "SELECT t.name FROM tags t WHERE t.repository_id = $1 AND t.name > $2 AND {wanted}
-                 ORDER BY t.name{direction} LIMIT $9 OFFSET $10",
-                *order == TagOrder::NameDescending,
+                "SELECT t.name FROM tags t WHERE t.repository_id = $1 AND t.name >= $2 AND t.name < $3 AND {wanted}
+                 ORDER BY t.name{direction} LIMIT $10 OFFSET $11",
+                None,
             ),
         };
-        let sql = WANTED_TAGS.put(&directed(sql, is_descending), WANTED);
-        let mut values = wanted(*repository, after, filter);
+        if let Some(first) = pushed {
+            let after = after.as_ref().map_or((first, ""), |after| (after.pushed_at, after.name.as_str()));
+            values.extend(row![after.0, after.1]);
+        }
         values.extend(row![limit, *offset]);
+        let sql = WANTED_TAGS.put(&directed(sql, *order == TagOrder::NameDescending), WANTED);
         let found = self.all(&sql, &values, |row| row.parsed(0)).await?;
         Ok(Page::from_overfull(found, *size))
     }
@@ -208,18 +242,7 @@ impl SqlTx<'_> {
         for tag in &mut tags {
             tag.images = match tag.manifest.is_index {
                 false => vec![tag.manifest.clone()],
-                true => {
-                    self.all(
-                        "SELECT m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
-                             m.platform_variant, m.total_size_bytes, m.pushed_at, i.pulled_at
-                         FROM manifest_children c JOIN manifests m ON m.id = c.child_id
-                             LEFT JOIN images i ON i.manifest_id = m.id
-                         WHERE c.parent_id = $1 AND m.deleted_at IS NULL ORDER BY c.position LIMIT $2",
-                        values![tag.manifest.id, limit.get()],
-                        |row| details(row, 0),
-                    )
-                    .await?
-                }
+                true => self.list_child_details(&tag.manifest, limit).await?,
             };
         }
         Ok(tags)
@@ -255,18 +278,22 @@ impl ImageRecords for SqlTx<'_> {
     async fn list_pushed_images(
         &mut self,
         repository: RepositoryId,
+        before: Option<(Timestamp, Digest)>,
         offset: u64,
         size: PageSize,
-    ) -> Result<Vec<ManifestDetails>> {
+    ) -> Result<Page<ManifestDetails>> {
+        let (at, digest) =
+            before.map_or((Timestamp::MAX, String::new()), |(at, digest)| (at, digest.to_string()));
         // The page is found in an index first, then joined.
         let ids = self
             .all(
-                "SELECT manifest_id FROM images WHERE repository_id = $1
-                 ORDER BY pushed_at DESC, digest DESC LIMIT $2 OFFSET $3",
-                values![repository.0, size.get(), offset],
+                "SELECT manifest_id FROM images WHERE repository_id = $1 AND (pushed_at, digest) < ($2, $3)
+                 ORDER BY pushed_at DESC, digest DESC LIMIT $4 OFFSET $5",
+                values![repository.0, at, digest, overfull(size), offset],
                 |row| row.int(0),
             )
             .await?;
+        let Page { items: ids, has_more } = Page::from_overfull(ids, size);
         let keys: Vec<_> = ids.into_iter().map(|id| row![id]).collect();
         let found = self
             .first_each(
@@ -277,7 +304,44 @@ impl ImageRecords for SqlTx<'_> {
                 |row| details(row, 0),
             )
             .await?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(Page { items: found.into_iter().flatten().collect(), has_more })
+    }
+
+    async fn find_manifest_details(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<BTreeMap<Digest, ManifestDetails>> {
+        let digests = texts(digests.iter().map(Digest::to_string).collect())?;
+        let found = self
+            .all(
+                "SELECT m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
+                     m.platform_variant, m.total_size_bytes, m.pushed_at, i.pulled_at
+                 FROM json_each($1) AS each JOIN manifests m ON m.repository_id = $2 AND m.digest = each.value
+                     LEFT JOIN images i ON i.manifest_id = m.id
+                 WHERE m.deleted_at IS NULL",
+                values![digests, repository.0],
+                |row| details(row, 0),
+            )
+            .await?;
+        Ok(found.into_iter().map(|found| (found.digest, found)).collect())
+    }
+
+    async fn list_child_details(
+        &mut self,
+        index: &ManifestDetails,
+        size: PageSize,
+    ) -> Result<Vec<ManifestDetails>> {
+        self.all(
+            "SELECT m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
+                 m.platform_variant, m.total_size_bytes, m.pushed_at, i.pulled_at
+             FROM manifest_children c JOIN manifests m ON m.id = c.child_id
+                 LEFT JOIN images i ON i.manifest_id = m.id
+             WHERE c.parent_id = $1 AND m.deleted_at IS NULL ORDER BY c.position LIMIT $2",
+            values![index.id, size.get()],
+            |row| details(row, 0),
+        )
+        .await
     }
 
     async fn list_manifest_blobs(
@@ -358,10 +422,11 @@ impl ImageRecords for SqlTx<'_> {
             return Ok(self.repository_counts(repository).await?.tags);
         }
         let sql = WANTED_TAGS.put(
-            "SELECT count(*) FROM tags t WHERE t.repository_id = $1 AND t.name > $2 AND {wanted}",
+            "SELECT count(*) FROM tags t WHERE t.repository_id = $1 AND t.name >= $2 AND t.name < $3 AND {wanted}",
             WANTED,
         );
-        self.one(&sql, &wanted(repository, "", filter), |row| row.size(0)).await
+        let names = names_of(filter, None, TagOrder::Name);
+        self.one(&sql, &wanted(repository, names, filter), |row| row.size(0)).await
     }
 
     async fn find_tag_details(

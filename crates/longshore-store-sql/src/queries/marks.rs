@@ -32,20 +32,20 @@ const IS_REACHED: &str = " AND (i.is_tagged = 1 OR EXISTS (
 const IS_NOT_REACHED: &str = " AND i.is_tagged = 0 AND NOT EXISTS (
     SELECT 1 FROM parts_of_tagged p WHERE p.manifest_id = i.manifest_id)";
 
-/// Which tags `t` are wanted: $3 to $8 are a part of the name, whether they are active and since when they must be for that,
+/// Which tags `t` are wanted: $4 to $9 are a part of the name, whether they are active and since when they must be for that,
 /// whether it matters what they run on, the operating system, and the architecture.
 ///
 /// `replace` compares letter for letter on both engines, unlike `LIKE`; platforms are counted up to one so that PostgreSQL does
 /// not begin with all manifests of a platform.
 pub(super) const WANTED_TAGS: Mark = Mark { name: "{wanted}", texts: &[WANTED] };
-pub(super) const WANTED: &str = "(CAST($3 AS TEXT) = '' OR replace(t.name, $3, '') <> t.name)
-    AND (CAST($4 AS BIGINT) IS NULL OR $4 = CASE WHEN t.updated_at >= $5 OR EXISTS (
+pub(super) const WANTED: &str = "(CAST($4 AS TEXT) = '' OR replace(t.name, $4, '') <> t.name)
+    AND (CAST($5 AS BIGINT) IS NULL OR $5 = CASE WHEN t.updated_at >= $6 OR EXISTS (
         SELECT 1 FROM tag_pulls p WHERE p.repository_id = t.repository_id AND p.name = t.name
-            AND p.last_pulled_at >= $5) THEN 1 ELSE 0 END)
-    AND (CAST($6 AS BIGINT) = 0 OR 1 = (
+            AND p.last_pulled_at >= $6) THEN 1 ELSE 0 END)
+    AND (CAST($7 AS BIGINT) = 0 OR 1 = (
         SELECT count(*) FROM (SELECT 1 FROM manifest_platforms m WHERE m.manifest_id = t.manifest_id
-            AND (CAST($7 AS TEXT) = '' OR m.os = $7)
-            AND (CAST($8 AS TEXT) = '' OR m.architecture = $8) LIMIT 1) AS found))";
+            AND (CAST($8 AS TEXT) = '' OR m.os = $8)
+            AND (CAST($9 AS TEXT) = '' OR m.architecture = $9) LIMIT 1) AS found))";
 
 /// Which of an account's own repositories `r` in the namespaces `a` are wanted: $1 to $5 are the name of the namespace, the
 /// pattern of names, the category, the visibility, and the number of the namespace.

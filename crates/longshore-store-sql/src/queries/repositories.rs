@@ -147,6 +147,11 @@ impl RepositoryRecords for SqlTx<'_> {
         .await
     }
 
+    async fn lock_repository_settings(&mut self, id: RepositoryId) -> Result<()> {
+        let sql = "SELECT id FROM repositories WHERE id = $1 FOR NO KEY UPDATE";
+        self.first(sql, values![id.0], |row| row.int(0)).await.map(|_| ())
+    }
+
     async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()> {
         self.execute(
             "UPDATE repositories SET description = coalesce($1, description),

@@ -13,7 +13,8 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{ManifestId, PushedTag, TagInterval, TagRecords};
 use longshore_domain::repository::RepositoryId;
 
-use super::texts;
+use super::images::names_between;
+use super::{overfull, texts};
 use crate::tx::{Row, SqlTx, row, values};
 
 pub(super) fn pushed_tag(row: &Row<'_>) -> Result<PushedTag> {
@@ -35,38 +36,27 @@ fn tag_interval(row: &Row<'_>) -> Result<TagInterval> {
     })
 }
 
-impl SqlTx<'_> {
-    /// Lists what a tag pointed at, the newest first, of what had begun at a time.
-    async fn tag_intervals(
-        &mut self,
-        repository: RepositoryId,
-        tag: &Tag,
-        begun_at: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<TagInterval>> {
-        self.all(
-            "SELECT h.digest, h.from_at, h.until_at, m.name, e.name FROM tag_history h
-             LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
-             WHERE h.repository_id = $1 AND h.name = $2 AND h.from_at <= $3
-             ORDER BY h.from_at DESC, h.id DESC LIMIT $4",
-            values![repository.0, tag.as_str(), begun_at, limit],
-            tag_interval,
-        )
-        .await
-    }
+/// Writes the names of tags as a list that statements read.
+fn names_of(tags: &[&Tag]) -> Result<String> {
+    texts(tags.iter().map(ToString::to_string).collect())
+}
 
+impl SqlTx<'_> {
     /// Ends what tags point at now, after it has begun, whoever's clock wrote that.
-    async fn end_tag_intervals(
+    async fn end_tag_intervals<'t>(
         &mut self,
         repository: RepositoryId,
-        tags: &str,
+        tags: impl IntoIterator<Item = &'t Tag> + Send,
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<()> {
-        self.execute_later(
+        let rows =
+            tags.into_iter().map(|tag| row![at, by.map(|id| id.0), repository.0, tag.as_str()]).collect();
+        // One name at a time: given several, SQLite without statistics reads all that each tag ever pointed at.
+        self.execute_each(
             "UPDATE tag_history SET until_at = CASE WHEN from_at < $1 THEN $1 ELSE from_at + 1 END, ended_by = $2
-             WHERE repository_id = $3 AND until_at IS NULL AND name IN (SELECT value FROM json_each($4))",
-            row![at, by.map(|id| id.0), repository.0, tags],
+             WHERE repository_id = $3 AND until_at IS NULL AND name = $4",
+            rows,
         )
         .await
     }
@@ -74,12 +64,13 @@ impl SqlTx<'_> {
     async fn begin_tag_intervals(
         &mut self,
         repository: RepositoryId,
-        tags: &str,
+        tags: &[&Tag],
         digest: &Digest,
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<()> {
-        self.end_tag_intervals(repository, tags, by, at).await?;
+        self.end_tag_intervals(repository, tags.iter().copied(), by, at).await?;
+        let tags = names_of(tags)?;
         // Not before the end of the last one, which another node's clock may have written.
         self.execute_later(
             "INSERT INTO tag_history (repository_id, name, digest, from_at, moved_by)
@@ -108,12 +99,11 @@ impl TagRecords for SqlTx<'_> {
         let by_id = by.map(|id| id.0);
         let there: BTreeMap<&Tag, ManifestId> = held.iter().map(|held| (&held.tag, held.manifest)).collect();
         let (known, new): (Vec<&Tag>, Vec<&Tag>) = tags.iter().partition(|tag| there.contains_key(tag));
-        let names = |tags: &[&Tag]| texts(tags.iter().map(ToString::to_string).collect());
         if !new.is_empty() {
             self.execute_later(
                 "INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at, updated_by)
                  SELECT $1, each.value, $2, $3, $3, CAST($4 AS BIGINT) FROM json_each($5) AS each",
-                row![repository.0, manifest.0, at, by_id, names(&new)?],
+                row![repository.0, manifest.0, at, by_id, names_of(&new)?],
             )
             .await?;
             let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
@@ -124,7 +114,7 @@ impl TagRecords for SqlTx<'_> {
             self.execute_later(
                 "UPDATE tags SET manifest_id = $1, updated_at = $2, updated_by = $3
                  WHERE repository_id = $4 AND name IN (SELECT value FROM json_each($5))",
-                row![manifest.0, at, by_id, repository.0, names(&known)?],
+                row![manifest.0, at, by_id, repository.0, names_of(&known)?],
             )
             .await?;
         }
@@ -140,7 +130,7 @@ impl TagRecords for SqlTx<'_> {
         if changed.is_empty() {
             return Ok(());
         }
-        self.begin_tag_intervals(repository, &names(&changed)?, digest, by, at).await
+        self.begin_tag_intervals(repository, &changed, digest, by, at).await
     }
 
     async fn lock_tags_to_set(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>> {
@@ -186,10 +176,10 @@ impl TagRecords for SqlTx<'_> {
         let names = texts(held.iter().map(|held| held.tag.to_string()).collect())?;
         self.execute_later(
             "DELETE FROM tags WHERE repository_id = $1 AND name IN (SELECT value FROM json_each($2))",
-            row![repository.0, names.as_str()],
+            row![repository.0, names],
         )
         .await?;
-        self.end_tag_intervals(repository, &names, by, at).await?;
+        self.end_tag_intervals(repository, held.iter().map(|held| &held.tag), by, at).await?;
         for tag in held {
             self.pending.image(tag.manifest.0).tags -= 1;
             self.pending.counts(repository.0).tags -= 1;
@@ -215,22 +205,72 @@ impl TagRecords for SqlTx<'_> {
         .await
     }
 
-    async fn find_tag_at(
+    async fn find_tags_at(
         &mut self,
         repository: RepositoryId,
-        tag: &Tag,
+        tags: &[Tag],
         at: Timestamp,
-    ) -> Result<Option<TagInterval>> {
-        let begun = self.tag_intervals(repository, tag, at, 1).await?.pop();
-        Ok(begun.filter(|interval| interval.until.is_none_or(|until| at < until)))
+    ) -> Result<BTreeMap<Tag, TagInterval>> {
+        let names = texts(tags.iter().map(Tag::to_string).collect())?;
+        // What had begun last, of each tag; it may have ended.
+        let found = self
+            .all(
+                "SELECT h.digest, h.from_at, h.until_at, m.name, e.name, h.name FROM json_each($1) AS each
+                 JOIN tag_history h ON h.id = (SELECT b.id FROM tag_history b
+                     WHERE b.repository_id = $2 AND b.name = each.value AND b.from_at <= $3
+                     ORDER BY b.from_at DESC, b.id DESC LIMIT 1)
+                 LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
+                 WHERE h.until_at IS NULL OR h.until_at > $3",
+                values![names, repository.0, at],
+                |row| Ok((row.parsed(5)?, tag_interval(row)?)),
+            )
+            .await?;
+        Ok(found.into_iter().collect())
+    }
+
+    async fn list_tags_ever(
+        &mut self,
+        repository: RepositoryId,
+        beginning: &str,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Page<Tag>> {
+        let (low, high) = names_between(beginning, after);
+        // From one name to the next by index, whatever each has been.
+        let mut found: Vec<Tag> = self
+            .all(
+                "WITH RECURSIVE names (name, number) AS (
+                     SELECT (SELECT min(h.name) FROM tag_history h WHERE h.repository_id = $1 AND h.name >= $2), 1
+                     UNION ALL
+                     SELECT (SELECT min(h.name) FROM tag_history h WHERE h.repository_id = $1 AND h.name > names.name),
+                         names.number + 1
+                     FROM names WHERE names.name < $3 AND names.number < $4)
+                 SELECT name FROM names WHERE name < $3",
+                values![repository.0, low, high, overfull(size)],
+                |row| row.parsed(0),
+            )
+            .await?;
+        found.sort();
+        Ok(Page::from_overfull(found, size))
     }
 
     async fn list_tag_history(
         &mut self,
         repository: RepositoryId,
         tag: &Tag,
+        before: Timestamp,
         size: PageSize,
-    ) -> Result<Vec<TagInterval>> {
-        self.tag_intervals(repository, tag, Timestamp::MAX, size.get()).await
+    ) -> Result<Page<TagInterval>> {
+        let found = self
+            .all(
+                "SELECT h.digest, h.from_at, h.until_at, m.name, e.name FROM tag_history h
+                 LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
+                 WHERE h.repository_id = $1 AND h.name = $2 AND h.from_at < $3
+                 ORDER BY h.from_at DESC, h.id DESC LIMIT $4",
+                values![repository.0, tag.as_str(), before, overfull(size)],
+                tag_interval,
+            )
+            .await?;
+        Ok(Page::from_overfull(found, size))
     }
 }

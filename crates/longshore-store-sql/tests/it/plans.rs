@@ -13,6 +13,7 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("SELECT (SELECT count(*) FROM reviews", "asked by `longshore gc status`, by hand"),
     ("SELECT count(*), CAST(coalesce(sum(size_bytes)", "asked by `longshore verify --store`, by hand"),
     ("WITH RECURSIVE kinds", "goes from one kind of work to the next by index; there are some twenty"),
+    ("WITH RECURSIVE names", "goes from one name to the next by index, until the page is full"),
     ("WITH RECURSIVE lanes", "goes from one lane to the next by index, until it has found enough"),
     ("SELECT (SELECT count(*) FROM (SELECT 1 FROM work", "counts 10,000 of each kind at most, by index"),
 ];
@@ -264,11 +265,25 @@ fn lite_findings(connection: &Connection) -> Vec<String> {
             is_scan && !is_in_order
         });
         let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY"));
-        if (scans && !is_small(&sql) && !may_scan(&sql)) || (sorts && !is_excepted(&sql, MAY_SORT)) {
+        let is_slow =
+            (scans && !is_small(&sql) && !may_scan(&sql)) || (sorts && !is_excepted(&sql, MAY_SORT));
+        if is_slow || misses_index(&sql, &steps) {
             findings.push(format!("{sql}\n    {}", steps.join("\n    ")));
         }
     }
     findings
+}
+
+/// Conditions that an index has, on tables where many rows that it leaves out stand beside each that it has: whatever else would do,
+/// that index is used.
+const INDEXED: &[(&str, &str, &str)] = &[("tag_history", "until_at IS NULL AND", "tag_history_current")];
+
+/// Returns whether a statement reads what an index leaves out, though it wants none of that.
+fn misses_index(sql: &str, steps: &[String]) -> bool {
+    INDEXED.iter().any(|(table, condition, index)| {
+        let wants = sql.contains(&format!(" {table} ")) && sql.contains(condition);
+        wants && !steps.iter().any(|step| step.contains(index))
+    })
 }
 
 /// Returns whether a statement is for those who see nothing, and ends before it reads anything, whatever its plan.

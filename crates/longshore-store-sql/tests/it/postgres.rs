@@ -533,10 +533,11 @@ async fn intervals_of_a_tag_never_end_before_they_begin() {
     let size = longshore_domain::page::PageSize::MAX;
     let mut history = nodes[0]
         .look_up((repository, tag, size), |tx, (repository, tag, size)| {
-            Box::pin(tx.list_tag_history(*repository, tag, *size))
+            Box::pin(tx.list_tag_history(*repository, tag, jiff::Timestamp::MAX, *size))
         })
         .await
-        .unwrap();
+        .unwrap()
+        .items;
     history.reverse();
     assert_eq!(history.len(), 5);
     for (number, interval) in history.iter().enumerate() {

@@ -1,6 +1,9 @@
 //! Images and tags as lists show them, and the counts of repositories.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::digest::Digest;
 use crate::error::Result;
@@ -30,11 +33,25 @@ pub struct RepositoryCounts {
 pub trait ImageRecords {
     /// Lists the images of a query, without their tags.
     async fn list_images(&mut self, query: &ImageQuery) -> Result<Page<Image>>;
-    /// Lists images by their last push, newest first, leaving out the first `offset`, at most `size`.
+    /// Lists images by their last push, newest first, behind the one that was pushed at a time, leaving out the first `offset`,
+    /// at most `size`.
     async fn list_pushed_images(
         &mut self,
         repository: RepositoryId,
+        before: Option<(Timestamp, Digest)>,
         offset: u64,
+        size: PageSize,
+    ) -> Result<Page<ManifestDetails>>;
+    /// Finds manifests by their digests. Those that there are not are left out.
+    async fn find_manifest_details(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+    ) -> Result<BTreeMap<Digest, ManifestDetails>>;
+    /// Lists the images of an index in its order, at most `size`; none for an image.
+    async fn list_child_details(
+        &mut self,
+        index: &ManifestDetails,
         size: PageSize,
     ) -> Result<Vec<ManifestDetails>>;
     /// Lists the blobs that a manifest references with their sizes, the oldest first, at most `size`.

@@ -41,6 +41,8 @@ pub trait RepositoryRecords {
     async fn count_repositories(&mut self, among: &Repositories) -> Result<Option<u64>>;
     /// Finds a repository that is not deleted, with its details.
     async fn find_repository_details(&mut self, id: RepositoryId) -> Result<Option<RepositoryDetails>>;
+    /// Keeps others from changing the settings of a repository until the unit of work ends.
+    async fn lock_repository_settings(&mut self, id: RepositoryId) -> Result<()>;
     /// Changes a repository: its descriptions, who may see it, and which tags never move.
     async fn change_repository(&mut self, id: RepositoryId, change: &RepositoryChange) -> Result<()>;
     /// Returns whether only owners of its namespace change which tags of a repository never move.

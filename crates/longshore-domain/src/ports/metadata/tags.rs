@@ -1,5 +1,7 @@
 //! Tags and their history.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -51,20 +53,30 @@ pub trait TagRecords {
         after: Option<&str>,
         size: PageSize,
     ) -> Result<Vec<Tag>>;
-    /// Finds what a tag pointed at at a time: from its `from` on, and before its `until`.
-    async fn find_tag_at(
+    /// Finds what tags pointed at at a time: from their `from` on, and before their `until`. Those that there were not then are
+    /// left out.
+    async fn find_tags_at(
         &mut self,
         repository: RepositoryId,
-        tag: &Tag,
+        tags: &[Tag],
         at: Timestamp,
-    ) -> Result<Option<TagInterval>>;
-    /// Lists what a tag pointed at, newest first, at most `size`.
+    ) -> Result<BTreeMap<Tag, TagInterval>>;
+    /// Lists the tags that a repository has or had in byte order, strictly after `after`, whose name begins so, at most `size`.
+    async fn list_tags_ever(
+        &mut self,
+        repository: RepositoryId,
+        beginning: &str,
+        after: Option<&str>,
+        size: PageSize,
+    ) -> Result<Page<Tag>>;
+    /// Lists what a tag pointed at, newest first, of what had begun before a time, at most `size`.
     async fn list_tag_history(
         &mut self,
         repository: RepositoryId,
         tag: &Tag,
+        before: Timestamp,
         size: PageSize,
-    ) -> Result<Vec<TagInterval>>;
+    ) -> Result<Page<TagInterval>>;
 }
 
 /// A time in which a tag pointed at one manifest.
