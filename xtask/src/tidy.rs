@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api-scim", &["api-common"]),
     ("api-hub", &["api-common"]),
     ("api-oci", &["api-common"]),
+    ("api-native", &["api-common"]),
     ("cli", &[]),
     (
         "server",
@@ -33,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "api-swr",
             "api-hub",
             "api-oci",
+            "api-native",
             "cli",
             "store-blob",
             "store-sql",
@@ -64,7 +66,10 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["store-sql"]),
     ("deadpool-postgres", &["store-sql"]),
     ("object_store", &["store-blob"]),
-    ("http", &["api-common", "api-docr", "api-hub", "api-oci", "api-scim", "api-swr", "server"]),
+    (
+        "http",
+        &["api-common", "api-docr", "api-hub", "api-native", "api-oci", "api-scim", "api-swr", "server"],
+    ),
 ];
 
 /// Names that a value has in one API. Below the dialects it has the domain's (`domain::Field`); `deadline` is a usual word elsewhere.

@@ -11,6 +11,7 @@ use longshore_api_common::origin::{Origin, is_prefix};
 use longshore_api_common::{Response, response};
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
+use longshore_api_native::Native;
 use longshore_api_oci::Oci;
 use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
@@ -67,6 +68,7 @@ pub struct Dialects {
     pub docr: Docr,
     pub swr: Swr,
     pub scim: Scim,
+    pub native: Native,
 }
 
 /// All that answers requests.
@@ -112,6 +114,9 @@ impl Dispatch {
         if longshore_api_scim::PATHS.contain(path) {
             return self.dialects.scim.handle(request).await;
         }
+        if longshore_api_native::owns(path) {
+            return self.dialects.native.handle(request).await;
+        }
         if path == "/v2" || path.starts_with("/v2/") {
             return self.dialects.oci.handle(request).await;
         }
@@ -133,8 +138,10 @@ impl Dispatch {
                 "This is a Longshore container registry. Clients talk to it below /v2/.\n",
             ),
             _ if is_read && let Some(page) = pages::find(path) => page,
+            _ if is_read && let Some(page) = longshore_api_native::problems::page(path) => page,
             "/api/openapi/digitalocean.json" if is_read => self.dialects.docr.document(origin),
             "/api/openapi/hub.json" if is_read => self.dialects.hub.document(origin),
+            "/api/openapi/native.json" if is_read => self.dialects.native.document(origin),
             "/api/openapi/scim.json" if is_read => self.dialects.scim.document(origin),
             "/api/openapi/swr.json" if is_read => self.dialects.swr.document(origin),
             "/healthz" if is_read => text(StatusCode::OK, "ok\n"),
@@ -177,6 +184,7 @@ mod tests {
             longshore_api_docr::routes::ROUTES.iter().map(|route| route.path).collect(),
             longshore_api_swr::routes::ROUTES.iter().map(|route| route.path).collect(),
             longshore_api_scim::routes::ROUTES.iter().map(|route| route.path).collect(),
+            longshore_api_native::routes::ROUTES.iter().map(|route| route.path).collect(),
             longshore_api_oci::routes::OperationKind::ALL.iter().map(|kind| kind.row().3).collect(),
             pages::paths().collect(),
             vec!["/healthz", "/readyz", "/metrics", "/api/openapi/hub.json"],

@@ -11,6 +11,7 @@ use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 use longshore_api_docr::Docr;
 use longshore_api_hub::Hub;
+use longshore_api_native::Native;
 use longshore_api_oci::{Oci, Redirects};
 use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
@@ -96,6 +97,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
                 docr: Docr::new(Arc::clone(&app), &metrics)?,
                 swr: Swr::new(Arc::clone(&app), &metrics, config.swr.internal_address()?)?,
                 scim: Scim::new(Arc::clone(&app), &metrics)?,
+                native: Native::new(Arc::clone(&app), &metrics)?,
             },
             draining.clone(),
         ),

@@ -1,0 +1,170 @@
+//! A request that is understood: its parameters, its query, its body, its conditions, and who sent it.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use http::header;
+use jiff::Timestamp;
+use longshore_api_common::api_request::ApiRequest;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::entity_tags::entity_tags;
+use longshore_app::App;
+use longshore_content::manifests::Condition;
+use longshore_domain::access::actor::Actor;
+use longshore_domain::credential::Secret;
+use longshore_domain::error::Unauthenticated;
+use longshore_domain::name::{Namespace, RepositoryName, Tag};
+use longshore_domain::page::{PAGE_LIMIT, PageSize};
+use longshore_domain::{Error, Field, Result};
+use serde::de::DeserializeOwned;
+
+use crate::error::unknown_parameter;
+use crate::routes::{Needs, Route};
+
+/// Entries of a page when the client does not say.
+pub(crate) const DEFAULT_PAGE_SIZE: u64 = 50;
+
+/// A request and what it is answered with.
+pub struct Context {
+    pub(crate) app: Arc<App>,
+    pub(crate) route: &'static Route,
+    asked: ApiRequest,
+    /// Who calls, once it is known that the credential is good.
+    signed_in: OnceLock<Arc<Actor>>,
+}
+
+impl Deref for Context {
+    type Target = ApiRequest;
+    fn deref(&self) -> &ApiRequest {
+        &self.asked
+    }
+}
+
+/// Finds out who sends a request: nobody, or whose access token or session token it bears. A token that is not good, or no
+/// longer, is refused, not taken for nobody's.
+pub(crate) async fn actor(app: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
+    let Some(value) = asked.parts.headers.get(header::AUTHORIZATION) else {
+        return Ok(Arc::new(Actor::ANONYMOUS));
+    };
+    let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+    let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(invalid());
+    }
+    let token = token.trim();
+    let prefixes = [Secret::ACCESS_TOKEN_PREFIX, Secret::ORGANIZATION_TOKEN_PREFIX];
+    let actor = match prefixes.iter().any(|prefix| token.starts_with(prefix)) {
+        true => app.identity.authenticate_access_token(token).await?,
+        false => app.identity.authenticate_session(token).await?,
+    };
+    // The account may have been switched off since.
+    app.access.get_own_account(&actor).await?;
+    Ok(actor)
+}
+
+impl Context {
+    pub(crate) fn new(app: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
+        Self { app, route, asked, signed_in: OnceLock::new() }
+    }
+
+    /// Checks what every operation needs. `parameters` are those that its query may have.
+    pub(crate) async fn check(&self, parameters: &[String]) -> Result<()> {
+        if self.route.needs == Needs::Account && self.actor().await?.is_anonymous() {
+            return Err(Error::Unauthenticated(Unauthenticated::Missing));
+        }
+        self.check_query()?;
+        match self.query_names().iter().all(|name| parameters.contains(name)) {
+            true => Ok(()),
+            false => Err(unknown_parameter(parameters)),
+        }
+    }
+
+    /// Finds out who calls. A request asks the database once.
+    pub(crate) async fn actor(&self) -> Result<Arc<Actor>> {
+        if let Some(known) = self.signed_in.get() {
+            return Ok(Arc::clone(known));
+        }
+        let actor = actor(&self.app, &self.asked).await?;
+        if !actor.is_anonymous() {
+            self.note_signed_in();
+        }
+        Ok(Arc::clone(self.signed_in.get_or_init(|| actor)))
+    }
+
+    /// Returns the repository that the path names.
+    pub(crate) fn repository(&self) -> Result<RepositoryName> {
+        self.parsed("repository")
+    }
+
+    /// Returns the tag that the path names.
+    pub(crate) fn tag(&self) -> Result<Tag> {
+        self.parsed("tag")
+    }
+
+    /// Returns the namespace that the query names.
+    pub(crate) fn namespace(&self) -> Result<Option<Namespace>> {
+        self.query("namespace").map(|text| text.parse()).transpose()
+    }
+
+    /// Returns how many entries a page of the list is to have, from `limit`.
+    pub(crate) fn page_size(&self) -> Result<PageSize> {
+        PageSize::clamped(self.number("limit", DEFAULT_PAGE_SIZE, 1, u64::from(PAGE_LIMIT))?)
+    }
+
+    /// Returns a time of the query (RFC 3339).
+    pub(crate) fn time(&self, name: &'static str) -> Result<Option<Timestamp>> {
+        self.query(name).map(|text| parse_time(name, &text)).transpose()
+    }
+
+    /// Returns the one of some words that a parameter of the query is; the first of them when it is not there.
+    pub(crate) fn choice<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<T> {
+        let text = self.query(name);
+        let wanted = text.as_deref().unwrap_or(words[0].0);
+        let found = words.iter().find(|(word, _)| *word == wanted).map(|(_, value)| *value);
+        found.ok_or_else(|| {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            Error::Invalid {
+                field: Field::Parameter(name),
+                reason: format!("must be one of {}", words.join(", ")),
+            }
+        })
+    }
+
+    /// Reads a JSON body.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
+        self.asked.json(body, self.app.platform.settings().body_idle).await
+    }
+
+    /// Returns what a change of a tag depends on: `If-Match` names what it must point at, `If-None-Match: *` says that there
+    /// must be none (RFC 9110, section 13).
+    pub(crate) fn tag_condition(&self) -> Result<Condition> {
+        let headers = &self.parts.headers;
+        if let Some(tags) = entity_tags(headers, &header::IF_MATCH) {
+            return Ok(match tags.iter().any(|tag| tag == "*") {
+                true => Condition::Present,
+                false => Condition::OneOf(tags.iter().filter_map(|tag| tag.parse().ok()).collect()),
+            });
+        }
+        match entity_tags(headers, &header::IF_NONE_MATCH) {
+            None => Ok(Condition::None),
+            Some(tags) if tags.iter().all(|tag| tag == "*") => Ok(Condition::Absent),
+            Some(_) => Err(Error::Invalid {
+                field: Field::Parameter("If-None-Match"),
+                reason: "can only be *, for a tag that must not be there yet".into(),
+            }),
+        }
+    }
+
+    /// Returns the versions of which a changed thing must have one; `None` when it does not matter.
+    pub(crate) fn expected_versions(&self) -> Option<Vec<String>> {
+        entity_tags(&self.parts.headers, &header::IF_MATCH).filter(|tags| !tags.iter().any(|tag| tag == "*"))
+    }
+}
+
+/// Reads a time (RFC 3339).
+pub(crate) fn parse_time(name: &'static str, text: &str) -> Result<Timestamp> {
+    text.parse().map_err(|_| Error::Invalid {
+        field: Field::Parameter(name),
+        reason: "must be a time such as 2026-11-01T12:00:00Z".into(),
+    })
+}

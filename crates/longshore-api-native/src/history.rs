@@ -1,0 +1,182 @@
+//! What tags pointed at, what changed between two times, and the way back.
+
+use jiff::Timestamp;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_content::history::{NameRange, TagDifference, WayBack};
+use longshore_domain::name::Reference;
+use longshore_domain::ports::metadata::TagInterval;
+use longshore_domain::{Error, Field, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::cursor;
+use crate::tags::{from_microseconds, pointed, prefix};
+use crate::wire::{Page, page, time};
+
+/// A time in which a tag pointed at one image.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct IntervalInfo {
+    /// What it pointed at.
+    digest: String,
+    /// Since when.
+    from: String,
+    /// Until when; null for still.
+    until: Option<String>,
+    /// Name of who set it; null for the operator, the registry itself, and accounts that are gone.
+    set_by: Option<String>,
+    /// Name of who moved it on or deleted it, in the same way.
+    ended_by: Option<String>,
+}
+
+/// A page of what a tag pointed at.
+pub(crate) type IntervalPage = Page<IntervalInfo>;
+
+/// Where a tag goes back to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RollbackRequest {
+    /// `previous` for what it pointed at before, a time (RFC 3339) for what it pointed at then, or a digest that it once
+    /// pointed at.
+    to: String,
+}
+
+/// A tag that was made, moved or deleted between two times.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ChangeInfo {
+    /// Its name.
+    name: String,
+    /// What became of it.
+    change: Change,
+    /// What it pointed at at the first time; null when there was none.
+    from: Option<String>,
+    /// What it pointed at at the second time; null when there was none.
+    to: Option<String>,
+}
+
+/// What became of a tag.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Change {
+    /// There was none before.
+    Added,
+    /// It points elsewhere.
+    Moved,
+    /// There is none any more.
+    Deleted,
+}
+
+/// A page of changes.
+pub(crate) type ChangePage = Page<ChangeInfo>;
+
+fn interval(interval: &TagInterval) -> IntervalInfo {
+    IntervalInfo {
+        digest: interval.digest.to_string(),
+        from: time(interval.from),
+        until: interval.until.map(time),
+        set_by: interval.set_by.clone(),
+        ended_by: interval.ended_by.clone(),
+    }
+}
+
+fn change(difference: &TagDifference) -> ChangeInfo {
+    ChangeInfo {
+        name: difference.tag.to_string(),
+        change: match (difference.from, difference.to) {
+            (None, _) => Change::Added,
+            (Some(_), None) => Change::Deleted,
+            (Some(_), Some(_)) => Change::Moved,
+        },
+        from: difference.from.map(|digest| digest.to_string()),
+        to: difference.to.map(|digest| digest.to_string()),
+    }
+}
+
+/// `GET /api/v1/repositories/{repository}/-/tags/{tag}/history`.
+pub(crate) async fn list_tag_history(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (name, tag, size) = (context.repository()?, context.tag()?, context.page_size()?);
+    let list = format!("history of {tag}");
+    let before: Option<i64> = cursor::read(context, &list)?;
+    let is_first = before.is_none();
+    let before = before.map_or(Ok(Timestamp::MAX), from_microseconds)?;
+    let actor = context.actor().await?;
+    let found = context.app.content.list_tag_history(&actor, &name, &tag, before, size).await?;
+    if found.items.is_empty() && is_first {
+        return Err(Error::ManifestUnknown { repository: name, reference: Reference::Tag(tag) });
+    }
+    let last = found.items.last().filter(|_| found.has_more);
+    let next = last.map(|last| cursor::write(&list, &last.from.as_microsecond())).transpose()?;
+    page(context, &Page { items: found.items.iter().map(interval).collect(), next, count: None })
+}
+
+/// Reads where a tag goes back to.
+fn way_back(text: &str) -> Result<WayBack> {
+    if text == "previous" {
+        return Ok(WayBack::Previous);
+    }
+    if let Ok(digest) = text.parse() {
+        return Ok(WayBack::Digest(digest));
+    }
+    text.parse().map(WayBack::Time).map_err(|_| Error::Invalid {
+        field: Field::Member("to"),
+        reason: "must be previous, a time such as 2026-11-01T12:00:00Z, or a digest".into(),
+    })
+}
+
+/// `POST /api/v1/repositories/{repository}/-/tags/{tag}/rollback`.
+pub(crate) async fn roll_back_tag(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: RollbackRequest = context.json(body).await?;
+    let (name, tag, condition) = (context.repository()?, context.tag()?, context.tag_condition()?);
+    let to = way_back(&request.to)?;
+    let actor = context.actor().await?;
+    pointed(&tag, &context.app.content.roll_back_tag(&actor, &name, &tag, &to, condition).await?)
+}
+
+/// `GET /api/v1/repositories/{repository}/-/changes`.
+pub(crate) async fn list_changes(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (name, prefix, size) = (context.repository()?, prefix(context)?, context.page_size()?);
+    let needed = || Error::Invalid {
+        field: Field::Parameter("from"),
+        reason: "is needed: a time such as 2026-11-01T12:00:00Z".into(),
+    };
+    let from = context.time("from")?.ok_or_else(needed)?;
+    let to = context.time("to")?;
+    if to.is_some_and(|to| to < from) {
+        return Err(Error::Invalid {
+            field: Field::Parameter("to"),
+            reason: "must not be before from".into(),
+        });
+    }
+    // All pages are of the same time, which the first one decides.
+    let list = format!("changes {from} {} {prefix}", to.map(time).unwrap_or_default());
+    let after: Option<(i64, String)> = cursor::read(context, &list)?;
+    let (to, after) = match (after, to) {
+        (Some((at, name)), _) => (from_microseconds(at)?, Some(name)),
+        (None, Some(to)) => (to, None),
+        (None, None) => (context.app.platform.now(), None),
+    };
+    let names = NameRange { beginning: &prefix, after: after.as_deref() };
+    let actor = context.actor().await?;
+    let found = context.app.content.compare_times(&actor, &name, (from, to), names, size).await?;
+    let key = |last: longshore_domain::name::Tag| cursor::write(&list, &(to.as_microsecond(), last.as_str()));
+    let next = found.next.map(key).transpose()?;
+    page(context, &Page { items: found.items.iter().map(change).collect(), next, count: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_back_are_told_apart() {
+        assert_eq!(way_back("previous").unwrap(), WayBack::Previous);
+        let digest = format!("sha256:{}", "a".repeat(64));
+        assert_eq!(way_back(&digest).unwrap(), WayBack::Digest(digest.parse().unwrap()));
+        let at = "2026-11-01T12:00:00Z";
+        assert_eq!(way_back(at).unwrap(), WayBack::Time(at.parse().unwrap()));
+        for bad in ["", "yesterday", "sha256:", "2026-11-01", "latest"] {
+            assert!(way_back(bad).is_err(), "{bad}");
+        }
+    }
+}
