@@ -10,8 +10,8 @@ use longshore_domain::access::action::{
 };
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Principal};
 use longshore_domain::access::policy::{
-    self, Allowed, Facts, NamespaceFacts, RepositoryFacts, Visible, Who, check, check_registry_restriction,
-    decide, repository_actions,
+    self, Allowed, Facts, NamespaceFacts, RepositoryFacts, Visible, Who, account_actions, check,
+    check_registry_restriction, decide, repository_actions,
 };
 use longshore_domain::access::refusal::{Refusal, Subject};
 use longshore_domain::account::{Account, AccountId, AccountKind, Feature, OrganizationRole};
@@ -63,6 +63,8 @@ pub struct Access {
     pub namespace_id: Option<AccountId>,
     /// What the actor may do, but for what an organization does not let its members pull.
     pub allowed: Actions,
+    /// The same without what an access token takes away.
+    pub of_account: Actions,
     /// Whether the actor owns the namespace, or may do all that its owners may.
     pub is_owner: bool,
     /// An organization of the actor's that does not let its members pull from here.
@@ -98,6 +100,7 @@ impl Access {
             repository: name,
             exists: self.repository.is_some(),
             actions: self.allowed,
+            of_account: self.of_account,
             blocked_by: self.blocked_by.as_ref(),
             scope: actor.scope(),
             is_anonymous: actor.is_anonymous(),
@@ -315,13 +318,15 @@ impl AccessControl {
         let target = Target::Repository(name.clone());
         let found = self.relationship(actor, &target).await?;
         let facts = self.facts(&found, actor, &target);
-        let (allowed, is_owner) = (repository_actions(&facts), facts.owns_namespace());
+        let (allowed, of_account) = (repository_actions(&facts), account_actions(&facts));
+        let is_owner = facts.owns_namespace();
         let of_token = found.token.and_then(|token| token.expires_at);
         let not_after = of_token.into_iter().chain(found.shared_until.flatten()).min();
         Ok(Access {
             repository: found.repository.map(Arc::new),
             namespace_id: found.namespace.map(|namespace| namespace.id),
             allowed,
+            of_account,
             is_owner,
             blocked_by: found.blocked_by,
             subscribed: found.subscribed,

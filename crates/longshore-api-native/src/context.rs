@@ -54,7 +54,11 @@ pub(crate) async fn actor(app: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
     let token = token.trim();
     let prefixes = [Secret::ACCESS_TOKEN_PREFIX, Secret::ORGANIZATION_TOKEN_PREFIX];
     let actor = match prefixes.iter().any(|prefix| token.starts_with(prefix)) {
-        true => app.identity.authenticate_access_token(token).await?,
+        // There is no name here that could be wrong.
+        true => app.identity.authenticate_access_token(token).await.map_err(|error| match error {
+            Error::Unauthenticated(Unauthenticated::WrongCredential) => invalid(),
+            other => other,
+        })?,
         false => app.identity.authenticate_session(token).await?,
     };
     // The account may have been switched off since.

@@ -51,8 +51,8 @@ pub fn owns(path: &str) -> bool {
     path == PREFIX.trim_end_matches('/') || path.starts_with(PREFIX)
 }
 
-/// Returns a path as the table knows it: with the slashes of the repository's name encoded.
-fn with_name_in_one(path: &str) -> Cow<'_, str> {
+/// Returns a path as the table and the document know it: with the slashes of the repository's name encoded.
+pub fn with_name_in_one(path: &str) -> Cow<'_, str> {
     let Some(rest) = path.strip_prefix(REPOSITORIES) else { return Cow::Borrowed(path) };
     let (name, behind) = match rest.find(SEPARATOR) {
         Some(at) => rest.split_at(at),

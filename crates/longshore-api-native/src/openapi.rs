@@ -96,3 +96,24 @@ pub(crate) fn query_of(document: &Value, route: &Route) -> Vec<String> {
     let of_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
     of_query.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::routes::ROUTES;
+
+    /// The document is kept, so that a review shows what a change does to it, and programs are made of it.
+    #[test]
+    fn the_document_that_is_kept_is_the_one_that_is_made() {
+        let made = serde_json::to_string_pretty(&super::document(ROUTES)).unwrap() + "\n";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        if std::env::var_os("LONGSHORE_KEEP_DOCUMENT").is_some() {
+            std::fs::write(path, &made).unwrap();
+            return;
+        }
+        assert!(
+            made == kept,
+            "openapi.json is not what is made now: run this test with LONGSHORE_KEEP_DOCUMENT=1, and look at the difference"
+        );
+    }
+}

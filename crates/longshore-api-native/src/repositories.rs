@@ -8,6 +8,7 @@ use longshore_content::inventory::HeldRepository;
 use longshore_domain::access::action::{Actions, RepositoryAction};
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::RepositoryName;
+use longshore_domain::ports::metadata::RepositoryCounts;
 use longshore_domain::repository::{RepositoryChange, Visibility};
 use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
@@ -218,8 +219,12 @@ pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> R
         full_description: request.readme,
         ..RepositoryChange::default()
     };
-    context.app.content.create_repository(&actor, &name, visibility, descriptions).await?;
-    let mut response = show(context, &name, StatusCode::CREATED).await?;
+    let (details, allowed) =
+        context.app.content.create_repository(&actor, &name, visibility, descriptions).await?;
+    // Not read again: whoever may create it need not be one who may look at it.
+    let held = HeldRepository { details, counts: RepositoryCounts::default() };
+    let mut response =
+        versioned(StatusCode::CREATED, &info(&held, allowed), &held.details.settings_version())?;
     let location = context.client.origin.link(format_args!("/api/v1/repositories/{name}"));
     let location = HeaderValue::from_str(&location).map_err(Error::internal)?;
     response.headers_mut().insert(header::LOCATION, location);

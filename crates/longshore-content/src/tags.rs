@@ -36,7 +36,8 @@ impl Content {
     /// Lets another tag point at what a tag points at, also one that exists already if it may be moved.
     ///
     /// # Errors
-    /// As [`Content::point_tag`]; `Exists` when the other one exists and may not be moved.
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing tags, and
+    /// [`Content::point_tag`]; `Exists` when the other one exists and may not be moved.
     pub async fn copy_tag(
         &self,
         actor: &Actor,
@@ -45,6 +46,7 @@ impl Content {
         to: &Tag,
         may_move: bool,
     ) -> Result<()> {
+        self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         let condition = if may_move { Condition::None } else { Condition::Absent };
         match self.point_tag(actor, name, to, &Reference::Tag(from.clone()), condition).await {
             Err(Error::PreconditionFailed) => Err(Error::Exists(Existing::Tag(to.clone()))),

@@ -144,6 +144,7 @@ pub fn decide(facts: &Facts<'_>, action: Action) -> Result<(), Refusal> {
                 repository: repository.name,
                 exists: repository.visibility.is_some(),
                 actions: repository_actions(facts),
+                of_account: account_actions(facts),
                 blocked_by: repository.blocked_by,
                 scope: facts.scope,
                 is_anonymous: facts.who == Who::Anonymous,
@@ -186,6 +187,17 @@ fn level_in_each_repository(facts: &Facts<'_>, namespace: &NamespaceFacts<'_>) -
 /// Returns what the actor may do in the repository, whatever its credential covers besides, and whether or not an organization
 /// lets it pull.
 pub fn repository_actions(facts: &Facts<'_>) -> Actions {
+    let allowed = account_actions(facts);
+    match (facts.restriction, facts.repository) {
+        (Some(restriction), Some(repository)) => {
+            allowed.intersection(restriction.repository_actions(repository.name, repository.visibility))
+        }
+        _ => allowed,
+    }
+}
+
+/// Returns the same without what an access token takes away.
+pub fn account_actions(facts: &Facts<'_>) -> Actions {
     let (Some(namespace), Some(repository)) = (facts.namespace, facts.repository) else {
         return Actions::NONE;
     };
@@ -210,12 +222,7 @@ pub fn repository_actions(facts: &Facts<'_>) -> Actions {
     if repository.immutability_is_owners && !facts.is_owner(&namespace) {
         allowed = allowed.without(RepositoryAction::SetImmutability);
     }
-    match facts.restriction {
-        None => allowed,
-        Some(restriction) => {
-            allowed.intersection(restriction.repository_actions(repository.name, repository.visibility))
-        }
-    }
+    allowed
 }
 
 /// What is allowed in a repository, as it was found, maybe some time ago, with what the credential at hand covers.
@@ -227,6 +234,8 @@ pub struct Allowed<'a> {
     pub exists: bool,
     /// What is allowed, as [`repository_actions`] returned it.
     pub actions: Actions,
+    /// What the account may do without the access token that it came with, as [`account_actions`] returned it.
+    pub of_account: Actions,
     /// An organization of the actor's that does not let its members pull from there.
     pub blocked_by: Option<&'a Namespace>,
     /// What the credential covers.
@@ -243,7 +252,8 @@ impl Allowed<'_> {
     /// # Errors
     /// As [`decide`].
     pub fn decide(&self, action: RepositoryAction) -> Result<(), Refusal> {
-        let by_token = self.by_token;
+        // Where the account may not do it either, another token does not help.
+        let by_token = self.by_token && self.of_account.contains(action);
         if !self.actions.contains(action) {
             // Of what is not there yet, only whoever may make it learns that it is not.
             let makes = matches!(action, RepositoryAction::Push | RepositoryAction::Create);
@@ -256,7 +266,7 @@ impl Allowed<'_> {
                 () if is_hidden => Refusal::Hidden,
                 () if by_token => Refusal::TokenLacks(action),
                 () if is_kept => Refusal::ImmutabilityIsOwners,
-                () => Refusal::Level { action, has: repository_level(self.actions) },
+                () => Refusal::Level { action, has: repository_level(self.of_account) },
             });
         }
         if let (RepositoryAction::Pull, Some(organization)) = (action, self.blocked_by) {

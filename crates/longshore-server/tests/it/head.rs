@@ -35,6 +35,10 @@ const OWN: &[&str] = &[
     "/v2/manage/nonsense",
     "/v2/registry/nonsense",
     "/v2/scim/nonsense",
+    "/api/v1/nonsense",
+    "/api/openapi/native.json",
+    "/api/errors/exists",
+    "/api/errors/nonsense",
 ];
 
 /// Every path that anything answers at.
@@ -44,6 +48,7 @@ fn paths() -> BTreeSet<String> {
         longshore_api_docr::routes::ROUTES.iter().map(|route| route.path).collect(),
         longshore_api_swr::routes::ROUTES.iter().map(|route| route.path).collect(),
         longshore_api_scim::routes::ROUTES.iter().map(|route| route.path).collect(),
+        longshore_api_native::routes::ROUTES.iter().map(|route| route.path).collect(),
     ];
     let named = tables.into_iter().flatten().map(|path| {
         let words = path.split('/').map(|part| if part.starts_with('{') { "alice" } else { part });

@@ -24,6 +24,7 @@ mod hostile;
 mod hub;
 mod lists;
 mod matrix;
+mod native;
 mod oci;
 mod oci_spelling;
 mod operation;

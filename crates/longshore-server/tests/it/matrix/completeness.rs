@@ -134,6 +134,7 @@ fn every_dialect_has_a_door() {
         Door::DigitalOcean => "docr",
         Door::Swr => "swr",
         Door::Scim => "scim",
+        Door::Native => "native",
     });
     assert_eq!(dialects, crates.collect());
 }
@@ -208,6 +209,18 @@ pub fn contradictions(table: &Table, rows: &[Row], world: &World) -> Vec<String>
         match route.needs {
             longshore_api_scim::routes::Needs::Token => {
                 hold(Door::Scim, route.operation, "owner", &[401], "it needs a SCIM token");
+            }
+        }
+    }
+    for route in longshore_api_native::routes::ROUTES {
+        use longshore_api_native::routes::Needs;
+        match route.needs {
+            Needs::Nothing => hold(Door::Native, route.operation, "anonymous", &[200], "it needs nothing"),
+            Needs::Nobody => {
+                hold(Door::Native, route.operation, "anonymous", &[200, 401], "it is for nobody too");
+            }
+            Needs::Account => {
+                hold(Door::Native, route.operation, "anonymous", &[401], "it needs an account");
             }
         }
     }

@@ -14,10 +14,11 @@ pub enum Door {
     DigitalOcean,
     Swr,
     Scim,
+    Native,
 }
 
 impl Door {
-    pub const ALL: &[Self] = &[Self::Oci, Self::Hub, Self::DigitalOcean, Self::Swr, Self::Scim];
+    pub const ALL: &[Self] = &[Self::Oci, Self::Hub, Self::DigitalOcean, Self::Swr, Self::Scim, Self::Native];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -26,6 +27,7 @@ impl Door {
             Self::DigitalOcean => "digitalocean",
             Self::Swr => "swr",
             Self::Scim => "scim",
+            Self::Native => "native",
         }
     }
 }

@@ -9,6 +9,7 @@ mod door;
 mod rows;
 mod rows_docr;
 mod rows_hub;
+mod rows_native;
 mod rows_oci;
 mod rows_scim;
 mod rows_swr;
@@ -55,6 +56,9 @@ fn all_rows() -> (Vec<Row>, Vec<String>) {
     }
     for route in longshore_api_scim::routes::ROUTES {
         add(Door::Scim, route.operation, rows_scim::rows(route));
+    }
+    for route in longshore_api_native::routes::ROUTES {
+        add(Door::Native, route.operation, rows_native::rows(route));
     }
     (rows, missing)
 }

@@ -314,7 +314,7 @@ impl Builder<'_> {
         account: &str,
         home: &'static str,
         login: (String, String),
-        at: [Credential; 5],
+        at: [Credential; 6],
     ) {
         let at = Door::ALL.iter().copied().zip(at).collect();
         self.actors.push(Actor { name: name.to_owned(), account: account.to_owned(), home, at, login });
@@ -331,6 +331,7 @@ impl Builder<'_> {
             session.clone(),
             Credential::Bearer(docr),
             Credential::Token(swr),
+            session.clone(),
             session,
         ];
         self.actor(name, &user, home, (user.clone(), PASSWORD.into()), at);
@@ -345,6 +346,7 @@ impl Builder<'_> {
             Credential::Bearer(secret.into()),
             Credential::Token(secret.into()),
             Credential::Bearer(secret.into()),
+            Credential::Bearer(secret.into()),
         ];
         self.actor(name, account, home, (account.into(), secret.into()), at);
     }
@@ -356,7 +358,7 @@ impl Builder<'_> {
         let (user, password) = (format!("{project}@{access}"), hmac_sha256(&secret, access.as_bytes()));
         let keys = Credential::Keys { access, secret };
         let docker = Credential::Basic(format!("{user}:{password}"));
-        let at = [docker, keys.clone(), keys.clone(), keys.clone(), keys];
+        let at = [docker, keys.clone(), keys.clone(), keys.clone(), keys.clone(), keys];
         self.actor(name, account, "acme", (user, password), at);
     }
 

@@ -1,0 +1,99 @@
+//! Lists: followed by cursors in each of their orders, over all rows and each once.
+
+use longshore_api_native::routes::ROUTES;
+use serde_json::json;
+
+use super::{APP, acme, each, follow, push_app, send};
+
+#[test]
+fn tags_are_followed_in_each_order() {
+    let (server, alice) = acme();
+    // Pushed in another order than that of their names.
+    let pushed = ["b", "v1", "a", "v10", "v2", "c"];
+    for tag in pushed {
+        push_app(&server, tag);
+    }
+    let mut names = pushed.to_vec();
+    names.sort_unstable();
+    let backwards = |list: &[&str]| list.iter().rev().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    for limit in [1, 2, 5, 6, 7] {
+        let of = |query: &str| follow(&server, &alice, &format!("{APP}/-/tags?{query}"), limit, "name");
+        assert_eq!(of("order=name"), names);
+        assert_eq!(of("order=-name"), backwards(&names));
+        assert_eq!(of("order=pushed"), pushed);
+        assert_eq!(of("order=-pushed"), backwards(&pushed));
+        assert_eq!(of("prefix=v"), ["v1", "v10", "v2"]);
+        assert_eq!(of("prefix=v1&order=-name"), ["v10", "v1"]);
+        assert_eq!(of("prefix=v&order=-pushed"), ["v2", "v10", "v1"]);
+        assert_eq!(of("prefix=nothing"), [""; 0]);
+        assert_eq!(of("os=plan9"), [""; 0]);
+    }
+    let whole = server.get(&format!("{APP}/-/tags"), &alice).expect(200).json();
+    assert_eq!(whole["count"], 6);
+    let part = server.get(&format!("{APP}/-/tags?prefix=v"), &alice).expect(200).json();
+    assert!(part["count"].is_null(), "what would have to be looked for is not counted");
+}
+
+#[test]
+fn a_tag_that_comes_or_goes_between_two_pages_disturbs_no_other() {
+    let (server, alice) = acme();
+    for tag in ["a", "c", "e", "g"] {
+        push_app(&server, tag);
+    }
+    let first = server.get(&format!("{APP}/-/tags?limit=2"), &alice).expect(200).json();
+    assert_eq!(each(&first, "name"), ["a", "c"]);
+    push_app(&server, "b");
+    push_app(&server, "d");
+    server.send("DELETE", &format!("{APP}/-/tags/c"), &alice, &[], b"").expect(204);
+    let next = first["next"].as_str().unwrap();
+    let second = server.get(&format!("{APP}/-/tags?limit=2&after={next}"), &alice).expect(200).json();
+    assert_eq!(each(&second, "name"), ["d", "e"]);
+}
+
+#[test]
+fn images_and_repositories_are_followed() {
+    let (server, alice) = acme();
+    let digests: Vec<String> = ["v1", "v2", "v3"].iter().map(|tag| push_app(&server, tag)).collect();
+    server.send("DELETE", &format!("{APP}/-/tags/v2"), &alice, &[], b"").expect(204);
+    for name in ["acme/a", "acme/b/c", "alice/own"] {
+        send(&server, "POST", "/api/v1/repositories", &alice, &json!({ "name": name })).expect(201);
+    }
+    for limit in [1, 2, 3] {
+        let images = follow(&server, &alice, &format!("{APP}/-/images"), limit, "digest");
+        assert_eq!(images, digests.iter().rev().cloned().collect::<Vec<_>>(), "also without a tag");
+        let repositories = follow(&server, &alice, "/api/v1/repositories", limit, "name");
+        assert_eq!(repositories, ["acme/a", "acme/b/c", "acme/team/app", "alice/own"]);
+        let of =
+            |query: &str| follow(&server, &alice, &format!("/api/v1/repositories?{query}"), limit, "name");
+        assert_eq!(of("namespace=acme"), ["acme/a", "acme/b/c", "acme/team/app"]);
+        assert_eq!(of("namespace=acme&name_part=A"), ["acme/a", "acme/team/app"]);
+    }
+    server.get("/api/v1/repositories?namespace=nobody", &alice).expect(404);
+    server.get("/api/v1/repositories?name_part=a", &alice).expect(400);
+}
+
+#[test]
+fn a_cursor_is_of_one_list_alone() {
+    let (server, alice) = acme();
+    for tag in ["a", "b", "c"] {
+        push_app(&server, tag);
+    }
+    let next = server.get(&format!("{APP}/-/tags?limit=1"), &alice).expect(200).json()["next"].clone();
+    let next = next.as_str().unwrap();
+    for other in ["-/tags?order=-pushed&", "-/tags?prefix=a&", "-/images?", "-/tags/a/history?"] {
+        let refused = server.get(&format!("{APP}/{other}after={next}"), &alice).expect(400).json();
+        assert_eq!((&refused["code"], &refused["field"]), (&json!("invalid"), &json!("after")), "{other}");
+    }
+}
+
+#[test]
+fn no_operation_takes_a_parameter_that_it_does_not_have() {
+    let (server, alice) = acme();
+    push_app(&server, "v1");
+    for route in ROUTES.iter().filter(|route| route.method == http::Method::GET) {
+        let path = route.path.replace("{repository}", "acme/team/app").replace("{tag}", "v1");
+        let refused = server.get(&format!("{path}?nonsense=1"), &alice).expect(400).json();
+        assert_eq!(refused["field"], "query", "{}: {refused}", route.operation);
+        assert!(refused["detail"].as_str().unwrap().contains("takes"), "{refused}");
+    }
+}
