@@ -47,6 +47,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
         | Error::GcRunUnknown
+        | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use http::header;
 use jiff::Timestamp;
-use longshore_api_common::api_request::ApiRequest;
+use longshore_api_common::api_request::{ApiRequest, parse};
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::entity_tags::entity_tags;
 use longshore_app::App;
@@ -137,6 +137,18 @@ impl Context {
     /// Reads a JSON body.
     pub(crate) async fn json<T: DeserializeOwned>(&self, body: RequestBody) -> Result<T> {
         self.asked.json(body, self.app.platform.settings().body_idle).await
+    }
+
+    /// Reads a JSON body, if there is one.
+    pub(crate) async fn json_or_default<T: DeserializeOwned + Default>(
+        &self,
+        body: RequestBody,
+    ) -> Result<T> {
+        let bytes = self.bytes(body, self.app.platform.settings().body_idle).await?;
+        match bytes.iter().all(u8::is_ascii_whitespace) {
+            true => Ok(T::default()),
+            false => parse(&bytes),
+        }
     }
 
     /// Returns what a change of a tag depends on: `If-Match` names what it must point at, `If-None-Match: *` says that there

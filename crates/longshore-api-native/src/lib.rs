@@ -8,6 +8,7 @@ mod about;
 mod compare;
 mod context;
 mod cursor;
+mod deletions;
 mod error;
 mod fields;
 mod history;

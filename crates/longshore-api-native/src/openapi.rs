@@ -17,6 +17,8 @@ pub(crate) trait DescribeLists {
     fn as_of(&mut self) -> &mut Self;
     /// Says that the answer has a version.
     fn versioned(&mut self, status: u16) -> &mut Self;
+    /// Says that the answer names the deletion, by which it can be undone.
+    fn deletes(&mut self, status: u16) -> &mut Self;
     /// Says with which problems it is refused beside those that all are.
     fn problem(&mut self, status: u16, text: &str) -> &mut Self;
 }
@@ -36,6 +38,10 @@ impl DescribeLists for Describe<'_> {
 
     fn versioned(&mut self, status: u16) -> &mut Self {
         self.with_header(status, "ETag", "Its version, for If-Match.")
+    }
+
+    fn deletes(&mut self, status: u16) -> &mut Self {
+        self.with_header(status, "Longshore-Deletion", "Id of the deletion, by which it can be undone.")
     }
 
     fn problem(&mut self, status: u16, text: &str) -> &mut Self {

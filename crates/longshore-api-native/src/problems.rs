@@ -63,6 +63,12 @@ pub const PROBLEMS: &[Problem] = &[
         "Begin a new upload and send all bytes again.",
     ),
     problem(
+        "deletion_unknown",
+        StatusCode::NOT_FOUND,
+        "There is no such deletion",
+        "It was collected some time ago, or you may not see it. GET /api/v1/deletions lists those that you may undo.",
+    ),
+    problem(
         "denied",
         StatusCode::FORBIDDEN,
         "You may not do this",
@@ -418,6 +424,7 @@ fn code(error: &Error) -> &'static str {
         Error::ReadOnly(_) => "read_only",
         Error::GcRunUnknown => "run_unknown",
         Error::WorkUnknown(_) => "work_unknown",
+        Error::DeletionUnknown => "deletion_unknown",
         Error::RetentionPolicyUnknown => "retention_policy_unknown",
         Error::PermissionUnknown { .. } => "permission_unknown",
         Error::ShareUnknown { .. } => "share_unknown",

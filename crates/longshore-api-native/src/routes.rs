@@ -7,7 +7,7 @@ use longshore_api_common::{route, table};
 
 use crate::context::Context;
 use crate::openapi::DescribeLists;
-use crate::{about, compare, history, images, repositories, tags};
+use crate::{about, compare, deletions, history, images, repositories, tags};
 
 /// What an actor needs for an operation; what it may do there, the operation itself decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub const ROUTES: &[Route] = &[
         repositories::change_repository),
     route!(DELETE "/api/v1/repositories/{repository}" delete_repository in "Repositories", Account,
         "Deletes a repository with all that is in it.",
-        |d| d.gives_nothing(204, "Deleted."),
+        |d| d.gives_nothing(204, "Deleted.").deletes(204),
         repositories::delete_repository),
     route!(GET "/api/v1/repositories/{repository}/-/tags" list_tags in "Tags", Nobody,
         "Lists tags, now or as they were at a time.",
@@ -67,7 +67,7 @@ pub const ROUTES: &[Route] = &[
         tags::set_tag),
     route!(DELETE "/api/v1/repositories/{repository}/-/tags/{tag}" delete_tag in "Tags", Account,
         "Deletes a tag; its image stays.",
-        |d| d.gives_nothing(204, "Deleted."),
+        |d| d.gives_nothing(204, "Deleted.").deletes(204),
         tags::delete_tag),
     route!(GET "/api/v1/repositories/{repository}/-/tags/{tag}/history" list_tag_history in "History", Nobody,
         "Lists what a tag pointed at, the newest first, also of a tag that was deleted.",
@@ -93,6 +93,18 @@ pub const ROUTES: &[Route] = &[
         "Gives an image: what it is made of, and what it is part of.",
         |d| d.gives::<images::ImageInfo>(200, "The image."),
         images::get_image),
+    route!(GET "/api/v1/deletions" list_deletions in "Deletions", Account,
+        "Lists deletions that the caller may undo, the newest first: those of a namespace, its own if none is named, or of a repository.",
+        |d| d.gives::<deletions::DeletionPage>(200, "A page.").page().query("namespace", "string", "Those of this namespace, also of repositories that are gone.").query("repository", "string", "Those of this repository."),
+        deletions::list_deletions),
+    route!(GET "/api/v1/deletions/{id}" get_deletion in "Deletions", Account,
+        "Gives a deletion with what went.",
+        |d| d.gives::<deletions::DeletionInfo>(200, "The deletion."),
+        deletions::get_deletion),
+    route!(POST "/api/v1/deletions/{id}/restore" restore_deletion in "Deletions", Account,
+        "Undoes a deletion; what stands in the way is reported, and nothing is overwritten unless that is wanted.",
+        |d| d.may_take::<deletions::RestoreRequest>().gives::<deletions::RestoreResult>(200, "What came back."),
+        deletions::restore_deletion),
 ];
 
 #[cfg(test)]

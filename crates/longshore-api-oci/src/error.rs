@@ -65,6 +65,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
         | Error::GcRunUnknown
+        | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }

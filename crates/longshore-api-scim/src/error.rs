@@ -118,6 +118,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         | Error::RegistryUnknown(_)
         | Error::NoRegistry
         | Error::GcRunUnknown
+        | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::PermissionUnknown { .. }

@@ -83,6 +83,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
             _ => (404, 4_040_091),
         },
         Error::ShareUnknown { .. }
+        | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::TokenUnknown(_)

@@ -18,6 +18,7 @@ use crate::Content;
 use crate::limits::check_stored;
 use crate::repositories::ensure_repository;
 use longshore_platform::later;
+use longshore_platform::origins::note_deletion;
 
 /// A blob that somebody may read.
 #[derive(Clone, Debug)]
@@ -248,8 +249,11 @@ impl Content {
             [("digest", digest.to_string())],
         );
         let review_at = later(event.at, self.settings.gc.undo);
+        let deletion = self.new_deletion(repository.id, &event);
+        let id = deletion.id;
+        let input = (repository, *digest, deletion, event, review_at);
         self.metadata
-            .write((repository, *digest, event, review_at), |tx, (repository, digest, event, review_at)| {
+            .write(input, |tx, (repository, digest, deletion, event, review_at)| {
                 Box::pin(async move {
                     let linked = tx.lock_linked_blob(repository.id, digest).await?;
                     let blob = linked
@@ -261,12 +265,14 @@ impl Content {
                     if let Some(referenced_by) = tx.find_manifest_with_blob(repository.id, blob.id).await? {
                         return Err(Error::InUse { digest: *digest, referenced_by });
                     }
-                    tx.hide_blob_link(repository.id, blob.id, event.at).await?;
+                    tx.hide_blob_link(&blob, deletion).await?;
                     tx.enqueue_review(Review::Link(repository.id, blob.id), *review_at).await?;
                     tx.record_event(event).await
                 })
             })
-            .await
+            .await?;
+        note_deletion(id);
+        Ok(())
     }
 }
 

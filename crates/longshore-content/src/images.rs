@@ -12,6 +12,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::access::refusal::Refusal;
 use longshore_domain::account::{AccountId, Feature};
 use longshore_domain::conflict::Conflict;
+use longshore_domain::deletion::NewDeletion;
 use longshore_domain::descriptor::Descriptor;
 use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
@@ -33,6 +34,7 @@ use crate::removal::delete_held;
 use crate::removal::remove_tags;
 use longshore_platform::STEP;
 use longshore_platform::later;
+use longshore_platform::origins::note_deletion;
 
 /// Tags that a list shows of each image; there is a list of the tags of one image for the others.
 pub(crate) const LISTED_TAGS: u64 = 100;
@@ -102,6 +104,7 @@ struct DeletionPlan {
     repository: RepositoryId,
     request: DeletionRequest,
     active_from: Timestamp,
+    deletion: NewDeletion,
     event: NewEvent,
     review_at: Timestamp,
 }
@@ -369,6 +372,7 @@ impl Content {
             active_from: request.active_from.unwrap_or_else(|| a_month_before(event.at)),
             request,
             review_at: later(event.at, self.settings.gc.undo),
+            deletion: self.new_deletion(repository.id, &event),
             event,
         };
         let rules =
@@ -392,9 +396,11 @@ impl Content {
         for digests in parts {
             let ignored = digests.iter().filter_map(|digest| ignored.remove(digest)).flatten().collect();
             let request = DeletionRequest { digests, ignored, ..plan.request };
-            let part = DeletionPlan { request, event: plan.event.clone(), ..plan };
+            let (deletion, event) = (plan.deletion.clone(), plan.event.clone());
+            let part = DeletionPlan { request, deletion, event, ..plan };
             match self.metadata.write(part, |tx, plan| Box::pin(delete_all(tx, plan))).await? {
                 DeletionOutcome::Deleted { manifests: more, tags: more_tags } => {
+                    note_deletion(plan.deletion.id);
                     manifests += more;
                     tags += more_tags;
                 }
@@ -487,11 +493,11 @@ async fn delete_all(tx: &mut dyn ContentTx, plan: &DeletionPlan) -> Result<Delet
     if held.len() != current.len() {
         return Err(Conflict::ImagesChanged.into());
     }
-    remove_tags(tx, plan.repository, &held, &plan.event, plan.review_at).await?;
+    remove_tags(tx, &plan.deletion, &held, &plan.event, plan.review_at).await?;
     for Doomed { head, .. } in &doomed {
         let mut event = plan.event.clone();
         event.data.insert("digest", head.digest.to_string());
-        delete_held(tx, head, &event, plan.review_at).await?;
+        delete_held(tx, &plan.deletion, head, &event, plan.review_at).await?;
     }
     let (manifests, tags) = (doomed.len() as u64, held.len() as u64);
     Ok(DeletionOutcome::Deleted { manifests, tags })

@@ -13,6 +13,7 @@ pub mod referrers;
 pub mod removal;
 pub mod repositories;
 pub mod tags;
+pub mod trash;
 pub mod uploads;
 pub mod usage;
 

@@ -375,7 +375,8 @@ impl Content {
             [("digest", digest.to_string())],
         );
         let review_at = later(event.at, self.settings.gc.undo);
-        let removal = Removal { repository, digest: *digest, event, review_at };
+        let deletion = self.new_deletion(repository.id, &event);
+        let removal = Removal { repository, digest: *digest, deletion, event, review_at };
         self.remove_manifest(removal).await
     }
 }

@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use longshore_domain::conflict::Conflict;
+use longshore_domain::deletion::NewDeletion;
 use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ContentTx, ManifestHead, PushedTag, Review, RowLock};
-use longshore_domain::repository::{Repository, RepositoryId};
+use longshore_domain::repository::Repository;
 use longshore_domain::{Error, Result};
 
 use crate::Content;
+use longshore_platform::origins::note_deletion;
 
 /// Tags of one manifest that one transaction deletes: each is several rows.
 const TAGS_AT_ONCE: u64 = 500;
@@ -27,6 +29,8 @@ const STEPS_LIMIT: u64 = 10_000;
 pub(crate) struct Removal {
     pub repository: Arc<Repository>,
     pub digest: Digest,
+    /// The deletion that it is part of.
+    pub deletion: NewDeletion,
     /// What is written down of the manifest, and, with the tag, of each tag.
     pub event: NewEvent,
     pub review_at: Timestamp,
@@ -36,12 +40,12 @@ pub(crate) struct Removal {
 /// was pushed.
 pub async fn remove_tags(
     tx: &mut dyn ContentTx,
-    repository: RepositoryId,
+    deletion: &NewDeletion,
     held: &[PushedTag],
     event: &NewEvent,
     review_at: Timestamp,
 ) -> Result<()> {
-    tx.delete_tags(repository, held, event.actor_id, event.at).await?;
+    tx.delete_tags(held, deletion).await?;
     for tag in held {
         tx.enqueue_review(Review::Manifest(tag.manifest), review_at).await?;
     }
@@ -94,7 +98,7 @@ impl Removal {
         let mut held = tx.lock_tags(id, &tags).await?;
         // A push may have moved it away since it was listed.
         held.retain(|held| held.manifest == head.id);
-        remove_tags(tx, id, &held, &self.event, self.review_at).await?;
+        remove_tags(tx, &self.deletion, &held, &self.event, self.review_at).await?;
         if tags.len() as u64 >= TAGS_AT_ONCE {
             return Ok(Step::Unfinished);
         }
@@ -105,7 +109,7 @@ impl Removal {
         if !tx.list_tags_of(head.id, None, PageSize::clamped(1)?).await?.is_empty() {
             return Ok(Step::Unfinished);
         }
-        delete_held(tx, &head, &self.event, self.review_at).await?;
+        delete_held(tx, &self.deletion, &head, &self.event, self.review_at).await?;
         Ok(Step::Done)
     }
 }
@@ -113,11 +117,12 @@ impl Removal {
 /// Deletes a manifest that is held and has no tags.
 pub(crate) async fn delete_held(
     tx: &mut dyn ContentTx,
+    deletion: &NewDeletion,
     head: &ManifestHead,
     event: &NewEvent,
     review_at: Timestamp,
 ) -> Result<()> {
-    tx.delete_manifest(head.id, event.at).await?;
+    tx.delete_manifest(head.id, deletion).await?;
     tx.enqueue_review(Review::Manifest(head.id), review_at).await?;
     tx.record_event(event).await
 }
@@ -130,6 +135,7 @@ impl Content {
         for _ in 0..STEPS_LIMIT {
             let step =
                 self.metadata.write(Arc::clone(&removal), |tx, removal| Box::pin(removal.step(tx))).await?;
+            note_deletion(removal.deletion.id);
             if step == Step::Done {
                 return Ok(());
             }

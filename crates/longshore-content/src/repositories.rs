@@ -21,6 +21,7 @@ use longshore_domain::{Error, Field, Result};
 
 use crate::Content;
 use crate::limits::check_new_repository;
+use longshore_platform::origins::note_deletion;
 
 /// Longest text that is searched for.
 const SEARCH_LIMIT_BYTES: usize = 255;
@@ -359,13 +360,17 @@ impl Content {
             name.as_str(),
             [],
         );
+        let deletion = self.new_deletion(repository.id, &event);
+        let id = deletion.id;
         self.metadata
-            .write((repository.id, event), |tx, (id, event)| {
+            .write((deletion, event), |tx, (deletion, event)| {
                 Box::pin(async move {
-                    tx.delete_repository(*id, event.at).await?;
+                    tx.delete_repository(deletion.repository, deletion).await?;
                     tx.record_event(event).await
                 })
             })
-            .await
+            .await?;
+        note_deletion(id);
+        Ok(())
     }
 }

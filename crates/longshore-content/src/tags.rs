@@ -15,6 +15,7 @@ use crate::Content;
 use crate::manifests::{Condition, ManifestPush};
 use crate::removal::remove_tags;
 use longshore_platform::later;
+use longshore_platform::origins::note_deletion;
 
 impl Content {
     /// Lists tags in byte order, strictly after `after`. OCI distribution 1.1, end-8a and end-8b.
@@ -98,9 +99,11 @@ impl Content {
         );
         let review_at = later(event.at, self.settings.gc.lease);
         let is_past = self.parse_past(tag).is_some();
-        let input = (repository, tag.clone(), event, review_at, is_past);
+        let deletion = self.new_deletion(repository.id, &event);
+        let id = deletion.id;
+        let input = (repository, tag.clone(), deletion, event, review_at, is_past);
         self.metadata
-            .write(input, |tx, (repository, tag, event, review_at, is_past)| {
+            .write(input, |tx, (repository, tag, deletion, event, review_at, is_past)| {
                 Box::pin(async move {
                     let unknown = || Error::ManifestUnknown {
                         repository: repository.name.clone(),
@@ -111,10 +114,12 @@ impl Content {
                     if held.is_empty() {
                         return Err(if *is_past { past_stays(tag) } else { unknown() });
                     }
-                    remove_tags(tx, repository.id, &held, event, *review_at).await
+                    remove_tags(tx, deletion, &held, event, *review_at).await
                 })
             })
-            .await
+            .await?;
+        note_deletion(id);
+        Ok(())
     }
 }
 

@@ -69,6 +69,11 @@ pub enum Conflict {
     /// Tags were set on an image as fast as they were deleted.
     #[error("somebody sets tags of this image while it is deleted; try again later")]
     ImageTagged,
+    /// What was deleted is collected, or about to be.
+    #[error(
+        "the time in which this deletion could be undone is over, or its garbage was collected before; push the images again"
+    )]
+    DeletionFinal,
     /// Images that are deleted were pushed or tagged meanwhile; some of them are deleted.
     #[error(
         "some of these images were pushed or tagged while they were deleted; look which are left, and try again"

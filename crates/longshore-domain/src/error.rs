@@ -208,6 +208,9 @@ pub enum Error {
     /// There is no such work.
     #[error("there is no work {}; it may be done", .0.0)]
     WorkUnknown(WorkId),
+    /// There is no such deletion, or the caller may not know that there is.
+    #[error("there is no such deletion: it was collected, or you may not see it")]
+    DeletionUnknown,
     /// The repository has no such retention policy.
     #[error("this repository has no such retention policy")]
     RetentionPolicyUnknown,

@@ -85,6 +85,7 @@ pub enum EventAction {
     ManifestPushed,
     ManifestDeleted,
     ManifestCollected,
+    DeletionUndone,
     TagPushed,
     TagDeleted,
 }
@@ -166,6 +167,7 @@ impl EventAction {
         Self::ManifestPushed,
         Self::ManifestDeleted,
         Self::ManifestCollected,
+        Self::DeletionUndone,
         Self::TagPushed,
         Self::TagDeleted,
     ];
@@ -247,6 +249,7 @@ impl EventAction {
             Self::ManifestPushed => "repo.manifest.push",
             Self::ManifestDeleted => "repo.manifest.delete",
             Self::ManifestCollected => "repo.manifest.collect",
+            Self::DeletionUndone => "repo.deletion.undo",
             Self::TagPushed => "repo.tag.push",
             Self::TagDeleted => "repo.tag.delete",
         }

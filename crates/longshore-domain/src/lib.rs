@@ -11,6 +11,7 @@ pub mod address;
 pub mod clock;
 pub mod conflict;
 pub mod credential;
+pub mod deletion;
 pub mod descriptor;
 pub mod digest;
 pub mod directory;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::conflict::Conflict;
+use longshore_domain::deletion::{DeletionCause, NewDeletion};
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::policy::{GcPolicy, UntaggedManifests};
@@ -32,6 +33,9 @@ use longshore_platform::{earlier, later};
 const REPOSITORY_STEP: u64 = 50;
 /// Referrers that are reviewed in the transaction that removes their subject. Of more, a page at a time before that.
 const FEW_REFERRERS: u64 = 20;
+
+/// How long nothing of a deletion is collected after somebody began to undo it.
+const RESTORING: Duration = Duration::from_secs(3600);
 
 /// What collection looks like now.
 #[derive(Clone, Debug)]
@@ -98,8 +102,10 @@ impl From<&Settings> for Terms {
 fn judge_manifest(review: &ManifestReview, terms: Terms, now: Timestamp) -> Verdict {
     let stays_until = earlier(review.lease_until, terms.waived);
     let history_until = review.tagged_until.map_or(Timestamp::MIN, |until| later(until, terms.history));
+    let restored_until = review.restored_since.map_or(Timestamp::MIN, |since| later(since, RESTORING));
     match review.deleted_at {
         Some(_) if review.has_parent => Verdict::Keep,
+        Some(_) if restored_until > now => Verdict::WaitUntil(restored_until),
         Some(at) if later(at, terms.undo) > now => Verdict::WaitUntil(later(at, terms.undo)),
         Some(_) => Verdict::Purge,
         None if review.is_tagged || review.has_parent || review.has_present_subject => Verdict::Keep,
@@ -176,6 +182,11 @@ impl Lifecycle {
             .await
     }
 
+    /// Makes the deletion of images without a tag.
+    pub(crate) fn untagged_deletion(&self, event: &NewEvent) -> NewDeletion {
+        NewDeletion::new(self.platform.new_uuid(), RepositoryId(0), DeletionCause::Untagged, event)
+    }
+
     pub(crate) fn batch(&self) -> Result<PageSize> {
         PageSize::clamped(u64::from(self.settings.gc.batch))
     }
@@ -249,7 +260,8 @@ impl Lifecycle {
         // The event's template: each manifest that the policy deletes gets one of its own.
         let event = self.platform.event(&Actor::OPERATOR, None, EventAction::ManifestCollected, "", []);
         let terms = Terms::from(&*self.settings);
-        let sweep = Arc::new(Sweep { terms, now: self.clock.now(), event, run: None });
+        let deletion = self.untagged_deletion(&event);
+        let sweep = Arc::new(Sweep { terms, now: self.clock.now(), deletion, event, run: None });
         let due = self
             .metadata
             .look_up((sweep.now, self.batch()?), |tx, (now, size)| Box::pin(tx.list_due_reviews(*now, *size)))
@@ -411,6 +423,8 @@ pub(crate) struct Sweep {
     pub terms: Terms,
     /// When.
     pub now: Timestamp,
+    /// The deletion of what the policy deletes; each repository's is a part of it.
+    pub deletion: NewDeletion,
     /// The template of the event of each manifest that the policy deletes.
     pub event: NewEvent,
     /// The collection run that this is part of.
@@ -519,7 +533,7 @@ impl Sweep {
             Verdict::Keep => Ok(()),
             Verdict::WaitUntil(at) => tx.enqueue_review(Review::Manifest(id), at).await,
             Verdict::Delete => {
-                tx.delete_manifest(id, self.now).await?;
+                tx.delete_manifest(id, &self.deletion.part(manifest.repository)).await?;
                 done.manifests_collected += 1;
                 let mut event = self.event.clone();
                 event.subject = format!("repository {}", manifest.repository.0);
@@ -612,6 +626,7 @@ mod tests {
             repository: RepositoryId(1),
             digest: longshore_domain::digest::Digest::of(longshore_domain::digest::Algorithm::Sha256, b""),
             deleted_at: None,
+            restored_since: None,
             lease_until: at(50),
             is_tagged: false,
             has_parent: false,
@@ -634,6 +649,19 @@ mod tests {
         assert_eq!(collect(&deleted, 159), Verdict::WaitUntil(at(160)));
         assert_eq!(collect(&deleted, 160), Verdict::Purge);
         assert_eq!(collect(&ManifestReview { has_parent: true, ..deleted }, 160), Verdict::Keep);
+    }
+
+    #[test]
+    fn what_is_being_brought_back_is_not_collected() {
+        let collect =
+            |review: &ManifestReview, now| judge_manifest(review, terms(UntaggedManifests::Collect), at(now));
+        let restored =
+            ManifestReview { deleted_at: Some(at(60)), restored_since: Some(at(150)), ..manifest() };
+        assert_eq!(collect(&restored, 170), Verdict::WaitUntil(at(150 + 3600)));
+        assert_eq!(collect(&restored, 150 + 3600), Verdict::Purge);
+        // Also by a run that waits for no undo window.
+        let now = Terms { undo: Duration::ZERO, ..terms(UntaggedManifests::Collect) };
+        assert_eq!(judge_manifest(&restored, now, at(170)), Verdict::WaitUntil(at(150 + 3600)));
     }
 
     #[test]

@@ -375,7 +375,8 @@ impl Lifecycle {
             run.registry.as_str(),
             [],
         );
-        Sweep { terms, now: self.clock.now(), event, run: Some(run.uuid) }
+        let deletion = self.untagged_deletion(&event);
+        Sweep { terms, now: self.clock.now(), deletion, event, run: Some(run.uuid) }
     }
 
     /// Takes away manifests that are not needed, again and again until none is left: with an index, its children become

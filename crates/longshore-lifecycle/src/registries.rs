@@ -9,6 +9,7 @@ use longshore_domain::access::actor::{Actor, Proof};
 use longshore_domain::access::policy::Visible;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
 use longshore_domain::credential::{Scope, Secret, SecretHash, TokenOrigin, TokenRestriction};
+use longshore_domain::deletion::{DeletionCause, NewDeletion};
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::existing::Existing;
 use longshore_domain::limit::Limited;
@@ -18,6 +19,7 @@ use longshore_domain::ports::metadata::{Clearing, LifecycleTx, NewAccount};
 use longshore_domain::registry::{
     LISTED_REGISTRIES, NAMESPACES_LIMIT, Region, Registry, check_registry_name_available,
 };
+use longshore_domain::repository::RepositoryId;
 use longshore_domain::repository::query::{Repositories, RepositoryQuery};
 use longshore_domain::tier::{AccountUsage, Excess, Subscription, Tier, Tiers};
 use longshore_domain::{Error, Field, Result};
@@ -338,19 +340,22 @@ impl Lifecycle {
         let event =
             |action| self.platform.event(actor, Some(registry.namespace_id), action, name.as_str(), []);
         let deleted = (event(EventAction::RepositoryDeleted), event(EventAction::RegistryDeleted));
+        // Each repository is a deletion of its own.
+        let id = self.platform.new_uuid();
+        let deletion = NewDeletion::new(id, RepositoryId(0), DeletionCause::Request, &deleted.0);
         // In steps, so that no transaction grows with the registry; the last one ends it.
-        let input = (registry, PageSize::clamped(DELETED_AT_ONCE)?, deleted);
+        let input = (registry, PageSize::clamped(DELETED_AT_ONCE)?, deletion, deleted);
         loop {
             let is_done = self
                 .metadata
-                .write(input.clone(), |tx, (registry, size, (of_repository, of_registry))| {
+                .write(input.clone(), |tx, (registry, size, deletion, (of_repository, of_registry))| {
                     Box::pin(async move {
                         let namespace = registry.namespace_id;
                         let among = Repositories::of_namespace(namespace, Visible::All);
                         let query = RepositoryQuery { among, offset: 0, size: *size };
                         let repositories = tx.list_repositories(&query).await?.items;
                         for repository in &repositories {
-                            tx.delete_repository(repository.id, of_repository.at).await?;
+                            tx.delete_repository(repository.id, &deletion.part(repository.id)).await?;
                             let subject = repository.name.to_string();
                             tx.record_event(&NewEvent { subject, ..of_repository.clone() }).await?;
                         }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
+use longshore_domain::deletion::{DeletionCause, NewDeletion};
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::TagRules;
 use longshore_domain::limit::Limited;
@@ -66,13 +67,14 @@ enum Applied {
 struct Retirement {
     policy: RetentionPolicy,
     tags: Vec<(PushedTag, RetentionRule)>,
+    deletion: NewDeletion,
     event: NewEvent,
     review_at: Timestamp,
 }
 
 /// Deletes tags, and gives how many; `None` when the policy is not as it was when it judged them, or the repository was deleted.
 async fn delete_tags(tx: &mut dyn LifecycleTx, retirement: &Retirement) -> Result<Option<u64>> {
-    let Retirement { policy, tags, event, review_at } = retirement;
+    let Retirement { policy, tags, deletion, event, review_at } = retirement;
     let repository = &policy.repository_id;
     if !tx.lock_retention_policy(policy).await? {
         return Ok(None);
@@ -82,7 +84,7 @@ async fn delete_tags(tx: &mut dyn LifecycleTx, retirement: &Retirement) -> Resul
     let mut held = tx.lock_tags(*repository, &names).await?;
     // It may have been pushed again, or its repository's rules changed, since it was judged.
     held.retain(|held| tags.iter().any(|(judged, _)| judged == held) && !immutable.cover(&held.tag));
-    remove_tags(tx, *repository, &held, event, *review_at).await?;
+    remove_tags(tx, deletion, &held, event, *review_at).await?;
     for (judged, rule) in tags.iter().filter(|(judged, _)| held.contains(judged)) {
         let retired = RetiredTag { tag: judged.tag.clone(), digest: judged.digest, rule: rule.clone() };
         tx.log_retired_tag(*repository, policy.id, &retired, event.at).await?;
@@ -371,6 +373,8 @@ impl Lifecycle {
         let mut pass = RetentionPass::new(&policy.rules, self.clock.now())?;
         let mut before = beginning();
         let mut deleted = 0;
+        // One deletion, however many steps it takes.
+        let id = self.platform.new_uuid();
         loop {
             let page = self.pushed_tags(repository.id, before).await?;
             let Some(last) = page.last() else { break };
@@ -390,7 +394,8 @@ impl Lifecycle {
                 data,
             );
             let review_at = later(event.at, self.settings.gc.lease);
-            let retirement = Retirement { policy: policy.clone(), tags, event, review_at };
+            let deletion = NewDeletion::new(id, repository.id, DeletionCause::Retention, &event);
+            let retirement = Retirement { policy: policy.clone(), tags, deletion, event, review_at };
             let done = self
                 .metadata
                 .write(Arc::new(retirement), |tx, retirement| Box::pin(delete_tags(tx, retirement)))

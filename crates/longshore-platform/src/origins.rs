@@ -4,6 +4,9 @@
 //! would say the same a hundred times.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use longshore_domain::deletion::DeletionId;
 
 /// Most characters of a program's name that are kept.
 const PROGRAM_CHARACTERS: usize = 200;
@@ -17,8 +20,37 @@ pub struct RequestOrigin {
     pub program: Option<String>,
 }
 
+/// Most deletions of one request that are named; there are as many as the request names repositories.
+const NAMED_DELETIONS: usize = 20;
+
+/// A request that is handled.
+#[derive(Default)]
+struct Handled {
+    origin: RequestOrigin,
+    /// What it has deleted.
+    deletions: Mutex<Vec<DeletionId>>,
+}
+
 tokio::task_local! {
-    static ORIGIN: RequestOrigin;
+    static HANDLED: Arc<Handled>;
+}
+
+/// Notes that the request that is handled has deleted something, so that its answer can say how to undo that, whatever the
+/// dialect.
+pub fn note_deletion(id: DeletionId) {
+    let _ = HANDLED.try_with(|handled| {
+        let mut deletions = handled.deletions.lock().unwrap_or_else(PoisonError::into_inner);
+        if deletions.len() < NAMED_DELETIONS && !deletions.contains(&id) {
+            deletions.push(id);
+        }
+    });
+}
+
+/// Returns what the request that is handled has deleted, the first 20.
+pub fn noted_deletions() -> Vec<DeletionId> {
+    let of =
+        |handled: &Arc<Handled>| handled.deletions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    HANDLED.try_with(of).unwrap_or_default()
 }
 
 impl RequestOrigin {
@@ -34,12 +66,12 @@ impl RequestOrigin {
 
     /// Handles a request; its events show where it came from.
     pub async fn scope<T>(self, request: impl Future<Output = T>) -> T {
-        ORIGIN.scope(self, request).await
+        HANDLED.scope(Arc::new(Handled { origin: self, ..Handled::default() }), request).await
     }
 
     /// Returns where the request came from that is handled now; nothing for the operator and the server's own work.
     pub fn current() -> Self {
-        ORIGIN.try_with(Self::clone).unwrap_or_default()
+        HANDLED.try_with(|handled| handled.origin.clone()).unwrap_or_default()
     }
 }
 

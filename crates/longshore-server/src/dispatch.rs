@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use longshore_api_common::allotment::Allotment;
 use longshore_api_common::body::{self, RequestBody};
 use longshore_api_common::client::Client;
@@ -16,11 +16,14 @@ use longshore_api_oci::Oci;
 use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
 use longshore_app::App;
+use longshore_platform::origins::noted_deletions;
 use tokio_util::sync::CancellationToken;
 
 use crate::pages;
 use crate::readiness::Readiness;
 
+/// By which id what was deleted can be brought back: of every answer to a request that deleted something, in every dialect.
+const DELETION: HeaderName = HeaderName::from_static("longshore-deletion");
 /// Beginnings of all paths that are answered, up to their second slash.
 const BEGINNINGS: &[&str] = &[
     "api",
@@ -92,6 +95,13 @@ impl Dispatch {
         let mut response = self.find_answer(request, &origin).await;
         if is_head {
             response = response::without_body(response);
+        }
+        let deletions = noted_deletions();
+        if !deletions.is_empty() {
+            let ids: Vec<String> = deletions.iter().map(ToString::to_string).collect();
+            if let Ok(ids) = HeaderValue::from_str(&ids.join(", ")) {
+                response.headers_mut().insert(DELETION, ids);
+            }
         }
         // Balancers keep connections open, and would ask over one just when it is closed.
         if self.draining.is_cancelled() && version < Version::HTTP_2 {

@@ -71,6 +71,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0025_disabled_organizations", works_with 22),
     migration!("0026_work", works_with 22),
     migration!("0027_tags_as_of", works_with 22),
+    migration!("0028_deletions", works_with 22),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

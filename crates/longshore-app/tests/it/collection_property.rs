@@ -5,7 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use longshore_content::trash::{NotRestored, Restoring};
+use longshore_domain::Error;
 use longshore_domain::access::actor::Actor;
+use longshore_domain::conflict::Conflict;
+use longshore_domain::deletion::{Deletion, DeletionCause, DeletionId};
 use longshore_domain::gc_run::{GcRun, RunKind, RunStatus};
 use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
@@ -62,6 +66,10 @@ enum Step {
         repository: usize,
         layer: u8,
     },
+    /// Undo a deletion of before, which may be final by now.
+    Undo {
+        back: usize,
+    },
     Collect,
     /// A collection in which a call of the blob store fails.
     CollectWithFault {
@@ -108,6 +116,7 @@ fn step() -> impl Strategy<Value = Step> {
         (repository.clone(), tag.clone()).prop_map(|(repository, tag)| Step::DeleteTag { repository, tag }),
         (repository.clone(), tag).prop_map(|(repository, tag)| Step::DeleteManifest { repository, tag }),
         (repository, 0..LAYERS).prop_map(|(repository, layer)| Step::DeleteBlob { repository, layer }),
+        (0..4_usize).prop_map(|back| Step::Undo { back }),
         Just(Step::Collect),
         (1..6_u8).prop_map(|call| Step::CollectWithFault { call }),
         (
@@ -131,7 +140,12 @@ struct Model {
     tags: BTreeMap<(usize, u8), String>,
     /// Documents by digest, for the children of indexes.
     documents: BTreeMap<String, (String, Vec<String>)>,
+    /// Deletions, with the tags that they took.
+    deletions: Vec<(DeletionId, Vec<TaggedDocument>)>,
 }
+
+/// A tag of a repository, and the document that it points at.
+type TaggedDocument = ((usize, u8), String);
 
 fn layer(number: u8) -> Vec<u8> {
     format!("layer {number}").into_bytes()
@@ -220,7 +234,12 @@ impl Run {
                     .content
                     .delete_tag(&actor, &name(REPOSITORIES[*repository]), &tag_name)
                     .await;
-                assert_eq!(deleted.is_ok(), self.model.tags.remove(&(*repository, *tag)).is_some());
+                let place = (*repository, *tag);
+                let document = self.model.tags.remove(&place);
+                assert_eq!(deleted.is_ok(), document.is_some());
+                if let Some(document) = document {
+                    self.note_deletion(vec![(place, document)]).await;
+                }
             }
             Step::DeleteManifest { repository, tag } => {
                 if let Some(document) = self.model.tags.get(&(*repository, *tag)).cloned() {
@@ -233,9 +252,12 @@ impl Run {
                         .await;
                     // It is refused while an index lists the manifest.
                     if deleted.is_ok() {
-                        self.model
-                            .tags
-                            .retain(|(place, _), known| *place != *repository || *known != document);
+                        let (gone, left) = std::mem::take(&mut self.model.tags)
+                            .into_iter()
+                            .partition(|((place, _), known)| *place == *repository && *known == document);
+                        self.model.tags = left;
+                        let gone: BTreeMap<_, _> = gone;
+                        self.note_deletion(gone.into_iter().collect()).await;
                     }
                 }
             }
@@ -249,6 +271,7 @@ impl Run {
                     .delete_blob(&actor, &name(REPOSITORIES[*repository]), &digest_of(layer(*number)))
                     .await;
             }
+            Step::Undo { back } => self.undo(*back).await,
             Step::Collect => {
                 self.registry.app.lifecycle.collect_garbage().await.unwrap();
             }
@@ -269,6 +292,50 @@ impl Run {
             Step::Crash => self.registry.reopen().await,
             Step::Wait { hours } => {
                 self.registry.clock.advance(Duration::from_secs(u64::from(*hours) * 3600))
+            }
+        }
+    }
+
+    async fn list_deletions(&self) -> Vec<Deletion> {
+        let (actor, alice) = (self.actor().await, "alice".parse().unwrap());
+        let content = &self.registry.app.content;
+        content.list_deletions(&actor, &alice, None, None, PageSize::MAX).await.unwrap().items
+    }
+
+    async fn note_deletion(&mut self, tags: Vec<TaggedDocument>) {
+        let known: BTreeSet<DeletionId> = self.model.deletions.iter().map(|(id, _)| *id).collect();
+        let by_request = self.list_deletions().await.into_iter().filter(|it| it.blobs == 0);
+        let new: Vec<DeletionId> = by_request
+            .filter(|it| it.cause == DeletionCause::Request)
+            .map(|it| it.id)
+            .filter(|id| !known.contains(id))
+            .collect();
+        let [id] = new[..] else { panic!("one deletion made {} of them", new.len()) };
+        self.model.deletions.push((id, tags));
+    }
+
+    /// A deletion is undone as a whole, or is final; what is there by now stays.
+    async fn undo(&mut self, back: usize) {
+        let Some((id, tags)) = self.model.deletions.iter().rev().nth(back).cloned() else { return };
+        let actor = self.actor().await;
+        let deletion = self.list_deletions().await.into_iter().find(|deletion| deletion.id == id).unwrap();
+        let undone = self.registry.app.content.undo_deletion(&actor, id, Restoring::default()).await;
+        let restored = match undone {
+            Ok(restored) => restored,
+            Err(Error::Conflict(Conflict::DeletionFinal)) => return,
+            Err(error) => panic!("{error:?}"),
+        };
+        let of_images = restored.images + restored.present;
+        assert!(of_images >= deletion.images, "{restored:?} of {deletion:?}");
+        for (place, document) in tags {
+            let tag = format!("t{}", place.1);
+            let stays_away = restored.conflicts.iter().any(|conflict| match conflict {
+                NotRestored::PointsElsewhere { tag: other, .. }
+                | NotRestored::ImageGone { tag: other, .. } => other.as_str() == tag,
+            });
+            if !stays_away {
+                let there = self.model.tags.entry(place).or_insert_with(|| document.clone());
+                assert_eq!(*there, document, "nothing is overwritten");
             }
         }
     }

@@ -25,6 +25,7 @@ mod sign_in;
 mod sign_in_events;
 mod store_faults;
 mod tokens;
+mod trash;
 mod uploads;
 mod usage;
 mod visible;

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
+use longshore_content::trash::Restoring;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::credential::Scope;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::directory::DirectoryChange;
+use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Result};
 use longshore_identity::access_tokens::WantedToken;
 use longshore_identity::authentication::UploadActor;
@@ -29,10 +31,11 @@ enum Operation {
     SignIn,
     CreateToken,
     Provision,
+    Undo,
     Collect,
 }
 
-const OPERATIONS: [Operation; 10] = [
+const OPERATIONS: [Operation; 11] = [
     Operation::PushImage,
     Operation::PushInChunks,
     Operation::Pull,
@@ -42,6 +45,7 @@ const OPERATIONS: [Operation; 10] = [
     Operation::SignIn,
     Operation::CreateToken,
     Operation::Provision,
+    Operation::Undo,
     Operation::Collect,
 ];
 
@@ -68,6 +72,12 @@ async fn prepare(registry: &TestRegistry, actor: &Actor, operation: Operation, t
         | Operation::Provision => {}
         Operation::Pull | Operation::Mount | Operation::Retag | Operation::Delete => {
             push_image(registry, actor, tag, layer).await.unwrap();
+        }
+        Operation::Undo => {
+            push_image(registry, actor, tag, layer).await.unwrap();
+            let digest = digest_of(image(CONFIG, &[layer]).as_bytes());
+            registry.app.content.delete_manifest(actor, &name("alice/app"), &digest).await.unwrap();
+            registry.clock.advance(Duration::from_secs(1));
         }
         Operation::Collect => {
             registry.push_blob(actor, "alice/garbage", layer).await.unwrap();
@@ -143,6 +153,15 @@ async fn run(
                 Err(Error::Exists(_)) => Ok(()),
                 made => made.map(|_| ()),
             }
+        }
+        Operation::Undo => {
+            let (content, alice, one) = (&services.content, "alice".parse()?, PageSize::clamped(1)?);
+            let last = content.list_deletions(actor, &alice, None, None, one).await?.items;
+            let last = last.first().ok_or(Error::DeletionUnknown)?.id;
+            content.undo_deletion(actor, last, Restoring::default()).await?;
+            let pulled = content.pull_manifest(actor, &name("alice/app"), &tag.parse()?).await?;
+            assert_eq!(pulled.digest, digest_of(image(CONFIG, &[layer]).as_bytes()), "all of it is back");
+            Ok(())
         }
         Operation::Collect => {
             services.lifecycle.collect_garbage().await?;

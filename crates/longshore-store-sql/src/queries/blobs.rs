@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::access::policy::Visible;
+use longshore_domain::deletion::{DeletedKind, NewDeletion};
 use longshore_domain::digest::Digest;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::blobs::StorageKey;
 use longshore_domain::ports::metadata::{Blob, BlobId, BlobRecords, LinkedBlob};
 use longshore_domain::repository::{Repository, RepositoryId};
 
+use super::deletions::Part;
 use super::repositories::repository;
 use super::{COLLISIONS, collided};
 use crate::tx::{Row, SqlTx, row, values};
@@ -217,13 +219,14 @@ impl BlobRecords for SqlTx<'_> {
         Ok(extended > 0)
     }
 
-    async fn hide_blob_link(&mut self, repository: RepositoryId, blob: BlobId, at: Timestamp) -> Result<()> {
+    async fn hide_blob_link(&mut self, blob: &Blob, deletion: &NewDeletion) -> Result<()> {
         self.execute(
             "UPDATE blob_links SET hidden_at = $1, lease_until = $1 WHERE repository_id = $2 AND blob_id = $3",
-            values![at, repository.0, blob.0],
+            values![deletion.at, deletion.repository.0, blob.id.0],
         )
-        .await
-        .map(|_| ())
+        .await?;
+        let part = Part { kind: DeletedKind::Blob, name: "", digest: blob.digest, subject: blob.id.0 };
+        self.note_deleted(deletion, &[part]).await
     }
 
     async fn find_manifest_with_blob(

@@ -141,7 +141,8 @@ impl GcRecords for SqlTx<'_> {
                              AND s.digest = m.subject_digest AND s.deleted_at IS NULL),
                  (SELECT h.until_at FROM tag_history h
                   WHERE h.repository_id = m.repository_id AND h.digest = m.digest AND h.until_at IS NOT NULL
-                  ORDER BY h.until_at DESC LIMIT 1)
+                  ORDER BY h.until_at DESC LIMIT 1),
+                 (SELECT d.undone_at FROM deletions d WHERE d.id = m.deletion_id)
              FROM manifests m WHERE m.id = $1",
             values![id.0],
             |row| {
@@ -154,6 +155,7 @@ impl GcRecords for SqlTx<'_> {
                     has_parent: row.truth(5)?,
                     has_present_subject: row.truth(6)?,
                     tagged_until: row.optional_time(7)?,
+                    restored_since: row.optional_time(8)?,
                 })
             },
         )
@@ -314,6 +316,12 @@ impl GcRecords for SqlTx<'_> {
         at: Timestamp,
     ) -> Result<RepositoryPurge> {
         let more = |released, unlinked| Ok(RepositoryPurge { is_gone: false, released, unlinked });
+        // From the first step on it is not whole any more, and nobody brings it back.
+        self.execute_later(
+            "UPDATE repositories SET deleted_at = 0 WHERE id = $1 AND deleted_at > 0",
+            row![id.0],
+        )
+        .await?;
         // Of what has nothing below it, more at a time.
         let rows = PageSize::MAX.get();
         let tags = self

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use longshore_domain::deletion::{DeletedKind, NewDeletion};
 use longshore_domain::digest::Digest;
 use longshore_domain::manifest::ManifestKind;
 use longshore_domain::name::Reference;
@@ -12,6 +13,7 @@ use longshore_domain::ports::metadata::{
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
+use super::deletions::Part;
 use super::overfull;
 use crate::tx::{Row, SqlTx, row, values};
 
@@ -69,7 +71,7 @@ impl SqlTx<'_> {
     async fn renew_manifest(&mut self, id: ManifestId, images: i64, manifest: &NewManifest) -> Result<()> {
         self.note_push(id, images, manifest);
         self.execute_later(
-            "UPDATE manifests SET deleted_at = NULL, pushed_at = $1,
+            "UPDATE manifests SET deleted_at = NULL, deletion_id = NULL, pushed_at = $1,
                  lease_until = CASE WHEN lease_until < $2 THEN $2 ELSE lease_until END WHERE id = $3",
             row![manifest.pushed_at, manifest.lease_until, id.0],
         )
@@ -309,14 +311,18 @@ impl ManifestRecords for SqlTx<'_> {
         .await
     }
 
-    async fn delete_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()> {
-        self.execute(
-            "UPDATE manifests SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
-            values![at, id.0],
-        )
-        .await?;
+    async fn delete_manifest(&mut self, id: ManifestId, deletion: &NewDeletion) -> Result<()> {
+        let deleted = self
+            .first(
+                "UPDATE manifests SET deleted_at = $1, deletion_id = $2 WHERE id = $3 AND deleted_at IS NULL RETURNING digest",
+                values![deletion.at, deletion.id.0, id.0],
+                |row| row.parsed(0),
+            )
+            .await?;
         self.pending.image(id.0).is_deleted = true;
-        Ok(())
+        let Some(digest) = deleted else { return Ok(()) };
+        let part = Part { kind: DeletedKind::Image, name: "", digest, subject: id.0 };
+        self.note_deleted(deletion, &[part]).await
     }
 
     async fn list_referrers(

@@ -3,6 +3,7 @@
 mod accounts;
 mod blobs;
 mod clearing;
+mod deletions;
 mod directory;
 mod directory_groups;
 mod events;

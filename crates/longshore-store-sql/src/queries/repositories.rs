@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
+use longshore_domain::deletion::NewDeletion;
 use longshore_domain::existing::Existing;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::RepositoryName;
@@ -191,13 +192,14 @@ impl RepositoryRecords for SqlTx<'_> {
         Ok(found.unwrap_or_default())
     }
 
-    async fn delete_repository(&mut self, id: RepositoryId, at: Timestamp) -> Result<()> {
+    async fn delete_repository(&mut self, id: RepositoryId, deletion: &NewDeletion) -> Result<()> {
+        self.note_repository_deleted(deletion).await?;
         self.execute(
             "UPDATE repositories SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
-            values![at, id.0],
+            values![deletion.at, id.0],
         )
         .await?;
-        self.enqueue_review(Review::Repository(id), at).await?;
+        self.enqueue_review(Review::Repository(id), deletion.at).await?;
         self.advance_authority_epoch().await
     }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::account::AccountId;
+use longshore_domain::deletion::{DeletedKind, NewDeletion};
 use longshore_domain::digest::Digest;
 use longshore_domain::image::TagQuery;
 use longshore_domain::name::Tag;
@@ -13,6 +14,7 @@ use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{ManifestId, PushedTag, TagInterval, TagRecords};
 use longshore_domain::repository::RepositoryId;
 
+use super::deletions::Part;
 use super::images::names_between;
 use super::{overfull, texts};
 use crate::tx::{Row, SqlTx, row, values};
@@ -163,28 +165,31 @@ impl TagRecords for SqlTx<'_> {
         .await
     }
 
-    async fn delete_tags(
-        &mut self,
-        repository: RepositoryId,
-        held: &[PushedTag],
-        by: Option<AccountId>,
-        at: Timestamp,
-    ) -> Result<()> {
+    async fn delete_tags(&mut self, held: &[PushedTag], deletion: &NewDeletion) -> Result<()> {
         if held.is_empty() {
             return Ok(());
         }
+        let repository = deletion.repository;
         let names = texts(held.iter().map(|held| held.tag.to_string()).collect())?;
         self.execute_later(
             "DELETE FROM tags WHERE repository_id = $1 AND name IN (SELECT value FROM json_each($2))",
             row![repository.0, names],
         )
         .await?;
-        self.end_tag_intervals(repository, held.iter().map(|held| &held.tag), by, at).await?;
+        let tags = held.iter().map(|held| &held.tag);
+        self.end_tag_intervals(repository, tags, deletion.actor_id, deletion.at).await?;
         for tag in held {
             self.pending.image(tag.manifest.0).tags -= 1;
             self.pending.counts(repository.0).tags -= 1;
         }
-        Ok(())
+        let parts = held.iter().map(|held| Part {
+            kind: DeletedKind::Tag,
+            name: held.tag.as_str(),
+            digest: held.digest,
+            subject: held.manifest.0,
+        });
+        let parts: Vec<Part<'_>> = parts.collect();
+        self.note_deleted(deletion, &parts).await
     }
 
     async fn list_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>> {

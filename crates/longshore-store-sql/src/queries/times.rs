@@ -16,6 +16,8 @@ fn lowering(ahead: Ahead) -> &'static [&'static str] {
             "UPDATE blob_links SET hidden_at = $1 WHERE hidden_at > $1",
             "UPDATE collection_runs SET created_at = $1 WHERE created_at > $1",
             "UPDATE collection_runs SET updated_at = $1 WHERE updated_at > $1",
+            "UPDATE deletions SET at = $1 WHERE at > $1",
+            "UPDATE deletions SET undone_at = $1 WHERE undone_at > $1",
             "UPDATE finished_uploads SET finished_at = $1 WHERE finished_at > $1",
             "UPDATE images SET active_at = $1 WHERE active_at > $1",
             "UPDATE images SET pulled_at = $1 WHERE pulled_at > $1",

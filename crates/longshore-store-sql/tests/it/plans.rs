@@ -188,6 +188,10 @@ INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at)
     SELECT n % 20 + 1, 'tag' || n, n, 1, 1 FROM numbers;
 INSERT INTO tag_history (id, repository_id, name, digest, from_at, until_at)
     SELECT n, n % 2000 + 1, 'tag' || (n % 100), 'sha256:m' || n, n, CASE WHEN n > 29900 THEN NULL ELSE n + 1 END FROM numbers;
+INSERT INTO deletions (id, namespace_id, repository_id, repository_name, is_whole, cause, actor_name, at, tags, images, blobs)
+    SELECT CAST('deletion' || n AS BYTES), n % 20 + 1, n % 2000 + 1, 'a/b', 0, 'request', 'a', n, 1, 1, 0 FROM numbers WHERE n <= 10000;
+INSERT INTO deletion_items (id, deletion_id, kind, name, digest, subject_id)
+    SELECT n, CAST('deletion' || (n % 10000 + 1) AS BYTES), CASE n % 2 WHEN 0 THEN 'tag' ELSE 'image' END, '', 'sha256:m' || n, n FROM numbers;
 INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at) SELECT n, 1, 1 FROM numbers;
 INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at) SELECT n % 20 + 1, 'tag' || n, 1, 1 FROM numbers;
 INSERT INTO uploads (id, repository, namespace_id, offset_bytes, algorithm, hash_state, storage_key, store_state, revision,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use longshore_domain::Error;
+use longshore_domain::deletion::{DeletionCause, DeletionId, NewDeletion};
 use longshore_domain::name::Tag;
 use longshore_domain::ports::metadata::{BlobId, ManifestId, Metadata};
 use longshore_domain::repository::RepositoryId;
@@ -228,6 +229,18 @@ async fn a_link_that_is_renewed_while_it_is_collected_is_there_afterwards() {
     assert_eq!(database.client().await.query_one(links, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 
+/// A deletion from the first repository, by nobody.
+fn deletion(at: jiff::Timestamp) -> NewDeletion {
+    NewDeletion {
+        id: DeletionId(uuid::Uuid::from_u128(at.as_microsecond().unsigned_abs().into())),
+        repository: RepositoryId(1),
+        cause: DeletionCause::Request,
+        actor_id: None,
+        actor_name: String::new(),
+        at,
+    }
+}
+
 #[tokio::test]
 async fn a_tag_that_a_push_moves_away_is_not_deleted_with_the_manifest() {
     let Some(database) = database() else { return };
@@ -239,7 +252,7 @@ async fn a_tag_that_a_push_moves_away_is_not_deleted_with_the_manifest() {
                 Box::pin(async move {
                     let mut held = tx.lock_tags(RepositoryId(1), std::slice::from_ref(tag)).await?;
                     held.retain(|held| held.manifest == ManifestId(1));
-                    tx.delete_tags(RepositoryId(1), &held, None, at).await?;
+                    tx.delete_tags(&held, &deletion(at)).await?;
                     Ok(held)
                 })
             })
@@ -518,7 +531,7 @@ async fn intervals_of_a_tag_never_end_before_they_begin() {
                     let at = jiff::Timestamp::from_second(*at).map_err(Error::internal)?;
                     if *manifest == 0 {
                         let held = tx.lock_tags(RepositoryId(1), std::slice::from_ref(&tag)).await?;
-                        return tx.delete_tags(RepositoryId(1), &held, None, at).await;
+                        return tx.delete_tags(&held, &deletion(at)).await;
                     }
                     let digest = format!("sha256:{manifest:0>64}").parse()?;
                     let tags = std::slice::from_ref(&tag);

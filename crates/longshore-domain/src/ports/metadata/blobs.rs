@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::access::policy::Visible;
+use crate::deletion::NewDeletion;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::page::PageSize;
@@ -99,8 +100,8 @@ pub trait BlobRecords {
         blob: BlobId,
         until: Timestamp,
     ) -> Result<bool>;
-    /// Hides a blob from the repository; it is unlinked later.
-    async fn hide_blob_link(&mut self, repository: RepositoryId, blob: BlobId, at: Timestamp) -> Result<()>;
+    /// Hides a blob from the repository, as part of a deletion; it is unlinked later.
+    async fn hide_blob_link(&mut self, blob: &Blob, deletion: &NewDeletion) -> Result<()>;
     /// Finds a manifest in the repository, not deleted, that needs the blob.
     async fn find_manifest_with_blob(
         &mut self,

@@ -45,6 +45,8 @@ pub struct ManifestReview {
     pub digest: Digest,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
+    /// Since when its deletion is being undone.
+    pub restored_since: Option<Timestamp>,
     /// Until when it stays even if nothing needs it.
     pub lease_until: Timestamp,
     /// True when a tag points at it.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::account::AccountId;
+use crate::deletion::NewDeletion;
 use crate::descriptor::{MediaType, Platform};
 use crate::digest::Digest;
 use crate::error::Result;
@@ -167,8 +168,8 @@ pub trait ManifestRecords {
     async fn find_index_with_child(&mut self, id: ManifestId) -> Result<Option<Digest>>;
     /// Lists the indexes, not deleted, that list the manifest, at most `size`.
     async fn list_indexes_with_child(&mut self, id: ManifestId, size: PageSize) -> Result<Vec<Digest>>;
-    /// Deletes a manifest: invisible at once, collected later.
-    async fn delete_manifest(&mut self, id: ManifestId, at: Timestamp) -> Result<()>;
+    /// Deletes a manifest, as part of a deletion: invisible at once, collected later.
+    async fn delete_manifest(&mut self, id: ManifestId, deletion: &NewDeletion) -> Result<()>;
     /// Lists the referrers of a digest by number, strictly after `after`; one more than `size` when more follow.
     async fn list_referrers(
         &mut self,

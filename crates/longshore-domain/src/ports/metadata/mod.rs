@@ -5,6 +5,7 @@
 
 mod accounts;
 mod blobs;
+mod deletions;
 mod directory;
 mod events;
 mod gc;
@@ -43,6 +44,7 @@ use crate::error::Result;
 
 pub use accounts::{AccountRecords, Clearing, NewAccount};
 pub use blobs::{Blob, BlobId, BlobRecords, LinkedBlob};
+pub use deletions::{DeletedManifest, DeletionRecords, DeletionsOf};
 pub use directory::{
     DirectoryEntry, DirectoryGroupRecords, DirectoryRecords, GroupEntry, NewScimToken, ScimTokenRecords,
     WantedUsers,

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::account::AccountId;
+use crate::deletion::NewDeletion;
 use crate::error::Result;
 use crate::immutability::ImmutableTags;
 use crate::name::RepositoryName;
@@ -49,8 +50,8 @@ pub trait RepositoryRecords {
     async fn is_immutability_owners(&mut self, id: RepositoryId) -> Result<bool>;
     /// Returns which tags of a repository never move, and keeps others from changing that.
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags>;
-    /// Deletes a repository: invisible at once, collected later.
-    async fn delete_repository(&mut self, id: RepositoryId, at: Timestamp) -> Result<()>;
+    /// Deletes a repository, as a deletion: invisible at once, collected later.
+    async fn delete_repository(&mut self, id: RepositoryId, deletion: &NewDeletion) -> Result<()>;
     /// Returns whether an account's namespace has repositories that are not deleted.
     async fn has_repositories(&mut self, namespace: AccountId) -> Result<bool>;
 }

@@ -8,9 +8,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{
-    AccountRecords, BlobRecords, DirectoryGroupRecords, DirectoryRecords, EventRecords, GcRecords,
-    GcRunRecords, ImageRecords, InventoryRecords, InviteRecords, LeaseRecords, ManifestRecords, Metadata,
-    OrphanRecords, RegistryRecords, RepositoryRecords, RetentionRecords, ScimTokenRecords,
+    AccountRecords, BlobRecords, DeletionRecords, DirectoryGroupRecords, DirectoryRecords, EventRecords,
+    GcRecords, GcRunRecords, ImageRecords, InventoryRecords, InviteRecords, LeaseRecords, ManifestRecords,
+    Metadata, OrphanRecords, RegistryRecords, RepositoryRecords, RetentionRecords, ScimTokenRecords,
     SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords, TagRecords, TeamRecords, TimeRecords,
     TokenRecords, UploadRecords, UserPermissionRecords, Work, WorkFuture, WorkRecords,
 };
@@ -49,6 +49,7 @@ pub trait OrganizationsTx: IdentityTx + DirectoryGroupRecords {}
 pub trait ContentTx:
     AccessTx
     + BlobRecords
+    + DeletionRecords
     + GcRecords
     + ImageRecords
     + InventoryRecords

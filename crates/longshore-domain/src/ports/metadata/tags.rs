@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::account::AccountId;
+use crate::deletion::NewDeletion;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::image::TagQuery;
@@ -36,14 +37,8 @@ pub trait TagRecords {
     /// Finds tags, and keeps others from moving them: locked in the order of their names, and given in none. Those that there are
     /// not are left out.
     async fn lock_tags(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>>;
-    /// Deletes tags that are held, and ends their history.
-    async fn delete_tags(
-        &mut self,
-        repository: RepositoryId,
-        held: &[PushedTag],
-        by: Option<AccountId>,
-        at: Timestamp,
-    ) -> Result<()>;
+    /// Deletes tags that are held, as part of a deletion, and ends their history.
+    async fn delete_tags(&mut self, held: &[PushedTag], deletion: &NewDeletion) -> Result<()>;
     /// Lists the tags of a query.
     async fn list_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>>;
     /// Lists the tags that point at a manifest in byte order, strictly after `after`, at most `size`.

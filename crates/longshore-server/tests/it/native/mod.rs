@@ -1,5 +1,6 @@
 //! The registry's own API.
 
+mod deletions;
 mod history;
 mod lists;
 mod operations;

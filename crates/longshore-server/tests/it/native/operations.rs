@@ -64,6 +64,11 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     let image = walk.does("get_image", &nothing, 200);
     assert_eq!((&image["tags"], &image["layers"][0]["size_bytes"]), (&json!(["v1"]), &json!(11)));
     walk.does("delete_tag", &nothing, 204);
+    walk.queries.insert("list_deletions", "namespace=acme");
+    let deletions = walk.does("list_deletions", &nothing, 200);
+    walk.named("id", &deletions["items"][0]["id"]);
+    assert_eq!(walk.does("get_deletion", &nothing, 200)["items"][0]["tag"], "v1");
+    assert_eq!(walk.does("restore_deletion", &json!({ "overwrite": false }), 200)["tags"], 1);
     walk.does("delete_repository", &nothing, 204);
     walk.end();
 }

@@ -1,0 +1,491 @@
+//! The trash: what was deleted and can be brought back, until its garbage is collected.
+//!
+//! Whatever deletes makes a [`NewDeletion`], and the statements that delete write down what went with it; so every deletion can be
+//! undone, whoever made it. Undoing is all or nothing as far as collection is concerned: it begins by holding all images that
+//! went, and is refused when one is collected. Then it goes on in steps, and again from where it stood after a crash.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use longshore_domain::access::action::RepositoryAction;
+use longshore_domain::access::actor::Actor;
+use longshore_domain::conflict::Conflict;
+use longshore_domain::deletion::{
+    DeletedItem, DeletedKind, Deletion, DeletionCause, DeletionId, NewDeletion,
+};
+use longshore_domain::digest::Digest;
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::name::{Namespace, RepositoryName, Tag};
+use longshore_domain::page::PageSize;
+use longshore_domain::ports::metadata::{
+    BlobId, ContentTx, DeletedManifest, DeletionsOf, ManifestId, PushedTag, RowLock,
+};
+use longshore_domain::repository::RepositoryId;
+use longshore_domain::tier::Tiers;
+use longshore_domain::{Error, Result};
+use longshore_platform::{earlier, later};
+
+use crate::Content;
+use crate::limits::check_new_repository;
+
+/// Parts of a deletion that one transaction brings back.
+const RESTORED_AT_ONCE: u64 = 250;
+/// Most tags of which an answer says why they did not come back.
+const NAMED_TAGS: usize = 1000;
+/// How much longer than it can be undone a deletion is remembered, so that people see what became of it.
+const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+
+/// A page of deletions: of those that were looked at, those that the actor may undo.
+#[derive(Clone, Debug)]
+pub struct DeletionPage {
+    /// The deletions, newest first.
+    pub items: Vec<Deletion>,
+    /// The one that was looked at last, when the list goes on behind it.
+    pub next: Option<(Timestamp, DeletionId)>,
+}
+
+/// A deletion with the first of what went with it.
+#[derive(Clone, Debug)]
+pub struct DeletionDetails {
+    /// The deletion.
+    pub deletion: Deletion,
+    /// Until when it can be undone.
+    pub restorable_until: Timestamp,
+    /// The first tags, images and blobs.
+    pub items: Vec<DeletedItem>,
+}
+
+/// How a deletion is undone.
+#[derive(Clone, Debug, Default)]
+pub struct Restoring {
+    /// Whether tags that point elsewhere by now are moved back.
+    pub overwrites: bool,
+    /// Under which name a repository comes back; as it was called when not given.
+    pub name: Option<RepositoryName>,
+}
+
+/// Why a tag did not come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRestored {
+    /// It points at something else by now.
+    PointsElsewhere {
+        /// The tag.
+        tag: Tag,
+        /// What it pointed at when it was deleted.
+        digest: Digest,
+        /// What it points at.
+        present: Digest,
+    },
+    /// What it pointed at was deleted by another deletion, or is collected.
+    ImageGone {
+        /// The tag.
+        tag: Tag,
+        /// What it pointed at.
+        digest: Digest,
+        /// The deletion by which that went, if it can be undone.
+        deletion: Option<DeletionId>,
+    },
+}
+
+/// What came of undoing a deletion.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    /// The name of the repository.
+    pub repository: String,
+    /// Tags that point again at what they pointed at.
+    pub tags: u64,
+    /// Images that are there again.
+    pub images: u64,
+    /// Blobs that are there again.
+    pub blobs: u64,
+    /// What was there already: pushed again meanwhile, or brought back before.
+    pub present: u64,
+    /// Tags that did not come back, the first thousand.
+    pub conflicts: Vec<NotRestored>,
+}
+
+/// A step of undoing.
+struct RestoreStep {
+    deletion: Deletion,
+    items: Vec<DeletedItem>,
+    overwrites: bool,
+    lease_until: Timestamp,
+    /// Who undoes it, and when.
+    event: NewEvent,
+}
+
+/// What came of a step.
+#[derive(Default)]
+struct StepOutcome {
+    restored: u64,
+    /// Images that came back with tags.
+    images: u64,
+    present: u64,
+    conflicts: Vec<NotRestored>,
+}
+
+impl RestoreStep {
+    async fn restore_images(&self, tx: &mut dyn ContentTx) -> Result<StepOutcome> {
+        let mut outcome = StepOutcome::default();
+        // In the order in which everybody holds several.
+        let mut ids: Vec<ManifestId> = self.items.iter().map(|item| ManifestId(item.subject)).collect();
+        ids.sort_unstable();
+        for id in ids {
+            match tx.restore_manifest(id, self.deletion.id, self.lease_until).await? {
+                true => outcome.restored += 1,
+                false => outcome.present += 1,
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn restore_blobs(&self, tx: &mut dyn ContentTx) -> Result<StepOutcome> {
+        let mut outcome = StepOutcome::default();
+        for item in &self.items {
+            let (repository, at) = (self.deletion.repository, self.deletion.at);
+            match tx.restore_blob_link(repository, BlobId(item.subject), at, self.lease_until).await? {
+                true => outcome.restored += 1,
+                false => outcome.present += 1,
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Sets tags again. Holds tags before manifests, as all do.
+    async fn restore_tags(&self, tx: &mut dyn ContentTx) -> Result<StepOutcome> {
+        let repository = self.deletion.repository;
+        let rules = tx.find_immutable_tags(repository).await?.compile()?;
+        let tags: Vec<Tag> = self.items.iter().filter_map(|item| item.tag.clone()).collect();
+        let held = tx.lock_tags_to_set(repository, &tags).await?;
+        let present: BTreeMap<&Tag, &PushedTag> = held.iter().map(|held| (&held.tag, held)).collect();
+        let mut outcome = StepOutcome::default();
+        let mut wanted: BTreeMap<i64, (Digest, Vec<Tag>)> = BTreeMap::new();
+        for item in &self.items {
+            let Some(tag) = item.tag.clone() else { continue };
+            match present.get(&tag) {
+                Some(held) if held.manifest.0 == item.subject => outcome.present += 1,
+                Some(held) if !self.overwrites || rules.cover(&tag) => {
+                    let (digest, present) = (item.digest, held.digest);
+                    outcome.conflicts.push(NotRestored::PointsElsewhere { tag, digest, present });
+                }
+                _ => wanted.entry(item.subject).or_insert((item.digest, Vec::new())).1.push(tag),
+            }
+        }
+        for (manifest, (digest, tags)) in wanted {
+            let id = ManifestId(manifest);
+            match self.find_image(tx, id, digest, &mut outcome).await? {
+                Ok(()) => {
+                    let (by, at) = (self.event.actor_id, self.event.at);
+                    let held: Vec<PushedTag> =
+                        held.iter().filter(|held| tags.contains(&held.tag)).cloned().collect();
+                    tx.set_tags(repository, &tags, &held, id, &digest, by, at).await?;
+                    outcome.restored += tags.len() as u64;
+                }
+                Err(deletion) => {
+                    let gone = |tag| NotRestored::ImageGone { tag, digest, deletion };
+                    outcome.conflicts.extend(tags.into_iter().map(gone));
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Holds an image that tags are to point at again. One that went because it had no tag any more comes back with them; of
+    /// another one that is gone, the deletion by which it went.
+    async fn find_image(
+        &self,
+        tx: &mut dyn ContentTx,
+        id: ManifestId,
+        digest: Digest,
+        outcome: &mut StepOutcome,
+    ) -> Result<Result<(), Option<DeletionId>>> {
+        let Some(DeletedManifest { deletion, is_deleted, .. }) = tx.find_deleted_manifest(id).await? else {
+            return Ok(Err(None));
+        };
+        if let (true, Some(by)) = (is_deleted, deletion) {
+            let cause = tx.find_deletion(by).await?.map(|deletion| deletion.cause);
+            if cause != Some(DeletionCause::Untagged) {
+                return Ok(Err(Some(by)));
+            }
+            tx.restore_manifest(id, by, self.lease_until).await?;
+            outcome.images += 1;
+        }
+        let held = tx.lock_manifest(self.deletion.repository, &digest, RowLock::Shared).await?;
+        Ok(held.filter(|head| head.id == id).map(|_| ()).ok_or(None))
+    }
+}
+
+impl Content {
+    /// Makes the deletion that an event tells of.
+    pub(crate) fn new_deletion(&self, repository: RepositoryId, event: &NewEvent) -> NewDeletion {
+        NewDeletion::new(self.platform.new_uuid(), repository, DeletionCause::Request, event)
+    }
+
+    /// Returns until when a deletion can be undone.
+    pub fn restorable_until(&self, deletion: &Deletion) -> Timestamp {
+        later(deletion.at, self.settings.gc.undo)
+    }
+
+    /// Checks that the actor may undo a deletion: whoever could make it.
+    async fn authorize_undoing(&self, actor: &Actor, deletion: &Deletion) -> Result<()> {
+        let action = match deletion {
+            Deletion { is_whole: true, .. } => RepositoryAction::Remove,
+            Deletion { images: 0, blobs: 0, .. } => RepositoryAction::DeleteTag,
+            Deletion { .. } => RepositoryAction::Delete,
+        };
+        let access = self.access.authorize(actor, &deletion.repository_name, action).await?;
+        // Another repository of that name is another one's past.
+        let is_it = access.repository.is_none_or(|present| present.id == deletion.repository);
+        if is_it || deletion.is_whole { Ok(()) } else { Err(Error::DeletionUnknown) }
+    }
+
+    /// Looks through the deletions of a namespace or a repository, newest first, for those that the actor may undo.
+    ///
+    /// # Errors
+    /// `Unauthenticated` for nobody, and when the credential has become void; of a repository as
+    /// [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing.
+    pub async fn list_deletions(
+        &self,
+        actor: &Actor,
+        namespace: &Namespace,
+        repository: Option<&RepositoryName>,
+        before: Option<(Timestamp, DeletionId)>,
+        size: PageSize,
+    ) -> Result<DeletionPage> {
+        self.access.check_actor(actor).await?;
+        let of = match repository {
+            Some(name) => {
+                let repository = self.access.authorize_existing(actor, name, RepositoryAction::View).await?;
+                DeletionsOf::Repository(repository.id)
+            }
+            None => {
+                let found = self
+                    .metadata
+                    .look_up(namespace.clone(), |tx, name| Box::pin(tx.find_account_by_name(name)))
+                    .await?;
+                // Of what may not be seen there is nothing to see either.
+                let Some(account) = found else { return Ok(DeletionPage { items: Vec::new(), next: None }) };
+                DeletionsOf::Namespace(account.id)
+            }
+        };
+        let found = self
+            .metadata
+            .read((of, before, size), |tx, (of, before, size)| {
+                Box::pin(tx.list_deletions(*of, *before, *size))
+            })
+            .await?;
+        let next = found.items.last().filter(|_| found.has_more).map(|last| (last.at, last.id));
+        let mut items = Vec::new();
+        for deletion in found.items {
+            match self.authorize_undoing(actor, &deletion).await {
+                Ok(()) => items.push(deletion),
+                Err(error) if error.is_fault() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(DeletionPage { items, next })
+    }
+
+    async fn find_undoable(&self, actor: &Actor, id: DeletionId) -> Result<Deletion> {
+        self.access.check_actor(actor).await?;
+        let found = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_deletion(*id))).await?;
+        let deletion = found.ok_or(Error::DeletionUnknown)?;
+        match self.authorize_undoing(actor, &deletion).await {
+            // Whether there is one is told to who may know of its repository.
+            Err(Error::RepositoryUnknown(_) | Error::Unauthenticated(_)) => Err(Error::DeletionUnknown),
+            refused => refused.map(|()| deletion),
+        }
+    }
+
+    /// Returns a deletion with the first of what went with it.
+    ///
+    /// # Errors
+    /// `DeletionUnknown`; `Denied` when the actor may see its repository and not undo it.
+    pub async fn get_deletion(
+        &self,
+        actor: &Actor,
+        id: DeletionId,
+        size: PageSize,
+    ) -> Result<DeletionDetails> {
+        let deletion = self.find_undoable(actor, id).await?;
+        let items = self
+            .metadata
+            .read((id, size), |tx, (id, size)| {
+                Box::pin(async move {
+                    let mut items = Vec::new();
+                    for kind in [DeletedKind::Tag, DeletedKind::Image, DeletedKind::Blob] {
+                        items.extend(tx.list_deleted_items(*id, kind, i64::MAX, *size).await?);
+                    }
+                    items.truncate(size.get() as usize);
+                    Ok(items)
+                })
+            })
+            .await?;
+        Ok(DeletionDetails { restorable_until: self.restorable_until(&deletion), deletion, items })
+    }
+
+    /// Brings back what a deletion took: images, blobs, then tags, or a repository with all that was in it. Doing it again goes
+    /// on from where it stood.
+    ///
+    /// # Errors
+    /// As [`Content::get_deletion`]; `Conflict` when it can be undone no more; `Exists` when a repository has the name by now;
+    /// `OverLimit` when the subscription includes no more.
+    pub async fn undo_deletion(&self, actor: &Actor, id: DeletionId, how: Restoring) -> Result<Restored> {
+        let deletion = self.find_undoable(actor, id).await?;
+        let event = self.platform.event(
+            actor,
+            Some(deletion.namespace),
+            EventAction::DeletionUndone,
+            deletion.repository_name.as_str(),
+            [("deletion", id.to_string())],
+        );
+        if deletion.is_whole {
+            return self.restore_repository(actor, deletion, how, event).await;
+        }
+        self.begin_undoing(&deletion, &event).await?;
+        let mut restored =
+            Restored { repository: deletion.repository_name.to_string(), ..Restored::default() };
+        for kind in [DeletedKind::Blob, DeletedKind::Image, DeletedKind::Tag] {
+            self.restore_kind(&deletion, kind, &how, &event, &mut restored).await?;
+        }
+        let mut event = event;
+        event.data.insert("tags", restored.tags.to_string());
+        event.data.insert("images", restored.images.to_string());
+        self.metadata.write(event, |tx, event| Box::pin(tx.record_event(event))).await?;
+        Ok(restored)
+    }
+
+    /// Holds what a deletion took, all of it, so that nothing is collected until it is back.
+    async fn begin_undoing(&self, deletion: &Deletion, event: &NewEvent) -> Result<()> {
+        // Begun before, it goes on.
+        if deletion.undone.is_some() {
+            return Ok(());
+        }
+        let is_final = self.restorable_until(deletion) <= event.at;
+        if is_final {
+            return Err(Conflict::DeletionFinal.into());
+        }
+        self.metadata
+            .write((deletion.clone(), event.clone()), |tx, (deletion, event)| {
+                Box::pin(async move {
+                    if tx.lock_deleted_images(deletion.id).await? < deletion.images {
+                        return Err(Conflict::DeletionFinal.into());
+                    }
+                    tx.begin_undoing(deletion.id, &event.actor_name, event.at).await.map(|_| ())
+                })
+            })
+            .await
+    }
+
+    async fn restore_kind(
+        &self,
+        deletion: &Deletion,
+        kind: DeletedKind,
+        how: &Restoring,
+        event: &NewEvent,
+        restored: &mut Restored,
+    ) -> Result<()> {
+        let mut before = i64::MAX;
+        loop {
+            let input = (deletion.id, kind, before, PageSize::clamped(RESTORED_AT_ONCE)?);
+            let items = self
+                .metadata
+                .look_up(input, |tx, (id, kind, before, size)| {
+                    Box::pin(tx.list_deleted_items(*id, *kind, *before, *size))
+                })
+                .await?;
+            let Some(last) = items.last() else { return Ok(()) };
+            before = last.number;
+            let step = Arc::new(RestoreStep {
+                deletion: deletion.clone(),
+                items,
+                overwrites: how.overwrites,
+                lease_until: later(event.at, self.settings.gc.lease),
+                event: event.clone(),
+            });
+            let outcome = match kind {
+                DeletedKind::Image => {
+                    self.metadata.write(step, |tx, step| Box::pin(step.restore_images(tx))).await?
+                }
+                DeletedKind::Blob => {
+                    self.metadata.write(step, |tx, step| Box::pin(step.restore_blobs(tx))).await?
+                }
+                DeletedKind::Tag => {
+                    self.metadata.write(step, |tx, step| Box::pin(step.restore_tags(tx))).await?
+                }
+            };
+            *match kind {
+                DeletedKind::Tag => &mut restored.tags,
+                DeletedKind::Image => &mut restored.images,
+                DeletedKind::Blob => &mut restored.blobs,
+            } += outcome.restored;
+            restored.images += outcome.images;
+            restored.present += outcome.present;
+            let room = NAMED_TAGS.saturating_sub(restored.conflicts.len());
+            restored.conflicts.extend(outcome.conflicts.into_iter().take(room));
+        }
+    }
+
+    async fn restore_repository(
+        &self,
+        actor: &Actor,
+        deletion: Deletion,
+        how: Restoring,
+        event: NewEvent,
+    ) -> Result<Restored> {
+        if self.restorable_until(&deletion) <= event.at {
+            return Err(Conflict::DeletionFinal.into());
+        }
+        let name = how.name.unwrap_or_else(|| deletion.repository_name.clone());
+        if name.namespace() != deletion.repository_name.namespace() {
+            return Err(Error::denied("a repository comes back in the namespace where it was"));
+        }
+        // Under another name, it is one more that the actor makes.
+        self.access.authorize(actor, &name, RepositoryAction::Create).await?;
+        let (tags, images) = (deletion.tags, deletion.images);
+        let input = (deletion, name.clone(), Arc::clone(&self.settings.tiers), event);
+        let is_restored = self
+            .metadata
+            .write(input, |tx, (deletion, name, tiers, event)| {
+                Box::pin(restore_repository(tx, deletion, name, tiers, event))
+            })
+            .await?;
+        let present = u64::from(!is_restored);
+        let (tags, images) = if is_restored { (tags, images) } else { (0, 0) };
+        Ok(Restored { repository: name.to_string(), tags, images, present, ..Restored::default() })
+    }
+
+    /// Forgets deletions that can be undone no more, some time after that.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn forget_deletions(&self) -> Result<u64> {
+        let before = earlier(self.clock.now(), self.settings.gc.undo.saturating_add(REMEMBERED));
+        self.metadata
+            .drain(before, |tx, before| Box::pin(tx.delete_old_deletions(*before, PageSize::MAX)))
+            .await
+    }
+}
+
+/// Makes a repository visible again; false when it is already.
+async fn restore_repository(
+    tx: &mut dyn ContentTx,
+    deletion: &Deletion,
+    name: &RepositoryName,
+    tiers: &Tiers,
+    event: &NewEvent,
+) -> Result<bool> {
+    if deletion.undone.is_some()
+        && tx.find_repository(name).await?.is_some_and(|it| it.id == deletion.repository)
+    {
+        return Ok(false);
+    }
+    check_new_repository(tx, deletion.namespace, tiers).await?;
+    if !tx.restore_repository(deletion.repository, deletion.at, name).await? {
+        return Err(Conflict::DeletionFinal.into());
+    }
+    tx.begin_undoing(deletion.id, &event.actor_name, event.at).await?;
+    tx.record_event(&NewEvent { subject: name.to_string(), ..event.clone() }).await?;
+    Ok(true)
+}

@@ -1,0 +1,93 @@
+//! Deletions and their undoing.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::account::AccountId;
+use crate::deletion::{DeletedItem, DeletedKind, Deletion, DeletionId};
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::name::RepositoryName;
+use crate::page::{Page, PageSize};
+use crate::ports::metadata::{BlobId, ManifestId};
+use crate::repository::RepositoryId;
+
+/// Of what deletions are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionsOf {
+    /// A namespace.
+    Namespace(AccountId),
+    /// A repository.
+    Repository(RepositoryId),
+}
+
+/// What became of a manifest that was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletedManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The deletion by which it is gone now; `None` for one that is there, or that went before deletions were written down.
+    pub deletion: Option<DeletionId>,
+    /// False while it is there.
+    pub is_deleted: bool,
+}
+
+/// Deletions and their undoing. What deletes writes its deletion down itself: `delete_tags`, `delete_manifest`,
+/// `hide_blob_link` and `delete_repository`.
+#[async_trait]
+pub trait DeletionRecords {
+    /// Finds a deletion.
+    async fn find_deletion(&mut self, id: DeletionId) -> Result<Option<Deletion>>;
+    /// Lists deletions, newest first, behind the one of a time and id, at most `size`.
+    async fn list_deletions(
+        &mut self,
+        of: DeletionsOf,
+        before: Option<(Timestamp, DeletionId)>,
+        size: PageSize,
+    ) -> Result<Page<Deletion>>;
+    /// Lists the parts of a kind of a deletion, the last one first, behind the one of a number, at most `size`: an image comes
+    /// before the indexes that list it.
+    async fn list_deleted_items(
+        &mut self,
+        id: DeletionId,
+        kind: DeletedKind,
+        before: i64,
+        size: PageSize,
+    ) -> Result<Vec<DeletedItem>>;
+    /// Locks the images of a deletion that are still to be had, in the order of their numbers, and counts them: until the unit
+    /// of work ends, they are not collected.
+    async fn lock_deleted_images(&mut self, id: DeletionId) -> Result<u64>;
+    /// Notes that a deletion is being undone, so that nothing of it is collected any more; false when it was before.
+    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<bool>;
+    /// Finds what became of a manifest; `None` when it was collected.
+    async fn find_deleted_manifest(&mut self, id: ManifestId) -> Result<Option<DeletedManifest>>;
+    /// Makes a manifest visible again, with its blobs and with what it lists, if it was this deletion that took it; then it
+    /// stays until a time at least. Returns whether it was.
+    async fn restore_manifest(
+        &mut self,
+        id: ManifestId,
+        deletion: DeletionId,
+        lease_until: Timestamp,
+    ) -> Result<bool>;
+    /// Makes a blob visible again in a repository, if it was hidden at this time; then it stays until a time at least. Returns
+    /// whether it was.
+    async fn restore_blob_link(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+        hidden_at: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<bool>;
+    /// Makes a repository visible again under a name, if it was deleted at this time. Returns whether it was.
+    ///
+    /// # Errors
+    /// `Exists` when there is another one of that name.
+    async fn restore_repository(
+        &mut self,
+        id: RepositoryId,
+        deleted_at: Timestamp,
+        name: &RepositoryName,
+    ) -> Result<bool>;
+    /// Forgets deletions that were made before a time, at most `size` records; returns how many.
+    async fn delete_old_deletions(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
+}

@@ -1,0 +1,338 @@
+//! Deletions and their undoing.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use longshore_domain::account::AccountId;
+use longshore_domain::deletion::{DeletedItem, DeletedKind, Deletion, DeletionId, NewDeletion};
+use longshore_domain::digest::Digest;
+use longshore_domain::existing::Existing;
+use longshore_domain::name::RepositoryName;
+use longshore_domain::page::{Page, PageSize};
+use longshore_domain::ports::metadata::{
+    AccountRecords, BlobId, DeletedManifest, DeletionRecords, DeletionsOf, GcRecords, ImageRecords,
+    ManifestId, ManifestRecords, RepositoryRecords, Review,
+};
+use longshore_domain::repository::{RepositoryId, words};
+use longshore_domain::{Error, Result};
+use uuid::Uuid;
+
+use super::overfull;
+use crate::tx::{Row, SqlTx, row, values};
+
+fn deletion(row: &Row<'_>) -> Result<Deletion> {
+    Ok(Deletion {
+        id: DeletionId(row.uuid(0)?),
+        namespace: AccountId(row.int(1)?),
+        repository: RepositoryId(row.int(2)?),
+        repository_name: row.parsed(3)?,
+        is_whole: row.truth(4)?,
+        cause: row.parsed(5)?,
+        actor_name: row.text(6)?,
+        at: row.time(7)?,
+        tags: row.size(8)?,
+        images: row.size(9)?,
+        blobs: row.size(10)?,
+        undone: row.optional_time(11)?.zip(row.optional_text(12)?),
+    })
+}
+
+fn item(row: &Row<'_>) -> Result<DeletedItem> {
+    let name = row.text(2)?;
+    Ok(DeletedItem {
+        number: row.int(0)?,
+        kind: row.parsed(1)?,
+        tag: if name.is_empty() { None } else { Some(name.parse()?) },
+        digest: row.parsed(3)?,
+        subject: row.int(4)?,
+    })
+}
+
+/// A manifest that is visible again.
+struct Back {
+    id: i64,
+    /// Its repository, its digest, when it was pushed.
+    pushed: (i64, String, Timestamp),
+    bytes: i64,
+}
+
+fn back(row: &Row<'_>) -> Result<Back> {
+    Ok(Back { pushed: (row.int(0)?, row.text(1)?, row.time(2)?), bytes: row.int(3)?, id: row.int(4)? })
+}
+
+/// A part of a deletion that is being made.
+pub(super) struct Part<'p> {
+    pub kind: DeletedKind,
+    /// Of a tag.
+    pub name: &'p str,
+    pub digest: Digest,
+    /// Number of the manifest or blob.
+    pub subject: i64,
+}
+
+impl SqlTx<'_> {
+    /// Writes down what of a deletion is done now; the deletion itself with its first part.
+    pub(super) async fn note_deleted(&mut self, deletion: &NewDeletion, parts: &[Part<'_>]) -> Result<()> {
+        self.note_deletion(deletion, false).await?;
+        let rows = parts
+            .iter()
+            .map(|part| row![deletion.id.0, part.kind.as_str(), part.name, &part.digest, part.subject]);
+        self.execute_each(
+            "INSERT INTO deletion_items (deletion_id, kind, name, digest, subject_id) VALUES ($1, $2, $3, $4, $5)",
+            rows.collect(),
+        )
+        .await?;
+        let count = |kind| parts.iter().filter(|part| part.kind == kind).count() as u64;
+        self.execute_later(
+            "UPDATE deletions SET tags = tags + $1, images = images + $2, blobs = blobs + $3 WHERE id = $4",
+            row![count(DeletedKind::Tag), count(DeletedKind::Image), count(DeletedKind::Blob), deletion.id.0],
+        )
+        .await
+    }
+
+    pub(super) async fn note_repository_deleted(&mut self, deletion: &NewDeletion) -> Result<()> {
+        self.note_deletion(deletion, true).await?;
+        let counts = self.repository_counts(deletion.repository).await?;
+        self.execute_later(
+            "UPDATE deletions SET tags = $1, images = $2 WHERE id = $3",
+            row![counts.tags, counts.images, deletion.id.0],
+        )
+        .await
+    }
+
+    /// Lists an image again as it was pushed, and makes its blobs visible.
+    async fn count_restored(&mut self, manifest: Back, lease_until: Timestamp) -> Result<()> {
+        let Back { id, pushed, bytes } = manifest;
+        let counts = self.pending.counts(pushed.0);
+        counts.images += 1;
+        counts.bytes += bytes;
+        self.pending.image(id).pushed = Some(pushed);
+        self.restore_manifest_links(ManifestId(id)).await?;
+        self.enqueue_review(Review::Manifest(ManifestId(id)), lease_until).await
+    }
+
+    async fn note_deletion(&mut self, deletion: &NewDeletion, is_whole: bool) -> Result<()> {
+        self.execute_later(
+            "INSERT INTO deletions (id, namespace_id, repository_id, repository_name, is_whole, cause, actor_id, actor_name, at,
+                 tags, images, blobs)
+             SELECT $1, r.namespace_id, r.id, r.name, CAST($2 AS BIGINT), $3, CAST($4 AS BIGINT), $5, CAST($6 AS BIGINT), 0, 0, 0
+             FROM repositories r WHERE r.id = $7 ON CONFLICT (id) DO NOTHING",
+            row![
+                deletion.id.0,
+                is_whole,
+                deletion.cause.as_str(),
+                deletion.actor_id.map(|id| id.0),
+                deletion.actor_name.as_str(),
+                deletion.at,
+                deletion.repository.0
+            ],
+        )
+        .await
+    }
+}
+
+#[async_trait]
+impl DeletionRecords for SqlTx<'_> {
+    async fn find_deletion(&mut self, id: DeletionId) -> Result<Option<Deletion>> {
+        self.first(
+            "SELECT id, namespace_id, repository_id, repository_name, is_whole, cause, actor_name, at, tags, images, blobs,
+                 undone_at, undone_by
+             FROM deletions WHERE id = $1",
+            values![id.0],
+            deletion,
+        )
+        .await
+    }
+
+    async fn list_deletions(
+        &mut self,
+        of: DeletionsOf,
+        before: Option<(Timestamp, DeletionId)>,
+        size: PageSize,
+    ) -> Result<Page<Deletion>> {
+        let (at, id) = before.unwrap_or((Timestamp::MAX, DeletionId(Uuid::max())));
+        let (sql, of) = match of {
+            DeletionsOf::Namespace(namespace) => (
+                "SELECT id, namespace_id, repository_id, repository_name, is_whole, cause, actor_name, at, tags, images, blobs,
+                     undone_at, undone_by
+                 FROM deletions WHERE namespace_id = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4",
+                namespace.0,
+            ),
+            DeletionsOf::Repository(repository) => (
+                "SELECT id, namespace_id, repository_id, repository_name, is_whole, cause, actor_name, at, tags, images, blobs,
+                     undone_at, undone_by
+                 FROM deletions WHERE repository_id = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4",
+                repository.0,
+            ),
+        };
+        let found = self.all(sql, values![of, at, id.0, overfull(size)], deletion).await?;
+        Ok(Page::from_overfull(found, size))
+    }
+
+    async fn list_deleted_items(
+        &mut self,
+        id: DeletionId,
+        kind: DeletedKind,
+        before: i64,
+        size: PageSize,
+    ) -> Result<Vec<DeletedItem>> {
+        self.all(
+            "SELECT id, kind, name, digest, subject_id FROM deletion_items
+             WHERE deletion_id = $1 AND kind = $2 AND id < $3 ORDER BY id DESC LIMIT $4",
+            values![id.0, kind.as_str(), before, size.get()],
+            item,
+        )
+        .await
+    }
+
+    async fn lock_deleted_images(&mut self, id: DeletionId) -> Result<u64> {
+        let found = self
+            .all(
+                "SELECT m.id FROM manifests m WHERE m.id IN (
+                     SELECT i.subject_id FROM deletion_items i WHERE i.deletion_id = $1 AND i.kind = 'image')
+                 ORDER BY m.id FOR UPDATE",
+                values![id.0],
+                |row| row.int(0),
+            )
+            .await?;
+        Ok(found.len() as u64)
+    }
+
+    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<bool> {
+        let begun = self
+            .execute(
+                "UPDATE deletions SET undone_at = $1, undone_by = $2 WHERE id = $3 AND undone_at IS NULL",
+                values![at, by, id.0],
+            )
+            .await?;
+        Ok(begun > 0)
+    }
+
+    async fn find_deleted_manifest(&mut self, id: ManifestId) -> Result<Option<DeletedManifest>> {
+        self.first(
+            "SELECT digest, deletion_id, deleted_at FROM manifests WHERE id = $1",
+            values![id.0],
+            |row| {
+                Ok(DeletedManifest {
+                    digest: row.parsed(0)?,
+                    deletion: row.optional_uuid(1)?.map(DeletionId),
+                    is_deleted: row.optional_int(2)?.is_some(),
+                })
+            },
+        )
+        .await
+    }
+
+    async fn restore_manifest(
+        &mut self,
+        id: ManifestId,
+        deletion: DeletionId,
+        lease_until: Timestamp,
+    ) -> Result<bool> {
+        let restored = self
+            .first(
+                "UPDATE manifests SET deleted_at = NULL, deletion_id = NULL,
+                     lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
+                 WHERE id = $2 AND deletion_id = $3 AND deleted_at IS NOT NULL
+                 RETURNING repository_id, digest, pushed_at, CASE WHEN kind = 'index' THEN 0 ELSE total_size_bytes END, id",
+                values![lease_until, id.0, deletion.0],
+                back,
+            )
+            .await?;
+        let Some(restored) = restored else { return Ok(false) };
+        let mut open = vec![restored];
+        // What an index lists comes back with it, whatever took it: it would not be whole without.
+        while let Some(manifest) = open.pop() {
+            let id = manifest.id;
+            self.count_restored(manifest, lease_until).await?;
+            let children = self
+                .all(
+                    "SELECT m.id FROM manifest_children c JOIN manifests m ON m.id = c.child_id
+                     WHERE c.parent_id = $1 AND m.deleted_at IS NOT NULL ORDER BY m.id",
+                    values![id],
+                    |row| row.int(0),
+                )
+                .await?;
+            for child in children {
+                let child = self
+                    .first(
+                        "UPDATE manifests SET deleted_at = NULL, deletion_id = NULL,
+                             lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
+                         WHERE id = $2 AND deleted_at IS NOT NULL
+                         RETURNING repository_id, digest, pushed_at, CASE WHEN kind = 'index' THEN 0 ELSE total_size_bytes END, id",
+                        values![lease_until, child],
+                        back,
+                    )
+                    .await?;
+                open.extend(child);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn restore_blob_link(
+        &mut self,
+        repository: RepositoryId,
+        blob: BlobId,
+        hidden_at: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<bool> {
+        let restored = self
+            .execute(
+                "UPDATE blob_links SET hidden_at = NULL, lease_until = $1
+                 WHERE repository_id = $2 AND blob_id = $3 AND hidden_at = $4",
+                values![lease_until, repository.0, blob.0, hidden_at],
+            )
+            .await?;
+        if restored > 0 {
+            self.enqueue_review(Review::Link(repository, blob), lease_until).await?;
+        }
+        Ok(restored > 0)
+    }
+
+    async fn restore_repository(
+        &mut self,
+        id: RepositoryId,
+        deleted_at: Timestamp,
+        name: &RepositoryName,
+    ) -> Result<bool> {
+        if self.find_repository(name).await?.is_some() {
+            return Err(Error::Exists(Existing::Repository(name.clone())));
+        }
+        let restored = self
+            .first(
+                "UPDATE repositories SET deleted_at = NULL, name = $1 WHERE id = $2 AND deleted_at = $3 RETURNING id",
+                values![name.as_str(), id.0, deleted_at],
+                |row| row.int(0),
+            )
+            .await?;
+        if restored.is_none() {
+            return Ok(false);
+        }
+        self.execute("DELETE FROM repository_words WHERE repository_id = $1", values![id.0]).await?;
+        let rows: Vec<_> = words(name).into_iter().map(|word| row![word, id.0]).collect();
+        self.execute_each("INSERT INTO repository_words (word, repository_id) VALUES ($1, $2)", rows).await?;
+        self.advance_authority_epoch().await?;
+        Ok(true)
+    }
+
+    async fn delete_old_deletions(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {
+        let items = self
+            .execute(
+                "DELETE FROM deletion_items WHERE id IN (
+                     SELECT i.id FROM deletions d JOIN deletion_items i ON i.deletion_id = d.id WHERE d.at < $1
+                     ORDER BY d.at LIMIT $2)",
+                values![before, size.get()],
+            )
+            .await?;
+        if items > 0 {
+            return Ok(items as u64);
+        }
+        let deletions = self
+            .execute(
+                "DELETE FROM deletions WHERE id IN (SELECT d.id FROM deletions d WHERE d.at < $1 ORDER BY d.at LIMIT $2)",
+                values![before, size.get()],
+            )
+            .await?;
+        Ok(deletions as u64)
+    }
+}
