@@ -74,10 +74,11 @@ async fn prepare(registry: &TestRegistry, actor: &Actor, operation: Operation, t
             push_image(registry, actor, tag, layer).await.unwrap();
         }
         Operation::Undo => {
+            // So that it is the newest one.
+            registry.clock.advance(Duration::from_secs(1));
             push_image(registry, actor, tag, layer).await.unwrap();
             let digest = digest_of(image(CONFIG, &[layer]).as_bytes());
             registry.app.content.delete_manifest(actor, &name("alice/app"), &digest).await.unwrap();
-            registry.clock.advance(Duration::from_secs(1));
         }
         Operation::Collect => {
             registry.push_blob(actor, "alice/garbage", layer).await.unwrap();

@@ -244,14 +244,16 @@ impl DeletionRecords for SqlTx<'_> {
         while let Some(manifest) = open.pop() {
             let id = manifest.id;
             self.count_restored(manifest, lease_until).await?;
-            let children = self
+            // The sign keeps SQLite from looking through all that is deleted.
+            let mut children = self
                 .all(
                     "SELECT m.id FROM manifest_children c JOIN manifests m ON m.id = c.child_id
-                     WHERE c.parent_id = $1 AND m.deleted_at IS NOT NULL ORDER BY m.id",
+                     WHERE c.parent_id = $1 AND +m.deleted_at IS NOT NULL",
                     values![id],
                     |row| row.int(0),
                 )
                 .await?;
+            children.sort_unstable();
             for child in children {
                 let child = self
                     .first(

@@ -245,7 +245,7 @@ impl TagRecords for SqlTx<'_> {
         let mut found: Vec<Tag> = self
             .all(
                 "WITH RECURSIVE names (name, number) AS (
-                     SELECT (SELECT min(h.name) FROM tag_history h WHERE h.repository_id = $1 AND h.name >= $2), 1
+                     SELECT (SELECT min(h.name) FROM tag_history h WHERE h.repository_id = $1 AND h.name >= $2), CAST(1 AS BIGINT)
                      UNION ALL
                      SELECT (SELECT min(h.name) FROM tag_history h WHERE h.repository_id = $1 AND h.name > names.name),
                          names.number + 1

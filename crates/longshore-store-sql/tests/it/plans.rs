@@ -37,6 +37,10 @@ const MAY_SORT: &[(&str, &str)] = &[
     ),
     ("SELECT t.name FROM team_members", "the teams of one user"),
     ("SELECT name, updated_at, manifest_id FROM tags", "as many tags as were named"),
+    (
+        "SELECT m.id FROM manifests m WHERE m.id IN (",
+        "as many images as one deletion took, when it is undone",
+    ),
     ("SELECT DISTINCT p.permission", "what the teams of one user may do in one repository"),
     (
         "SELECT {columns} FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by WHERE r.deleted_at IS NULL AND r.name > $1 AND r.id IN",
@@ -336,7 +340,10 @@ async fn postgres_reads_no_table_as_a_whole() {
         client.batch_execute(&format!("PREPARE s{number} AS {sql}")).await.unwrap();
         let statement = client.prepare(sql).await.unwrap();
         let values = statement.params().iter().enumerate().map(|(at, kind)| {
-            let is_limit = sql.contains(&format!("LIMIT ${}", at + 1));
+            let limit = format!("LIMIT ${}", at + 1);
+            let is_limit = sql.match_indices(&limit).any(|(begins_at, _)| {
+                !sql[begins_at + limit.len()..].starts_with(|next: char| next.is_ascii_digit())
+            });
             match kind.name() {
                 "int8" if is_limit => "100".to_owned(),
                 // A time in the midst of all times, or a number that is there.
