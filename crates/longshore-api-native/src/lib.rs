@@ -15,6 +15,7 @@ mod history;
 mod images;
 mod limits;
 mod openapi;
+mod planning;
 pub mod problems;
 mod repositories;
 pub mod routes;

@@ -7,7 +7,7 @@ use longshore_api_common::{route, table};
 
 use crate::context::Context;
 use crate::openapi::DescribeLists;
-use crate::{about, compare, deletions, history, images, repositories, tags};
+use crate::{about, compare, deletions, history, images, planning, repositories, tags};
 
 /// What an actor needs for an operation; what it may do there, the operation itself decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,10 @@ pub const ROUTES: &[Route] = &[
         "Gives an image: what it is made of, and what it is part of.",
         |d| d.gives::<images::ImageInfo>(200, "The image."),
         images::get_image),
+    route!(POST "/api/v1/repositories/{repository}/-/deletions" create_deletion in "Deletions", Account,
+        "Deletes images and tags, or says to the byte what that would do.",
+        |d| d.takes::<planning::DeletionRequest>().gives::<planning::PlanInfo>(200, "What went, or would go.").deletes(200),
+        planning::create_deletion),
     route!(GET "/api/v1/deletions" list_deletions in "Deletions", Account,
         "Lists deletions that the caller may undo, the newest first: those of a namespace, its own if none is named, or of a repository.",
         |d| d.gives::<deletions::DeletionPage>(200, "A page.").page().query("namespace", "string", "Those of this namespace, also of repositories that are gone.").query("repository", "string", "Those of this repository."),

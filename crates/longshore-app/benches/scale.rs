@@ -16,6 +16,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use longshore_content::history::NameRange;
+use longshore_content::planning::Selection;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Digest;
 use longshore_domain::directory::query::{
@@ -23,7 +25,7 @@ use longshore_domain::directory::query::{
 };
 use longshore_domain::directory::{DirectoryChange, UserLookup, UserOrder, UserParts};
 use longshore_domain::event::EventFilter;
-use longshore_domain::image::{ImageFilter, ImageOrder, TagFilter, TagOrder};
+use longshore_domain::image::{ImageFilter, ImageOrder, TagFilter, TagKey, TagOrder};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
 use longshore_testkit::images::image;
@@ -61,6 +63,15 @@ INSERT INTO tag_history (repository_id, name, digest, from_at)
 INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at)
     SELECT FIRST + n, r.id, 'sha256:' || HEX(n), n % 2, 1, n
     FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= MANIFESTS;
+INSERT INTO manifests (id, repository_id, digest, media_type, kind, size_bytes, total_size_bytes, pushed_at, lease_until,
+        annotations, content)
+    SELECT FIRST + FIRST + n, FIRST + 1, 'sha256:' || HEX(n), 'application/vnd.oci.image.manifest.v1+json', 'image', 1000, 1, 1,
+        9000000000000000, '{}', CONTENT FROM numbers WHERE n <= MANIFESTS;
+INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at)
+    SELECT FIRST + FIRST + n, FIRST + 1, 'sha256:' || HEX(n), 0, 1, n FROM numbers WHERE n <= MANIFESTS;
+INSERT INTO manifest_blobs (manifest_id, repository_id, blob_id)
+    SELECT FIRST + FIRST + n, FIRST + 1, FIRST + n FROM numbers WHERE n <= MANIFESTS
+    UNION ALL SELECT FIRST + FIRST + n, FIRST + 1, FIRST + MANIFESTS + 1 + n % 100 FROM numbers WHERE n <= MANIFESTS;
 UPDATE repository_totals SET tags = TAG_COUNT, images = MANIFESTS
     WHERE repository_id = (SELECT r.id FROM repositories r WHERE r.name = 'acme/big');
 INSERT INTO events (account_id, actor_name, action, subject, data, at)
@@ -119,7 +130,7 @@ fn fill_sqlite(folder: &Path, tags: u64, sql: &str) {
         .replace("KEY(1)", "unhex(printf('%032x', 1))")
         .replace("CONTENT", "zeroblob(1000)");
     connection.execute_batch(&sql).unwrap();
-    connection.execute_batch("COMMIT; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
+    connection.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
 }
 
 async fn fill_postgres(url: &str, tags: u64, sql: &str) {
@@ -171,7 +182,7 @@ async fn run(tags: u64) -> Measured {
     let began_at = Instant::now();
     make(&registry, tags, &filling(tags)).await;
     eprintln!("{tags} tags and {} links were made in {:.1?}", tags * SHARING, began_at.elapsed());
-    let repository = name(REPOSITORY);
+    let (repository, shared) = (name(REPOSITORY), name("acme/shared1"));
     let services = &registry.app;
     let actor: &Actor = &alice;
     // The same walk through the tags in each registry, in no order.
@@ -205,6 +216,10 @@ async fn run(tags: u64) -> Measured {
     };
     let page_behind = async |order: UserOrder, skip: u64| {
         users_of(None, order, skip).await;
+    };
+    let browse = async |order: TagOrder, after: Option<TagKey>| {
+        let (filter, content) = (TagFilter::default(), &services.content);
+        content.browse_tags(actor, &repository, filter, order, after, page).await.unwrap();
     };
     let rows = vec![
         (
@@ -317,6 +332,53 @@ async fn run(tags: u64) -> Measured {
                     .list_tag_details(actor, &repository, TagFilter::default(), TagOrder::Newest, 0, page)
                     .await
                     .unwrap();
+            })
+            .await,
+        ),
+        (
+            "tags by name, in the midst",
+            measure(1000, async |number| {
+                let after = TagKey { name: format!("tag{}", some(number)), pushed_at: Timestamp::MIN };
+                browse(TagOrder::Name, Some(after)).await;
+            })
+            .await,
+        ),
+        (
+            "tags by push, in the midst",
+            measure(1000, async |number| {
+                let pushed_at = Timestamp::from_microsecond(i64::try_from(some(number)).unwrap()).unwrap();
+                let name = format!("tag{}", some(number));
+                browse(TagOrder::Newest, Some(TagKey { name, pushed_at })).await;
+            })
+            .await,
+        ),
+        (
+            "tags as of a time, in the midst",
+            measure(1000, async |number| {
+                let after = format!("tag{}", some(number));
+                let names = NameRange { beginning: "", after: Some(&after) };
+                let at = Timestamp::from_second(1_000_000).unwrap();
+                services.content.list_tags_at(actor, &repository, at, names, page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "images by push, in the midst",
+            measure(1000, async |number| {
+                let digest = format!("sha256:{:064x}", some(number) % users + 1).parse().unwrap();
+                let before = Some((Timestamp::from_microsecond(1).unwrap(), digest));
+                services.content.list_images_by_push(actor, &repository, before, page).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "plan to delete as many images as a tenth",
+            measure(3, async |_| {
+                let filter =
+                    ImageFilter { active_from: Timestamp::UNIX_EPOCH, status: None, is_tagged: Some(false) };
+                let selection = Selection { filter: Some(filter), ..Selection::default() };
+                let plan = services.content.preview_deletion(actor, &shared, selection).await.unwrap();
+                assert_eq!(plan.images.len() as u64, users);
             })
             .await,
         ),

@@ -3,6 +3,7 @@
 //! Docker Hub API, "Images" and "Repositories / tags".
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::tz::TimeZone;
@@ -100,13 +101,39 @@ pub enum DeletionOutcome {
 
 /// What a deletion works on.
 #[derive(Clone)]
-struct DeletionPlan {
+pub(crate) struct DeletionPlan {
     repository: RepositoryId,
     request: DeletionRequest,
     active_from: Timestamp,
     deletion: NewDeletion,
     event: NewEvent,
     review_at: Timestamp,
+    /// The tags of all images, where somebody has seen them and knows what is active: then nothing else is warned of.
+    seen: Option<Arc<BTreeSet<Tag>>>,
+}
+
+impl DeletionPlan {
+    /// Makes one of images whose tags were seen.
+    pub(crate) fn of_seen(
+        images: impl IntoIterator<Item = Digest>,
+        tags: BTreeSet<Tag>,
+        deletion: NewDeletion,
+        event: NewEvent,
+        review_at: Timestamp,
+    ) -> Self {
+        let digests = images.into_iter().map(|digest| digest.to_string()).collect();
+        let request =
+            DeletionRequest { digests, active_from: None, ignored: Vec::new(), mode: DeletionMode::Delete };
+        Self {
+            repository: deletion.repository,
+            request,
+            active_from: event.at,
+            deletion,
+            event,
+            review_at,
+            seen: Some(Arc::new(tags)),
+        }
+    }
 }
 
 /// Returns the time a month earlier, since which images are active when nothing else is said.
@@ -374,9 +401,15 @@ impl Content {
             review_at: later(event.at, self.settings.gc.undo),
             deletion: self.new_deletion(repository.id, &event),
             event,
+            seen: None,
         };
+        self.delete_by_plan(plan).await
+    }
+
+    /// Deletes images in parts, after all was looked at: all or none.
+    pub(crate) async fn delete_by_plan(&self, plan: DeletionPlan) -> Result<DeletionOutcome> {
         let rules =
-            self.metadata.look_up(repository.id, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await?;
+            self.metadata.look_up(plan.repository, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await?;
         // Read first: there may be far more than one transaction should change, and others write meanwhile.
         let parts = self
             .metadata
@@ -396,8 +429,8 @@ impl Content {
         for digests in parts {
             let ignored = digests.iter().filter_map(|digest| ignored.remove(digest)).flatten().collect();
             let request = DeletionRequest { digests, ignored, ..plan.request };
-            let (deletion, event) = (plan.deletion.clone(), plan.event.clone());
-            let part = DeletionPlan { request, deletion, event, ..plan };
+            let (deletion, event, seen) = (plan.deletion.clone(), plan.event.clone(), plan.seen.clone());
+            let part = DeletionPlan { request, deletion, event, seen, ..plan };
             match self.metadata.write(part, |tx, plan| Box::pin(delete_all(tx, plan))).await? {
                 DeletionOutcome::Deleted { manifests: more, tags: more_tags } => {
                     note_deletion(plan.deletion.id);
@@ -505,7 +538,10 @@ async fn delete_all(tx: &mut dyn ContentTx, plan: &DeletionPlan) -> Result<Delet
 
 /// Returns the answer when nothing is to be deleted.
 fn decide(plan: &DeletionPlan, doomed: &[Doomed], facts: &Facts) -> Option<DeletionOutcome> {
-    let (errors, warnings) = check_deletion(facts, plan.active_from, &plan.request.ignored);
+    let (errors, mut warnings) = check_deletion(facts, plan.active_from, &plan.request.ignored);
+    if let Some(seen) = &plan.seen {
+        warnings.retain(|warning| warning.tags.iter().any(|tag| !seen.contains(tag)));
+    }
     if !errors.is_empty() || !warnings.is_empty() {
         return Some(DeletionOutcome::Refused { errors, warnings });
     }

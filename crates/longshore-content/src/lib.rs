@@ -8,6 +8,7 @@ pub mod images;
 pub mod inventory;
 pub mod limits;
 pub mod manifests;
+pub mod planning;
 pub mod pulls;
 pub mod referrers;
 pub mod removal;

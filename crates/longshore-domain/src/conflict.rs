@@ -69,6 +69,11 @@ pub enum Conflict {
     /// Tags were set on an image as fast as they were deleted.
     #[error("somebody sets tags of this image while it is deleted; try again later")]
     ImageTagged,
+    /// What is to be deleted is not as it was when that was looked at.
+    #[error(
+        "what would be deleted is not what the plan says any more: something was pushed, moved or deleted since; look again"
+    )]
+    PlanChanged,
     /// What was deleted is collected, or about to be.
     #[error(
         "the time in which this deletion could be undone is over, or its garbage was collected before; push the images again"

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use longshore_content::images::{DeletionMode, DeletionOutcome, DeletionRequest};
 use longshore_content::manifests::{Condition, ManifestPush};
+use longshore_content::trash::Restoring;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::directory::{DirectoryChange, GroupChange, MemberChange};
 use longshore_domain::gc_run::{RunKind, RunStatus};
@@ -224,7 +225,7 @@ async fn delete_digest(rows: u64) -> Row {
         .await
 }
 
-async fn delete_images(rows: u64) -> Row {
+async fn delete_images(rows: u64) -> Vec<Row> {
     let images = 1000.min(rows / 10);
     let bench = Bench::new(rows, images, ONE_MANIFEST).await;
     let digests: BTreeSet<String> = (1..=images).map(|n| format!("sha256:{n:064x}")).collect();
@@ -241,13 +242,19 @@ async fn delete_images(rows: u64) -> Row {
         mode: DeletionMode::Delete,
     };
     let services = &bench.registry.app;
-    bench
-        .measure("delete 1,000 images with their tags", async {
-            let done =
-                services.content.delete_images(&bench.alice, &name(REPOSITORY), request).await.unwrap();
-            assert!(matches!(done, DeletionOutcome::Deleted { .. }), "{done:?}");
-        })
-        .await
+    let deleted = bench.measure("delete 1,000 images with their tags", async {
+        let done = services.content.delete_images(&bench.alice, &name(REPOSITORY), request).await.unwrap();
+        assert!(matches!(done, DeletionOutcome::Deleted { .. }), "{done:?}");
+    });
+    let deleted = deleted.await;
+    let (acme, one) = ("acme".parse().unwrap(), PageSize::clamped(1).unwrap());
+    let undone = bench.measure("undo that", async {
+        let found = services.content.list_deletions(&bench.alice, &acme, None, None, one).await.unwrap();
+        let id = found.items[0].id;
+        let restored = services.content.undo_deletion(&bench.alice, id, Restoring::default()).await.unwrap();
+        assert_eq!(restored.images, images, "{restored:?}");
+    });
+    vec![deleted, undone.await]
 }
 
 async fn of_repository(rows: u64) -> Vec<Row> {
@@ -512,7 +519,8 @@ async fn burst(rows: u64) {
 
 /// Measures everything and prints a table.
 pub async fn run(rows: u64) {
-    let mut measured = vec![delete_digest(rows).await, delete_images(rows).await];
+    let mut measured = vec![delete_digest(rows).await];
+    measured.extend(delete_images(rows).await);
     measured.extend(of_repository(rows).await);
     measured.push(collect(rows, "collect blobs that nothing needs", UNUSED_BLOBS).await);
     measured.push(collect(rows, "purge a manifest with referrers", REFERRERS).await);

@@ -16,6 +16,7 @@ mod images;
 mod manifests;
 mod past;
 mod permissions;
+mod planning;
 mod rates;
 mod reconciliation;
 mod registries;

@@ -17,6 +17,7 @@ mod manifests;
 mod marks;
 mod orphans;
 mod pending;
+mod reach;
 mod registries;
 mod repositories;
 mod repository_lists;

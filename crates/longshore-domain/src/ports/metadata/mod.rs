@@ -16,6 +16,7 @@ mod invites;
 mod leases;
 mod manifests;
 mod orphans;
+mod reach;
 mod registries;
 mod repositories;
 mod retention;
@@ -62,6 +63,7 @@ pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
 pub use orphans::OrphanRecords;
+pub use reach::{Needed, ReachRecords, Reached};
 pub use registries::RegistryRecords;
 pub use repositories::RepositoryRecords;
 pub use retention::{PushedTag, RetentionRecords};

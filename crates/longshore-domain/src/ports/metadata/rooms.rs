@@ -10,9 +10,10 @@ use std::sync::Arc;
 use super::{
     AccountRecords, BlobRecords, DeletionRecords, DirectoryGroupRecords, DirectoryRecords, EventRecords,
     GcRecords, GcRunRecords, ImageRecords, InventoryRecords, InviteRecords, LeaseRecords, ManifestRecords,
-    Metadata, OrphanRecords, RegistryRecords, RepositoryRecords, RetentionRecords, ScimTokenRecords,
-    SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords, TagRecords, TeamRecords, TimeRecords,
-    TokenRecords, UploadRecords, UserPermissionRecords, Work, WorkFuture, WorkRecords,
+    Metadata, OrphanRecords, ReachRecords, RegistryRecords, RepositoryRecords, RetentionRecords,
+    ScimTokenRecords, SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords, TagRecords,
+    TeamRecords, TimeRecords, TokenRecords, UploadRecords, UserPermissionRecords, Work, WorkFuture,
+    WorkRecords,
 };
 use crate::error::{Error, Result};
 
@@ -54,6 +55,7 @@ pub trait ContentTx:
     + ImageRecords
     + InventoryRecords
     + ManifestRecords
+    + ReachRecords
     + RetentionRecords
     + TagRecords
     + UploadRecords

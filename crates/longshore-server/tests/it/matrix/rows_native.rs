@@ -57,6 +57,10 @@ pub fn rows(route: &Route) -> Vec<Row> {
         "roll_back_tag" => vec![row().body(json!({ "to": "{digest}" }))],
         "list_changes" => vec![row().query("from=2026-01-01T00:00:00Z").names("items/*/name")],
         "compare_images" => vec![row().query("from=v1&to={digest}")],
+        "create_deletion" => vec![
+            row().body(json!({ "digests": ["{digest}"] })).made(fresh_image),
+            row().body(json!({ "tags": ["v1"], "dry_run": true })).named("plan"),
+        ],
         "list_deletions" => vec![row().query("namespace={org}").made(deleted_tag).names_by(in_app)],
         "get_deletion" | "restore_deletion" => vec![row().made(deleted_tag)],
         "list_images" => vec![row().names("items/*/tags/*")],

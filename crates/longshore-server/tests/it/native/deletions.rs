@@ -136,3 +136,38 @@ fn the_trash_of_others_is_not_there() {
     server.get("/api/v1/deletions?namespace=acme&repository=acme/team/app", &alice).expect(400);
     server.get(&format!("{APP}/-/tags/v1"), &alice).expect(404);
 }
+
+#[test]
+fn a_plan_says_what_a_deletion_does_before_it_does_it() {
+    let (server, alice) = acme();
+    let (one, two) = (push_app(&server, "v1"), push_app(&server, "v2"));
+    let path = format!("{APP}/-/deletions");
+    let ask = |body: Value| send(&server, "POST", &path, &alice, &body);
+    let plan = ask(json!({ "digests": [one], "dry_run": true })).expect(200).json();
+    // Its layer and its configuration, each of eleven or twelve bytes, which nothing else has.
+    assert_eq!((&plan["images"], &plan["freed_bytes"]), (&json!(1), &json!(11 + 12)), "{plan}");
+    assert_eq!(plan["tag_names"], json!([{ "name": "v1", "digest": one }]));
+    server.get(&format!("{APP}/-/tags/v1"), &alice).expect(200);
+    send(&server, "PUT", &format!("{APP}/-/tags/latest"), &alice, &json!({ "from": "v1" })).expect(200);
+    let changed = ask(json!({ "digests": [one], "plan": plan["plan"] })).expect(409).json();
+    assert_eq!(changed["code"], "conflict");
+    let plan = ask(json!({ "digests": [one], "dry_run": true })).expect(200).json();
+    let done = ask(json!({ "digests": [one], "plan": plan["plan"] })).expect(200);
+    let (header, done) = (done.header("longshore-deletion").to_owned(), done.json());
+    assert_eq!((&done["id"], &done["tags"]), (&json!(header), &json!(2)));
+    assert_eq!(restore(&server, &alice, &header)["tags"], 2);
+    let idle = json!({ "filter": { "inactive_since": "2020-01-01T00:00:00Z" }, "dry_run": true });
+    assert_eq!(ask(idle).expect(200).json()["images"], 0);
+    server.send("DELETE", &format!("{APP}/-/tags/v2"), &alice, &[], b"").expect(204);
+    let untagged = ask(json!({ "filter": { "tagged": false } })).expect(200).json();
+    assert_eq!((&untagged["images"], &untagged["image_digests"]), (&json!(1), &json!([two])));
+    for (bad, field) in [
+        (json!({}), "body"),
+        (json!({ "filter": {} }), "filter"),
+        (json!({ "filter": { "inactive_since": "soon" } }), "inactive_since"),
+        (json!({ "digests": [], "colour": 1 }), "body"),
+    ] {
+        assert_eq!(ask(bad.clone()).expect(400).json()["field"], field, "{bad}");
+    }
+    assert_eq!(ask(json!({ "tags": ["nothing"] })).expect(404).json()["code"], "manifest_unknown");
+}

@@ -63,6 +63,8 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!(walk.does("list_images", &nothing, 200)["items"].as_array().unwrap().len(), 2);
     let image = walk.does("get_image", &nothing, 200);
     assert_eq!((&image["tags"], &image["layers"][0]["size_bytes"]), (&json!(["v1"]), &json!(11)));
+    let plan = walk.does("create_deletion", &json!({ "digests": [first], "dry_run": true }), 200);
+    assert_eq!((&plan["images"], &plan["tags"], &plan["id"]), (&json!(1), &json!(1), &Value::Null));
     walk.does("delete_tag", &nothing, 204);
     walk.queries.insert("list_deletions", "namespace=acme");
     let deletions = walk.does("list_deletions", &nothing, 200);

@@ -1,0 +1,62 @@
+//! What hangs on manifests: tags, indexes, parts, referrers and blobs, of many at once.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::name::Tag;
+use crate::ports::metadata::{BlobId, ManifestId};
+use crate::repository::RepositoryId;
+
+/// A manifest with what it refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Its number.
+    pub id: ManifestId,
+    /// Its digest.
+    pub digest: Digest,
+    /// The manifest that it refers to, if that is there.
+    pub subject: Option<ManifestId>,
+}
+
+/// How a blob is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// The blob.
+    pub blob: BlobId,
+    /// How many manifests that are there need it, in whatever repository; at most as many as were counted.
+    pub references: u64,
+    /// Until when its links stay even if nothing needs them.
+    pub lease_until: Timestamp,
+}
+
+/// What hangs on manifests. All of it is read for as many at once as a statement takes, a thousand.
+#[async_trait]
+pub trait ReachRecords {
+    /// Finds manifests by their numbers.
+    async fn find_reached(&mut self, manifests: &[ManifestId]) -> Result<Vec<Reached>>;
+    /// Lists the tags that point at manifests, at most `limit`.
+    async fn list_tags_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+        limit: u64,
+    ) -> Result<Vec<(ManifestId, Tag)>>;
+    /// Lists the indexes that are there and list manifests, each with what it lists of them.
+    async fn list_indexes_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+    ) -> Result<Vec<(ManifestId, ManifestId)>>;
+    /// Lists what indexes list and is there.
+    async fn list_parts_of_each(&mut self, indexes: &[ManifestId]) -> Result<Vec<ManifestId>>;
+    /// Lists what refers to digests and is there.
+    async fn list_referrers_of_each(
+        &mut self,
+        repository: RepositoryId,
+        subjects: &[Digest],
+    ) -> Result<Vec<ManifestId>>;
+    /// Lists the blobs that manifests need with their sizes, each once for each manifest that needs it.
+    async fn list_blobs_of_each(&mut self, manifests: &[ManifestId]) -> Result<Vec<(BlobId, u64)>>;
+    /// Counts who needs blobs, up to `limit` for each.
+    async fn count_references(&mut self, blobs: &[BlobId], limit: u64) -> Result<Vec<Needed>>;
+}

@@ -1,0 +1,124 @@
+//! What hangs on manifests, of many at once.
+
+use async_trait::async_trait;
+use longshore_domain::Result;
+use longshore_domain::digest::Digest;
+use longshore_domain::name::Tag;
+use longshore_domain::ports::metadata::{BlobId, ManifestId, Needed, ReachRecords, Reached};
+use longshore_domain::repository::RepositoryId;
+
+use super::texts;
+use crate::tx::{SqlTx, values};
+
+fn numbers(list: impl Iterator<Item = i64>) -> Result<String> {
+    texts(list.map(|number| number.to_string()).collect())
+}
+
+fn of_manifests(manifests: &[ManifestId]) -> Result<String> {
+    numbers(manifests.iter().map(|id| id.0))
+}
+
+#[async_trait]
+impl ReachRecords for SqlTx<'_> {
+    async fn find_reached(&mut self, manifests: &[ManifestId]) -> Result<Vec<Reached>> {
+        self.all(
+            "SELECT m.id, m.digest, s.id FROM json_each($1) AS each
+             JOIN manifests m ON m.id = CAST(each.value AS BIGINT)
+             LEFT JOIN manifests s ON s.repository_id = m.repository_id AND s.digest = m.subject_digest AND s.deleted_at IS NULL
+             WHERE m.deleted_at IS NULL",
+            values![of_manifests(manifests)?],
+            |row| {
+                Ok(Reached {
+                    id: ManifestId(row.int(0)?),
+                    digest: row.parsed(1)?,
+                    subject: row.optional_int(2)?.map(ManifestId),
+                })
+            },
+        )
+        .await
+    }
+
+    async fn list_tags_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+        limit: u64,
+    ) -> Result<Vec<(ManifestId, Tag)>> {
+        self.all(
+            "SELECT t.manifest_id, t.name FROM json_each($1) AS each
+             JOIN tags t ON t.manifest_id = CAST(each.value AS BIGINT) LIMIT $2",
+            values![of_manifests(manifests)?, limit],
+            |row| Ok((ManifestId(row.int(0)?), row.parsed(1)?)),
+        )
+        .await
+    }
+
+    async fn list_indexes_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+    ) -> Result<Vec<(ManifestId, ManifestId)>> {
+        self.all(
+            "SELECT c.parent_id, c.child_id FROM json_each($1) AS each
+             JOIN manifest_children c ON c.child_id = CAST(each.value AS BIGINT)
+             JOIN manifests p ON p.id = c.parent_id WHERE +p.deleted_at IS NULL",
+            values![of_manifests(manifests)?],
+            |row| Ok((ManifestId(row.int(0)?), ManifestId(row.int(1)?))),
+        )
+        .await
+    }
+
+    async fn list_parts_of_each(&mut self, indexes: &[ManifestId]) -> Result<Vec<ManifestId>> {
+        self.all(
+            "SELECT c.child_id FROM json_each($1) AS each
+             JOIN manifest_children c ON c.parent_id = CAST(each.value AS BIGINT)
+             JOIN manifests m ON m.id = c.child_id WHERE +m.deleted_at IS NULL",
+            values![of_manifests(indexes)?],
+            |row| Ok(ManifestId(row.int(0)?)),
+        )
+        .await
+    }
+
+    async fn list_referrers_of_each(
+        &mut self,
+        repository: RepositoryId,
+        subjects: &[Digest],
+    ) -> Result<Vec<ManifestId>> {
+        self.all(
+            "SELECT m.id FROM json_each($1) AS each
+             JOIN manifests m ON m.repository_id = $2 AND m.subject_digest = each.value
+             WHERE m.deleted_at IS NULL",
+            values![texts(subjects.iter().map(Digest::to_string).collect())?, repository.0],
+            |row| Ok(ManifestId(row.int(0)?)),
+        )
+        .await
+    }
+
+    async fn list_blobs_of_each(&mut self, manifests: &[ManifestId]) -> Result<Vec<(BlobId, u64)>> {
+        self.all(
+            "SELECT e.blob_id, b.size_bytes FROM json_each($1) AS each
+             JOIN manifest_blobs e ON e.manifest_id = CAST(each.value AS BIGINT) JOIN blobs b ON b.id = e.blob_id",
+            values![of_manifests(manifests)?],
+            |row| Ok((BlobId(row.int(0)?), row.size(1)?)),
+        )
+        .await
+    }
+
+    async fn count_references(&mut self, blobs: &[BlobId], limit: u64) -> Result<Vec<Needed>> {
+        self.all(
+            "SELECT each.value,
+                 (SELECT count(*) FROM (SELECT 1 FROM blob_links l
+                      JOIN repositories r ON r.id = l.repository_id
+                      JOIN manifest_blobs e ON e.repository_id = l.repository_id AND e.blob_id = l.blob_id
+                      JOIN manifests m ON m.id = e.manifest_id
+                      WHERE l.blob_id = CAST(each.value AS BIGINT) AND +r.deleted_at IS NULL AND +m.deleted_at IS NULL
+                      LIMIT $1) AS found),
+                 (SELECT coalesce(max(l.lease_until), 0) FROM blob_links l WHERE l.blob_id = CAST(each.value AS BIGINT))
+             FROM json_each($2) AS each",
+            values![limit, numbers(blobs.iter().map(|id| id.0))?],
+            |row| {
+                let blob = row.text(0)?.parse().map(BlobId).map_err(longshore_domain::Error::internal)?;
+                Ok(Needed { blob, references: row.size(1)?, lease_until: row.time(2)? })
+            },
+        )
+        .await
+    }
+}
