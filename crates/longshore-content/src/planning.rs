@@ -13,7 +13,7 @@ use longshore_domain::conflict::Conflict;
 use longshore_domain::deletion::DeletionId;
 use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::event::EventAction;
-use longshore_domain::image::{DELETION_LIMIT, ImageFilter, ImageOrder, ImageQuery};
+use longshore_domain::image::{DELETION_LIMIT, ImageFilter};
 use longshore_domain::immutability::TagRules;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
@@ -197,15 +197,14 @@ impl Planning<'_> {
     }
 
     async fn select_filtered(&mut self, filter: ImageFilter) -> Result<()> {
-        let (repository, mut offset) = (self.repository.id, 0);
+        let mut after = None;
         loop {
-            let (order, size) = (ImageOrder::Digest, PageSize::MAX);
-            let page = self.tx.list_images(&ImageQuery { repository, filter, order, offset, size }).await?;
-            let digests: Vec<Digest> = page.items.iter().map(|image| image.digest).collect();
-            let heads = self.tx.find_manifests(repository, &digests).await?;
-            self.doomed.extend(heads.into_iter().flatten().map(|head| (head.id, head.digest)));
-            offset += page.items.len() as u64;
-            if !page.has_more {
+            let id = self.repository.id;
+            let page = self.tx.list_images_behind(id, &filter, after, PageSize::MAX).await?;
+            after = page.last().map(|(_, digest)| *digest);
+            let is_last = page.len() < PageSize::MAX.get() as usize;
+            self.doomed.extend(page);
+            if is_last {
                 return Ok(());
             }
             if self.doomed.len() > PLANNED_LIMIT {

@@ -7,6 +7,8 @@ mod render;
 mod request;
 mod run;
 mod scim_tokens;
+mod tags;
+mod trash;
 mod words;
 mod work;
 

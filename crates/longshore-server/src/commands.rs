@@ -114,6 +114,12 @@ enum Command {
     /// Tags
     #[command(subcommand)]
     Tag(TagCommand),
+    /// Images
+    #[command(subcommand)]
+    Image(ImageCommand),
+    /// What was deleted, and can be brought back
+    #[command(subcommand)]
+    Trash(TrashCommand),
     /// Keys that sign bearer tokens
     #[command(subcommand)]
     Key(KeyCommand),
@@ -385,6 +391,76 @@ enum RepoCommand {
 enum TagCommand {
     /// Show what a tag pointed at, newest first
     History { repository: String, tag: String },
+    /// Show the tags of a repository as they were at a time
+    At {
+        repository: String,
+        /// A time such as 2026-11-01T12:00:00Z, or a day such as 2026-11-01 for its end, in UTC
+        time: String,
+        /// Only this tag
+        tag: Option<String>,
+    },
+    /// Show the tags that were made, moved or deleted between two times
+    Diff {
+        repository: String,
+        /// The first time, or the end of a day
+        from: String,
+        /// The second time [default: now]
+        to: Option<String>,
+    },
+    /// Let a tag point at what it pointed at before
+    Rollback {
+        repository: String,
+        tag: String,
+        /// What it pointed at before, at a time, or a digest that it once pointed at
+        #[arg(default_value = "previous")]
+        to: String,
+    },
+    /// Delete tags; their images stay
+    Rm {
+        repository: String,
+        #[arg(required = true)]
+        tags: Vec<String>,
+        /// Show what goes and what that frees, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum ImageCommand {
+    /// Delete images with the tags that point at them
+    Rm {
+        repository: String,
+        #[arg(required = true)]
+        digests: Vec<String>,
+        /// Also what an index lists, unless something else needs it
+        #[arg(long)]
+        with_parts: bool,
+        /// Show what goes and what that frees, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum TrashCommand {
+    /// List the newest deletions of a namespace or a repository
+    Ls {
+        /// Such as acme, or acme/app
+        of: String,
+    },
+    /// Show a deletion with what went
+    Show { id: String },
+    /// Undo a deletion; a tag that points elsewhere by now stays there
+    Restore {
+        id: String,
+        /// Move tags back that point elsewhere by now
+        #[arg(long)]
+        overwrite: bool,
+        /// Bring a repository back under this name
+        #[arg(long = "as", value_name = "NAME")]
+        name: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -492,7 +568,15 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Token(command) => token_request(command),
         Command::ScimToken(command) => scim_token_request(command),
         Command::Repo(command) => repo_request(command),
-        Command::Tag(TagCommand::History { repository, tag }) => Request::TagHistory { repository, tag },
+        Command::Tag(command) => tag_request(command),
+        Command::Image(ImageCommand::Rm { repository, digests, with_parts, dry_run }) => {
+            deletion_request(repository, digests, Vec::new(), with_parts, dry_run)
+        }
+        Command::Trash(TrashCommand::Ls { of }) => Request::TrashList { of },
+        Command::Trash(TrashCommand::Show { id }) => Request::TrashShow { id },
+        Command::Trash(TrashCommand::Restore { id, overwrite, name }) => {
+            Request::TrashRestore { id, overwrite, name }
+        }
         Command::Key(KeyCommand::Rotate) => Request::KeyRotate,
         Command::Gc(GcCommand::Run { dry_run }) => Request::GcRun { dry_run },
         Command::Gc(GcCommand::Status) => Request::GcStatus,
@@ -733,6 +817,32 @@ fn scim_token_request(command: ScimTokenCommand) -> Request {
         ScimTokenCommand::Rotate { organization, id } => Request::ScimTokenRotate { organization, id },
         ScimTokenCommand::Revoke { organization, id } => Request::ScimTokenRevoke { organization, id },
         ScimTokenCommand::List { organization } => Request::ScimTokenList { organization },
+    }
+}
+
+fn tag_request(command: TagCommand) -> Request {
+    match command {
+        TagCommand::History { repository, tag } => Request::TagHistory { repository, tag },
+        TagCommand::At { repository, time, tag } => Request::TagAt { repository, at: time, tag },
+        TagCommand::Diff { repository, from, to } => Request::TagDiff { repository, from, to },
+        TagCommand::Rollback { repository, tag, to } => Request::TagRollback { repository, tag, to },
+        TagCommand::Rm { repository, tags, dry_run } => {
+            deletion_request(repository, Vec::new(), tags, false, dry_run)
+        }
+    }
+}
+
+/// Deletes, or says what that would do.
+fn deletion_request(
+    repository: String,
+    digests: Vec<String>,
+    tags: Vec<String>,
+    with_parts: bool,
+    dry_run: bool,
+) -> Request {
+    match dry_run {
+        true => Request::DeletionPlan { repository, digests, tags, with_parts },
+        false => Request::Delete { repository, digests, tags, with_parts },
     }
 }
 

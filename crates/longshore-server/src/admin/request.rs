@@ -151,6 +151,44 @@ pub enum Request {
         repository: String,
         tag: String,
     },
+    TagAt {
+        repository: String,
+        at: String,
+        tag: Option<String>,
+    },
+    TagDiff {
+        repository: String,
+        from: String,
+        to: Option<String>,
+    },
+    TagRollback {
+        repository: String,
+        tag: String,
+        to: String,
+    },
+    DeletionPlan {
+        repository: String,
+        digests: Vec<String>,
+        tags: Vec<String>,
+        with_parts: bool,
+    },
+    Delete {
+        repository: String,
+        digests: Vec<String>,
+        tags: Vec<String>,
+        with_parts: bool,
+    },
+    TrashList {
+        of: String,
+    },
+    TrashShow {
+        id: String,
+    },
+    TrashRestore {
+        id: String,
+        overwrite: bool,
+        name: Option<String>,
+    },
     KeyRotate,
     GcRun {
         dry_run: bool,

@@ -20,7 +20,8 @@ use longshore_lifecycle::gc::GcMode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Outcome, Request, scim_tokens, work};
+use super::trash::Wanted;
+use super::{Outcome, Request, scim_tokens, tags, trash, work};
 
 pub(super) const OPERATOR: Actor = Actor::OPERATOR;
 
@@ -190,13 +191,39 @@ pub async fn run(app: &App, request: Request, on_progress: &(dyn Fn(String) + Sy
             Ok(done(format!("repository {name} is now {}", visibility.as_str()), &name))
         }
         Request::RepoDelete { name } => {
-            app.content.delete_repository(&Actor::OPERATOR, &name.parse()?).await?;
+            let repository: RepositoryName = name.parse()?;
+            app.content.delete_repository(&Actor::OPERATOR, &repository).await?;
+            let namespace = repository.namespace();
             Ok(done(
-                format!("repository {name} is deleted; its storage is freed when the undo window has ended"),
+                format!(
+                    "repository {name} is deleted; its storage is freed when the undo window has ended; to undo it, see: longshore trash ls {namespace}"
+                ),
                 &name,
             ))
         }
-        Request::TagHistory { repository, tag } => tag_history(app, &repository.parse()?, &tag).await,
+        Request::TagHistory { repository, tag } => tags::history(app, &repository.parse()?, &tag).await,
+        Request::TagAt { repository, at, tag } => {
+            tags::at(app, &repository.parse()?, &at, tag.as_deref()).await
+        }
+        Request::TagDiff { repository, from, to } => {
+            tags::diff(app, &repository.parse()?, &from, to.as_deref()).await
+        }
+        Request::TagRollback { repository, tag, to } => {
+            tags::rollback(app, &repository.parse()?, &tag, &to).await
+        }
+        Request::DeletionPlan { repository, digests, tags, with_parts } => {
+            let wanted = Wanted { repository: &repository, digests: &digests, tags: &tags, with_parts };
+            trash::plan(app, &wanted).await
+        }
+        Request::Delete { repository, digests, tags, with_parts } => {
+            let wanted = Wanted { repository: &repository, digests: &digests, tags: &tags, with_parts };
+            trash::delete(app, &wanted).await
+        }
+        Request::TrashList { of } => trash::list(app, &of).await,
+        Request::TrashShow { id } => trash::show(app, &id).await,
+        Request::TrashRestore { id, overwrite, name } => {
+            trash::restore(app, &id, overwrite, name.as_deref()).await
+        }
         Request::KeyRotate => {
             let kid = app.identity.rotate_signing_key(&OPERATOR).await?;
             let text =
@@ -493,37 +520,6 @@ async fn list_repositories(app: &App) -> Result<Outcome> {
     );
     let columns = &[("NAME", "name"), ("VISIBILITY", "visibility"), ("CREATED", "created_at")];
     Ok(Outcome::table(columns, repositories.iter().map(repository_json).collect()))
-}
-
-async fn tag_history(app: &App, name: &RepositoryName, tag: &str) -> Result<Outcome> {
-    let history = app
-        .content
-        .list_tag_history(&Actor::OPERATOR, name, &tag.parse()?, Timestamp::MAX, PageSize::MAX)
-        .await?
-        .items;
-    if history.is_empty() {
-        return Err(Conflict::Setup(format!("{name} has no tag {tag:?}, and has never had one")).into());
-    }
-    let rows = history
-        .iter()
-        .map(|interval| {
-            json!({
-                "digest": interval.digest.to_string(),
-                "from": time(interval.from),
-                "until": interval.until.map(time),
-                "set_by": interval.set_by,
-                "ended_by": interval.ended_by,
-            })
-        })
-        .collect();
-    let columns = &[
-        ("MANIFEST", "digest"),
-        ("FROM", "from"),
-        ("SET BY", "set_by"),
-        ("UNTIL", "until"),
-        ("ENDED BY", "ended_by"),
-    ];
-    Ok(Outcome::table(columns, rows))
 }
 
 async fn collect(app: &App, dry_run: bool, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {

@@ -72,6 +72,12 @@ impl RequestSubject {
             Error::RepositoryUnknown(name) => {
                 format!("repository {name} does not exist; see: longshore repo list")
             }
+            error @ Error::DeletionUnknown => format!("{error}; see: longshore trash ls NAMESPACE"),
+            Error::ManifestUnknown { repository, reference } => {
+                format!(
+                    "{repository} has no tag or image {reference}; see: longshore tag history {repository} TAG, longshore client tags {repository}"
+                )
+            }
             error @ Error::WorkUnknown(_) => format!("{error}; see: longshore work ls"),
             error => format!("{:#}", wiring::with_cause(error)),
         };

@@ -31,6 +31,15 @@ fn deletion(request: &Request) -> Option<(String, Request)> {
             format!("the repository {name} with all its tags and images"),
             Request::RepoShow { name: name.clone() },
         ),
+        Request::Delete { repository, digests, tags, with_parts } => (
+            format!("this from {repository}"),
+            Request::DeletionPlan {
+                repository: repository.clone(),
+                digests: digests.clone(),
+                tags: tags.clone(),
+                with_parts: *with_parts,
+            },
+        ),
         Request::WorkDrop { id } => {
             (format!("the work {id}; what it was wished for does not happen"), Request::WorkShow { id: *id })
         }

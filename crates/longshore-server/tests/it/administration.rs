@@ -4,6 +4,8 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
+use serde_json::json;
+
 use crate::server::{PASSWORD, Server, binary, user};
 
 fn error(output: &std::process::Output) -> String {
@@ -312,4 +314,43 @@ fn client_commands_speak_http() {
     assert_eq!(json(run(&["tags", "alice/app"], PASSWORD))["tags"][0], "v1");
     assert_eq!(json(run(&["manifest", "alice/app:v1"], PASSWORD))["schemaVersion"], 2);
     assert!(error(&run(&["tags", "alice/app"], "wrong password")).contains("wrong"));
+}
+
+#[test]
+fn deletions_are_planned_made_and_undone_at_the_command_line() {
+    let server = Server::new();
+    let first = crate::docr::push(&server, &user("alice"), "acme/app", "v1");
+    let second = crate::docr::push(&server, &user("alice"), "acme/app", "v2");
+    let plan = server.admin(&["tag", "rm", "acme/app", "v1", "v2", "--dry-run"]);
+    assert_eq!((&plan["tags"], &plan["images"], &plan["id"]), (&json!(2), &json!(0), &json!(null)));
+    let done = server.admin(&["image", "rm", "acme/app", &first, &second]);
+    assert_eq!((&done["tags"], &done["images"]), (&json!(2), &json!(2)));
+    assert!(done["freed_bytes"].as_u64().unwrap() > 40, "{done}");
+    let listed = server.admin(&["trash", "ls", "acme"]);
+    assert_eq!((&listed[0]["id"], &listed[0]["what"]), (&done["id"], &json!("2 tags, 2 images")));
+    assert_eq!(server.admin(&["trash", "ls", "acme/app"])[0]["id"], done["id"]);
+    let id = done["id"].as_str().unwrap();
+    assert_eq!(server.admin(&["trash", "show", id])["items"].as_array().unwrap().len(), 4);
+    crate::docr::push(&server, &user("alice"), "acme/app", "v3");
+    let text = server.try_admin(&["trash", "restore", id], "");
+    assert_eq!(text.status.code(), Some(0), "{text:?}");
+    let back = server.admin(&["tag", "at", "acme/app", &now_text()]);
+    let tags: Vec<&str> = back.as_array().unwrap().iter().map(|row| row["tag"].as_str().unwrap()).collect();
+    assert_eq!(tags, ["v1", "v2", "v3"]);
+    let changes = server.admin(&["tag", "diff", "acme/app", "2026-01-01"]);
+    assert_eq!(changes[0]["change"], "added");
+    let nowhere = server.try_admin(&["tag", "rollback", "acme/app", "v3"], "");
+    assert!(error(&nowhere).contains("has not pointed there before"), "{nowhere:?}");
+    let bad = server.try_admin(&["tag", "at", "acme/app", "yesterday"], "");
+    assert!(refusal(&bad, 2).contains("2026-11-01"), "{bad:?}");
+    // A repository says how it comes back.
+    server.admin(&["repo", "delete", "acme/app"]);
+    let id = server.admin(&["trash", "ls", "acme"])[0]["id"].clone();
+    let restored = server.admin(&["trash", "restore", id.as_str().unwrap(), "--as", "acme/app-again"]);
+    assert_eq!((&restored["repository"], &restored["tags"]), (&json!("acme/app-again"), &json!(3)));
+}
+
+/// The time of the machine, as commands take it.
+fn now_text() -> String {
+    crate::hub::authentication::time().to_string()
 }

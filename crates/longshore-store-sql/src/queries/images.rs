@@ -68,7 +68,7 @@ fn tag(row: &Row<'_>) -> Result<TagDetails> {
 }
 
 /// Returns the times between which the activity of the filter's images lies, the second one excluded.
-fn range(filter: &ImageFilter) -> (Value, Value) {
+pub(super) fn range(filter: &ImageFilter) -> (Value, Value) {
     let from = filter.active_from.as_microsecond();
     match filter.status {
         None => (Value::Int(i64::MIN), Value::Int(i64::MAX)),

@@ -3,10 +3,14 @@
 use async_trait::async_trait;
 use longshore_domain::Result;
 use longshore_domain::digest::Digest;
+use longshore_domain::image::ImageFilter;
 use longshore_domain::name::Tag;
+use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{BlobId, ManifestId, Needed, ReachRecords, Reached};
 use longshore_domain::repository::RepositoryId;
 
+use super::images::range;
+use super::marks::reached;
 use super::texts;
 use crate::tx::{SqlTx, values};
 
@@ -20,6 +24,26 @@ fn of_manifests(manifests: &[ManifestId]) -> Result<String> {
 
 #[async_trait]
 impl ReachRecords for SqlTx<'_> {
+    async fn list_images_behind(
+        &mut self,
+        repository: RepositoryId,
+        filter: &ImageFilter,
+        after: Option<Digest>,
+        size: PageSize,
+    ) -> Result<Vec<(ManifestId, Digest)>> {
+        let (from, until) = range(filter);
+        // The sign keeps SQLite from the index of activities where the one of digests is in order.
+        let sql = reached(
+            "SELECT i.manifest_id, i.digest FROM images i
+             WHERE i.repository_id = $1 AND i.digest > $2 AND +i.active_at >= $3 AND +i.active_at < $4{reached}
+             ORDER BY i.digest LIMIT $5",
+            filter.is_tagged,
+        );
+        let after = after.map(|digest| digest.to_string()).unwrap_or_default();
+        let values = [repository.0.into(), after.into(), from, until, size.get().into()];
+        self.all(&sql, &values, |row| Ok((ManifestId(row.int(0)?), row.parsed(1)?))).await
+    }
+
     async fn find_reached(&mut self, manifests: &[ManifestId]) -> Result<Vec<Reached>> {
         self.all(
             "SELECT m.id, m.digest, s.id FROM json_each($1) AS each

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::image::ImageFilter;
 use crate::name::Tag;
+use crate::page::PageSize;
 use crate::ports::metadata::{BlobId, ManifestId};
 use crate::repository::RepositoryId;
 
@@ -34,6 +36,14 @@ pub struct Needed {
 /// What hangs on manifests. All of it is read for as many at once as a statement takes, a thousand.
 #[async_trait]
 pub trait ReachRecords {
+    /// Lists the images of a filter by digest, strictly behind one, at most `size`.
+    async fn list_images_behind(
+        &mut self,
+        repository: RepositoryId,
+        filter: &ImageFilter,
+        after: Option<Digest>,
+        size: PageSize,
+    ) -> Result<Vec<(ManifestId, Digest)>>;
     /// Finds manifests by their numbers.
     async fn find_reached(&mut self, manifests: &[ManifestId]) -> Result<Vec<Reached>>;
     /// Lists the tags that point at manifests, at most `limit`.
