@@ -7,6 +7,7 @@ mod migrations;
 mod postgres;
 mod queries;
 mod sqlite;
+mod statistics;
 mod tx;
 
 pub use postgres::{PostgresMetadata, PostgresOptions};

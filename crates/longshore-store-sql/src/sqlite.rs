@@ -107,7 +107,7 @@ impl SqliteMetadata {
         connection.pragma_update(None, "synchronous", "FULL").map_err(driver_error)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(driver_error)?;
         see_to_schema(&mut connection)?;
-        forget_statistics(&connection)?;
+        crate::statistics::write(&mut connection).map_err(driver_error)?;
         let (writer, jobs) = mpsc::channel(QUEUE_LIMIT);
         let readers = (0..IDLE_READERS).map(|_| open_reader(&options.path));
         let authority_epoch = Arc::new(AtomicU64::new(1));
@@ -137,23 +137,6 @@ impl SqliteMetadata {
             idle.push(connection);
         }
     }
-}
-
-/// Takes away what SQLite knows of how much is in each table. It would know that only as it was when a connection was opened, and
-/// plan for a registry of five accounts while there are a hundred thousand (`docs/decisions/0034`). Without it, it plans by the
-/// indexes alone, always in the same way, and that is what the tests look at.
-fn forget_statistics(connection: &Connection) -> Result<()> {
-    for table in ["sqlite_stat1", "sqlite_stat4"] {
-        let is_there: bool = connection
-            .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)", [table], |row| {
-                row.get(0)
-            })
-            .map_err(driver_error)?;
-        if is_there && connection.execute(&format!("DELETE FROM {table}"), []).map_err(driver_error)? > 0 {
-            connection.execute_batch("ANALYZE sqlite_schema").map_err(driver_error)?;
-        }
-    }
-    Ok(())
 }
 
 /// Opens a database without creating it.

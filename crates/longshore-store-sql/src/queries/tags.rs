@@ -54,7 +54,7 @@ impl SqlTx<'_> {
     ) -> Result<()> {
         let rows =
             tags.into_iter().map(|tag| row![at, by.map(|id| id.0), repository.0, tag.as_str()]).collect();
-        // One name at a time: given several, SQLite without statistics reads all that each tag ever pointed at.
+        // One name at a time: given several, SQLite may read all that each tag ever pointed at.
         self.execute_each(
             "UPDATE tag_history SET until_at = CASE WHEN from_at < $1 THEN $1 ELSE from_at + 1 END, ended_by = $2
              WHERE repository_id = $3 AND until_at IS NULL AND name = $4",
