@@ -36,6 +36,8 @@ pub(crate) struct Comparison {
     added_bytes: u64,
     /// Bytes of those that both have, each once.
     common_bytes: u64,
+    /// False when an index lists 100 images or more, or an image has 1,000 layers or more: the others are not compared.
+    is_complete: bool,
 }
 
 /// A layer or configuration.
@@ -80,6 +82,7 @@ pub(crate) async fn compare_images(context: &Context, _body: RequestBody) -> Res
         is_same: from.manifest.digest == to.manifest.digest,
         removed_images: images_only_in(&from, &to),
         added_images: images_only_in(&to, &from),
+        is_complete: from.is_complete && to.is_complete,
         common_bytes: from.blobs.values().sum::<u64>() - removed_bytes,
         from: ManifestInfo::of(&from.manifest),
         to: ManifestInfo::of(&to.manifest),

@@ -106,6 +106,8 @@ pub(crate) struct RestoreResult {
     blobs: u64,
     /// How much of it was there already.
     already_there: u64,
+    /// Images and blobs that were brought back before, and were deleted again since.
+    deleted_since: u64,
     /// Tags that did not come back, the first thousand.
     conflicts: Vec<ConflictInfo>,
 }
@@ -191,6 +193,7 @@ fn result(restored: &Restored) -> RestoreResult {
         images: restored.images,
         blobs: restored.blobs,
         already_there: restored.present,
+        deleted_since: restored.deleted_since,
         conflicts: restored.conflicts.iter().map(conflict).collect(),
     }
 }

@@ -258,7 +258,8 @@ pub(crate) async fn change_repository(context: &Context, body: RequestBody) -> R
 
 /// `DELETE /api/v1/repositories/{repository}`.
 pub(crate) async fn delete_repository(context: &Context, _body: RequestBody) -> Result<Response> {
-    context.app.content.delete_repository(&*context.actor().await?, &context.repository()?).await?;
+    let (name, expected) = (context.repository()?, context.expected_versions());
+    context.app.content.delete_repository_if(&*context.actor().await?, &name, expected).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

@@ -197,7 +197,7 @@ pub(crate) async fn set_tag(context: &Context, body: RequestBody) -> Result<Resp
 
 /// `DELETE /api/v1/repositories/{repository}/-/tags/{tag}`.
 pub(crate) async fn delete_tag(context: &Context, _body: RequestBody) -> Result<Response> {
-    let (name, tag) = (context.repository()?, context.tag()?);
-    context.app.content.delete_tag(&*context.actor().await?, &name, &tag).await?;
+    let (name, tag, condition) = (context.repository()?, context.tag()?, context.tag_condition()?);
+    context.app.content.delete_tag_if(&*context.actor().await?, &name, &tag, condition).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

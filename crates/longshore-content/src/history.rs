@@ -20,6 +20,9 @@ use crate::manifests::Condition;
 /// Most pages of names that one request looks at for one page of a list; what is behind comes with the next one.
 const PAGES_LOOKED_AT: usize = 10;
 
+/// Most pages of one tag's history that one request looks at for a way back.
+const PAGES_OF_HISTORY: usize = 100;
+
 /// A tag as it was at a time.
 #[derive(Clone, Debug)]
 pub struct TagAt {
@@ -286,26 +289,38 @@ impl Content {
         }
     }
 
-    /// Finds when a tag pointed at a digest, or at something else than now, the last time; looks at the newest thousand.
+    /// Finds when a tag pointed at a digest, or at something else than now, the last time; looks at its newest hundred thousand
+    /// moves.
     async fn find_way_back(&self, repository: &Repository, tag: &Tag, to: &WayBack) -> Result<TagInterval> {
-        let history = self
-            .metadata
-            .read((repository.id, tag.clone()), |tx, (id, tag)| {
-                Box::pin(tx.list_tag_history(*id, tag, Timestamp::MAX, PageSize::MAX))
-            })
-            .await?
-            .items;
-        let Some(newest) = history.first() else {
-            let reference = Reference::Tag(tag.clone());
-            return Err(Error::ManifestUnknown { repository: repository.name.clone(), reference });
-        };
-        let present = newest.until.is_none().then_some(newest.digest);
-        let is_it = |interval: &&TagInterval| match to {
-            WayBack::Digest(digest) => interval.digest == *digest,
-            WayBack::Previous | WayBack::Time(_) => Some(interval.digest) != present,
-        };
-        let never =
-            || Error::past(PastRefusal::Never { repository: repository.name.clone(), tag: tag.clone() });
-        history.iter().find(is_it).cloned().ok_or_else(never)
+        let (mut before, mut present) = (Timestamp::MAX, None);
+        for page in 0..PAGES_OF_HISTORY {
+            let history = self
+                .metadata
+                .read((repository.id, tag.clone(), before), |tx, (id, tag, before)| {
+                    Box::pin(tx.list_tag_history(*id, tag, *before, PageSize::MAX))
+                })
+                .await?;
+            let is_first = page == 0;
+            match history.items.first() {
+                Some(newest) if is_first => present = newest.until.is_none().then_some(newest.digest),
+                None if is_first => {
+                    let reference = Reference::Tag(tag.clone());
+                    return Err(Error::ManifestUnknown { repository: repository.name.clone(), reference });
+                }
+                _ => {}
+            }
+            let is_it = |interval: &&TagInterval| match to {
+                WayBack::Digest(digest) => interval.digest == *digest,
+                WayBack::Previous | WayBack::Time(_) => Some(interval.digest) != present,
+            };
+            if let Some(found) = history.items.iter().find(is_it) {
+                return Ok(found.clone());
+            }
+            match history.items.last().filter(|_| history.has_more) {
+                Some(last) => before = last.from,
+                None => break,
+            }
+        }
+        Err(Error::past(PastRefusal::Never { repository: repository.name.clone(), tag: tag.clone() }))
     }
 }

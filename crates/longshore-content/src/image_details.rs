@@ -50,6 +50,8 @@ pub struct ComparedImage {
     pub images: Vec<ManifestDetails>,
     /// Digests and sizes of the blobs of all these: configurations and layers.
     pub blobs: BTreeMap<Digest, u64>,
+    /// False when there are, or may be, further images or blobs.
+    pub is_complete: bool,
 }
 
 async fn with_tags(tx: &mut dyn ContentTx, manifest: ManifestDetails) -> Result<TaggedImage> {
@@ -165,11 +167,14 @@ impl Content {
                     };
                     let images = if manifest.is_index { images } else { vec![manifest.clone()] };
                     let mut blobs = BTreeMap::new();
+                    let mut is_complete = (images.len() as u64) < LISTED_IMAGES;
                     for image in &images {
                         let size = PageSize::clamped(COMPARED_BLOBS)?;
-                        blobs.extend(tx.list_manifest_blobs(ManifestId(image.id), size).await?);
+                        let found = tx.list_manifest_blobs(ManifestId(image.id), size).await?;
+                        is_complete &= (found.len() as u64) < COMPARED_BLOBS;
+                        blobs.extend(found);
                     }
-                    Ok(Some(ComparedImage { manifest, images, blobs }))
+                    Ok(Some(ComparedImage { manifest, images, blobs, is_complete }))
                 })
             })
             .await?;

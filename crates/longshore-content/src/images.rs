@@ -108,15 +108,15 @@ pub(crate) struct DeletionPlan {
     deletion: NewDeletion,
     event: NewEvent,
     review_at: Timestamp,
-    /// The tags of all images, where somebody has seen them and knows what is active: then nothing else is warned of.
-    seen: Option<Arc<BTreeSet<Tag>>>,
+    /// What tags pointed at when somebody saw them, and knew what is active: then only of others is warned.
+    seen: Option<Arc<BTreeMap<Tag, Digest>>>,
 }
 
 impl DeletionPlan {
     /// Makes one of images whose tags were seen.
     pub(crate) fn of_seen(
         images: impl IntoIterator<Item = Digest>,
-        tags: BTreeSet<Tag>,
+        tags: BTreeMap<Tag, Digest>,
         deletion: NewDeletion,
         event: NewEvent,
         review_at: Timestamp,
@@ -527,6 +527,11 @@ async fn delete_all(tx: &mut dyn ContentTx, plan: &DeletionPlan) -> Result<Delet
         return Err(Conflict::ImagesChanged.into());
     }
     remove_tags(tx, &plan.deletion, &held, &plan.event, plan.review_at).await?;
+    // One that was set before they were held would point at nothing.
+    let ids: Vec<ManifestId> = doomed.iter().map(|image| image.head.id).collect();
+    if !tx.list_tags_of_each(&ids, 1).await?.is_empty() {
+        return Err(Conflict::ImagesChanged.into());
+    }
     for Doomed { head, .. } in &doomed {
         let mut event = plan.event.clone();
         event.data.insert("digest", head.digest.to_string());
@@ -540,7 +545,13 @@ async fn delete_all(tx: &mut dyn ContentTx, plan: &DeletionPlan) -> Result<Delet
 fn decide(plan: &DeletionPlan, doomed: &[Doomed], facts: &Facts) -> Option<DeletionOutcome> {
     let (errors, mut warnings) = check_deletion(facts, plan.active_from, &plan.request.ignored);
     if let Some(seen) = &plan.seen {
-        warnings.retain(|warning| warning.tags.iter().any(|tag| !seen.contains(tag)));
+        let is_unseen = |image: &&Doomed| {
+            image.own_tags.len() > DELETED_TAGS_LIMIT
+                || image.own_tags.iter().any(|tag| seen.get(tag) != Some(&image.head.digest))
+        };
+        let unseen: BTreeSet<String> =
+            doomed.iter().filter(is_unseen).map(|image| image.head.digest.to_string()).collect();
+        warnings.retain(|warning| unseen.contains(&warning.digest));
     }
     if !errors.is_empty() || !warnings.is_empty() {
         return Some(DeletionOutcome::Refused { errors, warnings });

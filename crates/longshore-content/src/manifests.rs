@@ -81,7 +81,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    fn check(&self, current: Option<Digest>) -> Result<()> {
+    pub(crate) fn check(&self, current: Option<Digest>) -> Result<()> {
         let holds = match self {
             Self::None => true,
             Self::Absent => current.is_none(),
@@ -517,7 +517,11 @@ async fn put_manifest(
             tx.add_usage(plan.namespace_id, UsageKind::ManifestBytes, amount, event.at).await?;
             check_stored(tx, plan.namespace_id, &plan.tiers).await?;
         }
-        ManifestPut::Restored(_) => tx.restore_manifest_links(id).await?,
+        ManifestPut::Restored(_) => {
+            // An index that was pushed while it was deleted did not find it.
+            tx.adopt_waiting_indexes(repository, &manifest.digest, id).await?;
+            tx.restore_manifest_links(id).await?;
+        }
         ManifestPut::Existing(_) => {}
     }
     Ok(id)

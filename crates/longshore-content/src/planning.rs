@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::conflict::Conflict;
-use longshore_domain::deletion::DeletionId;
+use longshore_domain::deletion::{DeletionId, NewDeletion};
 use longshore_domain::digest::{Algorithm, Digest};
-use longshore_domain::event::EventAction;
-use longshore_domain::image::{DELETION_LIMIT, ImageFilter};
+use longshore_domain::event::{EventAction, NewEvent};
+use longshore_domain::image::{DELETED_TAGS_LIMIT, DELETION_LIMIT, ImageFilter};
 use longshore_domain::immutability::TagRules;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
@@ -28,10 +28,14 @@ use crate::Content;
 use crate::images::{DeletionOutcome, DeletionPlan};
 use crate::removal::remove_tags;
 
+/// Most images, and most tags, that are named one by one.
+const NAMED_LIMIT: usize = 1000;
 /// Most images and tags that a plan is made for.
 const PLANNED_LIMIT: usize = 100_000;
-/// Most blobs that a plan looks at.
+/// Most layers and configurations of images that a plan looks at.
 const BLOBS_LIMIT: usize = 2_000_000;
+/// Most images that hang together with what goes that a plan looks at at once.
+const EDGES_LIMIT: usize = 2 * PLANNED_LIMIT;
 /// Most things that stay of which a plan says why.
 const KEPT_LIMIT: usize = 1000;
 /// How much one statement takes.
@@ -109,6 +113,10 @@ fn too_much(what: &str, limit: usize) -> Error {
     }
 }
 
+fn check_edges(found: usize) -> Result<()> {
+    if found > EDGES_LIMIT { Err(too_much("images that hang together", EDGES_LIMIT)) } else { Ok(()) }
+}
+
 impl Planning<'_> {
     fn keep(&mut self, digest: Digest, reason: KeptReason) {
         if self.kept.len() < KEPT_LIMIT {
@@ -140,9 +148,12 @@ impl Planning<'_> {
 
     /// The indexes that list manifests, of each.
     async fn indexes_of(&mut self, ids: &[ManifestId]) -> Result<BTreeMap<ManifestId, Vec<ManifestId>>> {
-        let mut found = BTreeMap::<ManifestId, Vec<ManifestId>>::new();
+        let (mut found, mut count) = (BTreeMap::<ManifestId, Vec<ManifestId>>::new(), 0);
         for ids in ids.chunks(AT_ONCE) {
-            for (index, part) in self.tx.list_indexes_of_each(ids).await? {
+            let indexes = self.tx.list_indexes_of_each(ids, EDGES_LIMIT as u64 + 1).await?;
+            count += indexes.len();
+            check_edges(count)?;
+            for (index, part) in indexes {
                 found.entry(part).or_default().push(index);
             }
         }
@@ -152,7 +163,8 @@ impl Planning<'_> {
     async fn parts_of(&mut self, ids: &[ManifestId]) -> Result<BTreeSet<ManifestId>> {
         let mut found = BTreeSet::new();
         for ids in ids.chunks(AT_ONCE) {
-            found.extend(self.tx.list_parts_of_each(ids).await?);
+            found.extend(self.tx.list_parts_of_each(ids, EDGES_LIMIT as u64 + 1).await?);
+            check_edges(found.len())?;
         }
         Ok(found)
     }
@@ -160,7 +172,9 @@ impl Planning<'_> {
     async fn referrers_of(&mut self, digests: &[Digest]) -> Result<BTreeSet<ManifestId>> {
         let mut found = BTreeSet::new();
         for digests in digests.chunks(AT_ONCE) {
-            found.extend(self.tx.list_referrers_of_each(self.repository.id, digests).await?);
+            let limit = EDGES_LIMIT as u64 + 1;
+            found.extend(self.tx.list_referrers_of_each(self.repository.id, digests, limit).await?);
+            check_edges(found.len())?;
         }
         Ok(found)
     }
@@ -172,6 +186,12 @@ impl Planning<'_> {
     /// Finds what was named.
     async fn select(&mut self, selection: &Selection) -> Result<()> {
         let id = self.repository.id;
+        if selection.digests.len().max(selection.tags.len()) > NAMED_LIMIT {
+            return Err(Error::Invalid {
+                field: Field::DeletedImages,
+                reason: format!("at most {NAMED_LIMIT} images and {NAMED_LIMIT} tags are named at once"),
+            });
+        }
         for tag in &selection.tags {
             let reference = Reference::Tag(tag.clone());
             let head = self.tx.find_manifest(id, &reference).await?.ok_or_else(|| self.unknown(reference))?;
@@ -249,24 +269,27 @@ impl Planning<'_> {
             }
         }
         let indexes = self.indexes_of(&ids).await?;
-        loop {
-            let stays = |index: &&ManifestId| !self.doomed.contains_key(index);
-            let held: Vec<(ManifestId, ManifestId)> = self
-                .doomed
-                .keys()
-                .filter_map(|id| Some((*id, *indexes.get(id)?.iter().find(stays)?)))
-                .collect();
-            if held.is_empty() {
-                break;
+        let mut listed = BTreeMap::<ManifestId, Vec<ManifestId>>::new();
+        for (part, by) in &indexes {
+            for index in by {
+                listed.entry(*index).or_default().push(*part);
             }
-            let by: BTreeSet<ManifestId> = held.iter().map(|(_, index)| *index).collect();
-            let by: Vec<ManifestId> = by.into_iter().collect();
-            let named: BTreeMap<ManifestId, Digest> =
-                self.reached(&by).await?.into_iter().map(|reached| (reached.id, reached.digest)).collect();
-            for (id, index) in held {
-                let digest = self.doomed.remove(&id);
-                if let (Some(digest), Some(index), false) = (digest, named.get(&index), parts.contains(&id)) {
-                    self.keep(digest, KeptReason::PartOf(*index));
+        }
+        // What stays holds what it lists, and so on.
+        let mut staying: BTreeSet<ManifestId> =
+            listed.keys().filter(|index| !self.doomed.contains_key(index)).copied().collect();
+        while !staying.is_empty() {
+            let ids: Vec<ManifestId> = staying.into_iter().collect();
+            staying = BTreeSet::new();
+            for Reached { id: index, digest: by, .. } in self.reached(&ids).await? {
+                for part in listed.remove(&index).unwrap_or_default() {
+                    let Some(digest) = self.doomed.remove(&part) else { continue };
+                    if !parts.contains(&part) {
+                        self.keep(digest, KeptReason::PartOf(by));
+                    }
+                    if listed.contains_key(&part) {
+                        staying.insert(part);
+                    }
                 }
             }
         }
@@ -286,9 +309,13 @@ impl Planning<'_> {
         if terms.untagged == UntaggedManifests::Keep {
             return Ok((later_on, freed_at));
         }
+        let mut going = BTreeMap::<ManifestId, u64>::new();
+        for (id, _) in self.tags.values() {
+            *going.entry(*id).or_default() += 1;
+        }
         // What has lost its last tag, and what hangs on what goes; each level goes an undo window after the one before.
         let mut next: BTreeSet<ManifestId> =
-            self.tags.values().map(|(id, _)| *id).filter(|id| !self.doomed.contains_key(id)).collect();
+            going.keys().filter(|id| !self.doomed.contains_key(id)).copied().collect();
         let mut level: BTreeMap<ManifestId, Digest> = self.doomed.clone();
         let mut level_at = freed_at;
         let mut is_first = true;
@@ -299,20 +326,14 @@ impl Planning<'_> {
             next.extend(self.referrers_of(&digests).await?);
             next.retain(|id| !self.doomed.contains_key(id) && !later_on.contains_key(id));
             let candidates: Vec<ManifestId> = std::mem::take(&mut next).into_iter().collect();
-            let (tags, indexes) = (self.tags_of(&candidates).await?, self.indexes_of(&candidates).await?);
+            let indexes = self.indexes_of(&candidates).await?;
+            let found = self.reached(&candidates).await?;
             let goes = |id: &ManifestId| self.doomed.contains_key(id) || later_on.contains_key(id);
             let is_kept = |reached: &Reached| {
-                let tagged = tags
-                    .get(&reached.id)
-                    .is_some_and(|tags| tags.iter().any(|tag| !self.tags.contains_key(tag)));
+                let tagged = reached.tags > going.get(&reached.id).copied().unwrap_or_default();
                 let listed = indexes.get(&reached.id).is_some_and(|by| by.iter().any(|index| !goes(index)));
                 tagged || listed || reached.subject.is_some_and(|subject| !goes(&subject))
             };
-            let ids = candidates;
-            let mut found = Vec::new();
-            for ids in ids.chunks(AT_ONCE) {
-                found.extend(self.tx.find_reached(ids).await?);
-            }
             level =
                 found.into_iter().filter(|reached| !is_kept(reached)).map(|it| (it.id, it.digest)).collect();
             if level.is_empty() {
@@ -334,13 +355,15 @@ impl Planning<'_> {
     /// Returns how many bytes of blobs are freed when manifests go, how many stay, and until when leases hold some.
     async fn measure(&mut self, ids: &[ManifestId]) -> Result<(u64, u64, Timestamp)> {
         // How often what goes needs each blob, and its size.
-        let mut needed: BTreeMap<BlobId, (u64, u64)> = BTreeMap::new();
+        let (mut needed, mut edges) = (BTreeMap::<BlobId, (u64, u64)>::new(), 0);
         for ids in ids.chunks(AT_ONCE) {
-            for (blob, size) in self.tx.list_blobs_of_each(ids).await? {
-                needed.entry(blob).or_insert((0, size)).0 += 1;
-            }
-            if needed.len() > BLOBS_LIMIT {
+            let blobs = self.tx.list_blobs_of_each(ids, BLOBS_LIMIT as u64 + 1).await?;
+            edges += blobs.len();
+            if edges > BLOBS_LIMIT {
                 return Err(too_much("layers", BLOBS_LIMIT));
+            }
+            for (blob, size) in blobs {
+                needed.entry(blob).or_insert((0, size)).0 += 1;
             }
         }
         // Those that are needed about as often together, so that no more is counted than decides.
@@ -401,6 +424,26 @@ async fn plan(
     })
 }
 
+/// Deletes tags whose images stay; false, and none, when one of them points elsewhere by now.
+async fn delete_as_planned(
+    tx: &mut dyn ContentTx,
+    deletion: &NewDeletion,
+    tags: &BTreeMap<Tag, Digest>,
+    event: &NewEvent,
+    review_at: Timestamp,
+) -> Result<bool> {
+    let rules = tx.find_immutable_tags(deletion.repository).await?.compile()?;
+    let names: Vec<Tag> = tags.keys().cloned().collect();
+    let held = tx.lock_tags(deletion.repository, &names).await?;
+    let is_as_planned =
+        held.len() == tags.len() && held.iter().all(|held| tags.get(&held.tag) == Some(&held.digest));
+    if !is_as_planned || names.iter().any(|tag| rules.cover(tag)) {
+        return Ok(false);
+    }
+    remove_tags(tx, deletion, &held, event, review_at).await?;
+    Ok(true)
+}
+
 impl Content {
     fn planning_terms(&self) -> Terms {
         let stays = self.settings.gc.lease.max(self.settings.history.keep);
@@ -457,10 +500,12 @@ impl Content {
         if expected.is_some_and(|expected| expected != preview.plan) {
             return Err(Conflict::PlanChanged.into());
         }
-        if preview.images.len() > DELETION_LIMIT || preview.tags.len() > DELETION_LIMIT {
+        if preview.images.len() > DELETION_LIMIT || preview.tags.len() > DELETED_TAGS_LIMIT {
             return Err(Error::Invalid {
                 field: Field::DeletedImages,
-                reason: format!("at most {DELETION_LIMIT} images and as many tags are deleted at once"),
+                reason: format!(
+                    "at most {DELETION_LIMIT} images and {DELETED_TAGS_LIMIT} tags are deleted at once"
+                ),
             });
         }
         if preview.images.is_empty() && preview.tags.is_empty() {
@@ -482,38 +527,29 @@ impl Content {
             .filter(|(_, digest)| !preview.images.contains(digest))
             .map(|(tag, digest)| (tag.clone(), *digest))
             .collect();
-        if !alone.is_empty() {
-            let review_at = later(event.at, self.settings.gc.lease);
-            self.metadata
-                .write(
-                    (deletion.clone(), alone, event.clone(), review_at),
-                    |tx, (deletion, tags, event, review_at)| {
-                        Box::pin(async move {
-                            let rules = tx.find_immutable_tags(deletion.repository).await?.compile()?;
-                            let names: Vec<Tag> = tags.keys().cloned().collect();
-                            let held = tx.lock_tags(deletion.repository, &names).await?;
-                            let is_as_planned = held.len() == tags.len()
-                                && held.iter().all(|held| tags.get(&held.tag) == Some(&held.digest));
-                            if !is_as_planned {
-                                return Err(Conflict::PlanChanged.into());
-                            }
-                            for tag in &names {
-                                rules.check(tag)?;
-                            }
-                            remove_tags(tx, deletion, &held, event, *review_at).await
-                        })
-                    },
-                )
-                .await?;
-            note_deletion(id);
-        }
-        if !preview.images.is_empty() {
+        let has_images = !preview.images.is_empty();
+        if has_images {
             let review_at = later(event.at, self.settings.gc.undo);
-            let (images, tags) = (preview.images.iter().copied(), preview.tags.keys().cloned().collect());
-            let plan = DeletionPlan::of_seen(images, tags, deletion, event, review_at);
+            let (images, tags) = (preview.images.iter().copied(), preview.tags.clone());
+            let plan = DeletionPlan::of_seen(images, tags, deletion.clone(), event.clone(), review_at);
             match self.delete_by_plan(plan).await? {
                 DeletionOutcome::Deleted { .. } => {}
                 DeletionOutcome::Refused { .. } => return Err(Conflict::PlanChanged.into()),
+            }
+        }
+        if !alone.is_empty() {
+            let review_at = later(event.at, self.settings.gc.lease);
+            let is_as_planned = self
+                .metadata
+                .write((deletion, alone, event, review_at), |tx, (deletion, tags, event, review_at)| {
+                    Box::pin(delete_as_planned(tx, deletion, tags, event, *review_at))
+                })
+                .await?;
+            match (is_as_planned, has_images) {
+                (true, _) => note_deletion(id),
+                (false, false) => return Err(Conflict::PlanChanged.into()),
+                // The images went.
+                (false, true) => return Err(Conflict::ImagesChanged.into()),
             }
         }
         Ok((preview, Some(id)))

@@ -352,6 +352,19 @@ impl Content {
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for removing.
     pub async fn delete_repository(&self, actor: &Actor, name: &RepositoryName) -> Result<()> {
+        self.delete_repository_if(actor, name, None).await
+    }
+
+    /// Deletes a repository if its settings are of one of these versions.
+    ///
+    /// # Errors
+    /// As [`Content::delete_repository`]; `PreconditionFailed`.
+    pub async fn delete_repository_if(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        expected: Option<Vec<String>>,
+    ) -> Result<()> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::Remove).await?;
         let event = self.platform.event(
             actor,
@@ -363,9 +376,14 @@ impl Content {
         let deletion = self.new_deletion(repository.id, &event);
         let id = deletion.id;
         self.metadata
-            .write((deletion, event), |tx, (deletion, event)| {
+            .write((deletion, event, expected), |tx, (deletion, event, expected)| {
                 Box::pin(async move {
-                    tx.delete_repository(deletion.repository, deletion).await?;
+                    if let Some(expected) = expected {
+                        check_settings(tx, deletion.repository, expected).await?;
+                    }
+                    if !tx.delete_repository(deletion.repository, deletion).await? {
+                        return Err(Error::RepositoryUnknown(event.subject.parse()?));
+                    }
                     tx.record_event(event).await
                 })
             })

@@ -89,6 +89,20 @@ impl Content {
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for deleting; `ManifestUnknown` when there is no such tag.
     pub async fn delete_tag(&self, actor: &Actor, name: &RepositoryName, tag: &Tag) -> Result<()> {
+        self.delete_tag_if(actor, name, tag, Condition::None).await
+    }
+
+    /// Deletes a tag if a condition holds.
+    ///
+    /// # Errors
+    /// As [`Content::delete_tag`]; `PreconditionFailed`.
+    pub async fn delete_tag_if(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        tag: &Tag,
+        condition: Condition,
+    ) -> Result<()> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
         let event = self.platform.event(
             actor,
@@ -101,9 +115,9 @@ impl Content {
         let is_past = self.parse_past(tag).is_some();
         let deletion = self.new_deletion(repository.id, &event);
         let id = deletion.id;
-        let input = (repository, tag.clone(), deletion, event, review_at, is_past);
+        let input = (repository, tag.clone(), condition, deletion, event, (review_at, is_past));
         self.metadata
-            .write(input, |tx, (repository, tag, deletion, event, review_at, is_past)| {
+            .write(input, |tx, (repository, tag, condition, deletion, event, (review_at, is_past))| {
                 Box::pin(async move {
                     let unknown = || Error::ManifestUnknown {
                         repository: repository.name.clone(),
@@ -114,6 +128,7 @@ impl Content {
                     if held.is_empty() {
                         return Err(if *is_past { past_stays(tag) } else { unknown() });
                     }
+                    condition.check(held.first().map(|held| held.digest))?;
                     remove_tags(tx, deletion, &held, event, *review_at).await
                 })
             })

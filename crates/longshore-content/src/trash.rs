@@ -4,7 +4,7 @@
 //! undone, whoever made it. Undoing is all or nothing as far as collection is concerned: it begins by holding all images that
 //! went, and is refused when one is collected. Then it goes on in steps, and again from where it stood after a crash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{
-    BlobId, ContentTx, DeletedManifest, DeletionsOf, ManifestId, PushedTag, RowLock,
+    BlobId, ContentTx, DeletedManifest, DeletionsOf, ManifestId, PartOutcome, PushedTag, RowLock,
 };
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::tier::Tiers;
@@ -33,6 +33,8 @@ use crate::limits::check_new_repository;
 const RESTORED_AT_ONCE: u64 = 250;
 /// Most tags of which an answer says why they did not come back.
 const NAMED_TAGS: usize = 1000;
+/// Most deletions that are looked at for one page of a list: of each, it is decided whether it is shown.
+const LISTED_AT_ONCE: u64 = 200;
 /// How much longer than it can be undone a deletion is remembered, so that people see what became of it.
 const REMEMBERED: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
 
@@ -101,8 +103,18 @@ pub struct Restored {
     pub blobs: u64,
     /// What was there already: pushed again meanwhile, or brought back before.
     pub present: u64,
+    /// Images and blobs that were brought back before, and went by another deletion since.
+    pub deleted_since: u64,
     /// Tags that did not come back, the first thousand.
     pub conflicts: Vec<NotRestored>,
+}
+
+/// Where a deletion is undone.
+struct Whereabouts {
+    /// The name by which it is decided who may: that of the repository, when it is there.
+    name: RepositoryName,
+    /// Whether the repository is there.
+    is_there: bool,
 }
 
 /// A step of undoing.
@@ -122,20 +134,38 @@ struct StepOutcome {
     /// Images that came back with tags.
     images: u64,
     present: u64,
+    deleted_since: u64,
     conflicts: Vec<NotRestored>,
 }
 
+impl StepOutcome {
+    fn count(&mut self, part: PartOutcome) -> Result<()> {
+        match part {
+            PartOutcome::Restored => self.restored += 1,
+            PartOutcome::Present => self.present += 1,
+            PartOutcome::DeletedSince => self.deleted_since += 1,
+            PartOutcome::Collected => return Err(Conflict::DeletionFinal.into()),
+        }
+        Ok(())
+    }
+}
+
 impl RestoreStep {
+    /// Brings back what it is about, in a repository that stays meanwhile.
+    async fn run(&self, tx: &mut dyn ContentTx, kind: DeletedKind) -> Result<StepOutcome> {
+        hold_repository(tx, &self.deletion).await?;
+        match kind {
+            DeletedKind::Image => self.restore_images(tx).await,
+            DeletedKind::Blob => self.restore_blobs(tx).await,
+            DeletedKind::Tag => self.restore_tags(tx).await,
+        }
+    }
+
     async fn restore_images(&self, tx: &mut dyn ContentTx) -> Result<StepOutcome> {
         let mut outcome = StepOutcome::default();
-        // In the order in which everybody holds several.
-        let mut ids: Vec<ManifestId> = self.items.iter().map(|item| ManifestId(item.subject)).collect();
-        ids.sort_unstable();
-        for id in ids {
-            match tx.restore_manifest(id, self.deletion.id, self.lease_until).await? {
-                true => outcome.restored += 1,
-                false => outcome.present += 1,
-            }
+        let ids: Vec<ManifestId> = self.items.iter().map(|item| ManifestId(item.subject)).collect();
+        for part in tx.restore_manifests(&ids, self.deletion.id, self.lease_until).await? {
+            outcome.count(part)?;
         }
         Ok(outcome)
     }
@@ -144,10 +174,8 @@ impl RestoreStep {
         let mut outcome = StepOutcome::default();
         for item in &self.items {
             let (repository, at) = (self.deletion.repository, self.deletion.at);
-            match tx.restore_blob_link(repository, BlobId(item.subject), at, self.lease_until).await? {
-                true => outcome.restored += 1,
-                false => outcome.present += 1,
-            }
+            let blob = BlobId(item.subject);
+            outcome.count(tx.restore_blob_link(repository, blob, at, self.lease_until).await?)?;
         }
         Ok(outcome)
     }
@@ -208,8 +236,8 @@ impl RestoreStep {
             if cause != Some(DeletionCause::Untagged) {
                 return Ok(Err(Some(by)));
             }
-            tx.restore_manifest(id, by, self.lease_until).await?;
-            outcome.images += 1;
+            let parts = tx.restore_manifests(&[id], by, self.lease_until).await?;
+            outcome.images += u64::from(parts.contains(&PartOutcome::Restored));
         }
         let held = tx.lock_manifest(self.deletion.repository, &digest, RowLock::Shared).await?;
         Ok(held.filter(|head| head.id == id).map(|_| ()).ok_or(None))
@@ -227,20 +255,39 @@ impl Content {
         later(deletion.at, self.settings.gc.undo)
     }
 
-    /// Checks that the actor may undo a deletion: whoever could make it.
-    async fn authorize_undoing(&self, actor: &Actor, deletion: &Deletion) -> Result<()> {
-        let action = match deletion {
-            Deletion { is_whole: true, .. } => RepositoryAction::Remove,
-            Deletion { images: 0, blobs: 0, .. } => RepositoryAction::DeleteTag,
-            Deletion { .. } => RepositoryAction::Delete,
+    async fn find_whereabouts(&self, deletion: &Deletion) -> Result<Whereabouts> {
+        let input = (deletion.repository, deletion.repository_name.clone());
+        let (present, other) = self
+            .metadata
+            .look_up(input, |tx, (id, name)| {
+                Box::pin(async move {
+                    Ok((tx.find_repository_details(*id).await?, tx.find_repository(name).await?))
+                })
+            })
+            .await?;
+        let name = match (present, other) {
+            (Some(present), _) => {
+                return Ok(Whereabouts { name: present.repository.name, is_there: true });
+            }
+            (None, None) => deletion.repository_name.clone(),
+            // What somebody may do in another repository of that name says nothing of this one: decided as of what nobody has.
+            (None, Some(_)) => format!("{}/{}", deletion.repository_name.namespace(), deletion.id).parse()?,
         };
-        let access = self.access.authorize(actor, &deletion.repository_name, action).await?;
-        // Another repository of that name is another one's past.
-        let is_it = access.repository.is_none_or(|present| present.id == deletion.repository);
-        if is_it || deletion.is_whole { Ok(()) } else { Err(Error::DeletionUnknown) }
+        Ok(Whereabouts { name, is_there: false })
     }
 
-    /// Looks through the deletions of a namespace or a repository, newest first, for those that the actor may undo.
+    /// Checks that the actor may undo a deletion: whoever could make it.
+    async fn authorize_undoing(&self, actor: &Actor, deletion: &Deletion) -> Result<Whereabouts> {
+        let whereabouts = self.find_whereabouts(deletion).await?;
+        let access = self.access.authorize(actor, &whereabouts.name, needed_to_undo(deletion)).await?;
+        let present = access.repository.map(|present| present.id);
+        // Renamed or deleted since it was looked for.
+        let is_it = present == whereabouts.is_there.then_some(deletion.repository);
+        if is_it { Ok(whereabouts) } else { Err(Error::DeletionUnknown) }
+    }
+
+    /// Looks through the deletions of a namespace or a repository, newest first, for those that the actor may undo; at 200 at most
+    /// for one page.
     ///
     /// # Errors
     /// `Unauthenticated` for nobody, and when the credential has become void; of a repository as
@@ -269,6 +316,7 @@ impl Content {
                 DeletionsOf::Namespace(account.id)
             }
         };
+        let size = PageSize::clamped(u64::from(size.get()).min(LISTED_AT_ONCE))?;
         let found = self
             .metadata
             .read((of, before, size), |tx, (of, before, size)| {
@@ -276,25 +324,32 @@ impl Content {
             })
             .await?;
         let next = found.items.last().filter(|_| found.has_more).map(|last| (last.at, last.id));
-        let mut items = Vec::new();
+        let (mut items, mut decided) = (Vec::new(), HashMap::new());
         for deletion in found.items {
-            match self.authorize_undoing(actor, &deletion).await {
-                Ok(()) => items.push(deletion),
-                Err(error) if error.is_fault() => return Err(error),
-                Err(_) => {}
+            // Mostly they are of the same few repositories.
+            let asked = (deletion.repository, needed_to_undo(&deletion));
+            let may = match decided.get(&asked) {
+                Some(may) => *may,
+                None => match self.authorize_undoing(actor, &deletion).await {
+                    Err(error) if error.is_fault() => return Err(error),
+                    outcome => *decided.entry(asked).or_insert(outcome.is_ok()),
+                },
+            };
+            if may {
+                items.push(deletion);
             }
         }
         Ok(DeletionPage { items, next })
     }
 
-    async fn find_undoable(&self, actor: &Actor, id: DeletionId) -> Result<Deletion> {
+    async fn find_undoable(&self, actor: &Actor, id: DeletionId) -> Result<(Deletion, Whereabouts)> {
         self.access.check_actor(actor).await?;
         let found = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_deletion(*id))).await?;
         let deletion = found.ok_or(Error::DeletionUnknown)?;
         match self.authorize_undoing(actor, &deletion).await {
             // Whether there is one is told to who may know of its repository.
             Err(Error::RepositoryUnknown(_) | Error::Unauthenticated(_)) => Err(Error::DeletionUnknown),
-            refused => refused.map(|()| deletion),
+            decided => decided.map(|whereabouts| (deletion, whereabouts)),
         }
     }
 
@@ -308,7 +363,7 @@ impl Content {
         id: DeletionId,
         size: PageSize,
     ) -> Result<DeletionDetails> {
-        let deletion = self.find_undoable(actor, id).await?;
+        let (deletion, _) = self.find_undoable(actor, id).await?;
         let items = self
             .metadata
             .read((id, size), |tx, (id, size)| {
@@ -329,23 +384,31 @@ impl Content {
     /// on from where it stood.
     ///
     /// # Errors
-    /// As [`Content::get_deletion`]; `Conflict` when it can be undone no more; `Exists` when a repository has the name by now;
-    /// `OverLimit` when the subscription includes no more.
+    /// As [`Content::get_deletion`]; `Denied` when tags are to be moved back and the actor may not push; `Conflict` when it can be
+    /// undone no more, or the repository was deleted since; `Exists` when a repository has the name by now; `OverLimit` when the
+    /// subscription includes no more.
     pub async fn undo_deletion(&self, actor: &Actor, id: DeletionId, how: Restoring) -> Result<Restored> {
-        let deletion = self.find_undoable(actor, id).await?;
+        let (deletion, Whereabouts { name, is_there }) = self.find_undoable(actor, id).await?;
         let event = self.platform.event(
             actor,
             Some(deletion.namespace),
             EventAction::DeletionUndone,
-            deletion.repository_name.as_str(),
+            name.as_str(),
             [("deletion", id.to_string())],
         );
-        if deletion.is_whole {
-            return self.restore_repository(actor, deletion, how, event).await;
+        match (deletion.is_whole, is_there) {
+            (true, true) => {
+                return Ok(Restored { repository: name.to_string(), present: 1, ..Restored::default() });
+            }
+            (true, false) => return self.restore_repository(actor, deletion, how, event).await,
+            (false, true) => {}
+            (false, false) => return Err(Conflict::RepositoryDeleted.into()),
+        }
+        if how.overwrites {
+            self.access.authorize_existing(actor, &name, RepositoryAction::Push).await?;
         }
         self.begin_undoing(&deletion, &event).await?;
-        let mut restored =
-            Restored { repository: deletion.repository_name.to_string(), ..Restored::default() };
+        let mut restored = Restored { repository: name.to_string(), ..Restored::default() };
         for kind in [DeletedKind::Blob, DeletedKind::Image, DeletedKind::Tag] {
             self.restore_kind(&deletion, kind, &how, &event, &mut restored).await?;
         }
@@ -358,21 +421,19 @@ impl Content {
 
     /// Holds what a deletion took, all of it, so that nothing is collected until it is back.
     async fn begin_undoing(&self, deletion: &Deletion, event: &NewEvent) -> Result<()> {
-        // Begun before, it goes on.
-        if deletion.undone.is_some() {
-            return Ok(());
-        }
-        let is_final = self.restorable_until(deletion) <= event.at;
-        if is_final {
+        // Begun in time, it goes on.
+        if deletion.undone.is_none() && self.restorable_until(deletion) <= event.at {
             return Err(Conflict::DeletionFinal.into());
         }
+        let lease_until = later(event.at, self.settings.gc.lease);
         self.metadata
-            .write((deletion.clone(), event.clone()), |tx, (deletion, event)| {
+            .write((deletion.clone(), event.clone(), lease_until), |tx, (deletion, event, lease_until)| {
                 Box::pin(async move {
-                    if tx.lock_deleted_images(deletion.id).await? < deletion.images {
+                    hold_repository(tx, deletion).await?;
+                    if !tx.hold_deleted_items(deletion, *lease_until).await? {
                         return Err(Conflict::DeletionFinal.into());
                     }
-                    tx.begin_undoing(deletion.id, &event.actor_name, event.at).await.map(|_| ())
+                    tx.begin_undoing(deletion.id, &event.actor_name, event.at).await
                 })
             })
             .await
@@ -404,17 +465,8 @@ impl Content {
                 lease_until: later(event.at, self.settings.gc.lease),
                 event: event.clone(),
             });
-            let outcome = match kind {
-                DeletedKind::Image => {
-                    self.metadata.write(step, |tx, step| Box::pin(step.restore_images(tx))).await?
-                }
-                DeletedKind::Blob => {
-                    self.metadata.write(step, |tx, step| Box::pin(step.restore_blobs(tx))).await?
-                }
-                DeletedKind::Tag => {
-                    self.metadata.write(step, |tx, step| Box::pin(step.restore_tags(tx))).await?
-                }
-            };
+            let outcome =
+                self.metadata.write((step, kind), |tx, (step, kind)| Box::pin(step.run(tx, *kind))).await?;
             *match kind {
                 DeletedKind::Tag => &mut restored.tags,
                 DeletedKind::Image => &mut restored.images,
@@ -422,6 +474,7 @@ impl Content {
             } += outcome.restored;
             restored.images += outcome.images;
             restored.present += outcome.present;
+            restored.deleted_since += outcome.deleted_since;
             let room = NAMED_TAGS.saturating_sub(restored.conflicts.len());
             restored.conflicts.extend(outcome.conflicts.into_iter().take(room));
         }
@@ -445,15 +498,12 @@ impl Content {
         self.access.authorize(actor, &name, RepositoryAction::Create).await?;
         let (tags, images) = (deletion.tags, deletion.images);
         let input = (deletion, name.clone(), Arc::clone(&self.settings.tiers), event);
-        let is_restored = self
-            .metadata
+        self.metadata
             .write(input, |tx, (deletion, name, tiers, event)| {
                 Box::pin(restore_repository(tx, deletion, name, tiers, event))
             })
             .await?;
-        let present = u64::from(!is_restored);
-        let (tags, images) = if is_restored { (tags, images) } else { (0, 0) };
-        Ok(Restored { repository: name.to_string(), tags, images, present, ..Restored::default() })
+        Ok(Restored { repository: name.to_string(), tags, images, ..Restored::default() })
     }
 
     /// Forgets deletions that can be undone no more, some time after that.
@@ -468,24 +518,34 @@ impl Content {
     }
 }
 
-/// Makes a repository visible again; false when it is already.
+/// What one may do who may undo a deletion: whoever could make it.
+fn needed_to_undo(deletion: &Deletion) -> RepositoryAction {
+    match deletion {
+        Deletion { is_whole: true, .. } => RepositoryAction::Remove,
+        Deletion { images: 0, blobs: 0, .. } => RepositoryAction::DeleteTag,
+        Deletion { .. } => RepositoryAction::Delete,
+    }
+}
+
+async fn hold_repository(tx: &mut dyn ContentTx, deletion: &Deletion) -> Result<()> {
+    match tx.hold_repository(deletion.repository).await? {
+        true => Ok(()),
+        false => Err(Conflict::RepositoryDeleted.into()),
+    }
+}
+
+/// Makes a repository visible again.
 async fn restore_repository(
     tx: &mut dyn ContentTx,
     deletion: &Deletion,
     name: &RepositoryName,
     tiers: &Tiers,
     event: &NewEvent,
-) -> Result<bool> {
-    if deletion.undone.is_some()
-        && tx.find_repository(name).await?.is_some_and(|it| it.id == deletion.repository)
-    {
-        return Ok(false);
-    }
+) -> Result<()> {
     check_new_repository(tx, deletion.namespace, tiers).await?;
     if !tx.restore_repository(deletion.repository, deletion.at, name).await? {
         return Err(Conflict::DeletionFinal.into());
     }
     tx.begin_undoing(deletion.id, &event.actor_name, event.at).await?;
-    tx.record_event(&NewEvent { subject: name.to_string(), ..event.clone() }).await?;
-    Ok(true)
+    tx.record_event(&NewEvent { subject: name.to_string(), ..event.clone() }).await
 }

@@ -79,6 +79,9 @@ pub enum Conflict {
         "the time in which this deletion could be undone is over, or its garbage was collected before; push the images again"
     )]
     DeletionFinal,
+    /// The repository of a deletion was deleted itself, later.
+    #[error("the repository was deleted itself since; restore that first")]
+    RepositoryDeleted,
     /// Images that are deleted were pushed or tagged meanwhile; some of them are deleted.
     #[error(
         "some of these images were pushed or tagged while they were deleted; look which are left, and try again"

@@ -27,6 +27,7 @@ use longshore_domain::{Error, Field, Result};
 use crate::Lifecycle;
 use longshore_identity::access_tokens::{TokenForm, WantedToken};
 use longshore_platform::later;
+use longshore_platform::origins::note_deletion;
 
 /// Repositories that one transaction deletes.
 const DELETED_AT_ONCE: u64 = 50;
@@ -346,7 +347,7 @@ impl Lifecycle {
         // In steps, so that no transaction grows with the registry; the last one ends it.
         let input = (registry, PageSize::clamped(DELETED_AT_ONCE)?, deletion, deleted);
         loop {
-            let is_done = self
+            let (is_done, parts) = self
                 .metadata
                 .write(input.clone(), |tx, (registry, size, deletion, (of_repository, of_registry))| {
                     Box::pin(async move {
@@ -354,30 +355,36 @@ impl Lifecycle {
                         let among = Repositories::of_namespace(namespace, Visible::All);
                         let query = RepositoryQuery { among, offset: 0, size: *size };
                         let repositories = tx.list_repositories(&query).await?.items;
+                        let mut parts = Vec::new();
                         for repository in &repositories {
-                            tx.delete_repository(repository.id, &deletion.part(repository.id)).await?;
+                            let part = deletion.part(repository.id);
+                            if !tx.delete_repository(repository.id, &part).await? {
+                                continue;
+                            }
+                            parts.push(part.id);
                             let subject = repository.name.to_string();
                             tx.record_event(&NewEvent { subject, ..of_repository.clone() }).await?;
                         }
                         if !repositories.is_empty() {
-                            return Ok(false);
+                            return Ok((false, parts));
                         }
                         if tx.clear(Clearing::Registry(namespace), *size).await? > 0 {
-                            return Ok(false);
+                            return Ok((false, parts));
                         }
                         // Nobody makes another one for the account, or changes its subscription, meanwhile.
                         tx.lock_authority().await?;
                         if !tx.delete_registry(namespace).await? {
-                            return Ok(true);
+                            return Ok((true, parts));
                         }
                         let one = PageSize::clamped(1)?;
                         if tx.list_subscribed_registries(registry.owner_id, one).await?.is_empty() {
                             tx.delete_subscription(registry.owner_id).await?;
                         }
-                        tx.record_event(of_registry).await.map(|()| true)
+                        tx.record_event(of_registry).await.map(|()| (true, parts))
                     })
                 })
                 .await?;
+            parts.into_iter().for_each(note_deletion);
             if is_done {
                 return Ok(());
             }

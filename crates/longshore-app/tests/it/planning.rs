@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use longshore_content::manifests::Condition;
 use longshore_content::planning::{DeletionPreview, KeptReason, Selection};
 use longshore_content::trash::Restoring;
 use longshore_domain::access::actor::Actor;
@@ -295,4 +296,30 @@ async fn plans_are_for_who_may_delete() {
             assert!(matches!(seen, Err(Error::RepositoryUnknown(_) | Error::Unauthenticated(_))), "{seen:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn no_more_is_named_than_one_request_takes() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    push(&registry, &alice, "v1", &[b"a"]).await;
+    let content = &registry.app.content;
+    let names: Vec<String> = (0..1001).map(|number| format!("t{number}")).collect();
+    let too_many = tags(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused = content.preview_deletion(&alice, &name("alice/app"), too_many).await;
+    assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+    // More tags than one deletion takes are planned, and not deleted.
+    let digest =
+        content.check_manifest(&alice, &name("alice/app"), &"v1".parse().unwrap()).await.unwrap().digest;
+    let to = Reference::Digest(digest);
+    for name_of_tag in &names {
+        let tag = name_of_tag.parse().unwrap();
+        content.point_tag(&alice, &name("alice/app"), &tag, &to, Condition::None).await.unwrap();
+    }
+    let plan = content.preview_deletion(&alice, &name("alice/app"), images(&[digest])).await.unwrap();
+    assert_eq!(plan.tags.len(), 1002);
+    let refused = content.delete_selected(&alice, &name("alice/app"), images(&[digest]), None).await;
+    assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+    let held = content.get_held_repository(&alice, &name("alice/app")).await.unwrap().0;
+    assert_eq!((held.counts.tags, held.counts.images), (1002, 1), "nothing went");
 }

@@ -4,22 +4,27 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use longshore_content::history::WayBack;
 use longshore_content::images::{DeletionMode, DeletionOutcome, DeletionRequest};
+use longshore_content::manifests::Condition;
 use longshore_content::trash::{NotRestored, Restored, Restoring};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::conflict::Conflict;
-use longshore_domain::deletion::{DeletedKind, Deletion, DeletionCause, DeletionId};
+use longshore_domain::deletion::{DeletedKind, Deletion, DeletionCause, DeletionId, NewDeletion};
 use longshore_domain::digest::Digest;
+use longshore_domain::event::EventAction;
 use longshore_domain::image::{IgnoredWarning, WarningKind};
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::{Namespace, Reference, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::policy::UntaggedManifests;
-use longshore_domain::ports::metadata::{LifecycleRoom, ManifestId, Records};
+use longshore_domain::permission::RepositoryPermission;
+use longshore_domain::policy::{SparseIndexes, UntaggedManifests};
+use longshore_domain::ports::metadata::{ContentRoom, LifecycleRoom, ManifestId, Records};
 use longshore_domain::repository::RepositoryChange;
 use longshore_domain::{Error, Result};
 use longshore_lifecycle::gc::GcMode;
+use longshore_organizations::user_permissions::{PermissionOf, WantedPermission};
 use longshore_testkit::images::{digest_of, image, index};
 use longshore_testkit::registry::{TestRegistry, name};
 
@@ -360,4 +365,151 @@ async fn deletions_are_forgotten_some_time_after_they_are_final() {
     registry.clock.advance(UNDO * 31);
     assert_eq!(registry.app.content.forget_deletions().await.unwrap(), 6, "and what went with them");
     assert!(list(&registry, &alice).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_brought_back_and_deleted_again_is_the_matter_of_that_deletion() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let content = &registry.app.content;
+    let digest = push(&registry, &alice, APP, &["v1"], "one").await;
+    content.delete_manifest(&alice, &name(APP), &digest).await.unwrap();
+    let first = last(&registry, &alice).await.id;
+    undo(&registry, &alice, first).await.unwrap();
+    registry.clock.advance(SECOND);
+    content.delete_manifest(&alice, &name(APP), &digest).await.unwrap();
+    let again = undo(&registry, &alice, first).await.unwrap();
+    assert_eq!((again.images, again.present, again.deleted_since), (0, 0, 1));
+    registry.clock.advance(UNDO + Duration::from_secs(2 * 3600));
+    collect(&registry).await;
+    let gone = undo(&registry, &alice, first).await;
+    assert!(is_final(&gone), "nothing says that it is there: {gone:?}");
+
+    let orphan = registry.push_blob(&alice, APP, b"orphan").await.unwrap();
+    content.delete_blob(&alice, &name(APP), &orphan).await.unwrap();
+    let of_blob = last(&registry, &alice).await.id;
+    assert_eq!(undo(&registry, &alice, of_blob).await.unwrap().blobs, 1);
+    registry.clock.advance(SECOND);
+    content.delete_blob(&alice, &name(APP), &orphan).await.unwrap();
+    assert_eq!(undo(&registry, &alice, of_blob).await.unwrap().deleted_since, 1);
+    registry.clock.advance(registry.app.platform.settings().gc.lease.max(UNDO) * 2);
+    collect(&registry).await;
+    let gone = undo(&registry, &alice, of_blob).await;
+    assert!(is_final(&gone), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_deletion_belongs_to_its_repository_whatever_that_is_called() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let bob = registry.sign_in("bob").await;
+    let content = &registry.app.content;
+    let digest = push(&registry, &alice, APP, &["v1", "v2"], "one").await;
+    content.delete_tag(&alice, &name(APP), &tag("v1")).await.unwrap();
+    let of_tag = last(&registry, &alice).await.id;
+    registry.clock.advance(SECOND);
+    content.delete_repository(&alice, &name(APP)).await.unwrap();
+    let of_repository = last(&registry, &alice).await.id;
+    let deleted = undo(&registry, &alice, of_tag).await;
+    assert!(matches!(deleted, Err(Error::Conflict(Conflict::RepositoryDeleted))), "{deleted:?}");
+    // Who may do anything in another repository of that name has nothing to do with this one.
+    push(&registry, &alice, APP, &["v1"], "two").await;
+    let of = WantedPermission {
+        uuid: registry.app.identity.get_user(&Actor::OPERATOR, &"bob".parse().unwrap()).await.unwrap().uuid,
+        name: "bob".parse().unwrap(),
+        permission: RepositoryPermission::Admin,
+    };
+    let (organizations, app) = (&registry.app.organizations, name(APP));
+    organizations.grant_permissions(&alice, PermissionOf::Repository(&app), vec![of]).await.unwrap();
+    content.delete_tag(&bob, &name(APP), &tag("v1")).await.unwrap();
+    let visible = list(&registry, &bob).await;
+    assert_eq!(visible.iter().filter(|deletion| [of_tag, of_repository].contains(&deletion.id)).count(), 0);
+    assert_eq!(visible.len(), 1, "but its own");
+    for id in [of_tag, of_repository] {
+        let refused = undo(&registry, &bob, id).await;
+        assert!(matches!(refused, Err(Error::DeletionUnknown | Error::Denied(_))), "{refused:?}");
+    }
+    // Under its new name all goes on.
+    let how = Restoring { overwrites: false, name: Some(name("acme/old-app")) };
+    content.undo_deletion(&alice, of_repository, how.clone()).await.unwrap();
+    let again = content.undo_deletion(&alice, of_repository, how).await.unwrap();
+    assert_eq!((again.repository.as_str(), again.present, again.images), ("acme/old-app", 1, 0));
+    let restored = undo(&registry, &alice, of_tag).await.unwrap();
+    assert_eq!((restored.repository.as_str(), restored.tags), ("acme/old-app", 1));
+    assert_eq!(pull(&registry, &alice, "acme/old-app", "v1").await.unwrap(), digest);
+    assert!(pull(&registry, &alice, APP, "v1").await.is_err(), "the other one has no part in it");
+}
+
+#[tokio::test]
+async fn an_index_that_was_pushed_without_its_deleted_image_has_it_when_that_is_back() {
+    let registry = TestRegistry::with(|settings| settings.sparse_indexes = SparseIndexes::Accept).await;
+    let alice = registry.sign_in("alice").await;
+    let content = &registry.app.content;
+    for is_pushed_again in [false, true] {
+        let note = format!("part {is_pushed_again}");
+        let digest = push(&registry, &alice, APP, &["part"], &note).await;
+        content.delete_manifest(&alice, &name(APP), &digest).await.unwrap();
+        let deletion = last(&registry, &alice).await.id;
+        registry
+            .push_manifest(&alice, APP, &note.replace(' ', "-"), &index(&[&image(note.as_bytes(), &[])]))
+            .await
+            .unwrap();
+        if is_pushed_again {
+            push(&registry, &alice, APP, &["part"], &note).await;
+        } else {
+            undo(&registry, &alice, deletion).await.unwrap();
+        }
+        let refused = content.delete_manifest(&alice, &name(APP), &digest).await;
+        assert!(matches!(refused, Err(Error::InUse { .. })), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_went_twice_with_a_deletion_comes_back_as_it_was_last() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let records: Records<ContentRoom> = registry.app.platform.records();
+    push(&registry, &alice, APP, &["v1", "other"], "one").await;
+    let access = registry.app.content.get_repository(&alice, &name(APP)).await.unwrap();
+    let event =
+        registry.app.platform.event(&alice, Some(access.namespace_id), EventAction::TagDeleted, APP, []);
+    let id = registry.app.platform.new_uuid();
+    let deletion = NewDeletion::new(id, access.id, DeletionCause::Request, &event);
+    let mut second = None;
+    for _ in 0..2 {
+        // As somebody does who pushes between two steps.
+        second = Some(push(&registry, &alice, APP, &["v1"], "two").await);
+        records
+            .write(deletion.clone(), |tx, deletion| {
+                Box::pin(async move {
+                    let held = tx.lock_tags(deletion.repository, &["v1".parse()?]).await?;
+                    tx.delete_tags(&held, deletion).await
+                })
+            })
+            .await
+            .unwrap();
+    }
+    let restored = undo(&registry, &alice, deletion.id).await.unwrap();
+    assert_eq!((restored.tags, restored.present, restored.conflicts.len()), (1, 0, 0));
+    assert_eq!(pull(&registry, &alice, APP, "v1").await.ok(), second);
+}
+
+#[tokio::test]
+async fn a_tag_goes_back_as_far_as_its_history_reaches() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let content = &registry.app.content;
+    let first = push(&registry, &alice, APP, &["v1"], "one").await;
+    let two = push(&registry, &alice, APP, &["two"], "two").await;
+    let three = push(&registry, &alice, APP, &["three"], "three").await;
+    for number in 0..1010 {
+        registry.clock.advance(SECOND);
+        let digest = if number % 2 == 0 { two } else { three };
+        let to = Reference::Digest(digest);
+        content.point_tag(&alice, &name(APP), &tag("v1"), &to, Condition::None).await.unwrap();
+    }
+    let to = WayBack::Digest(first);
+    let head = content.roll_back_tag(&alice, &name(APP), &tag("v1"), &to, Condition::None).await.unwrap();
+    assert_eq!(head.digest, first);
+    assert_eq!(pull(&registry, &alice, APP, "v1").await.unwrap(), first);
 }

@@ -136,11 +136,16 @@ pub async fn restore(app: &App, id: &str, overwrites: bool, name: Option<&str>) 
     let id: DeletionId = id.parse()?;
     let how = Restoring { overwrites, name: name.map(str::parse).transpose()? };
     let restored = app.content.undo_deletion(&OPERATOR, id, how).await?;
-    let Restored { repository, tags, images, blobs, present, conflicts } = &restored;
+    let Restored { repository, tags, images, blobs, present, deleted_since, conflicts } = &restored;
     let parts = [counted(*tags, "tag"), counted(*images, "image"), counted(*blobs, "blob")];
     let mut text = format!("back in {repository}: {}", listed(parts));
     if *present > 0 {
         text = format!("{text}; {present} were there already");
+    }
+    if *deleted_since > 0 {
+        text = format!(
+            "{text}\nnot {deleted_since} that were brought back before and deleted again since: restore that deletion"
+        );
     }
     let mut left = Vec::new();
     for conflict in conflicts {
@@ -151,9 +156,10 @@ pub async fn restore(app: &App, id: &str, overwrites: bool, name: Option<&str>) 
         left.push(value);
     }
     let json = json!({
-        "repository": repository, "tags": tags, "images": images, "blobs": blobs, "already_there": present, "conflicts": left,
+        "repository": repository, "tags": tags, "images": images, "blobs": blobs, "already_there": present,
+        "deleted_since": deleted_since, "conflicts": left,
     });
-    Ok(Outcome { found_problems: !conflicts.is_empty(), ..Outcome::said(text, json) })
+    Ok(Outcome { found_problems: !conflicts.is_empty() || *deleted_since > 0, ..Outcome::said(text, json) })
 }
 
 fn selection(digests: &[String], tags: &[String], with_parts: bool) -> Result<Selection> {

@@ -30,6 +30,8 @@ CREATE TABLE deletion_items (
     digest TEXT NOT NULL,
     subject_id INTEGER NOT NULL
 ) STRICT;
+-- A tag goes once with a deletion.
+CREATE UNIQUE INDEX deletion_items_tag ON deletion_items (deletion_id, name) WHERE kind = 'tag';
 CREATE INDEX deletion_items_deletion ON deletion_items (deletion_id, kind, id);
 
 -- By which deletion a manifest is gone.

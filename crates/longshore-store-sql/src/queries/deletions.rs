@@ -1,5 +1,7 @@
 //! Deletions and their undoing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
@@ -10,13 +12,14 @@ use longshore_domain::name::RepositoryName;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{
     AccountRecords, BlobId, DeletedManifest, DeletionRecords, DeletionsOf, GcRecords, ImageRecords,
-    ManifestId, ManifestRecords, RepositoryRecords, Review,
+    ManifestId, ManifestRecords, PartOutcome, RepositoryRecords, Review,
 };
 use longshore_domain::repository::{RepositoryId, words};
 use longshore_domain::{Error, Result};
 use uuid::Uuid;
 
 use super::overfull;
+use super::reach::numbers;
 use crate::tx::{Row, SqlTx, row, values};
 
 fn deletion(row: &Row<'_>) -> Result<Deletion> {
@@ -70,14 +73,17 @@ pub(super) struct Part<'p> {
 }
 
 impl SqlTx<'_> {
-    /// Writes down what of a deletion is done now; the deletion itself with its first part.
+    /// Writes down what of a deletion is done now; the deletion itself with its first part. A tag that somebody set again between
+    /// two steps comes back as the last one found it.
     pub(super) async fn note_deleted(&mut self, deletion: &NewDeletion, parts: &[Part<'_>]) -> Result<()> {
         self.note_deletion(deletion, false).await?;
         let rows = parts
             .iter()
             .map(|part| row![deletion.id.0, part.kind.as_str(), part.name, &part.digest, part.subject]);
         self.execute_each(
-            "INSERT INTO deletion_items (deletion_id, kind, name, digest, subject_id) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO deletion_items (deletion_id, kind, name, digest, subject_id) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (deletion_id, name) WHERE kind = 'tag'
+             DO UPDATE SET digest = excluded.digest, subject_id = excluded.subject_id",
             rows.collect(),
         )
         .await?;
@@ -105,7 +111,9 @@ impl SqlTx<'_> {
         let counts = self.pending.counts(pushed.0);
         counts.images += 1;
         counts.bytes += bytes;
+        let (repository, digest) = (RepositoryId(pushed.0), pushed.1.parse()?);
         self.pending.image(id).pushed = Some(pushed);
+        self.adopt_waiting_indexes(repository, &digest, ManifestId(id)).await?;
         self.restore_manifest_links(ManifestId(id)).await?;
         self.enqueue_review(Review::Manifest(ManifestId(id)), lease_until).await
     }
@@ -184,27 +192,37 @@ impl DeletionRecords for SqlTx<'_> {
         .await
     }
 
-    async fn lock_deleted_images(&mut self, id: DeletionId) -> Result<u64> {
-        let found = self
+    async fn hold_deleted_items(&mut self, deletion: &Deletion, lease_until: Timestamp) -> Result<bool> {
+        let held = self
             .all(
                 "SELECT m.id FROM manifests m WHERE m.id IN (
                      SELECT i.subject_id FROM deletion_items i WHERE i.deletion_id = $1 AND i.kind = 'image')
                  ORDER BY m.id FOR UPDATE",
-                values![id.0],
+                values![deletion.id.0],
                 |row| row.int(0),
             )
             .await?;
-        Ok(found.len() as u64)
-    }
-
-    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<bool> {
-        let begun = self
+        let links = self
             .execute(
-                "UPDATE deletions SET undone_at = $1, undone_by = $2 WHERE id = $3 AND undone_at IS NULL",
-                values![at, by, id.0],
+                "UPDATE blob_links SET lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
+                 WHERE repository_id = $2 AND blob_id IN (
+                     SELECT i.subject_id FROM deletion_items i WHERE i.deletion_id = $3 AND i.kind = 'blob')",
+                values![lease_until, deletion.repository.0, deletion.id.0],
             )
             .await?;
-        Ok(begun > 0)
+        let wanted =
+            "SELECT count(DISTINCT subject_id) FROM deletion_items WHERE deletion_id = $1 AND kind <> 'tag'";
+        let wanted = self.first(wanted, values![deletion.id.0], |row| row.size(0)).await?;
+        Ok(wanted == Some((held.len() + links) as u64))
+    }
+
+    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE deletions SET undone_at = $1, undone_by = $2 WHERE id = $3",
+            values![at, by, id.0],
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn find_deleted_manifest(&mut self, id: ManifestId) -> Result<Option<DeletedManifest>> {
@@ -222,53 +240,70 @@ impl DeletionRecords for SqlTx<'_> {
         .await
     }
 
-    async fn restore_manifest(
+    async fn restore_manifests(
         &mut self,
-        id: ManifestId,
+        ids: &[ManifestId],
         deletion: DeletionId,
         lease_until: Timestamp,
-    ) -> Result<bool> {
-        let restored = self
-            .first(
-                "UPDATE manifests SET deleted_at = NULL, deletion_id = NULL,
-                     lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
-                 WHERE id = $2 AND deletion_id = $3 AND deleted_at IS NOT NULL
-                 RETURNING repository_id, digest, pushed_at, CASE WHEN kind = 'index' THEN 0 ELSE total_size_bytes END, id",
-                values![lease_until, id.0, deletion.0],
-                back,
+    ) -> Result<Vec<PartOutcome>> {
+        let found = self
+            .all(
+                "SELECT m.id, m.deleted_at, CASE WHEN m.deletion_id = $1 THEN 1 ELSE 0 END
+                 FROM json_each($2) AS each JOIN manifests m ON m.id = CAST(each.value AS BIGINT)",
+                values![deletion.0, numbers(ids.iter().map(|id| id.0))?],
+                |row| {
+                    let outcome = match (row.optional_int(1)?, row.truth(2)?) {
+                        (None, _) => PartOutcome::Present,
+                        (Some(_), true) => PartOutcome::Restored,
+                        (Some(_), false) => PartOutcome::DeletedSince,
+                    };
+                    Ok((row.int(0)?, outcome))
+                },
             )
             .await?;
-        let Some(restored) = restored else { return Ok(false) };
-        let mut open = vec![restored];
+        let mut outcomes: BTreeMap<i64, PartOutcome> = found.into_iter().collect();
+        let wanted = outcomes.iter().filter(|(_, outcome)| **outcome == PartOutcome::Restored);
+        let wanted: BTreeSet<i64> = wanted.map(|(id, _)| *id).collect();
         // What an index lists comes back with it, whatever took it: it would not be whole without.
-        while let Some(manifest) = open.pop() {
-            let id = manifest.id;
-            self.count_restored(manifest, lease_until).await?;
+        let (mut all, mut open) = (wanted.clone(), wanted.clone());
+        while !open.is_empty() {
             // The sign keeps SQLite from looking through all that is deleted.
-            let mut children = self
+            let parts = self
                 .all(
-                    "SELECT m.id FROM manifest_children c JOIN manifests m ON m.id = c.child_id
-                     WHERE c.parent_id = $1 AND +m.deleted_at IS NOT NULL",
-                    values![id],
+                    "SELECT m.id FROM json_each($1) AS each
+                     JOIN manifest_children c ON c.parent_id = CAST(each.value AS BIGINT)
+                     JOIN manifests m ON m.id = c.child_id WHERE +m.deleted_at IS NOT NULL",
+                    values![numbers(open.into_iter())?],
                     |row| row.int(0),
                 )
                 .await?;
-            children.sort_unstable();
-            for child in children {
-                let child = self
-                    .first(
-                        "UPDATE manifests SET deleted_at = NULL, deletion_id = NULL,
-                             lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
-                         WHERE id = $2 AND deleted_at IS NOT NULL
-                         RETURNING repository_id, digest, pushed_at, CASE WHEN kind = 'index' THEN 0 ELSE total_size_bytes END, id",
-                        values![lease_until, child],
-                        back,
-                    )
-                    .await?;
-                open.extend(child);
+            open = parts.into_iter().filter(|id| all.insert(*id)).collect();
+        }
+        // In the order in which everybody holds several, and their links after.
+        let mut back_again = Vec::new();
+        for id in all {
+            let restored = self
+                .first(
+                    "UPDATE manifests SET deleted_at = NULL, deletion_id = NULL,
+                         lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
+                     WHERE id = $2 AND deleted_at IS NOT NULL
+                     RETURNING repository_id, digest, pushed_at, CASE WHEN kind = 'index' THEN 0 ELSE total_size_bytes END, id",
+                    values![lease_until, id],
+                    back,
+                )
+                .await?;
+            match restored {
+                Some(manifest) => back_again.push(manifest),
+                // Pushed again since it was looked at.
+                None if wanted.contains(&id) => drop(outcomes.insert(id, PartOutcome::Present)),
+                None => {}
             }
         }
-        Ok(true)
+        for manifest in back_again {
+            self.count_restored(manifest, lease_until).await?;
+        }
+        let outcome = |id: &ManifestId| outcomes.get(&id.0).copied().unwrap_or(PartOutcome::Collected);
+        Ok(ids.iter().map(outcome).collect())
     }
 
     async fn restore_blob_link(
@@ -277,7 +312,7 @@ impl DeletionRecords for SqlTx<'_> {
         blob: BlobId,
         hidden_at: Timestamp,
         lease_until: Timestamp,
-    ) -> Result<bool> {
+    ) -> Result<PartOutcome> {
         let restored = self
             .execute(
                 "UPDATE blob_links SET hidden_at = NULL, lease_until = $1
@@ -287,8 +322,20 @@ impl DeletionRecords for SqlTx<'_> {
             .await?;
         if restored > 0 {
             self.enqueue_review(Review::Link(repository, blob), lease_until).await?;
+            return Ok(PartOutcome::Restored);
         }
-        Ok(restored > 0)
+        let found = self
+            .first(
+                "SELECT hidden_at FROM blob_links WHERE repository_id = $1 AND blob_id = $2",
+                values![repository.0, blob.0],
+                |row| row.optional_int(0),
+            )
+            .await?;
+        Ok(match found {
+            None => PartOutcome::Collected,
+            Some(None) => PartOutcome::Present,
+            Some(Some(_)) => PartOutcome::DeletedSince,
+        })
     }
 
     async fn restore_repository(
@@ -302,14 +349,13 @@ impl DeletionRecords for SqlTx<'_> {
         }
         let restored = self
             .first(
-                "UPDATE repositories SET deleted_at = NULL, name = $1 WHERE id = $2 AND deleted_at = $3 RETURNING id",
+                "UPDATE repositories SET deleted_at = NULL, name = $1 WHERE id = $2 AND deleted_at = $3 RETURNING namespace_id",
                 values![name.as_str(), id.0, deleted_at],
                 |row| row.int(0),
             )
             .await?;
-        if restored.is_none() {
-            return Ok(false);
-        }
+        let Some(namespace) = restored else { return Ok(false) };
+        self.hold_namespace(AccountId(namespace), name).await?;
         self.execute("DELETE FROM repository_words WHERE repository_id = $1", values![id.0]).await?;
         let rows: Vec<_> = words(name).into_iter().map(|word| row![word, id.0]).collect();
         self.execute_each("INSERT INTO repository_words (word, repository_id) VALUES ($1, $2)", rows).await?;

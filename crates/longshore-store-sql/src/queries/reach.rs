@@ -14,7 +14,7 @@ use super::marks::reached;
 use super::texts;
 use crate::tx::{SqlTx, values};
 
-fn numbers(list: impl Iterator<Item = i64>) -> Result<String> {
+pub(super) fn numbers(list: impl Iterator<Item = i64>) -> Result<String> {
     texts(list.map(|number| number.to_string()).collect())
 }
 
@@ -46,8 +46,9 @@ impl ReachRecords for SqlTx<'_> {
 
     async fn find_reached(&mut self, manifests: &[ManifestId]) -> Result<Vec<Reached>> {
         self.all(
-            "SELECT m.id, m.digest, s.id FROM json_each($1) AS each
+            "SELECT m.id, m.digest, s.id, coalesce(i.tags, 0) FROM json_each($1) AS each
              JOIN manifests m ON m.id = CAST(each.value AS BIGINT)
+             LEFT JOIN images i ON i.manifest_id = m.id
              LEFT JOIN manifests s ON s.repository_id = m.repository_id AND s.digest = m.subject_digest AND s.deleted_at IS NULL
              WHERE m.deleted_at IS NULL",
             values![of_manifests(manifests)?],
@@ -56,6 +57,7 @@ impl ReachRecords for SqlTx<'_> {
                     id: ManifestId(row.int(0)?),
                     digest: row.parsed(1)?,
                     subject: row.optional_int(2)?.map(ManifestId),
+                    tags: row.size(3)?,
                 })
             },
         )
@@ -79,23 +81,24 @@ impl ReachRecords for SqlTx<'_> {
     async fn list_indexes_of_each(
         &mut self,
         manifests: &[ManifestId],
+        limit: u64,
     ) -> Result<Vec<(ManifestId, ManifestId)>> {
         self.all(
             "SELECT c.parent_id, c.child_id FROM json_each($1) AS each
              JOIN manifest_children c ON c.child_id = CAST(each.value AS BIGINT)
-             JOIN manifests p ON p.id = c.parent_id WHERE +p.deleted_at IS NULL",
-            values![of_manifests(manifests)?],
+             JOIN manifests p ON p.id = c.parent_id WHERE +p.deleted_at IS NULL LIMIT $2",
+            values![of_manifests(manifests)?, limit],
             |row| Ok((ManifestId(row.int(0)?), ManifestId(row.int(1)?))),
         )
         .await
     }
 
-    async fn list_parts_of_each(&mut self, indexes: &[ManifestId]) -> Result<Vec<ManifestId>> {
+    async fn list_parts_of_each(&mut self, indexes: &[ManifestId], limit: u64) -> Result<Vec<ManifestId>> {
         self.all(
             "SELECT c.child_id FROM json_each($1) AS each
              JOIN manifest_children c ON c.parent_id = CAST(each.value AS BIGINT)
-             JOIN manifests m ON m.id = c.child_id WHERE +m.deleted_at IS NULL",
-            values![of_manifests(indexes)?],
+             JOIN manifests m ON m.id = c.child_id WHERE +m.deleted_at IS NULL LIMIT $2",
+            values![of_manifests(indexes)?, limit],
             |row| Ok(ManifestId(row.int(0)?)),
         )
         .await
@@ -105,22 +108,27 @@ impl ReachRecords for SqlTx<'_> {
         &mut self,
         repository: RepositoryId,
         subjects: &[Digest],
+        limit: u64,
     ) -> Result<Vec<ManifestId>> {
         self.all(
             "SELECT m.id FROM json_each($1) AS each
              JOIN manifests m ON m.repository_id = $2 AND m.subject_digest = each.value
-             WHERE m.deleted_at IS NULL",
-            values![texts(subjects.iter().map(Digest::to_string).collect())?, repository.0],
+             WHERE m.deleted_at IS NULL LIMIT $3",
+            values![texts(subjects.iter().map(Digest::to_string).collect())?, repository.0, limit],
             |row| Ok(ManifestId(row.int(0)?)),
         )
         .await
     }
 
-    async fn list_blobs_of_each(&mut self, manifests: &[ManifestId]) -> Result<Vec<(BlobId, u64)>> {
+    async fn list_blobs_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+        limit: u64,
+    ) -> Result<Vec<(BlobId, u64)>> {
         self.all(
             "SELECT e.blob_id, b.size_bytes FROM json_each($1) AS each
-             JOIN manifest_blobs e ON e.manifest_id = CAST(each.value AS BIGINT) JOIN blobs b ON b.id = e.blob_id",
-            values![of_manifests(manifests)?],
+             JOIN manifest_blobs e ON e.manifest_id = CAST(each.value AS BIGINT) JOIN blobs b ON b.id = e.blob_id LIMIT $2",
+            values![of_manifests(manifests)?, limit],
             |row| Ok((BlobId(row.int(0)?), row.size(1)?)),
         )
         .await

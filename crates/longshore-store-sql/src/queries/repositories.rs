@@ -59,6 +59,13 @@ impl SqlTx<'_> {
         .await
         .map(|_| ())
     }
+
+    /// Keeps others from deleting the account of a namespace in which a repository of this name is to be.
+    pub(super) async fn hold_namespace(&mut self, namespace: AccountId, name: &RepositoryName) -> Result<()> {
+        let sql = "SELECT id FROM accounts WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE";
+        let held = self.first(sql, values![namespace.0], |row| row.int(0)).await?;
+        held.map(|_| ()).ok_or_else(|| Error::RepositoryUnknown(name.clone()))
+    }
 }
 
 #[async_trait]
@@ -82,6 +89,12 @@ impl RepositoryRecords for SqlTx<'_> {
         .await
     }
 
+    async fn hold_repository(&mut self, id: RepositoryId) -> Result<bool> {
+        let sql = "SELECT id FROM repositories WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE";
+        let held = self.first(sql, values![id.0], |row| row.int(0)).await?;
+        Ok(held.is_some())
+    }
+
     async fn create_repository(
         &mut self,
         namespace: AccountId,
@@ -90,16 +103,7 @@ impl RepositoryRecords for SqlTx<'_> {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Repository> {
-        let namespace_is_there = self
-            .first(
-                "SELECT id FROM accounts WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE",
-                values![namespace.0],
-                |row| row.int(0),
-            )
-            .await?;
-        if namespace_is_there.is_none() {
-            return Err(Error::RepositoryUnknown(name.clone()));
-        }
+        self.hold_namespace(namespace, name).await?;
         let created = self
             .first(
                 "INSERT INTO repositories (namespace_id, name, visibility, created_by, created_at)
@@ -192,15 +196,20 @@ impl RepositoryRecords for SqlTx<'_> {
         Ok(found.unwrap_or_default())
     }
 
-    async fn delete_repository(&mut self, id: RepositoryId, deletion: &NewDeletion) -> Result<()> {
+    async fn delete_repository(&mut self, id: RepositoryId, deletion: &NewDeletion) -> Result<bool> {
+        let deleted = self
+            .execute(
+                "UPDATE repositories SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
+                values![deletion.at, id.0],
+            )
+            .await?;
+        if deleted == 0 {
+            return Ok(false);
+        }
         self.note_repository_deleted(deletion).await?;
-        self.execute(
-            "UPDATE repositories SET deleted_at = $1 WHERE id = $2 AND deleted_at IS NULL",
-            values![deletion.at, id.0],
-        )
-        .await?;
         self.enqueue_review(Review::Repository(id), deletion.at).await?;
-        self.advance_authority_epoch().await
+        self.advance_authority_epoch().await?;
+        Ok(true)
     }
 
     async fn has_repositories(&mut self, namespace: AccountId) -> Result<bool> {

@@ -32,6 +32,19 @@ pub struct DeletedManifest {
     pub is_deleted: bool,
 }
 
+/// What came of bringing back a part of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartOutcome {
+    /// It is there again.
+    Restored,
+    /// It is there: pushed again meanwhile, or brought back before.
+    Present,
+    /// It was brought back, and another deletion has taken it since.
+    DeletedSince,
+    /// It is collected.
+    Collected,
+}
+
 /// Deletions and their undoing. What deletes writes its deletion down itself: `delete_tags`, `delete_manifest`,
 /// `hide_blob_link` and `delete_repository`.
 #[async_trait]
@@ -54,34 +67,33 @@ pub trait DeletionRecords {
         before: i64,
         size: PageSize,
     ) -> Result<Vec<DeletedItem>>;
-    /// Locks the images of a deletion that are still to be had, in the order of their numbers, and counts them: until the unit
-    /// of work ends, they are not collected.
-    async fn lock_deleted_images(&mut self, id: DeletionId) -> Result<u64>;
-    /// Notes that a deletion is being undone, so that nothing of it is collected any more; false when it was before.
-    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<bool>;
+    /// Holds the images and blobs of a deletion, in the order of their numbers, so that they are not collected until the unit of
+    /// work ends, and the blobs until a time at least. Returns whether all are still to be had.
+    async fn hold_deleted_items(&mut self, deletion: &Deletion, lease_until: Timestamp) -> Result<bool>;
+    /// Notes that a deletion is being undone, so that for a while nothing of it is collected any more.
+    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<()>;
     /// Finds what became of a manifest; `None` when it was collected.
     async fn find_deleted_manifest(&mut self, id: ManifestId) -> Result<Option<DeletedManifest>>;
-    /// Makes a manifest visible again, with its blobs and with what it lists, if it was this deletion that took it; then it
-    /// stays until a time at least. Returns whether it was.
-    async fn restore_manifest(
+    /// Makes those manifests visible again that this deletion took, with their blobs and with what they list; then they stay
+    /// until a time at least. Returns what came of each, in order.
+    async fn restore_manifests(
         &mut self,
-        id: ManifestId,
+        ids: &[ManifestId],
         deletion: DeletionId,
         lease_until: Timestamp,
-    ) -> Result<bool>;
-    /// Makes a blob visible again in a repository, if it was hidden at this time; then it stays until a time at least. Returns
-    /// whether it was.
+    ) -> Result<Vec<PartOutcome>>;
+    /// Makes a blob visible again in a repository, if it was hidden at this time; then it stays until a time at least.
     async fn restore_blob_link(
         &mut self,
         repository: RepositoryId,
         blob: BlobId,
         hidden_at: Timestamp,
         lease_until: Timestamp,
-    ) -> Result<bool>;
+    ) -> Result<PartOutcome>;
     /// Makes a repository visible again under a name, if it was deleted at this time. Returns whether it was.
     ///
     /// # Errors
-    /// `Exists` when there is another one of that name.
+    /// `Exists` when there is another one of that name; `RepositoryUnknown` when the account of its namespace has been deleted.
     async fn restore_repository(
         &mut self,
         id: RepositoryId,

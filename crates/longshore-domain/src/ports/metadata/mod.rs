@@ -45,7 +45,7 @@ use crate::error::Result;
 
 pub use accounts::{AccountRecords, Clearing, NewAccount};
 pub use blobs::{Blob, BlobId, BlobRecords, LinkedBlob};
-pub use deletions::{DeletedManifest, DeletionRecords, DeletionsOf};
+pub use deletions::{DeletedManifest, DeletionRecords, DeletionsOf, PartOutcome};
 pub use directory::{
     DirectoryEntry, DirectoryGroupRecords, DirectoryRecords, GroupEntry, NewScimToken, ScimTokenRecords,
     WantedUsers,

@@ -20,6 +20,8 @@ pub struct Reached {
     pub digest: Digest,
     /// The manifest that it refers to, if that is there.
     pub subject: Option<ManifestId>,
+    /// How many tags point at it.
+    pub tags: u64,
 }
 
 /// How a blob is needed.
@@ -52,21 +54,27 @@ pub trait ReachRecords {
         manifests: &[ManifestId],
         limit: u64,
     ) -> Result<Vec<(ManifestId, Tag)>>;
-    /// Lists the indexes that are there and list manifests, each with what it lists of them.
+    /// Lists the indexes that are there and list manifests, each with what it lists of them, at most `limit`.
     async fn list_indexes_of_each(
         &mut self,
         manifests: &[ManifestId],
+        limit: u64,
     ) -> Result<Vec<(ManifestId, ManifestId)>>;
-    /// Lists what indexes list and is there.
-    async fn list_parts_of_each(&mut self, indexes: &[ManifestId]) -> Result<Vec<ManifestId>>;
-    /// Lists what refers to digests and is there.
+    /// Lists what indexes list and is there, at most `limit`.
+    async fn list_parts_of_each(&mut self, indexes: &[ManifestId], limit: u64) -> Result<Vec<ManifestId>>;
+    /// Lists what refers to digests and is there, at most `limit`.
     async fn list_referrers_of_each(
         &mut self,
         repository: RepositoryId,
         subjects: &[Digest],
+        limit: u64,
     ) -> Result<Vec<ManifestId>>;
-    /// Lists the blobs that manifests need with their sizes, each once for each manifest that needs it.
-    async fn list_blobs_of_each(&mut self, manifests: &[ManifestId]) -> Result<Vec<(BlobId, u64)>>;
+    /// Lists the blobs that manifests need with their sizes, each once for each manifest that needs it; at most `limit`.
+    async fn list_blobs_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+        limit: u64,
+    ) -> Result<Vec<(BlobId, u64)>>;
     /// Counts who needs blobs, up to `limit` for each.
     async fn count_references(&mut self, blobs: &[BlobId], limit: u64) -> Result<Vec<Needed>>;
 }

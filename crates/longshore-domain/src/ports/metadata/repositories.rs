@@ -33,6 +33,8 @@ pub trait RepositoryRecords {
         by: Option<AccountId>,
         at: Timestamp,
     ) -> Result<Repository>;
+    /// Keeps others from deleting a repository until the unit of work ends; false when it is deleted.
+    async fn hold_repository(&mut self, id: RepositoryId) -> Result<bool>;
     /// Lists the repositories of a query.
     async fn list_repositories(&mut self, query: &RepositoryQuery) -> Result<Page<Repository>>;
     /// Lists the repositories of a query with all that lists show of them.
@@ -50,8 +52,8 @@ pub trait RepositoryRecords {
     async fn is_immutability_owners(&mut self, id: RepositoryId) -> Result<bool>;
     /// Returns which tags of a repository never move, and keeps others from changing that.
     async fn find_immutable_tags(&mut self, id: RepositoryId) -> Result<ImmutableTags>;
-    /// Deletes a repository, as a deletion: invisible at once, collected later.
-    async fn delete_repository(&mut self, id: RepositoryId, deletion: &NewDeletion) -> Result<()>;
+    /// Deletes a repository, as a deletion: invisible at once, collected later; false when it is deleted already.
+    async fn delete_repository(&mut self, id: RepositoryId, deletion: &NewDeletion) -> Result<bool>;
     /// Returns whether an account's namespace has repositories that are not deleted.
     async fn has_repositories(&mut self, namespace: AccountId) -> Result<bool>;
 }

@@ -152,6 +152,12 @@ fn tags_are_set_on_conditions() {
     set("latest", &digests[1], &[("if-match", &format!("\"{}\"", digests[1]))]).expect(412);
     set("latest", &digests[1], &[("if-match", &format!("\"{}\"", digests[0]))]).expect(200);
     set("new", "v1", &[("if-match", "*")]).expect(412);
+    let delete = |of: &str| {
+        let of = format!("\"{of}\"");
+        server.send("DELETE", &format!("{APP}/-/tags/v2"), &alice, &[("if-match", &of)], b"")
+    };
+    assert_eq!(delete(&digests[0]).expect(412).json()["code"], "precondition_failed");
+    delete(&digests[1]).expect(204);
     set("new", "v1", &[("if-none-match", "\"x\"")]).expect(400);
     assert_eq!(set("new", "v9", &[]).expect(404).json()["code"], "manifest_unknown");
     assert_eq!(set("new", "sha256:1", &[]).expect(400).json()["code"], "digest_invalid");

@@ -84,4 +84,10 @@ fn settings_are_changed_by_who_has_seen_them() {
     assert_eq!(server.get(APP, &alice).expect(200).json()["description"], "one");
     change("three", "*").expect(200);
     change("four", &format!("\"other\", {}", version())).expect(200);
+    // And the repository is deleted by who has seen them, too.
+    let delete = |version: &str| server.send("DELETE", APP, &alice, &[("if-match", version)], b"");
+    assert_eq!(delete(&first).expect(412).json()["code"], "precondition_failed");
+    server.get(APP, &alice).expect(200);
+    delete(&version()).expect(204);
+    assert_eq!(delete("*").expect(404).json()["code"], "repository_unknown");
 }
