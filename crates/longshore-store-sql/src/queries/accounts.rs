@@ -298,17 +298,21 @@ impl AccountRecords for SqlTx<'_> {
         for user in &members {
             self.delete_member(id, AccountId(*user)).await?;
         }
-        // Those who are no members any more, or whose membership is suspended.
-        let listed = self
-            .all(
-                "SELECT d.user_id FROM directory_users d WHERE d.organization_id = $1 AND NOT EXISTS (
-                     SELECT 1 FROM organization_members m
-                     WHERE m.organization_id = d.organization_id AND m.user_id = d.user_id)
-                 LIMIT $2",
-                values![id.0, size.get()],
-                |row| row.int(0),
-            )
-            .await?;
+        // Those who are no members any more, or whose membership is suspended; looked for when no others are left, so that each step
+        // finds them at once.
+        let mut listed = Vec::new();
+        if (members.len() as u64) < u64::from(size.get()) {
+            listed = self
+                .all(
+                    "SELECT d.user_id FROM directory_users d WHERE d.organization_id = $1 AND NOT EXISTS (
+                         SELECT 1 FROM organization_members m
+                         WHERE m.organization_id = d.organization_id AND m.user_id = d.user_id)
+                     LIMIT $2",
+                    values![id.0, size.get()],
+                    |row| row.int(0),
+                )
+                .await?;
+        }
         for user in &listed {
             self.leave_directory(id, AccountId(*user)).await?;
         }
