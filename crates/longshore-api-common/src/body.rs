@@ -73,6 +73,14 @@ pub fn full(bytes: impl Into<Bytes>) -> ResponseBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// Reads the body of a response that was made of bytes.
+///
+/// # Errors
+/// What reading it fails with.
+pub async fn bytes_of(body: ResponseBody) -> Result<Bytes> {
+    Ok(body.collect().await?.to_bytes())
+}
+
 /// Makes a body of a stream of known length. A stream that fails ends the connection.
 pub fn stream(bytes: ByteStream, length: u64) -> ResponseBody {
     Streamed { bytes, remaining: length }.boxed_unsync()

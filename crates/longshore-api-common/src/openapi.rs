@@ -123,6 +123,14 @@ impl Describe<'_> {
         self
     }
 
+    /// Adds a header of the request with its JSON Schema.
+    pub fn header(&mut self, name: &str, text: &str, schema: Value) -> &mut Self {
+        self.parameters.push(json!({
+            "name": name, "in": "header", "required": false, "description": text, "schema": schema,
+        }));
+        self
+    }
+
     /// Adds a parameter of the query. `kind` is a JSON Schema type.
     pub fn query(&mut self, name: &str, kind: &str, text: &str) -> &mut Self {
         self.parameter(name, text, json!({ "type": kind }))

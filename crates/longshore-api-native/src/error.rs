@@ -114,6 +114,21 @@ pub(crate) fn method_not_allowed(method: &Method, allow: &str, client: &Client) 
     response
 }
 
+/// Refuses a request whose idempotency key belongs to another one.
+pub(crate) fn idempotency_key_reused(client: &Client) -> Response {
+    let detail = "this idempotency key was sent with another request; take a new key for each request that is to be done";
+    response(problems::known("idempotency_key_reused"), detail.into(), client, None)
+}
+
+/// Answers a request that is being handled already.
+pub(crate) fn request_in_progress(client: &Client) -> Response {
+    let detail =
+        "a request with this idempotency key is being handled; send it again in a moment for its answer";
+    let mut response = response(problems::known("request_in_progress"), detail.into(), client, None);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 pub(crate) fn not_found(client: &Client) -> Response {
     let detail = "there is nothing at this path; /api/openapi/native.json lists what there is";
     response(problems::known("not_found"), detail.into(), client, None)

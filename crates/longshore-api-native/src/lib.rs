@@ -12,6 +12,7 @@ mod deletions;
 mod error;
 mod fields;
 mod history;
+mod idempotency;
 mod images;
 mod limits;
 mod openapi;
@@ -143,7 +144,7 @@ impl Native {
 
     async fn answer(&self, number: usize, asked: ApiRequest, body: RequestBody) -> Answer {
         let route: &'static Route = &ROUTES[number];
-        let context = Context::new(Arc::clone(&self.app), route, asked);
+        let context = Arc::new(Context::new(Arc::clone(&self.app), route, asked));
         if let Err(error) = context.check_turn() {
             return Answer { response: error::render(&error, &context.client), allowance: None };
         }
@@ -151,7 +152,7 @@ impl Native {
         let answer = match allowance {
             Some(allowance) if allowance.is_exceeded => Err(allowance.refusal(self.app.platform.now())),
             _ => match context.check(&self.described().parameters[number]).await {
-                Ok(()) => (route.handler)(&context, body).await,
+                Ok(()) => idempotency::handle(&context, body).await,
                 Err(error) => Err(error),
             },
         };

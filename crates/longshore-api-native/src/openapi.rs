@@ -1,11 +1,13 @@
 //! The OpenAPI document of this dialect.
 
+use http::Method;
 use longshore_api_common::openapi::{Describe, Document};
 use longshore_domain::page::PAGE_LIMIT;
 use serde_json::{Map, Value, json};
 
 use crate::context::DEFAULT_PAGE_SIZE;
 use crate::error::{MEDIA_TYPE, ProblemDetails};
+use crate::idempotency::KEY_LIMIT_BYTES;
 use crate::problems;
 use crate::routes::{Needs, Route};
 
@@ -60,6 +62,11 @@ pub(crate) fn document(routes: &[Route]) -> Value {
         };
         document.add(route.described(security), |describe| {
             (route.describe)(describe);
+            if route.method == Method::POST {
+                let schema = json!({ "type": "string", "minLength": 1, "maxLength": KEY_LIMIT_BYTES, "pattern": "^[!-~]+$" });
+                describe.header("Idempotency-Key", "Chosen by the client; sent again within a day, the request is not done again and gets the same answer.", schema);
+                describe.problem(422, "This idempotency key belongs to another request.");
+            }
             describe.problem(400, "A value is not possible, or the request cannot be read.");
             describe.problem(401, "No token where one is needed, or none that is good now.");
             describe.problem(403, "The token or the role does not include this.");

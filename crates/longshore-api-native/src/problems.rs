@@ -226,6 +226,12 @@ pub const PROBLEMS: &[Problem] = &[
         "It does not exist, or you may not see it: sign in, or ask an owner of the namespace.",
     ),
     problem(
+        "request_in_progress",
+        StatusCode::CONFLICT,
+        "This request is being handled",
+        "A request with the same idempotency key has no answer yet. Send it again in a moment: you get its answer, and nothing is done twice.",
+    ),
+    problem(
         "retention_policy_unknown",
         StatusCode::NOT_FOUND,
         "There is no such retention policy",
@@ -482,7 +488,7 @@ mod tests {
             assert!(find(code).is_some(), "{code} is not in PROBLEMS");
         }
         // The dialect itself says the rest.
-        let own = ["idempotency_key_reused", "method_not_allowed", "not_found"];
+        let own = ["idempotency_key_reused", "method_not_allowed", "not_found", "request_in_progress"];
         for problem in PROBLEMS {
             assert!(
                 codes.contains(&problem.code) || own.contains(&problem.code),

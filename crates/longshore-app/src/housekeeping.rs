@@ -45,6 +45,7 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("forget-invites", HOUR, |app| Box::pin(app.forget_invites())),
     ("forget-finished-uploads", MINUTE, |app| Box::pin(app.content.forget_finished_uploads())),
     ("forget-deletions", HOUR, |app| Box::pin(app.content.forget_deletions())),
+    ("forget-attempts", HOUR, |app| Box::pin(app.platform.forget_attempts())),
     ("forget-retention-log", DAY, |app| Box::pin(app.forget_retention_log())),
     ("forget-dead-work", DAY, |app| Box::pin(app.forget_dead_work())),
 ];

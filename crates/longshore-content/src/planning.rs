@@ -392,10 +392,10 @@ impl Planning<'_> {
 async fn plan(
     tx: &mut dyn ContentTx,
     repository: &Repository,
+    rules: TagRules,
     selection: &Selection,
     terms: &Terms,
 ) -> Result<DeletionPreview> {
-    let rules = tx.find_immutable_tags(repository.id).await?.compile()?;
     let (doomed, tags) = (BTreeMap::new(), BTreeMap::new());
     let mut planning = Planning { tx, repository, rules, doomed, tags, kept: Vec::new() };
     planning.select(selection).await?;
@@ -474,9 +474,12 @@ impl Content {
         selection: Selection,
     ) -> Result<DeletionPreview> {
         let repository = self.authorize_planning(actor, name, &selection).await?;
+        let rules =
+            self.metadata.look_up(repository.id, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await?;
+        let input = (repository, rules, selection, self.planning_terms());
         self.metadata
-            .read((repository, selection, self.planning_terms()), |tx, (repository, selection, terms)| {
-                Box::pin(plan(tx, repository, selection, terms))
+            .read(input, |tx, (repository, rules, selection, terms)| {
+                Box::pin(async move { plan(tx, repository, rules.compile()?, selection, terms).await })
             })
             .await
     }

@@ -21,6 +21,7 @@ pub mod event;
 pub mod existing;
 pub mod field;
 pub mod gc_run;
+pub mod idempotency;
 pub mod image;
 pub mod immutability;
 pub mod invite;

@@ -5,6 +5,7 @@
 pub mod beside;
 pub mod clocks;
 pub mod events;
+pub mod idempotency;
 pub mod jobs;
 pub mod leases;
 pub mod origins;

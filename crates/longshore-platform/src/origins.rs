@@ -53,6 +53,12 @@ pub fn noted_deletions() -> Vec<DeletionId> {
     HANDLED.try_with(of).unwrap_or_default()
 }
 
+/// Lets work be part of the request that is handled now, also when a task of its own does it.
+pub fn in_same_request<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let handled = HANDLED.try_with(Arc::clone).unwrap_or_default();
+    HANDLED.scope(handled, work)
+}
+
 impl RequestOrigin {
     /// Describes a client. Of what it says it is, the first 200 printable ASCII characters are kept.
     pub fn of(address: IpAddr, program: Option<&[u8]>) -> Self {

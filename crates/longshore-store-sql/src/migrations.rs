@@ -72,6 +72,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0026_work", works_with 22),
     migration!("0027_tags_as_of", works_with 22),
     migration!("0028_deletions", works_with 22),
+    migration!("0029_idempotency", works_with 22),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -12,6 +12,7 @@ mod directory;
 mod directory_queries;
 mod events;
 mod gc_runs;
+mod idempotency;
 mod images;
 mod manifests;
 mod past;

@@ -105,6 +105,30 @@ impl SqlTx<'_> {
         .await
     }
 
+    /// Returns what undoing a deletion would do with each of those manifests that are still to be had.
+    async fn find_outcomes(
+        &mut self,
+        ids: &[ManifestId],
+        deletion: DeletionId,
+    ) -> Result<BTreeMap<i64, PartOutcome>> {
+        let found = self
+            .all(
+                "SELECT m.id, m.deleted_at, CASE WHEN m.deletion_id = $1 THEN 1 ELSE 0 END
+                 FROM json_each($2) AS each JOIN manifests m ON m.id = CAST(each.value AS BIGINT)",
+                values![deletion.0, numbers(ids.iter().map(|id| id.0))?],
+                |row| {
+                    let outcome = match (row.optional_int(1)?, row.truth(2)?) {
+                        (None, _) => PartOutcome::Present,
+                        (Some(_), true) => PartOutcome::Restored,
+                        (Some(_), false) => PartOutcome::DeletedSince,
+                    };
+                    Ok((row.int(0)?, outcome))
+                },
+            )
+            .await?;
+        Ok(found.into_iter().collect())
+    }
+
     /// Lists an image again as it was pushed, and makes its blobs visible.
     async fn count_restored(&mut self, manifest: Back, lease_until: Timestamp) -> Result<()> {
         let Back { id, pushed, bytes } = manifest;
@@ -210,8 +234,8 @@ impl DeletionRecords for SqlTx<'_> {
                 values![lease_until, deletion.repository.0, deletion.id.0],
             )
             .await?;
-        let wanted =
-            "SELECT count(DISTINCT subject_id) FROM deletion_items WHERE deletion_id = $1 AND kind <> 'tag'";
+        let wanted = "SELECT (SELECT count(DISTINCT i.subject_id) FROM deletion_items i WHERE i.deletion_id = $1 AND i.kind = 'image')
+                 + (SELECT count(DISTINCT b.subject_id) FROM deletion_items b WHERE b.deletion_id = $1 AND b.kind = 'blob')";
         let wanted = self.first(wanted, values![deletion.id.0], |row| row.size(0)).await?;
         Ok(wanted == Some((held.len() + links) as u64))
     }
@@ -246,22 +270,7 @@ impl DeletionRecords for SqlTx<'_> {
         deletion: DeletionId,
         lease_until: Timestamp,
     ) -> Result<Vec<PartOutcome>> {
-        let found = self
-            .all(
-                "SELECT m.id, m.deleted_at, CASE WHEN m.deletion_id = $1 THEN 1 ELSE 0 END
-                 FROM json_each($2) AS each JOIN manifests m ON m.id = CAST(each.value AS BIGINT)",
-                values![deletion.0, numbers(ids.iter().map(|id| id.0))?],
-                |row| {
-                    let outcome = match (row.optional_int(1)?, row.truth(2)?) {
-                        (None, _) => PartOutcome::Present,
-                        (Some(_), true) => PartOutcome::Restored,
-                        (Some(_), false) => PartOutcome::DeletedSince,
-                    };
-                    Ok((row.int(0)?, outcome))
-                },
-            )
-            .await?;
-        let mut outcomes: BTreeMap<i64, PartOutcome> = found.into_iter().collect();
+        let mut outcomes = self.find_outcomes(ids, deletion).await?;
         let wanted = outcomes.iter().filter(|(_, outcome)| **outcome == PartOutcome::Restored);
         let wanted: BTreeSet<i64> = wanted.map(|(id, _)| *id).collect();
         // What an index lists comes back with it, whatever took it: it would not be whole without.
@@ -280,24 +289,31 @@ impl DeletionRecords for SqlTx<'_> {
             open = parts.into_iter().filter(|id| all.insert(*id)).collect();
         }
         // In the order in which everybody holds several, and their links after.
-        let mut back_again = Vec::new();
+        let (mut back_again, mut lost) = (Vec::new(), Vec::new());
         for id in all {
+            let is_part = !wanted.contains(&id);
             let restored = self
                 .first(
                     "UPDATE manifests SET deleted_at = NULL, deletion_id = NULL,
                          lease_until = CASE WHEN lease_until < $1 THEN $1 ELSE lease_until END
-                     WHERE id = $2 AND deleted_at IS NOT NULL
+                     WHERE id = $2 AND deleted_at IS NOT NULL AND (deletion_id = $3 OR CAST($4 AS BIGINT) = 1)
                      RETURNING repository_id, digest, pushed_at, CASE WHEN kind = 'index' THEN 0 ELSE total_size_bytes END, id",
-                    values![lease_until, id],
+                    values![lease_until, id, deletion.0, is_part],
                     back,
                 )
                 .await?;
             match restored {
                 Some(manifest) => back_again.push(manifest),
-                // Pushed again since it was looked at.
-                None if wanted.contains(&id) => drop(outcomes.insert(id, PartOutcome::Present)),
-                None => {}
+                None if is_part => {}
+                None => lost.push(ManifestId(id)),
             }
+        }
+        if !lost.is_empty() {
+            // Somebody has pushed it, or brought it back and deleted it again, since it was looked at.
+            for id in &lost {
+                outcomes.remove(&id.0);
+            }
+            outcomes.extend(self.find_outcomes(&lost, deletion).await?);
         }
         for manifest in back_again {
             self.count_restored(manifest, lease_until).await?;

@@ -9,6 +9,7 @@ mod directory_groups;
 mod events;
 mod gc;
 mod gc_runs;
+mod idempotency;
 mod images;
 mod inventory;
 mod invites;

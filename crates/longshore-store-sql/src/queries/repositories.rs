@@ -90,7 +90,7 @@ impl RepositoryRecords for SqlTx<'_> {
     }
 
     async fn hold_repository(&mut self, id: RepositoryId) -> Result<bool> {
-        let sql = "SELECT id FROM repositories WHERE id = $1 AND deleted_at IS NULL FOR KEY SHARE";
+        let sql = "SELECT id FROM repositories WHERE id = $1 AND deleted_at IS NULL FOR SHARE";
         let held = self.first(sql, values![id.0], |row| row.int(0)).await?;
         Ok(held.is_some())
     }

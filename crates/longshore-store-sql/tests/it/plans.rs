@@ -41,6 +41,10 @@ const MAY_SORT: &[(&str, &str)] = &[
         "SELECT m.id FROM manifests m WHERE m.id IN (",
         "as many images as one deletion took, when it is undone",
     ),
+    (
+        "SELECT m.id FROM json_each($1) AS each\n             JOIN manifests m ON m.repository_id = $2 AND m.subject_digest = each.value",
+        "the digests that are given, a thousand at most",
+    ),
     ("SELECT DISTINCT p.permission", "what the teams of one user may do in one repository"),
     (
         "SELECT {columns} FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by WHERE r.deleted_at IS NULL AND r.name > $1 AND r.id IN",
@@ -196,6 +200,7 @@ INSERT INTO deletions (id, namespace_id, repository_id, repository_name, is_whol
     SELECT CAST('deletion' || n AS BYTES), n % 20 + 1, n % 2000 + 1, 'a/b', 0, 'request', 'a', n, 1, 1, 0 FROM numbers WHERE n <= 10000;
 INSERT INTO deletion_items (id, deletion_id, kind, name, digest, subject_id)
     SELECT n, CAST('deletion' || (n % 10000 + 1) AS BYTES), CASE n % 2 WHEN 0 THEN 'tag' ELSE 'image' END, CASE n % 2 WHEN 0 THEN 'tag' || n ELSE '' END, 'sha256:m' || n, n FROM numbers;
+INSERT INTO idempotency_keys (key, request, holder, seen_at) SELECT 'sha256:k' || n, 'sha256:r', CAST('x' AS BYTES), n FROM numbers;
 INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at) SELECT n, 1, 1 FROM numbers;
 INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at) SELECT n % 20 + 1, 'tag' || n, 1, 1 FROM numbers;
 INSERT INTO uploads (id, repository, namespace_id, offset_bytes, algorithm, hash_state, storage_key, store_state, revision,

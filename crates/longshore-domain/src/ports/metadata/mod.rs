@@ -10,6 +10,7 @@ mod directory;
 mod events;
 mod gc;
 mod gc_runs;
+mod idempotency;
 mod images;
 mod inventory;
 mod invites;
@@ -55,6 +56,7 @@ pub use gc::{
     Backlog, DueReview, GcCounts, GcRecords, LinkReview, ManifestReview, RepositoryPurge, Review, Tombstone,
 };
 pub use gc_runs::GcRunRecords;
+pub use idempotency::{AttemptTerms, IdempotencyRecords};
 pub use images::{ImageRecords, RepositoryCounts};
 pub use inventory::{InventoryRecords, UsageDay};
 pub use invites::{InviteRecords, NewInvite};

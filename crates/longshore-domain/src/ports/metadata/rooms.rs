@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use super::{
     AccountRecords, BlobRecords, DeletionRecords, DirectoryGroupRecords, DirectoryRecords, EventRecords,
-    GcRecords, GcRunRecords, ImageRecords, InventoryRecords, InviteRecords, LeaseRecords, ManifestRecords,
-    Metadata, OrphanRecords, ReachRecords, RegistryRecords, RepositoryRecords, RetentionRecords,
-    ScimTokenRecords, SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords, TagRecords,
-    TeamRecords, TimeRecords, TokenRecords, UploadRecords, UserPermissionRecords, Work, WorkFuture,
-    WorkRecords,
+    GcRecords, GcRunRecords, IdempotencyRecords, ImageRecords, InventoryRecords, InviteRecords, LeaseRecords,
+    ManifestRecords, Metadata, OrphanRecords, ReachRecords, RegistryRecords, RepositoryRecords,
+    RetentionRecords, ScimTokenRecords, SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords,
+    TagRecords, TeamRecords, TimeRecords, TokenRecords, UploadRecords, UserPermissionRecords, Work,
+    WorkFuture, WorkRecords,
 };
 use crate::error::{Error, Result};
 
 /// What every room stands on: settings, leases, rates, events, durable work.
 pub trait PlatformTx:
-    EventRecords + LeaseRecords + SettingRecords + SignInRecords + WorkRecords + Send
+    EventRecords + IdempotencyRecords + LeaseRecords + SettingRecords + SignInRecords + WorkRecords + Send
 {
 }
 

@@ -2,6 +2,7 @@
 
 mod deletions;
 mod history;
+mod idempotency;
 mod lists;
 mod operations;
 mod problems;
