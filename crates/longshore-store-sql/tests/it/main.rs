@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use longshore_domain::Error;
 use longshore_domain::conflict::Conflict;
-use longshore_domain::ports::metadata::Metadata;
+use longshore_domain::ports::metadata::{ContentRoom, Metadata, Records};
+use longshore_domain::repository::RepositoryId;
 use longshore_store_sql::{SqliteMetadata, SqliteOptions};
 use rusqlite::Connection;
 
@@ -42,6 +43,22 @@ fn without_locks(sql: &str) -> String {
         Some((before, after)) => format!("{before}{}", after.find(')').map_or("", |end| &after[end..])),
         None => sql.to_owned(),
     }
+}
+
+/// PostgreSQL refuses it by itself: whoever tests on SQLite alone is to learn of it.
+#[tokio::test]
+async fn what_only_reads_takes_no_locks() {
+    let folder = tempfile::tempdir().unwrap();
+    let metadata: Arc<dyn Metadata> = Arc::new(open(&folder).unwrap());
+    let records: Records<ContentRoom> = Records::of(&metadata);
+    let repository = RepositoryId(1);
+    let read = records.read(repository, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await;
+    assert!(matches!(read, Err(Error::Internal(_))), "{read:?}");
+    records.look_up(repository, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await.unwrap();
+    records.write(repository, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await.unwrap();
+    let found = records.read(repository, |tx, id| Box::pin(tx.find_repository_details(*id))).await;
+    assert!(matches!(found, Ok(None)), "{found:?}");
+    metadata.close().await;
 }
 
 #[tokio::test]
