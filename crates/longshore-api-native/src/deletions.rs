@@ -235,7 +235,7 @@ pub(crate) async fn list_deletions(context: &Context, _body: RequestBody) -> Res
 pub(crate) async fn get_deletion(context: &Context, _body: RequestBody) -> Result<Response> {
     let (id, size): (DeletionId, _) = (context.parsed("id")?, longshore_domain::page::PageSize::MAX);
     let actor = context.actor().await?;
-    let DeletionDetails { deletion, items, .. } = context.app.content.get_deletion(&actor, id, size).await?;
+    let DeletionDetails { deletion, items } = context.app.content.get_deletion(&actor, id, size).await?;
     let info = DeletionInfo { summary: summary(context, &deletion), items: items.iter().map(item).collect() };
     Ok(json(StatusCode::OK, &info))
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_content::history::{NameRange, TagDifference, WayBack};
+use longshore_content::history::{NameRange, TagChange, TagDifference, WayBack};
 use longshore_domain::name::Reference;
 use longshore_domain::ports::metadata::TagInterval;
 use longshore_domain::{Error, Field, Result};
@@ -83,10 +83,10 @@ fn interval(interval: &TagInterval) -> IntervalInfo {
 fn change(difference: &TagDifference) -> ChangeInfo {
     ChangeInfo {
         name: difference.tag.to_string(),
-        change: match (difference.from, difference.to) {
-            (None, _) => Change::Added,
-            (Some(_), None) => Change::Deleted,
-            (Some(_), Some(_)) => Change::Moved,
+        change: match difference.change() {
+            TagChange::Added => Change::Added,
+            TagChange::Deleted => Change::Deleted,
+            TagChange::Moved => Change::Moved,
         },
         from: difference.from.map(|digest| digest.to_string()),
         to: difference.to.map(|digest| digest.to_string()),

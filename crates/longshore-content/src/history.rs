@@ -34,6 +34,17 @@ pub struct TagAt {
     pub manifest: Option<ManifestDetails>,
 }
 
+/// What became of a tag between two times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagChange {
+    /// There was none before.
+    Added,
+    /// It points elsewhere.
+    Moved,
+    /// There is none any more.
+    Deleted,
+}
+
 /// What a tag pointed at at two times, which is not the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagDifference {
@@ -43,6 +54,17 @@ pub struct TagDifference {
     pub from: Option<Digest>,
     /// What it pointed at at the second one.
     pub to: Option<Digest>,
+}
+
+impl TagDifference {
+    /// Returns what became of the tag.
+    pub fn change(&self) -> TagChange {
+        match (self.from, self.to) {
+            (None, _) => TagChange::Added,
+            (Some(_), None) => TagChange::Deleted,
+            (Some(_), Some(_)) => TagChange::Moved,
+        }
+    }
 }
 
 /// A page of a list in which not every name has an entry.
@@ -122,7 +144,7 @@ impl Content {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.check_past(at)?;
         let found = self
-            .look_through_names(repository.id, vec![at], names, size, |_, then| {
+            .look_through_names(repository.id, vec![at], names, size, |then| {
                 then.first().and_then(Clone::clone)
             })
             .await?;
@@ -194,7 +216,7 @@ impl Content {
         self.check_past(from)?;
         self.check_past(to)?;
         let found = self
-            .look_through_names(repository.id, vec![from, to], names, size, |_, then| {
+            .look_through_names(repository.id, vec![from, to], names, size, |then| {
                 let digest =
                     |number: usize| then.get(number).and_then(|then| then.as_ref().map(|i| i.digest));
                 let (from, to) = (digest(0), digest(1));
@@ -214,7 +236,7 @@ impl Content {
         times: Vec<Timestamp>,
         names: NameRange<'_>,
         size: PageSize,
-        pick: impl Fn(&Tag, &[Option<TagInterval>]) -> Option<T> + Send + Sync,
+        pick: impl Fn(&[Option<TagInterval>]) -> Option<T> + Send + Sync,
     ) -> Result<SparsePage<(Tag, T)>> {
         let limit = size.get() as usize;
         let mut found = SparsePage { items: Vec::new(), next: None };
@@ -240,7 +262,7 @@ impl Content {
             let count = page.items.len();
             for (number, tag) in page.items.into_iter().enumerate() {
                 let of_tag: Vec<_> = then.iter().map(|then| then.get(&tag).cloned()).collect();
-                if let Some(entry) = pick(&tag, &of_tag) {
+                if let Some(entry) = pick(&of_tag) {
                     found.items.push((tag.clone(), entry));
                 }
                 let is_last = number + 1 == count && !page.has_more;

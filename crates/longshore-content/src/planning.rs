@@ -5,6 +5,7 @@
 //! it collects images without a tag. A blob is freed when nothing that stays needs it, in whatever repository.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use longshore_domain::access::action::RepositoryAction;
@@ -456,7 +457,7 @@ impl Content {
         actor: &Actor,
         name: &RepositoryName,
         selection: &Selection,
-    ) -> Result<std::sync::Arc<Repository>> {
+    ) -> Result<Arc<Repository>> {
         let takes_images = !selection.digests.is_empty() || selection.filter.is_some();
         let action = if takes_images { RepositoryAction::Delete } else { RepositoryAction::DeleteTag };
         self.access.authorize_existing(actor, name, action).await
@@ -474,6 +475,14 @@ impl Content {
         selection: Selection,
     ) -> Result<DeletionPreview> {
         let repository = self.authorize_planning(actor, name, &selection).await?;
+        self.plan_deletion(repository, selection).await
+    }
+
+    async fn plan_deletion(
+        &self,
+        repository: Arc<Repository>,
+        selection: Selection,
+    ) -> Result<DeletionPreview> {
         let rules =
             self.metadata.look_up(repository.id, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await?;
         let input = (repository, rules, selection, self.planning_terms());
@@ -488,7 +497,7 @@ impl Content {
     ///
     /// # Errors
     /// As [`Content::preview_deletion`]; `Conflict` when the plan is another one by now; `Invalid` for more than a thousand
-    /// images or tags.
+    /// images, or 999 tags.
     pub async fn delete_selected(
         &self,
         actor: &Actor,
@@ -499,7 +508,7 @@ impl Content {
         let repository = self.authorize_planning(actor, name, &selection).await?;
         // What was pulled from this node up to now counts.
         self.record_pulls().await?;
-        let preview = self.preview_deletion(actor, name, selection).await?;
+        let preview = self.plan_deletion(Arc::clone(&repository), selection).await?;
         if expected.is_some_and(|expected| expected != preview.plan) {
             return Err(Conflict::PlanChanged.into());
         }

@@ -52,8 +52,6 @@ pub struct DeletionPage {
 pub struct DeletionDetails {
     /// The deletion.
     pub deletion: Deletion,
-    /// Until when it can be undone.
-    pub restorable_until: Timestamp,
     /// The first tags, images and blobs.
     pub items: Vec<DeletedItem>,
 }
@@ -228,7 +226,7 @@ impl RestoreStep {
         digest: Digest,
         outcome: &mut StepOutcome,
     ) -> Result<Result<(), Option<DeletionId>>> {
-        let Some(DeletedManifest { deletion, is_deleted, .. }) = tx.find_deleted_manifest(id).await? else {
+        let Some(DeletedManifest { deletion, is_deleted }) = tx.find_deleted_manifest(id).await? else {
             return Ok(Err(None));
         };
         if let (true, Some(by)) = (is_deleted, deletion) {
@@ -377,7 +375,7 @@ impl Content {
                 })
             })
             .await?;
-        Ok(DeletionDetails { restorable_until: self.restorable_until(&deletion), deletion, items })
+        Ok(DeletionDetails { deletion, items })
     }
 
     /// Brings back what a deletion took: images, blobs, then tags, or a repository with all that was in it. Doing it again goes

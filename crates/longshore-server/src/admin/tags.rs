@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use longshore_app::App;
-use longshore_content::history::{NameRange, WayBack};
+use longshore_content::history::{NameRange, TagChange, WayBack};
 use longshore_content::manifests::Condition;
 use longshore_domain::conflict::Conflict;
 use longshore_domain::name::{RepositoryName, Tag};
@@ -108,10 +108,10 @@ pub async fn diff(app: &App, name: &RepositoryName, from: &str, to: Option<&str>
         let names = NameRange { beginning: "", after: after.as_ref().map(Tag::as_str) };
         let page = app.content.compare_times(&OPERATOR, name, times, names, PageSize::MAX).await?;
         rows.extend(page.items.iter().map(|difference| {
-            let change = match (difference.from, difference.to) {
-                (None, _) => "added",
-                (Some(_), None) => "deleted",
-                (Some(_), Some(_)) => "moved",
+            let change = match difference.change() {
+                TagChange::Added => "added",
+                TagChange::Deleted => "deleted",
+                TagChange::Moved => "moved",
             };
             json!({
                 "tag": difference.tag.to_string(),

@@ -250,17 +250,12 @@ impl DeletionRecords for SqlTx<'_> {
     }
 
     async fn find_deleted_manifest(&mut self, id: ManifestId) -> Result<Option<DeletedManifest>> {
-        self.first(
-            "SELECT digest, deletion_id, deleted_at FROM manifests WHERE id = $1",
-            values![id.0],
-            |row| {
-                Ok(DeletedManifest {
-                    digest: row.parsed(0)?,
-                    deletion: row.optional_uuid(1)?.map(DeletionId),
-                    is_deleted: row.optional_int(2)?.is_some(),
-                })
-            },
-        )
+        self.first("SELECT deletion_id, deleted_at FROM manifests WHERE id = $1", values![id.0], |row| {
+            Ok(DeletedManifest {
+                deletion: row.optional_uuid(0)?.map(DeletionId),
+                is_deleted: row.optional_int(1)?.is_some(),
+            })
+        })
         .await
     }
 

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::deletion::{DeletedItem, DeletedKind, Deletion, DeletionId};
-use crate::digest::Digest;
 use crate::error::Result;
 use crate::name::RepositoryName;
 use crate::page::{Page, PageSize};
@@ -24,8 +23,6 @@ pub enum DeletionsOf {
 /// What became of a manifest that was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeletedManifest {
-    /// Its digest.
-    pub digest: Digest,
     /// The deletion by which it is gone now; `None` for one that is there, or that went before deletions were written down.
     pub deletion: Option<DeletionId>,
     /// False while it is there.
