@@ -187,6 +187,21 @@ pub struct Answer {
     pub allowance: Option<Allowance>,
 }
 
+impl Answer {
+    /// Makes an answer that is given unless there were too many requests, which `refuse` says in the words of the dialect.
+    pub fn unless_exceeded(
+        response: Response,
+        allowance: Option<Allowance>,
+        refuse: impl FnOnce(Allowance) -> Response,
+    ) -> Self {
+        let response = match allowance {
+            Some(allowance) if allowance.is_exceeded => refuse(allowance),
+            _ => response,
+        };
+        Self { response, allowance }
+    }
+}
+
 /// Names of the headers that tell what is left.
 pub struct RateHeaders {
     /// Requests in a minute.

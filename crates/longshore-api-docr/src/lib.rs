@@ -100,13 +100,9 @@ impl Docr {
         let actor = context::actor(&self.app, asked).await;
         let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
         let allowance = self.app.platform.count_request(principal, asked.client.address).await;
-        let response = match allowance {
-            Some(allowance) if allowance.is_exceeded => {
-                error::render(&allowance.refusal(self.app.platform.now()), &asked.client)
-            }
-            _ => response,
-        };
-        Answer { response, allowance }
+        Answer::unless_exceeded(response, allowance, |allowance| {
+            error::render(&allowance.refusal(self.app.platform.now()), &asked.client)
+        })
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {

@@ -112,14 +112,10 @@ impl Hub {
         let actor = auth::signed_in(&self.app, &asked.parts.headers).await;
         let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |(actor, _)| actor);
         let allowance = self.app.platform.count_request(principal, asked.client.address).await;
-        let response = match allowance {
-            Some(allowance) if allowance.is_exceeded => {
-                let now = self.app.platform.now();
-                error::render_plain(&allowance.refusal(now), &asked.client, now)
-            }
-            _ => response,
-        };
-        Answer { response, allowance }
+        Answer::unless_exceeded(response, allowance, |allowance| {
+            let now = self.app.platform.now();
+            error::render_plain(&allowance.refusal(now), &asked.client, now)
+        })
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {

@@ -92,13 +92,9 @@ impl Scim {
         let account = context::find_provisioner(&self.app, asked).await.ok();
         let account = account.map(|provisioner| provisioner.organization.id);
         let allowance = self.app.platform.count_request_of(account, asked.client.address).await;
-        let response = match allowance {
-            Some(allowance) if allowance.is_exceeded => {
-                error::render(&allowance.refusal(self.app.platform.now()).into(), &asked.client)
-            }
-            _ => response,
-        };
-        Answer { response, allowance }
+        Answer::unless_exceeded(response, allowance, |allowance| {
+            error::render(&allowance.refusal(self.app.platform.now()).into(), &asked.client)
+        })
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {

@@ -116,13 +116,9 @@ impl Swr {
     /// Answers what is no operation; it counts as a request of the address all the same.
     async fn answer_nothing(&self, asked: &ApiRequest, response: Response, is_identity: bool) -> Answer {
         let allowance = limits::count(&self.app, None, &asked.client).await;
-        let response = match allowance {
-            Some(allowance) if allowance.is_exceeded => {
-                error::too_many(&allowance.refusal(self.app.platform.now()), &asked.client, is_identity)
-            }
-            _ => response,
-        };
-        Answer { response, allowance }
+        Answer::unless_exceeded(response, allowance, |allowance| {
+            error::too_many(&allowance.refusal(self.app.platform.now()), &asked.client, is_identity)
+        })
     }
 
     async fn answer(&self, route: &'static Route, asked: ApiRequest, body: RequestBody) -> Answer {
