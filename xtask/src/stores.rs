@@ -56,13 +56,11 @@ impl Stores {
         Ok(Self { postgres, s3, folder, environment })
     }
 
-    /// What PostgreSQL has logged about deadlocks, but for databases of tests that make some on purpose.
+    /// What PostgreSQL has logged about deadlocks, but for databases of tests that make some on purpose: of each, the whole
+    /// message with its statements.
     pub fn deadlocks(&self) -> Result<Vec<String>> {
         let log = std::fs::read(self.folder().join("postgres.err"))?;
-        let log = String::from_utf8_lossy(&log);
-        let is_deadlock =
-            |line: &&str| line.contains("deadlock detected") && !line.contains(&format!("{DEADLOCKS} "));
-        Ok(log.lines().filter(is_deadlock).map(str::to_owned).collect())
+        Ok(deadlocks(&String::from_utf8_lossy(&log)))
     }
 
     /// Drops the databases whose names begin with one of these.
@@ -92,6 +90,27 @@ impl Stores {
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// The messages about deadlocks. The server writes the lines of a message together: what goes on begins with a tab or says
+/// which part it is.
+fn deadlocks(log: &str) -> Vec<String> {
+    let goes_on = |line: &&str| {
+        line.starts_with('\t')
+            || ["DETAIL", "HINT", "CONTEXT", "STATEMENT"]
+                .iter()
+                .any(|part| line.contains(&format!(" {part}:  ")))
+    };
+    let mut lines = log.lines().peekable();
+    let mut found = Vec::new();
+    while let Some(line) = lines.next() {
+        if line.contains("deadlock detected") && !line.contains(&format!("{DEADLOCKS} ")) {
+            let mut message = vec![line];
+            message.extend(std::iter::from_fn(|| lines.next_if(goes_on)));
+            found.push(message.join("\n"));
+        }
+    }
+    found
 }
 
 impl Drop for Stores {
@@ -274,4 +293,31 @@ fn wait_for(child: &mut Child, folder: &Path, what: &str, is_ready: impl Fn() ->
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::deadlocks;
+
+    #[test]
+    fn a_deadlock_is_told_with_its_statements_unless_it_was_made_on_purpose() {
+        let log = "\
+t [1] r1_ta ERROR:  deadlock detected
+t [1] r1_ta DETAIL:  Process 1 waits for ShareLock on transaction 7; blocked by process 2.
+\tProcess 1: DELETE FROM a
+\tProcess 2: DELETE FROM b
+t [1] r1_ta HINT:  See server log for query details.
+t [1] r1_ta STATEMENT:  DELETE FROM a
+t [2] r1_ta LOG:  another thing
+t [3] r2_tb_deadlocks ERROR:  deadlock detected
+t [3] r2_tb_deadlocks STATEMENT:  DELETE FROM c
+t [4] r3_tc ERROR:  deadlock detected
+";
+        let found = deadlocks(log);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[0].ends_with("STATEMENT:  DELETE FROM a") && found[0].contains("Process 2: DELETE FROM b")
+        );
+        assert_eq!(found[1], "t [4] r3_tc ERROR:  deadlock detected");
+    }
 }

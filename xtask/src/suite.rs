@@ -119,7 +119,8 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         // One order of locks keeps transactions from waiting for each other in a circle: `docs/decisions/0019`.
         let deadlocks = stores.deadlocks()?;
         if !deadlocks.is_empty() {
-            bail!("PostgreSQL ended transactions because of deadlocks:\n{}", deadlocks.join("\n"));
+            let told: Vec<String> = deadlocks.iter().map(|message| report.of_database(message)).collect();
+            bail!("PostgreSQL ended transactions because of deadlocks:\n{}", told.join("\n"));
         }
     }
     report.check(arguments.deny_skips)

@@ -448,11 +448,16 @@ impl Sweep {
         }
         // In one order everywhere (`docs/decisions/0019`), so that two transactions do not wait for each other.
         manifests.sort_unstable();
-        links.sort_unstable();
         blobs.sort_unstable();
         for id in manifests {
-            self.apply_to_manifest(tx, id, &mut done).await?;
+            let released = self.apply_to_manifest(tx, id, &mut done).await?;
+            // Otherwise their reviews, which are due now, are the background's. No link is locked before all manifests are.
+            if self.run.is_some() {
+                links.extend(released);
+            }
         }
+        links.sort_unstable();
+        links.dedup();
         self.apply_link_verdicts(tx, &links, &mut done).await?;
         tx.tombstone_blobs(&blobs, self.run, self.now).await?;
         Ok(done)
@@ -481,7 +486,8 @@ impl Sweep {
         Ok(done)
     }
 
-    /// Asks for reviews of the referrers of a manifest behind one, and removes the manifest if these were all.
+    /// Asks for reviews of the referrers of a manifest behind one, and removes the manifest if these were all. Returns the links
+    /// that it needed.
     async fn purge_manifest(
         &self,
         tx: &mut dyn LifecycleTx,
@@ -489,18 +495,13 @@ impl Sweep {
         after: ManifestId,
         size: PageSize,
         done: &mut GcCounts,
-    ) -> Result<()> {
+    ) -> Result<Vec<(RepositoryId, BlobId)>> {
         if let Some(last) = tx.review_referrers(id, after, size, self.now).await? {
-            return tx.enqueue_review(Review::Referrers(id, last), self.now).await;
+            tx.enqueue_review(Review::Referrers(id, last), self.now).await?;
+            return Ok(Vec::new());
         }
         done.manifests_purged += 1;
-        let mut released = tx.purge_manifest(id, self.now).await?;
-        // Otherwise their reviews, which are due now, are the background's.
-        if self.run.is_some() {
-            released.sort_unstable();
-            self.apply_link_verdicts(tx, &released, done).await?;
-        }
-        Ok(())
+        tx.purge_manifest(id, self.now).await
     }
 
     async fn apply_to_repository(
@@ -521,17 +522,18 @@ impl Sweep {
         }
     }
 
+    /// Decides about a manifest and carries the decision out. Returns the links that a removed manifest needed.
     async fn apply_to_manifest(
         &self,
         tx: &mut dyn LifecycleTx,
         id: ManifestId,
         done: &mut GcCounts,
-    ) -> Result<()> {
+    ) -> Result<Vec<(RepositoryId, BlobId)>> {
         tx.lock_reviewed_manifest(id).await?;
-        let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(()) };
+        let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(Vec::new()) };
         match judge_manifest(&manifest, self.terms, self.now) {
-            Verdict::Keep => Ok(()),
-            Verdict::WaitUntil(at) => tx.enqueue_review(Review::Manifest(id), at).await,
+            Verdict::Keep => {}
+            Verdict::WaitUntil(at) => tx.enqueue_review(Review::Manifest(id), at).await?,
             Verdict::Delete => {
                 tx.delete_manifest(id, &self.deletion.part(manifest.repository)).await?;
                 done.manifests_collected += 1;
@@ -539,13 +541,14 @@ impl Sweep {
                 event.subject = format!("repository {}", manifest.repository.0);
                 event.data.insert("digest", manifest.digest.to_string());
                 tx.record_event(&event).await?;
-                tx.enqueue_review(Review::Manifest(id), later(self.now, self.terms.undo)).await
+                tx.enqueue_review(Review::Manifest(id), later(self.now, self.terms.undo)).await?;
             }
             Verdict::Purge => {
                 let few = PageSize::clamped(FEW_REFERRERS)?;
-                self.purge_manifest(tx, id, ManifestId(0), few, done).await
+                return self.purge_manifest(tx, id, ManifestId(0), few, done).await;
             }
         }
+        Ok(Vec::new())
     }
 
     pub(crate) async fn apply_link_verdicts(

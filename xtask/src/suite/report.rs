@@ -27,6 +27,8 @@ pub enum Outcome {
 #[derive(Clone)]
 pub struct TestResult<'t> {
     pub job: Job<'t>,
+    /// What the names of its databases begin with.
+    pub databases: String,
     pub outcome: Outcome,
     pub took: Duration,
     /// What it said.
@@ -66,6 +68,14 @@ impl<'t> Report<'t> {
     /// The results.
     pub fn results(&self) -> &[TestResult<'t>] {
         &self.0
+    }
+
+    /// A message of the database server that names a database, below the name of the test whose database that was.
+    pub fn of_database(&self, message: &str) -> String {
+        let named = |result: &&TestResult| message.contains(&format!(" {}", result.databases));
+        let test =
+            self.0.iter().find(named).map_or_else(|| "no test".to_owned(), |result| result.job.to_string());
+        format!("{test}:\n{message}")
     }
 
     fn has_shared_run(&self) -> bool {

@@ -157,7 +157,7 @@ impl Runner {
         let mut needs: Vec<String> = needs.lines().map(str::to_owned).collect();
         needs.sort();
         needs.dedup();
-        Ok(TestResult { job, outcome: outcome(is_success, needs), took, log })
+        Ok(TestResult { job, databases: prefix(run), outcome: outcome(is_success, needs), took, log })
     }
 
     /// Keeps how long tests took, for the order of the next run.

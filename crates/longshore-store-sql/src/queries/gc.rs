@@ -341,6 +341,10 @@ impl GcRecords for SqlTx<'_> {
         if tags > 0 {
             return more(Vec::new(), Vec::new());
         }
+        // Those that were pushed last go first, as indexes are pushed after their images; they are locked in the order of all.
+        let ascending: Vec<_> = manifests.iter().rev().map(|manifest| row![manifest.0]).collect();
+        let held = "SELECT id FROM manifests WHERE id = $1 FOR UPDATE";
+        self.first_each(held, &ascending, |row| row.int(0)).await?;
         let mut released = Vec::new();
         for manifest in &manifests {
             // Edges between the repository's own manifests are cut from both sides.
