@@ -23,8 +23,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api-scim", &["api-common"]),
     ("api-hub", &["api-common"]),
     ("api-oci", &["api-common"]),
-    ("api-native", &["api-common"]),
-    ("cli", &[]),
+    ("api-native", &["api-common", "client"]),
+    ("client", &[]),
+    ("cli", &["client"]),
     (
         "server",
         &[
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "api-oci",
             "api-native",
             "cli",
+            "client",
             "store-blob",
             "store-sql",
         ],

@@ -17,6 +17,8 @@ pub struct Client {
     pub request_id: Arc<str>,
     /// What the client calls this registry.
     pub origin: crate::origin::Origin,
+    /// Whether it came over the administration socket, whose callers are the operator.
+    pub is_operator: bool,
 }
 
 impl Client {

@@ -36,6 +36,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. }
         | Error::UserUnknown(_)
+        | Error::MemberUnknown { .. }
         | Error::OrganizationUnknown(_)
         | Error::ManifestUnknown { .. }
         | Error::Past(_)

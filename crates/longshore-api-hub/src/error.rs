@@ -33,6 +33,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
     match error {
         Error::RepositoryUnknown(_)
         | Error::UserUnknown(_)
+        | Error::MemberUnknown { .. }
         | Error::OrganizationUnknown(_)
         | Error::ManifestUnknown { .. }
         | Error::Past(_)

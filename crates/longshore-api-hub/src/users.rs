@@ -8,6 +8,7 @@ use longshore_domain::account::{Account, AccountKind, ProfileChange};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::invite::{Invite, Invitee};
 use longshore_domain::{Error, Result};
+use longshore_identity::accounts::AccountChange;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +170,8 @@ pub(crate) async fn patch_user(context: &Context, body: RequestBody) -> Result<R
         url: request.profile_url,
         email: None,
     };
-    let changed = context.app.identity.change_profile(&actor, &account.name, change).await?;
+    let change = AccountChange { profile: change, ..AccountChange::default() };
+    let identity = &context.app.identity;
+    let changed = identity.change_account(&actor, None, &account.name, change).await?;
     Ok(wire::json(StatusCode::OK, &document(&changed)))
 }

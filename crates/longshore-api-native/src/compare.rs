@@ -4,50 +4,13 @@ use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::json;
+use longshore_client::types;
 use longshore_content::image_details::ComparedImage;
 use longshore_domain::name::Reference;
 use longshore_domain::{Error, Field, Result};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::context::Context;
-use crate::images::ManifestInfo;
-
-/// What differs between two images.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Comparison {
-    /// The first image.
-    from: ManifestInfo,
-    /// The second one.
-    to: ManifestInfo,
-    /// Whether both are the same.
-    is_same: bool,
-    /// The images of an index, or the one image, that only the first one has.
-    removed_images: Vec<ManifestInfo>,
-    /// Those that only the second one has.
-    added_images: Vec<ManifestInfo>,
-    /// Layers and configurations that only the first one has.
-    removed: Vec<BlobInfo>,
-    /// Layers and configurations that only the second one has: what a machine that has the first one must pull.
-    added: Vec<BlobInfo>,
-    /// Bytes of those that only the first one has, each once.
-    removed_bytes: u64,
-    /// Bytes of those that only the second one has, each once.
-    added_bytes: u64,
-    /// Bytes of those that both have, each once.
-    common_bytes: u64,
-    /// False when an index lists 100 images or more, or an image has 1,000 layers or more: the others are not compared.
-    is_complete: bool,
-}
-
-/// A layer or configuration.
-#[derive(Serialize, JsonSchema)]
-struct BlobInfo {
-    /// Its digest.
-    digest: String,
-    /// Its size.
-    size_bytes: u64,
-}
+use crate::images::manifest;
 
 fn reference(context: &Context, name: &'static str) -> Result<Reference> {
     let needed = || Error::Invalid {
@@ -58,17 +21,18 @@ fn reference(context: &Context, name: &'static str) -> Result<Reference> {
 }
 
 /// Returns the blobs that one image has and another has not, with their bytes.
-fn only_in(one: &ComparedImage, other: &ComparedImage) -> (Vec<BlobInfo>, u64) {
+fn only_in(one: &ComparedImage, other: &ComparedImage) -> (Vec<types::BlobInfo>, u64) {
     let only = one.blobs.iter().filter(|(digest, _)| !other.blobs.contains_key(digest));
-    let blobs: Vec<BlobInfo> =
-        only.map(|(digest, size)| BlobInfo { digest: digest.to_string(), size_bytes: *size }).collect();
+    let blobs: Vec<types::BlobInfo> = only
+        .map(|(digest, size)| types::BlobInfo { digest: digest.to_string(), size_bytes: *size })
+        .collect();
     let bytes = blobs.iter().map(|blob| blob.size_bytes).sum();
     (blobs, bytes)
 }
 
-fn images_only_in(one: &ComparedImage, other: &ComparedImage) -> Vec<ManifestInfo> {
+fn images_only_in(one: &ComparedImage, other: &ComparedImage) -> Vec<types::ManifestInfo> {
     let is_there = |digest| other.images.iter().any(|image| image.digest == digest);
-    one.images.iter().filter(|image| !is_there(image.digest)).map(ManifestInfo::of).collect()
+    one.images.iter().filter(|image| !is_there(image.digest)).map(manifest).collect()
 }
 
 /// `GET /api/v1/repositories/{repository}/-/compare`.
@@ -78,14 +42,14 @@ pub(crate) async fn compare_images(context: &Context, _body: RequestBody) -> Res
     let (from, to) = context.app.content.compare_images(&actor, &name, &from, &to).await?;
     let (removed, removed_bytes) = only_in(&from, &to);
     let (added, added_bytes) = only_in(&to, &from);
-    let comparison = Comparison {
+    let comparison = types::Comparison {
         is_same: from.manifest.digest == to.manifest.digest,
         removed_images: images_only_in(&from, &to),
         added_images: images_only_in(&to, &from),
         is_complete: from.is_complete && to.is_complete,
         common_bytes: from.blobs.values().sum::<u64>() - removed_bytes,
-        from: ManifestInfo::of(&from.manifest),
-        to: ManifestInfo::of(&to.manifest),
+        from: manifest(&from.manifest),
+        to: manifest(&to.manifest),
         removed,
         added,
         removed_bytes,

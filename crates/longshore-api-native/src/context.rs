@@ -40,11 +40,12 @@ impl Deref for Context {
     }
 }
 
-/// Finds out who sends a request: nobody, or whose access token or session token it bears. A token that is not good, or no
+/// Finds out who sends a request: over the administration socket the operator, else nobody, or whose access token or session token it bears. A token that is not good, or no
 /// longer, is refused, not taken for nobody's.
 pub(crate) async fn actor(app: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
     let Some(value) = asked.parts.headers.get(header::AUTHORIZATION) else {
-        return Ok(Arc::new(Actor::ANONYMOUS));
+        let actor = if asked.client.is_operator { Actor::OPERATOR } else { Actor::ANONYMOUS };
+        return Ok(Arc::new(actor));
     };
     let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
     let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;
@@ -73,8 +74,14 @@ impl Context {
 
     /// Checks what every operation needs. `parameters` are those that its query may have.
     pub(crate) async fn check(&self, parameters: &[String]) -> Result<()> {
-        if self.route.needs == Needs::Account && self.actor().await?.is_anonymous() {
-            return Err(Error::Unauthenticated(Unauthenticated::Missing));
+        if matches!(self.route.needs, Needs::Account | Needs::Operator) {
+            let actor = self.actor().await?;
+            if actor.is_anonymous() {
+                return Err(Error::Unauthenticated(Unauthenticated::Missing));
+            }
+            if self.route.needs == Needs::Operator {
+                self.app.access.require_operator(&actor)?;
+            }
         }
         self.check_query()?;
         match self.query_names().iter().all(|name| parameters.contains(name)) {

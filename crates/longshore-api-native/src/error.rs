@@ -4,46 +4,15 @@ use http::{HeaderValue, Method, header};
 use longshore_api_common::client::Client;
 use longshore_api_common::response::{json, retry_after};
 use longshore_api_common::{Response, observe};
+use longshore_client::types;
 use longshore_domain::access::refusal::{Denial, Refusal};
 use longshore_domain::{Error, Field};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::fields::wire_name;
 use crate::problems::{self, PAGES, Problem};
 
 /// Media type of problem details.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
-
-/// Schema `Problem` (RFC 9457).
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Problem")]
-pub(crate) struct ProblemDetails {
-    /// Address of a page about this kind of problem.
-    r#type: String,
-    /// The kind of problem in a few words.
-    title: &'static str,
-    /// Status of the answer.
-    status: u16,
-    /// What is wrong and what to do, for people.
-    detail: String,
-    /// The kind of problem, for programs.
-    code: &'static str,
-    /// The parameter or member of the body that is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'static str>,
-    /// What it takes: a level of access, a role, a scope, or a plan.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    needed: Option<String>,
-    /// What there is instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    have: Option<String>,
-    /// After how long it is worth trying again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_seconds: Option<u64>,
-    /// Names the request in the server's log.
-    request_id: String,
-}
 
 /// Returns what is needed for what was refused, and what there is, as far as that is a word.
 fn needed(error: &Error) -> (Option<String>, Option<String>) {
@@ -68,14 +37,14 @@ fn needed(error: &Error) -> (Option<String>, Option<String>) {
 fn response(problem: &Problem, detail: String, client: &Client, error: Option<&Error>) -> Response {
     let (needed, have) = error.map(needed).unwrap_or_default();
     let seconds = error.and_then(retry_after);
-    let details = ProblemDetails {
+    let details = types::ProblemDetails {
         r#type: client.origin.link(format_args!("{PAGES}{}", problem.code)),
-        title: problem.title,
+        title: problem.title.to_owned(),
         status: problem.status.as_u16(),
         detail,
-        code: problem.code,
+        code: problem.code.to_owned(),
         field: match error {
-            Some(Error::Invalid { field, .. }) => Some(wire_name(*field)),
+            Some(Error::Invalid { field, .. }) => Some(wire_name(*field).to_owned()),
             _ => None,
         },
         needed,
@@ -95,7 +64,13 @@ fn response(problem: &Problem, detail: String, client: &Client, error: Option<&E
 /// Makes the response to an error, and logs it if the fault is the registry's.
 pub(crate) fn render(error: &Error, client: &Client) -> Response {
     let problem = problems::of(error);
-    let mut response = response(problem, error.message(wire_name), client, Some(error));
+    let detail = match error {
+        // Who tends the registry is told what it is.
+        Error::StorageFull(_) if client.is_operator => format!("no space is left: {}", error.cause()),
+        _ if client.is_operator && error.is_fault() => error.cause(),
+        _ => error.message(wire_name),
+    };
+    let mut response = response(problem, detail, client, Some(error));
     if let Error::Unauthenticated(_) = error {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -127,6 +102,12 @@ pub(crate) fn request_in_progress(client: &Client) -> Response {
     let mut response = response(problems::known("request_in_progress"), detail.into(), client, None);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
+}
+
+/// Answers a request that was done, and whose answer held a secret that cannot be told again.
+pub(crate) fn secret_was_told(client: &Client) -> Response {
+    let detail = "this request was done, and its answer held a secret that is told once; look at what it made, and make another one if the secret is lost";
+    response(problems::known("secret_was_told"), detail.into(), client, None)
 }
 
 pub(crate) fn not_found(client: &Client) -> Response {

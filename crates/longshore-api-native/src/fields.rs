@@ -5,9 +5,15 @@ use longshore_domain::Field;
 /// Returns the name of a field: the domain's own, which this API speaks, but for what it calls otherwise.
 pub(crate) fn wire_name(field: Field) -> &'static str {
     match field {
+        Field::Email => "email",
+        Field::ExpiresAt => "expires_at",
         Field::FullDescription => "readme",
+        Field::FullName => "full_name",
         Field::ImmutableTagRules => "immutable_tags",
         Field::PageSize => "limit",
+        Field::TokenLabel => "label",
+        Field::TokenScope => "scope",
+        Field::WebPage => "url",
         _ => field.name(),
     }
 }

@@ -3,75 +3,19 @@
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_client::types;
 use longshore_content::history::{NameRange, TagChange, TagDifference, WayBack};
 use longshore_domain::name::Reference;
 use longshore_domain::ports::metadata::TagInterval;
 use longshore_domain::{Error, Field, Result};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::cursor;
 use crate::tags::{from_microseconds, pointed, prefix};
-use crate::wire::{Page, page, time};
+use crate::wire::{page, time};
 
-/// A time in which a tag pointed at one image.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct IntervalInfo {
-    /// What it pointed at.
-    digest: String,
-    /// Since when.
-    from: String,
-    /// Until when; null for still.
-    until: Option<String>,
-    /// Name of who set it; null for the operator, the registry itself, and accounts that are gone.
-    set_by: Option<String>,
-    /// Name of who moved it on or deleted it, in the same way.
-    ended_by: Option<String>,
-}
-
-/// A page of what a tag pointed at.
-pub(crate) type IntervalPage = Page<IntervalInfo>;
-
-/// Where a tag goes back to.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RollbackRequest {
-    /// `previous` for what it pointed at before, a time (RFC 3339) for what it pointed at then, or a digest that it once
-    /// pointed at.
-    to: String,
-}
-
-/// A tag that was made, moved or deleted between two times.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct ChangeInfo {
-    /// Its name.
-    name: String,
-    /// What became of it.
-    change: Change,
-    /// What it pointed at at the first time; null when there was none.
-    from: Option<String>,
-    /// What it pointed at at the second time; null when there was none.
-    to: Option<String>,
-}
-
-/// What became of a tag.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Change {
-    /// There was none before.
-    Added,
-    /// It points elsewhere.
-    Moved,
-    /// There is none any more.
-    Deleted,
-}
-
-/// A page of changes.
-pub(crate) type ChangePage = Page<ChangeInfo>;
-
-fn interval(interval: &TagInterval) -> IntervalInfo {
-    IntervalInfo {
+fn interval(interval: &TagInterval) -> types::TagInterval {
+    types::TagInterval {
         digest: interval.digest.to_string(),
         from: time(interval.from),
         until: interval.until.map(time),
@@ -80,13 +24,13 @@ fn interval(interval: &TagInterval) -> IntervalInfo {
     }
 }
 
-fn change(difference: &TagDifference) -> ChangeInfo {
-    ChangeInfo {
+fn change(difference: &TagDifference) -> types::ChangedTag {
+    types::ChangedTag {
         name: difference.tag.to_string(),
         change: match difference.change() {
-            TagChange::Added => Change::Added,
-            TagChange::Deleted => Change::Deleted,
-            TagChange::Moved => Change::Moved,
+            TagChange::Added => types::TagChange::Added,
+            TagChange::Deleted => types::TagChange::Deleted,
+            TagChange::Moved => types::TagChange::Moved,
         },
         from: difference.from.map(|digest| digest.to_string()),
         to: difference.to.map(|digest| digest.to_string()),
@@ -107,7 +51,7 @@ pub(crate) async fn list_tag_history(context: &Context, _body: RequestBody) -> R
     }
     let last = found.items.last().filter(|_| found.has_more);
     let next = last.map(|last| cursor::write(&list, &last.from.as_microsecond())).transpose()?;
-    page(context, &Page { items: found.items.iter().map(interval).collect(), next, count: None })
+    page(context, &types::Page { items: found.items.iter().map(interval).collect(), next, count: None })
 }
 
 /// Reads where a tag goes back to.
@@ -126,7 +70,7 @@ fn way_back(text: &str) -> Result<WayBack> {
 
 /// `POST /api/v1/repositories/{repository}/-/tags/{tag}/rollback`.
 pub(crate) async fn roll_back_tag(context: &Context, body: RequestBody) -> Result<Response> {
-    let request: RollbackRequest = context.json(body).await?;
+    let request: types::RollBackTag = context.json(body).await?;
     let (name, tag, condition) = (context.repository()?, context.tag()?, context.tag_condition()?);
     let to = way_back(&request.to)?;
     let actor = context.actor().await?;
@@ -161,7 +105,7 @@ pub(crate) async fn list_changes(context: &Context, _body: RequestBody) -> Resul
     let found = context.app.content.compare_times(&actor, &name, (from, to), names, size).await?;
     let key = |last: longshore_domain::name::Tag| cursor::write(&list, &(to.as_microsecond(), last.as_str()));
     let next = found.next.map(key).transpose()?;
-    page(context, &Page { items: found.items.iter().map(change).collect(), next, count: None })
+    page(context, &types::Page { items: found.items.iter().map(change).collect(), next, count: None })
 }
 
 #[cfg(test)]

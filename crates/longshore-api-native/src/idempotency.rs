@@ -18,6 +18,7 @@ use tracing::Instrument;
 
 use crate::context::Context;
 use crate::error;
+use crate::wire::HoldsSecret;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer is that of a request before.
@@ -35,7 +36,13 @@ struct KeptHeaders {
     headers: Vec<(String, String)>,
     /// What the request has deleted, which its answer names.
     deletions: Vec<String>,
+    /// Whether the body is sealed, as it holds a secret.
+    #[serde(default)]
+    is_sealed: bool,
 }
+
+/// What a body that holds a secret is sealed for.
+const SEALED_FOR: &str = "the answer of a request with an idempotency key";
 
 /// Returns the key of a request, if it has one that counts.
 fn key(context: &Context) -> Result<Option<&HeaderValue>> {
@@ -80,7 +87,7 @@ pub(crate) async fn handle(context: &Arc<Context>, body: RequestBody) -> Result<
         let platform = &context.app.platform;
         let answer = match platform.begin_attempt(&held).await {
             Ok(AttemptState::First) => platform.keep_alive(&held, first(&context, &held, body.into())).await,
-            Ok(AttemptState::Answered(answer)) => return again(answer),
+            Ok(AttemptState::Answered(answer)) => return again(&context, answer),
             Ok(AttemptState::Running) => return Ok(error::request_in_progress(&context.client)),
             Ok(AttemptState::OtherRequest) => return Ok(error::idempotency_key_reused(&context.client)),
             // It may have begun all the same.
@@ -104,7 +111,16 @@ async fn first(context: &Context, held: &HeldAttempt, body: RequestBody) -> Resu
     }
     let (parts, content) = response.into_parts();
     let content = body::bytes_of(content).await?;
-    if content.len() <= ANSWER_LIMIT_BYTES {
+    let sealing_key = context.app.platform.settings().sealing_key.as_ref();
+    let kept = match (parts.extensions.get::<HoldsSecret>(), sealing_key) {
+        (None, _) => Some(content.to_vec()),
+        (Some(HoldsSecret), Some(key)) => {
+            Some(key.seal(SEALED_FOR, std::str::from_utf8(&content).map_err(Error::internal)?)?)
+        }
+        // Not written down as it is: sent again, the request is done again.
+        (Some(HoldsSecret), None) => None,
+    };
+    if let Some(kept) = kept.filter(|_| content.len() <= ANSWER_LIMIT_BYTES) {
         let of = |name: &HeaderName| {
             let value = parts.headers.get(name)?.to_str().ok()?;
             Some((name.to_string(), value.to_owned()))
@@ -112,9 +128,10 @@ async fn first(context: &Context, held: &HeldAttempt, body: RequestBody) -> Resu
         let headers = KeptHeaders {
             headers: KEPT_HEADERS.iter().filter_map(of).collect(),
             deletions: noted_deletions().iter().map(ToString::to_string).collect(),
+            is_sealed: parts.extensions.get::<HoldsSecret>().is_some(),
         };
         let headers = serde_json::to_string(&headers).map_err(Error::internal)?;
-        let answer = KeptAnswer { status: parts.status.as_u16(), headers, body: content.to_vec() };
+        let answer = KeptAnswer { status: parts.status.as_u16(), headers, body: kept };
         if let Err(error) = context.app.platform.answer_attempt(held, answer).await {
             tracing::warn!(error = %error, "the answer to a request with an idempotency key could not be kept");
         }
@@ -123,12 +140,19 @@ async fn first(context: &Context, held: &HeldAttempt, body: RequestBody) -> Resu
 }
 
 /// Gives an answer again.
-fn again(answer: KeptAnswer) -> Result<Response> {
+fn again(context: &Context, answer: KeptAnswer) -> Result<Response> {
     let kept: KeptHeaders = serde_json::from_str(&answer.headers).map_err(Error::internal)?;
     for id in &kept.deletions {
         note_deletion(id.parse::<DeletionId>()?);
     }
-    let mut response = Response::new(body::full(answer.body));
+    let body = match (kept.is_sealed, context.app.platform.settings().sealing_key.as_ref()) {
+        (false, _) => answer.body,
+        (true, key) => match key.and_then(|key| key.open(SEALED_FOR, &answer.body)) {
+            Some(text) => text.into_bytes(),
+            None => return Ok(error::secret_was_told(&context.client)),
+        },
+    };
+    let mut response = Response::new(body::full(body));
     *response.status_mut() = StatusCode::from_u16(answer.status).map_err(Error::internal)?;
     for (name, value) in &kept.headers {
         let name: HeaderName = name.parse().map_err(Error::internal)?;

@@ -3,122 +3,52 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_client::types;
 use longshore_content::image_details::{ImageDetails, TaggedImage};
 use longshore_domain::digest::Digest;
 use longshore_domain::image::ManifestDetails;
 use longshore_domain::{Error, Result};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use crate::context::Context;
 use crate::cursor;
 use crate::tags::from_microseconds;
-use crate::wire::{Page, page, time, versioned};
+use crate::wire::{page, time, versioned};
 
-/// A manifest.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct ManifestInfo {
-    /// Its digest.
-    digest: String,
-    /// Its media type.
-    media_type: String,
-    /// What kind of artifact it is, where it says that.
-    artifact_type: Option<String>,
-    /// Whether it is an index of others.
-    is_index: bool,
-    /// What it runs on, if that is known.
-    platform: Option<PlatformInfo>,
-    /// Bytes of its configuration and layers; of an index, of what it lists.
-    size_bytes: u64,
-    /// When it was last pushed.
-    pushed_at: String,
-    /// When it was last pulled, to the hour.
-    pulled_at: Option<String>,
-}
-
-/// What an image runs on.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct PlatformInfo {
-    /// Operating system.
-    os: String,
-    /// Architecture of the processor.
-    architecture: String,
-    /// Which kind of that; empty for none in particular.
-    variant: String,
-}
-
-/// An image in a list.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct ImageSummary {
-    #[serde(flatten)]
-    manifest: ManifestInfo,
-    /// The tags that point at it, the first 100 by name.
-    tags: Vec<String>,
-}
-
-/// A page of images.
-pub(crate) type ImagePage = Page<ImageSummary>;
-
-/// An image.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct ImageInfo {
-    #[serde(flatten)]
-    summary: ImageSummary,
-    /// The images that an index lists, the first 100.
-    images: Vec<ManifestInfo>,
-    /// Digests of the indexes that list it, the first 100.
-    indexes: Vec<String>,
-    /// Its layers, the first 200.
-    layers: Vec<LayerInfo>,
-}
-
-/// A layer.
-#[derive(Serialize, JsonSchema)]
-struct LayerInfo {
-    /// Its digest.
-    digest: String,
-    /// Its size.
-    size_bytes: u64,
-    /// What made it, for who may pull; empty when the configuration does not tell.
-    instruction: String,
-}
-
-impl ManifestInfo {
-    pub(crate) fn of(details: &ManifestDetails) -> Self {
-        let platform = details.platform.as_ref().map(|platform| PlatformInfo {
-            os: platform.os.clone(),
-            architecture: platform.architecture.clone(),
-            variant: platform.variant.clone(),
-        });
-        Self {
-            digest: details.digest.to_string(),
-            media_type: details.media_type.clone(),
-            artifact_type: details.artifact_type.clone(),
-            is_index: details.is_index,
-            platform,
-            size_bytes: details.total_size_bytes,
-            pushed_at: time(details.pushed_at),
-            pulled_at: details.pulled_at.map(time),
-        }
+/// Shows a manifest.
+pub(crate) fn manifest(details: &ManifestDetails) -> types::ManifestInfo {
+    let platform = details.platform.as_ref().map(|platform| types::PlatformInfo {
+        os: platform.os.clone(),
+        architecture: platform.architecture.clone(),
+        variant: platform.variant.clone(),
+    });
+    types::ManifestInfo {
+        digest: details.digest.to_string(),
+        media_type: details.media_type.clone(),
+        artifact_type: details.artifact_type.clone(),
+        is_index: details.is_index,
+        platform,
+        size_bytes: details.total_size_bytes,
+        pushed_at: time(details.pushed_at),
+        pulled_at: details.pulled_at.map(time),
     }
 }
 
-fn summary(image: &TaggedImage) -> ImageSummary {
-    ImageSummary {
-        manifest: ManifestInfo::of(&image.manifest),
+fn summary(image: &TaggedImage) -> types::ImageSummary {
+    types::ImageSummary {
+        manifest: manifest(&image.manifest),
         tags: image.tags.iter().map(ToString::to_string).collect(),
     }
 }
 
-fn info(details: &ImageDetails) -> ImageInfo {
-    let layers = details.layers.iter().map(|layer| LayerInfo {
+fn info(details: &ImageDetails) -> types::ImageInfo {
+    let layers = details.layers.iter().map(|layer| types::LayerInfo {
         digest: layer.digest.to_string(),
         size_bytes: layer.size_bytes,
         instruction: layer.instruction.clone(),
     });
-    ImageInfo {
+    types::ImageInfo {
         summary: summary(&details.image),
-        images: details.images.iter().map(ManifestInfo::of).collect(),
+        images: details.images.iter().map(manifest).collect(),
         indexes: details.indexes.iter().map(ToString::to_string).collect(),
         layers: layers.collect(),
     }
@@ -139,7 +69,7 @@ pub(crate) async fn list_images(context: &Context, _body: RequestBody) -> Result
         cursor::write(list, &(image.manifest.pushed_at.as_microsecond(), image.manifest.digest.to_string()))
     };
     let next = last.map(key).transpose()?;
-    page(context, &Page { items: found.items.iter().map(summary).collect(), next, count: None })
+    page(context, &types::Page { items: found.items.iter().map(summary).collect(), next, count: None })
 }
 
 /// `GET /api/v1/repositories/{repository}/-/images/{digest}`.

@@ -5,6 +5,7 @@
 //! `longshore-app` and renders its answer. What it does and why: `docs/api/native.md`.
 
 mod about;
+mod accounts;
 mod compare;
 mod context;
 mod cursor;
@@ -16,11 +17,15 @@ mod idempotency;
 mod images;
 mod limits;
 mod openapi;
+mod organizations;
 mod planning;
 pub mod problems;
 mod repositories;
 pub mod routes;
+mod server;
 mod tags;
+mod tokens;
+mod users;
 mod wire;
 
 use std::borrow::Cow;

@@ -2,11 +2,12 @@
 
 use http::Method;
 use longshore_api_common::openapi::{Describe, Document};
+use longshore_client::types;
 use longshore_domain::page::PAGE_LIMIT;
 use serde_json::{Map, Value, json};
 
 use crate::context::DEFAULT_PAGE_SIZE;
-use crate::error::{MEDIA_TYPE, ProblemDetails};
+use crate::error::MEDIA_TYPE;
 use crate::idempotency::KEY_LIMIT_BYTES;
 use crate::problems;
 use crate::routes::{Needs, Route};
@@ -58,7 +59,7 @@ pub(crate) fn document(routes: &[Route]) -> Value {
         let security = match route.needs {
             Needs::Nothing => json!([]),
             Needs::Nobody => json!([{}, { "bearer": [] }]),
-            Needs::Account => json!([{ "bearer": [] }]),
+            Needs::Account | Needs::Operator => json!([{ "bearer": [] }]),
         };
         document.add(route.described(security), |describe| {
             (route.describe)(describe);
@@ -91,7 +92,7 @@ pub(crate) fn document(routes: &[Route]) -> Value {
         "scheme": "bearer",
         "description": "An access token (lsp_…, lso_…), or the session token of signing in.",
     } });
-    let problem = schemars::schema_for!(ProblemDetails);
+    let problem = schemars::schema_for!(types::ProblemDetails);
     let mut problem = problem.to_value();
     if let Some(members) = problem.as_object_mut() {
         members.remove("$schema");

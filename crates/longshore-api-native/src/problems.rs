@@ -250,6 +250,12 @@ pub const PROBLEMS: &[Problem] = &[
         "Send the code of your authenticator with the password, or use an access token.",
     ),
     problem(
+        "secret_was_told",
+        StatusCode::CONFLICT,
+        "The answer held a secret that is told once",
+        "The request was done. Look at what it made; if its secret is lost, delete that and make another one.",
+    ),
+    problem(
         "share_unknown",
         StatusCode::NOT_FOUND,
         "It is not shared with that account",
@@ -419,7 +425,7 @@ fn code(error: &Error) -> &'static str {
         Error::MountSourceNotCovered(_) => "token_invalid",
         Error::Denied(_) => "denied",
         Error::Throttled { .. } => "throttled",
-        Error::UserUnknown(_) => "user_unknown",
+        Error::UserUnknown(_) | Error::MemberUnknown { .. } => "user_unknown",
         Error::OrganizationUnknown(_) => "organization_unknown",
         Error::TeamUnknown(_) => "team_unknown",
         Error::InviteUnknown => "token_unknown",
@@ -488,7 +494,13 @@ mod tests {
             assert!(find(code).is_some(), "{code} is not in PROBLEMS");
         }
         // The dialect itself says the rest.
-        let own = ["idempotency_key_reused", "method_not_allowed", "not_found", "request_in_progress"];
+        let own = [
+            "idempotency_key_reused",
+            "method_not_allowed",
+            "not_found",
+            "request_in_progress",
+            "secret_was_told",
+        ];
         for problem in PROBLEMS {
             assert!(
                 codes.contains(&problem.code) || own.contains(&problem.code),

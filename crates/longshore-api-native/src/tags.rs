@@ -5,19 +5,18 @@ use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::bare;
+use longshore_client::types;
 use longshore_content::history::{NameRange, TagAt};
 use longshore_domain::image::{TagDetails, TagFilter, TagKey, TagOrder};
 use longshore_domain::name::{RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestHead;
 use longshore_domain::{Error, Field, Result};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::cursor;
-use crate::images::ManifestInfo;
-use crate::wire::{Page, page, time, versioned};
+use crate::images::manifest;
+use crate::wire::{page, time, versioned};
 
 /// Orders of tags: `-` in front is backwards.
 pub(crate) const ORDERS: &[&str] = &["name", "-name", "pushed", "-pushed"];
@@ -28,51 +27,8 @@ const ORDERS_BY_NAME: &[(&str, TagOrder)] = &[
     ("-pushed", TagOrder::Newest),
 ];
 
-/// A tag.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct TagInfo {
-    /// Its name.
-    name: String,
-    /// What it points at.
-    digest: String,
-    /// Since when there has been such a tag; of a tag at a time null.
-    created_at: Option<String>,
-    /// When it was last pushed; of a tag at a time, since when it pointed there.
-    pushed_at: String,
-    /// Name of who pushed it last; null for the operator and for accounts that are gone.
-    pushed_by: Option<String>,
-    /// When it was last pulled, to the hour; of a tag at a time null.
-    pulled_at: Option<String>,
-    /// Until when it pointed there; null for still.
-    until: Option<String>,
-    /// What it points at; null when that was deleted since.
-    image: Option<ManifestInfo>,
-    /// The images of an index, the first 100, or the one image; of a tag at a time none.
-    images: Vec<ManifestInfo>,
-}
-
-/// A page of tags.
-pub(crate) type TagPage = Page<TagInfo>;
-
-/// Where a tag is to point.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SetRequest {
-    /// A digest, a tag, or a tag at a time (`latest.asof.20261101T120000Z`), of the same repository.
-    from: String,
-}
-
-/// A tag that was pointed somewhere.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct PointedTag {
-    /// Its name.
-    name: String,
-    /// What it points at.
-    digest: String,
-}
-
-fn info(tag: &TagDetails) -> TagInfo {
-    TagInfo {
+fn info(tag: &TagDetails) -> types::TagInfo {
+    types::TagInfo {
         name: tag.tag.to_string(),
         digest: tag.manifest.digest.to_string(),
         created_at: Some(time(tag.created_at)),
@@ -80,13 +36,13 @@ fn info(tag: &TagDetails) -> TagInfo {
         pushed_by: tag.updated_by.as_ref().map(|(_, name)| name.clone()),
         pulled_at: tag.pulled_at.map(time),
         until: None,
-        image: Some(ManifestInfo::of(&tag.manifest)),
-        images: tag.images.iter().map(ManifestInfo::of).collect(),
+        image: Some(manifest(&tag.manifest)),
+        images: tag.images.iter().map(manifest).collect(),
     }
 }
 
-fn info_at(then: &TagAt) -> TagInfo {
-    TagInfo {
+fn info_at(then: &TagAt) -> types::TagInfo {
+    types::TagInfo {
         name: then.tag.to_string(),
         digest: then.interval.digest.to_string(),
         created_at: None,
@@ -94,7 +50,7 @@ fn info_at(then: &TagAt) -> TagInfo {
         pushed_by: then.interval.set_by.clone(),
         pulled_at: None,
         until: then.interval.until.map(time),
-        image: then.manifest.as_ref().map(ManifestInfo::of),
+        image: then.manifest.as_ref().map(manifest),
         images: Vec::new(),
     }
 }
@@ -102,7 +58,7 @@ fn info_at(then: &TagAt) -> TagInfo {
 /// Answers with where a tag points now.
 pub(crate) fn pointed(tag: &Tag, head: &ManifestHead) -> Result<Response> {
     let digest = head.digest.to_string();
-    versioned(StatusCode::OK, &PointedTag { name: tag.to_string(), digest: digest.clone() }, &digest)
+    versioned(StatusCode::OK, &types::PointedTag { name: tag.to_string(), digest: digest.clone() }, &digest)
 }
 
 /// Returns what the names of tags begin with, from `prefix`. No name is longer than it may be.
@@ -148,7 +104,7 @@ pub(crate) async fn list_tags(context: &Context, _body: RequestBody) -> Result<R
     let last = found.items.last().filter(|_| found.has_more);
     let key = |tag: &TagDetails| cursor::write(&list, &(tag.updated_at.as_microsecond(), tag.tag.as_str()));
     let next = last.map(key).transpose()?;
-    page(context, &Page { items: found.items.iter().map(info).collect(), next, count })
+    page(context, &types::Page { items: found.items.iter().map(info).collect(), next, count })
 }
 
 /// Reads a time of a cursor.
@@ -172,7 +128,7 @@ async fn list_tags_at(
     let actor = context.actor().await?;
     let found = context.app.content.list_tags_at(&actor, name, at, names, size).await?;
     let next = found.next.map(|last| cursor::write(&list, &last.as_str())).transpose()?;
-    page(context, &Page { items: found.items.iter().map(info_at).collect(), next, count: None })
+    page(context, &types::Page { items: found.items.iter().map(info_at).collect(), next, count: None })
 }
 
 /// `GET /api/v1/repositories/{repository}/-/tags/{tag}`.
@@ -188,7 +144,7 @@ pub(crate) async fn get_tag(context: &Context, _body: RequestBody) -> Result<Res
 
 /// `PUT /api/v1/repositories/{repository}/-/tags/{tag}`.
 pub(crate) async fn set_tag(context: &Context, body: RequestBody) -> Result<Response> {
-    let request: SetRequest = context.json(body).await?;
+    let request: types::SetTag = context.json(body).await?;
     let (name, tag, condition) = (context.repository()?, context.tag()?, context.tag_condition()?);
     let from = request.from.parse()?;
     let actor = context.actor().await?;

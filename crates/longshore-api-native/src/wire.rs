@@ -4,8 +4,8 @@ use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::response::json;
+use longshore_client::types::Page;
 use longshore_domain::{Error, Result};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -15,16 +15,15 @@ pub(crate) fn time(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// One page of a list.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Page<T> {
-    /// The entries.
-    pub items: Vec<T>,
-    /// Give this as `after` to get the next page; null on the last one.
-    pub next: Option<String>,
-    /// How many entries all pages have, where that is known without looking.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub count: Option<u64>,
+/// Marks an answer that holds a secret, which is told this once: it is written down nowhere as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HoldsSecret;
+
+/// Answers with something that holds a secret.
+pub(crate) fn secret(status: StatusCode, thing: &impl Serialize) -> Response {
+    let mut response = json(status, thing);
+    response.extensions_mut().insert(HoldsSecret);
+    response
 }
 
 /// Answers with a page, which also names the next one in `Link` (RFC 8288).

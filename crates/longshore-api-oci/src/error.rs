@@ -20,9 +20,10 @@ const LISTED_DIGESTS: usize = 100;
 /// Returns status and code. A new variant does not compile until it has an answer here.
 pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
     match error {
-        Error::RepositoryUnknown(_) | Error::UserUnknown(_) | Error::OrganizationUnknown(_) => {
-            (StatusCode::NOT_FOUND, "NAME_UNKNOWN")
-        }
+        Error::RepositoryUnknown(_)
+        | Error::UserUnknown(_)
+        | Error::MemberUnknown { .. }
+        | Error::OrganizationUnknown(_) => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
         Error::ManifestUnknown { .. } | Error::TagInvalid(_) => (StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN"),
         Error::Past(refusal) => match **refusal {
             PastRefusal::Reserved(_) => (StatusCode::BAD_REQUEST, "TAG_INVALID"),

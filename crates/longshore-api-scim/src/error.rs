@@ -124,6 +124,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. }
         | Error::UserUnknown(_)
+        | Error::MemberUnknown { .. }
         | Error::OrganizationUnknown(_)
         | Error::ManifestUnknown { .. }
         | Error::Past(_)

@@ -74,7 +74,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         Error::RepositoryUnknown(_) => (404, 4_040_113),
         Error::OrganizationUnknown(_) => (404, 4_040_058),
         Error::ManifestUnknown { .. } | Error::BlobUnknown { .. } => (404, 4_040_115),
-        Error::UserUnknown(_) => match about {
+        Error::UserUnknown(_) | Error::MemberUnknown { .. } => match about {
             About::Sharing => (400, 4_001_041),
             _ => (400, 4_001_067),
         },
@@ -181,7 +181,7 @@ fn identity_status(error: &Error, status: u16) -> StatusCode {
     let status = match error {
         Error::Unauthenticated(_) => 401,
         Error::Throttled { .. } => 429,
-        Error::UserUnknown(_) | Error::OrganizationUnknown(_) => 404,
+        Error::UserUnknown(_) | Error::MemberUnknown { .. } | Error::OrganizationUnknown(_) => 404,
         Error::OverLimit(_) => 403,
         Error::Unavailable(_) | Error::Overloaded(_) | Error::StorageFull(_) => 503,
         _ => status,

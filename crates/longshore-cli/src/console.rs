@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 /// Writes to standard output, and a line end after it.
 ///
-/// A reader that has had enough (`longshore audit list | head -3`) is no failure.
+/// A reader that has had enough (`longshore audit ls | head -3`) is no failure.
 ///
 /// # Errors
 /// When it cannot be written, such as to a full disk.

@@ -1,9 +1,22 @@
-//! Client commands: they speak HTTP to any registry, this one or another.
+//! Commands: those on the registry's own API, and those that speak to any registry.
 
+pub mod accounts;
 pub mod console;
+pub mod contexts;
+mod deletions;
+pub mod failure;
+pub mod images;
+pub mod login;
 mod management;
+pub mod output;
 mod registry;
+pub mod repositories;
 mod second_factor;
+pub mod server;
+pub mod session;
+pub mod tags;
+pub mod tokens;
+pub mod trash;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -11,7 +24,7 @@ use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use crate::registry::Registry;
-use crate::second_factor::SecondFactorCommand;
+pub use crate::second_factor::SecondFactorCommand;
 
 /// How to reach a registry.
 #[derive(Args)]

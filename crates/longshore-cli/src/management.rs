@@ -1,11 +1,12 @@
 //! A small client of the management API, in the words of Docker Hub.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::StatusCode;
 
 use crate::Connection;
+use crate::failure::NotReachable;
 use crate::registry::agent;
 
 /// The management API as one user sees it.
@@ -80,7 +81,8 @@ impl Management {
                 request.send_json(body)
             }
         };
-        let mut response = sent.with_context(|| format!("cannot reach {}", self.url))?;
+        let mut response =
+            sent.map_err(|error| NotReachable(format!("cannot reach {}: {error}", self.url)))?;
         // Some answers have no body.
         let answer = response.body_mut().read_json().unwrap_or_default();
         Ok((response.status(), answer))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::Connection;
+use crate::failure::NotReachable;
 
 /// Pages that one list may have.
 const PAGES_LIMIT: usize = 10_000;
@@ -82,8 +83,8 @@ impl Registry {
 
     fn request(&self, path: &str, scope: &str) -> Result<Response<ureq::Body>> {
         let url = format!("{}{path}", self.url);
-        let reach = || format!("cannot reach {}", self.url);
-        let response = self.agent.get(&url).header("accept", ACCEPT).call().with_context(reach)?;
+        let reach = |error| NotReachable(format!("cannot reach {}: {error}", self.url));
+        let response = self.agent.get(&url).header("accept", ACCEPT).call().map_err(reach)?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return self.check(response);
         }
@@ -99,7 +100,7 @@ impl Registry {
             _ => self.basic.clone().ok_or_else(|| anyhow!("the registry asks who you are: {SIGN_IN}"))?,
         };
         let request = self.agent.get(&url).header("accept", ACCEPT).header("authorization", &authorization);
-        self.check(request.call().with_context(reach)?)
+        self.check(request.call().map_err(reach)?)
     }
 
     fn check(&self, mut response: Response<ureq::Body>) -> Result<Response<ureq::Body>> {
@@ -126,7 +127,9 @@ impl Registry {
             request = request.header("authorization", basic);
         }
         let mut response =
-            self.check(request.call().with_context(|| format!("cannot reach the token service {realm}"))?)?;
+            self.check(request.call().map_err(|error| {
+                NotReachable(format!("cannot reach the token service {realm}: {error}"))
+            })?)?;
         let body: Value = response.body_mut().read_json()?;
         let token = body["token"].as_str().or_else(|| body["access_token"].as_str());
         token.map(str::to_owned).ok_or_else(|| anyhow!("the token service gave no token"))

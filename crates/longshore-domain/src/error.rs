@@ -165,6 +165,14 @@ pub enum Error {
     /// There is no such user.
     #[error("there is no user {0:?}")]
     UserUnknown(String),
+    /// A user is not in an organization or a team.
+    #[error("{user} is not a member of {of}")]
+    MemberUnknown {
+        /// The user.
+        user: String,
+        /// The organization or team.
+        of: String,
+    },
     /// There is no such organization.
     #[error("there is no organization {0:?}")]
     OrganizationUnknown(String),

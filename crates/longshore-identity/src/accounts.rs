@@ -1,5 +1,6 @@
 //! Users.
 
+use longshore_domain::access::action::OrganizationAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId, AccountKind, Plan, ProfileChange};
 use longshore_domain::conflict::Conflict;
@@ -8,11 +9,18 @@ use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{Clearing, IdentityTx, NewAccount};
-use longshore_domain::{Error, Result};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Identities;
 use crate::passwords::check_new_password;
 use longshore_platform::STEP;
+
+fn unknown_account(kind: Option<AccountKind>, name: &Namespace) -> Error {
+    match kind {
+        Some(AccountKind::Organization) => Error::OrganizationUnknown(name.to_string()),
+        Some(AccountKind::User) | None => Error::UserUnknown(name.to_string()),
+    }
+}
 
 /// Finds a user, not an organization, by name.
 pub async fn get_user(tx: &mut dyn IdentityTx, name: &Namespace) -> Result<Account> {
@@ -55,17 +63,142 @@ async fn enable(tx: &mut dyn IdentityTx, user: &Account) -> Result<()> {
     }
 }
 
-/// What a command changes about a user.
-#[derive(Clone, Debug)]
-pub enum UserChange {
-    /// Lets the user sign in, unless an identity provider that has the user in its directory has deactivated it.
-    Enable,
-    /// Switches the user and all its tokens off.
-    Disable,
-    /// Makes the user an administrator of the registry.
-    MakeAdministrator,
-    /// Ends that.
-    RevokeAdministrator,
+/// What changes of an account; `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct AccountChange {
+    /// Whether it may sign in and its tokens work. A user whom an identity provider has deactivated stays so until that changes.
+    pub is_active: Option<bool>,
+    /// Whether it administers the registry; of users only.
+    pub is_administrator: Option<bool>,
+    /// Whether its images count as those of a verified publisher.
+    pub is_verified_publisher: Option<bool>,
+    /// What it has subscribed to.
+    pub plan: Option<Plan>,
+    /// What it says about itself.
+    pub profile: ProfileChange,
+    /// Whether members pull from all repositories, or only from those of their teams; of organizations only.
+    pub members_pull: Option<bool>,
+    /// Whether it may provision users, without which its SCIM tokens do not work; of organizations only.
+    pub may_provision: Option<bool>,
+}
+
+impl AccountChange {
+    /// Switches an account on or off.
+    pub fn active(is_active: bool) -> Self {
+        Self { is_active: Some(is_active), ..Self::default() }
+    }
+
+    /// Makes a user an administrator of the registry, or ends that.
+    pub fn administrator(is_administrator: bool) -> Self {
+        Self { is_administrator: Some(is_administrator), ..Self::default() }
+    }
+
+    fn has_profile(&self) -> bool {
+        let ProfileChange { full_name, company, location, url, email } = &self.profile;
+        full_name.is_some() || company.is_some() || location.is_some() || url.is_some() || email.is_some()
+    }
+
+    /// Whether only the operator may change this.
+    fn is_for_the_operator(&self) -> bool {
+        self.is_active.is_some()
+            || self.is_administrator.is_some()
+            || self.is_verified_publisher.is_some()
+            || self.plan.is_some()
+            || self.may_provision.is_some()
+            || self.profile.email.is_some()
+    }
+
+    /// Checks that it is about what an account of this kind has.
+    fn check(&self, account: &Account) -> Result<()> {
+        self.profile.check()?;
+        let (kind, foreign) = match account.kind {
+            AccountKind::User => {
+                let of_organizations =
+                    [(self.members_pull, "members_pull"), (self.may_provision, "may_provision")];
+                ("a user", of_organizations.into_iter().find(|(value, _)| value.is_some()))
+            }
+            AccountKind::Organization => {
+                let administrator = Some((self.is_administrator, "is_administrator"));
+                ("an organization", administrator.filter(|(value, _)| value.is_some()))
+            }
+        };
+        if let Some((_, name)) = foreign {
+            return Err(Error::Invalid {
+                field: Field::Member(name),
+                reason: format!("is nothing that {kind} has"),
+            });
+        }
+        if self.is_active == Some(false) && account.name == Namespace::library() {
+            return Err(Error::denied("library belongs to the registry and cannot be disabled"));
+        }
+        Ok(())
+    }
+
+    /// Carries it out, with an event for each part.
+    async fn apply(&self, tx: &mut dyn IdentityTx, account: &Account, template: &NewEvent) -> Result<()> {
+        let id = account.id;
+        let is_user = account.kind == AccountKind::User;
+        let mut events: Vec<(EventAction, Option<(&'static str, String)>)> = Vec::new();
+        if let Some(is_active) = self.is_active {
+            match (is_user, is_active) {
+                (true, true) => enable(tx, account).await?,
+                (true, false) => {
+                    check_not_last_administrator(tx, account).await?;
+                    tx.set_account_active(id, false).await?;
+                }
+                (false, is_active) => tx.set_account_active(id, is_active).await?,
+            }
+            let action = match (is_user, is_active) {
+                (true, true) => EventAction::UserEnabled,
+                (true, false) => EventAction::UserDisabled,
+                (false, true) => EventAction::OrganizationEnabled,
+                (false, false) => EventAction::OrganizationDisabled,
+            };
+            events.push((action, None));
+        }
+        match self.is_administrator {
+            None => {}
+            Some(true) => {
+                tx.set_administrator(id, true).await?;
+                events.push((EventAction::UserMadeAdministrator, None));
+            }
+            Some(false) => {
+                check_not_last_administrator(tx, account).await?;
+                tx.set_administrator(id, false).await?;
+                events.push((EventAction::UserAdministratorRevoked, None));
+            }
+        }
+        if let Some(plan) = self.plan {
+            tx.set_plan(id, plan).await?;
+            events.push((EventAction::PlanChanged, Some(("plan", plan.as_str().to_owned()))));
+        }
+        if let Some(is_verified) = self.is_verified_publisher {
+            tx.set_verified_publisher(id, is_verified).await?;
+            let data = ("verified_publisher", is_verified.to_string());
+            events.push((EventAction::VerifiedPublisherChanged, Some(data)));
+        }
+        if self.has_profile() {
+            tx.change_profile(id, &self.profile).await?;
+            events.push((EventAction::ProfileChanged, None));
+        }
+        if let Some(members_pull) = self.members_pull {
+            tx.put_members_pull(id, members_pull).await?;
+            let data = ("members_pull", members_pull.to_string());
+            events.push((EventAction::OrganizationSettingsUpdated, Some(data)));
+        }
+        if let Some(may) = self.may_provision {
+            tx.set_may_provision(id, may).await?;
+            events.push((EventAction::OrganizationSettingsUpdated, Some(("may_provision", may.to_string()))));
+        }
+        for (action, data) in events {
+            let mut event = NewEvent { action, account_id: Some(id), ..template.clone() };
+            if let Some((key, value)) = data {
+                event.data.insert(key, value);
+            }
+            tx.record_event(&event).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Cancels what invites somebody to an organization who is removed or deactivated: an invite from before is no way back.
@@ -166,114 +299,50 @@ impl Identities {
         self.metadata.look_up(name.clone(), |tx, name| Box::pin(get_user(tx, name))).await
     }
 
-    /// Changes a user.
+    /// Changes an account, all of it or nothing, and gives it. What an account says about itself, but for the e-mail address, by
+    /// which others find it, it changes itself; what members of an organization pull, those who manage its settings; the rest is for the
+    /// operator.
     ///
     /// # Errors
-    /// `Denied` to everybody but the operator; `UserUnknown`; `Conflict` when no administrator would be left.
-    pub async fn change_user(&self, actor: &Actor, name: &Namespace, change: UserChange) -> Result<()> {
-        self.access.require_operator(actor)?;
-        let action = match change {
-            UserChange::Enable => EventAction::UserEnabled,
-            UserChange::Disable => EventAction::UserDisabled,
-            UserChange::MakeAdministrator => EventAction::UserMadeAdministrator,
-            UserChange::RevokeAdministrator => EventAction::UserAdministratorRevoked,
-        };
-        let event = self.platform.event(actor, None, action, name.as_str(), []);
-        self.metadata
-            .write((name.clone(), change, event), |tx, (name, change, event)| {
-                Box::pin(async move {
-                    tx.lock_authority().await?;
-                    let user = get_user(tx, name).await?;
-                    match change {
-                        UserChange::Enable => enable(tx, &user).await?,
-                        UserChange::Disable => {
-                            check_not_last_administrator(tx, &user).await?;
-                            tx.set_account_active(user.id, false).await?;
-                        }
-                        UserChange::MakeAdministrator => tx.set_administrator(user.id, true).await?,
-                        UserChange::RevokeAdministrator => {
-                            check_not_last_administrator(tx, &user).await?;
-                            tx.set_administrator(user.id, false).await?;
-                        }
-                    }
-                    tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await
-                })
-            })
-            .await
-    }
-
-    /// Changes what an account has subscribed to.
-    ///
-    /// # Errors
-    /// `Denied` to everybody but the operator; `UserUnknown`.
-    pub async fn set_plan(&self, actor: &Actor, name: &Namespace, plan: Plan) -> Result<()> {
-        self.access.require_operator(actor)?;
-        let account = self.access.find_account(name).await?;
-        let data = [("plan", plan.as_str().to_owned())];
-        let event =
-            self.platform.event(actor, Some(account.id), EventAction::PlanChanged, name.as_str(), data);
-        self.metadata
-            .write((account.id, plan, event), |tx, (id, plan, event)| {
-                Box::pin(async move {
-                    tx.set_plan(*id, *plan).await?;
-                    tx.record_event(event).await
-                })
-            })
-            .await
-    }
-
-    /// Changes what an account says about itself, and gives it. An account changes its own but for the e-mail address, by
-    /// which others find it; that is for the operator.
-    ///
-    /// # Errors
-    /// As [`authorize_owner`](longshore_access::AccessControl::authorize_owner); `Denied` for the e-mail address; `Invalid` for what is too long or no web page;
-    /// `Exists` when another account has the address.
-    pub async fn change_profile(
+    /// `Denied`; `UserUnknown` or `OrganizationUnknown` when there is none of the kind; `Invalid` for what is too long, no web page, or nothing that such an account has;
+    /// `Exists` when another account has the address; `Conflict` when no administrator would be left.
+    pub async fn change_account(
         &self,
         actor: &Actor,
+        kind: impl Into<Option<AccountKind>>,
         name: &Namespace,
-        change: ProfileChange,
+        change: AccountChange,
     ) -> Result<Account> {
-        let account = self.access.authorize_owner(actor, name).await?;
-        if change.email.is_some() {
+        let kind = kind.into();
+        let account = if change.is_for_the_operator() {
             self.access.require_operator(actor)?;
+            let found =
+                self.metadata.look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name)));
+            found.await?.ok_or_else(|| unknown_account(kind, name))?
+        } else if change.members_pull.is_some() {
+            self.access.authorize_organization(actor, name, OrganizationAction::ManageSettings).await?
+        } else {
+            self.access.authorize_owner(actor, name).await?
+        };
+        if change.members_pull.is_some() && change.has_profile() {
+            self.access.authorize_owner(actor, name).await?;
         }
-        change.check()?;
+        if kind.is_some_and(|kind| account.kind != kind) {
+            return Err(unknown_account(kind, name));
+        }
+        change.check(&account)?;
+        // Its action and data are those of each part.
         let event =
             self.platform.event(actor, Some(account.id), EventAction::ProfileChanged, name.as_str(), []);
         self.metadata
             .write((account.id, change, event), |tx, (id, change, event)| {
                 Box::pin(async move {
-                    // So that an address is nobody else's meanwhile.
+                    // So that an address is nobody else's meanwhile, and the last administrator stays.
                     tx.lock_authority().await?;
-                    tx.change_profile(*id, change).await?;
-                    tx.record_event(event).await?;
-                    tx.find_account(*id).await?.ok_or_else(|| Error::UserUnknown(event.subject.clone()))
-                })
-            })
-            .await
-    }
-
-    /// Says whether the images of an account count as those of a verified publisher.
-    ///
-    /// # Errors
-    /// `Denied` to everybody but the operator; `UserUnknown`.
-    pub async fn set_verified_publisher(
-        &self,
-        actor: &Actor,
-        name: &Namespace,
-        is_verified_publisher: bool,
-    ) -> Result<()> {
-        self.access.require_operator(actor)?;
-        let account = self.access.find_account(name).await?;
-        let data = [("verified_publisher", is_verified_publisher.to_string())];
-        let action = EventAction::VerifiedPublisherChanged;
-        let event = self.platform.event(actor, Some(account.id), action, name.as_str(), data);
-        self.metadata
-            .write((account.id, is_verified_publisher, event), |tx, (id, is_verified_publisher, event)| {
-                Box::pin(async move {
-                    tx.set_verified_publisher(*id, *is_verified_publisher).await?;
-                    tx.record_event(event).await
+                    let unknown = || Error::UserUnknown(event.subject.clone());
+                    let account = tx.find_account(*id).await?.ok_or_else(unknown)?;
+                    change.apply(tx, &account, event).await?;
+                    tx.find_account(*id).await?.ok_or_else(unknown)
                 })
             })
             .await

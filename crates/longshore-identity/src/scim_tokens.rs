@@ -22,7 +22,7 @@ use crate::sign_in_events::{Presented, Whose};
 
 fn may_not_provision(organization: &Namespace) -> Error {
     Error::denied(format!(
-        "{organization} may not provision users, as that makes accounts and takes in others; the operator of the registry can allow it (longshore org set-provisioning {organization} on)"
+        "{organization} may not provision users, as that makes accounts and takes in others; the operator of the registry can allow it (longshore org set {organization} --provisioning on)"
     ))
 }
 

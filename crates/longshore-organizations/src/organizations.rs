@@ -125,7 +125,7 @@ pub(crate) async fn change_role(
         // Whoever was deactivated can be removed, too.
         before = tx.find_suspended_role(organization.id, user.id).await?;
     }
-    let unknown = || Error::UserUnknown(format!("{} in {}", user.name, organization.name));
+    let unknown = || Error::MemberUnknown { user: user.name.to_string(), of: organization.name.to_string() };
     before.ok_or_else(unknown)?;
     check_leaves_owners(actor, &[before, role])?;
     let mut event = NewEvent { account_id: Some(organization.id), subject: user.name.to_string(), ..event };
@@ -394,7 +394,10 @@ impl Organizations {
                 |tx, (organization, user, role, event, actor)| {
                     Box::pin(async move {
                         tx.lock_authority().await?;
-                        let unknown = || Error::UserUnknown(format!("{user} in {}", organization.name));
+                        let unknown = || Error::MemberUnknown {
+                            user: user.to_string(),
+                            of: organization.name.to_string(),
+                        };
                         let account = get_user(tx, user).await?;
                         check_not_deactivated(tx, organization, &account).await?;
                         change_role(tx, actor, organization, &account, Some(*role), event.clone()).await?;
@@ -489,46 +492,6 @@ impl Organizations {
         self.access.authorize_organization(actor, name, OrganizationAction::View).await
     }
 
-    /// Decides whether members pull from all repositories of an organization, or only from those of their teams.
-    ///
-    /// # Errors
-    /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing settings.
-    pub async fn set_members_pull(&self, actor: &Actor, name: &Namespace, members_pull: bool) -> Result<()> {
-        let organization =
-            self.access.authorize_organization(actor, name, OrganizationAction::ManageSettings).await?;
-        let data = [("members_pull", members_pull.to_string())];
-        let action = EventAction::OrganizationSettingsUpdated;
-        let event = self.platform.event(actor, Some(organization.id), action, name.as_str(), data);
-        self.metadata
-            .write((organization.id, members_pull, event), |tx, (id, members_pull, event)| {
-                Box::pin(async move {
-                    tx.put_members_pull(*id, *members_pull).await?;
-                    tx.record_event(event).await
-                })
-            })
-            .await
-    }
-
-    /// Decides whether an organization may provision users. When it may not, its SCIM tokens do not work.
-    ///
-    /// # Errors
-    /// `Denied` to everybody but the operator; `OrganizationUnknown`.
-    pub async fn set_may_provision(&self, actor: &Actor, name: &Namespace, may: bool) -> Result<()> {
-        self.access.require_operator(actor)?;
-        let data = [("may_provision", may.to_string())];
-        let action = EventAction::OrganizationSettingsUpdated;
-        let event = self.platform.event(actor, None, action, name.as_str(), data);
-        self.metadata
-            .write((name.clone(), may, event), |tx, (name, may, event)| {
-                Box::pin(async move {
-                    let organization = get_organization(tx, name).await?;
-                    tx.set_may_provision(organization.id, *may).await?;
-                    tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await
-                })
-            })
-            .await
-    }
-
     /// Removes a member, also from all teams.
     ///
     /// # Errors
@@ -553,34 +516,6 @@ impl Organizations {
                     })
                 },
             )
-            .await
-    }
-
-    /// Switches an organization on or off. Off, its tokens fail and its repositories can be seen by administrators only.
-    ///
-    /// # Errors
-    /// `Denied` to everybody but the operator, and for `library`; `OrganizationUnknown`.
-    pub async fn set_organization_active(
-        &self,
-        actor: &Actor,
-        name: &Namespace,
-        is_active: bool,
-    ) -> Result<()> {
-        self.access.require_operator(actor)?;
-        if *name == Namespace::library() {
-            return Err(Error::denied("library belongs to the registry and cannot be disabled"));
-        }
-        let action =
-            if is_active { EventAction::OrganizationEnabled } else { EventAction::OrganizationDisabled };
-        let event = self.platform.event(actor, None, action, name.as_str(), []);
-        self.metadata
-            .write((name.clone(), is_active, event), |tx, (name, is_active, event)| {
-                Box::pin(async move {
-                    let organization = get_organization(tx, name).await?;
-                    tx.set_account_active(organization.id, *is_active).await?;
-                    tx.record_event(&NewEvent { account_id: Some(organization.id), ..event.clone() }).await
-                })
-            })
             .await
     }
 

@@ -243,10 +243,10 @@ impl Organizations {
                         let team = get_team(tx, organization, name).await?;
                         let user = get_user(tx, user).await?;
                         if tx.find_role(organization.id, user.id).await?.is_none() {
-                            return Err(Error::UserUnknown(format!(
-                                "{} in {}",
-                                user.name, organization.name
-                            )));
+                            return Err(Error::MemberUnknown {
+                                user: user.name.to_string(),
+                                of: organization.name.to_string(),
+                            });
                         }
                         check_not_deactivated(tx, organization, &user).await?;
                         match tx.add_team_member(team.id, user.id, event.at).await? {
@@ -289,7 +289,10 @@ impl Organizations {
                         let team = get_team(tx, organization, name).await?;
                         let user = get_user(tx, user).await?;
                         if !tx.delete_team_member(team.id, user.id).await? {
-                            return Err(Error::UserUnknown(format!("{} in {name}", user.name)));
+                            return Err(Error::MemberUnknown {
+                                user: user.name.to_string(),
+                                of: name.to_string(),
+                            });
                         }
                         tx.record_event(event).await
                     })

@@ -1,43 +1,57 @@
-//! Administration: one set of operations, run over a socket of the running server, or directly on a stopped one.
+//! Administration: one set of operations, run over a socket of the running server, or by a server of their own on a stopped one.
 //!
-//! The socket lies in the data folder, readable by its owner only, and takes callers with the owner's user id only.
-//! One line of JSON goes in ([`Request`]); lines of JSON come out ([`Reply`]): progress, then one outcome.
+//! What the registry's own API has no operation for yet goes to [`PATH`] of the socket: one [`Request`] goes in, lines of
+//! JSON come out ([`Reply`]): progress, then one outcome.
 
-mod render;
-mod request;
-mod run;
-mod scim_tokens;
-mod tags;
-mod trash;
-mod words;
-mod work;
-
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream as BlockingStream;
-use std::path::Path;
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use http_body_util::{BodyExt, Limited};
+use longshore_api_common::Response;
+use longshore_api_common::body::{self, RequestBody};
 use longshore_app::App;
+use longshore_domain::access::actor::Actor;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
-use tokio_util::sync::CancellationToken;
+use serde_json::{Value, json};
 
-pub use render::Outcome;
-pub use request::Request;
-pub use run::run as run_request;
-use words::{Refusal, RequestSubject};
-
-use crate::commands::Usage;
 use crate::config::Config;
-use crate::data_folder::{DataFolder, SocketPath};
-use crate::disk::Disk;
+use crate::data_folder::DataFolder;
+use crate::registry::Registry;
 use crate::wiring;
 
+/// What can be asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Read everything back, or compare what the store has with what the database names.
+    Verify { store: bool },
+}
+
+/// What a command gave.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// For people.
+    pub text: String,
+    /// For scripts.
+    pub json: Value,
+    /// Whether the command found what it looks for to be wrong.
+    pub found_problems: bool,
+}
+
+impl Outcome {
+    /// One sentence, and an object for scripts.
+    pub fn said(text: impl Into<String>, json: Value) -> Self {
+        Self { text: text.into(), json, found_problems: false }
+    }
+}
+
+/// Where requests go over the socket.
+pub const PATH: &str = "/commands";
 /// Longest request.
-const REQUEST_LIMIT_BYTES: u64 = 64 << 10;
+const REQUEST_LIMIT_BYTES: usize = 64 << 10;
 
 /// What comes back over the socket.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,131 +63,73 @@ pub enum Reply {
     Done(Outcome),
     /// It was refused or failed.
     Failed(String),
-    /// A value on the command line cannot be.
-    BadValue(String),
 }
 
-/// Opens the socket of a data folder that this process has locked.
-pub fn listen(data: &Path) -> Result<UnixListener> {
-    let path = SocketPath::of(data)?;
-    remove_socket(data);
-    let listener = UnixListener::bind(path.as_path())
-        .with_context(|| format!("cannot make the administration socket {}", path.as_path().display()))?;
-    std::fs::set_permissions(path.as_path(), std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+/// Answers a request.
+pub fn answer(app: Arc<App>, body: RequestBody) -> Response {
+    // Progress that nobody reads fast enough is dropped, the outcome is not.
+    let (sender, receiver) = tokio::sync::mpsc::channel(16);
+    let work = async move {
+        let reply = reply(&app, body, &sender).await;
+        let _ = sender.send(reply).await;
+    };
+    let replies = stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
+    let lines = replies.map(|reply| {
+        let mut line = serde_json::to_vec(&reply).map_err(longshore_domain::Error::internal)?;
+        line.push(b'\n');
+        Ok(Bytes::from(line))
+    });
+    // Ends with whoever asked.
+    let work = stream::once(work).filter_map(|()| std::future::ready(None));
+    Response::new(body::pieces(Box::pin(stream::select(lines, work))))
 }
 
-/// Removes the socket, also one that a killed server left.
-pub fn remove_socket(data: &Path) {
-    let _ = std::fs::remove_file(data.join("admin.sock"));
-}
-
-/// Answers requests until `stop` is cancelled.
-pub async fn run(app: Arc<App>, listener: UnixListener, stop: CancellationToken) {
-    loop {
-        let stream = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "an administration connection could not be accepted");
-                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
-        };
-        let owner = rustix::process::geteuid().as_raw();
-        let actor = stream.peer_cred().map(|actor| actor.uid());
-        if !matches!(actor, Ok(uid) if uid == owner || uid == 0) {
-            tracing::warn!("an administration connection by another user was refused");
-            continue;
-        }
-        let (app, stop) = (Arc::clone(&app), stop.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                answered = answer(&app, stream) => {
-                    if let Err(error) = answered {
-                        tracing::debug!(%error, "an administration connection broke");
-                    }
-                }
-            }
-        });
-    }
-}
-
-async fn answer(app: &App, stream: UnixStream) -> std::io::Result<()> {
-    let (reader, mut writer) = stream.into_split();
-    let mut line = String::new();
-    tokio::io::BufReader::new(reader.take(REQUEST_LIMIT_BYTES)).read_line(&mut line).await?;
-    let (progress, mut news) = tokio::sync::mpsc::channel(16);
-    let request = serde_json::from_str::<Request>(&line);
-    let work = async {
-        match request {
-            Ok(request) => {
-                let subject = RequestSubject::of(&request);
-                match run_request(app, request, &progress_sender(progress)).await {
-                    Ok(outcome) => Reply::Done(outcome),
-                    Err(error) => match subject.say(error) {
-                        Refusal { text, is_bad_value: true } => Reply::BadValue(text),
-                        Refusal { text, is_bad_value: false } => Reply::Failed(text),
-                    },
-                }
-            }
-            Err(error) => Reply::Failed(format!(
+async fn reply(app: &App, body: RequestBody, progress: &tokio::sync::mpsc::Sender<Reply>) -> Reply {
+    let bytes = match Limited::new(body, REQUEST_LIMIT_BYTES).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => return Reply::Failed(error.to_string()),
+    };
+    let request = match serde_json::from_slice::<Request>(&bytes) {
+        Ok(request) => request,
+        Err(error) => {
+            return Reply::Failed(format!(
                 "this server does not know the command ({error}); use the same version of longshore"
-            )),
+            ));
         }
     };
-    tokio::pin!(work);
-    let reply = loop {
-        tokio::select! {
-            reply = &mut work => break reply,
-            Some(text) = news.recv() => send(&mut writer, &Reply::Progress(text)).await?,
-        }
+    let on_progress = |text: String| {
+        let _ = progress.try_send(Reply::Progress(text));
     };
-    send(&mut writer, &reply).await
-}
-
-/// Progress that nobody reads fast enough is dropped.
-fn progress_sender(sender: tokio::sync::mpsc::Sender<String>) -> impl Fn(String) + Sync {
-    move |text| {
-        let _ = sender.try_send(text);
+    let Request::Verify { store } = request;
+    let done = match store {
+        false => verify(app, &on_progress).await,
+        true => reconcile(app, &on_progress).await,
+    };
+    match done {
+        Ok(outcome) => Reply::Done(outcome),
+        Err(error) => Reply::Failed(format!("{:#}", wiring::with_cause(error))),
     }
 }
 
-async fn send(writer: &mut tokio::net::unix::OwnedWriteHalf, reply: &Reply) -> std::io::Result<()> {
-    let mut line = serde_json::to_vec(reply)?;
-    line.push(b'\n');
-    writer.write_all(&line).await
-}
-
-/// Runs a request: by the server that uses the data folder, or here if none does.
-pub fn call(config: &Config, request: Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
-    if config.database.is_embedded() && !config.data.join("longshore.db").exists() {
-        if config.data.join("admin.sock").exists() {
-            bail!(
-                "a node runs in {}, but its database is elsewhere: give this command the same configuration (--config, or --database and --storage)",
-                config.data.display()
-            );
+/// Runs a request by the registry of this machine.
+pub fn call(
+    registry: &Registry,
+    request: &Request,
+    on_progress: &(dyn Fn(String) + Sync),
+) -> Result<Outcome> {
+    let http = reqwest::blocking::Client::builder().unix_socket(registry.socket().to_owned()).timeout(None);
+    let request = http.build()?.post(format!("http://localhost{PATH}")).body(serde_json::to_vec(request)?);
+    let answer = request
+        .send()
+        .context("the registry of this machine does not answer; it may be stopping, try again")?;
+    for line in BufReader::new(answer).lines() {
+        match serde_json::from_str(&line?)? {
+            Reply::Progress(text) => on_progress(text),
+            Reply::Done(outcome) => return Ok(outcome),
+            Reply::Failed(message) => return Err(anyhow!(message)),
         }
-        bail!(
-            "there is no registry in {}; `longshore serve` makes one, or name its folder with --data or its database with --database",
-            config.data.display()
-        );
     }
-    // A command beside a database elsewhere makes no folder.
-    if !config.data.exists() {
-        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-        return match DataFolder::open(folder.path())? {
-            Some(folder) => call_here(config, &folder, request, on_progress),
-            None => bail!("cannot lock a temporary folder"),
-        };
-    }
-    match DataFolder::open(&config.data)? {
-        Some(folder) => call_here(config, &folder, request, on_progress),
-        None => call_server(&config.data, &request, on_progress),
-    }
+    bail!("the server stopped before it answered; check its log, then try again")
 }
 
 /// Brings the schema of the database to the newest, when no server on this data folder runs.
@@ -201,48 +157,84 @@ pub fn migrate(config: &Config) -> Result<Outcome> {
         }
         Some(before) => format!("the database had schema {before} and has {now_text} now"),
     };
-    Ok(Outcome::said(text, serde_json::json!({ "schema_before": before, "schema": now })))
+    Ok(Outcome::said(text, json!({ "schema_before": before, "schema": now })))
 }
 
-fn call_here(
-    config: &Config,
-    folder: &DataFolder,
-    request: Request,
-    on_progress: &(dyn Fn(String) + Sync),
-) -> Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let disk = Disk::open(folder, config.storage.reserve_bytes());
-        let app = wiring::app(config, folder, disk, wiring::Opening::Existing).await?;
-        app.attach().await.map_err(wiring::with_cause)?;
-        let subject = RequestSubject::of(&request);
-        let outcome = run_request(&app, request, on_progress).await.map_err(|error| {
-            let Refusal { text, is_bad_value } = subject.say(error);
-            if is_bad_value { Usage(text).into() } else { anyhow!(text) }
-        });
-        app.close().await;
-        outcome
-    })
-}
+const OPERATOR: Actor = Actor::OPERATOR;
 
-fn call_server(data: &Path, request: &Request, on_progress: &(dyn Fn(String) + Sync)) -> Result<Outcome> {
-    let path = SocketPath::of(data)?;
-    let mut stream = BlockingStream::connect(path.as_path()).with_context(|| {
-        format!(
-            "a longshore process uses {} but does not answer; it may be starting or stopping, try again",
-            data.display()
-        )
-    })?;
-    let mut line = serde_json::to_vec(request)?;
-    line.push(b'\n');
-    stream.write_all(&line)?;
-    for line in BufReader::new(stream).lines() {
-        match serde_json::from_str(&line?)? {
-            Reply::Progress(text) => on_progress(text),
-            Reply::Done(outcome) => return Ok(outcome),
-            Reply::Failed(message) => return Err(anyhow!(message)),
-            Reply::BadValue(message) => return Err(Usage(message).into()),
-        }
+async fn verify(app: &App, on_progress: &(dyn Fn(String) + Sync)) -> longshore_domain::Result<Outcome> {
+    let progress = |report: &longshore_lifecycle::verification::VerificationReport| {
+        on_progress(format!(
+            "{} manifests, {} blobs, {} MiB read, {} problems",
+            report.manifests,
+            report.blobs,
+            report.blob_bytes >> 20,
+            report.findings_total
+        ));
+    };
+    let report = app.lifecycle.verify(&OPERATOR, &progress).await?;
+    let mut text = format!(
+        "checked the database, {} manifests and {} blobs ({} bytes)\n",
+        report.manifests, report.blobs, report.blob_bytes
+    );
+    for finding in &report.findings {
+        text.push_str(finding);
+        text.push('\n');
     }
-    bail!("the server stopped before it answered; check its log, then try again")
+    let found_problems = report.findings_total > 0;
+    text.push_str(&match report.findings_total {
+        0 => "everything is whole".to_owned(),
+        total => format!("{total} problems; push a damaged blob again to replace it, or restore a backup"),
+    });
+    let json = json!({
+        "manifests": report.manifests,
+        "blobs": report.blobs,
+        "blob_bytes": report.blob_bytes,
+        "problems": report.findings_total,
+        "findings": report.findings,
+    });
+    Ok(Outcome { text, json, found_problems })
+}
+
+async fn reconcile(app: &App, on_progress: &(dyn Fn(String) + Sync)) -> longshore_domain::Result<Outcome> {
+    let progress = |report: &longshore_lifecycle::reconciliation::ReconciliationReport| {
+        on_progress(format!(
+            "{} objects listed, {} blobs looked for, {} problems",
+            report.objects, report.blobs, report.damaged
+        ));
+    };
+    let report = app.lifecycle.reconcile_store(&OPERATOR, &progress).await?;
+    let mut text = format!(
+        "the store has {} objects ({} bytes), and should have {} or more; {} blobs were looked for in it\n",
+        report.objects, report.object_bytes, report.expected, report.blobs
+    );
+    if report.uploads_aborted > 0 {
+        text.push_str(&format!("{} unfinished multipart uploads were given up\n", report.uploads_aborted));
+    }
+    text.push_str(&format!(
+        "{} objects ({} bytes) that no record names are in quarantine, {} of them new\n",
+        report.quarantined, report.quarantined_bytes, report.newly_quarantined
+    ));
+    for finding in &report.findings {
+        text.push_str(finding);
+        text.push('\n');
+    }
+    let found_problems = report.damaged > 0;
+    text.push_str(&match report.damaged {
+        0 => "nothing is missing".to_owned(),
+        total => format!("{total} problems; push a damaged blob again to replace it, or restore its object"),
+    });
+    let json = json!({
+        "objects": report.objects,
+        "object_bytes": report.object_bytes,
+        "expected": report.expected,
+        "quarantined": report.quarantined,
+        "quarantined_bytes": report.quarantined_bytes,
+        "newly_quarantined": report.newly_quarantined,
+        "uploads_aborted": report.uploads_aborted,
+        "blobs": report.blobs,
+        "problems": report.damaged,
+        "findings": report.findings,
+    });
+    Ok(Outcome { text, json, found_problems })
 }

@@ -177,7 +177,7 @@ impl Clients {
                 }
             }
         };
-        Client { address, is_address_known, request_id, origin }
+        Client { address, is_address_known, request_id, origin, is_operator: false }
     }
 
     /// The last address that no trusted proxy has added, and whether it is that of the client: a proxy that says nothing asks

@@ -1,41 +1,35 @@
 //! The command line.
 
-mod deletions;
-
-use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use indicatif::ProgressBar;
-use longshore_cli::console;
+use longshore_cli::accounts::{self, OrganizationCommand, UserCommand};
+use longshore_cli::contexts::{self, ContextCommand, Target};
+use longshore_cli::failure::{EXIT_CODES, Exit, Usage};
+use longshore_cli::images::ImageCommand;
+use longshore_cli::login::{self, LoginArguments};
+use longshore_cli::output::OutputArguments;
+use longshore_cli::repositories::RepositoryCommand;
+use longshore_cli::server::{self, AuditCommand, GcCommand, KeyCommand, WorkCommand};
+use longshore_cli::session::Session;
+use longshore_cli::tags::TagCommand;
+use longshore_cli::tokens::{self, ScimTokenCommand, TokenCommand};
+use longshore_cli::trash::TrashCommand;
+use longshore_cli::{console, images, repositories, tags, trash};
 use longshore_domain::ports::mailer::{Mail, Mailer};
 use serde_json::json;
 
 use crate::admin::{self, Outcome, Request};
 use crate::config::{self, Config, Sources};
-use crate::tls::Certificate;
+use crate::doctor;
+use crate::registry::Registry;
 use crate::{serve, telemetry};
-
-/// Exit code when a flag or value on the command line cannot be.
-pub const WRONG_USAGE: u8 = 2;
-/// Exit code when something was checked and found wrong.
-const FOUND_PROBLEMS: u8 = 3;
-
-/// A flag or value on the command line that cannot be.
-#[derive(Debug)]
-pub struct Usage(pub String);
-
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
 
 /// Threads for hashing, file work and password checks, for each core; more of them cost memory and win nothing.
 const BLOCKING_THREADS_PER_CORE: usize = 8;
@@ -49,7 +43,7 @@ const BLOCKING_THREADS: std::ops::RangeInclusive<usize> = 32..=512;
     version,
     about,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 1 failed (the reason is on standard error), 2 a flag or value that cannot be, 3 verification found problems."
+    after_help = EXIT_CODES
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -75,12 +69,18 @@ struct Common {
     /// Any setting, for example gc.batch=100; may be repeated (see: longshore config reference)
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Print JSON for scripts
-    #[arg(long, global = true)]
-    json: bool,
-    /// Delete without asking
-    #[arg(long, global = true)]
+    #[command(flatten)]
+    output: OutputArguments,
+    /// Where commands go: a context (see: longshore context ls), an address such as https://registry.example.org with
+    /// LONGSHORE_TOKEN, or local for the registry of this machine [default: the current context, or local]
+    #[arg(long, global = true, value_name = "NAME|URL", env = "LONGSHORE_CONTEXT")]
+    context: Option<String>,
+    /// Do without asking what deletes or makes public
+    #[arg(short, long, global = true)]
     yes: bool,
+    /// Say more of what went wrong
+    #[arg(short, long, global = true)]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
@@ -96,12 +96,24 @@ enum Command {
     },
     /// Bring the database to the schema of this version; `serve` does that too, no other command does
     Migrate,
-    /// Users (works beside a running server and on a stopped one)
+    /// Sign in to a registry, to which commands go from then on; keeps a token, never the password
+    Login(LoginArguments),
+    /// Sign out: forget the token
+    Logout {
+        /// Name of the context [default: the current one]
+        name: Option<String>,
+    },
+    /// Show who you are, and what your credential is for
+    Whoami,
+    /// The registries that you have signed in to
+    #[command(subcommand)]
+    Context(ContextCommand),
+    /// Users
     #[command(subcommand)]
     User(UserCommand),
     /// Organizations and their members
     #[command(subcommand)]
-    Org(OrgCommand),
+    Org(OrganizationCommand),
     /// Access tokens of users and organizations
     #[command(subcommand)]
     Token(TokenCommand),
@@ -110,7 +122,7 @@ enum Command {
     ScimToken(ScimTokenCommand),
     /// Repositories
     #[command(subcommand)]
-    Repo(RepoCommand),
+    Repo(RepositoryCommand),
     /// Tags
     #[command(subcommand)]
     Tag(TagCommand),
@@ -142,385 +154,27 @@ enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Ask any registry over HTTP, as a client
+    /// Look at what operators get wrong, and say what to do
+    Doctor,
+    /// Print a script that completes commands in a shell
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of a command, or write all of them
+    Man {
+        /// Such as: repo rm
+        command: Vec<String>,
+        /// Write all pages into a folder
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        all: Option<PathBuf>,
+    },
+    /// The second factor of your account
     #[command(subcommand)]
+    SecondFactor(longshore_cli::SecondFactorCommand),
+    /// Ask any registry over HTTP, as a client
+    #[command(subcommand, hide = true)]
     Client(longshore_cli::ClientCommand),
-}
-
-#[derive(Subcommand)]
-enum UserCommand {
-    /// Create a user; without --password-stdin a password is generated and shown once
-    Create {
-        name: String,
-        /// Read the password from standard input
-        #[arg(long)]
-        password_stdin: bool,
-        /// Make the user an administrator of the whole registry
-        #[arg(long)]
-        administrator: bool,
-    },
-    /// List users
-    List,
-    /// Show a user
-    Show { name: String },
-    /// Let a disabled user sign in again
-    Enable { name: String },
-    /// Switch a user and all its tokens off, at once
-    Disable { name: String },
-    /// Make a user an administrator of the whole registry
-    GrantAdministrator { name: String },
-    /// Take the rights of an administrator away
-    RevokeAdministrator { name: String },
-    /// Set a new password; without --password-stdin one is generated and shown once
-    Password {
-        name: String,
-        /// Read the password from standard input
-        #[arg(long)]
-        password_stdin: bool,
-    },
-    /// Remove the second factor of a user who has lost it
-    ResetSecondFactor { name: String },
-    /// Set what is shown of a user, and the e-mail address; what is not given stays
-    SetProfile {
-        name: String,
-        #[command(flatten)]
-        profile: ProfileArguments,
-    },
-    /// Set the plan: personal, pro, team or business
-    SetPlan { name: String, plan: String },
-    /// Let the user's images count as those of a verified publisher
-    GrantVerifiedPublisher { name: String },
-    /// Let the user's images no longer count as those of a verified publisher
-    RevokeVerifiedPublisher { name: String },
-    /// Delete a user; the name stays taken
-    Delete { name: String },
-}
-
-#[derive(Args)]
-#[group(required = true, multiple = true)]
-struct ProfileArguments {
-    /// Name of the person or organization
-    #[arg(long, value_name = "TEXT")]
-    full_name: Option<String>,
-    /// E-mail address, by which invites find the account; empty to remove it
-    #[arg(long, value_name = "ADDRESS")]
-    email: Option<String>,
-    #[arg(long, value_name = "TEXT")]
-    company: Option<String>,
-    #[arg(long, value_name = "TEXT")]
-    location: Option<String>,
-    /// Web page, http or https
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-}
-
-impl ProfileArguments {
-    fn request(self, name: String) -> Request {
-        let Self { full_name, email, company, location, url } = self;
-        Request::AccountSetProfile { name, full_name, email, company, location, url }
-    }
-}
-
-#[derive(Subcommand)]
-enum OrgCommand {
-    /// Create an organization
-    Create {
-        name: String,
-        /// The user who owns it
-        #[arg(long, value_name = "USER")]
-        owner: String,
-    },
-    /// List organizations
-    List,
-    /// Show an organization and its members
-    Show { name: String },
-    /// Add a member, or give one another role
-    SetMember {
-        name: String,
-        user: String,
-        /// owner, editor or member
-        #[arg(long, default_value = "member")]
-        role: String,
-    },
-    /// Remove a member
-    RemoveMember { name: String, user: String },
-    /// Let a disabled organization work again
-    Enable { name: String },
-    /// Switch an organization off: its tokens fail and its repositories are for administrators only
-    Disable { name: String },
-    /// Set what is shown of an organization; what is not given stays
-    SetProfile {
-        name: String,
-        #[command(flatten)]
-        profile: ProfileArguments,
-    },
-    /// Set the plan: personal, pro, team or business
-    SetPlan { name: String, plan: String },
-    /// Let the organization's images count as those of a verified publisher
-    GrantVerifiedPublisher { name: String },
-    /// Let the organization's images no longer count as those of a verified publisher
-    RevokeVerifiedPublisher { name: String },
-    /// Decide what members pull without a team: all repositories, or none
-    SetMembersPull {
-        name: String,
-        /// What they pull
-        #[arg(value_parser = ["all", "none"])]
-        what: String,
-    },
-    /// Decide whether an organization may provision users over SCIM, which makes accounts and takes in others by e-mail address
-    SetProvisioning {
-        name: String,
-        /// Whether it may; off, its SCIM tokens do not work
-        #[arg(value_parser = ["on", "off"])]
-        what: String,
-    },
-    /// Delete an organization without repositories; the name stays taken
-    Delete { name: String },
-}
-
-#[derive(Subcommand)]
-enum TokenCommand {
-    /// Create an access token; it is shown once
-    Create {
-        /// User or organization
-        owner: String,
-        /// What it is for
-        #[arg(long)]
-        label: String,
-        /// repo:public_read, repo:read, repo:write or repo:admin
-        #[arg(long, default_value = "repo:read")]
-        scope: String,
-        /// Days after which it stops working, at most 36500 [default: never]
-        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
-        expires_in_days: Option<u32>,
-    },
-    /// Create a pair of keys that clients of Huawei Cloud and Open Telekom Cloud sign requests with; the secret key is shown once
-    CreateAccessKey {
-        /// User or organization
-        owner: String,
-        /// What it is for
-        #[arg(long)]
-        label: String,
-        /// account (everything that the user may do), repo:public_read, repo:read, repo:write or repo:admin
-        #[arg(long, default_value = "account")]
-        scope: String,
-        /// Days after which it stops working, at most 36500 [default: never]
-        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
-        expires_in_days: Option<u32>,
-    },
-    /// List the tokens of a user or organization
-    List { owner: String },
-    /// Show a token (not its secret, which nobody has)
-    Show {
-        /// User or organization
-        owner: String,
-        /// Which one, by id or label
-        id: String,
-    },
-    /// Let a disabled token work again
-    Enable {
-        /// User or organization
-        owner: String,
-        /// Which one, by id or label
-        id: String,
-    },
-    /// Switch a token off, at once
-    Disable {
-        /// User or organization
-        owner: String,
-        /// Which one, by id or label
-        id: String,
-    },
-    /// Delete a token for good
-    Delete {
-        /// User or organization
-        owner: String,
-        /// Which one, by id or label
-        id: String,
-    },
-}
-
-#[derive(Subcommand)]
-enum ScimTokenCommand {
-    /// Create a token that an identity provider manages an organization's users with; it is shown once
-    Create {
-        organization: String,
-        /// What it is for, such as okta; the audit log names it
-        #[arg(long, default_value = "scim")]
-        label: String,
-        /// Days after which it stops working, at most 36500 [default: never]
-        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
-        expires_in_days: Option<u32>,
-    },
-    /// Give a token another secret, which is shown once; the one before stops working at once
-    Rotate {
-        organization: String,
-        /// Which one, by id or label, if there are several
-        id: Option<String>,
-    },
-    /// Revoke a token; it stops working at once
-    Revoke {
-        organization: String,
-        /// Which one, by id or label, if there are several
-        id: Option<String>,
-    },
-    /// List the tokens of an organization
-    List { organization: String },
-}
-
-#[derive(Subcommand)]
-enum RepoCommand {
-    /// Create an empty repository (a first push does that too)
-    Create {
-        name: String,
-        /// private or public
-        #[arg(long, default_value = "private")]
-        visibility: String,
-    },
-    /// List repositories
-    List,
-    /// Show a repository
-    Show { name: String },
-    /// Make a repository private or public
-    SetVisibility { name: String, visibility: String },
-    /// Delete a repository with everything in it
-    Delete { name: String },
-}
-
-#[derive(Subcommand)]
-enum TagCommand {
-    /// Show what a tag pointed at, newest first
-    History { repository: String, tag: String },
-    /// Show the tags of a repository as they were at a time
-    At {
-        repository: String,
-        /// A time such as 2026-11-01T12:00:00Z, or a day such as 2026-11-01 for its end, in UTC
-        time: String,
-        /// Only this tag
-        tag: Option<String>,
-    },
-    /// Show the tags that were made, moved or deleted between two times
-    Diff {
-        repository: String,
-        /// The first time, or the end of a day
-        from: String,
-        /// The second time [default: now]
-        to: Option<String>,
-    },
-    /// Let a tag point at what it pointed at before
-    Rollback {
-        repository: String,
-        tag: String,
-        /// What it pointed at before, at a time, or a digest that it once pointed at
-        #[arg(default_value = "previous")]
-        to: String,
-    },
-    /// Delete tags; their images stay
-    Rm {
-        repository: String,
-        #[arg(required = true)]
-        tags: Vec<String>,
-        /// Show what goes and what that frees, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
-#[derive(Subcommand)]
-enum ImageCommand {
-    /// Delete images with the tags that point at them
-    Rm {
-        repository: String,
-        #[arg(required = true)]
-        digests: Vec<String>,
-        /// Also what an index lists, unless something else needs it
-        #[arg(long)]
-        with_parts: bool,
-        /// Show what goes and what that frees, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
-#[derive(Subcommand)]
-enum TrashCommand {
-    /// List the newest deletions of a namespace or a repository
-    Ls {
-        /// Such as acme, or acme/app
-        of: String,
-    },
-    /// Show a deletion with what went
-    Show { id: String },
-    /// Undo a deletion; a tag that points elsewhere by now stays there
-    Restore {
-        id: String,
-        /// Move tags back that point elsewhere by now
-        #[arg(long)]
-        overwrite: bool,
-        /// Bring a repository back under this name
-        #[arg(long = "as", value_name = "NAME")]
-        name: Option<String>,
-    },
-}
-
-#[derive(Subcommand)]
-enum KeyCommand {
-    /// Let a new key sign; tokens signed by the old one work until they expire
-    Rotate,
-}
-
-#[derive(Subcommand)]
-enum GcCommand {
-    /// Collect now what is due
-    Run {
-        /// Count what a run would begin with, and change nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Show what waits and what was collected
-    Status,
-}
-
-#[derive(Subcommand)]
-enum WorkCommand {
-    /// List work that waits, is being done, or was given up
-    Ls {
-        /// Only what was given up
-        #[arg(long)]
-        dead: bool,
-    },
-    /// Do work now that waits or was given up, with all its attempts before it
-    Retry {
-        /// Number of the work, as listed
-        id: i64,
-    },
-    /// Remove work that waits or was given up; it is not done
-    Drop {
-        /// Number of the work, as listed
-        id: i64,
-    },
-}
-
-#[derive(Subcommand)]
-enum AuditCommand {
-    /// List events, newest first
-    List {
-        /// Only those of this user or organization
-        #[arg(long)]
-        account: Option<String>,
-        /// How many, at most 1000; `audit export` gives all
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        limit: u32,
-    },
-    /// Write all events to standard output, oldest first, as lines of JSON
-    Export {
-        /// Only those of this user or organization
-        #[arg(long)]
-        account: Option<String>,
-        /// Only those with a higher number than this: the id of the last one that you have
-        #[arg(long, default_value_t = 0)]
-        after: i64,
-    },
 }
 
 #[derive(Subcommand)]
@@ -534,6 +188,16 @@ enum ConfigCommand {
     /// Send a message to an address, to try the settings of mail
     TestMail { address: String },
 }
+
+impl Arguments {
+    /// Whether more is to be said of what went wrong.
+    pub fn is_verbose(&self) -> bool {
+        self.common.verbose
+    }
+}
+
+/// A command on the registry's API.
+type OnApi = Box<dyn FnOnce(&Session) -> Result<Exit>>;
 
 /// Runs a command line.
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -555,45 +219,101 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         flags.push(("listen".into(), listen.clone()));
     }
     let sources = Sources::from_environment(common.config.clone(), flags);
+    let json = common.output.is_json();
+    let on_api = |run: OnApi| -> Result<ExitCode> {
+        let (output, yes) = (common.output.output(), common.yes);
+        let exit = match find_target(&common)? {
+            Target::Remote(client) => run(&Session { client: &client, output: &output, yes })?,
+            Target::Local => {
+                let registry = Registry::open(&load(&sources)?)?;
+                run(&Session { client: registry.client(), output: &output, yes })?
+            }
+        };
+        Ok(exit.into())
+    };
     let request = match command {
         Command::Serve { new, .. } => return run_server(&sources, new),
-        Command::Migrate => return print_outcome(&admin::migrate(&load(&sources)?)?, common.json),
-        Command::Config(command) => return run_config(&command, &sources, common.json),
+        Command::Migrate => return print_outcome(&admin::migrate(&load(&sources)?)?, json),
+        Command::Config(command) => return run_config(&command, &sources, json),
         Command::Client(command) => {
-            console::print(&longshore_cli::run(command, common.json)?)?;
+            console::print(&longshore_cli::run(command, json)?)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::User(command) => user_request(command)?,
-        Command::Org(command) => org_request(command),
-        Command::Token(command) => token_request(command),
-        Command::ScimToken(command) => scim_token_request(command),
-        Command::Repo(command) => repo_request(command),
-        Command::Tag(command) => tag_request(command),
-        Command::Image(ImageCommand::Rm { repository, digests, with_parts, dry_run }) => {
-            deletion_request(repository, digests, Vec::new(), with_parts, dry_run)
+        Command::Login(arguments) => return Ok(login::login(&arguments, &common.output.output())?.into()),
+        Command::Logout { name } => {
+            return Ok(login::logout(name.as_deref(), &common.output.output())?.into());
         }
-        Command::Trash(TrashCommand::Ls { of }) => Request::TrashList { of },
-        Command::Trash(TrashCommand::Show { id }) => Request::TrashShow { id },
-        Command::Trash(TrashCommand::Restore { id, overwrite, name }) => {
-            Request::TrashRestore { id, overwrite, name }
+        Command::Whoami => return on_api(Box::new(login::whoami)),
+        Command::Context(command) => return Ok(contexts::run(command, &common.output.output())?.into()),
+        Command::Doctor => return Ok(doctor::run(load(&sources), &common.output.output())?.into()),
+        Command::Completion { shell } => return print_completion(shell),
+        Command::Man { command, all } => return print_manual(&command, all.as_deref()),
+        Command::SecondFactor(command) => {
+            console::print(&longshore_cli::run(longshore_cli::ClientCommand::SecondFactor(command), json)?)?;
+            return Ok(ExitCode::SUCCESS);
         }
-        Command::Key(KeyCommand::Rotate) => Request::KeyRotate,
-        Command::Gc(GcCommand::Run { dry_run }) => Request::GcRun { dry_run },
-        Command::Gc(GcCommand::Status) => Request::GcStatus,
-        Command::Work(WorkCommand::Ls { dead }) => Request::WorkList { dead },
-        Command::Work(WorkCommand::Retry { id }) => Request::WorkRetry { id },
-        Command::Work(WorkCommand::Drop { id }) => Request::WorkDrop { id },
-        Command::Audit(AuditCommand::Export { account, after }) => {
-            return export_audit(&load(&sources)?, account, after);
+        Command::User(command) => return on_api(Box::new(|session| accounts::run_user(command, session))),
+        Command::Org(command) => {
+            return on_api(Box::new(|session| accounts::run_organization(command, session)));
         }
-        Command::Audit(AuditCommand::List { account, limit }) => Request::AuditList { account, limit },
+        Command::Token(command) => return on_api(Box::new(|session| tokens::run(command, session))),
+        Command::ScimToken(command) => return on_api(Box::new(|session| tokens::run_scim(command, session))),
+        Command::Repo(command) => return on_api(Box::new(|session| repositories::run(command, session))),
+        Command::Tag(command) => return on_api(Box::new(|session| tags::run(command, session))),
+        Command::Image(command) => return on_api(Box::new(|session| images::run(command, session))),
+        Command::Trash(command) => return on_api(Box::new(|session| trash::run(command, session))),
+        Command::Key(command) => return on_api(Box::new(|session| server::run_key(command, session))),
+        Command::Gc(command) => return on_api(Box::new(|session| server::run_gc(command, session))),
+        Command::Work(command) => return on_api(Box::new(|session| server::run_work(command, session))),
+        Command::Audit(command) => return on_api(Box::new(|session| server::run_audit(command, session))),
         Command::Verify { store } => Request::Verify { store },
     };
-    let config = load(&sources)?;
-    if !common.yes {
-        deletions::confirm(&config, &request)?;
+    let registry = Registry::open(&load(&sources)?)?;
+    administer(&registry, &request, json)
+}
+
+/// Finds out where commands go: whoever names a folder, a database or a configuration means the registry of this machine.
+fn find_target(common: &Common) -> Result<Target> {
+    let names_this_machine = common.data.is_some()
+        || common.database.is_some()
+        || common.storage.is_some()
+        || common.config.is_some()
+        || !common.set.is_empty();
+    match common.context.as_deref() {
+        Some(name) if names_this_machine && name != contexts::LOCAL => Err(Usage(
+            "--context is for a registry elsewhere; leave it out, or --data, --database, --storage, --config and --set".into(),
+        )
+        .into()),
+        _ if names_this_machine => Ok(Target::Local),
+        named => contexts::find_target(named),
     }
-    administer(&config, request, common.json)
+}
+
+fn print_completion(shell: clap_complete::Shell) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "longshore", &mut script);
+    console::print_part(&String::from_utf8(script)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the page of a command, or writes all pages.
+fn print_manual(command: &[String], all: Option<&Path>) -> Result<ExitCode> {
+    let mut root = Arguments::command();
+    root.build();
+    if let Some(folder) = all {
+        clap_mangen::generate_to(root, folder)
+            .with_context(|| format!("cannot write the manual into {}", folder.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut found = &root;
+    for name in command {
+        let unknown = || Usage(format!("there is no command {}", command.join(" ")));
+        found = found.find_subcommand(name).ok_or_else(unknown)?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(found.clone()).render(&mut page)?;
+    console::print_part(&String::from_utf8(page)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Loads the configuration. What only flags make wrong is wrong usage.
@@ -611,7 +331,7 @@ fn load(sources: &Sources) -> Result<Config> {
     })
 }
 
-fn administer(config: &Config, request: Request, as_json: bool) -> Result<ExitCode> {
+fn administer(registry: &Registry, request: &Request, as_json: bool) -> Result<ExitCode> {
     let bar = OnceLock::new();
     let on_progress = |text: String| {
         if std::io::stderr().is_terminal() {
@@ -623,7 +343,7 @@ fn administer(config: &Config, request: Request, as_json: bool) -> Result<ExitCo
             bar.set_message(text);
         }
     };
-    let outcome = admin::call(config, request, &on_progress);
+    let outcome = admin::call(registry, request, &on_progress);
     if let Some(bar) = bar.get() {
         bar.finish_and_clear();
     }
@@ -635,25 +355,7 @@ fn print_outcome(outcome: &Outcome, as_json: bool) -> Result<ExitCode> {
         true => console::print(&serde_json::to_string_pretty(&outcome.json)?)?,
         false => console::print(&outcome.text)?,
     }
-    Ok(if outcome.found_problems { ExitCode::from(FOUND_PROBLEMS) } else { ExitCode::SUCCESS })
-}
-
-/// Writes the audit log page by page, so that it may be as long as it likes.
-fn export_audit(config: &Config, account: Option<String>, mut after: i64) -> Result<ExitCode> {
-    loop {
-        let request = Request::AuditExport { account: account.clone(), after };
-        let outcome = admin::call(config, request, &|_| {})?;
-        let Some(events) = outcome.json.as_array().filter(|events| !events.is_empty()) else {
-            return Ok(ExitCode::SUCCESS);
-        };
-        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
-        match console::write(&lines) {
-            // Whoever reads has had enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
-            written => written.context("cannot write to standard output")?,
-        }
-        after = events.last().and_then(|event| event["id"].as_i64()).unwrap_or(i64::MAX);
-    }
+    Ok(if outcome.found_problems { Exit::Problems.into() } else { ExitCode::SUCCESS })
 }
 
 fn run_server(sources: &Sources, is_new: bool) -> Result<ExitCode> {
@@ -683,15 +385,7 @@ fn run_config(command: &ConfigCommand, sources: &Sources, as_json: bool) -> Resu
     let outcome = match command {
         ConfigCommand::Check => {
             let config = load(sources)?;
-            // What can be read from files as well.
-            config.database.postgres()?;
-            config.storage.objects(PathBuf::new())?;
-            config.administrator_password()?;
-            config.mail.mailer()?;
-            config.settings()?;
-            if config.has_tls() {
-                Certificate::load(&config.tls)?;
-            }
+            config.check_files()?;
             Outcome::said("the configuration is valid", json!({ "valid": true }))
         }
         ConfigCommand::Print => {
@@ -723,135 +417,4 @@ fn test_mail(config: &Config, address: &str) -> Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(mailer.send(&mail)).context("the message could not be sent")
-}
-
-/// Reads a password from standard input, or asks for it when a person sits there.
-fn read_password(wanted: bool) -> Result<Option<String>> {
-    if !wanted {
-        return Ok(None);
-    }
-    let password = if std::io::stdin().is_terminal() {
-        rpassword::prompt_password("password: ")?
-    } else {
-        let mut text = String::new();
-        std::io::stdin().take(8192).read_to_string(&mut text)?;
-        text.trim_end_matches(['\r', '\n']).to_owned()
-    };
-    if password.is_empty() {
-        return Err(Usage("the password is empty".into()).into());
-    }
-    Ok(Some(password))
-}
-
-fn user_request(command: UserCommand) -> Result<Request> {
-    Ok(match command {
-        UserCommand::Create { name, password_stdin, administrator } => {
-            Request::UserCreate { name, password: read_password(password_stdin)?, administrator }
-        }
-        UserCommand::List => Request::UserList,
-        UserCommand::Show { name } => Request::UserShow { name },
-        UserCommand::Enable { name } => Request::UserEnable { name },
-        UserCommand::Disable { name } => Request::UserDisable { name },
-        UserCommand::GrantAdministrator { name } => Request::UserMakeAdministrator { name },
-        UserCommand::RevokeAdministrator { name } => Request::UserRevokeAdministrator { name },
-        UserCommand::Password { name, password_stdin } => {
-            Request::UserPassword { name, password: read_password(password_stdin)? }
-        }
-        UserCommand::ResetSecondFactor { name } => Request::UserResetSecondFactor { name },
-        UserCommand::SetProfile { name, profile } => profile.request(name),
-        UserCommand::SetPlan { name, plan } => Request::AccountSetPlan { name, plan },
-        UserCommand::GrantVerifiedPublisher { name } => {
-            Request::AccountSetVerifiedPublisher { name, verified: true }
-        }
-        UserCommand::RevokeVerifiedPublisher { name } => {
-            Request::AccountSetVerifiedPublisher { name, verified: false }
-        }
-        UserCommand::Delete { name } => Request::UserDelete { name },
-    })
-}
-
-fn org_request(command: OrgCommand) -> Request {
-    match command {
-        OrgCommand::Create { name, owner } => Request::OrgCreate { name, owner },
-        OrgCommand::List => Request::OrgList,
-        OrgCommand::Show { name } => Request::OrgShow { name },
-        OrgCommand::SetMember { name, user, role } => Request::OrgSetMember { name, user, role },
-        OrgCommand::RemoveMember { name, user } => Request::OrgRemoveMember { name, user },
-        OrgCommand::Enable { name } => Request::OrgSetActive { name, active: true },
-        OrgCommand::Disable { name } => Request::OrgSetActive { name, active: false },
-        OrgCommand::SetMembersPull { name, what } => Request::OrgSetMembersPull { name, all: what == "all" },
-        OrgCommand::SetProvisioning { name, what } => Request::OrgSetProvisioning { name, may: what == "on" },
-        OrgCommand::SetProfile { name, profile } => profile.request(name),
-        OrgCommand::SetPlan { name, plan } => Request::AccountSetPlan { name, plan },
-        OrgCommand::GrantVerifiedPublisher { name } => {
-            Request::AccountSetVerifiedPublisher { name, verified: true }
-        }
-        OrgCommand::RevokeVerifiedPublisher { name } => {
-            Request::AccountSetVerifiedPublisher { name, verified: false }
-        }
-        OrgCommand::Delete { name } => Request::OrgDelete { name },
-    }
-}
-
-fn token_request(command: TokenCommand) -> Request {
-    match command {
-        TokenCommand::Create { owner, label, scope, expires_in_days } => {
-            Request::TokenCreate { owner, label, scope, expires_in_days }
-        }
-        TokenCommand::CreateAccessKey { owner, label, scope, expires_in_days } => {
-            Request::AccessKeyCreate { owner, label, scope, expires_in_days }
-        }
-        TokenCommand::List { owner } => Request::TokenList { owner },
-        TokenCommand::Show { owner, id } => Request::TokenShow { owner, id },
-        TokenCommand::Enable { owner, id } => Request::TokenEnable { owner, id },
-        TokenCommand::Disable { owner, id } => Request::TokenDisable { owner, id },
-        TokenCommand::Delete { owner, id } => Request::TokenDelete { owner, id },
-    }
-}
-
-fn scim_token_request(command: ScimTokenCommand) -> Request {
-    match command {
-        ScimTokenCommand::Create { organization, label, expires_in_days } => {
-            Request::ScimTokenCreate { organization, label, expires_in_days }
-        }
-        ScimTokenCommand::Rotate { organization, id } => Request::ScimTokenRotate { organization, id },
-        ScimTokenCommand::Revoke { organization, id } => Request::ScimTokenRevoke { organization, id },
-        ScimTokenCommand::List { organization } => Request::ScimTokenList { organization },
-    }
-}
-
-fn tag_request(command: TagCommand) -> Request {
-    match command {
-        TagCommand::History { repository, tag } => Request::TagHistory { repository, tag },
-        TagCommand::At { repository, time, tag } => Request::TagAt { repository, at: time, tag },
-        TagCommand::Diff { repository, from, to } => Request::TagDiff { repository, from, to },
-        TagCommand::Rollback { repository, tag, to } => Request::TagRollback { repository, tag, to },
-        TagCommand::Rm { repository, tags, dry_run } => {
-            deletion_request(repository, Vec::new(), tags, false, dry_run)
-        }
-    }
-}
-
-/// Deletes, or says what that would do.
-fn deletion_request(
-    repository: String,
-    digests: Vec<String>,
-    tags: Vec<String>,
-    with_parts: bool,
-    dry_run: bool,
-) -> Request {
-    match dry_run {
-        true => Request::DeletionPlan { repository, digests, tags, with_parts },
-        false => Request::Delete { repository, digests, tags, with_parts },
-    }
-}
-
-fn repo_request(command: RepoCommand) -> Request {
-    match command {
-        RepoCommand::Create { name, visibility } => Request::RepoCreate { name, visibility },
-        RepoCommand::List => Request::RepoList,
-        RepoCommand::Show { name } => Request::RepoShow { name },
-        RepoCommand::SetVisibility { name, visibility } => Request::RepoSetVisibility { name, visibility },
-        RepoCommand::Delete { name } => Request::RepoDelete { name },
-    }
 }

@@ -118,14 +118,17 @@ pub struct SocketPath {
 }
 
 impl SocketPath {
+    /// Its name in the data folder.
+    pub const NAME: &str = "admin.sock";
+
     /// Finds the path; a long one is shortened through an open handle of the folder.
     pub fn of(data: &Path) -> Result<Self> {
-        let path = data.join("admin.sock");
+        let path = data.join(Self::NAME);
         if path.as_os_str().len() <= SOCKET_PATH_LIMIT {
             return Ok(Self { path, _folder: None });
         }
         let folder = File::open(data).with_context(|| format!("cannot open {}", data.display()))?;
-        let path = PathBuf::from(format!("/proc/self/fd/{}/admin.sock", folder.as_raw_fd()));
+        let path = PathBuf::from(format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), Self::NAME));
         Ok(Self { path, _folder: Some(folder) })
     }
 

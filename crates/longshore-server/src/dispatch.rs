@@ -71,7 +71,7 @@ pub struct Dialects {
     pub docr: Docr,
     pub swr: Swr,
     pub scim: Scim,
-    pub native: Native,
+    pub native: Arc<Native>,
 }
 
 /// All that answers requests.
@@ -96,13 +96,7 @@ impl Dispatch {
         if is_head {
             response = response::without_body(response);
         }
-        let deletions = noted_deletions();
-        if !deletions.is_empty() {
-            let ids: Vec<String> = deletions.iter().map(ToString::to_string).collect();
-            if let Ok(ids) = HeaderValue::from_str(&ids.join(", ")) {
-                response.headers_mut().insert(DELETION, ids);
-            }
-        }
+        name_deletions(&mut response);
         // Balancers keep connections open, and would ask over one just when it is closed.
         if self.draining.is_cancelled() && version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -167,6 +161,17 @@ impl Dispatch {
                 StatusCode::NOT_FOUND,
                 "There is nothing here. Clients of the registry talk to it below /v2/.\n",
             ),
+        }
+    }
+}
+
+/// Names in an answer what the request has deleted.
+pub fn name_deletions(response: &mut Response) {
+    let deletions = noted_deletions();
+    if !deletions.is_empty() {
+        let ids: Vec<String> = deletions.iter().map(ToString::to_string).collect();
+        if let Ok(ids) = HeaderValue::from_str(&ids.join(", ")) {
+            response.headers_mut().insert(DELETION, ids);
         }
     }
 }

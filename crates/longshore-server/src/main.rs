@@ -3,6 +3,7 @@
 //! Read `wiring` first: it builds adapters, services and dialects.
 
 mod admin;
+mod admin_socket;
 mod clients;
 mod commands;
 mod config;
@@ -11,12 +12,14 @@ mod data_folder;
 mod descriptors;
 mod disk;
 mod dispatch;
+mod doctor;
 mod exposition;
 mod http_server;
 mod jobs;
 mod mail;
 mod pages;
 mod readiness;
+mod registry;
 mod serve;
 mod system;
 mod telemetry;
@@ -27,6 +30,7 @@ mod wiring;
 use std::process::ExitCode;
 
 use clap::Parser;
+use longshore_cli::failure;
 
 // Less CPU and memory under load than the system's allocator; matters most with musl.
 #[cfg(target_os = "linux")]
@@ -37,14 +41,12 @@ fn main() -> ExitCode {
     let arguments = commands::Arguments::parse();
     // One provider for server and client; a second install would be a second provider in the tree.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let is_verbose = arguments.is_verbose();
     match commands::run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            telemetry::last_word(&format!("longshore: {error:#}"));
-            match error.is::<commands::Usage>() {
-                true => ExitCode::from(commands::WRONG_USAGE),
-                false => ExitCode::FAILURE,
-            }
+            telemetry::last_word(&format!("longshore: {}", failure::explain(&error, is_verbose)));
+            failure::exit_of(&error).into()
         }
     }
 }

@@ -36,7 +36,7 @@ use crate::http_server::{self, Server};
 use crate::system::SystemEntropy;
 use crate::tls::Certificate;
 use crate::wiring::{self, Opening, with_cause};
-use crate::{admin, jobs};
+use crate::{admin_socket, jobs};
 
 /// How often changed certificate files are looked for.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
@@ -86,6 +86,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
         None => None,
     };
     let oci = Oci::new(Arc::clone(&app), &metrics, notice, redirects)?;
+    let native = Arc::new(Native::new(Arc::clone(&app), &metrics)?);
     // From the first signal on; `stop` comes after the grace.
     let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
     let server = Arc::new(Server {
@@ -97,7 +98,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
                 docr: Docr::new(Arc::clone(&app), &metrics)?,
                 swr: Swr::new(Arc::clone(&app), &metrics, config.swr.internal_address()?)?,
                 scim: Scim::new(Arc::clone(&app), &metrics)?,
-                native: Native::new(Arc::clone(&app), &metrics)?,
+                native: Arc::clone(&native),
             },
             draining.clone(),
         ),
@@ -115,8 +116,8 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     let tasks = TaskTracker::new();
     jobs::start(&app, Duration::from_secs(config.gc.interval_seconds), &stop, &tasks);
     disk.watch(stop.clone());
-    let socket = admin::listen(folder.path())?;
-    tasks.spawn(admin::run(Arc::clone(&app), socket, stop.clone()));
+    let socket = admin_socket::listen(folder.path())?;
+    tasks.spawn(admin_socket::run(Arc::clone(&app), Arc::clone(&native), socket, stop.clone()));
     let mut metrics_address = None;
     if let Some(address) = config.metrics_address()? {
         let listener = TcpListener::bind(address)
@@ -141,7 +142,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     tasks.close();
     tasks.wait().await;
     app.close().await;
-    admin::remove_socket(folder.path());
+    admin_socket::remove(folder.path());
     tracing::info!("stopped");
     Ok(())
 }

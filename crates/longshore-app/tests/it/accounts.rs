@@ -2,7 +2,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Field};
-use longshore_identity::accounts::UserChange;
+use longshore_identity::accounts::AccountChange;
 use longshore_lifecycle::gc::GcMode;
 use longshore_testkit::registry::{PASSWORD, TestRegistry};
 
@@ -32,9 +32,19 @@ async fn there_is_always_an_administrator_and_an_owner() {
     let services = &registry.app;
     let admin = "admin".parse().unwrap();
     let conflict = |result: Result<(), Error>| matches!(result, Err(Error::Conflict(_)));
-    assert!(conflict(services.identity.change_user(&OPERATOR, &admin, UserChange::Disable).await));
     assert!(conflict(
-        services.identity.change_user(&OPERATOR, &admin, UserChange::RevokeAdministrator).await
+        services
+            .identity
+            .change_account(&OPERATOR, None, &admin, AccountChange::active(false))
+            .await
+            .map(|_| ())
+    ));
+    assert!(conflict(
+        services
+            .identity
+            .change_account(&OPERATOR, None, &admin, AccountChange::administrator(false))
+            .await
+            .map(|_| ())
     ));
     assert!(conflict(services.identity.delete_user(&OPERATOR, &admin).await));
     let (acme, alice, bob) = ("acme".parse().unwrap(), "alice".parse().unwrap(), "bob".parse().unwrap());
@@ -78,8 +88,8 @@ async fn administration_is_for_the_operator() {
     for p in &actors {
         let refusals = [
             s.identity.create_user(p, &"new".parse().unwrap(), PASSWORD, true).await.err(),
-            s.identity.change_user(p, &alice, UserChange::Disable).await.err(),
-            s.identity.change_user(p, &alice, UserChange::MakeAdministrator).await.err(),
+            s.identity.change_account(p, None, &alice, AccountChange::active(false)).await.err(),
+            s.identity.change_account(p, None, &alice, AccountChange::administrator(true)).await.err(),
             s.identity.set_password(p, &alice, PASSWORD).await.err(),
             s.identity.delete_user(p, &alice).await.err(),
             s.identity.get_user(p, &alice).await.err(),

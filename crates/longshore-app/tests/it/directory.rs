@@ -13,7 +13,7 @@ use longshore_domain::directory::{
 };
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Field};
-use longshore_identity::accounts::UserChange;
+use longshore_identity::accounts::AccountChange;
 use longshore_testkit::budget::property_cases;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
@@ -258,8 +258,8 @@ impl Run {
                 if *user > 0 && !self.model.accounts.contains_key(user) {
                     return;
                 }
-                let change = if *on { UserChange::Enable } else { UserChange::Disable };
-                services.identity.change_user(&Actor::OPERATOR, &user_name, change).await.unwrap();
+                let change = if *on { AccountChange::active(true) } else { AccountChange::active(false) };
+                services.identity.change_account(&Actor::OPERATOR, None, &user_name, change).await.unwrap();
                 let account = self.model.accounts.entry(*user).or_default();
                 account.0 = !on;
                 if *on && !self.model.entries.contains_key(user) {
@@ -401,7 +401,9 @@ async fn registry() -> TestRegistry {
         email: Some(Some(USERS[0].parse().unwrap())),
         ..Default::default()
     };
-    registry.app.identity.change_profile(&Actor::OPERATOR, &"bob".parse().unwrap(), change).await.unwrap();
+    let change = AccountChange { profile: change, ..AccountChange::default() };
+    let bob = "bob".parse().unwrap();
+    registry.app.identity.change_account(&Actor::OPERATOR, None, &bob, change).await.unwrap();
     registry
 }
 

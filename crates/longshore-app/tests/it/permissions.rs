@@ -7,7 +7,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::AccessTokenChange;
 use longshore_domain::repository::Visibility;
 use longshore_identity::access_tokens::WantedToken;
-use longshore_identity::accounts::UserChange;
+use longshore_identity::accounts::AccountChange;
 use longshore_testkit::images::digest_of;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
 
@@ -146,10 +146,10 @@ async fn a_disabled_user_and_a_changed_password_end_what_is_signed_in() {
     registry.push_blob(&alice, "alice/app", b"x").await.unwrap();
     let services = &registry.app;
     let (app, owner) = (name("alice/app"), "alice".parse().unwrap());
-    services.identity.change_user(&OPERATOR, &owner, UserChange::Disable).await.unwrap();
+    services.identity.change_account(&OPERATOR, None, &owner, AccountChange::active(false)).await.unwrap();
     assert!(services.content.get_blob(&alice, &app, &digest_of("x")).await.is_err());
     assert!(services.identity.authenticate_basic("alice", PASSWORD, None).await.is_err());
-    services.identity.change_user(&OPERATOR, &owner, UserChange::Enable).await.unwrap();
+    services.identity.change_account(&OPERATOR, None, &owner, AccountChange::active(true)).await.unwrap();
     assert!(services.content.get_blob(&alice, &app, &digest_of("x")).await.is_ok());
     services.identity.set_password(&OPERATOR, &owner, "another password").await.unwrap();
     assert!(services.content.get_blob(&alice, &app, &digest_of("x")).await.is_err());

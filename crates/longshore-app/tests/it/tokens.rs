@@ -4,7 +4,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::credential::Scope;
 use longshore_domain::{Error, error::Unauthenticated};
 use longshore_identity::access_tokens::WantedToken;
-use longshore_identity::accounts::UserChange;
+use longshore_identity::accounts::AccountChange;
 use longshore_identity::tokens::{Refresh, RequestedScope};
 use longshore_testkit::images::digest_of;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
@@ -224,7 +224,7 @@ async fn a_token_dies_with_its_owners_rights() {
         .token;
     services
         .identity
-        .change_user(&Actor::OPERATOR, &"bob".parse().unwrap(), UserChange::Disable)
+        .change_account(&Actor::OPERATOR, None, &"bob".parse().unwrap(), AccountChange::active(false))
         .await
         .unwrap();
     let actor = services.identity.authenticate_bearer(&token).await.unwrap();

@@ -167,8 +167,8 @@ async fn an_upload_outlives_the_token_that_began_it_but_not_its_owners_rights() 
     assert!(matches!(refused, Err(Error::Unauthenticated(Unauthenticated::InvalidToken))));
     // And not once its owner is switched off.
     let operator = Actor::OPERATOR;
-    let off = longshore_identity::accounts::UserChange::Disable;
-    services.identity.change_user(&operator, &"alice".parse().unwrap(), off).await.unwrap();
+    let off = longshore_identity::accounts::AccountChange::active(false);
+    services.identity.change_account(&operator, None, &"alice".parse().unwrap(), off).await.unwrap();
     let refused = services.content.append_to_upload(&late, &app, upload.id, chunk(b"x")).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(_))));
 }
@@ -199,14 +199,14 @@ async fn whoever_is_switched_off_while_a_body_arrives_has_pushed_nothing() {
         pieces.unbounded_send(Ok(Bytes::copy_from_slice(first))).unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         let operator = Actor::OPERATOR;
-        let off = longshore_identity::accounts::UserChange::Disable;
-        registry.app.identity.change_user(&operator, &"alice".parse().unwrap(), off).await.unwrap();
+        let off = longshore_identity::accounts::AccountChange::active(false);
+        registry.app.identity.change_account(&operator, None, &"alice".parse().unwrap(), off).await.unwrap();
         let _ = pieces.unbounded_send(Ok(Bytes::copy_from_slice(second)));
         drop(pieces);
         let pushed = pushing.await.unwrap();
         assert!(matches!(pushed, Err(Error::Unauthenticated(_))), "{pushed:?}");
-        let on = longshore_identity::accounts::UserChange::Enable;
-        registry.app.identity.change_user(&operator, &"alice".parse().unwrap(), on).await.unwrap();
+        let on = longshore_identity::accounts::AccountChange::active(true);
+        registry.app.identity.change_account(&operator, None, &"alice".parse().unwrap(), on).await.unwrap();
         let there = registry.read_blob(&alice, "alice/app", &digest).await;
         assert!(there.is_err(), "{there:?}");
     }

@@ -321,6 +321,20 @@ impl Config {
         !self.tls.certificate.as_os_str().is_empty()
     }
 
+    /// Checks what the configuration can be held against without a registry: the files that it names, what settings need
+    /// of each other.
+    pub fn check_files(&self) -> Result<()> {
+        self.database.postgres()?;
+        self.storage.objects(PathBuf::new())?;
+        self.administrator_password()?;
+        self.mail.mailer()?;
+        self.settings()?;
+        if self.has_tls() {
+            crate::tls::Certificate::load(&self.tls)?;
+        }
+        Ok(())
+    }
+
     /// Scheme, authority and path prefix of the public URL, if configured.
     pub fn origin(&self) -> Result<Option<String>> {
         let text = self.public_url.trim_end_matches('/');

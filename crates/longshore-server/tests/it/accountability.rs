@@ -40,7 +40,7 @@ fn every_place_that_checks_a_credential_leaves_an_event() {
     let refresh = refresh["refresh_token"].as_str().unwrap();
     let token = server.admin(&["token", "create", "alice", "--label", "ci", "--scope", "repo:admin"]);
     let token = token["token"].as_str().unwrap();
-    server.admin(&["org", "set-provisioning", "acme", "on"]);
+    server.admin(&["org", "set", "acme", "--provisioning", "on"]);
     let scim = server.admin(&["scim-token", "create", "acme"]);
     let scim = scim["token"].as_str().unwrap();
     let grant = |token: &str| format!("grant_type=refresh_token&service=longshore&refresh_token={token}");

@@ -12,6 +12,11 @@ fn error(output: &std::process::Output) -> String {
     refusal(output, 1)
 }
 
+/// What a command says that is refused, and one that finds nothing.
+const REFUSED: i32 = 4;
+const NOT_FOUND: i32 = 5;
+const NOT_REACHABLE: i32 = 6;
+
 #[track_caller]
 fn refusal(output: &std::process::Output, code: i32) -> String {
     assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
@@ -37,7 +42,7 @@ fn users_organizations_and_tokens_are_managed_beside_a_running_server() {
     server.get("/v2/", &format!("carol:{password}")).expect(200);
     server.admin(&["user", "disable", "carol"]);
     server.get("/v2/", &format!("carol:{password}")).expect(401);
-    assert_eq!(server.admin(&["user", "show", "carol"])["active"], false);
+    assert_eq!(server.admin(&["user", "show", "carol"])["is_active"], false);
     server.admin(&["user", "enable", "carol"]);
     server.admin_with_input(&["user", "password", "carol", "--password-stdin"], "a new password\n");
     server.get("/v2/", &format!("carol:{password}")).expect(401);
@@ -94,25 +99,25 @@ fn users_organizations_and_tokens_are_managed_beside_a_running_server() {
 #[test]
 fn refusals_say_what_to_do() {
     let server = Server::new();
-    let cases: &[(&[&str], &str)] = &[
-        (&["user", "create", "alice"], "already exists"),
-        (&["user", "show", "nobody"], "no user"),
-        (&["user", "disable", "admin"], "last active administrator"),
-        (&["org", "create", "x", "--owner", "nobody"], "no user"),
-        (&["org", "remove-member", "acme", "alice"], "make another member one first"),
-        (&["token", "show", "alice", "nonsense"], "no access token"),
-        (&["repo", "show", "acme/none"], "does not exist"),
-        (&["tag", "history", "acme/none", "x"], "does not exist"),
-        (&["audit", "list", "--account", "nobody"], "no user or organization"),
-        (&["org", "remove-member", "acme", "bob"], "bob is not a member of acme"),
-        (&["token", "create", "nobody", "--label", "x"], "no user or organization \"nobody\""),
-        (&["scim-token", "revoke", "acme", "nope"], "acme has no SCIM token \"nope\""),
-        (&["tag", "history", "alice/app", "never"], "alice/app has no tag \"never\", and has never had one"),
-        (&["client", "repositories", "--registry", "http://127.0.0.1:1"], "cannot reach"),
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["user", "create", "alice"], REFUSED, "already exists"),
+        (&["user", "show", "nobody"], NOT_FOUND, "no user"),
+        (&["user", "disable", "admin"], REFUSED, "last active administrator"),
+        (&["org", "create", "x", "--owner", "nobody"], NOT_FOUND, "no user"),
+        (&["org", "remove-member", "acme", "alice"], REFUSED, "make another member one first"),
+        (&["token", "show", "alice", "nonsense"], NOT_FOUND, "no access token"),
+        (&["repo", "show", "acme/none"], NOT_FOUND, "does not exist"),
+        (&["tag", "history", "acme/none", "x"], NOT_FOUND, "does not exist"),
+        (&["audit", "list", "--account", "nobody"], NOT_FOUND, "no user"),
+        (&["org", "remove-member", "acme", "bob"], NOT_FOUND, "bob is not a member of acme"),
+        (&["token", "create", "nobody", "--label", "x"], NOT_FOUND, "no user \"nobody\""),
+        (&["scim-token", "revoke", "acme", "nope"], NOT_FOUND, "acme has no SCIM token \"nope\""),
+        (&["tag", "history", "alice/app", "never"], NOT_FOUND, "longshore tag ls"),
+        (&["client", "repositories", "--registry", "http://127.0.0.1:1"], NOT_REACHABLE, "cannot reach"),
     ];
     server.push_blob(&user("alice"), "alice/app", b"x");
-    for (arguments, expected) in cases {
-        let message = error(&server.try_admin(arguments, ""));
+    for (arguments, code, expected) in cases {
+        let message = refusal(&server.try_admin(arguments, ""), *code);
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
     let bad_values: &[(&[&str], &str)] = &[
@@ -124,8 +129,8 @@ fn refusals_say_what_to_do() {
             "--scope: must be repo:public_read",
         ),
         (&["token", "create", "alice", "--label", ""], "--label: must have 1 to"),
-        (&["user", "set-profile", "alice", "--url", "nonsense"], "--url"),
-        (&["user", "set-plan", "alice", "gold"], "PLAN"),
+        (&["user", "set", "alice", "--url", "nonsense"], "--url"),
+        (&["user", "set", "alice", "--plan", "gold"], "--plan"),
         (&["repo", "create", "alice/app2", "--visibility", "secret"], "--visibility"),
         (&["repo", "show", "Bad Name"], "not a valid name"),
         (&["audit", "list", "--limit", "5000"], "1..=1000"),
@@ -194,6 +199,8 @@ fn without_a_registry_commands_say_how_to_get_one() {
 fn nothing_is_deleted_without_a_word() {
     let server = Server::embedded();
     server.admin(&["token", "create", "alice", "--label", "ci"]);
+    server.admin(&["org", "set", "acme", "--provisioning", "on"]);
+    server.admin(&["scim-token", "create", "acme"]);
     server.push_blob(&user("alice"), "alice/app", b"x");
     let deletions: &[&[&str]] = &[
         &["user", "delete", "bob"],
@@ -206,13 +213,13 @@ fn nothing_is_deleted_without_a_word() {
         let output =
             Command::new(binary()).args(*arguments).arg("--data").arg(server.data()).output().unwrap();
         let message = refusal(&output, 2);
-        assert!(message.contains("this deletes") && message.contains("--yes"), "{message}");
+        assert!(message.contains("this ") && message.contains("--yes"), "{message}");
     }
     assert_eq!(server.admin(&["token", "show", "alice", "ci"])["label"], "ci", "by label");
     server.admin(&["token", "delete", "alice", "ci"]);
     server.admin(&["user", "delete", "bob"]);
-    let gone = error(&server.try_admin(&["token", "show", "alice", "ci"], ""));
-    assert!(gone.contains("longshore token list alice"), "{gone}");
+    let gone = refusal(&server.try_admin(&["token", "show", "alice", "ci"], ""), NOT_FOUND);
+    assert!(gone.contains("longshore token ls alice"), "{gone}");
 }
 
 /// Runs a command at a terminal where a person types something; gives its exit code and all that is to be seen.
@@ -242,7 +249,7 @@ fn at_terminal(server: &Server, arguments: &[&str], typed: &str) -> (i32, String
 fn whoever_deletes_at_a_terminal_is_shown_what_and_asked() {
     let server = Server::embedded();
     server.admin(&["token", "create", "alice", "--label", "ci"]);
-    server.admin(&["org", "set-provisioning", "acme", "on"]);
+    server.admin(&["org", "set", "acme", "--provisioning", "on"]);
     server.admin(&["scim-token", "create", "acme"]);
     server.push_blob(&user("alice"), "alice/app", b"x");
     // The command, what it shows, and what shows whether it is there.
@@ -263,8 +270,8 @@ fn whoever_deletes_at_a_terminal_is_shown_what_and_asked() {
         for answer in ["n\n", "\n", "yess\n", "\u{4}"] {
             let (code, seen) = at_terminal(&server, command, answer);
             assert_eq!(code, 1, "{command:?} {answer:?}: {seen}");
-            assert!(seen.contains("This deletes") && seen.contains("[y/N]"), "{command:?}: {seen}");
-            assert!(seen.contains(shown) && seen.contains("nothing was deleted"), "{command:?}: {seen}");
+            assert!(seen.contains("This ") && seen.contains("[y/N]"), "{command:?}: {seen}");
+            assert!(seen.contains(shown) && seen.contains("nothing was changed"), "{command:?}: {seen}");
             assert!(is_there(), "{command:?} {answer:?}");
         }
         let (code, seen) = at_terminal(&server, command, "YES\n");
@@ -273,7 +280,7 @@ fn whoever_deletes_at_a_terminal_is_shown_what_and_asked() {
     }
     // What is not there is not asked about.
     let (code, seen) = at_terminal(&server, &["user", "delete", "nobody"], "y\n");
-    assert!(code == 1 && !seen.contains("[y/N]"), "{seen}");
+    assert!(code == NOT_FOUND && !seen.contains("[y/N]"), "{seen}");
     let (code, seen) = at_terminal(&server, &["user", "delete", "alice", "--yes"], "");
     assert!(code == 0 && !seen.contains("[y/N]"), "{seen}");
 }
@@ -335,12 +342,12 @@ fn deletions_are_planned_made_and_undone_at_the_command_line() {
     let text = server.try_admin(&["trash", "restore", id], "");
     assert_eq!(text.status.code(), Some(0), "{text:?}");
     let back = server.admin(&["tag", "at", "acme/app", &now_text()]);
-    let tags: Vec<&str> = back.as_array().unwrap().iter().map(|row| row["tag"].as_str().unwrap()).collect();
+    let tags: Vec<&str> = back.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
     assert_eq!(tags, ["v1", "v2", "v3"]);
     let changes = server.admin(&["tag", "diff", "acme/app", "2026-01-01"]);
     assert_eq!(changes[0]["change"], "added");
     let nowhere = server.try_admin(&["tag", "rollback", "acme/app", "v3"], "");
-    assert!(error(&nowhere).contains("has not pointed there before"), "{nowhere:?}");
+    assert!(refusal(&nowhere, NOT_FOUND).contains("has not pointed there before"), "{nowhere:?}");
     let bad = server.try_admin(&["tag", "at", "acme/app", "yesterday"], "");
     assert!(refusal(&bad, 2).contains("2026-11-01"), "{bad:?}");
     // A repository says how it comes back.

@@ -267,7 +267,7 @@ fn a_tag_is_pulled_as_it_was() {
     // Those who see nothing now see nothing of the past, and when they do, they do.
     server.get(&path, &user("bob")).expect(404);
     server.get(&path, "").expect(401);
-    server.admin(&["repo", "set-visibility", "alice/app", "public"]);
+    server.admin(&["repo", "set", "alice/app", "--visibility", "public"]);
     assert_eq!(server.get(&path, "").expect(200).header("docker-content-digest"), digests[0]);
 }
 
@@ -385,7 +385,7 @@ fn private_public_and_forbidden_repositories() {
     assert!(alice.run("skopeo", &inspect).is_ok());
     assert!(bob.run("skopeo", &inspect).is_err());
     assert!(nobody.run("skopeo", &inspect).is_err());
-    server.admin(&["repo", "set-visibility", "alice/app", "public"]);
+    server.admin(&["repo", "set", "alice/app", "--visibility", "public"]);
     assert!(bob.run("skopeo", &inspect).is_ok());
     assert!(nobody.run("skopeo", &inspect).is_ok());
     // Seeing is not pushing.
@@ -408,7 +408,7 @@ fn podman_finds_what_its_user_may_see() {
     server.admin(&["repo", "create", "alice/private-tool"]);
     server.admin(&["repo", "create", "bob/hidden-tool"]);
     server.admin(&["repo", "create", "bob/public-tool"]);
-    server.admin(&["repo", "set-visibility", "bob/public-tool", "public"]);
+    server.admin(&["repo", "set", "bob/public-tool", "--visibility", "public"]);
     let search = || {
         let term = format!("{}/tool", server.host());
         let found = bench.container(

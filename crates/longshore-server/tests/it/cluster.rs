@@ -462,7 +462,7 @@ fn another_node_takes_over_when_the_one_that_collects_garbage_is_killed() {
     other.start_again();
     other.wait_for("all garbage is gone", || {
         let status = other.admin(&["gc", "status"]);
-        status["objects_to_delete"] == 0 && status["blobs_deleted"].as_u64().unwrap() >= 20
+        status["objects_to_delete"] == 0 && status["totals"]["blobs_deleted"].as_u64().unwrap() >= 20
     });
     other.get(&format!("/v2/alice/app/blobs/{kept}"), &who).expect(200);
     assert_eq!(other.admin(&["verify", "--store"])["objects"], 1);

@@ -273,7 +273,7 @@ fn a_full_database_for_which_nothing_is_kept_is_read_and_says_what_it_lacks() {
     // Whatever small is left.
     let is_refused = |number: u32| {
         let name = format!("Bob {number}");
-        !server.try_admin(&["user", "set-profile", "bob", "--full-name", &name], "").status.success()
+        !server.try_admin(&["user", "set", "bob", "--full-name", &name], "").status.success()
     };
     assert!((0..500).any(is_refused));
 

@@ -11,6 +11,7 @@ mod clients;
 mod cluster;
 mod command_line;
 mod contention;
+mod contexts;
 mod contract;
 mod crash;
 mod docr;

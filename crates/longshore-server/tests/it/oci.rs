@@ -336,7 +336,7 @@ fn the_catalog_shows_what_the_caller_may_see() {
     {
         server.push_blob(&user(who), repository, b"x");
     }
-    server.admin(&["repo", "set-visibility", "acme/open", "public"]);
+    server.admin(&["repo", "set", "acme/open", "--visibility", "public"]);
     let names = |who: &str, query: &str| {
         server.get(&format!("/v2/_catalog{query}"), who).expect(200).json()["repositories"].clone()
     };

@@ -369,7 +369,7 @@ fn of_more_scopes_than_fit_the_first_are_granted_and_the_challenge_asks_for_the_
     let token = server.token(&alice, &[scope]);
     server.get(&last, &token).expect(404);
     // Nobody in particular gets less looked up.
-    server.admin(&["repo", "set-visibility", &name(0), "public"]);
+    server.admin(&["repo", "set", &name(0), "--visibility", "public"]);
     let granted = |scopes: &[&str]| {
         let query = scopes.iter().map(|scope| format!("scope={scope}")).collect::<Vec<_>>().join("&");
         server.get(&format!("/token?{query}"), "").expect(200).json()["scope"].as_str().unwrap().to_owned()

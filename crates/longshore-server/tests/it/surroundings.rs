@@ -77,10 +77,10 @@ fn no_command_panics_when_its_output_cannot_be_written() {
             let output = run(stdout, Stdio::piped());
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(!said.contains("panicked"), "{command}: {said}");
-            assert!(matches!(output.status.code(), Some(0..=3)), "{command}: {:?}", output.status);
+            assert!(matches!(output.status.code(), Some(0..=6)), "{command}: {:?}", output.status);
         }
         let silent = run(broken_pipe(), broken_pipe());
-        assert!(matches!(silent.status.code(), Some(0..=3)), "{command}: {:?}", silent.status);
+        assert!(matches!(silent.status.code(), Some(0..=6)), "{command}: {:?}", silent.status);
     }
     // What reads no more has had enough; a full disk is a failure.
     let list = |stdout: Stdio| {

@@ -172,7 +172,7 @@ fn answers_show_the_rate_limit_and_a_request_id() {
 #[test]
 fn the_account_and_its_token_are_told_about() {
     let server = Server::new();
-    server.admin(&["user", "set-profile", "alice", "--email", "alice@example.org"]);
+    server.admin(&["user", "set", "alice", "--email", "alice@example.org"]);
     let alice = bearer(&server, "alice", "repo:read");
     let account = server.get("/v2/account", &alice).expect(200).json();
     assert_eq!(account["account"]["email"], "alice@example.org");

@@ -28,7 +28,7 @@ fn what_happens_is_logged_with_the_names_of_the_hub() {
             "action_description": format!("pushed the tag latest with the digest {} to the repository acme/app",
                 &digest[..20]) })
     );
-    server.admin(&["repo", "set-visibility", "acme/app", "public"]);
+    server.admin(&["repo", "set", "acme/app", "--visibility", "public"]);
     server.admin(&["org", "set-member", "acme", "bob", "--role", "editor"]);
     server.admin(&["org", "set-member", "acme", "bob", "--role", "member"]);
     let all = logs(&server, &alice, "");

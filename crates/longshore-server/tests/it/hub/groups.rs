@@ -134,7 +134,7 @@ fn what_a_group_may_do_its_members_may_do_at_once() {
     };
     let sees = || server.get("/v2/_catalog", &user("bob")).json()["repositories"].as_array().unwrap().len();
     assert_eq!((may(), sees()), ([true, false, false], 2));
-    server.admin(&["org", "set-members-pull", "acme", "none"]);
+    server.admin(&["org", "set", "acme", "--members-pull", "none"]);
     assert_eq!((may(), sees()), ([false; 3], 0));
     let permission = "/v2/repositories/acme/app/groups";
     for (name, expected) in

@@ -321,15 +321,7 @@ fn a_token_sends_no_invite_again_that_it_may_not_make() {
 fn lists_of_members_show_who_is_invited_to_owners() {
     let server = Server::new();
     let alice = sign_in(&server, "alice");
-    server.admin(&[
-        "user",
-        "set-profile",
-        "alice",
-        "--full-name",
-        "Alice, A.",
-        "--email",
-        "alice@example.org",
-    ]);
+    server.admin(&["user", "set", "alice", "--full-name", "Alice, A.", "--email", "alice@example.org"]);
     server.admin(&["org", "set-member", "acme", "bob", "--role", "member"]);
     invite(&server, &alice, &["jane@example.org", "zoe@example.org"]);
     let bob = sign_in(&server, "bob");
@@ -376,7 +368,7 @@ fn invites_go_by_mail_and_prove_the_address() {
     let mail = MailServer::new();
     let server = mailing(&mail, &["--set", "mail.interval_seconds=0"]);
     let alice = sign_in(&server, "alice");
-    server.admin(&["user", "set-profile", "bob", "--email", "bob@example.org"]);
+    server.admin(&["user", "set", "bob", "--email", "bob@example.org"]);
     let link = |to: &str| {
         let line = mail.line_to(to, "https://registry.example.org/invite#").unwrap();
         secret(&line)
@@ -447,10 +439,10 @@ fn profiles_are_changed_by_their_owner_but_for_the_address() {
     }
     let partly = send(&server, "PATCH", "/v2/user", &alice, &json!({ "location": "" })).expect(200).json();
     assert_eq!((&partly["full_name"], &partly["location"]), (&json!("Alice"), &json!("")));
-    server.admin(&["user", "set-profile", "alice", "--email", "a@example.org"]);
-    let taken = server.try_admin(&["user", "set-profile", "bob", "--email", "A@Example.org"], "");
+    server.admin(&["user", "set", "alice", "--email", "a@example.org"]);
+    let taken = server.try_admin(&["user", "set", "bob", "--email", "A@Example.org"], "");
     assert!(String::from_utf8_lossy(&taken.stderr).contains("e-mail address"), "{taken:?}");
-    server.admin(&["org", "set-profile", "acme", "--full-name", "The Acme Company"]);
+    server.admin(&["org", "set", "acme", "--full-name", "The Acme Company"]);
     assert_eq!(server.get("/v2/orgs/acme", &alice).expect(200).json()["full_name"], "The Acme Company");
 }
 

@@ -71,7 +71,7 @@ fn pulls_are_limited_where_that_is_configured() {
         Server::with(&["--set", "limits.pulls_per_account=3", "--set", "limits.pulls_per_address=2"]);
     server.push_blob(&user("alice"), "alice/app", b"{}");
     server.push_manifest(&user("alice"), "alice/app", "v1", &image(b"{}", &[])).expect(201);
-    server.admin(&["repo", "set-visibility", "alice/app", "public"]);
+    server.admin(&["repo", "set", "alice/app", "--visibility", "public"]);
     let path = "/v2/alice/app/manifests/v1";
     let anonymous = server.token("", &["repository:alice/app:pull"]);
     for (who, limit) in [(user("alice"), 3), (anonymous, 2)] {

@@ -180,7 +180,7 @@ fn walk_over_all(as_forms: bool) {
     assert_eq!(walk.does("get_orgs_scim_tokens", &nothing, 200)["count"], 1);
     assert_ne!(walk.does("rotate_orgs_scim_token", &nothing, 200)["token"], created["token"]);
     walk.does("delete_orgs_scim_token", &nothing, 204);
-    walk.server.admin(&["user", "set-profile", "bob", "--email", "bob@example.org"]);
+    walk.server.admin(&["user", "set", "bob", "--email", "bob@example.org"]);
     let invited = json!({ "org": "acme", "invitees": ["bob", "jane@example.org", "tim@example.org"] });
     let invited = walk.does("post_invites_bulk", &invited, 202);
     assert_eq!(walk.does("get_orgs_invites", &nothing, 200)["data"].as_array().unwrap().len(), 3);

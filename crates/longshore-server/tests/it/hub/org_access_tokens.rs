@@ -109,7 +109,7 @@ fn what_is_not_as_documented_is_refused_and_changes_nothing() {
     }
     // A user has no such tokens, and no organization of that name.
     server.get("/v2/orgs/alice/access-tokens", &alice).expect(404);
-    server.admin(&["org", "set-plan", "acme", "pro"]);
+    server.admin(&["org", "set", "acme", "--plan", "pro"]);
     // Without the plan there are no new ones, and what is there can be taken away.
     send(&server, "POST", PATH, &alice, &json!({ "label": "x", "resources": [good] })).expect(403);
     let one = format!("{PATH}/{id}");

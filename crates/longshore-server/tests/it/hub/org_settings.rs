@@ -44,14 +44,14 @@ fn restricted_members_pull_what_is_allowed_and_are_told_why_not() {
     let push = |who: &str, repository: &str| {
         server.push_blob(&user(who), repository, b"{}");
         server.push_manifest(&user(who), repository, "v1", &image(b"{}", &[])).expect(201);
-        server.admin(&["repo", "set-visibility", repository, "public"]);
+        server.admin(&["repo", "set", repository, "--visibility", "public"]);
     };
     push("admin", "library/base");
     push("vendor", "vendor/tool");
     push("bob", "bob/toy");
     push("alice", "acme/app");
     server.admin(&["org", "set-member", "acme", "bob", "--role", "member"]);
-    server.admin(&["user", "grant-verified-publisher", "vendor"]);
+    server.admin(&["user", "set", "vendor", "--verified-publisher", "true"]);
     let alice = sign_in(&server, "alice");
     let pulls = |who: &str| {
         ["library/base", "vendor/tool", "bob/toy", "acme/app"].map(|repository| {
@@ -95,7 +95,7 @@ fn restricted_members_pull_what_is_allowed_and_are_told_why_not() {
     }
     assert_eq!(server.send("HEAD", "/v2/vendor/tool/manifests/v1", &user("bob"), &[], b"").status, 403);
     // A smaller plan does not have it.
-    server.admin(&["org", "set-plan", "acme", "team"]);
+    server.admin(&["org", "set", "acme", "--plan", "team"]);
     assert_eq!(pulls("bob"), [true; 4]);
     send(&server, "PUT", SETTINGS, &alice, &restricted(true, true, true)).expect(403);
 }
@@ -121,12 +121,12 @@ fn smaller_plans_lack_what_is_documented() {
         ]
     };
     assert_eq!(ask(), [200; 5]);
-    server.admin(&["user", "set-plan", "alice", "personal"]);
-    server.admin(&["org", "set-plan", "acme", "pro"]);
+    server.admin(&["user", "set", "alice", "--plan", "personal"]);
+    server.admin(&["org", "set", "acme", "--plan", "pro"]);
     assert_eq!(ask(), [403; 5]);
     server.get("/v2/namespaces/alice/repositories/app/tags", &alice).expect(200);
-    server.admin(&["user", "set-plan", "alice", "pro"]);
-    server.admin(&["org", "set-plan", "acme", "team"]);
+    server.admin(&["user", "set", "alice", "--plan", "pro"]);
+    server.admin(&["org", "set", "acme", "--plan", "team"]);
     assert_eq!(ask(), [200; 5]);
-    assert!(!server.try_admin(&["user", "set-plan", "alice", "gold"], "").status.success());
+    assert!(!server.try_admin(&["user", "set", "alice", "--plan", "gold"], "").status.success());
 }

@@ -94,7 +94,7 @@ fn namespaces_list_what_may_be_seen() {
     for who in ["", &bob] {
         assert_eq!(names(who, ""), ["zoo"]);
     }
-    server.admin(&["org", "set-members-pull", "acme", "none"]);
+    server.admin(&["org", "set", "acme", "--members-pull", "none"]);
     assert_eq!(names(&carol, ""), ["zoo"]);
     let dev = send(&server, "POST", "/v2/orgs/acme/groups", &alice, &json!({ "name": "dev" })).json();
     send(&server, "POST", "/v2/orgs/acme/groups/dev/members", &alice, &json!({ "member": "carol" }))

@@ -104,7 +104,7 @@ fn tags_of_public_repositories_are_for_everybody_and_others_are_not_there() {
             assert!(hidden["detail"].is_string() && hidden["errinfo"].is_object(), "{hidden}");
         }
     }
-    server.admin(&["repo", "set-visibility", "alice/app", "public"]);
+    server.admin(&["repo", "set", "alice/app", "--visibility", "public"]);
     for who in ["", &bob] {
         server.get(TAGS, who).expect(200);
         server.get(&format!("{TAGS}/arm"), who).expect(200);

@@ -64,6 +64,70 @@ pub fn rows(route: &Route) -> Vec<Row> {
         "list_deletions" => vec![row().query("namespace={org}").made(deleted_tag).names_by(in_app)],
         "get_deletion" | "restore_deletion" => vec![row().made(deleted_tag)],
         "list_images" => vec![row().names("items/*/tags/*")],
+        _ => administration(route),
+    }
+}
+
+fn fresh_member(hands: &Hands<'_>) -> Vars {
+    hands.server.admin(&["org", "set-member", "acme", "bystander", "--role", "member"]);
+    Vars::new()
+}
+
+fn own_token(hands: &Hands<'_>) -> Vars {
+    let made = hands.server.admin(&["token", "create", "owner", "--label", "made", "--scope", "repo:read"]);
+    [("id".to_owned(), made["id"].as_str().unwrap().to_owned())].into()
+}
+
+fn scim_token(hands: &Hands<'_>) -> Vars {
+    let label = format!("made{}", hands.number());
+    let made = hands.server.admin(&["scim-token", "create", "acme", "--label", &label]);
+    [("id".to_owned(), made["id"].as_str().unwrap().to_owned())].into()
+}
+
+/// What is the operator's, and what owners do with accounts.
+fn administration(route: &Route) -> Vec<Row> {
+    let path = route.path.replace("/{name}", "/{org}").replace("/{user}", "/bystander");
+    let row = || Row::new(Door::Native, route.operation, route.method.as_str(), &path);
+    let user = || {
+        let path = route.path.replace("{name}", "bystander");
+        Row::new(Door::Native, route.operation, route.method.as_str(), &path)
+    };
+    let work = || row().with("{id}", "1");
+    let own = || {
+        let path = route.path.replace("{name}", "{login}");
+        Row::new(Door::Native, route.operation, route.method.as_str(), &path)
+    };
+    let owners = || {
+        let path = route.path.replace("{name}", "owner");
+        Row::new(Door::Native, route.operation, route.method.as_str(), &path)
+    };
+    match route.operation {
+        "list_users" => vec![row().names("items/*/name")],
+        "create_user" => vec![row().body(json!({ "name": "made{n}" }))],
+        "get_user" | "delete_user" | "set_user_password" | "delete_user_second_factor" => vec![user()],
+        "change_user" => vec![
+            user().body(json!({ "plan": "pro" })),
+            own().named("profile").body(json!({ "full_name": "" })),
+        ],
+        "list_organizations" => vec![row().names("items/*/name")],
+        "create_organization" => vec![row().body(json!({ "name": "made{n}", "owner": "alice" }))],
+        "get_organization" | "delete_organization" | "list_members" => vec![row()],
+        "change_organization" => vec![
+            row().body(json!({ "plan": "business" })),
+            row().named("members-pull").body(json!({ "members_pull": false })),
+        ],
+        "set_member" => vec![row().body(json!({ "role": "member" })).made(fresh_member)],
+        "delete_member" => vec![row().made(fresh_member)],
+        "list_scim_tokens" => vec![row()],
+        "create_scim_token" => vec![row().body(json!({ "label": "made{n}" }))],
+        "rotate_scim_token" | "delete_scim_token" => vec![row().made(scim_token)],
+        "list_tokens" => vec![own()],
+        "create_token" => vec![own().body(json!({ "label": "made", "scope": "repo:read" }))],
+        "get_token" | "delete_token" => vec![owners().made(own_token)],
+        "change_token" => vec![owners().body(json!({ "label": "kept" })).made(own_token)],
+        "rotate_key" | "get_gc" | "get_health" | "list_work" | "list_events" => vec![row()],
+        "create_gc_run" => vec![row().body(json!({ "dry_run": true }))],
+        "get_work" | "retry_work" | "delete_work" => vec![work()],
         _ => Vec::new(),
     }
 }

@@ -524,7 +524,7 @@ impl World {
         for (org, owner) in homes {
             server.admin(&["org", "create", org, "--owner", owner]);
             if org != "open" {
-                server.admin(&["org", "set-members-pull", org, "none"]);
+                server.admin(&["org", "set", org, "--members-pull", "none"]);
             }
             if org == "depot" {
                 for role in ["editor", "member"] {

@@ -5,7 +5,9 @@ use longshore_api_native::routes::ROUTES;
 use serde_json::{Value, json};
 
 use super::{acme, push_app, send};
-use crate::server::Server;
+use crate::hub::authentication::{secret, time};
+use crate::hub::sign_in;
+use crate::server::{OPERATOR, Server};
 use crate::walk::{Operation, Refusals, Walk};
 
 #[test]
@@ -19,7 +21,7 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     let refusals = Refusals {
         malformed: &[400],
         impossible_name: &[400, 404],
-        without_input: &["get_about", "get_whoami"],
+        without_input: &["get_about", "get_whoami", "get_gc", "get_health"],
     };
     let mut walk = Walk::new(server, "/api/openapi/native.json", operations.collect(), refusals);
     walk.who = alice;
@@ -72,7 +74,109 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!(walk.does("get_deletion", &nothing, 200)["items"][0]["tag"], "v1");
     assert_eq!(walk.does("restore_deletion", &json!({ "overwrite": false }), 200)["tags"], 1);
     walk.does("delete_repository", &nothing, 204);
+    // No access token makes another one.
+    walk.who = sign_in(&walk.server, "alice");
+    tokens(&mut walk);
+    walk.who = OPERATOR.into();
+    users(&mut walk);
+    organizations(&mut walk);
+    operation(&mut walk);
     walk.end();
+}
+
+/// An account's own tokens.
+fn tokens(walk: &mut Walk) {
+    let nothing = Value::Null;
+    walk.named("name", &json!("alice"));
+    let wanted = json!({ "label": "ci", "scope": "repo:read", "expires_at": "2100-01-01T00:00:00Z" });
+    let made = walk.does("create_token", &wanted, 201);
+    assert!(made["secret"].as_str().unwrap().starts_with("lsp_"));
+    assert_eq!(made["expires_at"], "2100-01-01T00:00:00.000000Z");
+    walk.named("id", &made["id"]);
+    let got = walk.does("get_token", &nothing, 200);
+    assert_eq!((&got["label"], &got["secret"]), (&json!("ci"), &Value::Null));
+    let changed = walk.does("change_token", &json!({ "label": "cd", "is_active": false }), 200);
+    assert_eq!((&changed["label"], &changed["is_active"]), (&json!("cd"), &json!(false)));
+    let listed = walk.does("list_tokens", &nothing, 200);
+    assert_eq!(listed["items"][1]["label"], "cd", "{listed}");
+    walk.does("delete_token", &nothing, 204);
+}
+
+/// Gives a user a second factor.
+fn enrol(server: &Server, name: &str, password: &str) {
+    let signed_in = json!({ "username": name, "password": password });
+    let session = send(server, "POST", "/v2/users/login", "", &signed_in).expect(200).json();
+    let session = format!("Bearer {}", session["token"].as_str().unwrap());
+    let wanted = json!({ "password": password });
+    let begun = send(server, "POST", "/v2/user/2fa/enrol", &session, &wanted).expect(200).json();
+    let code = secret(begun["secret"].as_str().unwrap()).code_at(time()).unwrap();
+    send(server, "POST", "/v2/user/2fa/confirm", &session, &json!({ "code": code })).expect(200);
+}
+
+fn users(walk: &mut Walk) {
+    let nothing = Value::Null;
+    let made = walk.does("create_user", &json!({ "name": "dora", "is_administrator": true }), 201);
+    let password = made["password"].as_str().unwrap().to_owned();
+    walk.server.get("/token", &format!("dora:{password}")).expect(200);
+    walk.named("name", &json!("dora"));
+    assert_eq!(walk.does("get_user", &nothing, 200)["is_administrator"], true);
+    let change =
+        json!({ "is_administrator": false, "plan": "pro", "email": "dora@example.org", "full_name": "D" });
+    let changed = walk.does("change_user", &change, 200);
+    assert_eq!((&changed["plan"], &changed["email"]), (&json!("pro"), &json!("dora@example.org")));
+    assert_eq!((&changed["is_administrator"], &changed["is_active"]), (&json!(false), &json!(true)));
+    assert!(walk.does("list_users", &nothing, 200)["items"].as_array().unwrap().contains(&changed));
+    let set = walk.does("set_user_password", &json!({ "password": "another good password" }), 200);
+    assert_eq!(set, json!({ "name": "dora" }));
+    walk.server.get("/token", &format!("dora:{password}")).expect(401);
+    walk.server.get("/token", "dora:another good password").expect(200);
+    let refused = send(&walk.server, "DELETE", "/api/v1/users/dora/second-factor", OPERATOR, &nothing);
+    assert_eq!(refused.status, 409, "{}", refused.json());
+    enrol(&walk.server, "dora", "another good password");
+    walk.does("delete_user_second_factor", &nothing, 204);
+    walk.does("delete_user", &nothing, 204);
+}
+
+fn organizations(walk: &mut Walk) {
+    let nothing = Value::Null;
+    walk.does("create_organization", &json!({ "name": "ledger", "owner": "alice" }), 201);
+    walk.named("name", &json!("ledger"));
+    walk.named("user", &json!("bob"));
+    assert_eq!(walk.does("get_organization", &nothing, 200)["kind"], "organization");
+    let change = json!({ "members_pull": false, "may_provision": true, "is_verified_publisher": true, "company": "L" });
+    assert_eq!(walk.does("change_organization", &change, 200)["is_verified_publisher"], true);
+    let listed = walk.does("list_organizations", &nothing, 200);
+    assert!(listed["items"].as_array().unwrap().iter().any(|one| one["name"] == "ledger"), "{listed}");
+    walk.does("set_member", &json!({ "role": "editor" }), 204);
+    let members = walk.does("list_members", &nothing, 200);
+    assert_eq!(
+        (&members["items"][1]["user"], &members["items"][1]["role"]),
+        (&json!("bob"), &json!("editor"))
+    );
+    walk.does("delete_member", &nothing, 204);
+    let made = walk.does("create_scim_token", &json!({ "label": "okta" }), 201);
+    walk.named("id", &made["id"]);
+    assert_ne!(walk.does("rotate_scim_token", &nothing, 200)["secret"], made["secret"]);
+    assert_eq!(walk.does("list_scim_tokens", &nothing, 200)["items"][0]["label"], "okta");
+    walk.does("delete_scim_token", &nothing, 204);
+    walk.does("delete_organization", &nothing, 204);
+}
+
+fn operation(walk: &mut Walk) {
+    let nothing = Value::Null;
+    assert!(!walk.does("rotate_key", &nothing, 200)["kid"].as_str().unwrap().is_empty());
+    assert!(walk.does("get_gc", &nothing, 200)["totals"]["freed_bytes"].is_number());
+    assert_eq!(walk.does("create_gc_run", &json!({ "dry_run": true }), 200)["dry_run"], true);
+    assert_eq!(walk.does("get_health", &nothing, 200)["is_well"], true);
+    let work = walk.does("list_work", &nothing, 200);
+    walk.named("id", &work["items"][0]["id"]);
+    assert_eq!(walk.does("get_work", &nothing, 200)["kind"], work["items"][0]["kind"]);
+    walk.does("retry_work", &nothing, 204);
+    // What repeats is not removed.
+    assert_eq!(walk.does("delete_work", &nothing, 409)["code"], "conflict");
+    walk.queries.insert("list_events", "order=recorded&account=bob");
+    let events = walk.does("list_events", &nothing, 200);
+    assert_eq!(events["items"][0]["action"], "user.create", "{events}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn of_an_account_of_its_own_the_membership_rests_and_comes_back_whole() {
     let okta = provider(&server, "acme", "okta");
     crate::swr::push(&server, "alice:correct horse battery", "acme/app", "v1");
     crate::swr::push(&server, "bob:correct horse battery", "bob/own", "v1");
-    server.admin(&["user", "set-profile", "bob", "--email", "bob@example.org"]);
+    server.admin(&["user", "set", "bob", "--email", "bob@example.org"]);
     let bob = create(&server, &okta, "bob@example.org");
     server.admin(&["org", "set-member", "acme", "bob", "--role", "editor"]);
     let group =
@@ -241,8 +241,8 @@ fn the_last_owner_stays() {
     assert_eq!(user("jon"), Value::Null);
     // The last administrator of the registry stays, too.
     let arya = create(&server, &okta, "arya@example.org");
-    server.admin(&["user", "grant-administrator", "arya"]);
-    server.admin(&["user", "revoke-administrator", "admin"]);
+    server.admin(&["user", "set", "arya", "--administrator", "true"]);
+    server.admin(&["user", "set", "admin", "--administrator", "false"]);
     assert_eq!(refusal(&set_active(&server, &okta, &arya, false)), (409, String::new()));
 }
 

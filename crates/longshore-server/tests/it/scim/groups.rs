@@ -52,7 +52,7 @@ fn groups_are_teams() {
         "{teams}"
     );
     // What a team may do, its members may do.
-    server.admin(&["org", "set-members-pull", "acme", "none"]);
+    server.admin(&["org", "set", "acme", "--members-pull", "none"]);
     assert_eq!(refusal(&send(&server, "POST", "/Groups", &okta, &body)), (409, "uniqueness".into()));
     let path = group_path(&group);
     let added = json!([{ "op": "add", "path": "members", "value": [member(&arya)] }]);

@@ -116,7 +116,7 @@ fn every_operation_refuses_what_it_cannot_take() {
     let made = send(&server, "POST", "/Users", &okta, &body).expect(201).json();
     assert_eq!(made["displayName"], "a");
     assert_ne!(made["id"], user["id"]);
-    assert_eq!(server.admin(&["user", "show", "a"])["administrator"], false);
+    assert_eq!(server.admin(&["user", "show", "a"])["is_administrator"], false);
     let members = server.admin(&["org", "show", "acme"])["members"].clone();
     let role =
         members.as_array().unwrap().iter().find(|member| member["user"] == "a").unwrap()["role"].clone();

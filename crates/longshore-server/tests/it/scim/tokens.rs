@@ -28,7 +28,7 @@ fn the_operator_makes_renews_and_revokes_tokens() {
     let third = provider(&server, "acme", "entra");
     // Which one is meant must be said.
     let refused = server.try_admin(&["scim-token", "revoke", "acme"], "");
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("longshore scim-token list acme"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("longshore scim-token ls acme"));
     server.admin(&["scim-token", "revoke", "acme", "okta"]);
     assert_eq!((status(&server, &second), status(&server, &third)), (401, 200));
     for (arguments, told) in [
@@ -161,11 +161,11 @@ fn organizations_provision_when_the_operator_trusts_them() {
     assert!([200, 201].contains(&created.status), "{}", created.status);
     let path = "/v2/orgs/shop/scim-tokens";
     let refused = crate::walk::send(&server, "POST", path, &bob, &json!({ "label": "x" })).expect(403);
-    assert!(String::from_utf8_lossy(&refused.body).contains("org set-provisioning shop on"));
-    server.admin(&["org", "set-provisioning", "shop", "on"]);
+    assert!(String::from_utf8_lossy(&refused.body).contains("org set shop --provisioning on"));
+    server.admin(&["org", "set", "shop", "--provisioning", "on"]);
     assert_eq!(ask(path, json!({ "label": "x" })), 201);
     let okta = provider(&server, "shop", "okta");
     assert_eq!(status(&server, &okta), 200);
-    server.admin(&["org", "set-provisioning", "shop", "off"]);
+    server.admin(&["org", "set", "shop", "--provisioning", "off"]);
     assert_eq!((status(&server, &okta), ask(path, json!({ "label": "y" }))), (401, 403));
 }

@@ -45,7 +45,7 @@ fn a_user_is_made_as_documented() {
 fn whoever_has_an_account_joins_with_it() {
     let server = server();
     let okta = provider(&server, "acme", "okta");
-    server.admin(&["user", "set-profile", "bob", "--email", "bob@example.org", "--full-name", "Bob Roe"]);
+    server.admin(&["user", "set", "bob", "--email", "bob@example.org", "--full-name", "Bob Roe"]);
     let body = json!({
         "schemas": [USER], "userName": "BOB@example.org", "name": { "givenName": "Robert" },
         "password": "another password",
@@ -69,13 +69,13 @@ fn whoever_has_an_account_joins_with_it() {
     let off = send(&server, "PUT", &path_of(&bob), &okta, &whole).expect(200).json();
     assert_eq!(off["active"], false);
     // Who is matched by the first e-mail address is found by the name that was sent.
-    server.admin(&["user", "set-profile", "admin", "--email", "root@example.org"]);
+    server.admin(&["user", "set", "admin", "--email", "root@example.org"]);
     let body = json!({ "schemas": [USER], "userName": "root", "emails": [{ "value": "root@example.org", "primary": true }] });
     let root = send(&server, "POST", "/Users", &okta, &body).expect(201).json();
     assert_eq!((&root["displayName"], &root["userName"]), (&json!("admin"), &json!("root")));
     assert_eq!(filtered(&server, "Users", &okta, r#"userName eq "root""#)["totalResults"], 1);
     // What the operator changes about the account does not rename it here.
-    server.admin(&["user", "set-profile", "admin", "--email", "other@example.org"]);
+    server.admin(&["user", "set", "admin", "--email", "other@example.org"]);
     assert_eq!(filtered(&server, "Users", &okta, r#"userName eq "root""#)["totalResults"], 1);
     // Members that nobody provisioned are found, too.
     let alice = filtered(&server, "Users", &okta, r#"displayName eq "alice""#);
@@ -227,7 +227,7 @@ fn a_password_is_set_and_never_shown() {
     send(&server, "DELETE", &path_of(&of_shop), &shops, &Value::Null).expect(204);
     change("winter was mild").expect(200);
     // Whom the operator made an administrator no organization takes over.
-    server.admin(&["user", "grant-administrator", "jon"]);
+    server.admin(&["user", "set", "jon", "--administrator", "true"]);
     assert_eq!(refusal(&change("winter was long")), (403, String::new()));
 }
 

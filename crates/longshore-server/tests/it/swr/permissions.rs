@@ -254,7 +254,7 @@ fn members_who_only_read_do_not_list_what_is_shared() {
     let server = shop(&[]);
     push(&server, &pusher(), "shop/app", "v1");
     server.admin(&["org", "set-member", "shop", "bob", "--role", "member"]);
-    server.admin(&["org", "set-members-pull", "shop", "none"]);
+    server.admin(&["org", "set", "shop", "--members-pull", "none"]);
     let (alice, bob) = (token(&server, "alice", "shop"), token(&server, "bob", "shop"));
     let path = "/v2/manage/namespaces/shop/repositories/app/access-domains";
     let body = json!({ "access_domain": "bob", "permit": "read", "deadline": "forever" });

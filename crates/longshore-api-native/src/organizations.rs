@@ -1,0 +1,91 @@
+//! Organizations and their members.
+
+use http::{HeaderValue, StatusCode, header};
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::response::{bare, json};
+use longshore_client::types;
+use longshore_domain::account::{AccountKind, Member, OrganizationRole};
+use longshore_domain::name::Namespace;
+use longshore_domain::{Error, Result};
+
+use crate::accounts;
+use crate::context::Context;
+use crate::cursor;
+use crate::wire::{page, time};
+
+fn member(member: &Member) -> types::MemberInfo {
+    types::MemberInfo {
+        user: member.user.to_string(),
+        role: member.role.as_str().to_owned(),
+        since: time(member.created_at),
+    }
+}
+
+/// `GET /api/v1/organizations`.
+pub(crate) async fn list_organizations(context: &Context, _body: RequestBody) -> Result<Response> {
+    accounts::list(context, AccountKind::Organization).await
+}
+
+/// `POST /api/v1/organizations`.
+pub(crate) async fn create_organization(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::CreateOrganization = context.json(body).await?;
+    let (name, owner): (Namespace, Namespace) = (request.name.parse()?, request.owner.parse()?);
+    let actor = context.actor().await?;
+    let account = context.app.organizations.create_organization(&actor, &name, &owner).await?;
+    let mut response = json(StatusCode::CREATED, &accounts::info(&account));
+    let location = context.client.origin.link(format_args!("/api/v1/organizations/{name}"));
+    let location = HeaderValue::from_str(&location).map_err(Error::internal)?;
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
+/// `GET /api/v1/organizations/{name}`.
+pub(crate) async fn get_organization(context: &Context, _body: RequestBody) -> Result<Response> {
+    let name: Namespace = context.parsed("name")?;
+    let actor = context.actor().await?;
+    let account = context.app.organizations.get_organization(&actor, &name).await?;
+    Ok(json(StatusCode::OK, &accounts::info(&account)))
+}
+
+/// `PATCH /api/v1/organizations/{name}`.
+pub(crate) async fn change_organization(context: &Context, body: RequestBody) -> Result<Response> {
+    accounts::change(context, body, AccountKind::Organization).await
+}
+
+/// `DELETE /api/v1/organizations/{name}`.
+pub(crate) async fn delete_organization(context: &Context, _body: RequestBody) -> Result<Response> {
+    let name: Namespace = context.parsed("name")?;
+    context.app.organizations.delete_organization(&*context.actor().await?, &name).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `GET /api/v1/organizations/{name}/members`.
+pub(crate) async fn list_members(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (name, size): (Namespace, _) = (context.parsed("name")?, context.page_size()?);
+    let list = format!("members of {name}");
+    let after: Option<String> = cursor::read(context, &list)?;
+    let after: Option<Namespace> = after.map(|name| name.parse()).transpose()?;
+    let actor = context.actor().await?;
+    let found = context.app.organizations.list_members(&actor, &name, after.as_ref(), size).await?;
+    let last = found.items.last().filter(|_| found.has_more);
+    let next = last.map(|member| cursor::write(&list, &member.user.as_str())).transpose()?;
+    page(context, &types::Page { items: found.items.iter().map(member).collect(), next, count: None })
+}
+
+/// `PUT /api/v1/organizations/{name}/members/{user}`.
+pub(crate) async fn set_member(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::SetMember = context.json(body).await?;
+    let (name, user): (Namespace, Namespace) = (context.parsed("name")?, context.parsed("user")?);
+    let role: OrganizationRole = request.role.parse()?;
+    let actor = context.actor().await?;
+    context.app.organizations.put_member(&actor, &name, &user, role).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `DELETE /api/v1/organizations/{name}/members/{user}`.
+pub(crate) async fn delete_member(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (name, user): (Namespace, Namespace) = (context.parsed("name")?, context.parsed("user")?);
+    context.app.organizations.delete_member(&*context.actor().await?, &name, &user).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}

@@ -1,0 +1,176 @@
+//! Commands about repositories.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use longshore_client::types::{ChangeRepository, CreateRepository};
+use longshore_client::{Condition, ListRepositories};
+
+use crate::failure::Exit;
+use crate::output::{Column, Kind, WIDE, bytes, column, counted, listed};
+use crate::session::Session;
+
+/// Commands about repositories.
+#[derive(Subcommand)]
+pub enum RepositoryCommand {
+    /// List repositories that you may see
+    #[command(alias = "list")]
+    Ls {
+        /// Only those of this namespace
+        namespace: Option<String>,
+        /// Only those whose name after the namespace holds this
+        #[arg(long, value_name = "TEXT", requires = "namespace")]
+        contains: Option<String>,
+    },
+    /// Show a repository
+    Show {
+        /// Such as acme/app
+        name: String,
+    },
+    /// Create an empty repository (a first push does that too)
+    Create {
+        /// Such as acme/app
+        name: String,
+        /// private or public
+        #[arg(long, default_value = "private")]
+        visibility: String,
+        /// What it is for, in a line
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+    },
+    /// Change the settings of a repository; what is not given stays
+    Set {
+        /// Such as acme/app
+        name: String,
+        /// What changes
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Delete a repository with all that is in it; it can be brought back for a while
+    #[command(alias = "delete")]
+    Rm {
+        /// Such as acme/app
+        name: String,
+        /// Show what goes, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// What changes of a repository.
+#[derive(clap::Args)]
+#[group(required = true, multiple = true)]
+pub struct Change {
+    /// private or public
+    #[arg(long)]
+    visibility: Option<String>,
+    /// What it is for, in a line; empty for nothing
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// What it is for, in Markdown: a file
+    #[arg(long, value_name = "FILE")]
+    readme: Option<PathBuf>,
+}
+
+const COLUMNS: &[Column] = &[
+    column("NAME", "name", Kind::Text, 0),
+    column("VISIBILITY", "visibility", Kind::Text, 2),
+    column("TAGS", "tags", Kind::Text, 3),
+    column("IMAGES", "images", Kind::Text, 5),
+    column("SIZE", "images_bytes", Kind::Bytes, 4),
+    column("PULLS", "pulls", Kind::Text, 6),
+    column("UPDATED", "updated_at", Kind::Time, 1),
+    column("CREATED", "created_at", Kind::Time, WIDE),
+    column("DESCRIPTION", "description", Kind::Text, WIDE),
+];
+const LINES: &[Column] = &[
+    column("name", "name", Kind::Text, 0),
+    column("visibility", "visibility", Kind::Text, 0),
+    column("description", "description", Kind::Text, 0),
+    column("tags", "tags", Kind::Text, 0),
+    column("images", "images", Kind::Text, 0),
+    column("size", "images_bytes", Kind::Bytes, 0),
+    column("pulls", "pulls", Kind::Text, 0),
+    column("immutable tags", "immutable_tags.rules", Kind::Text, 0),
+    column("created", "created_at", Kind::Time, 0),
+    column("updated", "updated_at", Kind::Time, 0),
+    column("you may", "actions", Kind::Text, 0),
+];
+
+/// Runs a command.
+///
+/// # Errors
+/// What the registry refused, or why it was not reached.
+pub fn run(command: RepositoryCommand, session: &Session) -> Result<Exit> {
+    let Session { client, output, .. } = session;
+    match command {
+        RepositoryCommand::Ls { namespace, contains } => {
+            let wanted = ListRepositories { namespace, name_part: contains };
+            output.list(COLUMNS, "name", client.list_repositories(&wanted))?;
+        }
+        RepositoryCommand::Show { name } => {
+            output.object(LINES, "name", &client.get_repository(&name)?.value)?;
+        }
+        RepositoryCommand::Create { name, visibility, description } => {
+            let new = CreateRepository {
+                name,
+                visibility: Some(visibility),
+                description,
+                ..CreateRepository::default()
+            };
+            let made = client.create_repository(&new)?;
+            let text = format!("repository {} is created, {}", made.summary.name, made.summary.visibility);
+            output.said(&text, "name", &made.value)?;
+        }
+        RepositoryCommand::Set { name, change } => set(session, &name, change)?,
+        RepositoryCommand::Rm { name, dry_run } => delete(session, &name, dry_run)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn set(session: &Session, name: &str, change: Change) -> Result<()> {
+    let readme = match &change.readme {
+        Some(path) => Some(
+            std::fs::read_to_string(path)
+                .with_context(|| format!("--readme: cannot read {}", path.display()))?,
+        ),
+        None => None,
+    };
+    let becomes_public = change.visibility.as_deref() == Some("public");
+    let change = ChangeRepository {
+        visibility: change.visibility,
+        description: change.description.map(Some),
+        readme: readme.map(Some),
+        ..ChangeRepository::default()
+    };
+    let before = session.client.get_repository(name)?;
+    if becomes_public && before.summary.visibility != "public" {
+        let what = format!("lets everybody pull {name}");
+        session.confirm(&what, || {
+            let images = [counted(before.summary.tags, "tag"), counted(before.summary.images, "image")];
+            Ok(format!("{name} has {}, {}", listed(images), bytes(before.summary.images_bytes)))
+        })?;
+    }
+    // What was shown is what changes.
+    let condition = Condition::Version(before.version.clone());
+    let now = session.client.change_repository(name, &change, &condition)?;
+    let text = format!("repository {name} is changed; it is {}", now.summary.visibility);
+    session.output.said(&text, "name", &now.value)
+}
+
+fn delete(session: &Session, name: &str, dry_run: bool) -> Result<()> {
+    let repository = session.client.get_repository(name)?;
+    let summary = &repository.summary;
+    let parts = listed([counted(summary.tags, "tag"), counted(summary.images, "image")]);
+    let plan = format!("goes      {name} with {parts}, {} of images", bytes(summary.images_bytes));
+    if dry_run {
+        return session.output.said(&plan, "name", &repository.value);
+    }
+    session.confirm(&format!("deletes the repository {name} with {parts}"), || Ok(plan))?;
+    let id = session.client.delete_repository(name, &Condition::Always)?;
+    let undo =
+        id.as_ref().map(|id| format!("\nundo it with: longshore trash restore {id}")).unwrap_or_default();
+    let done = serde_json::json!({ "name": name, "id": id });
+    session.output.said(&format!("repository {name} is deleted, with {parts}{undo}"), "id", &done)
+}

@@ -1,0 +1,212 @@
+//! Commands about the registry itself: keys, collection, work, the audit log.
+
+use anyhow::Result;
+use clap::Subcommand;
+use longshore_client::ListEvents;
+use longshore_client::types::CreateGcRun;
+use serde_json::json;
+
+use crate::console;
+use crate::failure::Exit;
+use crate::output::{Column, Kind, WIDE, column};
+use crate::session::Session;
+
+/// Commands about keys.
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Let a new key sign; tokens signed by the old one work until they expire
+    Rotate,
+}
+
+/// Commands about garbage collection.
+#[derive(Subcommand)]
+pub enum GcCommand {
+    /// Show what waits and what was collected
+    Status,
+    /// Collect now what is due
+    Run {
+        /// Count what a run would begin with, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// Commands about work that the registry does later.
+#[derive(Subcommand)]
+pub enum WorkCommand {
+    /// List work that waits, is being done, or was given up
+    #[command(alias = "list")]
+    Ls {
+        /// Only what was given up
+        #[arg(long)]
+        dead: bool,
+    },
+    /// Do work now that waits or was given up, with all its attempts before it
+    Retry {
+        /// Number of the work, as listed
+        id: i64,
+    },
+    /// Remove work that waits or was given up; it is not done
+    #[command(alias = "rm")]
+    Drop {
+        /// Number of the work, as listed
+        id: i64,
+    },
+}
+
+/// Commands about the audit log.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// List events, newest first
+    #[command(alias = "list")]
+    Ls {
+        /// Only those of this user or organization
+        #[arg(long)]
+        account: Option<String>,
+        /// How many; `audit export` gives all
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// Write all events to standard output, oldest first, as lines of JSON
+    Export {
+        /// Only those of this user or organization
+        #[arg(long)]
+        account: Option<String>,
+        /// Only those with a higher number than this: the id of the last one that you have
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+    },
+}
+
+const COUNT_LINES: &[Column] = &[
+    column("uploads given up", "uploads_expired", Kind::Text, 0),
+    column("untagged manifests deleted", "manifests_collected", Kind::Text, 0),
+    column("deleted manifests removed", "manifests_purged", Kind::Text, 0),
+    column("blob links removed", "links_removed", Kind::Text, 0),
+    column("objects deleted", "blobs_deleted", Kind::Text, 0),
+    column("freed", "freed_bytes", Kind::Bytes, 0),
+];
+const STATUS_LINES: &[Column] = &[
+    column("reviews due now", "reviews_due", Kind::Text, 0),
+    column("reviews later", "reviews_waiting", Kind::Text, 0),
+    column("objects to delete", "objects_to_delete", Kind::Text, 0),
+    column("uploads in progress", "uploads_in_progress", Kind::Text, 0),
+    column("objects deleted so far", "totals.blobs_deleted", Kind::Text, 0),
+    column("freed so far", "totals.freed_bytes", Kind::Bytes, 0),
+    column("last collected", "last_at", Kind::Time, 0),
+];
+const WORK_COLUMNS: &[Column] = &[
+    column("ID", "id", Kind::Text, 0),
+    column("KIND", "kind", Kind::Text, 0),
+    column("FOR", "for", Kind::Text, 6),
+    column("STATE", "state", Kind::Text, 1),
+    column("DUE", "due_at", Kind::Time, 2),
+    column("ATTEMPTS", "attempts", Kind::Text, 4),
+    column("LAST DONE", "last_done_at", Kind::Time, 5),
+    column("MS", "last_took_ms", Kind::Text, 7),
+    column("ITEMS", "last_items", Kind::Text, 8),
+    column("LAST ERROR", "last_error", Kind::Text, 3),
+    column("ABOUT", "about", Kind::Text, WIDE),
+    column("WISHED FOR", "created_at", Kind::Time, WIDE),
+    column("GIVEN UP", "died_at", Kind::Time, WIDE),
+];
+const EVENT_COLUMNS: &[Column] = &[
+    column("AT", "at", Kind::Time, 0),
+    column("ACCOUNT", "account", Kind::Text, 4),
+    column("WHO", "actor", Kind::Text, 1),
+    column("ACTION", "action", Kind::Text, 0),
+    column("WHAT", "subject", Kind::Text, 2),
+    column("TIMES", "times", Kind::Text, 5),
+    column("DETAILS", "data", Kind::Text, 3),
+    column("FROM", "address", Kind::Text, 6),
+    column("PROGRAM", "program", Kind::Text, 7),
+];
+
+/// Runs a command about keys.
+///
+/// # Errors
+/// What the registry refused, or why it was not reached.
+pub fn run_key(command: KeyCommand, session: &Session) -> Result<Exit> {
+    let KeyCommand::Rotate = command;
+    let key = session.client.rotate_key()?;
+    let text =
+        format!("key {} signs from now on; tokens signed by the old one work until they expire", key.kid);
+    session.output.said(&text, "kid", &key)?;
+    Ok(Exit::Done)
+}
+
+/// Runs a command about garbage collection.
+///
+/// # Errors
+/// What the registry refused, or why it was not reached.
+pub fn run_gc(command: GcCommand, session: &Session) -> Result<Exit> {
+    let Session { client, output, .. } = session;
+    match command {
+        GcCommand::Status => output.object(STATUS_LINES, "last_at", &client.get_gc()?)?,
+        GcCommand::Run { dry_run } => {
+            let done = client.create_gc_run(&CreateGcRun { dry_run })?;
+            if dry_run && output.is_for_people() {
+                console::print("a run would begin with this; nothing was changed")?;
+            }
+            output.object(COUNT_LINES, "freed_bytes", &done)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Runs a command about work.
+///
+/// # Errors
+/// What the registry refused, or why it was not reached.
+pub fn run_work(command: WorkCommand, session: &Session) -> Result<Exit> {
+    let Session { client, output, .. } = session;
+    match command {
+        WorkCommand::Ls { dead } => {
+            output.list(WORK_COLUMNS, "id", client.list_work(dead)?.into_iter().map(anyhow::Ok))?;
+        }
+        WorkCommand::Retry { id } => {
+            client.retry_work(id)?;
+            let text = format!("work {id} is due now; a running server does it within a second");
+            output.said(&text, "id", &json!({ "id": id }))?;
+        }
+        WorkCommand::Drop { id } => {
+            let work = client.get_work(id)?;
+            session.confirm(
+                &format!("removes the work {id}; what it was wished for does not happen"),
+                || {
+                    let about = work.about.as_deref().unwrap_or_default();
+                    let error = work.last_error.as_deref().unwrap_or_default();
+                    Ok(format!("{} {about}, tried {} times {error}", work.kind, work.attempts))
+                },
+            )?;
+            client.delete_work(id)?;
+            output.said(&format!("work {id} is removed and will not be done"), "id", &json!({ "id": id }))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Runs a command about the audit log.
+///
+/// # Errors
+/// What the registry refused, or why it was not reached.
+pub fn run_audit(command: AuditCommand, session: &Session) -> Result<Exit> {
+    let Session { client, output, .. } = session;
+    match command {
+        AuditCommand::Ls { account, limit } => {
+            let events = client.list_events(&ListEvents { account, after_id: None });
+            output.list(EVENT_COLUMNS, "id", events.take(limit as usize))?;
+        }
+        AuditCommand::Export { account, after } => {
+            // Page by page, so that it may be as long as it likes.
+            for event in client.list_events(&ListEvents { account, after_id: Some(after) }) {
+                match console::write(&format!("{}\n", serde_json::to_string(&event?)?)) {
+                    // Whoever reads has had enough.
+                    Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
+                    written => written?,
+                }
+            }
+        }
+    }
+    Ok(Exit::Done)
+}

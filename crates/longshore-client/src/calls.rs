@@ -1,0 +1,240 @@
+//! What can be asked for, an operation each.
+
+use crate::client::{Call, Client, Condition, Versioned};
+use crate::error::Result;
+use crate::list::List;
+use crate::operations as op;
+use crate::types::{
+    About, Caller, ChangeRepository, ChangedTag, Comparison, CreateDeletion, CreateRepository, DeletionInfo,
+    DeletionSummary, ImageInfo, ImageSummary, PlanInfo, PointedTag, RepositoryInfo, RepositorySummary,
+    RestoreDeletion, RestoreResult, RollBackTag, SetTag, TagInfo, TagInterval,
+};
+
+/// Which repositories.
+#[derive(Clone, Debug, Default)]
+pub struct ListRepositories {
+    /// Only those of this namespace.
+    pub namespace: Option<String>,
+    /// Only those whose name after the namespace holds this; needs the namespace.
+    pub name_part: Option<String>,
+}
+
+/// Which tags, in which order.
+#[derive(Clone, Debug, Default)]
+pub struct ListTags {
+    /// As they were at this time (RFC 3339); only with `prefix`.
+    pub as_of: Option<String>,
+    /// Only those that begin so.
+    pub prefix: Option<String>,
+    /// `name`, `-name`, `pushed` or `-pushed`.
+    pub order: Option<String>,
+    /// Only those with an image for this operating system.
+    pub os: Option<String>,
+    /// Only those with an image for this architecture.
+    pub architecture: Option<String>,
+}
+
+/// Which changes of tags.
+#[derive(Clone, Debug, Default)]
+pub struct ListChanges {
+    /// The first time (RFC 3339).
+    pub from: String,
+    /// The second one; now, if it is left out.
+    pub to: Option<String>,
+    /// Only tags that begin so.
+    pub prefix: Option<String>,
+}
+
+/// Whose deletions; the caller's own namespace, if neither is named.
+#[derive(Clone, Debug, Default)]
+pub struct ListDeletions {
+    /// Those of this namespace.
+    pub namespace: Option<String>,
+    /// Those of this repository.
+    pub repository: Option<String>,
+}
+
+impl Client {
+    /// Tells which registry this is, what it can do, and its limits.
+    ///
+    /// # Errors
+    /// As all calls: what the registry refuses, or why it was not reached.
+    pub fn about(&self) -> Result<About> {
+        self.read(&Call::of(op::GET_ABOUT, &[]))
+    }
+
+    /// Tells who calls, and what the credential is for.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn whoami(&self) -> Result<Caller> {
+        self.read(&Call::of(op::GET_WHOAMI, &[]))
+    }
+
+    /// Lists the repositories that the caller may see, by name.
+    pub fn list_repositories(&self, wanted: &ListRepositories) -> List<'_, RepositorySummary> {
+        let call = Call::of(op::LIST_REPOSITORIES, &[])
+            .with("namespace", wanted.namespace.as_deref())
+            .with("name_part", wanted.name_part.as_deref());
+        List::new(self, call)
+    }
+
+    /// Creates an empty repository.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn create_repository(&self, new: &CreateRepository) -> Result<Versioned<RepositoryInfo>> {
+        self.read_versioned(&Call::of(op::CREATE_REPOSITORY, &[]).sending(new)?)
+    }
+
+    /// Gives a repository.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_repository(&self, name: &str) -> Result<Versioned<RepositoryInfo>> {
+        self.read_versioned(&Call::of(op::GET_REPOSITORY, &[name]))
+    }
+
+    /// Changes the settings of a repository.
+    ///
+    /// # Errors
+    /// As [`Client::about`]; `version_changed` when the condition is not met.
+    pub fn change_repository(
+        &self,
+        name: &str,
+        change: &ChangeRepository,
+        condition: &Condition,
+    ) -> Result<Versioned<RepositoryInfo>> {
+        self.read_versioned(&Call::of(op::CHANGE_REPOSITORY, &[name]).sending(change)?.only_if(condition))
+    }
+
+    /// Deletes a repository with all that is in it; returns the id by which that can be undone.
+    ///
+    /// # Errors
+    /// As [`Client::change_repository`].
+    pub fn delete_repository(&self, name: &str, condition: &Condition) -> Result<Option<String>> {
+        self.run(&Call::of(op::DELETE_REPOSITORY, &[name]).only_if(condition))
+    }
+
+    /// Lists tags, now or as they were at a time.
+    pub fn list_tags(&self, repository: &str, wanted: &ListTags) -> List<'_, TagInfo> {
+        let call = Call::of(op::LIST_TAGS, &[repository])
+            .with("as_of", wanted.as_of.as_deref())
+            .with("prefix", wanted.prefix.as_deref())
+            .with("order", wanted.order.as_deref())
+            .with("os", wanted.os.as_deref())
+            .with("architecture", wanted.architecture.as_deref());
+        List::new(self, call)
+    }
+
+    /// Gives a tag, now or as it was at a time (RFC 3339).
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_tag(&self, repository: &str, tag: &str, as_of: Option<&str>) -> Result<Versioned<TagInfo>> {
+        self.read_versioned(&Call::of(op::GET_TAG, &[repository, tag]).with("as_of", as_of))
+    }
+
+    /// Points a tag at an image of the repository.
+    ///
+    /// # Errors
+    /// As [`Client::about`]; `version_changed` when the condition is not met.
+    pub fn set_tag(
+        &self,
+        repository: &str,
+        tag: &str,
+        to: &SetTag,
+        condition: &Condition,
+    ) -> Result<PointedTag> {
+        self.read(&Call::of(op::SET_TAG, &[repository, tag]).sending(to)?.only_if(condition))
+    }
+
+    /// Deletes a tag; its image stays. Returns the id by which that can be undone.
+    ///
+    /// # Errors
+    /// As [`Client::set_tag`].
+    pub fn delete_tag(&self, repository: &str, tag: &str, condition: &Condition) -> Result<Option<String>> {
+        self.run(&Call::of(op::DELETE_TAG, &[repository, tag]).only_if(condition))
+    }
+
+    /// Lists what a tag pointed at, the newest first.
+    pub fn list_tag_history(&self, repository: &str, tag: &str) -> List<'_, TagInterval> {
+        List::new(self, Call::of(op::LIST_TAG_HISTORY, &[repository, tag]))
+    }
+
+    /// Points a tag at what it pointed at before.
+    ///
+    /// # Errors
+    /// As [`Client::set_tag`].
+    pub fn roll_back_tag(
+        &self,
+        repository: &str,
+        tag: &str,
+        to: &RollBackTag,
+        condition: &Condition,
+    ) -> Result<PointedTag> {
+        self.read(&Call::of(op::ROLL_BACK_TAG, &[repository, tag]).sending(to)?.only_if(condition))
+    }
+
+    /// Lists the tags that were made, moved or deleted between two times, by name.
+    pub fn list_changes(&self, repository: &str, wanted: &ListChanges) -> List<'_, ChangedTag> {
+        let call = Call::of(op::LIST_CHANGES, &[repository])
+            .with("from", Some(&wanted.from))
+            .with("to", wanted.to.as_deref())
+            .with("prefix", wanted.prefix.as_deref());
+        List::new(self, call)
+    }
+
+    /// Compares two images, each named by a tag, a tag at a time or a digest.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn compare_images(&self, repository: &str, from: &str, to: &str) -> Result<Comparison> {
+        self.read(&Call::of(op::COMPARE_IMAGES, &[repository]).with("from", Some(from)).with("to", Some(to)))
+    }
+
+    /// Lists images with or without tags, the one that was pushed last first.
+    pub fn list_images(&self, repository: &str) -> List<'_, ImageSummary> {
+        List::new(self, Call::of(op::LIST_IMAGES, &[repository]))
+    }
+
+    /// Gives an image: what it is made of, and what it is part of.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_image(&self, repository: &str, digest: &str) -> Result<ImageInfo> {
+        self.read(&Call::of(op::GET_IMAGE, &[repository, digest]))
+    }
+
+    /// Deletes images and tags, or says to the byte what that would do.
+    ///
+    /// # Errors
+    /// As [`Client::about`]; `plan_changed` when it names a plan and things are otherwise by now.
+    pub fn create_deletion(&self, repository: &str, wanted: &CreateDeletion) -> Result<PlanInfo> {
+        self.read(&Call::of(op::CREATE_DELETION, &[repository]).sending(wanted)?)
+    }
+
+    /// Lists deletions that the caller may undo, the newest first.
+    pub fn list_deletions(&self, wanted: &ListDeletions) -> List<'_, DeletionSummary> {
+        let call = Call::of(op::LIST_DELETIONS, &[])
+            .with("namespace", wanted.namespace.as_deref())
+            .with("repository", wanted.repository.as_deref());
+        List::new(self, call)
+    }
+
+    /// Gives a deletion with what went.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_deletion(&self, id: &str) -> Result<DeletionInfo> {
+        self.read(&Call::of(op::GET_DELETION, &[id]))
+    }
+
+    /// Undoes a deletion; what stands in the way is reported.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn restore_deletion(&self, id: &str, how: &RestoreDeletion) -> Result<RestoreResult> {
+        self.read(&Call::of(op::RESTORE_DELETION, &[id]).sending(how)?)
+    }
+}

@@ -1,0 +1,84 @@
+//! The operations that this client calls, as the API's document names them; a test holds the two together.
+
+use reqwest::Method;
+
+/// An operation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name in the document.
+    pub id: &'static str,
+    /// Its method.
+    pub method: Method,
+    /// Its path, with its parameters in braces.
+    pub path: &'static str,
+    /// What its query may have, in the order of the document.
+    pub query: &'static [&'static str],
+}
+
+macro_rules! operations {
+    ($($name:ident $id:literal $method:ident $path:literal [$($query:literal),*];)*) => {
+        $(pub(crate) const $name: &Operation =
+            &Operation { id: $id, method: Method::$method, path: $path, query: &[$($query),*] };)*
+        /// All of them.
+        pub const OPERATIONS: &[&Operation] = &[$($name),*];
+    };
+}
+
+operations! {
+    GET_ABOUT "get_about" GET "/api/v1" [];
+    GET_WHOAMI "get_whoami" GET "/api/v1/whoami" [];
+    LIST_REPOSITORIES "list_repositories" GET "/api/v1/repositories" ["limit", "after", "namespace", "name_part"];
+    CREATE_REPOSITORY "create_repository" POST "/api/v1/repositories" [];
+    GET_REPOSITORY "get_repository" GET "/api/v1/repositories/{repository}" [];
+    CHANGE_REPOSITORY "change_repository" PATCH "/api/v1/repositories/{repository}" [];
+    DELETE_REPOSITORY "delete_repository" DELETE "/api/v1/repositories/{repository}" [];
+    LIST_TAGS "list_tags" GET "/api/v1/repositories/{repository}/-/tags"
+        ["limit", "after", "as_of", "prefix", "order", "os", "architecture"];
+    GET_TAG "get_tag" GET "/api/v1/repositories/{repository}/-/tags/{tag}" ["as_of"];
+    SET_TAG "set_tag" PUT "/api/v1/repositories/{repository}/-/tags/{tag}" [];
+    DELETE_TAG "delete_tag" DELETE "/api/v1/repositories/{repository}/-/tags/{tag}" [];
+    LIST_TAG_HISTORY "list_tag_history" GET "/api/v1/repositories/{repository}/-/tags/{tag}/history" ["limit", "after"];
+    ROLL_BACK_TAG "roll_back_tag" POST "/api/v1/repositories/{repository}/-/tags/{tag}/rollback" [];
+    LIST_CHANGES "list_changes" GET "/api/v1/repositories/{repository}/-/changes"
+        ["limit", "after", "from", "to", "prefix"];
+    COMPARE_IMAGES "compare_images" GET "/api/v1/repositories/{repository}/-/compare" ["from", "to"];
+    LIST_IMAGES "list_images" GET "/api/v1/repositories/{repository}/-/images" ["limit", "after"];
+    GET_IMAGE "get_image" GET "/api/v1/repositories/{repository}/-/images/{digest}" [];
+    CREATE_DELETION "create_deletion" POST "/api/v1/repositories/{repository}/-/deletions" [];
+    LIST_DELETIONS "list_deletions" GET "/api/v1/deletions" ["limit", "after", "namespace", "repository"];
+    GET_DELETION "get_deletion" GET "/api/v1/deletions/{id}" [];
+    RESTORE_DELETION "restore_deletion" POST "/api/v1/deletions/{id}/restore" [];
+    LIST_USERS "list_users" GET "/api/v1/users" ["limit", "after"];
+    CREATE_USER "create_user" POST "/api/v1/users" [];
+    GET_USER "get_user" GET "/api/v1/users/{name}" [];
+    CHANGE_USER "change_user" PATCH "/api/v1/users/{name}" [];
+    DELETE_USER "delete_user" DELETE "/api/v1/users/{name}" [];
+    SET_USER_PASSWORD "set_user_password" POST "/api/v1/users/{name}/password" [];
+    DELETE_USER_SECOND_FACTOR "delete_user_second_factor" DELETE "/api/v1/users/{name}/second-factor" [];
+    LIST_ORGANIZATIONS "list_organizations" GET "/api/v1/organizations" ["limit", "after"];
+    CREATE_ORGANIZATION "create_organization" POST "/api/v1/organizations" [];
+    GET_ORGANIZATION "get_organization" GET "/api/v1/organizations/{name}" [];
+    CHANGE_ORGANIZATION "change_organization" PATCH "/api/v1/organizations/{name}" [];
+    DELETE_ORGANIZATION "delete_organization" DELETE "/api/v1/organizations/{name}" [];
+    LIST_MEMBERS "list_members" GET "/api/v1/organizations/{name}/members" ["limit", "after"];
+    SET_MEMBER "set_member" PUT "/api/v1/organizations/{name}/members/{user}" [];
+    DELETE_MEMBER "delete_member" DELETE "/api/v1/organizations/{name}/members/{user}" [];
+    LIST_SCIM_TOKENS "list_scim_tokens" GET "/api/v1/organizations/{name}/scim-tokens" [];
+    CREATE_SCIM_TOKEN "create_scim_token" POST "/api/v1/organizations/{name}/scim-tokens" [];
+    ROTATE_SCIM_TOKEN "rotate_scim_token" POST "/api/v1/organizations/{name}/scim-tokens/{id}/rotate" [];
+    DELETE_SCIM_TOKEN "delete_scim_token" DELETE "/api/v1/organizations/{name}/scim-tokens/{id}" [];
+    LIST_TOKENS "list_tokens" GET "/api/v1/accounts/{name}/tokens" ["limit", "after"];
+    CREATE_TOKEN "create_token" POST "/api/v1/accounts/{name}/tokens" [];
+    GET_TOKEN "get_token" GET "/api/v1/accounts/{name}/tokens/{id}" [];
+    CHANGE_TOKEN "change_token" PATCH "/api/v1/accounts/{name}/tokens/{id}" [];
+    DELETE_TOKEN "delete_token" DELETE "/api/v1/accounts/{name}/tokens/{id}" [];
+    ROTATE_KEY "rotate_key" POST "/api/v1/keys/rotate" [];
+    GET_GC "get_gc" GET "/api/v1/gc" [];
+    CREATE_GC_RUN "create_gc_run" POST "/api/v1/gc/runs" [];
+    LIST_WORK "list_work" GET "/api/v1/work" ["state"];
+    GET_WORK "get_work" GET "/api/v1/work/{id}" [];
+    RETRY_WORK "retry_work" POST "/api/v1/work/{id}/retry" [];
+    DELETE_WORK "delete_work" DELETE "/api/v1/work/{id}" [];
+    GET_HEALTH "get_health" GET "/api/v1/health" [];
+    LIST_EVENTS "list_events" GET "/api/v1/audit" ["limit", "after", "account", "order", "after_id"];
+}

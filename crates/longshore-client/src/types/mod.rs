@@ -1,0 +1,46 @@
+//! What is sent and answered: one definition, which the server uses as well, so that the two cannot differ.
+//!
+//! Times are RFC 3339 in UTC with microseconds, sizes are bytes. What a newer registry adds is passed over; of a word that this
+//! version does not know, `Other` is read.
+
+mod about;
+mod accounts;
+mod compare;
+mod deletions;
+mod history;
+mod images;
+mod page;
+mod patch;
+mod plans;
+mod problem;
+mod repositories;
+mod server;
+mod tags;
+mod tokens;
+
+pub use about::{About, Caller, CallerKind, CallerProof, Capability, Limits, PresentedToken};
+pub use accounts::{
+    AccountInfo, ChangeAccount, CreateOrganization, CreateUser, CreatedUser, MemberInfo, PasswordSet,
+    SetMember, SetPassword,
+};
+pub use compare::{BlobInfo, Comparison};
+pub use deletions::{
+    DeletedItem, DeletionCause, DeletionInfo, DeletionSummary, NotRestored, NotRestoredReason,
+    RestoreDeletion, RestoreResult,
+};
+pub use history::{ChangedTag, RollBackTag, TagChange, TagInterval};
+pub use images::{ImageInfo, ImageSummary, LayerInfo, ManifestInfo, PlatformInfo};
+pub use page::Page;
+pub use plans::{CreateDeletion, ImageFilter, KeptImage, KeptReason, PlanInfo, PlannedTag};
+pub use problem::ProblemDetails;
+pub use repositories::{
+    Allowed, ChangeRepository, CreateRepository, ImmutableTagRules, RepositoryInfo, RepositorySummary,
+};
+pub use server::{
+    CreateGcRun, EventInfo, GcCounts, GcRunInfo, GcStatus, Health, HealthPart, SigningKey, WorkInfo,
+    WorkState,
+};
+pub use tags::{PointedTag, SetTag, TagInfo};
+pub use tokens::{
+    ChangeToken, CreateScimToken, CreateToken, CreatedScimToken, CreatedToken, ScimTokenInfo, TokenInfo,
+};
