@@ -33,6 +33,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
+        | Error::JobUnknown
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. }
         | Error::UserUnknown(_)

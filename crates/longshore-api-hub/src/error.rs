@@ -51,6 +51,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
+        | Error::JobUnknown
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. }
         // What cannot be a name is not there.

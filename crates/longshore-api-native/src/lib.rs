@@ -15,6 +15,7 @@ mod fields;
 mod history;
 mod idempotency;
 mod images;
+mod jobs;
 mod limits;
 mod openapi;
 mod organizations;

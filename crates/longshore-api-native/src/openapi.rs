@@ -99,7 +99,10 @@ pub(crate) fn document(routes: &[Route]) -> Value {
         let codes: Vec<&str> = problems::PROBLEMS.iter().map(|problem| problem.code).collect();
         members["properties"]["code"]["examples"] = json!(codes);
     }
-    let schemas: Map<String, Value> = [("Problem".to_owned(), problem)].into_iter().collect();
+    let schemas: Map<String, Value> =
+        [("Problem".to_owned(), problem), ("Events".to_owned(), json!({ "type": "string" }))]
+            .into_iter()
+            .collect();
     document.finish(info, schemas, schemes)
 }
 

@@ -123,6 +123,12 @@ pub const PROBLEMS: &[Problem] = &[
         "field says which value, and detail what it must be.",
     ),
     problem(
+        "job_unknown",
+        StatusCode::NOT_FOUND,
+        "There is no such job",
+        "It ended more than 30 days ago, or you may not see it. GET /api/v1/jobs lists what there is.",
+    ),
+    problem(
         "limit_reached",
         StatusCode::CONFLICT,
         "There are as many as there may be",
@@ -435,6 +441,7 @@ fn code(error: &Error) -> &'static str {
         Error::OverLimit(_) => "over_limit",
         Error::ReadOnly(_) => "read_only",
         Error::GcRunUnknown => "run_unknown",
+        Error::JobUnknown => "job_unknown",
         Error::WorkUnknown(_) => "work_unknown",
         Error::DeletionUnknown => "deletion_unknown",
         Error::RetentionPolicyUnknown => "retention_policy_unknown",

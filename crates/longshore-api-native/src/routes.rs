@@ -9,8 +9,8 @@ use longshore_client::types;
 use crate::context::Context;
 use crate::openapi::DescribeLists;
 use crate::{
-    about, compare, deletions, history, images, organizations, planning, repositories, server, tags, tokens,
-    users,
+    about, compare, deletions, history, images, jobs, organizations, planning, repositories, server, tags,
+    tokens, users,
 };
 
 /// What an actor needs for an operation; what it may do there, the operation itself decides.
@@ -239,6 +239,26 @@ pub const ROUTES: &[Route] = &[
         "Removes work that waits or was given up; it is not done. For the operator.",
         |d| d.gives_nothing(204, "Removed."),
         server::delete_work),
+    route!(GET "/api/v1/jobs" list_jobs in "Operation", Operator,
+        "Lists jobs, the newest first; those that ended are kept for 30 days. For the operator.",
+        |d| d.gives::<types::Page<types::JobInfo>>(200, "A page.").page(),
+        jobs::list_jobs),
+    route!(POST "/api/v1/jobs" create_job in "Operation", Operator,
+        "Starts long work; for the operator.",
+        |d| d.takes::<types::CreateJob>().gives::<types::JobInfo>(202, "It goes on by itself.").with_header(202, "Location", "Where it is."),
+        jobs::create_job),
+    route!(GET "/api/v1/jobs/{id}" get_job in "Operation", Operator,
+        "Gives a job with its progress; for the operator.",
+        |d| d.gives::<types::JobInfo>(200, "The job."),
+        jobs::get_job),
+    route!(DELETE "/api/v1/jobs/{id}" cancel_job in "Operation", Operator,
+        "Lets a job end as soon as it can; what it has done stays done, and one that has ended stays as it is. For the operator.",
+        |d| d.gives::<types::JobInfo>(200, "The job."),
+        jobs::cancel_job),
+    route!(GET "/api/v1/jobs/{id}/events" follow_job in "Operation", Operator,
+        "Tells the progress of a job as it goes, as a stream of events whose data is the job; it ends with the job, or after half an hour. For the operator.",
+        |d| d.gives_named(200, "The stream.", jobs::EVENTS, "Events"),
+        jobs::follow_job),
     route!(GET "/api/v1/health" get_health in "Operation", Operator,
         "Tells whether this node can do what it must; its stores are tried, by writing to them as well. For the operator.",
         |d| d.gives::<types::Health>(200, "How it is."),

@@ -69,6 +69,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
+        | Error::JobUnknown
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. } => (StatusCode::NOT_FOUND, "NAME_UNKNOWN"),
         Error::TokenUnknown(_) | Error::InviteUnknown => (StatusCode::NOT_FOUND, "UNAUTHORIZED"),

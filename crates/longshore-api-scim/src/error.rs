@@ -121,6 +121,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
+        | Error::JobUnknown
         | Error::PermissionUnknown { .. }
         | Error::ShareUnknown { .. }
         | Error::UserUnknown(_)

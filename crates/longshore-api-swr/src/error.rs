@@ -86,6 +86,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         | Error::DeletionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
+        | Error::JobUnknown
         | Error::TokenUnknown(_)
         | Error::RegistryUnknown(_)
         | Error::NoRegistry

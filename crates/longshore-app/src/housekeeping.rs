@@ -11,6 +11,7 @@ use longshore_domain::work::WorkItem;
 use longshore_organizations::invite_messages::{INVITE_MESSAGE, InviteMessages};
 
 use crate::App;
+use crate::jobs::JOB;
 use longshore_content::limits::day_of;
 use longshore_platform::earlier;
 use longshore_platform::work::{WorkFailure, WorkKind, Worker, Workers};
@@ -47,12 +48,13 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("forget-deletions", HOUR, |app| Box::pin(app.content.forget_deletions())),
     ("forget-attempts", HOUR, |app| Box::pin(app.platform.forget_attempts())),
     ("forget-retention-log", DAY, |app| Box::pin(app.forget_retention_log())),
+    ("forget-jobs", HOUR, |app| Box::pin(app.forget_jobs())),
     ("forget-dead-work", DAY, |app| Box::pin(app.forget_dead_work())),
 ];
 
 /// Returns the kinds of all work that this version knows.
 pub(crate) fn kinds() -> impl Iterator<Item = WorkKind> {
-    JOBS.iter().map(|(name, every, _)| WorkKind::repeating(name, *every)).chain([INVITE_MESSAGE])
+    JOBS.iter().map(|(name, every, _)| WorkKind::repeating(name, *every)).chain([INVITE_MESSAGE, JOB])
 }
 
 /// Returns the longest that any work waits.
@@ -89,7 +91,7 @@ impl App {
             true => Some(Arc::new(InviteMessages(Arc::clone(&self.organizations)))),
             false => None,
         };
-        jobs.chain(messages).collect()
+        jobs.chain(messages).chain(self.job_workers().iter().cloned()).collect()
     }
 
     /// Does all housekeeping once, in the order of the table, whenever it is due.

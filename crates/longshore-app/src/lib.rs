@@ -7,6 +7,7 @@
 pub mod bootstrap;
 mod clock_steps;
 mod housekeeping;
+mod jobs;
 pub mod readiness;
 mod work;
 

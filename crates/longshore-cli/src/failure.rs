@@ -103,6 +103,7 @@ fn hint(code: &str) -> Option<&'static str> {
         "deletion_unknown" => "see: longshore trash ls NAMESPACE",
         "user_unknown" => "see: longshore user ls, longshore org show ORGANIZATION",
         "organization_unknown" => "see: longshore org ls",
+        "job_unknown" => "see: longshore job ls",
         "work_unknown" => "see: longshore work ls",
         "sign_in_needed" | "token_invalid" => "sign in: longshore login URL",
         _ => return None,

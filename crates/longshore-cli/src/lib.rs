@@ -6,6 +6,7 @@ pub mod contexts;
 mod deletions;
 pub mod failure;
 pub mod images;
+pub mod jobs;
 pub mod login;
 mod management;
 pub mod output;

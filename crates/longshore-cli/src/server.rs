@@ -3,13 +3,13 @@
 use anyhow::Result;
 use clap::Subcommand;
 use longshore_client::ListEvents;
-use longshore_client::types::CreateGcRun;
+use longshore_client::types::{CreateGcRun, JobKind};
 use serde_json::json;
 
-use crate::console;
 use crate::failure::Exit;
 use crate::output::{Column, Kind, WIDE, column};
 use crate::session::Session;
+use crate::{console, jobs};
 
 /// Commands about keys.
 #[derive(Subcommand)]
@@ -144,8 +144,14 @@ pub fn run_gc(command: GcCommand, session: &Session) -> Result<Exit> {
     match command {
         GcCommand::Status => output.object(STATUS_LINES, "last_at", &client.get_gc()?)?,
         GcCommand::Run { dry_run } => {
+            if !dry_run {
+                let mut done = jobs::perform(session, JobKind::CollectGarbage)?;
+                done["dry_run"] = false.into();
+                output.object(COUNT_LINES, "freed_bytes", &done)?;
+                return Ok(Exit::Done);
+            }
             let done = client.create_gc_run(&CreateGcRun { dry_run })?;
-            if dry_run && output.is_for_people() {
+            if output.is_for_people() {
                 console::print("a run would begin with this; nothing was changed")?;
             }
             output.object(COUNT_LINES, "freed_bytes", &done)?;

@@ -5,9 +5,10 @@ use crate::error::Result;
 use crate::list::List;
 use crate::operations as op;
 use crate::types::{
-    AccountInfo, ChangeAccount, ChangeToken, CreateGcRun, CreateOrganization, CreateScimToken, CreateToken,
-    CreateUser, CreatedScimToken, CreatedToken, CreatedUser, EventInfo, GcRunInfo, GcStatus, Health,
-    MemberInfo, Page, PasswordSet, ScimTokenInfo, SetMember, SetPassword, SigningKey, TokenInfo, WorkInfo,
+    AccountInfo, ChangeAccount, ChangeToken, CreateGcRun, CreateJob, CreateOrganization, CreateScimToken,
+    CreateToken, CreateUser, CreatedScimToken, CreatedToken, CreatedUser, EventInfo, GcRunInfo, GcStatus,
+    Health, JobInfo, MemberInfo, Page, PasswordSet, ScimTokenInfo, SetMember, SetPassword, SigningKey,
+    TokenInfo, WorkInfo,
 };
 
 /// Which events, in which order.
@@ -258,6 +259,64 @@ impl Client {
     /// As [`Client::about`].
     pub fn delete_work(&self, id: i64) -> Result<()> {
         self.run(&Call::of(op::DELETE_WORK, &[&id.to_string()])).map(|_| ())
+    }
+
+    /// Lists jobs, the newest first.
+    pub fn list_jobs(&self) -> List<'_, JobInfo> {
+        List::new(self, Call::of(op::LIST_JOBS, &[]))
+    }
+
+    /// Starts a job.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn create_job(&self, wanted: &CreateJob) -> Result<JobInfo> {
+        self.read(&Call::of(op::CREATE_JOB, &[]).sending(wanted)?)
+    }
+
+    /// Gives a job.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_job(&self, id: &str) -> Result<JobInfo> {
+        self.read(&Call::of(op::GET_JOB, &[id]))
+    }
+
+    /// Lets a job end as soon as it can.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn cancel_job(&self, id: &str) -> Result<JobInfo> {
+        self.read(&Call::of(op::CANCEL_JOB, &[id]))
+    }
+
+    /// Watches a job until it ends; `on_news` is told whenever something has changed. A stream that breaks is asked for again.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn follow_job(&self, id: &str, mut on_news: impl FnMut(&JobInfo)) -> Result<JobInfo> {
+        loop {
+            let mut last = None;
+            let told = self.events(&Call::of(op::FOLLOW_JOB, &[id]), &mut |data| {
+                if let Ok(job) = serde_json::from_str::<JobInfo>(data) {
+                    on_news(&job);
+                    last = Some(job);
+                }
+            });
+            match last.filter(|job| job.state.is_final()) {
+                Some(job) => return Ok(job),
+                // Also whether it is still there.
+                None => {
+                    let job = self.get_job(id)?;
+                    if job.state.is_final() {
+                        return Ok(job);
+                    }
+                }
+            }
+            if told.is_err() {
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
+        }
     }
 
     /// Tells whether the node can do what it must; its stores are tried.

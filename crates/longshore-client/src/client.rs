@@ -23,6 +23,8 @@ use crate::types::ProblemDetails;
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest time that an answer may take.
 const ANSWER: Duration = Duration::from_secs(300);
+/// Longest time that a stream of events goes on.
+const STREAM: Duration = Duration::from_secs(3600);
 /// How often a request is sent again that may be.
 const TRIES: u32 = 4;
 /// Longest pause before that.
@@ -250,6 +252,31 @@ impl Client {
 
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Error {
         Error::Unreachable { registry: self.name.clone(), reason: reason(error) }
+    }
+
+    /// Reads a stream of events; `on_data` is told the data of each.
+    pub(crate) fn events(&self, call: &Call, on_data: &mut dyn FnMut(&str)) -> Result<()> {
+        use std::io::BufRead;
+        let mut request = self.http_request(call.operation.method.clone(), &call.path).timeout(STREAM);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        let response = request.send().map_err(|error| self.unreachable(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        if !status.is_success() {
+            let body = self.body(response)?;
+            return Err(self.refusal(status.as_u16(), &headers, &body));
+        }
+        for line in std::io::BufReader::new(response).lines() {
+            let broken = |error: std::io::Error| Error::Unreachable {
+                registry: self.name.clone(),
+                reason: format!("the stream broke off: {error}"),
+            };
+            if let Some(data) = line.map_err(broken)?.strip_prefix("data:") {
+                on_data(data.trim_start());
+            }
+        }
+        Ok(())
     }
 
     fn send_once(&self, call: &Call, key: Option<&str>) -> Result<(u16, HeaderMap, Vec<u8>)> {

@@ -79,6 +79,11 @@ operations! {
     GET_WORK "get_work" GET "/api/v1/work/{id}" [];
     RETRY_WORK "retry_work" POST "/api/v1/work/{id}/retry" [];
     DELETE_WORK "delete_work" DELETE "/api/v1/work/{id}" [];
+    LIST_JOBS "list_jobs" GET "/api/v1/jobs" ["limit", "after"];
+    CREATE_JOB "create_job" POST "/api/v1/jobs" [];
+    GET_JOB "get_job" GET "/api/v1/jobs/{id}" [];
+    CANCEL_JOB "cancel_job" DELETE "/api/v1/jobs/{id}" [];
+    FOLLOW_JOB "follow_job" GET "/api/v1/jobs/{id}/events" [];
     GET_HEALTH "get_health" GET "/api/v1/health" [];
     LIST_EVENTS "list_events" GET "/api/v1/audit" ["limit", "after", "account", "order", "after_id"];
 }

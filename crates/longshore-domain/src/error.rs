@@ -216,6 +216,9 @@ pub enum Error {
     /// There is no such work.
     #[error("there is no work {}; it may be done", .0.0)]
     WorkUnknown(WorkId),
+    /// There is no such job, or the caller may not know that there is.
+    #[error("there is no such job: it ended long ago, or you may not see it")]
+    JobUnknown,
     /// There is no such deletion, or the caller may not know that there is.
     #[error("there is no such deletion: it was collected, or you may not see it")]
     DeletionUnknown,

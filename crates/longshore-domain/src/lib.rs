@@ -25,6 +25,7 @@ pub mod idempotency;
 pub mod image;
 pub mod immutability;
 pub mod invite;
+pub mod job;
 pub mod limit;
 pub mod manifest;
 pub mod name;

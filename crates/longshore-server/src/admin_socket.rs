@@ -21,12 +21,10 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::client::Client;
 use longshore_api_common::origin::Origin;
 use longshore_api_native::Native;
-use longshore_app::App;
 use longshore_platform::origins::RequestOrigin;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin;
 use crate::data_folder::SocketPath;
 use crate::dispatch::name_deletions;
 
@@ -53,16 +51,15 @@ pub fn remove(data: &Path) {
 
 /// What answers over the socket.
 struct Operators {
-    app: Arc<App>,
     native: Arc<Native>,
     bodies: Arc<Bodies>,
     requests: AtomicU64,
 }
 
 /// Answers requests until `stop` is cancelled.
-pub async fn run(app: Arc<App>, native: Arc<Native>, listener: UnixListener, stop: CancellationToken) {
+pub async fn run(native: Arc<Native>, listener: UnixListener, stop: CancellationToken) {
     let bodies = Bodies::new(BODIES_BYTES, BODY_TIME);
-    let operators = Arc::new(Operators { app, native, bodies, requests: AtomicU64::new(0) });
+    let operators = Arc::new(Operators { native, bodies, requests: AtomicU64::new(0) });
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
@@ -104,9 +101,6 @@ async fn serve(operators: Arc<Operators>, stream: UnixStream, stop: Cancellation
 impl Operators {
     async fn answer(&self, request: Request<Incoming>) -> Response {
         let mut request = request.map(RequestBody::new);
-        if request.uri().path() == admin::PATH {
-            return admin::answer(Arc::clone(&self.app), request.into_body());
-        }
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let client = Client {
             address: std::net::Ipv4Addr::LOCALHOST.into(),

@@ -1,18 +1,15 @@
 //! The command line.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::OnceLock;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use indicatif::ProgressBar;
 use longshore_cli::accounts::{self, OrganizationCommand, UserCommand};
 use longshore_cli::contexts::{self, ContextCommand, Target};
 use longshore_cli::failure::{EXIT_CODES, Exit, Usage};
 use longshore_cli::images::ImageCommand;
+use longshore_cli::jobs::{self, JobCommand};
 use longshore_cli::login::{self, LoginArguments};
 use longshore_cli::output::OutputArguments;
 use longshore_cli::repositories::RepositoryCommand;
@@ -25,10 +22,10 @@ use longshore_cli::{console, images, repositories, tags, trash};
 use longshore_domain::ports::mailer::{Mail, Mailer};
 use serde_json::json;
 
-use crate::admin::{self, Outcome, Request};
 use crate::config::{self, Config, Sources};
-use crate::doctor;
+use crate::outcome::Outcome;
 use crate::registry::Registry;
+use crate::{doctor, migration};
 use crate::{serve, telemetry};
 
 /// Threads for hashing, file work and password checks, for each core; more of them cost memory and win nothing.
@@ -138,6 +135,9 @@ enum Command {
     /// Garbage collection
     #[command(subcommand)]
     Gc(GcCommand),
+    /// Long work that goes on by itself, such as verifying
+    #[command(subcommand)]
+    Job(JobCommand),
     /// Work that the registry does later: messages, housekeeping
     #[command(subcommand)]
     Work(WorkCommand),
@@ -231,45 +231,40 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         };
         Ok(exit.into())
     };
-    let request = match command {
-        Command::Serve { new, .. } => return run_server(&sources, new),
-        Command::Migrate => return print_outcome(&admin::migrate(&load(&sources)?)?, json),
-        Command::Config(command) => return run_config(&command, &sources, json),
+    match command {
+        Command::Serve { new, .. } => run_server(&sources, new),
+        Command::Migrate => print_outcome(&migration::migrate(&load(&sources)?)?, json),
+        Command::Config(command) => run_config(&command, &sources, json),
         Command::Client(command) => {
             console::print(&longshore_cli::run(command, json)?)?;
-            return Ok(ExitCode::SUCCESS);
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Login(arguments) => return Ok(login::login(&arguments, &common.output.output())?.into()),
-        Command::Logout { name } => {
-            return Ok(login::logout(name.as_deref(), &common.output.output())?.into());
-        }
-        Command::Whoami => return on_api(Box::new(login::whoami)),
-        Command::Context(command) => return Ok(contexts::run(command, &common.output.output())?.into()),
-        Command::Doctor => return Ok(doctor::run(load(&sources), &common.output.output())?.into()),
-        Command::Completion { shell } => return print_completion(shell),
-        Command::Man { command, all } => return print_manual(&command, all.as_deref()),
+        Command::Login(arguments) => Ok(login::login(&arguments, &common.output.output())?.into()),
+        Command::Logout { name } => Ok(login::logout(name.as_deref(), &common.output.output())?.into()),
+        Command::Whoami => on_api(Box::new(login::whoami)),
+        Command::Context(command) => Ok(contexts::run(command, &common.output.output())?.into()),
+        Command::Doctor => Ok(doctor::run(load(&sources), &common.output.output())?.into()),
+        Command::Completion { shell } => print_completion(shell),
+        Command::Man { command, all } => print_manual(&command, all.as_deref()),
         Command::SecondFactor(command) => {
             console::print(&longshore_cli::run(longshore_cli::ClientCommand::SecondFactor(command), json)?)?;
-            return Ok(ExitCode::SUCCESS);
+            Ok(ExitCode::SUCCESS)
         }
-        Command::User(command) => return on_api(Box::new(|session| accounts::run_user(command, session))),
-        Command::Org(command) => {
-            return on_api(Box::new(|session| accounts::run_organization(command, session)));
-        }
-        Command::Token(command) => return on_api(Box::new(|session| tokens::run(command, session))),
-        Command::ScimToken(command) => return on_api(Box::new(|session| tokens::run_scim(command, session))),
-        Command::Repo(command) => return on_api(Box::new(|session| repositories::run(command, session))),
-        Command::Tag(command) => return on_api(Box::new(|session| tags::run(command, session))),
-        Command::Image(command) => return on_api(Box::new(|session| images::run(command, session))),
-        Command::Trash(command) => return on_api(Box::new(|session| trash::run(command, session))),
-        Command::Key(command) => return on_api(Box::new(|session| server::run_key(command, session))),
-        Command::Gc(command) => return on_api(Box::new(|session| server::run_gc(command, session))),
-        Command::Work(command) => return on_api(Box::new(|session| server::run_work(command, session))),
-        Command::Audit(command) => return on_api(Box::new(|session| server::run_audit(command, session))),
-        Command::Verify { store } => Request::Verify { store },
-    };
-    let registry = Registry::open(&load(&sources)?)?;
-    administer(&registry, &request, json)
+        Command::User(command) => on_api(Box::new(|session| accounts::run_user(command, session))),
+        Command::Org(command) => on_api(Box::new(|session| accounts::run_organization(command, session))),
+        Command::Token(command) => on_api(Box::new(|session| tokens::run(command, session))),
+        Command::ScimToken(command) => on_api(Box::new(|session| tokens::run_scim(command, session))),
+        Command::Repo(command) => on_api(Box::new(|session| repositories::run(command, session))),
+        Command::Tag(command) => on_api(Box::new(|session| tags::run(command, session))),
+        Command::Image(command) => on_api(Box::new(|session| images::run(command, session))),
+        Command::Trash(command) => on_api(Box::new(|session| trash::run(command, session))),
+        Command::Key(command) => on_api(Box::new(|session| server::run_key(command, session))),
+        Command::Gc(command) => on_api(Box::new(|session| server::run_gc(command, session))),
+        Command::Work(command) => on_api(Box::new(|session| server::run_work(command, session))),
+        Command::Audit(command) => on_api(Box::new(|session| server::run_audit(command, session))),
+        Command::Job(command) => on_api(Box::new(|session| jobs::run(command, session))),
+        Command::Verify { store } => on_api(Box::new(move |session| jobs::verify(session, store))),
+    }
 }
 
 /// Finds out where commands go: whoever names a folder, a database or a configuration means the registry of this machine.
@@ -331,31 +326,12 @@ fn load(sources: &Sources) -> Result<Config> {
     })
 }
 
-fn administer(registry: &Registry, request: &Request, as_json: bool) -> Result<ExitCode> {
-    let bar = OnceLock::new();
-    let on_progress = |text: String| {
-        if std::io::stderr().is_terminal() {
-            let bar = bar.get_or_init(|| {
-                let bar = ProgressBar::new_spinner();
-                bar.enable_steady_tick(Duration::from_millis(100));
-                bar
-            });
-            bar.set_message(text);
-        }
-    };
-    let outcome = admin::call(registry, request, &on_progress);
-    if let Some(bar) = bar.get() {
-        bar.finish_and_clear();
-    }
-    print_outcome(&outcome?, as_json)
-}
-
 fn print_outcome(outcome: &Outcome, as_json: bool) -> Result<ExitCode> {
     match as_json {
         true => console::print(&serde_json::to_string_pretty(&outcome.json)?)?,
         false => console::print(&outcome.text)?,
     }
-    Ok(if outcome.found_problems { Exit::Problems.into() } else { ExitCode::SUCCESS })
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run_server(sources: &Sources, is_new: bool) -> Result<ExitCode> {

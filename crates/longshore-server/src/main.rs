@@ -2,7 +2,6 @@
 //!
 //! Read `wiring` first: it builds adapters, services and dialects.
 
-mod admin;
 mod admin_socket;
 mod clients;
 mod commands;
@@ -17,6 +16,8 @@ mod exposition;
 mod http_server;
 mod jobs;
 mod mail;
+mod migration;
+mod outcome;
 mod pages;
 mod readiness;
 mod registry;

@@ -21,7 +21,8 @@ use crate::wiring;
 /// The registry of this machine.
 pub struct Registry {
     client: Client,
-    socket: SocketPath,
+    /// Keeps the socket's path good.
+    _socket: SocketPath,
     /// Ends with the command.
     _own: Option<OwnServer>,
 }
@@ -77,7 +78,7 @@ impl Registry {
                 data.display()
             )
         })?;
-        Ok(Self { client: Client::over_socket(socket.as_path())?, socket, _own: None })
+        Ok(Self { client: Client::over_socket(socket.as_path())?, _socket: socket, _own: None })
     }
 
     fn start(config: &Config, folder: DataFolder, temporary: Option<tempfile::TempDir>) -> Result<Self> {
@@ -92,23 +93,20 @@ impl Registry {
                 &Metrics::register(&mut prometheus_client::registry::Registry::default()),
             )?;
             let listener = admin_socket::listen(folder.path())?;
-            tokio::spawn(admin_socket::run(Arc::clone(&app), Arc::new(native), listener, stop.clone()));
+            tokio::spawn(admin_socket::run(Arc::new(native), listener, stop.clone()));
+            let (worker, stopped) = (Arc::clone(&app), stop.clone());
+            tokio::spawn(async move { worker.platform.do_work(&worker.job_workers(), &stopped).await });
             anyhow::Ok(app)
         })?;
         let socket = SocketPath::of(folder.path())?;
         let path = folder.path().to_owned();
         let own = OwnServer { runtime, app, stop, folder: path, _folder: folder, _temporary: temporary };
-        Ok(Self { client: Client::over_socket(socket.as_path())?, socket, _own: Some(own) })
+        Ok(Self { client: Client::over_socket(socket.as_path())?, _socket: socket, _own: Some(own) })
     }
 
     /// Its API, as the operator.
     pub fn client(&self) -> &Client {
         &self.client
-    }
-
-    /// Its administration socket.
-    pub fn socket(&self) -> &Path {
-        self.socket.as_path()
     }
 }
 

@@ -117,7 +117,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     jobs::start(&app, Duration::from_secs(config.gc.interval_seconds), &stop, &tasks);
     disk.watch(stop.clone());
     let socket = admin_socket::listen(folder.path())?;
-    tasks.spawn(admin_socket::run(Arc::clone(&app), Arc::clone(&native), socket, stop.clone()));
+    tasks.spawn(admin_socket::run(Arc::clone(&native), socket, stop.clone()));
     let mut metrics_address = None;
     if let Some(address) = config.metrics_address()? {
         let listener = TcpListener::bind(address)

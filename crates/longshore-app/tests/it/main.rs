@@ -14,6 +14,7 @@ mod events;
 mod gc_runs;
 mod idempotency;
 mod images;
+mod jobs;
 mod manifests;
 mod past;
 mod permissions;

@@ -9,6 +9,7 @@ mod compare;
 mod deletions;
 mod history;
 mod images;
+mod jobs;
 mod page;
 mod patch;
 mod plans;
@@ -30,6 +31,7 @@ pub use deletions::{
 };
 pub use history::{ChangedTag, RollBackTag, TagChange, TagInterval};
 pub use images::{ImageInfo, ImageSummary, LayerInfo, ManifestInfo, PlatformInfo};
+pub use jobs::{CreateJob, JobInfo, JobKind, JobProgress, JobState};
 pub use page::Page;
 pub use plans::{CreateDeletion, ImageFilter, KeptImage, KeptReason, PlanInfo, PlannedTag};
 pub use problem::ProblemDetails;

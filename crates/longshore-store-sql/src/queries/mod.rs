@@ -13,6 +13,7 @@ mod idempotency;
 mod images;
 mod inventory;
 mod invites;
+mod jobs;
 mod leases;
 mod manifests;
 mod marks;

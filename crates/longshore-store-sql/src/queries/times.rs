@@ -19,6 +19,7 @@ fn lowering(ahead: Ahead) -> &'static [&'static str] {
             "UPDATE deletions SET at = $1 WHERE at > $1",
             "UPDATE deletions SET undone_at = $1 WHERE undone_at > $1",
             "UPDATE finished_uploads SET finished_at = $1 WHERE finished_at > $1",
+            "UPDATE jobs SET finished_at = $1 WHERE finished_at > $1",
             "UPDATE idempotency_keys SET seen_at = $1 WHERE seen_at > $1",
             "UPDATE images SET active_at = $1 WHERE active_at > $1",
             "UPDATE images SET pulled_at = $1 WHERE pulled_at > $1",

@@ -201,6 +201,8 @@ INSERT INTO deletions (id, namespace_id, repository_id, repository_name, is_whol
 INSERT INTO deletion_items (id, deletion_id, kind, name, digest, subject_id)
     SELECT n, CAST('deletion' || (n % 10000 + 1) AS BYTES), CASE n % 2 WHEN 0 THEN 'tag' ELSE 'image' END, CASE n % 2 WHEN 0 THEN 'tag' || n ELSE '' END, 'sha256:m' || n, n FROM numbers;
 INSERT INTO idempotency_keys (key, request, holder, seen_at) SELECT 'sha256:k' || n, 'sha256:r', CAST('x' AS BYTES), n FROM numbers;
+INSERT INTO jobs (uuid, kind, state, wanted_by, done, unit, text, is_cancelled, created_at, finished_at)
+    SELECT CAST('job' || n AS BYTES), 'verify', 'done', 'operator', 0, 'u', '', 0, n, n FROM numbers;
 INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at) SELECT n, 1, 1 FROM numbers;
 INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at) SELECT n % 20 + 1, 'tag' || n, 1, 1 FROM numbers;
 INSERT INTO uploads (id, repository, namespace_id, offset_bytes, algorithm, hash_state, storage_key, store_state, revision,

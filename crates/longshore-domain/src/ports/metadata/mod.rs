@@ -14,6 +14,7 @@ mod idempotency;
 mod images;
 mod inventory;
 mod invites;
+mod jobs;
 mod leases;
 mod manifests;
 mod orphans;
@@ -60,6 +61,7 @@ pub use idempotency::{AttemptTerms, IdempotencyRecords};
 pub use images::{ImageRecords, RepositoryCounts};
 pub use inventory::{InventoryRecords, UsageDay};
 pub use invites::{InviteRecords, NewInvite};
+pub use jobs::{JobOutcome, JobRecords};
 pub use leases::LeaseRecords;
 pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::{
     AccountRecords, BlobRecords, DeletionRecords, DirectoryGroupRecords, DirectoryRecords, EventRecords,
-    GcRecords, GcRunRecords, IdempotencyRecords, ImageRecords, InventoryRecords, InviteRecords, LeaseRecords,
-    ManifestRecords, Metadata, OrphanRecords, ReachRecords, RegistryRecords, RepositoryRecords,
+    GcRecords, GcRunRecords, IdempotencyRecords, ImageRecords, InventoryRecords, InviteRecords, JobRecords,
+    LeaseRecords, ManifestRecords, Metadata, OrphanRecords, ReachRecords, RegistryRecords, RepositoryRecords,
     RetentionRecords, ScimTokenRecords, SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords,
     TagRecords, TeamRecords, TimeRecords, TokenRecords, UploadRecords, UserPermissionRecords, Work,
     WorkFuture, WorkRecords,
@@ -19,7 +19,14 @@ use crate::error::{Error, Result};
 
 /// What every room stands on: settings, leases, rates, events, durable work.
 pub trait PlatformTx:
-    EventRecords + IdempotencyRecords + LeaseRecords + SettingRecords + SignInRecords + WorkRecords + Send
+    EventRecords
+    + IdempotencyRecords
+    + JobRecords
+    + LeaseRecords
+    + SettingRecords
+    + SignInRecords
+    + WorkRecords
+    + Send
 {
 }
 

@@ -126,6 +126,11 @@ fn administration(route: &Route) -> Vec<Row> {
         "get_token" | "delete_token" => vec![owners().made(own_token)],
         "change_token" => vec![owners().body(json!({ "label": "kept" })).made(own_token)],
         "rotate_key" | "get_gc" | "get_health" | "list_work" | "list_events" => vec![row()],
+        "list_jobs" => vec![row()],
+        "create_job" => vec![row().body(json!({ "kind": "verify" }))],
+        "get_job" | "cancel_job" | "follow_job" => {
+            vec![row().with("{id}", "00000000-0000-4000-8000-000000000000")]
+        }
         "create_gc_run" => vec![row().body(json!({ "dry_run": true }))],
         "get_work" | "retry_work" | "delete_work" => vec![work()],
         _ => Vec::new(),
