@@ -645,6 +645,22 @@ impl AccessControl {
         self.relationship(actor, &Target::Nothing).await.map(|_| ())
     }
 
+    /// Returns the operator for an administrator of the registry; `None` for everybody else. Whether the administrator is there is for
+    /// the caller to find out.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the credential has become void; `Denied` where administrators are to come to the machine.
+    pub async fn operator_for(&self, actor: &Actor) -> Result<Option<Actor>> {
+        let account = self.get_own_account(actor).await?;
+        let Some(principal) = actor.as_account().filter(|_| account.is_administrator) else {
+            return Ok(None);
+        };
+        match self.settings.remote_administration {
+            true => Ok(Some(Actor::operator_for(principal.clone(), actor.proof()))),
+            false => Err(Error::denied("this is done at the machine of the registry: admin.remote is off")),
+        }
+    }
+
     /// Checks that the operator acts.
     pub fn require_operator(&self, actor: &Actor) -> Result<()> {
         let found = Relationship::default();

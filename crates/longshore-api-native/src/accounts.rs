@@ -78,7 +78,10 @@ fn account_change(request: types::ChangeAccount) -> Result<AccountChange> {
 pub(crate) async fn change(context: &Context, body: RequestBody, kind: AccountKind) -> Result<Response> {
     let change = account_change(context.json::<types::ChangeAccount>(body).await?)?;
     let name: Namespace = context.parsed("name")?;
-    let actor = context.actor().await?;
+    let actor = match change.is_for_the_operator() {
+        true => context.operator().await?,
+        false => context.actor().await?,
+    };
     let account = context.app.identity.change_account(&actor, kind, &name, change).await?;
     Ok(json(StatusCode::OK, &info(&account)))
 }

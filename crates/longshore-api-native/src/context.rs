@@ -31,6 +31,8 @@ pub struct Context {
     asked: ApiRequest,
     /// Who calls, once it is known that the credential is good.
     signed_in: OnceLock<Arc<Actor>>,
+    /// Who acts, where that is another one: an administrator as the operator.
+    acting: OnceLock<Arc<Actor>>,
 }
 
 impl Deref for Context {
@@ -40,19 +42,22 @@ impl Deref for Context {
     }
 }
 
+/// Returns the token of a request.
+fn bearer(asked: &ApiRequest) -> Option<&str> {
+    let value = asked.parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
 /// Finds out who sends a request: over the administration socket the operator, else nobody, or whose access token or session token it bears. A token that is not good, or no
 /// longer, is refused, not taken for nobody's.
 pub(crate) async fn actor(app: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
-    let Some(value) = asked.parts.headers.get(header::AUTHORIZATION) else {
+    if !asked.parts.headers.contains_key(header::AUTHORIZATION) {
         let actor = if asked.client.is_operator { Actor::OPERATOR } else { Actor::ANONYMOUS };
         return Ok(Arc::new(actor));
-    };
-    let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
-    let (scheme, token) = value.to_str().map_err(|_| invalid())?.split_once(' ').ok_or_else(invalid)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(invalid());
     }
-    let token = token.trim();
+    let invalid = || Error::Unauthenticated(Unauthenticated::InvalidToken);
+    let token = bearer(asked).ok_or_else(invalid)?;
     let prefixes = [Secret::ACCESS_TOKEN_PREFIX, Secret::ORGANIZATION_TOKEN_PREFIX];
     let actor = match prefixes.iter().any(|prefix| token.starts_with(prefix)) {
         // There is no name here that could be wrong.
@@ -69,18 +74,17 @@ pub(crate) async fn actor(app: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
 
 impl Context {
     pub(crate) fn new(app: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
-        Self { app, route, asked, signed_in: OnceLock::new() }
+        Self { app, route, asked, signed_in: OnceLock::new(), acting: OnceLock::new() }
     }
 
     /// Checks what every operation needs. `parameters` are those that its query may have.
     pub(crate) async fn check(&self, parameters: &[String]) -> Result<()> {
         if matches!(self.route.needs, Needs::Account | Needs::Operator) {
-            let actor = self.actor().await?;
-            if actor.is_anonymous() {
+            if self.caller().await?.is_anonymous() {
                 return Err(Error::Unauthenticated(Unauthenticated::Missing));
             }
             if self.route.needs == Needs::Operator {
-                self.app.access.require_operator(&actor)?;
+                self.app.access.require_operator(&*self.actor().await?)?;
             }
         }
         self.check_query()?;
@@ -90,8 +94,42 @@ impl Context {
         }
     }
 
-    /// Finds out who calls. A request asks the database once.
+    /// Finds out who acts: who calls, or the operator where that is needed and an administrator calls who is there.
     pub(crate) async fn actor(&self) -> Result<Arc<Actor>> {
+        match self.route.needs {
+            Needs::Operator => self.operator().await,
+            Needs::Nothing | Needs::Nobody | Needs::Account => self.caller().await,
+        }
+    }
+
+    /// Returns the operator for an administrator who signed in with a password a short time ago, and for everybody else who calls.
+    pub(crate) async fn operator(&self) -> Result<Arc<Actor>> {
+        if let Some(known) = self.acting.get() {
+            return Ok(Arc::clone(known));
+        }
+        let caller = self.caller().await?;
+        let mut acting = Arc::clone(&caller);
+        if !caller.is_operator()
+            && !caller.is_anonymous()
+            && let Some(operator) = self.app.access.operator_for(&caller).await?
+        {
+            let session = bearer(&self.asked).filter(|_| caller.access_token_id().is_none());
+            let is_present = match session {
+                Some(token) => self.app.identity.is_present(token).await?,
+                None => false,
+            };
+            if !is_present {
+                return Err(Error::denied(
+                    "administrators do this within ten minutes after signing in with their password: sign in again (POST /v2/users/login)",
+                ));
+            }
+            acting = Arc::new(operator);
+        }
+        Ok(Arc::clone(self.acting.get_or_init(|| acting)))
+    }
+
+    /// Finds out who calls. A request asks the database once.
+    pub(crate) async fn caller(&self) -> Result<Arc<Actor>> {
         if let Some(known) = self.signed_in.get() {
             return Ok(Arc::clone(known));
         }

@@ -10,7 +10,7 @@ pub(crate) async fn count(context: &Context) -> Option<Allowance> {
     if context.client.is_operator {
         return None;
     }
-    let actor = context.actor().await;
+    let actor = context.caller().await;
     let principal = actor.as_ref().map_or(&Actor::ANONYMOUS, |actor| actor);
     context.app.platform.count_request(principal, context.client.address).await
 }

@@ -22,7 +22,7 @@ pub enum Needs {
     Nobody,
     /// To be signed in.
     Account,
-    /// To be the operator, who calls over the administration socket.
+    /// To be the operator, who calls over the administration socket, or an administrator who signed in a short time ago.
     Operator,
 }
 

@@ -44,9 +44,9 @@ pub struct Connection {
 /// Checks the URL of a registry.
 fn registry_url(text: &str) -> Result<String, String> {
     let wrong = || "must be a URL such as http://127.0.0.1:5000 or https://registry.example.org".to_owned();
-    let url: ureq::http::Uri = text.parse().map_err(|_| wrong())?;
-    match (url.scheme_str(), url.host()) {
-        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
+    let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(text.trim_end_matches('/').to_owned()),
         _ => Err(wrong()),
     }
 }

@@ -1,17 +1,17 @@
 //! A small client of the management API, in the words of Docker Hub.
 
 use anyhow::{Result, bail};
+use reqwest::StatusCode;
+use reqwest::blocking::Client;
 use serde_json::{Value, json};
-use ureq::Agent;
-use ureq::http::StatusCode;
 
 use crate::Connection;
 use crate::failure::NotReachable;
-use crate::registry::agent;
+use crate::registry::{self, client};
 
 /// The management API as one user sees it.
 pub(crate) struct Management {
-    agent: Agent,
+    client: Client,
     url: String,
     user: String,
     password: String,
@@ -24,7 +24,7 @@ impl Management {
             bail!("give --username and --password, or better LONGSHORE_USERNAME and LONGSHORE_PASSWORD");
         };
         let url = connection.registry.trim_end_matches('/').to_owned();
-        Ok(Self { agent: agent(), url, user, password, token: None })
+        Ok(Self { client: client()?, url, user, password, token: None })
     }
 
     pub(crate) fn password(&self) -> &str {
@@ -64,28 +64,22 @@ impl Management {
 
     fn send(&self, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value)> {
         let url = format!("{}{path}", self.url);
-        let authorization = self.token.as_ref().map(|token| format!("Bearer {token}"));
-        let sent = match body {
-            None => {
-                let mut request = self.agent.get(&url);
-                if let Some(authorization) = &authorization {
-                    request = request.header("authorization", authorization);
-                }
-                request.call()
-            }
+        let mut request = match body {
+            None => self.client.get(&url),
             Some(body) => {
-                let mut request = self.agent.post(&url);
-                if let Some(authorization) = &authorization {
-                    request = request.header("authorization", authorization);
-                }
-                request.send_json(body)
+                let kind = ("content-type", "application/json");
+                self.client.post(&url).header(kind.0, kind.1).body(body.to_string())
             }
         };
-        let mut response =
-            sent.map_err(|error| NotReachable(format!("cannot reach {}: {error}", self.url)))?;
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let unreachable = |error| NotReachable(format!("cannot reach {}: {error}", self.url));
+        let response = request.send().map_err(unreachable)?;
+        let status = response.status();
         // Some answers have no body.
-        let answer = response.body_mut().read_json().unwrap_or_default();
-        Ok((response.status(), answer))
+        let answer = registry::json(response).unwrap_or_default();
+        Ok((status, answer))
     }
 }
 

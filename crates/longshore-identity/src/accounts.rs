@@ -98,8 +98,8 @@ impl AccountChange {
         full_name.is_some() || company.is_some() || location.is_some() || url.is_some() || email.is_some()
     }
 
-    /// Whether only the operator may change this.
-    fn is_for_the_operator(&self) -> bool {
+    /// Returns whether only the operator may change this.
+    pub fn is_for_the_operator(&self) -> bool {
         self.is_active.is_some()
             || self.is_administrator.is_some()
             || self.is_verified_publisher.is_some()

@@ -67,6 +67,8 @@ pub struct Settings {
     pub region: String,
     /// Whether public repositories can be pulled without signing in.
     pub anonymous_pull: bool,
+    /// Whether administrators who are there may do from afar what the operator may.
+    pub remote_administration: bool,
     /// Cost of password hashes.
     pub password_hashing: PasswordHashing,
     /// Password checks that may run at once; more wait.
@@ -131,6 +133,7 @@ impl Default for Settings {
             sealing_key: None,
             region: "eu-de".into(),
             anonymous_pull: true,
+            remote_administration: true,
             password_hashing: PasswordHashing { memory_kib: 19_456, passes: 2 },
             parallel_password_checks: 2,
             sign_in: SignInLimits {

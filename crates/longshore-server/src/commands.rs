@@ -196,6 +196,9 @@ impl Arguments {
     }
 }
 
+/// Variables that say where the registry of this machine is.
+const OF_THIS_MACHINE: [&str; 3] = ["LONGSHORE_DATA", "LONGSHORE_DATABASE_URL", "LONGSHORE_STORAGE_URL"];
+
 /// A command on the registry's API.
 type OnApi = Box<dyn FnOnce(&Session) -> Result<Exit>>;
 
@@ -222,7 +225,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
     let json = common.output.is_json();
     let on_api = |run: OnApi| -> Result<ExitCode> {
         let (output, yes) = (common.output.output(), common.yes);
-        let exit = match find_target(&common)? {
+        let exit = match find_target(&common, &sources)? {
             Target::Remote(client) => run(&Session { client: &client, output: &output, yes })?,
             Target::Local => {
                 let registry = Registry::open(&load(&sources)?)?;
@@ -268,15 +271,16 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// Finds out where commands go: whoever names a folder, a database or a configuration means the registry of this machine.
-fn find_target(common: &Common) -> Result<Target> {
+fn find_target(common: &Common, sources: &Sources) -> Result<Target> {
     let names_this_machine = common.data.is_some()
         || common.database.is_some()
         || common.storage.is_some()
         || common.config.is_some()
-        || !common.set.is_empty();
+        || !common.set.is_empty()
+        || sources.environment.iter().any(|(name, _)| OF_THIS_MACHINE.contains(&name.as_str()));
     match common.context.as_deref() {
         Some(name) if names_this_machine && name != contexts::LOCAL => Err(Usage(
-            "--context is for a registry elsewhere; leave it out, or --data, --database, --storage, --config and --set".into(),
+            "--context is for a registry elsewhere; leave it out, or --data, --database, --storage, --config and --set and their variables".into(),
         )
         .into()),
         _ if names_this_machine => Ok(Target::Local),

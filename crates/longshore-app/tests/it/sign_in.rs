@@ -441,3 +441,25 @@ async fn codes_used_under_a_clock_that_went_back_lock_nobody_out() {
     registry.clock.go_back(STEP);
     assert!(is_wrong(&sign_in().await), "a step back is no clock that went back");
 }
+
+#[tokio::test]
+async fn whoever_signed_in_is_there_for_ten_minutes() {
+    let registry = TestRegistry::new().await;
+    let identity = &registry.app.identity;
+    let SignIn::Done(actor) = identity.sign_in("alice", PASSWORD, None).await.unwrap() else { panic!() };
+    let hour = Duration::from_secs(3600);
+    let token = identity.issue_session(&actor, hour, Map::new()).unwrap();
+    assert!(identity.is_present(&token).await.unwrap());
+    registry.clock.advance(Duration::from_secs(599));
+    assert!(identity.is_present(&token).await.unwrap());
+    registry.clock.advance(Duration::from_secs(2));
+    assert!(!identity.is_present(&token).await.unwrap());
+    assert!(identity.authenticate_session(&token).await.is_ok(), "the session goes on");
+    // What a sign-in has left proves nothing.
+    let refresh = identity.issue_session_refresh_token(&actor).await.unwrap().unwrap();
+    let SignIn::Done(actor) = identity.sign_in("alice", refresh.expose(), None).await.unwrap() else {
+        panic!()
+    };
+    let token = identity.issue_session(&actor, hour, Map::new()).unwrap();
+    assert!(!identity.is_present(&token).await.unwrap());
+}

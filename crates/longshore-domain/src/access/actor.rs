@@ -11,23 +11,38 @@ use crate::name::{Namespace, RepositoryName};
 #[derive(Clone, Debug)]
 pub struct Actor {
     principal: Principal,
+    /// The administrator by whom the operator acts, if it is not the person at the machine.
+    behind: Option<AccountPrincipal>,
     scope: CredentialScope,
     proof: Proof,
 }
 
 impl Actor {
     /// Nobody signed in.
-    pub const ANONYMOUS: Self =
-        Self { principal: Principal::Anonymous, scope: CredentialScope::Everything, proof: Proof::Nothing };
+    pub const ANONYMOUS: Self = Self {
+        principal: Principal::Anonymous,
+        behind: None,
+        scope: CredentialScope::Everything,
+        proof: Proof::Nothing,
+    };
     /// The person at the machine: an administration command, or the server itself.
-    pub const OPERATOR: Self =
-        Self { principal: Principal::Operator, scope: CredentialScope::Everything, proof: Proof::Machine };
+    pub const OPERATOR: Self = Self {
+        principal: Principal::Operator,
+        behind: None,
+        scope: CredentialScope::Everything,
+        proof: Proof::Machine,
+    };
+
+    /// Returns the operator by whom an administrator acts, who has proven to be there.
+    pub fn operator_for(administrator: AccountPrincipal, proof: Proof) -> Self {
+        Self { behind: Some(administrator), proof, ..Self::OPERATOR }
+    }
 
     /// Returns an account that signed in with a credential for a scope. Whoever came with an access token proved no more than
     /// to have that.
     pub fn account(account: AccountPrincipal, scope: CredentialScope, proof: Proof) -> Self {
         let proof = if account.access_token.is_some() { Proof::Token } else { proof };
-        Self { principal: Principal::Account(account), scope, proof }
+        Self { principal: Principal::Account(account), behind: None, scope, proof }
     }
 
     /// Returns this actor, for no more than a scope.
@@ -81,10 +96,10 @@ impl Actor {
 
     /// Returns a name for logs and audit events.
     pub fn display_name(&self) -> &str {
-        match &self.principal {
-            Principal::Anonymous => "anonymous",
-            Principal::Operator => "operator",
-            Principal::Account(account) => account.name.as_str(),
+        match (&self.principal, &self.behind) {
+            (Principal::Anonymous, _) => "anonymous",
+            (Principal::Operator, None) => "operator",
+            (Principal::Operator, Some(account)) | (Principal::Account(account), _) => account.name.as_str(),
         }
     }
 }

@@ -73,13 +73,17 @@ pub enum Grace {
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
+    remote: bool,
     password: String,
     password_file: PathBuf,
 }
 
 impl std::fmt::Debug for Admin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Admin").field("password_file", &self.password_file).finish_non_exhaustive()
+        f.debug_struct("Admin")
+            .field("password_file", &self.password_file)
+            .field("remote", &self.remote)
+            .finish_non_exhaustive()
     }
 }
 
@@ -455,6 +459,7 @@ impl Config {
             refresh_tokens_limit: auth.refresh_tokens_per_credential,
             signing_key_rotation: seconds(auth.key_rotation_days.saturating_mul(86_400)),
             anonymous_pull: auth.anonymous_pull,
+            remote_administration: self.admin.remote,
             mail_interval: self.mail.interval(),
             invites_create_users: auth.invites_create_users,
             password_hashing: password_hashing(defaults.password_hashing),

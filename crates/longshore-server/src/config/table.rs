@@ -215,6 +215,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("admin.password_file", Kind::Text, "\"\"", "File that holds that password."),
     setting(
+        "admin.remote",
+        Kind::Truth,
+        "true",
+        "Whether administrators may do from afar what the operator may, through the registry's own API, within ten minutes after signing in with their password. Off, the administration socket alone.",
+    ),
+    setting(
         "tls.certificate",
         Kind::Text,
         "\"\"",

@@ -21,6 +21,7 @@ fn run(home: &Path, arguments: &[&str], input: &str) -> Output {
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("LONGSHORE_CONTEXT")
         .env_remove("LONGSHORE_TOKEN")
+        .env_remove("LONGSHORE_DATA")
         .env("PATH", format!("{}:/usr/bin:/bin", home.join("bin").display()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -11,7 +11,8 @@ use crate::command_line::EXAMPLES;
 use crate::server::{PASSWORD, Server, binary};
 
 /// The commands that work without a registry.
-const WITHOUT: [&str; 3] = ["config", "client", "migrate"];
+const WITHOUT: [&str; 9] =
+    ["completion", "config", "context", "doctor", "login", "logout", "man", "migrate", "second-factor"];
 
 fn run(command: &str, arguments: &[&str]) -> Output {
     Command::new(binary())

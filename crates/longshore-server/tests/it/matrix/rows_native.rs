@@ -73,6 +73,18 @@ fn fresh_member(hands: &Hands<'_>) -> Vars {
     Vars::new()
 }
 
+fn fresh_user(hands: &Hands<'_>) -> Vars {
+    let name = format!("fresh{}", hands.number());
+    hands.server.admin(&["user", "create", &name]);
+    [("made".to_owned(), name)].into()
+}
+
+fn fresh_organization(hands: &Hands<'_>) -> Vars {
+    let name = format!("freshorg{}", hands.number());
+    hands.server.admin(&["org", "create", &name, "--owner", "owner"]);
+    [("made".to_owned(), name)].into()
+}
+
 fn own_token(hands: &Hands<'_>) -> Vars {
     let made = hands.server.admin(&["token", "create", "owner", "--label", "made", "--scope", "repo:read"]);
     [("id".to_owned(), made["id"].as_str().unwrap().to_owned())].into()
@@ -97,21 +109,26 @@ fn administration(route: &Route) -> Vec<Row> {
         let path = route.path.replace("{name}", "{login}");
         Row::new(Door::Native, route.operation, route.method.as_str(), &path)
     };
+    let row_of_made = || {
+        let path = route.path.replace("{name}", "{made}");
+        Row::new(Door::Native, route.operation, route.method.as_str(), &path)
+    };
     let owners = || {
         let path = route.path.replace("{name}", "owner");
         Row::new(Door::Native, route.operation, route.method.as_str(), &path)
     };
     match route.operation {
-        "list_users" => vec![row().names("items/*/name")],
+        "list_users" | "list_organizations" => vec![row()],
         "create_user" => vec![row().body(json!({ "name": "made{n}" }))],
-        "get_user" | "delete_user" | "set_user_password" | "delete_user_second_factor" => vec![user()],
+        "get_user" | "delete_user_second_factor" => vec![user()],
+        "delete_user" | "set_user_password" => vec![row_of_made().made(fresh_user)],
         "change_user" => vec![
             user().body(json!({ "plan": "pro" })),
             own().named("profile").body(json!({ "full_name": "" })),
         ],
-        "list_organizations" => vec![row().names("items/*/name")],
-        "create_organization" => vec![row().body(json!({ "name": "made{n}", "owner": "alice" }))],
-        "get_organization" | "delete_organization" | "list_members" => vec![row()],
+        "create_organization" => vec![row().body(json!({ "name": "madeorg{n}", "owner": "owner" }))],
+        "get_organization" | "list_members" => vec![row()],
+        "delete_organization" => vec![row_of_made().made(fresh_organization)],
         "change_organization" => vec![
             row().body(json!({ "plan": "business" })),
             row().named("members-pull").body(json!({ "members_pull": false })),

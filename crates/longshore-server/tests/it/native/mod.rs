@@ -1,5 +1,6 @@
 //! The registry's own API.
 
+mod administrators;
 mod deletions;
 mod history;
 mod idempotency;
