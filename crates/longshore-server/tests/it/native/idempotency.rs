@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{APP, acme, bearer, each, push_app};
-use crate::server::{Answer, Client};
+use crate::server::{Answer, Client, Server};
 
 const REPOSITORIES: &str = "/api/v1/repositories";
 
@@ -109,4 +109,24 @@ fn a_client_that_went_away_learns_what_became_of_its_request() {
         assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
         break;
     }
+}
+
+#[test]
+fn a_secret_is_told_again_and_written_down_nowhere_as_it_is() {
+    let server = Server::embedded();
+    let alice = crate::hub::sign_in(&server, "alice");
+    let body = br#"{"label":"ci","scope":"repo:read"}"#;
+    let headers = [("content-type", "application/json"), ("idempotency-key", "secret-1")];
+    let make = || server.send("POST", "/api/v1/accounts/alice/tokens", &alice, &headers, body).expect(201);
+    let (first, again) = (make(), make());
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(first.json(), again.json());
+    let secret = first.json()["secret"].as_str().unwrap().to_owned();
+    for name in ["longshore.db", "longshore.db-wal"] {
+        let bytes = std::fs::read(server.data().join(name)).unwrap_or_default();
+        let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!is_there, "{name}");
+    }
+    let tokens = server.get("/api/v1/accounts/alice/tokens", &alice).expect(200).json();
+    assert_eq!(tokens["items"].as_array().unwrap().len(), 1, "made once: {tokens}");
 }
