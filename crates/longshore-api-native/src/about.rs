@@ -6,10 +6,10 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::json;
 use longshore_client::types;
 use longshore_domain::access::actor::Proof;
-use longshore_domain::account::AccountKind;
 use longshore_domain::page::PAGE_LIMIT;
 use longshore_domain::{Error, Result};
 
+use crate::accounts;
 use crate::context::Context;
 use crate::wire::time;
 
@@ -59,10 +59,7 @@ pub(crate) async fn get_whoami(context: &Context, _body: RequestBody) -> Result<
     };
     let caller = types::Caller {
         name: account.name.to_string(),
-        kind: match account.kind {
-            AccountKind::User => types::CallerKind::User,
-            AccountKind::Organization => types::CallerKind::Organization,
-        },
+        kind: accounts::kind(account.kind),
         is_administrator: account.is_administrator,
         proof: match actor.proof() {
             Proof::Password => types::CallerProof::Password,

@@ -49,8 +49,8 @@ fn bearer(asked: &ApiRequest) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// Finds out who sends a request: over the administration socket the operator, else nobody, or whose access token or session token it bears. A token that is not good, or no
-/// longer, is refused, not taken for nobody's.
+/// Finds out who sends a request: whose access token or session token it bears; without one the operator over the administration
+/// socket, and nobody elsewhere. A token that is not good, or no longer, is refused, not taken for nobody's.
 pub(crate) async fn actor(app: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
     if !asked.parts.headers.contains_key(header::AUTHORIZATION) {
         let actor = if asked.client.is_operator { Actor::OPERATOR } else { Actor::ANONYMOUS };

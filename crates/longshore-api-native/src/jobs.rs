@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::context::Context;
 use crate::cursor;
 use crate::tags::from_microseconds;
-use crate::wire::{page, time};
+use crate::wire::{located, page, time};
 
 /// Media type of a stream of events.
 pub(crate) const EVENTS: &str = "text/event-stream";
@@ -64,11 +64,8 @@ fn info(job: &Job) -> types::JobInfo {
 
 /// Answers with a job that goes on.
 pub(crate) fn accepted(context: &Context, job: &Job) -> Result<Response> {
-    let mut response = json(StatusCode::ACCEPTED, &info(job));
-    let location = context.client.origin.link(format_args!("/api/v1/jobs/{}", job.id));
-    let location = HeaderValue::from_str(&location).map_err(Error::internal)?;
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
+    let response = json(StatusCode::ACCEPTED, &info(job));
+    located(context, response, format_args!("/api/v1/jobs/{}", job.id))
 }
 
 /// `GET /api/v1/jobs`.

@@ -1,18 +1,18 @@
 //! Organizations and their members.
 
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_client::types;
+use longshore_domain::Result;
 use longshore_domain::account::{AccountKind, Member, OrganizationRole};
 use longshore_domain::name::Namespace;
-use longshore_domain::{Error, Result};
 
 use crate::accounts;
 use crate::context::Context;
 use crate::cursor;
-use crate::wire::{page, time};
+use crate::wire::{located, page, time};
 
 fn member(member: &Member) -> types::MemberInfo {
     types::MemberInfo {
@@ -33,11 +33,8 @@ pub(crate) async fn create_organization(context: &Context, body: RequestBody) ->
     let (name, owner): (Namespace, Namespace) = (request.name.parse()?, request.owner.parse()?);
     let actor = context.actor().await?;
     let account = context.app.organizations.create_organization(&actor, &name, &owner).await?;
-    let mut response = json(StatusCode::CREATED, &accounts::info(&account));
-    let location = context.client.origin.link(format_args!("/api/v1/organizations/{name}"));
-    let location = HeaderValue::from_str(&location).map_err(Error::internal)?;
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
+    let response = json(StatusCode::CREATED, &accounts::info(&account));
+    located(context, response, format_args!("/api/v1/organizations/{name}"))
 }
 
 /// `GET /api/v1/organizations/{name}`.

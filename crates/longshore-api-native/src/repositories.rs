@@ -1,6 +1,6 @@
 //! Repositories and their settings.
 
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::bare;
@@ -15,7 +15,7 @@ use longshore_domain::{Error, Field, Result};
 
 use crate::context::Context;
 use crate::cursor;
-use crate::wire::{page, time, versioned};
+use crate::wire::{located, page, time, versioned};
 
 const ALLOWED: &[(RepositoryAction, types::Allowed)] = &[
     (RepositoryAction::ViewTags, types::Allowed::ViewTags),
@@ -107,12 +107,8 @@ pub(crate) async fn create_repository(context: &Context, body: RequestBody) -> R
         context.app.content.create_repository(&actor, &name, visibility, descriptions).await?;
     // Not read again: whoever may create it need not be one who may look at it.
     let held = HeldRepository { details, counts: RepositoryCounts::default() };
-    let mut response =
-        versioned(StatusCode::CREATED, &info(&held, allowed), &held.details.settings_version())?;
-    let location = context.client.origin.link(format_args!("/api/v1/repositories/{name}"));
-    let location = HeaderValue::from_str(&location).map_err(Error::internal)?;
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
+    let response = versioned(StatusCode::CREATED, &info(&held, allowed), &held.details.settings_version())?;
+    located(context, response, format_args!("/api/v1/repositories/{name}"))
 }
 
 /// `GET /api/v1/repositories/{repository}`.

@@ -1,17 +1,17 @@
 //! Users, as administrators manage them.
 
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_client::types;
+use longshore_domain::Result;
 use longshore_domain::account::AccountKind;
 use longshore_domain::name::Namespace;
-use longshore_domain::{Error, Result};
 
 use crate::accounts;
 use crate::context::Context;
-use crate::wire::secret;
+use crate::wire::{located, secret};
 
 /// `GET /api/v1/users`.
 pub(crate) async fn list_users(context: &Context, _body: RequestBody) -> Result<Response> {
@@ -29,11 +29,8 @@ pub(crate) async fn create_user(context: &Context, body: RequestBody) -> Result<
     let account = identity.create_user(&actor, &name, &password, request.is_administrator).await?;
     let created =
         types::CreatedUser { account: accounts::info(&account), password: made.then_some(password) };
-    let mut response = secret(StatusCode::CREATED, &created);
-    let location = context.client.origin.link(format_args!("/api/v1/users/{name}"));
-    let location = HeaderValue::from_str(&location).map_err(Error::internal)?;
-    response.headers_mut().insert(header::LOCATION, location);
-    Ok(response)
+    let response = secret(StatusCode::CREATED, &created);
+    located(context, response, format_args!("/api/v1/users/{name}"))
 }
 
 /// `GET /api/v1/users/{name}`.

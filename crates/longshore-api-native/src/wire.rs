@@ -15,6 +15,17 @@ pub(crate) fn time(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
+/// Says in an answer where the thing is that it is about.
+pub(crate) fn located(
+    context: &Context,
+    mut response: Response,
+    path: std::fmt::Arguments<'_>,
+) -> Result<Response> {
+    let location = HeaderValue::from_str(&context.client.origin.link(path)).map_err(Error::internal)?;
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
 /// Marks an answer that holds a secret, which is told this once: it is written down nowhere as it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HoldsSecret;
