@@ -137,7 +137,7 @@ impl AccessCache {
 
 /// What something is about.
 #[derive(Clone, Debug)]
-enum Target {
+pub(crate) enum Target {
     /// The actor's own account, or the server.
     Nothing,
     /// A namespace as a whole.
@@ -150,14 +150,14 @@ enum Target {
 
 /// Who acts, what it is about, and what the one is to the other, as they are now.
 #[derive(Clone, Debug, Default)]
-struct Relationship {
+pub(crate) struct Relationship {
     /// The account that acts.
     account: Option<Account>,
     /// The access token that it came with.
     token: Option<AccessToken>,
     /// The account whose name the namespace is.
-    namespace: Option<Account>,
-    repository: Option<Repository>,
+    pub(crate) namespace: Option<Account>,
+    pub(crate) repository: Option<Repository>,
     role: Option<OrganizationRole>,
     members_pull: bool,
     team: Level,
@@ -166,8 +166,8 @@ struct Relationship {
     /// Looked for where it matters.
     immutability_is_owners: bool,
     /// Until when the repository is shared with it, `Some(None)` for ever.
-    shared_until: Option<Option<Timestamp>>,
-    blocked_by: Option<Namespace>,
+    pub(crate) shared_until: Option<Option<Timestamp>>,
+    pub(crate) blocked_by: Option<Namespace>,
     subscribed: Option<Subscribed>,
 }
 
@@ -200,7 +200,7 @@ impl Relationship {
     ///
     /// # Errors
     /// `Unauthenticated` when the actor's credential has become void.
-    async fn load(
+    pub(crate) async fn load(
         tx: &mut dyn AccessTx,
         principal: &Principal,
         target: &Target,
@@ -352,7 +352,12 @@ impl AccessControl {
     }
 
     /// Returns the facts that the rule decides by.
-    fn facts<'f>(&self, found: &'f Relationship, actor: &'f Actor, target: &'f Target) -> Facts<'f> {
+    pub(crate) fn facts<'f>(
+        &self,
+        found: &'f Relationship,
+        actor: &'f Actor,
+        target: &'f Target,
+    ) -> Facts<'f> {
         let who = match (actor.principal(), &found.account) {
             (Principal::Operator, _) => Who::Operator,
             (Principal::Account(_), Some(account)) => {

@@ -1,6 +1,7 @@
 //! Who may do what: loads the facts, asks the domain's rule, and keeps what it says until any fact may have changed.
 
 pub mod control;
+pub mod explanation;
 pub mod write_tokens;
 
 use std::sync::Arc;

@@ -76,8 +76,17 @@ fn account_change(request: types::ChangeAccount) -> Result<AccountChange> {
 
 /// Changes an account of a kind, which the path names.
 pub(crate) async fn change(context: &Context, body: RequestBody, kind: AccountKind) -> Result<Response> {
+    change_named(context, body, kind, context.parsed("name")?).await
+}
+
+/// Changes an account of a kind.
+pub(crate) async fn change_named(
+    context: &Context,
+    body: RequestBody,
+    kind: AccountKind,
+    name: Namespace,
+) -> Result<Response> {
     let change = account_change(context.json::<types::ChangeAccount>(body).await?)?;
-    let name: Namespace = context.parsed("name")?;
     let actor = match change.is_for_the_operator() {
         true => context.operator().await?,
         false => context.actor().await?,

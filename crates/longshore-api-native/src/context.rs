@@ -10,7 +10,9 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::entity_tags::entity_tags;
 use longshore_app::App;
 use longshore_content::manifests::Condition;
+use longshore_domain::access::action::{AccountAction, Action};
 use longshore_domain::access::actor::Actor;
+use longshore_domain::access::refusal::{Refusal, Subject};
 use longshore_domain::credential::Secret;
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
@@ -119,13 +121,33 @@ impl Context {
                 None => false,
             };
             if !is_present {
-                return Err(Error::denied(
-                    "administrators do this within ten minutes after signing in with their password: sign in again (POST /v2/users/login)",
-                ));
+                return Err(Refusal::PresenceNeeded.into_error(Action::Server, Subject::Nothing));
             }
             acting = Arc::new(operator);
         }
         Ok(Arc::clone(self.acting.get_or_init(|| acting)))
+    }
+
+    /// Returns the operator for an administrator who is there, and whoever calls in all other cases.
+    pub(crate) async fn operator_or_caller(&self) -> Result<Arc<Actor>> {
+        match self.operator().await {
+            Err(Error::Denied(_)) => self.caller().await,
+            other => other,
+        }
+    }
+
+    /// Returns the session token of who calls, who did not come with an access token.
+    ///
+    /// # Errors
+    /// `Denied` for access tokens and at the machine.
+    pub(crate) async fn session(&self) -> Result<(Arc<Actor>, &str)> {
+        let caller = self.caller().await?;
+        let session = bearer(&self.asked).filter(|_| caller.access_token_id().is_none());
+        match session {
+            Some(session) => Ok((caller, session)),
+            None => Err(Refusal::TokenIsNoPassword
+                .into_error(AccountAction::ManageCredentials.into(), Subject::Nothing)),
+        }
     }
 
     /// Finds out who calls. A request asks the database once.

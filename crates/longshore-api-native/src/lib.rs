@@ -5,6 +5,8 @@
 //! `longshore-app` and renders its answer. What it does and why: `docs/api/native.md`.
 
 mod about;
+mod access;
+mod account;
 mod accounts;
 mod compare;
 mod context;
@@ -15,6 +17,7 @@ mod fields;
 mod history;
 mod idempotency;
 mod images;
+mod invites;
 mod jobs;
 mod limits;
 mod openapi;
@@ -25,6 +28,7 @@ mod repositories;
 pub mod routes;
 mod server;
 mod tags;
+mod teams;
 mod tokens;
 mod users;
 mod wire;

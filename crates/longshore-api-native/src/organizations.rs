@@ -8,6 +8,7 @@ use longshore_client::types;
 use longshore_domain::Result;
 use longshore_domain::account::{AccountKind, Member, OrganizationRole};
 use longshore_domain::name::Namespace;
+use longshore_domain::organization::ImageRestriction;
 
 use crate::accounts;
 use crate::context::Context;
@@ -19,6 +20,16 @@ fn member(member: &Member) -> types::MemberInfo {
         user: member.user.to_string(),
         role: member.role.as_str().to_owned(),
         since: time(member.created_at),
+    }
+}
+
+fn settings(restriction: ImageRestriction) -> types::OrganizationSettings {
+    types::OrganizationSettings {
+        restricted_images: types::RestrictedImages {
+            enabled: restriction.is_enabled,
+            allow_official_images: restriction.allows_official_images,
+            allow_verified_publishers: restriction.allows_verified_publishers,
+        },
     }
 }
 
@@ -41,7 +52,7 @@ pub(crate) async fn create_organization(context: &Context, body: RequestBody) ->
 pub(crate) async fn get_organization(context: &Context, _body: RequestBody) -> Result<Response> {
     let name: Namespace = context.parsed("name")?;
     let actor = context.actor().await?;
-    let account = context.app.organizations.get_organization(&actor, &name).await?;
+    let account = context.app.organizations.get_own_organization(&actor, &name).await?;
     Ok(json(StatusCode::OK, &accounts::info(&account)))
 }
 
@@ -75,9 +86,29 @@ pub(crate) async fn set_member(context: &Context, body: RequestBody) -> Result<R
     let request: types::SetMember = context.json(body).await?;
     let (name, user): (Namespace, Namespace) = (context.parsed("name")?, context.parsed("user")?);
     let role: OrganizationRole = request.role.parse()?;
-    let actor = context.actor().await?;
+    let actor = context.operator_or_caller().await?;
     context.app.organizations.put_member(&actor, &name, &user, role).await?;
     Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `GET /api/v1/organizations/{name}/settings`.
+pub(crate) async fn get_organization_settings(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (name, actor): (Namespace, _) = (context.parsed("name")?, context.actor().await?);
+    let restriction = context.app.organizations.get_image_restriction(&actor, &name).await?;
+    Ok(json(StatusCode::OK, &settings(restriction)))
+}
+
+/// `PUT /api/v1/organizations/{name}/settings`.
+pub(crate) async fn set_organization_settings(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::OrganizationSettings = context.json(body).await?;
+    let (name, actor): (Namespace, _) = (context.parsed("name")?, context.actor().await?);
+    let restriction = ImageRestriction {
+        is_enabled: request.restricted_images.enabled,
+        allows_official_images: request.restricted_images.allow_official_images,
+        allows_verified_publishers: request.restricted_images.allow_verified_publishers,
+    };
+    context.app.organizations.put_image_restriction(&actor, &name, restriction).await?;
+    Ok(json(StatusCode::OK, &settings(restriction)))
 }
 
 /// `DELETE /api/v1/organizations/{name}/members/{user}`.

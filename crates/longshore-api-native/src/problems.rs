@@ -5,6 +5,7 @@
 use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::{Response, body};
 use longshore_domain::Error;
+use longshore_domain::access::refusal::{Denial, Refusal};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::past::PastRefusal;
 
@@ -123,6 +124,12 @@ pub const PROBLEMS: &[Problem] = &[
         "field says which value, and detail what it must be.",
     ),
     problem(
+        "invite_unknown",
+        StatusCode::NOT_FOUND,
+        "There is no such invite",
+        "It was accepted, called back, or its time is over.",
+    ),
+    problem(
         "job_unknown",
         StatusCode::NOT_FOUND,
         "There is no such job",
@@ -200,6 +207,12 @@ pub const PROBLEMS: &[Problem] = &[
         StatusCode::SERVICE_UNAVAILABLE,
         "The registry has too much to do now",
         "Come again after retry_after_seconds.",
+    ),
+    problem(
+        "password_needed",
+        StatusCode::FORBIDDEN,
+        "This takes your password",
+        "An access token cannot do it: sign in with the password, or give it again, and do it within ten minutes.",
     ),
     problem(
         "permission_unknown",
@@ -429,12 +442,20 @@ fn code(error: &Error) -> &'static str {
             | Unauthenticated::SignatureUsed => "token_invalid",
         },
         Error::MountSourceNotCovered(_) => "token_invalid",
+        Error::Denied(Denial::Refused {
+            refusal:
+                Refusal::TokenIsNoPassword
+                | Refusal::TokenIsNoManager
+                | Refusal::PresenceNeeded
+                | Refusal::PasswordIsLongAgo,
+            ..
+        }) => "password_needed",
         Error::Denied(_) => "denied",
         Error::Throttled { .. } => "throttled",
         Error::UserUnknown(_) | Error::MemberUnknown { .. } => "user_unknown",
         Error::OrganizationUnknown(_) => "organization_unknown",
         Error::TeamUnknown(_) => "team_unknown",
-        Error::InviteUnknown => "token_unknown",
+        Error::InviteUnknown => "invite_unknown",
         Error::RegistryUnknown(_) | Error::NoRegistry => "registry_unknown",
         Error::SeveralRegistries => "conflict",
         Error::NotEligible(_) => "not_eligible",

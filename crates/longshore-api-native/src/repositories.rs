@@ -29,6 +29,11 @@ const ALLOWED: &[(RepositoryAction, types::Allowed)] = &[
     (RepositoryAction::Remove, types::Allowed::Remove),
 ];
 
+/// Says what somebody may do in a repository.
+pub(crate) fn allowed(actions: Actions) -> Vec<types::Allowed> {
+    ALLOWED.iter().filter(|(action, _)| actions.contains(*action)).map(|(_, word)| *word).collect()
+}
+
 fn visibility(text: Option<&str>) -> Result<Option<Visibility>> {
     text.map(str::parse).transpose()
 }
@@ -54,11 +59,7 @@ fn info(held: &HeldRepository, allowed: Actions) -> types::RepositoryInfo {
         summary: summary(held),
         readme: held.details.full_description.clone(),
         immutable_tags: types::ImmutableTagRules { enabled: tags.is_enabled(), rules: tags.rules().to_vec() },
-        actions: ALLOWED
-            .iter()
-            .filter(|(action, _)| allowed.contains(*action))
-            .map(|(_, word)| *word)
-            .collect(),
+        actions: self::allowed(allowed),
     }
 }
 

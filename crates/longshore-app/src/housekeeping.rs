@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use longshore_domain::Result;
 use longshore_domain::page::PageSize;
 use longshore_domain::work::WorkItem;
+use longshore_identity::authentication::PRESENCE;
 use longshore_organizations::invite_messages::{INVITE_MESSAGE, InviteMessages};
 
 use crate::App;
@@ -43,6 +44,7 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("forget-credentials", HOUR, |app| Box::pin(app.forget_credentials())),
     ("forget-signatures", MINUTE, |app| Box::pin(app.forget_signatures())),
     ("forget-revocations", HOUR, |app| Box::pin(app.forget_revocations())),
+    ("forget-presences", MINUTE, |app| Box::pin(app.forget_presences())),
     ("forget-invites", HOUR, |app| Box::pin(app.forget_invites())),
     ("forget-finished-uploads", MINUTE, |app| Box::pin(app.content.forget_finished_uploads())),
     ("forget-deletions", HOUR, |app| Box::pin(app.content.forget_deletions())),
@@ -156,6 +158,13 @@ impl App {
     async fn forget_revocations(&self) -> Result<u64> {
         let now = self.clock.now();
         self.metadata.drain(now, |tx, now| Box::pin(tx.delete_old_revocations(*now, PageSize::MAX))).await
+    }
+
+    async fn forget_presences(&self) -> Result<u64> {
+        let before = earlier(self.clock.now(), PRESENCE);
+        self.metadata
+            .drain(before, |tx, before| Box::pin(tx.delete_old_presences(*before, PageSize::MAX)))
+            .await
     }
 
     async fn forget_invites(&self) -> Result<u64> {

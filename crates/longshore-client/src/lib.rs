@@ -23,11 +23,15 @@
 pub mod types;
 
 #[cfg(feature = "http")]
+mod account;
+#[cfg(feature = "http")]
 mod administration;
 #[cfg(feature = "http")]
 mod calls;
 #[cfg(feature = "http")]
 mod client;
+#[cfg(feature = "http")]
+mod collaboration;
 #[cfg(feature = "http")]
 mod error;
 #[cfg(feature = "http")]

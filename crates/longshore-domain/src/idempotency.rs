@@ -14,7 +14,9 @@ pub struct Attempt {
 impl Attempt {
     /// Makes one of the credential and the key that a client sends, and of the parts of what it asks for.
     pub fn new(credential: &[u8], key: &[u8], request: &[&[u8]]) -> Self {
-        Self { key: digest_of(&[credential, key]), request: digest_of(request) }
+        // A request may hold a password; with what nobody can guess, its digest tells nobody what it was.
+        let salted: Vec<&[u8]> = [credential, key].iter().chain(request).copied().collect();
+        Self { key: digest_of(&[credential, key]), request: digest_of(&salted) }
     }
 }
 
@@ -66,5 +68,8 @@ mod tests {
         for other in [&[&b"POST"[..], b"/a{", b"}"][..], &[b"POST", b"/a"], &[b"POST/a{}"]] {
             assert_ne!(first.request, Attempt::new(b"token", b"key", other).request);
         }
+        // A digest of the same request with another credential gives nothing away.
+        let other = Attempt::new(b"other", b"key", &[b"POST", b"/a", b"{}"]);
+        assert_ne!(first.request, other.request);
     }
 }

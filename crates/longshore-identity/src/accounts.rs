@@ -355,6 +355,16 @@ impl Identities {
     pub async fn set_password(&self, actor: &Actor, name: &Namespace, password: &str) -> Result<()> {
         self.access.require_operator(actor)?;
         check_new_password(password)?;
+        self.replace_password(actor, name, password).await
+    }
+
+    /// Puts a password in the place of another one.
+    pub(crate) async fn replace_password(
+        &self,
+        actor: &Actor,
+        name: &Namespace,
+        password: &str,
+    ) -> Result<()> {
         let hash = self.passwords.hash(password, &*self.entropy).await?;
         let event = self.platform.event(actor, None, EventAction::UserPasswordChanged, name.as_str(), []);
         let user = self
@@ -368,7 +378,11 @@ impl Identities {
                 })
             })
             .await?;
-        // Void already; some at a time, so that others have their turn.
+        self.clear_refresh_tokens(user).await
+    }
+
+    /// Deletes the refresh tokens of an account, which are void already; some at a time, so that others have their turn.
+    pub(crate) async fn clear_refresh_tokens(&self, user: AccountId) -> Result<()> {
         self.metadata
             .drain(user, |tx, user| {
                 Box::pin(async move {
@@ -387,6 +401,11 @@ impl Identities {
     /// only owner of an organization, or is the last administrator.
     pub async fn delete_user(&self, actor: &Actor, name: &Namespace) -> Result<()> {
         self.access.require_operator(actor)?;
+        self.delete_user_unchecked(actor, name).await
+    }
+
+    /// Deletes a user, whoever asks.
+    pub(crate) async fn delete_user_unchecked(&self, actor: &Actor, name: &Namespace) -> Result<()> {
         let event = self.platform.event(actor, None, EventAction::UserDeleted, name.as_str(), []);
         // What hangs on it goes first, some at a time, so that others have their turn.
         self.metadata

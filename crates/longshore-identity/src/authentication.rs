@@ -35,7 +35,7 @@ const GRANTS: u64 = 4 * SESSIONS as u64;
 /// How long a checked password is kept in memory.
 const BASIC_TTL: Duration = Duration::from_secs(300);
 /// How long somebody who signed in with a password counts as being there.
-const PRESENCE: Duration = Duration::from_secs(600);
+pub const PRESENCE: Duration = Duration::from_secs(600);
 /// Longest bearer token that is looked at; all headers of a request may have 64 KiB.
 pub(crate) const BEARER_LIMIT_BYTES: usize = 56 << 10;
 
@@ -173,15 +173,20 @@ impl Identities {
         self.session_actor(&session)
     }
 
-    /// Returns whether a session token is of somebody who signed in with a password within the last ten minutes, and is there,
-    /// as far as that can be known.
+    /// Returns whether a session token is of somebody who gave the password within the last ten minutes, by signing in or
+    /// [again](Identities::prove_presence), and is there, as far as that can be known.
     ///
     /// # Errors
     /// As [`Identities::authenticate_session`].
     pub async fn is_present(&self, token: &str) -> Result<bool> {
         let session = self.bearer_session(token, TokenUse::Management).await?;
         let has_proven = matches!(session.actor.proof(), Proof::Password | Proof::SecondFactor);
-        Ok(has_proven && self.clock.now() < later(session.issued_at, PRESENCE))
+        if has_proven && self.clock.now() < later(session.issued_at, PRESENCE) {
+            return Ok(true);
+        }
+        let proven_at =
+            self.metadata.look_up(session.id, |tx, session| Box::pin(tx.find_presence(*session))).await?;
+        Ok(proven_at.is_some_and(|at| self.clock.now() < later(at, PRESENCE)))
     }
 
     fn session_actor(&self, session: &BearerSession) -> Result<Arc<Actor>> {

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod authentication;
 pub mod claims;
 pub mod identity;
+pub mod own_account;
 pub mod passwords;
 pub mod projects;
 pub mod scim_tokens;

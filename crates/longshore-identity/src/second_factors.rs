@@ -229,7 +229,7 @@ impl Identities {
         Ok(user)
     }
 
-    async fn check_own_password(
+    pub(crate) async fn check_own_password(
         &self,
         user: &Account,
         password: &str,

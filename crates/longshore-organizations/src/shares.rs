@@ -126,6 +126,25 @@ impl Organizations {
             .await
     }
 
+    /// Shares a repository with an account, or changes until when it is.
+    ///
+    /// # Errors
+    /// As [`Organizations::create_share`], but for `Exists`.
+    pub async fn put_share(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        account: &Namespace,
+        terms: ShareTerms,
+    ) -> Result<()> {
+        match self.create_share(actor, name, account, terms.clone()).await {
+            Err(Error::Exists(Existing::Share { .. })) => {
+                self.change_share(actor, name, account, terms).await
+            }
+            other => other,
+        }
+    }
+
     /// Ends the sharing of a repository with an account.
     ///
     /// # Errors

@@ -2,16 +2,17 @@
 
 use longshore_domain::access::action::{OrganizationAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
-use longshore_domain::account::Account;
+use longshore_domain::account::{Account, AccountId};
 use longshore_domain::event::EventAction;
 use longshore_domain::limit::Limited;
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::organization::{
     TEAM_DESCRIPTION_LIMIT_CHARACTERS, TEAMS_LIMIT, Team, TeamId, TeamName,
 };
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::RepositoryPermission;
-use longshore_domain::ports::metadata::{Clearing, NewTeam, OrganizationsTx, TeamChange};
+use longshore_domain::ports::metadata::{Clearing, NewTeam, OrganizationsTx, TeamChange, TeamRepository};
+use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Field, Result};
 
 use crate::Organizations;
@@ -22,6 +23,44 @@ use longshore_platform::STEP;
 async fn get_team(tx: &mut dyn OrganizationsTx, organization: &Account, name: &TeamName) -> Result<Team> {
     let found = tx.find_team(organization.id, name).await?;
     found.ok_or_else(|| Error::TeamUnknown(format!("{}/{name}", organization.name)))
+}
+
+/// Which team of the organization whose repository it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TeamOf {
+    /// By its number.
+    Id(TeamId),
+    /// By its name.
+    Name(TeamName),
+}
+
+impl From<TeamId> for TeamOf {
+    fn from(id: TeamId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<TeamName> for TeamOf {
+    fn from(name: TeamName) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl TeamOf {
+    async fn find(&self, tx: &mut dyn OrganizationsTx, organization: AccountId) -> Result<Team> {
+        let found = match self {
+            Self::Id(id) => tx.find_team_by_id(organization, *id).await?,
+            Self::Name(name) => tx.find_team(organization, name).await?,
+        };
+        found.ok_or_else(|| self.unknown())
+    }
+
+    fn unknown(&self) -> Error {
+        Error::TeamUnknown(match self {
+            Self::Id(id) => id.0.to_string(),
+            Self::Name(name) => name.to_string(),
+        })
+    }
 }
 
 fn checked_description(description: &str) -> Result<()> {
@@ -62,6 +101,68 @@ impl Organizations {
                     let teams = tx.list_teams(*id, member, prefix, *offset, *size).await?;
                     Ok((teams, tx.count_teams(*id, member, prefix).await?))
                 })
+            })
+            .await
+    }
+
+    /// Lists the teams of an organization by name, those behind a name.
+    ///
+    /// # Errors
+    /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for viewing teams.
+    pub async fn browse_teams(
+        &self,
+        actor: &Actor,
+        organization: &Namespace,
+        after: Option<String>,
+        size: PageSize,
+    ) -> Result<Page<Team>> {
+        let organization =
+            self.access.authorize_organization(actor, organization, OrganizationAction::ViewTeams).await?;
+        self.metadata
+            .read((organization.id, after.unwrap_or_default(), size), |tx, (id, after, size)| {
+                Box::pin(tx.browse_teams(*id, after, *size))
+            })
+            .await
+    }
+
+    /// Lists the members of a team by name, those behind a name.
+    ///
+    /// # Errors
+    /// As [`Organizations::get_team`].
+    pub async fn browse_team_members(
+        &self,
+        actor: &Actor,
+        organization: &Namespace,
+        name: &TeamName,
+        after: Option<String>,
+        size: PageSize,
+    ) -> Result<Page<Account>> {
+        let team = self.get_team(actor, organization, name).await?;
+        self.metadata
+            .read((team.id, after.unwrap_or_default(), size), |tx, (id, after, size)| {
+                Box::pin(tx.browse_team_members(*id, after, *size))
+            })
+            .await
+    }
+
+    /// Lists the repositories in which a team may do something, by number, those behind a number.
+    ///
+    /// # Errors
+    /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for managing teams: names of
+    /// repositories are not for every member. `TeamUnknown`.
+    pub async fn browse_team_repositories(
+        &self,
+        actor: &Actor,
+        organization: &Namespace,
+        name: &TeamName,
+        after: Option<RepositoryId>,
+        size: PageSize,
+    ) -> Result<Page<TeamRepository>> {
+        self.access.authorize_organization(actor, organization, OrganizationAction::ManageTeams).await?;
+        let team = self.get_team(actor, organization, name).await?;
+        self.metadata
+            .read((team.id, after.unwrap_or(RepositoryId(0)), size), |tx, (id, after, size)| {
+                Box::pin(tx.browse_team_repositories(*id, *after, *size))
             })
             .await
     }
@@ -309,7 +410,7 @@ impl Organizations {
         &self,
         actor: &Actor,
         name: &RepositoryName,
-        team: TeamId,
+        team: impl Into<TeamOf>,
         permission: RepositoryPermission,
     ) -> Result<Team> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
@@ -322,17 +423,19 @@ impl Organizations {
             data,
         );
         self.metadata
-            .write((repository, team, permission, event), |tx, (repository, team, permission, event)| {
-                Box::pin(async move {
-                    let found = tx.find_team_by_id(repository.namespace_id, *team).await?;
-                    let team = found.ok_or_else(|| Error::TeamUnknown(team.0.to_string()))?;
-                    tx.put_team_permission(team.id, repository.id, *permission).await?;
-                    let mut event = event.clone();
-                    event.data.insert("team", team.name.to_string());
-                    tx.record_event(&event).await?;
-                    Ok(team)
-                })
-            })
+            .write(
+                (repository, team.into(), permission, event),
+                |tx, (repository, team, permission, event)| {
+                    Box::pin(async move {
+                        let team = team.find(tx, repository.namespace_id).await?;
+                        tx.put_team_permission(team.id, repository.id, *permission).await?;
+                        let mut event = event.clone();
+                        event.data.insert("team", team.name.to_string());
+                        tx.record_event(&event).await?;
+                        Ok(team)
+                    })
+                },
+            )
             .await
     }
 
@@ -390,7 +493,7 @@ impl Organizations {
         &self,
         actor: &Actor,
         name: &RepositoryName,
-        team: TeamId,
+        team: impl Into<TeamOf>,
     ) -> Result<()> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
         let event = self.platform.event(
@@ -401,12 +504,11 @@ impl Organizations {
             [("permission", "none".to_owned())],
         );
         self.metadata
-            .write((repository, team, event), |tx, (repository, id, event)| {
+            .write((repository, team.into(), event), |tx, (repository, wanted, event)| {
                 Box::pin(async move {
-                    let unknown = || Error::TeamUnknown(id.0.to_string());
-                    let team = tx.find_team_by_id(repository.namespace_id, *id).await?.ok_or_else(unknown)?;
+                    let team = wanted.find(tx, repository.namespace_id).await?;
                     if !tx.delete_team_permission(team.id, repository.id).await? {
-                        return Err(unknown());
+                        return Err(wanted.unknown());
                     }
                     let mut event = event.clone();
                     event.data.insert("team", team.name.to_string());

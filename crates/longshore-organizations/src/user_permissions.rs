@@ -17,6 +17,7 @@ use longshore_domain::page::PageSize;
 use longshore_domain::permission::{RepositoryPermission, USER_PERMISSIONS_LIMIT, UserPermission};
 use longshore_domain::ports::metadata::{OrganizationsTx, PermissionTarget};
 use longshore_domain::{Error, Field, Result};
+use longshore_identity::accounts::get_user;
 use uuid::Uuid;
 
 use crate::Organizations;
@@ -71,8 +72,12 @@ struct GrantTarget {
 /// How a list of permissions is changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Change {
+    /// Who has none is given one.
     Grant,
+    /// Who has one is given another one.
     Update,
+    /// Whether or not there is one.
+    Put,
 }
 
 fn permission_of(level: Level) -> RepositoryPermission {
@@ -131,12 +136,12 @@ impl GrantTarget {
     async fn set(
         &self,
         tx: &mut dyn OrganizationsTx,
-        wanted: &WantedPermission,
+        user: &Account,
+        permission: RepositoryPermission,
         change: Change,
     ) -> Result<()> {
-        let user = find_user(tx, wanted.uuid, Some(&wanted.name)).await?;
-        check_not_deactivated(tx, &self.namespace, &user).await?;
-        let before = self.role(tx, &user).await?;
+        check_not_deactivated(tx, &self.namespace, user).await?;
+        let before = self.role(tx, user).await?;
         let given = tx.find_user_permission(self.target, user.id).await?;
         let exists = before.is_some() || given.is_some() || user.id == self.namespace.id;
         match change {
@@ -147,7 +152,7 @@ impl GrantTarget {
                 }));
             }
             Change::Update if !exists => {
-                return Err(self.unknown(&user));
+                return Err(self.unknown(user));
             }
             _ => {}
         }
@@ -156,20 +161,20 @@ impl GrantTarget {
         }
         if before.is_some() {
             self.check_roles()?;
-            let event = self.event(EventAction::MemberRoleChanged, &user, None);
+            let event = self.event(EventAction::MemberRoleChanged, user, None);
             // No permission makes an editor: who may push everywhere may not thereby change and delete everything.
-            let (role, given) = match wanted.permission {
+            let (role, given) = match permission {
                 RepositoryPermission::Read => (OrganizationRole::Member, None),
                 RepositoryPermission::Write => (OrganizationRole::Member, Some(RepositoryPermission::Write)),
                 RepositoryPermission::Admin => (OrganizationRole::Owner, None),
             };
             let is_editor = before == Some(OrganizationRole::Editor);
-            if is_editor && wanted.permission == RepositoryPermission::Write {
+            if is_editor && permission == RepositoryPermission::Write {
                 return Ok(());
             }
-            change_role(tx, &self.actor, &self.namespace, &user, Some(role), event).await?;
+            change_role(tx, &self.actor, &self.namespace, user, Some(role), event).await?;
             let Some(given) = given else { return Ok(()) };
-            return self.put(tx, &user, given).await;
+            return self.put(tx, user, given).await;
         }
         if given.is_none() && tx.count_user_permissions(self.target).await? >= USER_PERMISSIONS_LIMIT {
             return Err(Error::LimitReached {
@@ -177,7 +182,7 @@ impl GrantTarget {
                 limit: USER_PERMISSIONS_LIMIT,
             });
         }
-        self.put(tx, &user, wanted.permission).await
+        self.put(tx, user, permission).await
     }
 
     async fn put(
@@ -190,10 +195,7 @@ impl GrantTarget {
         tx.record_event(&self.event(EventAction::PermissionGranted, user, Some(permission))).await
     }
 
-    async fn revoke(&self, tx: &mut dyn OrganizationsTx, uuid: Uuid) -> Result<()> {
-        let unknown =
-            |_| Error::PermissionUnknown { user: uuid.simple().to_string(), subject: self.subject.clone() };
-        let user = find_user(tx, uuid, None).await.map_err(unknown)?;
+    async fn revoke(&self, tx: &mut dyn OrganizationsTx, user: Account) -> Result<()> {
         let was_given = tx.delete_user_permission(self.target, user.id).await?;
         if was_given {
             tx.record_event(&self.event(EventAction::PermissionRevoked, &user, None)).await?;
@@ -322,7 +324,8 @@ impl Organizations {
                 Box::pin(async move {
                     tx.lock_authority().await?;
                     for wanted in wanted {
-                        target.set(tx, wanted, *change).await?;
+                        let user = find_user(tx, wanted.uuid, Some(&wanted.name)).await?;
+                        target.set(tx, &user, wanted.permission, *change).await?;
                     }
                     Ok(())
                 })
@@ -373,10 +376,64 @@ impl Organizations {
             .write((target, users), |tx, (target, users)| {
                 Box::pin(async move {
                     tx.lock_authority().await?;
-                    for user in users {
-                        target.revoke(tx, *user).await?;
+                    for uuid in users {
+                        let unknown = |_| Error::PermissionUnknown {
+                            user: uuid.simple().to_string(),
+                            subject: target.subject.clone(),
+                        };
+                        let user = find_user(tx, *uuid, None).await.map_err(unknown)?;
+                        target.revoke(tx, user).await?;
                     }
                     Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Gives a user a permission, whether or not there is one already.
+    ///
+    /// # Errors
+    /// As [`Organizations::update_permissions`], but for `PermissionUnknown`.
+    pub async fn put_permission(
+        &self,
+        actor: &Actor,
+        of: PermissionOf<'_>,
+        user: &Namespace,
+        permission: RepositoryPermission,
+    ) -> Result<()> {
+        let target = self.managed_target(actor, &of).await?;
+        self.metadata
+            .write((target, user.clone(), permission), |tx, (target, user, permission)| {
+                Box::pin(async move {
+                    tx.lock_authority().await?;
+                    let user = get_user(tx, user).await?;
+                    target.set(tx, &user, *permission, Change::Put).await
+                })
+            })
+            .await
+    }
+
+    /// Takes from a user what it was given, and membership where that is what it has.
+    ///
+    /// # Errors
+    /// As [`Organizations::update_permissions`].
+    pub async fn revoke_permission(
+        &self,
+        actor: &Actor,
+        of: PermissionOf<'_>,
+        user: &Namespace,
+    ) -> Result<()> {
+        let target = self.managed_target(actor, &of).await?;
+        self.metadata
+            .write((target, user.clone()), |tx, (target, user)| {
+                Box::pin(async move {
+                    tx.lock_authority().await?;
+                    let unknown = |_| Error::PermissionUnknown {
+                        user: user.to_string(),
+                        subject: target.subject.clone(),
+                    };
+                    let user = get_user(tx, user).await.map_err(unknown)?;
+                    target.revoke(tx, user).await
                 })
             })
             .await

@@ -74,6 +74,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0028_deletions", works_with 22),
     migration!("0029_idempotency", works_with 22),
     migration!("0030_jobs", works_with 22),
+    migration!("0031_presences", works_with 22),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

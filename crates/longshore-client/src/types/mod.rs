@@ -4,12 +4,15 @@
 //! version does not know, `Other` is read.
 
 mod about;
+mod access;
+mod account;
 mod accounts;
 mod compare;
 mod deletions;
 mod history;
 mod images;
 mod jobs;
+mod organizations;
 mod page;
 mod patch;
 mod plans;
@@ -20,6 +23,11 @@ mod tags;
 mod tokens;
 
 pub use about::{About, Caller, CallerKind, CallerProof, Capability, Limits, PresentedToken};
+pub use access::{
+    AccessEntry, AccessExplanation, AccessKind, AccessList, AccessReason, Because, GrantAccess,
+    ShareRepository,
+};
+pub use account::{ChangeOwnPassword, Presence, ProvePresence, SecondFactorInfo};
 pub use accounts::{
     AccountInfo, ChangeAccount, CreateOrganization, CreateUser, CreatedUser, MemberInfo, PasswordSet,
     SetMember, SetPassword,
@@ -32,6 +40,10 @@ pub use deletions::{
 pub use history::{ChangedTag, RollBackTag, TagChange, TagInterval};
 pub use images::{ImageInfo, ImageSummary, LayerInfo, ManifestInfo, PlatformInfo};
 pub use jobs::{CreateJob, JobInfo, JobKind, JobProgress, JobState};
+pub use organizations::{
+    ChangeTeam, CreateInvites, CreateTeam, CreatedInvites, InviteInfo, InviteOutcome, InvitedOne,
+    OrganizationSettings, OwnOrganization, RestrictedImages, TeamInfo, TeamMember, TeamRepository,
+};
 pub use page::Page;
 pub use plans::{CreateDeletion, ImageFilter, KeptImage, KeptReason, PlanInfo, PlannedTag};
 pub use problem::ProblemDetails;

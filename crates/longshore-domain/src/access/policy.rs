@@ -173,15 +173,74 @@ pub fn check(facts: &Facts<'_>, action: impl Into<Action>, subject: Subject<'_>)
     decide(facts, action).map_err(|refusal| refusal.into_error(action, subject))
 }
 
-/// Returns how much the actor may do in each repository of a namespace that is not disabled.
-fn level_in_each_repository(facts: &Facts<'_>, namespace: &NamespaceFacts<'_>) -> Level {
+/// Why somebody may do something in a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// The operator may do everything.
+    Operator,
+    /// Administrators of the registry may do everything.
+    Administrator,
+    /// The namespace is the account's own.
+    Own,
+    /// The role in the organization.
+    Role(OrganizationRole),
+    /// What the account itself was given, for the namespace or the repository.
+    Permission,
+    /// What a team was given that it is in.
+    Team,
+    /// The repository is shared with it, or with an organization of its.
+    Share,
+    /// The repository is public.
+    Public,
+}
+
+/// Returns why, and how much, the actor may do something in each repository of a namespace that is not disabled.
+fn grounds_in_namespace(facts: &Facts<'_>, namespace: &NamespaceFacts<'_>) -> [(Ground, Level); 4] {
     let by_role = match namespace.role {
-        _ if facts.is_owner(namespace) => Level::Admin,
         Some(OrganizationRole::Owner | OrganizationRole::Editor) => Level::Admin,
         Some(OrganizationRole::Member) if namespace.members_pull => Level::Read,
         Some(OrganizationRole::Member) | None => Level::None,
     };
-    by_role.max(namespace.permission)
+    let all = |may: bool| if may { Level::Admin } else { Level::None };
+    [
+        (Ground::Administrator, all(facts.is_administrator())),
+        (Ground::Own, all(namespace.is_own)),
+        (Ground::Role(namespace.role.unwrap_or(OrganizationRole::Member)), by_role),
+        (Ground::Permission, namespace.permission),
+    ]
+}
+
+/// Returns why, and how much, the actor may do something in the repository, whatever its credential covers besides: the most of it
+/// counts. Those that give nothing are left out.
+pub fn grounds(facts: &Facts<'_>) -> impl Iterator<Item = (Ground, Level)> {
+    const NOTHING: (Ground, Level) = (Ground::Public, Level::None);
+    let mut found = [NOTHING; 7];
+    if let (Some(namespace), Some(repository)) = (facts.namespace, facts.repository) {
+        let read = |may: bool| if may { Level::Read } else { Level::None };
+        let public = (Ground::Public, read(repository.visibility == Some(Visibility::Public)));
+        match facts.who {
+            Who::Operator => found[0] = (Ground::Operator, Level::Admin),
+            _ if !namespace.is_active && !facts.is_administrator() => {}
+            Who::Anonymous if facts.anonymous_pull => found[0] = public,
+            Who::Anonymous => {}
+            Who::Account { .. } => {
+                let by_team = match namespace.role {
+                    Some(OrganizationRole::Member) => repository.team,
+                    // Who has left the organization has left its teams.
+                    _ => Level::None,
+                };
+                found[..4].copy_from_slice(&grounds_in_namespace(facts, &namespace));
+                found[4] = (Ground::Team, by_team);
+                found[5] = (Ground::Share, read(repository.is_shared));
+                found[6] = public;
+            }
+        }
+    }
+    found.into_iter().filter(|(_, level)| *level > Level::None)
+}
+
+fn most(grounds: impl IntoIterator<Item = (Ground, Level)>) -> Level {
+    grounds.into_iter().map(|(_, level)| level).max().unwrap_or(Level::None)
 }
 
 /// Returns what the actor may do in the repository, whatever its credential covers besides, and whether or not an organization
@@ -201,24 +260,7 @@ pub fn account_actions(facts: &Facts<'_>) -> Actions {
     let (Some(namespace), Some(repository)) = (facts.namespace, facts.repository) else {
         return Actions::NONE;
     };
-    let is_public = repository.visibility == Some(Visibility::Public);
-    let everybody = if is_public { Level::Read } else { Level::None };
-    let level = match facts.who {
-        Who::Operator => Level::Admin,
-        _ if !namespace.is_active && !facts.is_administrator() => Level::None,
-        Who::Anonymous if facts.anonymous_pull => everybody,
-        Who::Anonymous => Level::None,
-        Who::Account { .. } => {
-            let by_team = match namespace.role {
-                Some(OrganizationRole::Member) => repository.team,
-                // Who has left the organization has left its teams.
-                _ => Level::None,
-            };
-            let shared = if repository.is_shared { Level::Read } else { Level::None };
-            level_in_each_repository(facts, &namespace).max(by_team).max(shared).max(everybody)
-        }
-    };
-    let mut allowed = level.actions();
+    let mut allowed = most(grounds(facts)).actions();
     if repository.immutability_is_owners && !facts.is_owner(&namespace) {
         allowed = allowed.without(RepositoryAction::SetImmutability);
     }
@@ -532,7 +574,7 @@ pub fn visible_in_namespace(facts: &Facts<'_>) -> Result<Visible, Refusal> {
     match visible(facts) {
         Visible::Nothing => Err(Refusal::Hidden),
         // Lists need not ask of each.
-        Visible::OfAccount(_) if level_in_each_repository(facts, &namespace) > Level::None => {
+        Visible::OfAccount(_) if most(grounds_in_namespace(facts, &namespace)) > Level::None => {
             Ok(Visible::All)
         }
         visible => Ok(visible),

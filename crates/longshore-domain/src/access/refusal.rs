@@ -60,6 +60,10 @@ pub enum Refusal {
     TokenIsNoManager,
     /// It takes a password.
     TokenIsNoPassword,
+    /// Administrators do it shortly after they gave their password.
+    PresenceNeeded,
+    /// It is done shortly after the password was given.
+    PasswordIsLongAgo,
     /// The access token is for what is public.
     TokenIsForPublic,
     /// The credential is for pulling and pushing.
@@ -243,6 +247,14 @@ impl Refusal {
             }
             Self::TokenIsNoPassword => {
                 "an access token cannot do this; sign in with the password of the account".to_owned()
+            }
+            Self::PresenceNeeded => {
+                "administrators do this within ten minutes after they gave their password: sign in again, or prove to be there (POST /api/v1/account/presence)"
+                    .to_owned()
+            }
+            Self::PasswordIsLongAgo => {
+                "this is done within ten minutes after the password was given: sign in again, or prove to be there (POST /api/v1/account/presence)"
+                    .to_owned()
             }
             Self::TokenIsForPublic => "this access token is for public repositories only".to_owned(),
             Self::CredentialOnly => {

@@ -10,7 +10,7 @@ use longshore_domain::organization::{
 };
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::permission::RepositoryPermission;
-use longshore_domain::ports::metadata::{AccountRecords, NewTeam, TeamChange, TeamRecords};
+use longshore_domain::ports::metadata::{AccountRecords, NewTeam, TeamChange, TeamRecords, TeamRepository};
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
@@ -194,6 +194,64 @@ impl TeamRecords for SqlTx<'_> {
         }
     }
 
+    async fn browse_teams(
+        &mut self,
+        organization: AccountId,
+        after: &str,
+        size: PageSize,
+    ) -> Result<Page<Team>> {
+        let teams = self
+            .all(
+                "SELECT t.id, t.uuid, t.name, t.description, (SELECT count(*) FROM team_members m WHERE m.team_id = t.id)
+                 FROM teams t WHERE t.organization_id = $1 AND t.name > $2 ORDER BY t.name LIMIT $3",
+                values![organization.0, after, overfull(size)],
+                team,
+            )
+            .await?;
+        Ok(Page::from_overfull(teams, size))
+    }
+
+    async fn browse_team_members(
+        &mut self,
+        team: TeamId,
+        after: &str,
+        size: PageSize,
+    ) -> Result<Page<Account>> {
+        let members = self
+            .all(
+                "SELECT a.id, a.uuid, a.kind, a.name, a.is_active, a.is_administrator, a.credential_epoch, a.created_at,
+                     a.is_verified_publisher, a.plan, a.full_name, a.company, a.location, a.profile_url, a.email
+                 FROM team_members m JOIN accounts a ON a.id = m.user_id
+                 WHERE m.team_id = $1 AND a.name > $2 ORDER BY a.name LIMIT $3",
+                values![team.0, after, overfull(size)],
+                account,
+            )
+            .await?;
+        Ok(Page::from_overfull(members, size))
+    }
+
+    async fn browse_team_repositories(
+        &mut self,
+        team: TeamId,
+        after: RepositoryId,
+        size: PageSize,
+    ) -> Result<Page<TeamRepository>> {
+        let repositories = self
+            .all(
+                "SELECT p.repository_id, r.name, p.permission
+                 FROM team_permissions p JOIN repositories r ON r.id = p.repository_id
+                 WHERE p.team_id = $1 AND p.repository_id > $2 AND r.deleted_at IS NULL
+                 ORDER BY p.repository_id LIMIT $3",
+                values![team.0, after.0, overfull(size)],
+                |row| {
+                    let (id, name, permission) = (RepositoryId(row.int(0)?), row.parsed(1)?, row.parsed(2)?);
+                    Ok(TeamRepository { id, name, permission })
+                },
+            )
+            .await?;
+        Ok(Page::from_overfull(repositories, size))
+    }
+
     async fn change_team(&mut self, organization: AccountId, id: TeamId, change: &TeamChange) -> Result<()> {
         if let Some(name) = &change.name
             && let Some(other) = self.find_team(organization, name).await?
@@ -365,6 +423,22 @@ impl TeamRecords for SqlTx<'_> {
              WHERE p.repository_id = $1 AND m.user_id = $2",
             values![repository.0, user.0],
             |row| row.parsed(0),
+        )
+        .await
+    }
+
+    async fn list_granting_teams(
+        &mut self,
+        repository: RepositoryId,
+        user: AccountId,
+        size: PageSize,
+    ) -> Result<Vec<(TeamName, RepositoryPermission)>> {
+        self.all(
+            "SELECT t.name, p.permission FROM team_permissions p JOIN team_members m ON m.team_id = p.team_id
+             JOIN teams t ON t.id = p.team_id
+             WHERE p.repository_id = $1 AND m.user_id = $2 ORDER BY t.name LIMIT $3",
+            values![repository.0, user.0, size.get()],
+            |row| Ok((row.parsed(0)?, row.parsed(1)?)),
         )
         .await
     }

@@ -187,6 +187,32 @@ impl TokenRecords for SqlTx<'_> {
         Ok(deleted as u64)
     }
 
+    async fn put_presence(&mut self, session: Uuid, at: Timestamp) -> Result<()> {
+        self.execute(
+            "INSERT INTO presences (session, proven_at) VALUES ($1, $2)
+             ON CONFLICT (session) DO UPDATE SET proven_at = excluded.proven_at",
+            values![session, at],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_presence(&mut self, session: Uuid) -> Result<Option<Timestamp>> {
+        self.first("SELECT proven_at FROM presences WHERE session = $1", values![session], |row| row.time(0))
+            .await
+    }
+
+    async fn delete_old_presences(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {
+        let deleted = self
+            .execute(
+                "DELETE FROM presences WHERE session IN (
+                     SELECT session FROM presences WHERE proven_at <= $1 ORDER BY proven_at LIMIT $2)",
+                values![before, size.get()],
+            )
+            .await?;
+        Ok(deleted as u64)
+    }
+
     async fn find_access_token_by_secret(&mut self, hash: &SecretHash) -> Result<Option<AccessToken>> {
         self.first(
             "SELECT t.id, t.uuid, t.account_id, t.label, t.scope,

@@ -46,6 +46,7 @@ const MAY_SORT: &[(&str, &str)] = &[
         "the digests that are given, a thousand at most",
     ),
     ("SELECT DISTINCT p.permission", "what the teams of one user may do in one repository"),
+    ("SELECT t.name, p.permission", "the teams of one user that may do something in one repository"),
     (
         "SELECT {columns} FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by WHERE r.deleted_at IS NULL AND r.name > $1 AND r.id IN",
         "the repositories of one user's teams",
@@ -201,6 +202,7 @@ INSERT INTO deletions (id, namespace_id, repository_id, repository_name, is_whol
 INSERT INTO deletion_items (id, deletion_id, kind, name, digest, subject_id)
     SELECT n, CAST('deletion' || (n % 10000 + 1) AS BYTES), CASE n % 2 WHEN 0 THEN 'tag' ELSE 'image' END, CASE n % 2 WHEN 0 THEN 'tag' || n ELSE '' END, 'sha256:m' || n, n FROM numbers;
 INSERT INTO idempotency_keys (key, request, holder, seen_at) SELECT 'sha256:k' || n, 'sha256:r', CAST('x' AS BYTES), n FROM numbers;
+INSERT INTO presences (session, proven_at) SELECT CAST('session-' || n AS BYTES), n FROM numbers;
 INSERT INTO jobs (uuid, kind, state, wanted_by, done, unit, text, is_cancelled, created_at, finished_at)
     SELECT CAST('job' || n AS BYTES), 'verify', 'done', 'operator', 0, 'u', '', 0, n, n FROM numbers;
 INSERT INTO manifest_pulls (manifest_id, pulls, last_pulled_at) SELECT n, 1, 1 FROM numbers;

@@ -80,7 +80,7 @@ pub use settings::SettingRecords;
 pub use shares::ShareRecords;
 pub use sign_ins::{SignInFailures, SignInRecords};
 pub use tags::{TagInterval, TagRecords};
-pub use teams::{NewTeam, TeamChange, TeamRecords};
+pub use teams::{NewTeam, TeamChange, TeamRecords, TeamRepository};
 pub use times::{Ahead, TimeRecords};
 pub use tokens::{
     AccessTokenChange, AccessTokenCounts, NewAccessToken, RefreshToken, SigningKeyRecord, TokenRecords,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::account::{Account, AccountId, Member};
 use crate::error::Result;
-use crate::name::Namespace;
+use crate::name::{Namespace, RepositoryName};
 use crate::organization::{
     MemberFilter, MemberQuery, OrganizationMember, OwnOrganization, Team, TeamId, TeamName,
 };
@@ -34,6 +34,17 @@ pub struct TeamChange {
     pub name: Option<TeamName>,
     /// Description.
     pub description: Option<String>,
+}
+
+/// A repository in which a team may do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TeamRepository {
+    /// Number of the repository.
+    pub id: RepositoryId,
+    /// Its name.
+    pub name: RepositoryName,
+    /// What the team may do.
+    pub permission: RepositoryPermission,
 }
 
 /// Teams.
@@ -64,6 +75,27 @@ pub trait TeamRecords {
         of_member: Option<AccountId>,
         name_prefix: &str,
     ) -> Result<u64>;
+    /// Lists an organization's teams by name, those behind a name.
+    async fn browse_teams(
+        &mut self,
+        organization: AccountId,
+        after: &str,
+        size: PageSize,
+    ) -> Result<Page<Team>>;
+    /// Lists the members of a team by name, those behind a name.
+    async fn browse_team_members(
+        &mut self,
+        team: TeamId,
+        after: &str,
+        size: PageSize,
+    ) -> Result<Page<Account>>;
+    /// Lists the repositories in which a team may do something, by number, those behind a number.
+    async fn browse_team_repositories(
+        &mut self,
+        team: TeamId,
+        after: RepositoryId,
+        size: PageSize,
+    ) -> Result<Page<TeamRepository>>;
     /// Changes a team.
     ///
     /// # Errors
@@ -117,6 +149,13 @@ pub trait TeamRecords {
         repository: RepositoryId,
         user: AccountId,
     ) -> Result<Vec<RepositoryPermission>>;
+    /// Lists the teams of a user that may do something in a repository, with what, by name, at most `size`.
+    async fn list_granting_teams(
+        &mut self,
+        repository: RepositoryId,
+        user: AccountId,
+        size: PageSize,
+    ) -> Result<Vec<(TeamName, RepositoryPermission)>>;
     /// Returns whether members of an organization pull from all its repositories.
     async fn find_members_pull(&mut self, organization: AccountId) -> Result<bool>;
     /// Decides whether members of an organization pull from all its repositories.

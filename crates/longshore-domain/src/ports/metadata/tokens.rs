@@ -124,6 +124,12 @@ pub trait TokenRecords {
     async fn is_session_revoked(&mut self, ids: [Uuid; 2]) -> Result<bool>;
     /// Forgets session tokens that have expired, at most `size`; returns how many.
     async fn delete_old_revocations(&mut self, now: Timestamp, size: PageSize) -> Result<u64>;
+    /// Remembers that the owner of a session has shown to be there.
+    async fn put_presence(&mut self, session: Uuid, at: Timestamp) -> Result<()>;
+    /// Finds when the owner of a session has shown to be there.
+    async fn find_presence(&mut self, session: Uuid) -> Result<Option<Timestamp>>;
+    /// Forgets presences of before a time, at most `size`; returns how many.
+    async fn delete_old_presences(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
     /// Finds an access token by number.
     async fn find_access_token(&mut self, id: AccessTokenId) -> Result<Option<AccessToken>>;
     /// Finds an account's access token by public id.

@@ -35,6 +35,11 @@ const NOBODY: &[(&str, &str)] = &[
     ("hub", "get_v1_namespace_images"),
     ("hub", "get_v1_namespace_tags"),
     ("hub", "get_v1_namespace_tag"),
+    // With a password that is wrong, and of another account.
+    ("native", "prove_presence"),
+    ("native", "change_own_password"),
+    ("native", "delete_own_account"),
+    ("native", "resend_invite"),
     // Of what is not there.
     ("native", "delete_user_second_factor"),
     ("native", "delete_work"),

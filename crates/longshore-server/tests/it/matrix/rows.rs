@@ -45,10 +45,12 @@ pub enum Phase {
     Changing,
     Late,
     Last,
+    /// What ends the callers' own sessions.
+    End,
 }
 
 impl Phase {
-    pub const ALL: &[Self] = &[Self::Looking, Self::Changing, Self::Late, Self::Last];
+    pub const ALL: &[Self] = &[Self::Looking, Self::Changing, Self::Late, Self::Last, Self::End];
 }
 
 impl Row {

@@ -54,19 +54,19 @@ fn fresh_scim_token(hands: &Hands<'_>) -> Vars {
     one("scim_token_id", text(&made["id"]))
 }
 
-fn fresh_invite(hands: &Hands<'_>) -> Vars {
+pub fn fresh_invite(hands: &Hands<'_>) -> Vars {
     let invitee = format!("made{}@example.org", hands.number());
     let made = hands.hub("POST", "/v2/invites/bulk", &json!({ "org": "acme", "invitees": [invitee] }));
     one("invite", text(&made["invitees"][0]["invite"]["id"]))
 }
 
-fn fresh_group(hands: &Hands<'_>) -> Vars {
+pub fn fresh_group(hands: &Hands<'_>) -> Vars {
     let name = format!("made{}", hands.number());
     hands.hub("POST", "/v2/orgs/acme/groups", &json!({ "name": name }));
     one("group_name", name)
 }
 
-fn in_group(hands: &Hands<'_>) -> Vars {
+pub fn in_group(hands: &Hands<'_>) -> Vars {
     hands.hub("POST", "/v2/orgs/acme/groups/ops/members", &json!({ "member": "bystander" }));
     Vars::new()
 }

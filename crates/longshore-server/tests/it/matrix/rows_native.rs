@@ -4,10 +4,10 @@ use longshore_api_native::routes::Route;
 use serde_json::json;
 
 use super::door::Door;
-use super::rows::Row;
-use super::rows_hub::fresh_repository;
+use super::rows::{Phase, Row};
+use super::rows_hub::{fresh_group, fresh_invite, fresh_repository, in_group};
 use super::rows_oci::fresh_image;
-use super::world::{Hands, Vars};
+use super::world::{Hands, Vars, take};
 use crate::server::Answer;
 
 /// A tag of `app` that was deleted.
@@ -26,6 +26,31 @@ fn in_app(answer: &Answer) -> Vec<String> {
     let of_app =
         items.iter().any(|item| item["repository"].as_str().is_some_and(|name| name.ends_with("/app")));
     if of_app { vec!["some".into()] } else { Vec::new() }
+}
+
+/// Takes back what the row gave.
+fn nothing_given(hands: &Hands<'_>) {
+    let client = hands.server;
+    for path in ["users/bystander", "teams/ops", "shares/bystander"] {
+        // Whether or not it was given.
+        client.send(
+            "DELETE",
+            &format!("/api/v1/repositories/acme/app/-/access/{path}"),
+            hands.owner(),
+            &[],
+            b"",
+        );
+    }
+}
+
+/// Gives the bystander, and its team, something in `app`.
+fn something_given(hands: &Hands<'_>) -> Vars {
+    let path = "/api/v1/repositories/acme/app/-/access";
+    let read = json!({ "permission": "read" });
+    for (what, body) in [("users/bystander", &read), ("teams/ops", &read), ("shares/bystander", &json!({}))] {
+        take(hands.server, "PUT", &format!("{path}/{what}"), hands.owner(), body);
+    }
+    Vars::new()
 }
 
 /// Returns the rows of an operation; none for one that is not known here.
@@ -64,6 +89,21 @@ pub fn rows(route: &Route) -> Vec<Row> {
         "list_deletions" => vec![row().query("namespace={org}").made(deleted_tag).names_by(in_app)],
         "get_deletion" | "restore_deletion" => vec![row().made(deleted_tag)],
         "list_images" => vec![row().names("items/*/tags/*")],
+        "get_access" => vec![row().names("items/*/name")],
+        "explain_access" => vec![row(), row().query("user=bystander").named("other")],
+        "grant_user_access" | "grant_team_access" => {
+            vec![
+                row()
+                    .with("{user}", "bystander")
+                    .with("{team}", "{group_name}")
+                    .body(json!({ "permission": "read" }))
+                    .after(nothing_given),
+            ]
+        }
+        "share_repository" => vec![row().with("{account}", "bystander").body(json!({})).after(nothing_given)],
+        "revoke_user_access" => vec![row().with("{user}", "bystander").made(something_given)],
+        "revoke_team_access" => vec![row().with("{team}", "ops").made(something_given)],
+        "unshare_repository" => vec![row().with("{account}", "bystander").made(something_given)],
         _ => administration(route),
     }
 }
@@ -127,7 +167,33 @@ fn administration(route: &Route) -> Vec<Row> {
             own().named("profile").body(json!({ "full_name": "" })),
         ],
         "create_organization" => vec![row().body(json!({ "name": "madeorg{n}", "owner": "owner" }))],
-        "get_organization" | "list_members" => vec![row()],
+        "get_organization" => vec![row()],
+        "list_members" => vec![row().names("items/*/user")],
+        "get_organization_settings" => vec![row()],
+        "set_organization_settings" => vec![row().body(json!({ "restricted_images": { "enabled": false, "allow_official_images": true, "allow_verified_publishers": true } }))],
+        "list_teams" => vec![row().names("items/*/name")],
+        "create_team" => vec![row().body(json!({ "name": "native{n}" }))],
+        "get_team" => vec![row().with("{team}", "{group_name}")],
+        "change_team" => vec![row().with("{team}", "{group_name}").body(json!({ "description": "" }))],
+        "list_team_members" | "list_team_repositories" => {
+            vec![row().with("{team}", "readers").names(if route.operation == "list_team_members" { "items/*/user" } else { "items/*/repository" })]
+        }
+        "add_team_member" => vec![row().with("{team}", "ops").made(fresh_member)],
+        "delete_team_member" => vec![row().with("{team}", "ops").made(in_group)],
+        "delete_team" => vec![row().with("{team}", "{group_name}").made(fresh_group)],
+        "list_invites" => vec![row().names("items/*/invitee")],
+        "create_invites" => vec![row().body(json!({ "invitees": ["native{n}@example.org"] }))],
+        "cancel_invite" => vec![row().with("{id}", "{invite}").made(fresh_invite)],
+        "resend_invite" => vec![row().with("{id}", "{invite}")],
+        "get_account" | "get_second_factor" => vec![row()],
+        "change_own_account" => vec![row().body(json!({ "full_name": "" }))],
+        "list_own_organizations" => vec![row().names("items/*/name")],
+        "prove_presence" => vec![row().body(json!({ "password": "not the password" }))],
+        "change_own_password" => {
+            vec![row().body(json!({ "current": "not the password", "new": "another good password" }))]
+        }
+        "delete_own_account" => vec![row().query("name=bystander")],
+        "end_own_sessions" => vec![row().in_phase(Phase::End)],
         "delete_organization" => vec![row_of_made().made(fresh_organization)],
         "change_organization" => vec![
             row().body(json!({ "plan": "business" })),

@@ -594,6 +594,11 @@ impl<'w> Hands<'w> {
         &self.world.makers["acme"]
     }
 
+    /// The owner's session.
+    pub fn owner(&self) -> &str {
+        &self.maker().hub
+    }
+
     /// Sends a request as the owner by the Hub's door.
     #[track_caller]
     pub fn hub(&self, method: &str, path: &str, body: &Value) -> Value {

@@ -32,6 +32,22 @@ fn an_administrator_who_signed_in_does_what_the_operator_does() {
     let renewed = session(&server, "admin", refresh.as_str().unwrap());
     let refused = server.get("/api/v1/users", &renewed).expect(403).json();
     assert!(refused["detail"].as_str().unwrap().contains("sign in again"), "{refused}");
+    assert_eq!(refused["code"], "password_needed");
+    // Who shows to be there has that session be one of somebody who is, and no other; no token is.
+    let presence = |who: &str, password: &str| {
+        send(&server, "POST", "/api/v1/account/presence", who, &json!({ "password": password }))
+    };
+    presence(&renewed, "not the password").expect(401);
+    server.get("/api/v1/users", &renewed).expect(403);
+    presence(&renewed, PASSWORD).expect(200);
+    server.get("/api/v1/users", &renewed).expect(200);
+    let other = session(&server, "admin", refresh.as_str().unwrap());
+    server.get("/api/v1/users", &other).expect(403);
+    let token = bearer(&server, "admin", "repo:admin");
+    assert_eq!(presence(&token, PASSWORD).expect(403).json()["code"], "password_needed");
+    let sessions = sign_in(&server, "alice");
+    presence(&sessions, PASSWORD).expect(200);
+    server.get("/api/v1/users", &sessions).expect(403);
     // Not any more, as soon as somebody takes it away.
     server.admin(&["user", "set", "alice", "--administrator", "true"]);
     server.admin(&["user", "set", "admin", "--administrator", "false"]);

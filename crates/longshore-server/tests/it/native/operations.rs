@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{acme, push_app, send};
 use crate::hub::authentication::{secret, time};
-use crate::hub::sign_in;
-use crate::server::{OPERATOR, Server};
+use crate::hub::{session, sign_in};
+use crate::server::{OPERATOR, PASSWORD, Server};
 use crate::walk::{Operation, Refusals, Walk};
 
 #[test]
@@ -21,7 +21,15 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     let refusals = Refusals {
         malformed: &[400],
         impossible_name: &[400, 404],
-        without_input: &["get_about", "get_whoami", "get_gc", "get_health"],
+        without_input: &[
+            "get_about",
+            "get_whoami",
+            "get_gc",
+            "get_health",
+            "get_account",
+            "get_second_factor",
+            "end_own_sessions",
+        ],
     };
     let mut walk = Walk::new(server, "/api/openapi/native.json", operations.collect(), refusals);
     walk.who = alice;
@@ -73,15 +81,169 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     walk.named("id", &deletions["items"][0]["id"]);
     assert_eq!(walk.does("get_deletion", &nothing, 200)["items"][0]["tag"], "v1");
     assert_eq!(walk.does("restore_deletion", &json!({ "overwrite": false }), 200)["tags"], 1);
+    // No access token decides about others.
+    let token = std::mem::replace(&mut walk.who, sign_in(&walk.server, "alice"));
+    teams(&mut walk);
+    access(&mut walk);
+    invites(&mut walk);
+    walk.named("name", &json!("acme"));
+    walk.named("team", &json!("release"));
+    walk.does("delete_team", &nothing, 204);
+    walk.who = token;
     walk.does("delete_repository", &nothing, 204);
-    // No access token makes another one.
     walk.who = sign_in(&walk.server, "alice");
     tokens(&mut walk);
+    account(&mut walk);
     walk.who = OPERATOR.into();
     users(&mut walk);
     organizations(&mut walk);
     operation(&mut walk);
     walk.end();
+}
+
+/// Teams of an organization.
+fn teams(walk: &mut Walk) {
+    let nothing = Value::Null;
+    walk.server.admin(&["org", "set-member", "acme", "bob", "--role", "member"]);
+    walk.named("name", &json!("acme"));
+    walk.named("user", &json!("bob"));
+    walk.named("team", &json!("release"));
+    let made = walk.does("create_team", &json!({ "name": "release", "description": "Who releases" }), 201);
+    assert_eq!((&made["name"], &made["members"]), (&json!("release"), &json!(0)));
+    walk.does("add_team_member", &nothing, 204);
+    let members = walk.does("list_team_members", &nothing, 200);
+    assert_eq!(members["items"], json!([{ "user": "bob", "full_name": "" }]));
+    assert_eq!(walk.does("get_team", &nothing, 200)["members"], 1);
+    let changed = walk.does("change_team", &json!({ "description": null }), 200);
+    assert_eq!((&changed["name"], &changed["description"]), (&json!("release"), &json!("")));
+    assert_eq!(walk.does("list_teams", &nothing, 200)["items"][0]["name"], "release");
+    walk.does("delete_team_member", &nothing, 204);
+    let own = walk.does("list_own_organizations", &nothing, 200);
+    assert_eq!((&own["items"][0]["name"], &own["items"][0]["role"]), (&json!("acme"), &json!("owner")));
+    assert_eq!(own["count"], 1);
+    let settings = json!({ "restricted_images": {
+        "enabled": false, "allow_official_images": true, "allow_verified_publishers": false } });
+    walk.server.admin(&["org", "set", "acme", "--plan", "business"]);
+    assert_eq!(walk.does("set_organization_settings", &settings, 200), settings);
+    assert_eq!(walk.does("get_organization_settings", &nothing, 200), settings);
+}
+
+/// Who may do what in a repository. `bob` is a member without anything but that.
+fn access(walk: &mut Walk) {
+    let nothing = Value::Null;
+    walk.server.admin(&["org", "set", "acme", "--members-pull", "none"]);
+    let path = "/api/v1/repositories/acme/team/app/-/access/explain";
+    let explain = |walk: &Walk, user: &str| {
+        let path = format!("{path}?user={user}");
+        walk.server.get(&path, &walk.who).expect(200).json()
+    };
+    let private = json!({ "visibility": "private" });
+    send(&walk.server, "PATCH", "/api/v1/repositories/acme/team/app", &walk.who, &private).expect(200);
+    let none = explain(walk, "bob");
+    assert_eq!((&none["level"], &none["reasons"]), (&json!("none"), &json!([])));
+    walk.does("grant_team_access", &json!({ "permission": "write" }), 204);
+    walk.does("grant_user_access", &json!({ "permission": "admin" }), 204);
+    walk.does("grant_user_access", &json!({ "permission": "read" }), 204);
+    walk.named("account", &json!("bob"));
+    let until = json!({ "until": "2100-01-01T00:00:00Z", "description": "A partner" });
+    walk.does("share_repository", &until, 204);
+    let list = walk.does("get_access", &nothing, 200);
+    let entries: Vec<_> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            (
+                entry["kind"].as_str().unwrap(),
+                entry["name"].as_str().unwrap(),
+                entry["permission"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(entries, [("team", "release", "write"), ("user", "bob", "read"), ("share", "bob", "read")]);
+    assert_eq!(list["items"][2]["until"], "2100-01-01T00:00:00.000000Z");
+    send(&walk.server, "PUT", "/api/v1/organizations/acme/teams/release/members/bob", &walk.who, &nothing)
+        .expect(204);
+    let now = explain(walk, "bob");
+    assert_eq!(now["level"], "write");
+    let reasons: Vec<_> = now["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reason| {
+            (
+                reason["because"].as_str().unwrap(),
+                reason["name"].as_str().unwrap_or_default(),
+                reason["level"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        reasons,
+        [("permission", "acme/team/app", "read"), ("team", "release", "write"), ("share", "", "read")]
+    );
+    walk.queries.insert("explain_access", "user=alice");
+    let own = walk.does("explain_access", &nothing, 200);
+    assert_eq!((&own["level"], &own["reasons"][0]["because"]), (&json!("admin"), &json!("owner")));
+    let held = walk.does("list_team_repositories", &nothing, 200);
+    assert_eq!(held["items"], json!([{ "repository": "acme/team/app", "permission": "write" }]));
+    walk.does("revoke_team_access", &nothing, 204);
+    walk.does("revoke_user_access", &nothing, 204);
+    walk.does("unshare_repository", &nothing, 204);
+    assert_eq!(explain(walk, "bob")["level"], "none");
+    assert_eq!(
+        walk.server.get(&format!("{path}?user=nobody"), &walk.who).expect(404).json()["code"],
+        "user_unknown"
+    );
+}
+
+/// Invites to an organization.
+fn invites(walk: &mut Walk) {
+    let nothing = Value::Null;
+    let wanted = json!({ "invitees": ["carol@example.org", "alice", "no such name!"], "role": "editor", "team": "release" });
+    let dry = json!({ "invitees": ["carol@example.org"], "dry_run": true });
+    let would = walk.does("create_invites", &dry, 200);
+    assert_eq!(would["items"][0]["outcome"], "would_be_invited");
+    let made = walk.does("create_invites", &wanted, 200);
+    let outcomes: Vec<_> =
+        made["items"].as_array().unwrap().iter().map(|one| one["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["invited", "is_member", "unknown"]);
+    assert!(made["items"][0]["link"].as_str().unwrap().contains("/invite#lsi_"), "{made}");
+    let waiting = walk.does("list_invites", &nothing, 200);
+    assert_eq!(
+        (&waiting["items"][0]["invitee"], &waiting["items"][0]["team"]),
+        (&json!("carol@example.org"), &json!("release"))
+    );
+    walk.named("id", &waiting["items"][0]["id"]);
+    // No mail is sent here.
+    walk.does("resend_invite", &nothing, 409);
+    walk.does("cancel_invite", &nothing, 204);
+}
+
+/// One's own account.
+fn account(walk: &mut Walk) {
+    let nothing = Value::Null;
+    assert_eq!(walk.does("get_account", &nothing, 200)["name"], "alice");
+    assert_eq!(walk.does("change_own_account", &json!({ "company": "Acme" }), 200)["company"], "Acme");
+    assert_eq!(
+        walk.does("get_second_factor", &nothing, 200),
+        json!({ "enabled_at": null, "recovery_codes": 0 })
+    );
+    let until = walk.does("prove_presence", &json!({ "password": PASSWORD }), 200)["until"].clone();
+    assert!(until.is_string());
+    let wrong = json!({ "current": "not the password", "new": "another good password" });
+    send(&walk.server, "POST", "/api/v1/account/password", &walk.who, &wrong).expect(401);
+    let change = json!({ "current": PASSWORD, "new": "another good password" });
+    walk.does("change_own_password", &change, 204);
+    // What was signed in before must sign in again.
+    walk.server.get("/api/v1/account", &walk.who).expect(401);
+    walk.who = session(&walk.server, "alice", "another good password");
+    walk.does("end_own_sessions", &nothing, 204);
+    walk.server.get("/api/v1/account", &walk.who).expect(401);
+    walk.who = session(&walk.server, "alice", "another good password");
+    walk.queries.insert("delete_own_account", "name=alice");
+    // Not while there is something that is hers.
+    assert_eq!(walk.does("delete_own_account", &nothing, 409)["code"], "conflict");
 }
 
 /// An account's own tokens.

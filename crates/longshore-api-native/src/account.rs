@@ -1,0 +1,103 @@
+//! One's own account.
+
+use http::StatusCode;
+use longshore_api_common::Response;
+use longshore_api_common::body::RequestBody;
+use longshore_api_common::response::{bare, json};
+use longshore_client::types;
+use longshore_domain::organization::{OwnOrganization, TeamName};
+use longshore_domain::{Error, Field, Result};
+use longshore_identity::own_account::BothFactors;
+
+use crate::accounts;
+use crate::context::Context;
+use crate::cursor;
+use crate::wire::{page, time};
+
+fn organization(own: &OwnOrganization) -> types::OwnOrganization {
+    types::OwnOrganization {
+        name: own.account.name.to_string(),
+        full_name: own.account.profile.full_name.clone(),
+        role: own.role.as_str().to_owned(),
+        teams: own.teams.iter().map(TeamName::to_string).collect(),
+        team_count: own.team_count,
+    }
+}
+
+/// `GET /api/v1/account`.
+pub(crate) async fn get_account(context: &Context, _body: RequestBody) -> Result<Response> {
+    let account = context.app.access.get_own_account(&*context.actor().await?).await?;
+    Ok(json(StatusCode::OK, &accounts::info(&account)))
+}
+
+/// `PATCH /api/v1/account`.
+pub(crate) async fn change_own_account(context: &Context, body: RequestBody) -> Result<Response> {
+    let own = context.app.access.get_own_account(&*context.actor().await?).await?;
+    accounts::change_named(context, body, own.kind, own.name).await
+}
+
+/// `DELETE /api/v1/account`.
+pub(crate) async fn delete_own_account(context: &Context, _body: RequestBody) -> Result<Response> {
+    let name = context.query("name").ok_or_else(|| Error::Invalid {
+        field: Field::Parameter("name"),
+        reason: "must be the name of the account, as this cannot be undone".into(),
+    })?;
+    let (actor, session) = context.session().await?;
+    context.app.identity.delete_own_account(&actor, session, &name.parse()?).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `GET /api/v1/account/organizations`.
+pub(crate) async fn list_own_organizations(context: &Context, _body: RequestBody) -> Result<Response> {
+    const LIST: &str = "own organizations";
+    let size = context.page_size()?;
+    // Nobody belongs to so many that leaving out those before would take time.
+    let offset = cursor::read::<u64>(context, LIST)?.unwrap_or_default();
+    let actor = context.actor().await?;
+    let (found, count) = context.app.organizations.list_own_organizations(&actor, offset, size).await?;
+    let behind = offset.saturating_add(found.len() as u64);
+    let next = (behind < count && !found.is_empty()).then(|| cursor::write(LIST, &behind)).transpose()?;
+    page(context, &types::Page { items: found.iter().map(organization).collect(), next, count: Some(count) })
+}
+
+/// `POST /api/v1/account/presence`.
+pub(crate) async fn prove_presence(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::ProvePresence = context.json(body).await?;
+    let (actor, session) = context.session().await?;
+    let factors = BothFactors {
+        password: &request.password,
+        code: request.code.as_deref(),
+        address: Some(context.client.address),
+    };
+    let until = context.app.identity.prove_presence(&actor, session, factors).await?;
+    Ok(json(StatusCode::OK, &types::Presence { until: time(until) }))
+}
+
+/// `POST /api/v1/account/password`.
+pub(crate) async fn change_own_password(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::ChangeOwnPassword = context.json(body).await?;
+    let actor = context.actor().await?;
+    let factors = BothFactors {
+        password: &request.current,
+        code: request.code.as_deref(),
+        address: Some(context.client.address),
+    };
+    context.app.identity.change_own_password(&actor, factors, &request.new).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `DELETE /api/v1/account/sessions`.
+pub(crate) async fn end_own_sessions(context: &Context, _body: RequestBody) -> Result<Response> {
+    context.app.identity.end_own_sessions(&*context.actor().await?).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `GET /api/v1/account/second-factor`.
+pub(crate) async fn get_second_factor(context: &Context, _body: RequestBody) -> Result<Response> {
+    let status = context.app.identity.second_factor_status(&*context.actor().await?).await?;
+    let info = types::SecondFactorInfo {
+        enabled_at: status.confirmed_at.map(time),
+        recovery_codes: status.recovery_codes,
+    };
+    Ok(json(StatusCode::OK, &info))
+}

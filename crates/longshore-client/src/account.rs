@@ -1,0 +1,73 @@
+//! One's own account.
+
+use crate::client::{Call, Client};
+use crate::error::Result;
+use crate::list::List;
+use crate::operations as op;
+use crate::types::{
+    AccountInfo, ChangeAccount, ChangeOwnPassword, OwnOrganization, Presence, ProvePresence, SecondFactorInfo,
+};
+
+/// As all calls, these fail for what the registry refuses, or when it is not reached.
+impl Client {
+    /// Gives one's own account.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_account(&self) -> Result<AccountInfo> {
+        self.read(&Call::of(op::GET_ACCOUNT, &[]))
+    }
+
+    /// Changes one's own account, all of it or nothing.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn change_own_account(&self, change: &ChangeAccount) -> Result<AccountInfo> {
+        self.read(&Call::of(op::CHANGE_OWN_ACCOUNT, &[]).sending(change)?)
+    }
+
+    /// Deletes one's own account without repositories, whose name is said; it stays taken.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn delete_own_account(&self, name: &str) -> Result<()> {
+        self.run(&Call::of(op::DELETE_OWN_ACCOUNT, &[]).with("name", Some(name))).map(|_| ())
+    }
+
+    /// Lists the organizations that one is a member of, by name.
+    pub fn list_own_organizations(&self) -> List<'_, OwnOrganization> {
+        List::new(self, Call::of(op::LIST_OWN_ORGANIZATIONS, &[]))
+    }
+
+    /// Shows that the owner of a session is there, which counts for ten minutes.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn prove_presence(&self, proof: &ProvePresence) -> Result<Presence> {
+        self.read(&Call::of(op::PROVE_PRESENCE, &[]).sending(proof)?)
+    }
+
+    /// Sets one's own password; whatever was signed in with the one before must sign in again.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn change_own_password(&self, change: &ChangeOwnPassword) -> Result<()> {
+        self.run(&Call::of(op::CHANGE_OWN_PASSWORD, &[]).sending(change)?).map(|_| ())
+    }
+
+    /// Signs out everywhere; access tokens stay.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn end_own_sessions(&self) -> Result<()> {
+        self.run(&Call::of(op::END_OWN_SESSIONS, &[])).map(|_| ())
+    }
+
+    /// Tells whether one's own account has a second factor.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_second_factor(&self) -> Result<SecondFactorInfo> {
+        self.read(&Call::of(op::GET_SECOND_FACTOR, &[]))
+    }
+}

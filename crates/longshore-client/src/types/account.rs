@@ -1,0 +1,44 @@
+//! What everybody has in their own hands.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Another password for oneself.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeOwnPassword {
+    /// The password of now.
+    pub current: String,
+    /// The new one, at least 10 characters.
+    pub new: String,
+    /// A code of the second factor, or a recovery code; needed with a second factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Proof that somebody is there.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProvePresence {
+    /// The password.
+    pub password: String,
+    /// A code of the second factor, or a recovery code; needed with a second factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Until when a session counts as that of somebody who is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Presence {
+    /// Until then.
+    pub until: String,
+}
+
+/// The second factor of an account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SecondFactorInfo {
+    /// Since when it is asked for; null when it is not.
+    pub enabled_at: Option<String>,
+    /// How many recovery codes are left.
+    pub recovery_codes: u64,
+}
