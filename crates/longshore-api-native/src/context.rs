@@ -143,11 +143,12 @@ impl Context {
     pub(crate) async fn session(&self) -> Result<(Arc<Actor>, &str)> {
         let caller = self.caller().await?;
         let session = bearer(&self.asked).filter(|_| caller.access_token_id().is_none());
-        match session {
-            Some(session) => Ok((caller, session)),
-            None => Err(Refusal::TokenIsNoPassword
-                .into_error(AccountAction::ManageCredentials.into(), Subject::Nothing)),
-        }
+        let refusal = match session {
+            Some(session) => return Ok((caller, session)),
+            None if caller.is_operator() => Refusal::OperatorHasNoAccount,
+            None => Refusal::TokenIsNoPassword,
+        };
+        Err(refusal.into_error(AccountAction::ManageCredentials.into(), Subject::Nothing))
     }
 
     /// Finds out who calls. A request asks the database once.

@@ -5,6 +5,7 @@
 use http::{HeaderValue, StatusCode, header};
 use longshore_api_common::{Response, body};
 use longshore_domain::Error;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::refusal::{Denial, Refusal};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::past::PastRefusal;
@@ -447,7 +448,9 @@ fn code(error: &Error) -> &'static str {
                 Refusal::TokenIsNoPassword
                 | Refusal::TokenIsNoManager
                 | Refusal::PresenceNeeded
-                | Refusal::PasswordIsLongAgo,
+                | Refusal::PasswordIsLongAgo
+                // No access token of a user decides about others.
+                | Refusal::TokenLacks(RepositoryAction::AssignTeam),
             ..
         }) => "password_needed",
         Error::Denied(_) => "denied",

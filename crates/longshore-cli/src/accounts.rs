@@ -5,7 +5,8 @@ use std::io::{IsTerminal, Read};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use longshore_client::types::{
-    AccountInfo, ChangeAccount, CreateOrganization, CreateUser, SetMember, SetPassword,
+    AccountInfo, CallerKind, ChangeAccount, CreateOrganization, CreateUser, OrganizationSettings,
+    RestrictedImages, SetPassword,
 };
 use serde_json::json;
 
@@ -13,6 +14,7 @@ use crate::console;
 use crate::failure::{Exit, Usage};
 use crate::output::{Column, Kind, WIDE, column};
 use crate::session::Session;
+use crate::teams::{delete_member, set_member};
 
 /// Longest password that is read from standard input.
 const PASSWORD_LIMIT_BYTES: u64 = 8192;
@@ -67,9 +69,13 @@ pub enum UserCommand {
 #[derive(Subcommand)]
 #[expect(missing_docs, reason = "what an argument is stands where it needs words")]
 pub enum OrganizationCommand {
-    /// List organizations
+    /// List the organizations that you are a member of; for the operator all of the registry
     #[command(alias = "list")]
-    Ls,
+    Ls {
+        /// All of the registry, for administrators
+        #[arg(long)]
+        all: bool,
+    },
     /// Show an organization and its members
     Show { name: String },
     /// Create an organization
@@ -87,6 +93,9 @@ pub enum OrganizationCommand {
         /// What members pull without a team: all repositories, or none
         #[arg(long, value_parser = ["all", "none"])]
         members_pull: Option<String>,
+        /// What members pull beside their organizations' own images: all, none, official, verified, or official,verified
+        #[arg(long, value_name = "WHAT", value_parser = parse_pulls)]
+        may_pull: Option<RestrictedImages>,
         /// Whether it may provision users over SCIM, which makes accounts and takes in others by e-mail address
         #[arg(long, value_parser = ["on", "off"])]
         provisioning: Option<String>,
@@ -95,7 +104,8 @@ pub enum OrganizationCommand {
     Enable { name: String },
     /// Switch an organization off: its tokens fail and its repositories are for administrators only
     Disable { name: String },
-    /// Add a member, or give one another role
+    /// Add a member, or give one another role (see: longshore member set)
+    #[command(hide = true)]
     SetMember {
         name: String,
         user: String,
@@ -103,11 +113,31 @@ pub enum OrganizationCommand {
         #[arg(long, default_value = "member")]
         role: String,
     },
-    /// Remove a member
+    /// Remove a member (see: longshore member rm)
+    #[command(hide = true)]
     RemoveMember { name: String, user: String },
     /// Delete an organization without repositories; the name stays taken
     #[command(alias = "delete")]
     Rm { name: String },
+}
+
+/// Reads what members of an organization pull beside their organizations' own images.
+fn parse_pulls(text: &str) -> Result<RestrictedImages, String> {
+    let mut restricted = RestrictedImages { enabled: true, ..RestrictedImages::default() };
+    match text {
+        "all" => restricted.enabled = false,
+        "none" => {}
+        _ => {
+            for word in text.split(',') {
+                match word {
+                    "official" => restricted.allow_official_images = true,
+                    "verified" => restricted.allow_verified_publishers = true,
+                    _ => return Err("must be all, none, official, verified, or official,verified".into()),
+                }
+            }
+        }
+    }
+    Ok(restricted)
 }
 
 /// What changes of a user or an organization.
@@ -168,7 +198,14 @@ const ORGANIZATION_COLUMNS: &[Column] = &[
     column("PLAN", "plan", Kind::Text, 4),
     column("CREATED", "created_at", Kind::Time, 2),
 ];
-const LINES: &[Column] = &[
+const OWN_COLUMNS: &[Column] = &[
+    column("NAME", "name", Kind::Text, 0),
+    column("FULL NAME", "full_name", Kind::Text, 3),
+    column("YOU ARE", "role", Kind::Text, 0),
+    column("TEAMS", "team_count", Kind::Text, 2),
+    column("YOUR TEAMS", "teams", Kind::Text, 1),
+];
+pub(crate) const LINES: &[Column] = &[
     column("name", "name", Kind::Text, 0),
     column("full name", "full_name", Kind::Text, 0),
     column("e-mail", "email", Kind::Text, 0),
@@ -210,7 +247,7 @@ fn shown_once(text: String, password: Option<&String>) -> String {
     }
 }
 
-fn check_change(change: &ChangeAccount) -> Result<()> {
+pub(crate) fn check_change(change: &ChangeAccount) -> Result<()> {
     match *change == ChangeAccount::default() {
         true => Err(Usage("say what to change; --help lists what there is".into()).into()),
         false => Ok(()),
@@ -305,7 +342,10 @@ fn enabled(user: &AccountInfo) -> String {
 pub fn run_organization(command: OrganizationCommand, session: &Session) -> Result<Exit> {
     let Session { client, output, .. } = session;
     match command {
-        OrganizationCommand::Ls => output.list(ORGANIZATION_COLUMNS, "name", client.list_organizations())?,
+        OrganizationCommand::Ls { all } => match all || client.whoami()?.kind == CallerKind::Operator {
+            true => output.list(ORGANIZATION_COLUMNS, "name", client.list_organizations())?,
+            false => output.list(OWN_COLUMNS, "name", client.list_own_organizations())?,
+        },
         OrganizationCommand::Show { name } => {
             let organization = client.get_organization(&name)?;
             match output.is_for_people() {
@@ -327,14 +367,23 @@ pub fn run_organization(command: OrganizationCommand, session: &Session) -> Resu
             let text = format!("organization {} is created, owned by {owner}", made.name);
             output.said(&text, "name", &made)?;
         }
-        OrganizationCommand::Set { name, change, members_pull, provisioning } => {
+        OrganizationCommand::Set { name, change, members_pull, may_pull, provisioning } => {
+            if let Some(restricted_images) = &may_pull {
+                let settings = OrganizationSettings { restricted_images: restricted_images.clone() };
+                client.set_organization_settings(&name, &settings)?;
+            }
             let change = ChangeAccount {
                 members_pull: members_pull.map(|what| what == "all"),
                 may_provision: provisioning.map(|what| what == "on"),
                 ..change.into()
             };
-            check_change(&change)?;
-            let organization = client.change_organization(&name, &change)?;
+            let organization = match may_pull.is_some() && change == ChangeAccount::default() {
+                true => client.get_organization(&name)?,
+                false => {
+                    check_change(&change)?;
+                    client.change_organization(&name, &change)?
+                }
+            };
             output.said(&format!("organization {name} is changed"), "name", &organization)?;
         }
         OrganizationCommand::Enable { name } => {
@@ -349,14 +398,10 @@ pub fn run_organization(command: OrganizationCommand, session: &Session) -> Resu
             output.said(&text, "name", &organization)?;
         }
         OrganizationCommand::SetMember { name, user, role } => {
-            client.set_member(&name, &user, &SetMember { role: role.clone() })?;
-            let done = json!({ "name": name, "user": user, "role": role });
-            output.said(&format!("{user} is now {role} of {name}"), "user", &done)?;
+            set_member(session, &name, &user, role)?;
         }
         OrganizationCommand::RemoveMember { name, user } => {
-            client.delete_member(&name, &user)?;
-            let done = json!({ "name": name, "user": user });
-            output.said(&format!("{user} is no longer in {name}"), "user", &done)?;
+            delete_member(session, &name, &user)?;
         }
         OrganizationCommand::Rm { name } => {
             let organization = client.get_organization(&name)?;

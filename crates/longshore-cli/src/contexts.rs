@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::console;
 use crate::failure::{Exit, NotFound, Usage};
+use crate::login::sign_in_again;
 use crate::output::{Column, Kind, Output, column};
 
 /// Name of what is no context but the registry of this machine.
@@ -161,7 +162,9 @@ impl Context {
 
     /// Makes a client that is signed in.
     pub fn client(&self) -> Result<Client> {
-        Ok(Client::new(&self.url)?.with_token(&self.token()?)?)
+        let username = self.username.clone();
+        let client = Client::new(&self.url)?.with_token(&self.token()?)?;
+        Ok(client.with_sign_in(move |client| sign_in_again(client, &username)))
     }
 
     fn forget(&self) {

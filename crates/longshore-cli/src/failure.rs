@@ -105,6 +105,10 @@ fn hint(code: &str) -> Option<&'static str> {
         "organization_unknown" => "see: longshore org ls",
         "job_unknown" => "see: longshore job ls",
         "work_unknown" => "see: longshore work ls",
+        "password_needed" => "give the password in LONGSHORE_PASSWORD where nobody can be asked for it",
+        "team_unknown" => "see: longshore team ls ORGANIZATION",
+        "invite_unknown" => "see: longshore invite ls ORGANIZATION",
+        "permission_unknown" | "share_unknown" => "see: longshore access ls REPOSITORY",
         "sign_in_needed" | "token_invalid" => "sign in: longshore login URL",
         _ => return None,
     })

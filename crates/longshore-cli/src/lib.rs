@@ -1,5 +1,7 @@
 //! Commands: those on the registry's own API, and those that speak to any registry.
 
+pub mod access;
+pub mod account;
 pub mod accounts;
 pub mod console;
 pub mod contexts;
@@ -16,6 +18,7 @@ mod second_factor;
 pub mod server;
 pub mod session;
 pub mod tags;
+pub mod teams;
 pub mod tokens;
 pub mod trash;
 

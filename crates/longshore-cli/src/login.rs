@@ -46,7 +46,7 @@ const LINES: &[Column] = &[
     column("token ends", "token.expires_at", Kind::Time, 0),
 ];
 
-fn standard_input() -> Result<Vec<String>> {
+pub(crate) fn standard_input() -> Result<Vec<String>> {
     let mut text = String::new();
     std::io::stdin().take(SECRET_LIMIT_BYTES).read_to_string(&mut text)?;
     let lines: Vec<String> = text.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect();
@@ -56,7 +56,7 @@ fn standard_input() -> Result<Vec<String>> {
     }
 }
 
-fn ask(question: &str) -> Result<String> {
+pub(crate) fn ask(question: &str) -> Result<String> {
     console::ask(&format!("{question}: "));
     let mut line = String::new();
     if std::io::stdin().lock().read_line(&mut line)? == 0 {
@@ -100,6 +100,32 @@ fn sign_in(arguments: &LoginArguments, url: &str) -> Result<(Client, String)> {
         }
     };
     Ok((client.with_token(&token)?, username))
+}
+
+/// Signs a client in with the password of a user, for what takes that: asks a person, or takes it from `LONGSHORE_PASSWORD`. Gives
+/// nothing when there is nobody to ask.
+pub(crate) fn sign_in_again(client: &Client, username: &str) -> longshore_client::Result<Option<String>> {
+    let unusable = |error: &dyn std::fmt::Display| longshore_client::Error::Unusable(error.to_string());
+    let is_terminal = std::io::stdin().is_terminal();
+    let password = match std::env::var("LONGSHORE_PASSWORD") {
+        Ok(password) if !password.is_empty() => password,
+        _ if is_terminal => {
+            let question = format!("password of {username} for {}, as this takes it: ", client.name());
+            rpassword::prompt_password(question).map_err(|error| unusable(&error))?
+        }
+        _ => return Ok(None),
+    };
+    match client.sign_in(username, &password)? {
+        SignIn::Done(token) => Ok(Some(token)),
+        SignIn::SecondFactor(challenge) if is_terminal => {
+            let code =
+                ask("code of the authenticator, or a recovery code").map_err(|error| unusable(&error))?;
+            client.complete_sign_in(&challenge, &code).map(Some)
+        }
+        SignIn::SecondFactor(_) => {
+            Err(unusable(&"the account has a second factor, and there is nobody to ask for its code"))
+        }
+    }
 }
 
 /// Returns what a registry's context is called.

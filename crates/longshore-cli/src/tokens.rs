@@ -53,6 +53,18 @@ pub enum TokenCommand {
         #[command(flatten)]
         expiry: Expiry,
     },
+    /// Make another token in the place of one, with the same label and scope; the one before is deleted
+    Renew {
+        /// User or organization
+        owner: String,
+        /// Which one, by id or label
+        id: String,
+        /// Let the one before work on
+        #[arg(long)]
+        keep: bool,
+        #[command(flatten)]
+        expiry: Expiry,
+    },
     /// Let a disabled token work again
     Enable {
         /// User or organization
@@ -197,6 +209,29 @@ pub fn run(command: TokenCommand, session: &Session) -> Result<Exit> {
             );
             output.said(&text, "secret", &with(&made.info, "token", &made.secret)?)?;
         }
+        TokenCommand::Renew { owner, id, keep, expiry } => {
+            let before = find(client, &owner, &id)?;
+            let expires_at = expiry
+                .time()
+                .or_else(|| before.expires_at.as_deref().and_then(|end| as_long(&before.created_at, end)));
+            let new = CreateToken {
+                label: before.label.clone(),
+                scope: before.scope.clone(),
+                expires_at,
+                is_access_key: before.access_key.is_some(),
+            };
+            let made = client.create_token(&owner, &new)?;
+            if !keep {
+                client.delete_token(&owner, &before.id)?;
+            }
+            let key =
+                made.info.access_key.as_ref().map(|key| format!("\naccess key  {key}")).unwrap_or_default();
+            let text = format!(
+                "token {} of {owner} is made in the place of {}{key}\nsecret  {}    (shown this once)",
+                made.info.id, before.id, made.secret
+            );
+            output.said(&text, "secret", &with(&made.info, "secret", &made.secret)?)?;
+        }
         TokenCommand::CreateAccessKey { owner, label, scope, expiry } => {
             let new = CreateToken { label, scope, expires_at: expiry.time(), is_access_key: true };
             let made = client.create_token(&owner, &new)?;
@@ -221,6 +256,12 @@ pub fn run(command: TokenCommand, session: &Session) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Returns when a token ends that works from now on as long as another one did.
+fn as_long(began: &str, ended: &str) -> Option<String> {
+    let (began, ended): (jiff::Timestamp, jiff::Timestamp) = (began.parse().ok()?, ended.parse().ok()?);
+    Some(now().checked_add(ended.duration_since(began)).ok()?.to_string())
 }
 
 /// What scripts get of something with a secret.

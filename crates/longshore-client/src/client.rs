@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -45,7 +46,14 @@ pub struct Client {
     /// How it is called in messages.
     name: String,
     authorization: Option<HeaderValue>,
+    /// Signs in with the password, for what no token may.
+    sign_in: Option<SignInAgain>,
+    /// What that gave, from then on in the place of the token.
+    session: OnceLock<HeaderValue>,
 }
+
+/// Signs in with the password, and gives the session token; `None` when there is nobody to ask.
+type SignInAgain = Box<dyn Fn(&Client) -> Result<Option<String>> + Send + Sync>;
 
 impl fmt::Debug for Client {
     fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,6 +62,14 @@ impl fmt::Debug for Client {
             .field("is_signed_in", &self.authorization.is_some())
             .finish_non_exhaustive()
     }
+}
+
+/// Makes the header of a token.
+fn bearer(token: &str) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+        .map_err(|_| Error::Unusable("this is no token: it has characters that none has".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// What a change depends on.
@@ -171,7 +187,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| Error::Unusable(reason(&error)))?;
-        Ok(Self { http, url, name, authorization: None })
+        Ok(Self { http, url, name, authorization: None, sign_in: None, session: OnceLock::new() })
     }
 
     /// Signs in with an access token or a session token.
@@ -179,11 +195,23 @@ impl Client {
     /// # Errors
     /// `Unusable` for what no token can be.
     pub fn with_token(mut self, token: &str) -> Result<Self> {
-        let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-            .map_err(|_| Error::Unusable("this is no token: it has characters that none has".into()))?;
-        value.set_sensitive(true);
-        self.authorization = Some(value);
+        self.authorization = Some(bearer(token)?);
         Ok(self)
+    }
+
+    /// Sets how to sign in with the password, once, for what the registry refuses to tokens and to those who have not given it for
+    /// a while; the request is then made again.
+    #[must_use]
+    pub fn with_sign_in(
+        mut self,
+        sign_in: impl Fn(&Self) -> Result<Option<String>> + Send + Sync + 'static,
+    ) -> Self {
+        self.sign_in = Some(Box::new(sign_in));
+        self
+    }
+
+    fn authorization(&self) -> Option<&HeaderValue> {
+        self.session.get().or(self.authorization.as_ref())
     }
 
     /// How the registry is called in messages.
@@ -219,8 +247,25 @@ impl Client {
         Error::OtherAnswer { registry: self.name.clone(), status }
     }
 
-    /// Sends a call, again where that does no harm, until there is an answer that stays.
+    /// Sends a call, and again after signing in with the password where it takes that; what was refused has changed nothing.
     fn send(&self, call: &Call) -> Result<(u16, HeaderMap, Vec<u8>)> {
+        let answer = self.send_until_answered(call);
+        let (Err(error), Some(sign_in)) = (&answer, &self.sign_in) else { return answer };
+        if !error.is("password_needed") || self.session.get().is_some() {
+            return answer;
+        }
+        match sign_in(self)? {
+            None => answer,
+            Some(token) => {
+                let session = bearer(&token)?;
+                self.session.get_or_init(|| session);
+                self.send_until_answered(call)
+            }
+        }
+    }
+
+    /// Sends a call, again where that does no harm, until there is an answer that stays.
+    fn send_until_answered(&self, call: &Call) -> Result<(u16, HeaderMap, Vec<u8>)> {
         let key = (call.operation.method == Method::POST).then(new_key);
         let may_be_repeated = matches!(call.operation.method, Method::GET | Method::POST);
         let mut tries = 1;
@@ -258,7 +303,7 @@ impl Client {
     pub(crate) fn events(&self, call: &Call, on_data: &mut dyn FnMut(&str)) -> Result<()> {
         use std::io::BufRead;
         let mut request = self.http_request(call.operation.method.clone(), &call.path).timeout(STREAM);
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = self.authorization() {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         let response = request.send().map_err(|error| self.unreachable(&error))?;
@@ -284,7 +329,7 @@ impl Client {
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = self.authorization() {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(key) = key {

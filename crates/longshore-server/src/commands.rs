@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use longshore_cli::access::{self, AccessCommand};
+use longshore_cli::account::{self, AccountCommand};
 use longshore_cli::accounts::{self, OrganizationCommand, UserCommand};
 use longshore_cli::contexts::{self, ContextCommand, Target};
 use longshore_cli::failure::{EXIT_CODES, Exit, Usage};
@@ -16,6 +18,7 @@ use longshore_cli::repositories::RepositoryCommand;
 use longshore_cli::server::{self, AuditCommand, GcCommand, KeyCommand, WorkCommand};
 use longshore_cli::session::Session;
 use longshore_cli::tags::TagCommand;
+use longshore_cli::teams::{self, InviteCommand, MemberCommand, TeamCommand};
 use longshore_cli::tokens::{self, ScimTokenCommand, TokenCommand};
 use longshore_cli::trash::TrashCommand;
 use longshore_cli::{console, images, repositories, tags, trash};
@@ -108,9 +111,24 @@ enum Command {
     /// Users
     #[command(subcommand)]
     User(UserCommand),
-    /// Organizations and their members
+    /// Your own account
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Organizations
     #[command(subcommand)]
     Org(OrganizationCommand),
+    /// Members of organizations
+    #[command(subcommand)]
+    Member(MemberCommand),
+    /// Teams of organizations
+    #[command(subcommand)]
+    Team(TeamCommand),
+    /// Invites to organizations
+    #[command(subcommand)]
+    Invite(InviteCommand),
+    /// Who may do what in a repository, and why
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// Access tokens of users and organizations
     #[command(subcommand)]
     Token(TokenCommand),
@@ -254,6 +272,11 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::User(command) => on_api(Box::new(|session| accounts::run_user(command, session))),
+        Command::Account(command) => on_api(Box::new(|session| account::run(command, session))),
+        Command::Member(command) => on_api(Box::new(|session| teams::run_member(command, session))),
+        Command::Team(command) => on_api(Box::new(|session| teams::run_team(command, session))),
+        Command::Invite(command) => on_api(Box::new(|session| teams::run_invite(command, session))),
+        Command::Access(command) => on_api(Box::new(|session| access::run(command, session))),
         Command::Org(command) => on_api(Box::new(|session| accounts::run_organization(command, session))),
         Command::Token(command) => on_api(Box::new(|session| tokens::run(command, session))),
         Command::ScimToken(command) => on_api(Box::new(|session| tokens::run_scim(command, session))),

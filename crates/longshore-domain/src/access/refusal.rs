@@ -261,7 +261,10 @@ impl Refusal {
                 "this credential is for pulling and pushing; use an access token of the account".to_owned()
             }
             Self::OnlyOperator => "only the operator of the registry may do this".to_owned(),
-            Self::OperatorHasNoAccount => "the operator has no account of its own".to_owned(),
+            Self::OperatorHasNoAccount => {
+                "the operator has no account of its own; sign in as yourself (longshore login URL), or name an account"
+                    .to_owned()
+            },
         }
     }
 }

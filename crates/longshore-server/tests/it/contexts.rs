@@ -14,6 +14,10 @@ use crate::server::{PASSWORD, Server, binary, user};
 
 /// Runs a command as somebody whose home is a folder.
 fn run(home: &Path, arguments: &[&str], input: &str) -> Output {
+    run_with(home, arguments, input, &[])
+}
+
+fn run_with(home: &Path, arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> Output {
     let mut child = Command::new(binary())
         .args(arguments)
         .current_dir(home)
@@ -22,6 +26,8 @@ fn run(home: &Path, arguments: &[&str], input: &str) -> Output {
         .env_remove("LONGSHORE_CONTEXT")
         .env_remove("LONGSHORE_TOKEN")
         .env_remove("LONGSHORE_DATA")
+        .env_remove("LONGSHORE_PASSWORD")
+        .envs(variables.iter().copied())
         .env("PATH", format!("{}:/usr/bin:/bin", home.join("bin").display()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -37,6 +43,21 @@ fn does(home: &Path, arguments: &[&str], input: &str) -> Value {
     let output = run(home, &[arguments, &["-o", "json"]].concat(), input);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn does_with(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Value {
+    let output = run_with(home, &[arguments, &["-o", "json"]].concat(), "", variables);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn refuses_with(home: &Path, arguments: &[&str], variables: &[(&str, &str)], code: i32) -> String {
+    let output = run_with(home, arguments, "", variables);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    said
 }
 
 #[track_caller]
@@ -88,6 +109,66 @@ fn who_has_signed_in_works_elsewhere_until_signing_out() {
     assert_eq!(does(home, &["logout"], "")["context"], "test");
     assert!(!std::fs::read_to_string(&file).unwrap().contains("lsp_"));
     refuses(home, &["logout"], "", 5);
+}
+
+#[test]
+fn what_takes_the_password_asks_for_it() {
+    let server = Server::new();
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path();
+    crate::docr::push(&server, &user("alice"), "acme/app", "v1");
+    server.admin(&["member", "set", "acme", "bob", "--role", "member"]);
+    let login = ["login", &server.url, "--username", "alice", "--password-stdin", "--name", "alice"];
+    does(home, &login, &format!("{PASSWORD}\n"));
+    // A token decides about nobody; where nobody can be asked, the password is in the environment.
+    let create = ["team", "create", "acme", "release"];
+    let said = refuses(home, &create, "", 4);
+    assert!(said.contains("LONGSHORE_PASSWORD"), "{said}");
+    assert!(refuses_with(home, &create, &[("LONGSHORE_PASSWORD", "wrong")], 4).contains("ncorrect"));
+    let env = [("LONGSHORE_PASSWORD", PASSWORD)];
+    let done = |arguments: &[&str]| does_with(home, arguments, &env);
+    assert_eq!(done(&create)["name"], "release");
+    done(&["team", "add", "acme", "release", "bob"]);
+    done(&["access", "grant", "acme/app", "write", "--team", "release"]);
+    let shown = done(&["team", "show", "acme", "release"]);
+    assert_eq!(
+        (&shown["members"][0]["user"], &shown["repositories"][0]["repository"]),
+        (&json!("bob"), &json!("acme/app"))
+    );
+    done(&["access", "share", "acme/app", "admin", "--until", "30d", "--description", "A partner"]);
+    let listed = done(&["access", "ls", "acme/app"]);
+    assert_eq!(listed[1]["name"], "admin");
+    assert!(listed[1]["until"].is_string(), "{listed}");
+    assert_eq!(done(&["access", "explain", "acme/app", "bob"])["level"], "write");
+    let output = run_with(home, &["access", "explain", "acme/app", "bob"], "", &env);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("bob may pull and push in acme/app"), "{said}");
+    assert!(said.contains("write  is in the team release"), "{said}");
+    done(&["access", "unshare", "acme/app", "admin"]);
+    done(&["access", "revoke", "acme/app", "--team", "release"]);
+    assert_eq!(done(&["invite", "create", "acme", "dora@example.org"])["items"][0]["outcome"], "invited");
+    let invite = done(&["invite", "ls", "acme"])[0]["id"].as_str().unwrap().to_owned();
+    done(&["invite", "cancel", &invite]);
+    done(&["team", "rm", "acme", "release", "--yes"]);
+    assert_eq!(done(&["member", "ls", "acme"]).as_array().unwrap().len(), 2);
+    assert_eq!(does(home, &["org", "ls"], "")[0]["role"], "owner");
+    // The operator's commands are for administrators who give it.
+    assert!(refuses(home, &["user", "ls"], "", 4).contains("operator"));
+    let login = ["login", &server.url, "--username", "admin", "--password-stdin", "--name", "admin"];
+    does(home, &login, &format!("{PASSWORD}\n"));
+    assert!(refuses(home, &["user", "ls"], "", 4).contains("within ten minutes"));
+    assert_eq!(done(&["user", "ls"])[0]["name"], "admin");
+    // Renewing a token keeps what it may.
+    let token = done(&["token", "create", "admin", "--label", "ci", "--scope", "repo:write"]);
+    let renewed = done(&["token", "renew", "admin", "ci", "--expires-in-days", "30"]);
+    assert_eq!((&renewed["scope"], &renewed["label"]), (&token["scope"], &token["label"]));
+    assert_ne!(renewed["secret"], token["token"]);
+    // One's own password.
+    let input = format!("{PASSWORD}\nanother good password\n");
+    let changed = run_with(home, &["account", "password", "--password-stdin"], &input, &env);
+    assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
+    let env = [("LONGSHORE_PASSWORD", "another good password")];
+    does_with(home, &["account", "sign-out"], &env);
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! Commands about one's own account.
+
+use std::io::IsTerminal;
+
+use anyhow::Result;
+use clap::Subcommand;
+use longshore_client::types::{ChangeAccount, ChangeOwnPassword};
+use serde_json::json;
+
+use crate::accounts::{Change, LINES, check_change};
+use crate::failure::{Exit, Usage};
+use crate::login::standard_input;
+use crate::session::Session;
+
+/// Commands about one's own account.
+#[derive(Subcommand)]
+pub enum AccountCommand {
+    /// Show your account
+    Show,
+    /// Change what your account says about you; what is not given stays
+    Set {
+        /// What changes
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Set your password; everything that was signed in with the one before must sign in again
+    Password {
+        /// Read from standard input: the password of now, the new one, and a code of the second factor if there is one, each on a
+        /// line of its own
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Sign out everywhere: end all sessions, and what docker and other programs were signed in with; access tokens stay
+    SignOut,
+    /// Delete your account, which has no repositories; the name stays taken, and nothing brings it back
+    Rm {
+        /// Its name, to be sure
+        name: String,
+    },
+}
+
+fn new_password(from_input: bool) -> Result<ChangeOwnPassword> {
+    if from_input {
+        let mut lines = standard_input()?.into_iter();
+        let (current, new) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+        return Ok(ChangeOwnPassword { current, new, code: lines.next() });
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Usage("there is nobody to ask: give --password-stdin".into()).into());
+    }
+    let current = rpassword::prompt_password("password of now: ")?;
+    let new = rpassword::prompt_password("new password: ")?;
+    if new != rpassword::prompt_password("new password again: ")? {
+        return Err(Usage("the new passwords differ; nothing was changed".into()).into());
+    }
+    Ok(ChangeOwnPassword { current, new, code: None })
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What the registry refused, or why it was not reached.
+pub fn run(command: AccountCommand, session: &Session) -> Result<Exit> {
+    let Session { client, output, .. } = session;
+    match command {
+        AccountCommand::Show => output.object(LINES, "name", &client.get_account()?)?,
+        AccountCommand::Set { change } => {
+            let change = ChangeAccount::from(change);
+            check_change(&change)?;
+            let account = client.change_own_account(&change)?;
+            output.said(&format!("account {} is changed", account.name), "name", &account)?;
+        }
+        AccountCommand::Password { password_stdin } => {
+            let account = client.get_account()?;
+            let mut change = new_password(password_stdin)?;
+            let mut set = client.change_own_password(&change);
+            if set.as_ref().is_err_and(|error| error.is("second_factor_needed"))
+                && std::io::stdin().is_terminal()
+            {
+                change.code = Some(crate::login::ask("code of the authenticator, or a recovery code")?);
+                set = client.change_own_password(&change);
+            }
+            set?;
+            let text = format!(
+                "the password of {} is changed; what was signed in with the one before must sign in again, access tokens work on",
+                account.name
+            );
+            output.said(&text, "name", &json!({ "name": account.name }))?;
+        }
+        AccountCommand::SignOut => {
+            client.end_own_sessions()?;
+            let text = "all sessions are ended, and what programs were signed in with; access tokens work on (see: longshore token ls)";
+            output.said(text, "ended", &json!({ "ended": true }))?;
+        }
+        AccountCommand::Rm { name } => {
+            session.confirm(&format!("deletes your account {name} for good"), || {
+                Ok(format!("goes      {name}, with its tokens and memberships; the name stays taken"))
+            })?;
+            client.delete_own_account(&name)?;
+            output.said(&format!("account {name} is deleted"), "name", &json!({ "name": name }))?;
+        }
+    }
+    Ok(Exit::Done)
+}
