@@ -9,6 +9,7 @@ use longshore_api_common::api_request::{ApiRequest, parse};
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::entity_tags::entity_tags;
 use longshore_app::App;
+use longshore_client::types::SettingInfo;
 use longshore_content::manifests::Condition;
 use longshore_domain::access::action::{AccountAction, Action};
 use longshore_domain::access::actor::Actor;
@@ -29,6 +30,8 @@ pub(crate) const DEFAULT_PAGE_SIZE: u64 = 50;
 /// A request and what it is answered with.
 pub struct Context {
     pub(crate) app: Arc<App>,
+    /// The configuration as it is in force.
+    pub(crate) settings: Arc<[SettingInfo]>,
     pub(crate) route: &'static Route,
     asked: ApiRequest,
     /// Who calls, once it is known that the credential is good.
@@ -75,8 +78,13 @@ pub(crate) async fn actor(app: &App, asked: &ApiRequest) -> Result<Arc<Actor>> {
 }
 
 impl Context {
-    pub(crate) fn new(app: Arc<App>, route: &'static Route, asked: ApiRequest) -> Self {
-        Self { app, route, asked, signed_in: OnceLock::new(), acting: OnceLock::new() }
+    pub(crate) fn new(
+        app: Arc<App>,
+        settings: Arc<[SettingInfo]>,
+        route: &'static Route,
+        asked: ApiRequest,
+    ) -> Self {
+        Self { app, settings, route, asked, signed_in: OnceLock::new(), acting: OnceLock::new() }
     }
 
     /// Checks what every operation needs. `parameters` are those that its query may have.

@@ -25,11 +25,14 @@ mod organizations;
 mod planning;
 pub mod problems;
 mod repositories;
+mod retention;
 pub mod routes;
+mod search;
 mod server;
 mod tags;
 mod teams;
 mod tokens;
+mod usage;
 mod users;
 mod wire;
 
@@ -45,6 +48,7 @@ use longshore_api_common::metrics::Metrics;
 use longshore_api_common::origin::Origin;
 use longshore_api_common::table::{self, Answer, RateHeaders, RouteMatch, Table};
 use longshore_app::App;
+use longshore_client::types::SettingInfo;
 use longshore_domain::access::actor::Actor;
 
 use crate::context::Context;
@@ -88,19 +92,25 @@ struct Described {
 pub struct Native {
     app: Arc<App>,
     table: Table,
+    /// The configuration as it is in force.
+    settings: Arc<[SettingInfo]>,
     /// Made when it is needed first.
     described: OnceLock<Described>,
 }
 
 impl Native {
-    /// Makes the dialect.
+    /// Makes the dialect. `settings` are the configuration as it is in force, without secrets.
     ///
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
-    pub fn new(app: Arc<App>, metrics: &Metrics) -> longshore_domain::Result<Self> {
+    pub fn new(
+        app: Arc<App>,
+        metrics: &Metrics,
+        settings: Vec<SettingInfo>,
+    ) -> longshore_domain::Result<Self> {
         let table =
             Table::new("native", metrics, ROUTES, RateHeaders::COMMON)?.reading_paths(with_name_in_one);
-        Ok(Self { app, table, described: OnceLock::new() })
+        Ok(Self { app, table, settings: settings.into(), described: OnceLock::new() })
     }
 
     fn described(&self) -> &Described {
@@ -150,7 +160,7 @@ impl Native {
 
     async fn answer(&self, number: usize, asked: ApiRequest, body: RequestBody) -> Answer {
         let route: &'static Route = &ROUTES[number];
-        let context = Arc::new(Context::new(Arc::clone(&self.app), route, asked));
+        let context = Arc::new(Context::new(Arc::clone(&self.app), Arc::clone(&self.settings), route, asked));
         if let Err(error) = context.check_turn() {
             return Answer { response: error::render(&error, &context.client), allowance: None };
         }

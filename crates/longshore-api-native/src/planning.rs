@@ -19,7 +19,8 @@ use crate::wire::time;
 /// Most digests and tags that an answer lists.
 const LISTED: usize = 1000;
 
-fn info(preview: &DeletionPreview, id: Option<DeletionId>) -> types::PlanInfo {
+/// Shows a plan.
+pub(crate) fn info(preview: &DeletionPreview, id: Option<DeletionId>) -> types::PlanInfo {
     let kept = preview.kept.iter().map(|(digest, reason)| {
         let (reason, by) = match reason {
             KeptReason::PartOf(index) => (types::KeptReason::PartOf, index.to_string()),
@@ -55,7 +56,7 @@ fn selection(request: &types::CreateDeletion) -> Result<Selection> {
             reason: "names nothing to delete: give digests, tags or a filter".into(),
         });
     }
-    Ok(Selection { digests, tags, filter, with_parts: request.with_parts })
+    Ok(Selection { digests, tags, filter, with_parts: request.with_parts, ..Selection::default() })
 }
 
 fn filter(request: &types::ImageFilter) -> Result<ImageFilter> {

@@ -9,10 +9,13 @@ use longshore_api_common::response::{bare, json};
 use longshore_app::readiness::{Part, Purpose};
 use longshore_client::types;
 use longshore_domain::event::Event;
+use longshore_domain::node::Node;
 use longshore_domain::ports::metadata::GcCounts;
 use longshore_domain::work::{ListedWork, WorkId, WorkState};
 use longshore_domain::{Error, Field, Result};
 use longshore_lifecycle::gc::GcMode;
+use longshore_platform::later;
+use longshore_platform::nodes::SILENT;
 use longshore_platform::work::NOBODYS_LANE;
 
 use crate::context::Context;
@@ -169,6 +172,43 @@ pub(crate) async fn delete_work(context: &Context, _body: RequestBody) -> Result
     let (id, actor) = (work_id(context)?, context.actor().await?);
     context.app.drop_work(&actor, id).await?;
     Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `GET /api/v1/nodes`.
+pub(crate) async fn list_nodes(context: &Context, _body: RequestBody) -> Result<Response> {
+    let actor = context.actor().await?;
+    let (this, now) = (context.app.platform.node(), context.app.platform.now());
+    let nodes = context.app.list_nodes(&actor).await?;
+    let info = |node: &Node| types::NodeInfo {
+        id: node.id.to_string(),
+        name: node.name.clone(),
+        version: node.version.clone(),
+        started_at: time(node.started_at),
+        seen_at: time(node.seen_at),
+        is_live: now < later(node.seen_at, SILENT),
+        is_this: node.id == this,
+    };
+    page(context, &types::Page { items: nodes.iter().map(info).collect(), next: None, count: None })
+}
+
+/// `GET /api/v1/stores`.
+pub(crate) async fn list_stores(context: &Context, _body: RequestBody) -> Result<Response> {
+    let status = context.app.get_store_status(&*context.actor().await?).await?;
+    let info = types::StoreInfo {
+        name: "main".into(),
+        kind: status.kind.to_owned(),
+        stored_bytes: status.stored_bytes,
+        total_bytes: status.room.map(|room| room.total_bytes),
+        free_bytes: status.room.map(|room| room.free_bytes),
+        growth_bytes: status.growth_bytes,
+        full_at: status.full_at.map(time),
+    };
+    page(context, &types::Page { items: vec![info], next: None, count: None })
+}
+
+/// `GET /api/v1/settings`.
+pub(crate) async fn list_settings(context: &Context, _body: RequestBody) -> Result<Response> {
+    page(context, &types::Page { items: context.settings.to_vec(), next: None, count: None })
 }
 
 fn event(event: &Event) -> types::EventInfo {

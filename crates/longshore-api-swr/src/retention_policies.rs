@@ -201,7 +201,7 @@ pub(crate) async fn list_retentions(context: &Context, _: RequestBody) -> Result
 pub(crate) async fn create_retention(context: &Context, body: RequestBody) -> Result<Response> {
     let actor = context.actor()?;
     let (name, rules) = (context.repository()?, wanted(context, body).await?);
-    let id = context.app.lifecycle.create_retention_policy(&actor, &name, rules).await?;
+    let id = context.app.lifecycle.create_retention_policy(&actor, &name, rules).await?.id;
     Ok(json(StatusCode::CREATED, &Created { id: id.0 }))
 }
 

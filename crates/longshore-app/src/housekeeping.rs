@@ -35,6 +35,8 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("number-events", MINUTE, |app| Box::pin(app.number_events())),
     ("forget-events", HOUR, |app| Box::pin(app.forget_events())),
     ("fold-usage", MINUTE, |app| Box::pin(app.fold_usage())),
+    ("record-stored", HOUR, |app| Box::pin(app.record_stored())),
+    ("forget-nodes", HOUR, |app| Box::pin(app.platform.forget_silent_nodes())),
     ("forget-usage-days", DAY, |app| Box::pin(app.forget_usage_days())),
     ("fold-repository-changes", MINUTE, |app| Box::pin(app.fold_repository_changes())),
     ("forget-sign-in-failures", MINUTE, |app| Box::pin(app.platform.forget_failures())),

@@ -9,6 +9,7 @@ mod clock_steps;
 mod housekeeping;
 mod jobs;
 pub mod readiness;
+pub mod stores;
 mod work;
 
 use std::sync::Arc;
@@ -100,6 +101,9 @@ impl App {
         }
         if let Err(error) = self.identity.record_sign_ins().await {
             tracing::warn!(error = %error, "events about the sign-ins of the last second are lost");
+        }
+        if let Err(error) = self.platform.forget_node().await {
+            tracing::debug!(error = %error, "this node stays listed as silent for a day");
         }
         self.metadata.store().close().await;
     }

@@ -37,6 +37,8 @@ mod error;
 #[cfg(feature = "http")]
 mod list;
 #[cfg(feature = "http")]
+mod operation;
+#[cfg(feature = "http")]
 pub mod operations;
 #[cfg(feature = "http")]
 mod sign_in;

@@ -51,9 +51,19 @@ operations! {
     REVOKE_TEAM_ACCESS "revoke_team_access" DELETE "/api/v1/repositories/{repository}/-/access/teams/{team}" [];
     SHARE_REPOSITORY "share_repository" PUT "/api/v1/repositories/{repository}/-/access/shares/{account}" [];
     UNSHARE_REPOSITORY "unshare_repository" DELETE "/api/v1/repositories/{repository}/-/access/shares/{account}" [];
+    LIST_RETENTION_POLICIES "list_retention_policies" GET "/api/v1/repositories/{repository}/-/retention" [];
+    CREATE_RETENTION_POLICY "create_retention_policy" POST "/api/v1/repositories/{repository}/-/retention" [];
+    PREVIEW_RETENTION "preview_retention" POST "/api/v1/repositories/{repository}/-/retention/preview" [];
+    GET_RETENTION_POLICY "get_retention_policy" GET "/api/v1/repositories/{repository}/-/retention/{id}" [];
+    SET_RETENTION_POLICY "set_retention_policy" PUT "/api/v1/repositories/{repository}/-/retention/{id}" [];
+    DELETE_RETENTION_POLICY "delete_retention_policy" DELETE "/api/v1/repositories/{repository}/-/retention/{id}" [];
+    RUN_RETENTION_POLICY "run_retention_policy" POST "/api/v1/repositories/{repository}/-/retention/{id}/run" [];
+    MATCH_TAGS "match_tags" GET "/api/v1/repositories/{repository}/-/immutable-tags/matches" ["rule"];
     LIST_DELETIONS "list_deletions" GET "/api/v1/deletions" ["limit", "after", "namespace", "repository"];
     GET_DELETION "get_deletion" GET "/api/v1/deletions/{id}" [];
     RESTORE_DELETION "restore_deletion" POST "/api/v1/deletions/{id}/restore" [];
+    SEARCH "search" GET "/api/v1/search" ["q", "limit"];
+    GET_USAGE "get_usage" GET "/api/v1/namespaces/{name}/usage" [];
     GET_ACCOUNT "get_account" GET "/api/v1/account" [];
     CHANGE_OWN_ACCOUNT "change_own_account" PATCH "/api/v1/account" [];
     DELETE_OWN_ACCOUNT "delete_own_account" DELETE "/api/v1/account" ["name"];
@@ -114,5 +124,8 @@ operations! {
     CANCEL_JOB "cancel_job" DELETE "/api/v1/jobs/{id}" [];
     FOLLOW_JOB "follow_job" GET "/api/v1/jobs/{id}/events" [];
     GET_HEALTH "get_health" GET "/api/v1/health" [];
+    LIST_NODES "list_nodes" GET "/api/v1/nodes" [];
+    LIST_STORES "list_stores" GET "/api/v1/stores" [];
+    LIST_SETTINGS "list_settings" GET "/api/v1/settings" [];
     LIST_EVENTS "list_events" GET "/api/v1/audit" ["limit", "after", "account", "order", "after_id"];
 }

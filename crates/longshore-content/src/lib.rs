@@ -13,6 +13,7 @@ pub mod pulls;
 pub mod referrers;
 pub mod removal;
 pub mod repositories;
+pub mod search;
 pub mod tags;
 pub mod trash;
 pub mod uploads;

@@ -524,6 +524,7 @@ async fn put_manifest(
         }
         ManifestPut::Existing(_) => {}
     }
+    tx.add_usage(plan.namespace_id, UsageKind::Pushes, 1, event.at).await?;
     Ok(id)
 }
 

@@ -49,6 +49,8 @@ pub struct Selection {
     pub digests: BTreeSet<Digest>,
     /// Tags.
     pub tags: BTreeSet<Tag>,
+    /// Any number of tags, as far as they still point there.
+    pub pointing: BTreeMap<Tag, Digest>,
     /// All images of a filter.
     pub filter: Option<ImageFilter>,
     /// Whether what an index lists goes with it, unless something else needs it.
@@ -196,6 +198,14 @@ impl Planning<'_> {
         for tag in &selection.tags {
             let reference = Reference::Tag(tag.clone());
             let head = self.tx.find_manifest(id, &reference).await?.ok_or_else(|| self.unknown(reference))?;
+            match self.rules.cover(tag) {
+                true => self.keep(head.digest, KeptReason::ImmutableTag(tag.clone())),
+                false => drop(self.tags.insert(tag.clone(), (head.id, head.digest))),
+            }
+        }
+        for (tag, digest) in &selection.pointing {
+            let head = self.tx.find_manifest(id, &Reference::Tag(tag.clone())).await?;
+            let Some(head) = head.filter(|head| head.digest == *digest) else { continue };
             match self.rules.cover(tag) {
                 true => self.keep(head.digest, KeptReason::ImmutableTag(tag.clone())),
                 false => drop(self.tags.insert(tag.clone(), (head.id, head.digest))),

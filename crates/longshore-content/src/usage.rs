@@ -8,8 +8,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use longshore_domain::Result;
+use longshore_domain::access::action::NamespaceAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId};
+use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ContentTx;
 
@@ -103,7 +105,80 @@ async fn add_namespace(
     Ok(())
 }
 
+/// What a namespace holds, stores and sends.
+#[derive(Clone, Debug)]
+pub struct NamespaceUsage {
+    /// Its repositories.
+    pub repositories: u64,
+    /// Tags in them.
+    pub tags: u64,
+    /// Bytes that are stored for it, a blob once.
+    pub stored_bytes: u64,
+    /// Bytes that were pulled from it in this month.
+    pub sent_bytes: u64,
+    /// The last days, the oldest first.
+    pub days: Vec<DayUsage>,
+}
+
+/// What a namespace stored and sent on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayUsage {
+    /// The day, UTC.
+    pub day: Date,
+    /// Bytes that it stored at the end of it.
+    pub stored_bytes: u64,
+    /// Bytes that were pulled from it.
+    pub sent_bytes: u64,
+    /// Images that were pulled from it.
+    pub pulls: u64,
+    /// Images that were pushed to it.
+    pub pushes: u64,
+}
+
+async fn usage_of(
+    tx: &mut dyn ContentTx,
+    namespace: AccountId,
+    month: Timestamp,
+    days: &[Date],
+) -> Result<NamespaceUsage> {
+    let (repositories, tags) = tx.namespace_counts(namespace).await?;
+    let from = days.first().map_or(Timestamp::MIN, |first| start(*first));
+    let mut stored_bytes = tx.find_stored_before(namespace, from).await?.unwrap_or_default();
+    let mut known = tx.list_usage_days(namespace, from, PageSize::MAX).await?.into_iter().peekable();
+    let mut shown = Vec::new();
+    for day in days {
+        let mut usage = DayUsage { day: *day, stored_bytes, sent_bytes: 0, pulls: 0, pushes: 0 };
+        while let Some(found) = known.next_if(|found| date(found.day) <= *day) {
+            stored_bytes = found.stored_bytes.unwrap_or(stored_bytes);
+            usage.sent_bytes += found.sent_bytes;
+            usage.pulls += found.pulls;
+            usage.pushes += found.pushes;
+        }
+        shown.push(DayUsage { stored_bytes, ..usage });
+    }
+    Ok(NamespaceUsage {
+        repositories,
+        tags,
+        stored_bytes: tx.storage_of(namespace).await?,
+        sent_bytes: tx.traffic_of(namespace, month).await?,
+        days: shown,
+    })
+}
+
 impl Content {
+    /// Returns what a namespace holds, stores and sends, for whoever may do something in it.
+    ///
+    /// # Errors
+    /// As [`authorize_namespace`](longshore_access::AccessControl::authorize_namespace) for viewing.
+    pub async fn get_namespace_usage(&self, actor: &Actor, name: &Namespace) -> Result<NamespaceUsage> {
+        let namespace = self.access.authorize_namespace(actor, name, NamespaceAction::View).await?.account.id;
+        let now = self.clock.now();
+        let input = (namespace, month_of(now), periods(Frequency::Daily, now));
+        self.metadata
+            .read(input, |tx, (namespace, month, days)| Box::pin(usage_of(tx, *namespace, *month, days)))
+            .await
+    }
+
     /// Returns the namespaces that an actor's account owns, as far as the project goes that it signed in to.
     async fn owned_namespaces(&self, actor: &Actor) -> Result<Vec<AccountId>> {
         let all = self.organizations.list_own_namespaces(actor, "", ListedNamespaces::Permitted).await?;

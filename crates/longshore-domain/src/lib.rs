@@ -29,6 +29,7 @@ pub mod job;
 pub mod limit;
 pub mod manifest;
 pub mod name;
+pub mod node;
 pub mod organization;
 pub mod page;
 pub mod past;

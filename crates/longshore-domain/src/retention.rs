@@ -146,6 +146,26 @@ pub fn check_rules(rules: &[RetentionRule]) -> Result<()> {
     Ok(())
 }
 
+/// Why a rule keeps a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptBecause {
+    /// It was pushed in the last days.
+    Young,
+    /// It is among the newest.
+    Newest,
+    /// It is an exception.
+    Exception,
+}
+
+/// What rules say of a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No rule keeps it.
+    Goes,
+    /// This rule keeps it, the first that does, by its place.
+    Stays(usize, KeptBecause),
+}
+
 /// A rule on its way through a repository.
 struct Judge {
     kept: Kept,
@@ -171,17 +191,24 @@ impl Judge {
             || self.patterns.iter().any(|pattern| pattern.is_match(tag.as_str()))
     }
 
-    fn keeps(&mut self, tag: &Tag, pushed_at: Timestamp, now: Timestamp) -> bool {
-        match self.kept {
+    /// Returns whether and why the rule keeps the next tag.
+    fn keeps(&mut self, tag: &Tag, pushed_at: Timestamp, now: Timestamp) -> Option<KeptBecause> {
+        let is_young = match self.kept {
             Kept::Days(days) => {
-                let age = now.duration_since(pushed_at);
-                age < SignedDuration::from_hours(24 * i64::from(days)) || self.excepts(tag)
+                now.duration_since(pushed_at) < SignedDuration::from_hours(24 * i64::from(days))
             }
-            // When the number is reached already, it does not matter whether the tag counts.
-            Kept::Newest(number) if self.counted >= number => self.excepts(tag),
-            Kept::Newest(_) => {
-                self.counted += u32::from(!self.excepts(tag));
-                true
+            Kept::Newest(number) => self.counted < number,
+        };
+        match self.kept {
+            // When it is young enough, or the number is reached already, it does not matter whether it is an exception.
+            Kept::Days(_) if is_young => Some(KeptBecause::Young),
+            Kept::Days(_) | Kept::Newest(_) if !is_young => {
+                self.excepts(tag).then_some(KeptBecause::Exception)
+            }
+            _ if self.excepts(tag) => Some(KeptBecause::Exception),
+            _ => {
+                self.counted += 1;
+                Some(KeptBecause::Newest)
             }
         }
     }
@@ -204,14 +231,21 @@ impl RetentionPass {
         Ok(Self { rules: rules.to_vec(), judges, now })
     }
 
-    /// Judges the next tag: gives the rule by which it goes, the first one, if none keeps it.
-    pub fn judge(&mut self, tag: &Tag, pushed_at: Timestamp) -> Option<&RetentionRule> {
-        let mut is_kept = false;
+    /// Judges the next tag.
+    pub fn judge(&mut self, tag: &Tag, pushed_at: Timestamp) -> Verdict {
+        let mut verdict = Verdict::Goes;
         // Every rule counts every tag.
-        for judge in &mut self.judges {
-            is_kept |= judge.keeps(tag, pushed_at, self.now);
+        for (place, judge) in self.judges.iter_mut().enumerate() {
+            if let (Some(because), Verdict::Goes) = (judge.keeps(tag, pushed_at, self.now), verdict) {
+                verdict = Verdict::Stays(place, because);
+            }
         }
-        if is_kept { None } else { self.rules.first() }
+        verdict
+    }
+
+    /// Returns the rule by which a tag goes that none keeps: the first one.
+    pub fn retiring_rule(&self) -> Option<&RetentionRule> {
+        self.rules.first()
     }
 }
 
@@ -229,7 +263,7 @@ mod tests {
     fn deleted(rules: &[RetentionRule], tags: &[(&'static str, i64)]) -> Vec<&'static str> {
         check_rules(rules).unwrap();
         let mut pass = RetentionPass::new(rules, at(100)).unwrap();
-        let goes = |(tag, day): &&(&str, i64)| pass.judge(&tag.parse().unwrap(), at(*day)).is_some();
+        let goes = |(tag, day): &&(&str, i64)| pass.judge(&tag.parse().unwrap(), at(*day)) == Verdict::Goes;
         tags.iter().filter(goes).map(|(tag, _)| *tag).collect()
     }
 
@@ -260,6 +294,22 @@ mod tests {
         );
         let either = TagSelector::Pattern("v1|nightly".into());
         assert_eq!(deleted(&[rule(Kept::Newest(1), &[either])], TAGS), ["v3", "v2"]);
+    }
+
+    #[test]
+    fn a_verdict_says_why_a_tag_stays() {
+        let rules = [rule(Kept::Newest(1), &[TagSelector::Tag("latest".into())]), rule(Kept::Days(11), &[])];
+        let mut pass = RetentionPass::new(&rules, at(100)).unwrap();
+        let verdicts: Vec<Verdict> =
+            TAGS.iter().map(|(tag, day)| pass.judge(&tag.parse().unwrap(), at(*day))).collect();
+        let expected = [
+            Verdict::Stays(0, KeptBecause::Exception),
+            Verdict::Stays(0, KeptBecause::Newest),
+            Verdict::Stays(1, KeptBecause::Young),
+            Verdict::Goes,
+            Verdict::Goes,
+        ];
+        assert_eq!(verdicts, expected);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::deletion::{DeletionCause, NewDeletion};
+use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::immutability::TagRules;
 use longshore_domain::limit::Limited;
@@ -19,12 +20,13 @@ use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{LifecycleTx, PushedTag};
 use longshore_domain::repository::{Repository, RepositoryId};
 use longshore_domain::retention::{
-    Kept, POLICIES_LIMIT, RetentionEntry, RetentionPass, RetentionPolicy, RetentionPolicyId, RetentionRule,
-    RetiredTag, check_rules,
+    Kept, KeptBecause, POLICIES_LIMIT, RetentionEntry, RetentionPass, RetentionPolicy, RetentionPolicyId,
+    RetentionRule, RetiredTag, Verdict, check_rules,
 };
 use longshore_domain::{Error, Field, Result};
 
 use crate::Lifecycle;
+use longshore_content::planning::{DeletionPreview, Selection};
 use longshore_content::removal::remove_tags;
 use longshore_platform::later;
 use longshore_platform::leases::Job;
@@ -51,6 +53,38 @@ pub struct DryRun {
     pub total: u64,
     /// Whether there are tags that were not looked at.
     pub is_cut: bool,
+}
+
+/// A tag that rules keep.
+#[derive(Clone, Debug)]
+pub struct KeptTag {
+    /// The tag.
+    pub tag: Tag,
+    /// What it points at.
+    pub digest: Digest,
+    /// The rule that keeps it, by its place, and why; `None` when it is immutable.
+    pub by: Option<(usize, KeptBecause)>,
+}
+
+/// What rules say of the tags of a repository, of which the newest were looked at.
+struct Judged {
+    retired: Vec<RetiredTag>,
+    kept: Vec<KeptTag>,
+    /// Whether there are tags that were not looked at.
+    is_cut: bool,
+}
+
+/// What rules would do, whether or not they are saved.
+#[derive(Clone, Debug)]
+pub struct RetentionPreview {
+    /// Tags that go, the newest first.
+    pub retired: Vec<RetiredTag>,
+    /// Tags that stay, the newest first.
+    pub kept: Vec<KeptTag>,
+    /// Whether there are tags that were not looked at.
+    pub is_cut: bool,
+    /// What deleting those that go would do.
+    pub plan: DeletionPreview,
 }
 
 /// How far a policy was applied.
@@ -90,6 +124,15 @@ async fn delete_tags(tx: &mut dyn LifecycleTx, retirement: &Retirement) -> Resul
         tx.log_retired_tag(*repository, policy.id, &retired, event.at).await?;
     }
     Ok(Some(held.len() as u64))
+}
+
+/// Of which kinds the rules of a policy may be that is changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kinds {
+    /// Of those of the rules in their places.
+    OfBefore,
+    /// Of any.
+    Any,
 }
 
 /// Returns what kinds of rules a policy has, in their order.
@@ -150,7 +193,7 @@ impl Lifecycle {
         actor: &Actor,
         name: &RepositoryName,
         rules: Vec<RetentionRule>,
-    ) -> Result<RetentionPolicyId> {
+    ) -> Result<RetentionPolicy> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
         check_rules(&rules)?;
         let event = self.policy_event(actor, &repository, EventAction::RetentionPolicyCreated, &rules)?;
@@ -168,7 +211,8 @@ impl Lifecycle {
                     }
                     let id = tx.create_retention_policy(repository.id, rules, event.at).await?;
                     tx.record_event(event).await?;
-                    Ok(id)
+                    let made = tx.find_retention_policy(repository.id, id).await?;
+                    made.ok_or(Error::RetentionPolicyUnknown)
                 })
             })
             .await
@@ -198,26 +242,57 @@ impl Lifecycle {
         policy: RetentionPolicyId,
         rules: Vec<RetentionRule>,
     ) -> Result<()> {
+        self.put_rules(actor, name, policy, rules, Kinds::OfBefore).await.map(|_| ())
+    }
+
+    /// Puts other rules in the place of a retention policy's, which is applied soon.
+    ///
+    /// # Errors
+    /// As [`Lifecycle::create_retention_policy`]; `RetentionPolicyUnknown`.
+    pub async fn replace_retention_policy(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        policy: RetentionPolicyId,
+        rules: Vec<RetentionRule>,
+    ) -> Result<RetentionPolicy> {
+        self.put_rules(actor, name, policy, rules, Kinds::Any).await
+    }
+
+    async fn put_rules(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        policy: RetentionPolicyId,
+        rules: Vec<RetentionRule>,
+        allowed: Kinds,
+    ) -> Result<RetentionPolicy> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
         check_rules(&rules)?;
         let event = self.policy_event(actor, &repository, EventAction::RetentionPolicyUpdated, &rules)?;
         self.metadata
-            .write((repository.id, policy, rules, event), |tx, (repository, policy, rules, event)| {
-                Box::pin(async move {
-                    let known = tx.find_retention_policy(*repository, *policy).await?;
-                    if kinds(&known.ok_or(Error::RetentionPolicyUnknown)?.rules) != kinds(rules) {
-                        return Err(Error::Invalid {
-                            field: Field::RetentionRuleKind,
-                            reason: "a policy keeps the templates that it was made with; make another one"
-                                .into(),
-                        });
-                    }
-                    match tx.change_retention_policy(*policy, rules, event.at).await? {
-                        true => tx.record_event(event).await,
-                        false => Err(Error::RetentionPolicyUnknown),
-                    }
-                })
-            })
+            .write(
+                (repository.id, policy, rules, event, allowed),
+                |tx, (id, policy, rules, event, allowed)| {
+                    Box::pin(async move {
+                        let known = tx.find_retention_policy(*id, *policy).await?;
+                        let known = known.ok_or(Error::RetentionPolicyUnknown)?;
+                        if *allowed == Kinds::OfBefore && kinds(&known.rules) != kinds(rules) {
+                            return Err(Error::Invalid {
+                                field: Field::RetentionRuleKind,
+                                reason:
+                                    "a policy keeps the templates that it was made with; make another one"
+                                        .into(),
+                            });
+                        }
+                        if !tx.change_retention_policy(*policy, rules, event.at).await? {
+                            return Err(Error::RetentionPolicyUnknown);
+                        }
+                        tx.record_event(event).await?;
+                        tx.find_retention_policy(*id, *policy).await?.ok_or(Error::RetentionPolicyUnknown)
+                    })
+                },
+            )
             .await
     }
 
@@ -281,33 +356,75 @@ impl Lifecycle {
     ) -> Result<DryRun> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         let policy = self.load_policy(repository.id, policy).await?;
-        let immutable = self
-            .metadata
-            .look_up(repository.id, |tx, id| Box::pin(tx.find_immutable_tags(*id)))
-            .await?
-            .compile()?;
+        let Judged { retired: mut tags, is_cut, .. } =
+            self.judge_newest(repository.id, &policy.rules).await?;
+        let total = tags.len() as u64;
+        tags.truncate(DRY_RUN_SHOWN);
+        Ok(DryRun { tags, total, is_cut })
+    }
+
+    /// Says what rules would do that need not be saved, of the 20,000 newest tags: which tags go, which stay and why, and what is
+    /// freed, to the byte, as for any other deletion.
+    ///
+    /// # Errors
+    /// As [`Lifecycle::create_retention_policy`].
+    pub async fn preview_retention(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        rules: Vec<RetentionRule>,
+    ) -> Result<RetentionPreview> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
+        check_rules(&rules)?;
+        let Judged { retired, kept, is_cut } = self.judge_newest(repository.id, &rules).await?;
+        let pointing = retired.iter().map(|retired| (retired.tag.clone(), retired.digest)).collect();
+        let selection = Selection { pointing, ..Selection::default() };
+        let plan = self.content.preview_deletion(actor, name, selection).await?;
+        Ok(RetentionPreview { retired, kept, is_cut, plan })
+    }
+
+    /// Judges the newest tags of a repository, as many as there is time for.
+    async fn judge_newest(&self, id: RepositoryId, rules: &[RetentionRule]) -> Result<Judged> {
+        let immutable =
+            self.metadata.look_up(id, |tx, id| Box::pin(tx.find_immutable_tags(*id))).await?.compile()?;
         let immutable = Arc::new(immutable);
-        let mut pass = RetentionPass::new(&policy.rules, self.clock.now())?;
+        let mut pass = RetentionPass::new(rules, self.clock.now())?;
         let (mut before, mut looked_at, began) = (beginning(), 0, Instant::now());
-        let mut run = DryRun { tags: Vec::new(), total: 0, is_cut: false };
+        let mut judged = Judged { retired: Vec::new(), kept: Vec::new(), is_cut: false };
         loop {
-            let page = self.pushed_tags(repository.id, before).await?;
-            let Some(last) = page.last() else { return Ok(run) };
+            let page = self.pushed_tags(id, before).await?;
+            let Some(last) = page.last() else { return Ok(judged) };
             if looked_at >= DRY_RUN_LIMIT || began.elapsed() > DRY_RUN_TIME {
-                return Ok(DryRun { is_cut: true, ..run });
+                return Ok(Judged { is_cut: true, ..judged });
             }
             before = (last.pushed_at, last.tag.to_string());
             looked_at += page.len();
-            let retired;
-            (retired, pass) = judge(pass, page, Arc::clone(&immutable)).await?;
-            run.total += retired.len() as u64;
-            let room = DRY_RUN_SHOWN.saturating_sub(run.tags.len());
-            run.tags.extend(retired.into_iter().take(room).map(|(tag, rule)| RetiredTag {
+            let (retired, kept);
+            (retired, kept, pass) = judge(pass, page, Arc::clone(&immutable)).await?;
+            judged.retired.extend(retired.into_iter().map(|(tag, rule)| RetiredTag {
                 tag: tag.tag,
                 digest: tag.digest,
                 rule,
             }));
+            judged.kept.extend(kept);
         }
+    }
+
+    /// Applies a retention policy soon, as if it were due.
+    ///
+    /// # Errors
+    /// As [`Lifecycle::create_retention_policy`]; `RetentionPolicyUnknown`.
+    pub async fn run_retention_policy(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        policy: RetentionPolicyId,
+    ) -> Result<()> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::DeleteTag).await?;
+        let policy = self.load_policy(repository.id, policy).await?;
+        self.metadata
+            .write((policy, self.clock.now()), |tx, (policy, now)| Box::pin(tx.postpone_policy(policy, *now)))
+            .await
     }
 
     async fn pushed_tags(&self, id: RepositoryId, before: (Timestamp, String)) -> Result<Vec<PushedTag>> {
@@ -381,7 +498,7 @@ impl Lifecycle {
             before = (last.pushed_at, last.tag.to_string());
             // Whether a tag is immutable is asked in the transaction that would delete it.
             let tags;
-            (tags, pass) = judge(pass, page, Arc::default()).await?;
+            (tags, _, pass) = judge(pass, page, Arc::default()).await?;
             if tags.is_empty() {
                 continue;
             }
@@ -413,24 +530,28 @@ impl Lifecycle {
     }
 }
 
-/// Returns those of some tags that nothing keeps, with the rules by which they go. Regular expressions take their time, so this is
+/// Returns those of some tags that nothing keeps, with the rules by which they go, and the others. Regular expressions take their time, so this is
 /// not done where requests are answered.
 async fn judge(
     mut pass: RetentionPass,
     page: Vec<PushedTag>,
     immutable: Arc<TagRules>,
-) -> Result<(Vec<(PushedTag, RetentionRule)>, RetentionPass)> {
+) -> Result<(Vec<(PushedTag, RetentionRule)>, Vec<KeptTag>, RetentionPass)> {
     let work = move || {
-        let mut retired = Vec::new();
+        let (mut retired, mut kept) = (Vec::new(), Vec::new());
         for tag in page {
-            let rule = pass.judge(&tag.tag, tag.pushed_at).cloned();
-            if let Some(rule) = rule
-                && !immutable.cover(&tag.tag)
-            {
-                retired.push((tag, rule));
-            }
+            let by = match pass.judge(&tag.tag, tag.pushed_at) {
+                Verdict::Stays(rule, because) => Some((rule, because)),
+                Verdict::Goes if immutable.cover(&tag.tag) => None,
+                Verdict::Goes => {
+                    let rule = pass.retiring_rule().cloned();
+                    retired.extend(rule.map(|rule| (tag, rule)));
+                    continue;
+                }
+            };
+            kept.push(KeptTag { tag: tag.tag, digest: tag.digest, by });
         }
-        (retired, pass)
+        (retired, kept, pass)
     };
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }

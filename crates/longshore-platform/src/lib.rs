@@ -8,6 +8,7 @@ pub mod events;
 pub mod idempotency;
 pub mod jobs;
 pub mod leases;
+pub mod nodes;
 pub mod origins;
 pub mod rates;
 pub mod sealing;
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::clock::{AgreedClock, Clock, Entropy, new_uuid};
 use longshore_domain::ports::metadata::{Metadata, PlatformRoom, Records, Room};
-use longshore_domain::ports::space::Space;
+use longshore_domain::ports::space::{self, Space};
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
@@ -105,6 +106,16 @@ impl Platform {
             Some(space) => space.check().await,
             None => Ok(()),
         }
+    }
+
+    /// Tells how much room there is where blobs lie on this machine; `None` where that is not known.
+    pub async fn find_room(&self) -> Option<space::Room> {
+        self.space.as_ref()?.room().await
+    }
+
+    /// Returns the id of this node, another one after each start.
+    pub fn node(&self) -> Uuid {
+        self.node
     }
 
     /// Lets jobs end after the batch that they are at; they go on after the next start.

@@ -14,7 +14,9 @@ use longshore_cli::images::ImageCommand;
 use longshore_cli::jobs::{self, JobCommand};
 use longshore_cli::login::{self, LoginArguments};
 use longshore_cli::output::OutputArguments;
+use longshore_cli::overview::{self, NodeCommand, SettingsCommand, StoreCommand};
 use longshore_cli::repositories::RepositoryCommand;
+use longshore_cli::retention::{self, RetentionCommand};
 use longshore_cli::server::{self, AuditCommand, GcCommand, KeyCommand, WorkCommand};
 use longshore_cli::session::Session;
 use longshore_cli::tags::TagCommand;
@@ -147,6 +149,28 @@ enum Command {
     /// What was deleted, and can be brought back
     #[command(subcommand)]
     Trash(TrashCommand),
+    /// Retention policies: which tags of a repository are kept
+    #[command(subcommand)]
+    Retention(RetentionCommand),
+    /// Find repositories by the beginning of a word, tags by name:tag, images and layers by twelve digits of a digest
+    Search {
+        /// What is looked for
+        text: String,
+    },
+    /// Show what a namespace holds, stores and sends
+    Usage {
+        /// User or organization [default: you]
+        namespace: Option<String>,
+    },
+    /// The nodes that serve the registry
+    #[command(subcommand)]
+    Node(NodeCommand),
+    /// Where blobs lie
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// The settings of a registry that runs
+    #[command(subcommand)]
+    Settings(SettingsCommand),
     /// Keys that sign bearer tokens
     #[command(subcommand)]
     Key(KeyCommand),
@@ -284,6 +308,14 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Tag(command) => on_api(Box::new(|session| tags::run(command, session))),
         Command::Image(command) => on_api(Box::new(|session| images::run(command, session))),
         Command::Trash(command) => on_api(Box::new(|session| trash::run(command, session))),
+        Command::Retention(command) => on_api(Box::new(|session| retention::run(command, session))),
+        Command::Search { text } => on_api(Box::new(move |session| overview::search(session, &text))),
+        Command::Usage { namespace } => on_api(Box::new(|session| overview::usage(session, namespace))),
+        Command::Node(command) => on_api(Box::new(move |session| overview::run_node(&command, session))),
+        Command::Store(command) => on_api(Box::new(move |session| overview::run_store(&command, session))),
+        Command::Settings(command) => {
+            on_api(Box::new(move |session| overview::run_settings(&command, session)))
+        }
         Command::Key(command) => on_api(Box::new(|session| server::run_key(command, session))),
         Command::Gc(command) => on_api(Box::new(|session| server::run_gc(command, session))),
         Command::Work(command) => on_api(Box::new(|session| server::run_work(command, session))),

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use longshore_domain::clock::Entropy;
-use longshore_domain::ports::space::Space;
+use longshore_domain::ports::space::{Room, Space};
 use longshore_domain::{Error, Result};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -239,6 +239,11 @@ fn tell(resource: Resource, supply: Supply, said: &mut Said) {
 
 #[async_trait]
 impl Space for Disk {
+    async fn room(&self) -> Option<Room> {
+        self.refresh().await;
+        self.seen.borrow().volumes.room()
+    }
+
     async fn check(&self) -> Result<()> {
         self.refresh().await;
         for resource in Resource::ALL {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use longshore_app::App;
 use longshore_platform::jobs::log_failure;
+use longshore_platform::nodes::SIGN_OF_LIFE;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,6 +43,10 @@ pub fn start(app: &Arc<App>, collection: Duration, stop: &CancellationToken, tas
             tracing::debug!(cause = error.cause(), "the database does not say what time it is");
         }
         app.heal_times().await
+    });
+    schedule.every(SIGN_OF_LIFE, "give-sign-of-life", |app| async move {
+        let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        app.platform.give_sign_of_life(&machine, env!("CARGO_PKG_VERSION")).await.map(|()| 1)
     });
     schedule.every(RECORDING, "record-pulls", |app| async move { app.content.record_pulls().await });
     schedule.every(SIGN_INS, "record-sign-ins", |app| async move { app.identity.record_sign_ins().await });

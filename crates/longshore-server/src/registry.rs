@@ -91,6 +91,7 @@ impl Registry {
             let native = Native::new(
                 Arc::clone(&app),
                 &Metrics::register(&mut prometheus_client::registry::Registry::default()),
+                config.shown()?,
             )?;
             let listener = admin_socket::listen(folder.path())?;
             tokio::spawn(admin_socket::run(Arc::new(native), listener, stop.clone()));

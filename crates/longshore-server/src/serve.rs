@@ -86,7 +86,7 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
         None => None,
     };
     let oci = Oci::new(Arc::clone(&app), &metrics, notice, redirects)?;
-    let native = Arc::new(Native::new(Arc::clone(&app), &metrics)?);
+    let native = Arc::new(Native::new(Arc::clone(&app), &metrics, config.shown()?)?);
     // From the first signal on; `stop` comes after the grace.
     let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
     let server = Arc::new(Server {

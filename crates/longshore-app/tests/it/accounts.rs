@@ -98,9 +98,6 @@ async fn administration_is_for_the_operator() {
                 .await
                 .err(),
             s.organizations.create_organization(p, &"new".parse().unwrap(), &alice).await.err(),
-            s.organizations.get_organization(p, &acme).await.err(),
-            s.organizations.list_members(p, &acme, None, PageSize::MAX).await.err(),
-            s.organizations.put_member(p, &acme, &alice, OrganizationRole::Member).await.err(),
             s.organizations.delete_organization(p, &acme).await.err(),
             s.identity.reset_second_factor(p, &alice).await.err(),
             s.identity.rotate_signing_key(p).await.err(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use longshore_content::images::{DeletionMode, DeletionOutcome, DeletionRequest};
 use longshore_content::manifests::Condition;
 use longshore_content::planning::{DeletionPreview, KeptReason, Selection};
 use longshore_content::trash::Restoring;
@@ -10,6 +11,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::clock::Clock;
 use longshore_domain::conflict::Conflict;
 use longshore_domain::digest::Digest;
+use longshore_domain::image::IgnoredWarning;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::{Reference, Tag};
 use longshore_domain::page::PageSize;
@@ -166,6 +168,38 @@ fn wanted() -> impl Strategy<Value = Wanted> {
         .prop_map(|(images, tags, with_parts, collects)| Wanted { images, tags, with_parts, collects })
 }
 
+/// Holds that the Hub's dry run, once all that it warns of was seen, says the same of images as a plan.
+async fn agrees_with_hub(world: &World, digests: &BTreeSet<Digest>) {
+    let (alice, app, content) = (world.alice().await, name(REPOSITORIES[0]), &world.registry.app.content);
+    let selection = Selection { digests: digests.clone(), ..Selection::default() };
+    let preview = content.preview_deletion(&alice, &app, selection).await.unwrap();
+    let request = |ignored| DeletionRequest {
+        digests: digests.iter().map(ToString::to_string).collect(),
+        active_from: None,
+        ignored,
+        mode: DeletionMode::DryRun,
+    };
+    let warnings = match content.delete_images(&alice, &app, request(Vec::new())).await.unwrap() {
+        DeletionOutcome::Refused { warnings, .. } => warnings,
+        DeletionOutcome::Deleted { .. } => Vec::new(),
+    };
+    let seen = warnings.into_iter().map(|warning| IgnoredWarning {
+        digest: warning.digest,
+        kind: warning.kind,
+        tags: warning.tags.iter().map(Tag::to_string).collect(),
+    });
+    match content.delete_images(&alice, &app, request(seen.collect())).await.unwrap() {
+        DeletionOutcome::Deleted { manifests, tags } => {
+            let planned = (preview.images.len() as u64, preview.tags.len() as u64);
+            assert_eq!(planned, (manifests, tags), "{preview:?}");
+            assert_eq!(preview.kept, []);
+        }
+        DeletionOutcome::Refused { errors, warnings } => {
+            assert!(!preview.kept.is_empty(), "{errors:?} {warnings:?} {preview:?}");
+        }
+    }
+}
+
 async fn check(steps: Vec<Step>, wanted: Wanted) {
     let untagged = if wanted.collects { UntaggedManifests::Collect } else { UntaggedManifests::Keep };
     let world = World { registry: TestRegistry::with(|settings| settings.gc.untagged = untagged).await };
@@ -178,13 +212,14 @@ async fn check(steps: Vec<Step>, wanted: Wanted) {
     let selection = Selection {
         digests: wanted.images.iter().filter_map(|place| images.iter().nth(*place)).copied().collect(),
         tags: wanted.tags.iter().filter_map(|place| tags.get(*place)).cloned().collect(),
-        filter: None,
         with_parts: wanted.with_parts,
+        ..Selection::default()
     };
     if images.is_empty() {
         return;
     }
     let (alice, app, content) = (world.alice().await, name(REPOSITORIES[0]), &world.registry.app.content);
+    agrees_with_hub(&world, &selection.digests).await;
     let before = world.registry.stored_bytes().await;
     let others = [world.images(1).await, world.images(2).await];
     let preview = content.preview_deletion(&alice, &app, selection.clone()).await.unwrap();

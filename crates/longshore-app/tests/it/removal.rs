@@ -181,7 +181,7 @@ async fn an_organization_with_more_members_than_one_step_is_deleted() {
         registry.app.organizations.put_member(&operator, &crowd, &user, role).await.unwrap();
     }
     registry.app.organizations.delete_organization(&operator, &crowd).await.unwrap();
-    assert!(registry.app.organizations.get_organization(&operator, &crowd).await.is_err());
+    assert!(registry.app.organizations.get_own_organization(&operator, &crowd).await.is_err());
     // Who was a member only can go, too.
     registry.app.identity.delete_user(&operator, &"member0".parse().unwrap()).await.unwrap();
 }

@@ -6,8 +6,9 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
+use longshore_domain::policy::UntaggedManifests;
 use longshore_domain::repository::RepositoryChange;
-use longshore_domain::retention::{Kept, RetentionPolicyId, RetentionRule, TagSelector};
+use longshore_domain::retention::{Kept, KeptBecause, RetentionPolicyId, RetentionRule, TagSelector};
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{TestRegistry, name};
 
@@ -22,7 +23,8 @@ async fn push(registry: &TestRegistry, actor: &Actor, tag: &str) {
 }
 
 async fn policy(registry: &TestRegistry, actor: &Actor, rules: &[RetentionRule]) -> RetentionPolicyId {
-    registry.app.lifecycle.create_retention_policy(actor, &name(REPOSITORY), rules.to_vec()).await.unwrap()
+    let lifecycle = &registry.app.lifecycle;
+    lifecycle.create_retention_policy(actor, &name(REPOSITORY), rules.to_vec()).await.unwrap().id
 }
 
 fn rule(kept: Kept) -> RetentionRule {
@@ -75,6 +77,47 @@ async fn a_policy_is_applied_when_it_is_made_changed_and_every_day() {
     registry.clock.advance(DAY * 2);
     registry.app.lifecycle.apply_retention().await.unwrap();
     assert_eq!(tags(&registry, &alice).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_preview_says_what_a_policy_does_and_why() {
+    let registry = TestRegistry::with(|settings| settings.gc.untagged = UntaggedManifests::Collect).await;
+    let alice = registry.sign_in("alice").await;
+    for tag in ["v1", "latest", "v2", "keep", "v3"] {
+        push(&registry, &alice, tag).await;
+    }
+    let immutable = ImmutableTags::new(true, vec!["^keep$".into()]).unwrap();
+    let change = RepositoryChange { immutable_tags: Some(immutable), ..RepositoryChange::default() };
+    registry.app.content.change_repository(&alice, &name(REPOSITORY), change).await.unwrap();
+    let exceptions = vec![TagSelector::Tag("latest".into())];
+    let rules = vec![RetentionRule { kept: Kept::Newest(1), exceptions }];
+    let (lifecycle, app) = (&registry.app.lifecycle, name(REPOSITORY));
+    let preview = lifecycle.preview_retention(&alice, &app, rules.clone()).await.unwrap();
+    let going: Vec<_> = preview.retired.iter().map(|retired| retired.tag.to_string()).collect();
+    assert_eq!(going, ["v2", "v1"]);
+    let staying: Vec<_> = preview.kept.iter().map(|kept| (kept.tag.to_string(), kept.by)).collect();
+    let expected = [
+        ("v3".to_owned(), Some((0, KeptBecause::Newest))),
+        ("keep".to_owned(), None),
+        ("latest".to_owned(), Some((0, KeptBecause::Exception))),
+    ];
+    assert_eq!(staying, expected);
+    assert_eq!(preview.plan.tags.len(), 2);
+    assert_eq!((preview.plan.collected_later.len(), preview.is_cut), (2, false));
+    // The same as what a saved policy says, and does.
+    let id = policy(&registry, &alice, &rules).await;
+    let run = lifecycle.dry_run_retention(&alice, &app, id).await.unwrap();
+    assert_eq!(run.tags, preview.retired);
+    let before = registry.stored_bytes().await;
+    lifecycle.apply_retention().await.unwrap();
+    assert_eq!(tags(&registry, &alice).await, ["keep", "latest", "v3"]);
+    for _ in 0..6 {
+        registry.clock.advance(DAY * 3);
+        lifecycle.collect_garbage().await.unwrap();
+    }
+    assert_eq!(before - registry.stored_bytes().await, preview.plan.freed_bytes);
+    let bob = registry.sign_in("bob").await;
+    assert!(lifecycle.preview_retention(&bob, &app, rules).await.is_err());
 }
 
 #[tokio::test]
@@ -171,7 +214,7 @@ async fn policies_are_for_who_may_delete_tags() {
         .await
         .unwrap();
     assert!(matches!(make(Arc::clone(&bob)).await, Err(Error::Denied(_))));
-    let id = make(alice).await.unwrap();
+    let id = make(alice).await.unwrap().id;
     // A member may look.
     registry.app.lifecycle.get_retention_policy(&bob, &name(REPOSITORY), id).await.unwrap();
     registry.app.lifecycle.dry_run_retention(&bob, &name(REPOSITORY), id).await.unwrap();

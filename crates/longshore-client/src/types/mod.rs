@@ -12,15 +12,19 @@ mod deletions;
 mod history;
 mod images;
 mod jobs;
+mod operation;
 mod organizations;
 mod page;
 mod patch;
 mod plans;
 mod problem;
 mod repositories;
+mod retention;
+mod search;
 mod server;
 mod tags;
 mod tokens;
+mod usage;
 
 pub use about::{About, Caller, CallerKind, CallerProof, Capability, Limits, PresentedToken};
 pub use access::{
@@ -40,6 +44,7 @@ pub use deletions::{
 pub use history::{ChangedTag, RollBackTag, TagChange, TagInterval};
 pub use images::{ImageInfo, ImageSummary, LayerInfo, ManifestInfo, PlatformInfo};
 pub use jobs::{CreateJob, JobInfo, JobKind, JobProgress, JobState};
+pub use operation::{NodeInfo, SettingInfo, SettingSource, StoreInfo};
 pub use organizations::{
     ChangeTeam, CreateInvites, CreateTeam, CreatedInvites, InviteInfo, InviteOutcome, InvitedOne,
     OrganizationSettings, OwnOrganization, RestrictedImages, TeamInfo, TeamMember, TeamRepository,
@@ -50,6 +55,11 @@ pub use problem::ProblemDetails;
 pub use repositories::{
     Allowed, ChangeRepository, CreateRepository, ImmutableTagRules, RepositoryInfo, RepositorySummary,
 };
+pub use retention::{
+    GoingTag, MatchedTags, RetentionPolicyInfo, RetentionPreview, RetentionRule, RetentionRules, StayingTag,
+    StaysBecause,
+};
+pub use search::{FoundDigest, FoundKind, FoundRepository, FoundTag, SearchResult};
 pub use server::{
     CreateGcRun, EventInfo, GcCounts, GcRunInfo, GcStatus, Health, HealthPart, SigningKey, WorkInfo,
     WorkState,
@@ -58,3 +68,4 @@ pub use tags::{PointedTag, SetTag, TagInfo};
 pub use tokens::{
     ChangeToken, CreateScimToken, CreateToken, CreatedScimToken, CreatedToken, ScimTokenInfo, TokenInfo,
 };
+pub use usage::{NamespaceUsage, UsageDay};

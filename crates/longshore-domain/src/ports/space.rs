@@ -12,4 +12,18 @@ pub trait Space: Send + Sync {
     /// # Errors
     /// `StorageFull` when pushes must be refused.
     async fn check(&self) -> Result<()>;
+
+    /// Tells how much room there is where blobs lie on this machine; `None` where that is not known.
+    async fn room(&self) -> Option<Room> {
+        None
+    }
+}
+
+/// Room on a volume, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// All of it.
+    pub total_bytes: u64,
+    /// What is left for pushes.
+    pub free_bytes: u64,
 }

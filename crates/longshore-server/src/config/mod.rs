@@ -10,6 +10,7 @@ mod stores;
 mod table;
 mod traces;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use ipnet::IpNet;
 use longshore_app::Settings;
+use longshore_client::types::{SettingInfo, SettingSource};
 use longshore_domain::policy::{GcPolicy, HistoryPolicy, SparseIndexes, UntaggedManifests};
 use longshore_platform::rates::{Rate, Rates};
 use longshore_platform::sealing::SealingKey;
@@ -60,6 +62,9 @@ pub struct Config {
     pub gc: Gc,
     pub registry: RegistrySection,
     pub swr: SwrSection,
+    /// What set the settings that are not as they are by default.
+    #[serde(skip)]
+    set_by: BTreeMap<&'static str, SettingSource>,
 }
 
 /// A number of seconds, or `auto`.
@@ -245,10 +250,13 @@ impl Config {
     /// Reads all sources and checks the values.
     pub fn load(sources: &Sources) -> Result<Self> {
         let mut table = defaults();
+        let mut set_by = BTreeMap::new();
         if let Some(path) = &sources.file {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
             let file: Table = text.parse().map_err(|error| not_toml(path, &text, &error))?;
+            let in_file = SETTINGS.iter().filter(|setting| get(&file, setting.key).is_some());
+            set_by.extend(in_file.map(|setting| (setting.key, SettingSource::File)));
             merge_file(&mut table, file, path)?;
         }
         for setting in SETTINGS {
@@ -257,14 +265,16 @@ impl Config {
                 let value = parse_text(setting, text)
                     .with_context(|| format!("in the environment variable {name}"))?;
                 put(&mut table, setting.key, value);
+                set_by.insert(setting.key, SettingSource::Environment);
             }
         }
         for (key, text) in &sources.flags {
             let setting = find(key)?;
             let value = parse_text(setting, text).with_context(|| format!("in the flag for {key}"))?;
             put(&mut table, key, value);
+            set_by.insert(setting.key, SettingSource::Flag);
         }
-        let config: Self = table.try_into()?;
+        let config = Self { set_by, ..table.try_into()? };
         config.check()?;
         Ok(config)
     }
@@ -519,6 +529,22 @@ impl Config {
                 .transpose()?,
             region: self.swr.region()?,
         })
+    }
+
+    /// Lists all settings with their values as they are in force, secrets masked, and where each comes from.
+    ///
+    /// # Errors
+    /// When it cannot be written as TOML.
+    pub fn shown(&self) -> Result<Vec<SettingInfo>> {
+        let values: Table = self.print()?.parse()?;
+        let shown = SETTINGS.iter().map(|setting| SettingInfo {
+            key: setting.key.to_owned(),
+            value: get(&values, setting.key).map(ToString::to_string).unwrap_or_default(),
+            source: self.set_by.get(setting.key).copied().unwrap_or(SettingSource::Default),
+            default: setting.default.to_owned(),
+            help: setting.help.to_owned(),
+        });
+        Ok(shown.collect())
     }
 
     /// Renders the configuration as TOML with secrets masked.

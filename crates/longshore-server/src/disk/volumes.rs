@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use longshore_domain::ports::space::Room;
 use rustix::fs::{StatVfs, statvfs};
 
 /// Kept in any case, if that is not more than [`MOST_PART`]: the database's log alone may grow by some MiB.
@@ -85,6 +86,8 @@ impl Supply {
 pub(super) struct Volume {
     /// What is left of its bytes for whoever comes, without the ballast.
     pub left_bytes: u64,
+    /// All of them.
+    total_bytes: u64,
     /// What is kept of them.
     pub kept_bytes: u64,
     left_inodes: u64,
@@ -97,6 +100,7 @@ impl Volume {
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
         Self {
             left_bytes: bytes(found.f_bavail),
+            total_bytes: bytes(found.f_blocks),
             kept_bytes: kept_bytes(configured_bytes, bytes(found.f_blocks)),
             left_inodes: found.f_favail,
             kept_inodes: (found.f_files > 0).then(|| kept_inodes(configured_bytes, found.f_files)),
@@ -127,6 +131,13 @@ pub(super) struct Volumes {
 }
 
 impl Volumes {
+    /// How much room there is where the blobs lie.
+    pub(super) fn room(&self) -> Option<Room> {
+        let volume = self.blobs?;
+        let free_bytes = volume.left_bytes.saturating_sub(volume.kept_bytes);
+        Some(Room { total_bytes: volume.total_bytes, free_bytes })
+    }
+
     /// How much there is of a resource, on the volume where that is least.
     pub(super) fn tightest(&self, resource: Resource, has_ballast: bool) -> Option<Supply> {
         let supply = |volume: Option<Volume>| volume.and_then(|volume| volume.supply(resource, has_ballast));
@@ -182,7 +193,7 @@ pub(super) mod tests {
     }
 
     fn volume(left_bytes: u64, left_inodes: u64, kept_inodes: Option<u64>) -> Volume {
-        Volume { left_bytes, kept_bytes: 100, left_inodes, kept_inodes }
+        Volume { left_bytes, total_bytes: 10_000, kept_bytes: 100, left_inodes, kept_inodes }
     }
 
     #[test]

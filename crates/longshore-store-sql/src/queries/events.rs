@@ -360,6 +360,21 @@ impl EventRecords for SqlTx<'_> {
         }
         let mut namespaces = BTreeSet::new();
         for ((namespace, kind), amount) in sums {
+            let (pulls, pushes) = match kind.as_str() {
+                "pulls" => (amount, 0),
+                "pushes" => (0, amount),
+                _ => (0, 0),
+            };
+            if (pulls, pushes) != (0, 0) {
+                self.execute(
+                    "INSERT INTO usage_days (namespace_id, day_at, sent_bytes, pulls, pushes) VALUES ($1, $2, 0, $3, $4)
+                     ON CONFLICT (namespace_id, day_at) DO UPDATE SET
+                         pulls = usage_days.pulls + excluded.pulls, pushes = usage_days.pushes + excluded.pushes",
+                    values![namespace, day, pulls, pushes],
+                )
+                .await?;
+                continue;
+            }
             self.execute(
                 "INSERT INTO usage_totals (namespace_id, kind, amount) VALUES ($1, $2, $3)
                  ON CONFLICT (namespace_id, kind) DO UPDATE SET amount = usage_totals.amount + excluded.amount",

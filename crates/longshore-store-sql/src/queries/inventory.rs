@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::account::AccountId;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{InventoryRecords, UsageDay};
+use longshore_domain::ports::metadata::{DigestQuery, FoundDigest, InventoryRecords, UsageDay};
 use longshore_domain::repository::{RepositoryId, RepositoryListing};
 
 use super::repository_lists::listing;
-use crate::tx::{SqlTx, row, values};
+use super::{end_of, overfull};
+use crate::tx::{Row, SqlTx, row, values};
 
 #[async_trait]
 impl InventoryRecords for SqlTx<'_> {
@@ -27,6 +28,39 @@ impl InventoryRecords for SqlTx<'_> {
             listing,
         )
         .await
+    }
+
+    async fn find_digests(&mut self, query: &DigestQuery) -> Result<(Vec<FoundDigest>, bool)> {
+        let DigestQuery { beginning, visible, size } = query;
+        let end = end_of(beginning);
+        let found = |row: &Row<'_>| {
+            let (repository, digest) = (row.parsed(0)?, row.parsed(1)?);
+            Ok(FoundDigest { repository, digest, is_manifest: row.truth(2)? })
+        };
+        let mut all = Vec::new();
+        let (sql, values) = self.showing(
+            *visible,
+            "SELECT r.name, i.digest, 1 FROM (
+                 SELECT repository_id, digest FROM images WHERE digest >= $1 AND digest < $2 ORDER BY digest LIMIT 1000) i
+             JOIN repositories r ON r.id = i.repository_id
+             WHERE r.deleted_at IS NULL AND {visible} LIMIT $3",
+            row![beginning.as_str(), end.as_str(), overfull(*size)],
+        );
+        all.extend(self.all(&sql, &values, found).await?);
+        let (sql, values) = self.showing(
+            *visible,
+            "SELECT r.name, b.digest, 0 FROM (
+                 SELECT l.repository_id, n.digest FROM (
+                     SELECT id, digest FROM blobs WHERE digest >= $1 AND digest < $2 ORDER BY digest LIMIT 1000) n
+                 JOIN blob_links l ON l.blob_id = n.id WHERE l.hidden_at IS NULL LIMIT 1000) b
+             JOIN repositories r ON r.id = b.repository_id
+             WHERE r.deleted_at IS NULL AND {visible} LIMIT $3",
+            row![beginning.as_str(), end.as_str(), overfull(*size)],
+        );
+        all.extend(self.all(&sql, &values, found).await?);
+        let is_cut = all.len() > size.get() as usize;
+        all.truncate(size.get() as usize);
+        Ok((all, is_cut))
     }
 
     async fn namespace_counts(&mut self, namespace: AccountId) -> Result<(u64, u64)> {
@@ -57,13 +91,40 @@ impl InventoryRecords for SqlTx<'_> {
         size: PageSize,
     ) -> Result<Vec<UsageDay>> {
         self.all(
-            "SELECT day_at, stored_bytes, sent_bytes FROM usage_days WHERE namespace_id = $1 AND day_at >= $2
+            "SELECT day_at, stored_bytes, sent_bytes, pulls, pushes FROM usage_days WHERE namespace_id = $1 AND day_at >= $2
              ORDER BY day_at LIMIT $3",
             values![namespace.0, from, size.get()],
             |row| {
                 let stored = row.optional_int(1)?.map(|bytes| u64::try_from(bytes).unwrap_or_default());
-                Ok(UsageDay { day: row.time(0)?, stored_bytes: stored, sent_bytes: row.size(2)? })
+                Ok(UsageDay {
+                    day: row.time(0)?,
+                    stored_bytes: stored,
+                    sent_bytes: row.size(2)?,
+                    pulls: row.size(3)?,
+                    pushes: row.size(4)?,
+                })
             },
+        )
+        .await
+    }
+
+    async fn record_stored(&mut self, day: Timestamp) -> Result<()> {
+        self.execute(
+            "INSERT INTO store_days (day_at, stored_bytes)
+             SELECT $1, CAST(coalesce(sum(amount), 0) AS BIGINT) FROM usage_totals
+             WHERE kind IN ('stored_bytes', 'manifest_bytes')
+             ON CONFLICT (day_at) DO UPDATE SET stored_bytes = excluded.stored_bytes",
+            values![day],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn list_stored_days(&mut self, from: Timestamp, size: PageSize) -> Result<Vec<(Timestamp, u64)>> {
+        self.all(
+            "SELECT day_at, stored_bytes FROM store_days WHERE day_at >= $1 ORDER BY day_at LIMIT $2",
+            values![from, size.get()],
+            |row| Ok((row.time(0)?, u64::try_from(row.int(1)?).unwrap_or_default())),
         )
         .await
     }

@@ -1,5 +1,7 @@
 //! Manifests, what they reference, and how often they are pulled.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::deletion::{DeletedKind, NewDeletion};
@@ -392,6 +394,19 @@ impl ManifestRecords for SqlTx<'_> {
             let pulled_at = &mut self.pending.image(pull.manifest.0).pulled_at;
             *pulled_at = Some(pulled_at.map_or(pull.last_at, |before| before.max(pull.last_at)));
             self.pending.counts(pull.repository.0).pulls += pull.count;
+        }
+        let mut of_repositories = BTreeMap::<_, (i64, Timestamp)>::new();
+        for pull in pulls {
+            let (count, at) = of_repositories.entry(pull.repository).or_insert((0, pull.last_at));
+            (*count, *at) = (*count + pull.count, pull.last_at.max(*at));
+        }
+        for (repository, (count, at)) in of_repositories {
+            self.execute(
+                "INSERT INTO usage_changes (namespace_id, kind, amount, at)
+                 SELECT namespace_id, 'pulls', $1, $2 FROM repositories WHERE id = $3",
+                values![count, at, repository.0],
+            )
+            .await?;
         }
         let mut of_tags: Vec<&PullCount> = pulls.iter().collect();
         of_tags.sort_unstable_by(|a, b| (a.repository, &a.tag).cmp(&(b.repository, &b.tag)));

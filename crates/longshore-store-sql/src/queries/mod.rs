@@ -17,6 +17,7 @@ mod jobs;
 mod leases;
 mod manifests;
 mod marks;
+mod nodes;
 mod orphans;
 mod pending;
 mod reach;

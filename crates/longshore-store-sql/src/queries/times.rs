@@ -28,6 +28,7 @@ fn lowering(ahead: Ahead) -> &'static [&'static str] {
             "UPDATE manifest_pulls SET last_pulled_at = $1 WHERE last_pulled_at > $1",
             "UPDATE manifests SET deleted_at = $1 WHERE deleted_at > $1",
             "UPDATE manifests SET pushed_at = $1 WHERE pushed_at > $1",
+            "UPDATE nodes SET seen_at = $1 WHERE seen_at > $1",
             "UPDATE presences SET proven_at = $1 WHERE proven_at > $1",
             "UPDATE refresh_tokens SET created_at = $1 WHERE created_at > $1",
             "UPDATE registries SET created_at = $1 WHERE created_at > $1",

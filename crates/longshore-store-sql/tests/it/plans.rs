@@ -12,6 +12,8 @@ const MAY_SCAN: &[(&str, &str)] = &[
     ("SELECT count(*) FROM accounts", "asked when an administrator is disabled or deleted, by hand"),
     ("SELECT (SELECT count(*) FROM reviews", "asked by `longshore gc status`, by hand"),
     ("SELECT count(*), CAST(coalesce(sum(size_bytes)", "asked by `longshore verify --store`, by hand"),
+    ("DELETE FROM nodes WHERE seen_at", "the nodes of one registry are few"),
+    ("INSERT INTO store_days", "once an hour: a few rows of each namespace"),
     ("WITH RECURSIVE kinds", "goes from one kind of work to the next by index; there are some twenty"),
     ("WITH RECURSIVE names", "goes from one name to the next by index, until the page is full"),
     ("WITH RECURSIVE lanes", "goes from one lane to the next by index, until it has found enough"),
@@ -202,6 +204,7 @@ INSERT INTO deletions (id, namespace_id, repository_id, repository_name, is_whol
 INSERT INTO deletion_items (id, deletion_id, kind, name, digest, subject_id)
     SELECT n, CAST('deletion' || (n % 10000 + 1) AS BYTES), CASE n % 2 WHEN 0 THEN 'tag' ELSE 'image' END, CASE n % 2 WHEN 0 THEN 'tag' || n ELSE '' END, 'sha256:m' || n, n FROM numbers;
 INSERT INTO idempotency_keys (key, request, holder, seen_at) SELECT 'sha256:k' || n, 'sha256:r', CAST('x' AS BYTES), n FROM numbers;
+INSERT INTO store_days (day_at, stored_bytes) SELECT n, n FROM numbers WHERE n <= 1000;
 INSERT INTO presences (session, proven_at) SELECT CAST('session-' || n AS BYTES), n FROM numbers;
 INSERT INTO jobs (uuid, kind, state, wanted_by, done, unit, text, is_cancelled, created_at, finished_at)
     SELECT CAST('job' || n AS BYTES), 'verify', 'done', 'operator', 0, 'u', '', 0, n, n FROM numbers;

@@ -48,6 +48,8 @@ const KEPT: &[(&str, &str)] = &[
     ("suspended_namespace_users.created_at", "shown"),
     ("suspended_repository_users.created_at", "shown"),
     ("scim_tokens.created_at", "shown"),
+    ("nodes.started_at", "shown"),
+    ("store_days.day_at", "names a day"),
     ("jobs.created_at", "shown"),
     ("jobs.started_at", "shown"),
     ("work.created_at", "shown"),

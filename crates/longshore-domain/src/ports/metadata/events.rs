@@ -71,6 +71,10 @@ pub enum UsageKind {
     StoredBytes,
     /// Bytes of manifests.
     ManifestBytes,
+    /// Pulls of images.
+    Pulls,
+    /// Pushes of images.
+    Pushes,
 }
 
 impl UsageKind {
@@ -79,6 +83,8 @@ impl UsageKind {
         match self {
             Self::StoredBytes => "stored_bytes",
             Self::ManifestBytes => "manifest_bytes",
+            Self::Pulls => "pulls",
+            Self::Pushes => "pushes",
         }
     }
 }

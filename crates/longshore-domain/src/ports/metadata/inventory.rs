@@ -3,8 +3,11 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::access::policy::Visible;
 use crate::account::AccountId;
+use crate::digest::Digest;
 use crate::error::Result;
+use crate::name::RepositoryName;
 use crate::page::PageSize;
 use crate::repository::{RepositoryId, RepositoryListing};
 
@@ -17,6 +20,32 @@ pub struct UsageDay {
     pub stored_bytes: Option<u64>,
     /// Bytes that were pulled from it.
     pub sent_bytes: u64,
+    /// Images that were pulled from it.
+    pub pulls: u64,
+    /// Images that were pushed to it.
+    pub pushes: u64,
+}
+
+/// What is looked for by the beginning of a digest.
+#[derive(Clone, Debug)]
+pub struct DigestQuery {
+    /// The beginning, with its algorithm.
+    pub beginning: String,
+    /// What may be seen.
+    pub visible: Visible,
+    /// At most so many.
+    pub size: PageSize,
+}
+
+/// A digest that a repository has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundDigest {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The digest.
+    pub digest: Digest,
+    /// Whether it is that of an image, an index or an artifact; else of a blob.
+    pub is_manifest: bool,
 }
 
 /// What lists show of single repositories and of namespaces.
@@ -24,6 +53,9 @@ pub struct UsageDay {
 pub trait InventoryRecords {
     /// Finds a repository that is not deleted, as lists show it.
     async fn find_repository_listing(&mut self, id: RepositoryId) -> Result<Option<RepositoryListing>>;
+    /// Finds the images, and then the blobs, whose digest begins so, with the repositories that have them; and whether there may be
+    /// more. A thousand of each are looked at, whether or not they may be seen.
+    async fn find_digests(&mut self, query: &DigestQuery) -> Result<(Vec<FoundDigest>, bool)>;
     /// Counts the repositories of a namespace, and their tags.
     async fn namespace_counts(&mut self, namespace: AccountId) -> Result<(u64, u64)>;
     /// Adds to the bytes that were pulled from namespaces on the day that began then.
@@ -35,6 +67,10 @@ pub trait InventoryRecords {
         from: Timestamp,
         size: PageSize,
     ) -> Result<Vec<UsageDay>>;
+    /// Notes what all namespaces store together at the end of a day, each by itself.
+    async fn record_stored(&mut self, day: Timestamp) -> Result<()>;
+    /// Lists what all namespaces stored together at the end of days, from one on, in their order, at most `size`.
+    async fn list_stored_days(&mut self, from: Timestamp, size: PageSize) -> Result<Vec<(Timestamp, u64)>>;
     /// Finds what a namespace stored before a day.
     async fn find_stored_before(&mut self, namespace: AccountId, day: Timestamp) -> Result<Option<u64>>;
     /// Forgets days before one, at most `size`; returns how many.

@@ -17,6 +17,7 @@ mod invites;
 mod jobs;
 mod leases;
 mod manifests;
+mod nodes;
 mod orphans;
 mod reach;
 mod registries;
@@ -59,13 +60,14 @@ pub use gc::{
 pub use gc_runs::GcRunRecords;
 pub use idempotency::{AttemptTerms, IdempotencyRecords};
 pub use images::{ImageRecords, RepositoryCounts};
-pub use inventory::{InventoryRecords, UsageDay};
+pub use inventory::{DigestQuery, FoundDigest, InventoryRecords, UsageDay};
 pub use invites::{InviteRecords, NewInvite};
 pub use jobs::{JobOutcome, JobRecords};
 pub use leases::LeaseRecords;
 pub use manifests::{
     ManifestHead, ManifestId, ManifestPut, ManifestRecords, NewManifest, PullCount, Referrer,
 };
+pub use nodes::NodeRecords;
 pub use orphans::OrphanRecords;
 pub use reach::{Needed, ReachRecords, Reached};
 pub use registries::RegistryRecords;

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::{
     AccountRecords, BlobRecords, DeletionRecords, DirectoryGroupRecords, DirectoryRecords, EventRecords,
     GcRecords, GcRunRecords, IdempotencyRecords, ImageRecords, InventoryRecords, InviteRecords, JobRecords,
-    LeaseRecords, ManifestRecords, Metadata, OrphanRecords, ReachRecords, RegistryRecords, RepositoryRecords,
-    RetentionRecords, ScimTokenRecords, SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords,
-    TagRecords, TeamRecords, TimeRecords, TokenRecords, UploadRecords, UserPermissionRecords, Work,
-    WorkFuture, WorkRecords,
+    LeaseRecords, ManifestRecords, Metadata, NodeRecords, OrphanRecords, ReachRecords, RegistryRecords,
+    RepositoryRecords, RetentionRecords, ScimTokenRecords, SecondFactorRecords, SettingRecords, ShareRecords,
+    SignInRecords, TagRecords, TeamRecords, TimeRecords, TokenRecords, UploadRecords, UserPermissionRecords,
+    Work, WorkFuture, WorkRecords,
 };
 use crate::error::{Error, Result};
 
@@ -23,6 +23,7 @@ pub trait PlatformTx:
     + IdempotencyRecords
     + JobRecords
     + LeaseRecords
+    + NodeRecords
     + SettingRecords
     + SignInRecords
     + WorkRecords

@@ -1,7 +1,7 @@
 //! How the operations of our own API are asked for.
 
 use longshore_api_native::routes::Route;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::door::Door;
 use super::rows::{Phase, Row};
@@ -26,6 +26,27 @@ fn in_app(answer: &Answer) -> Vec<String> {
     let of_app =
         items.iter().any(|item| item["repository"].as_str().is_some_and(|name| name.ends_with("/app")));
     if of_app { vec!["some".into()] } else { Vec::new() }
+}
+
+/// Rules by which nothing goes.
+fn keep_all() -> Value {
+    json!({ "rules": [{ "keep_newest": 1000 }] })
+}
+
+fn fresh_policy(hands: &Hands<'_>) -> Vars {
+    let made =
+        take(hands.server, "POST", "/api/v1/repositories/acme/app/-/retention", hands.owner(), &keep_all());
+    [("policy".to_owned(), made["id"].to_string())].into()
+}
+
+/// Takes back what the row made: there may be ten.
+fn policies_again(hands: &Hands<'_>) {
+    let path = "/api/v1/repositories/acme/app/-/retention";
+    let kept = hands.world.homes["acme"]["retention_id"].as_str();
+    let all = take(hands.server, "GET", path, hands.owner(), &Value::Null);
+    for policy in all["items"].as_array().unwrap().iter().filter(|policy| policy["id"].to_string() != kept) {
+        hands.server.send("DELETE", &format!("{path}/{}", policy["id"]), hands.owner(), &[], b"").expect(204);
+    }
 }
 
 /// Takes back what the row gave.
@@ -89,6 +110,18 @@ pub fn rows(route: &Route) -> Vec<Row> {
         "list_deletions" => vec![row().query("namespace={org}").made(deleted_tag).names_by(in_app)],
         "get_deletion" | "restore_deletion" => vec![row().made(deleted_tag)],
         "list_images" => vec![row().names("items/*/tags/*")],
+        "list_retention_policies" => vec![row()],
+        "create_retention_policy" => vec![row().body(keep_all()).after(policies_again)],
+        "preview_retention" => vec![row().body(keep_all())],
+        "get_retention_policy" | "run_retention_policy" => vec![row().with("{id}", "{retention_id}")],
+        "set_retention_policy" => vec![row().with("{id}", "{retention_id}").body(keep_all())],
+        "delete_retention_policy" => vec![row().with("{id}", "{policy}").made(fresh_policy)],
+        "match_tags" => vec![row().query("rule=v1")],
+        "search" => vec![
+            row().query("q=app").names("repositories/*/name"),
+            row().query("q=app:v").named("tags").names("tags/*/repository"),
+            row().query("q={digest}").named("digests").names("digests/*/repository"),
+        ],
         "get_access" => vec![row().names("items/*/name")],
         "explain_access" => vec![row(), row().query("user=bystander").named("other")],
         "grant_user_access" | "grant_team_access" => {
@@ -167,6 +200,8 @@ fn administration(route: &Route) -> Vec<Row> {
             own().named("profile").body(json!({ "full_name": "" })),
         ],
         "create_organization" => vec![row().body(json!({ "name": "madeorg{n}", "owner": "owner" }))],
+        "get_usage" => vec![row()],
+        "list_nodes" | "list_stores" | "list_settings" => vec![row()],
         "get_organization" => vec![row()],
         "list_members" => vec![row().names("items/*/user")],
         "get_organization_settings" => vec![row()],

@@ -29,6 +29,9 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
             "get_account",
             "get_second_factor",
             "end_own_sessions",
+            "list_nodes",
+            "list_stores",
+            "list_settings",
         ],
     };
     let mut walk = Walk::new(server, "/api/openapi/native.json", operations.collect(), refusals);
@@ -82,6 +85,7 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!(walk.does("get_deletion", &nothing, 200)["items"][0]["tag"], "v1");
     assert_eq!(walk.does("restore_deletion", &json!({ "overwrite": false }), 200)["tags"], 1);
     // No access token decides about others.
+    retention(&mut walk);
     let token = std::mem::replace(&mut walk.who, sign_in(&walk.server, "alice"));
     teams(&mut walk);
     access(&mut walk);
@@ -99,6 +103,46 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     organizations(&mut walk);
     operation(&mut walk);
     walk.end();
+}
+
+/// Retention policies, search and usage, with tags `v1` and `v2`.
+fn retention(walk: &mut Walk) {
+    let nothing = Value::Null;
+    let rules = json!({ "rules": [{ "keep_newest": 1, "except_tags": ["v9"] }] });
+    let preview = walk.does("preview_retention", &rules, 200);
+    assert_eq!(
+        (&preview["goes"], &preview["stays"], &preview["is_cut"]),
+        (&json!(1), &json!(1), &json!(false))
+    );
+    assert_eq!((&preview["going"][0]["name"], &preview["plan"]["tags"]), (&json!("v2"), &json!(1)));
+    assert_eq!(preview["staying"][0]["because"], "newest");
+    let keeping = json!({ "rules": [{ "keep_days": 365, "except_patterns": ["^x"] }] });
+    let made = walk.does("create_retention_policy", &keeping, 201);
+    walk.named("id", &made["id"]);
+    assert_eq!(walk.does("get_retention_policy", &nothing, 200)["rules"], keeping["rules"]);
+    let other = json!({ "rules": [{ "keep_newest": 1000 }] });
+    assert_eq!(walk.does("set_retention_policy", &other, 200)["rules"], other["rules"]);
+    walk.does("run_retention_policy", &nothing, 204);
+    assert_eq!(walk.does("list_retention_policies", &nothing, 200)["items"][0]["id"], made["id"]);
+    walk.does("delete_retention_policy", &nothing, 204);
+    walk.queries.insert("match_tags", "rule=v%5B12%5D");
+    assert_eq!(walk.does("match_tags", &nothing, 200)["names"], json!(["v1", "v2"]));
+    walk.queries.insert("search", "q=app:v");
+    let found = walk.does("search", &nothing, 200);
+    let names: Vec<_> =
+        found["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["v1", "v2"], "{found}");
+    let digest = found["tags"][0]["digest"].as_str().unwrap();
+    for text in [digest, &digest[7..19]] {
+        let by = walk.server.get(&format!("/api/v1/search?q={text}"), &walk.who).expect(200).json();
+        let expected = json!([{ "repository": "acme/team/app", "digest": digest, "kind": "image" }]);
+        assert_eq!(by["digests"], expected);
+    }
+    let by = walk.server.get("/api/v1/search?q=te", &walk.who).expect(200).json();
+    assert_eq!(by["repositories"][0]["name"], "acme/team/app");
+    walk.named("name", &json!("acme"));
+    let usage = walk.does("get_usage", &nothing, 200);
+    assert_eq!((&usage["repositories"], usage["days"].as_array().unwrap().len()), (&json!(1), 30));
 }
 
 /// Teams of an organization.
@@ -344,6 +388,15 @@ fn operation(walk: &mut Walk) {
     let told: Value = serde_json::from_str(text.trim().strip_prefix("event: job\ndata: ").unwrap()).unwrap();
     assert_eq!((&told["state"], &told["kind"]), (&json!("done"), &json!("verify")));
     assert_eq!(walk.does("cancel_job", &nothing, 200)["state"], "done", "it has ended");
+    let stores = walk.does("list_stores", &nothing, 200);
+    assert!(stores["items"][0]["kind"].is_string(), "{stores}");
+    let settings = walk.does("list_settings", &nothing, 200);
+    let of = |key: &str| {
+        settings["items"].as_array().unwrap().iter().find(|setting| setting["key"] == key).unwrap().clone()
+    };
+    assert_eq!(of("limits.requests_per_account")["source"], "flag");
+    assert_eq!((&of("gc.batch")["source"], &of("gc.batch")["value"]), (&json!("default"), &json!("200")));
+    walk.does("list_nodes", &nothing, 200);
     let work = walk.does("list_work", &nothing, 200);
     walk.named("id", &work["items"][0]["id"]);
     assert_eq!(walk.does("get_work", &nothing, 200)["kind"], work["items"][0]["kind"]);

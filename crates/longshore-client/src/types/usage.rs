@@ -1,0 +1,36 @@
+//! What namespaces hold, store and send.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a namespace holds, stores and sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceUsage {
+    /// The namespace.
+    pub namespace: String,
+    /// How many repositories it has.
+    pub repositories: u64,
+    /// How many tags they have.
+    pub tags: u64,
+    /// Bytes that are stored for it: a layer that several of its repositories have counts once.
+    pub stored_bytes: u64,
+    /// Bytes that were pulled from it in this month.
+    pub sent_bytes: u64,
+    /// The last 30 days, the oldest first; counted within a minute or two.
+    pub days: Vec<UsageDay>,
+}
+
+/// What a namespace stored and sent on a day.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageDay {
+    /// The day, UTC, such as `2026-11-01`.
+    pub day: String,
+    /// Bytes that it stored at the end of it.
+    pub stored_bytes: u64,
+    /// Bytes that were pulled from it.
+    pub sent_bytes: u64,
+    /// Images that were pulled from it.
+    pub pulls: u64,
+    /// Images that were pushed to it.
+    pub pushes: u64,
+}
