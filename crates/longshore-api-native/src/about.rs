@@ -13,6 +13,17 @@ use crate::accounts;
 use crate::context::Context;
 use crate::wire::time;
 
+/// Says how somebody proved who they are; `None` for not at all.
+pub(crate) fn proof(proof: Proof) -> Option<types::CallerProof> {
+    match proof {
+        Proof::Nothing => None,
+        Proof::Machine => Some(types::CallerProof::Machine),
+        Proof::Password => Some(types::CallerProof::Password),
+        Proof::SecondFactor => Some(types::CallerProof::SecondFactor),
+        Proof::Token => Some(types::CallerProof::Token),
+    }
+}
+
 /// `GET /api/v1`.
 pub(crate) async fn get_about(context: &Context, _body: RequestBody) -> Result<Response> {
     let settings = context.app.platform.settings();
@@ -61,12 +72,7 @@ pub(crate) async fn get_whoami(context: &Context, _body: RequestBody) -> Result<
         name: account.name.to_string(),
         kind: accounts::kind(account.kind),
         is_administrator: account.is_administrator,
-        proof: match actor.proof() {
-            Proof::Password => types::CallerProof::Password,
-            Proof::SecondFactor => types::CallerProof::SecondFactor,
-            Proof::Token => types::CallerProof::Token,
-            Proof::Nothing | Proof::Machine => return Err(Error::internal("an account that proved nothing")),
-        },
+        proof: proof(actor.proof()).ok_or_else(|| Error::internal("an account that proved nothing"))?,
         token: token.map(|token| types::PresentedToken {
             id: token.uuid.to_string(),
             label: token.label,

@@ -6,13 +6,18 @@ use longshore_api_common::body::RequestBody;
 use longshore_client::types;
 use longshore_content::history::{NameRange, TagChange, TagDifference, WayBack};
 use longshore_domain::name::Reference;
-use longshore_domain::ports::metadata::TagInterval;
+use longshore_domain::ports::metadata::{MovedWith, TagInterval};
 use longshore_domain::{Error, Field, Result};
 
+use crate::about::proof;
 use crate::context::Context;
 use crate::cursor;
 use crate::tags::{from_microseconds, pointed, prefix};
 use crate::wire::{page, time};
+
+fn used(with: &MovedWith) -> types::UsedCredential {
+    types::UsedCredential { proof: proof(with.proof), token: with.token.clone() }
+}
 
 fn interval(interval: &TagInterval) -> types::TagInterval {
     types::TagInterval {
@@ -20,7 +25,9 @@ fn interval(interval: &TagInterval) -> types::TagInterval {
         from: time(interval.from),
         until: interval.until.map(time),
         set_by: interval.set_by.clone(),
+        set_with: interval.set_with.as_ref().map(used),
         ended_by: interval.ended_by.clone(),
+        ended_with: interval.ended_with.as_ref().map(used),
     }
 }
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_api_common::response::bare;
+use longshore_api_common::response::{bare, json};
 use longshore_client::types;
 use longshore_content::inventory::HeldRepository;
 use longshore_domain::access::action::{Actions, RepositoryAction};
@@ -133,13 +133,31 @@ pub(crate) async fn change_repository(context: &Context, body: RequestBody) -> R
         expected: context.expected_versions(),
         ..RepositoryChange::default()
     };
-    context.app.content.change_repository(&*context.actor().await?, &name, change).await?;
+    let (actor, content) = (context.actor().await?, &context.app.content);
+    if context.truth("dry_run")?.unwrap_or_default() {
+        content.check_repository_change(&actor, &name, change.clone()).await?;
+        let (mut held, allowed) = content.get_held_repository(&actor, &name).await?;
+        let details = &mut held.details;
+        details.repository.visibility = change.visibility.unwrap_or(details.repository.visibility);
+        details.description = change.description.unwrap_or_else(|| details.description.clone());
+        details.full_description =
+            change.full_description.unwrap_or_else(|| details.full_description.clone());
+        details.immutable_tags = change.immutable_tags.unwrap_or_else(|| details.immutable_tags.clone());
+        return Ok(json(StatusCode::OK, &info(&held, allowed)));
+    }
+    content.change_repository(&actor, &name, change).await?;
     show(context, &name, StatusCode::OK).await
 }
 
 /// `DELETE /api/v1/repositories/{repository}`.
 pub(crate) async fn delete_repository(context: &Context, _body: RequestBody) -> Result<Response> {
     let (name, expected) = (context.repository()?, context.expected_versions());
+    if context.truth("dry_run")?.unwrap_or_default() {
+        let (actor, content) = (context.actor().await?, &context.app.content);
+        content.check_repository_deletion(&actor, &name, expected).await?;
+        let (held, allowed) = content.get_held_repository(&actor, &name).await?;
+        return Ok(json(StatusCode::OK, &info(&held, allowed)));
+    }
     context.app.content.delete_repository_if(&*context.actor().await?, &name, expected).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

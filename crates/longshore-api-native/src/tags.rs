@@ -4,9 +4,10 @@ use http::StatusCode;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_api_common::response::bare;
+use longshore_api_common::response::{bare, json};
 use longshore_client::types;
 use longshore_content::history::{NameRange, TagAt};
+use longshore_content::planning::Selection;
 use longshore_domain::image::{TagDetails, TagFilter, TagKey, TagOrder};
 use longshore_domain::name::{RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
@@ -16,6 +17,7 @@ use longshore_domain::{Error, Field, Result};
 use crate::context::Context;
 use crate::cursor;
 use crate::images::manifest;
+use crate::planning;
 use crate::wire::{page, time, versioned};
 
 /// Orders of tags: `-` in front is backwards.
@@ -154,6 +156,13 @@ pub(crate) async fn set_tag(context: &Context, body: RequestBody) -> Result<Resp
 /// `DELETE /api/v1/repositories/{repository}/-/tags/{tag}`.
 pub(crate) async fn delete_tag(context: &Context, _body: RequestBody) -> Result<Response> {
     let (name, tag, condition) = (context.repository()?, context.tag()?, context.tag_condition()?);
+    if context.truth("dry_run")?.unwrap_or_default() {
+        let selection = Selection { tags: [tag].into(), ..Selection::default() };
+        let preview =
+            context.app.content.preview_deletion(&*context.actor().await?, &name, selection).await?;
+        condition.check(preview.tags.values().next().copied())?;
+        return Ok(json(StatusCode::OK, &planning::info(&preview, None)));
+    }
     context.app.content.delete_tag_if(&*context.actor().await?, &name, &tag, condition).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use longshore_client::types::{CreateDeletion, RollBackTag, SetTag};
+use longshore_client::types::{CallerProof, CreateDeletion, RollBackTag, SetTag, UsedCredential};
 use longshore_client::{Condition, ListChanges, ListTags};
 
 use crate::deletions;
@@ -133,9 +133,24 @@ const HISTORY_COLUMNS: &[Column] = &[
     column("DIGEST", "digest", Kind::Digest, 0),
     column("FROM", "from", Kind::Time, 1),
     column("SET BY", "set_by", Kind::Text, 3),
+    column("WITH", "how_set", Kind::Text, 5),
     column("UNTIL", "until", Kind::Time, 2),
     column("ENDED BY", "ended_by", Kind::Text, 4),
+    column("WITH", "how_ended", Kind::Text, 6),
 ];
+
+/// Says what somebody came with.
+fn with(credential: Option<&UsedCredential>) -> Option<String> {
+    let credential = credential?;
+    Some(match (credential.proof, &credential.token) {
+        (_, Some(token)) => format!("token {token}"),
+        (Some(CallerProof::Token), None) => "a token that is gone".into(),
+        (Some(CallerProof::SecondFactor), None) => "password and second factor".into(),
+        (Some(CallerProof::Password), None) => "password".into(),
+        (Some(CallerProof::Machine), None) => "the machine".into(),
+        (Some(CallerProof::Other) | None, None) => return None,
+    })
+}
 const CHANGE_COLUMNS: &[Column] = &[
     column("TAG", "name", Kind::Text, 0),
     column("CHANGE", "change", Kind::Text, 0),
@@ -168,7 +183,14 @@ pub fn run(command: TagCommand, session: &Session) -> Result<Exit> {
             return deletions::delete(session, &repository, wanted);
         }
         TagCommand::History { repository, tag } => {
-            output.list(HISTORY_COLUMNS, "digest", client.list_tag_history(&repository, &tag))?;
+            let history = client.list_tag_history(&repository, &tag).map(|interval| {
+                let interval = interval?;
+                let mut value = serde_json::to_value(&interval)?;
+                value["how_set"] = with(interval.set_with.as_ref()).into();
+                value["how_ended"] = with(interval.ended_with.as_ref()).into();
+                anyhow::Ok(value)
+            });
+            output.list(HISTORY_COLUMNS, "digest", history)?;
         }
         TagCommand::At { repository, time, tag } => {
             let with_presence = |tag: longshore_client::types::TagInfo| {

@@ -30,12 +30,12 @@ operations! {
     LIST_REPOSITORIES "list_repositories" GET "/api/v1/repositories" ["limit", "after", "namespace", "name_part"];
     CREATE_REPOSITORY "create_repository" POST "/api/v1/repositories" [];
     GET_REPOSITORY "get_repository" GET "/api/v1/repositories/{repository}" [];
-    CHANGE_REPOSITORY "change_repository" PATCH "/api/v1/repositories/{repository}" [];
-    DELETE_REPOSITORY "delete_repository" DELETE "/api/v1/repositories/{repository}" [];
+    CHANGE_REPOSITORY "change_repository" PATCH "/api/v1/repositories/{repository}" ["dry_run"];
+    DELETE_REPOSITORY "delete_repository" DELETE "/api/v1/repositories/{repository}" ["dry_run"];
     LIST_TAGS "list_tags" GET "/api/v1/repositories/{repository}/-/tags" ["limit", "after", "as_of", "prefix", "order", "os", "architecture"];
     GET_TAG "get_tag" GET "/api/v1/repositories/{repository}/-/tags/{tag}" ["as_of"];
     SET_TAG "set_tag" PUT "/api/v1/repositories/{repository}/-/tags/{tag}" [];
-    DELETE_TAG "delete_tag" DELETE "/api/v1/repositories/{repository}/-/tags/{tag}" [];
+    DELETE_TAG "delete_tag" DELETE "/api/v1/repositories/{repository}/-/tags/{tag}" ["dry_run"];
     LIST_TAG_HISTORY "list_tag_history" GET "/api/v1/repositories/{repository}/-/tags/{tag}/history" ["limit", "after"];
     ROLL_BACK_TAG "roll_back_tag" POST "/api/v1/repositories/{repository}/-/tags/{tag}/rollback" [];
     LIST_CHANGES "list_changes" GET "/api/v1/repositories/{repository}/-/changes" ["limit", "after", "from", "to", "prefix"];

@@ -81,7 +81,11 @@ pub enum Condition {
 }
 
 impl Condition {
-    pub(crate) fn check(&self, current: Option<Digest>) -> Result<()> {
+    /// Checks what a tag points at now.
+    ///
+    /// # Errors
+    /// `PreconditionFailed`.
+    pub fn check(&self, current: Option<Digest>) -> Result<()> {
         let holds = match self {
             Self::None => true,
             Self::Absent => current.is_none(),
@@ -466,7 +470,7 @@ async fn store_manifest(tx: &mut dyn ContentTx, plan: &PushPlan) -> Result<()> {
         }
     }
     if !tags.is_empty() {
-        tx.set_tags(repository.id, &tags, &before, id, &manifest.digest, event.actor_id, event.at).await?;
+        tx.set_tags(repository.id, &tags, &before, id, &manifest.digest, &event.into()).await?;
     }
     for tag in &tags {
         tx.record_event(&tag_event(event, EventAction::TagPushed, tag, &manifest.digest)).await?;

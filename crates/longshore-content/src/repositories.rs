@@ -81,6 +81,11 @@ async fn list_with_count(
 /// Checks that the settings of a repository are of one of some versions, and keeps others from changing them.
 async fn check_settings(tx: &mut dyn ContentTx, id: RepositoryId, expected: &[String]) -> Result<()> {
     tx.lock_repository_settings(id).await?;
+    check_version(tx, id, expected).await
+}
+
+/// Checks that the settings of a repository are of one of these versions, as far as nobody changes them meanwhile.
+async fn check_version(tx: &mut dyn ContentTx, id: RepositoryId, expected: &[String]) -> Result<()> {
     let details = tx.find_repository_details(id).await?;
     match details.is_some_and(|details| expected.contains(&details.settings_version())) {
         true => Ok(()),
@@ -261,6 +266,64 @@ impl Content {
         name: &RepositoryName,
         change: RepositoryChange,
     ) -> Result<()> {
+        let (id, change, events) = self.prepare_change(actor, name, change).await?;
+        self.metadata
+            .write((id, change, events), |tx, (id, change, events)| {
+                Box::pin(async move {
+                    if let Some(expected) = &change.expected {
+                        check_settings(tx, *id, expected).await?;
+                    }
+                    tx.change_repository(*id, change).await?;
+                    for event in events {
+                        tx.record_event(event).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Checks that a repository could be changed, without changing it.
+    ///
+    /// # Errors
+    /// As [`Content::change_repository`].
+    pub async fn check_repository_change(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        change: RepositoryChange,
+    ) -> Result<()> {
+        let (id, change, _) = self.prepare_change(actor, name, change).await?;
+        let Some(expected) = change.expected else { return Ok(()) };
+        self.metadata
+            .read((id, expected), |tx, (id, expected)| Box::pin(check_version(tx, *id, expected)))
+            .await
+    }
+
+    /// Checks that a repository could be deleted, without deleting it.
+    ///
+    /// # Errors
+    /// As [`Content::delete_repository_if`].
+    pub async fn check_repository_deletion(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        expected: Option<Vec<String>>,
+    ) -> Result<()> {
+        let id = self.access.authorize_existing(actor, name, RepositoryAction::Remove).await?.id;
+        let Some(expected) = expected else { return Ok(()) };
+        self.metadata
+            .read((id, expected), |tx, (id, expected)| Box::pin(check_version(tx, *id, expected)))
+            .await
+    }
+
+    /// Checks a change of a repository, and makes its events.
+    async fn prepare_change(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        change: RepositoryChange,
+    ) -> Result<(RepositoryId, RepositoryChange, Vec<NewEvent>)> {
         let needed = match (&change.immutable_tags, change.edits()) {
             (Some(_), false) => RepositoryAction::SetImmutability,
             _ => RepositoryAction::Edit,
@@ -290,20 +353,7 @@ impl Content {
             ];
             events.push(by(EventAction::ImmutableTagsUpdated, data));
         }
-        self.metadata
-            .write((repository.id, change, events), |tx, (id, change, events)| {
-                Box::pin(async move {
-                    if let Some(expected) = &change.expected {
-                        check_settings(tx, *id, expected).await?;
-                    }
-                    tx.change_repository(*id, change).await?;
-                    for event in events {
-                        tx.record_event(event).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        Ok((repository.id, change, events))
     }
 
     /// Lists the tags that a rule matches, the first hundred of the first ten thousand by name.

@@ -202,10 +202,9 @@ impl RestoreStep {
             let id = ManifestId(manifest);
             match self.find_image(tx, id, digest, &mut outcome).await? {
                 Ok(()) => {
-                    let (by, at) = (self.event.actor_id, self.event.at);
                     let held: Vec<PushedTag> =
                         held.iter().filter(|held| tags.contains(&held.tag)).cloned().collect();
-                    tx.set_tags(repository, &tags, &held, id, &digest, by, at).await?;
+                    tx.set_tags(repository, &tags, &held, id, &digest, &(&self.event).into()).await?;
                     outcome.restored += tags.len() as u64;
                 }
                 Err(deletion) => {

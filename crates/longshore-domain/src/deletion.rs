@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::access::actor::Credential;
 use crate::account::AccountId;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -78,6 +79,8 @@ pub struct NewDeletion {
     pub actor_id: Option<AccountId>,
     /// Its name.
     pub actor_name: String,
+    /// What it came with.
+    pub credential: Credential,
     /// When.
     pub at: Timestamp,
 }
@@ -91,6 +94,7 @@ impl NewDeletion {
             cause,
             actor_id: event.actor_id,
             actor_name: event.actor_name.clone(),
+            credential: event.credential,
             at: event.at,
         }
     }

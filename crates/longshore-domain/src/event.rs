@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use crate::access::actor::Credential;
 use crate::account::AccountId;
 
 /// What was done. The stored names are those of Docker Hub where it has one.
@@ -265,6 +266,8 @@ pub struct NewEvent {
     pub actor_id: Option<AccountId>,
     /// Name of who did it, as it was then.
     pub actor_name: String,
+    /// What they came with.
+    pub credential: Credential,
     /// What was done.
     pub action: EventAction,
     /// Name of what it was done to.

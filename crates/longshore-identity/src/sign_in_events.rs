@@ -14,7 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use longshore_domain::access::actor::AccountPrincipal;
+use longshore_domain::access::actor::{AccountPrincipal, Credential};
 use longshore_domain::account::AccountId;
 use longshore_domain::address::network;
 use longshore_domain::credential::SecretHash;
@@ -165,6 +165,7 @@ impl Identities {
                 Some(_) if action == EventAction::SignedIn => actor.clone().unwrap_or_else(|| name.clone()),
                 _ => "anonymous".into(),
             },
+            credential: Credential::NONE,
             action,
             subject: name,
             data,

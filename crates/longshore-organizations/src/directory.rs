@@ -4,6 +4,7 @@
 //! other accounts it has only the membership: deactivated, that is suspended, and the account goes on.
 
 use longshore_domain::access::actor::Actor;
+use longshore_domain::access::actor::Credential;
 use longshore_domain::account::{Account, AccountKind, OrganizationRole, ProfileChange};
 use longshore_domain::conflict::Conflict;
 use longshore_domain::directory::{
@@ -448,6 +449,7 @@ impl Organizations {
             account_id: Some(provisioner.organization.id),
             actor_id: None,
             actor_name: provisioner.display_name(),
+            credential: Credential::NONE,
             action,
             subject: String::new(),
             data: [("scim_token", provisioner.token.uuid.to_string())].into(),

@@ -22,6 +22,7 @@ impl Platform {
             account_id,
             actor_id: actor.account_id(),
             actor_name: actor.display_name().to_owned(),
+            credential: actor.credential(),
             action,
             subject: subject.to_owned(),
             data: data.into_iter().collect(),

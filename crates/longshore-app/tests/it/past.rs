@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use longshore_domain::Error;
-use longshore_domain::access::actor::Actor;
+use longshore_domain::access::actor::{Actor, Proof};
 use longshore_domain::clock::Clock;
 use longshore_domain::digest::Digest;
 use longshore_domain::name::{Reference, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::past::PastRefusal;
 use longshore_domain::policy::UntaggedManifests;
-use longshore_domain::ports::metadata::TagInterval;
+use longshore_domain::ports::metadata::{MovedWith, TagInterval};
 use longshore_domain::repository::{RepositoryChange, Visibility};
 use longshore_lifecycle::gc::GcMode;
 use longshore_testkit::budget;
@@ -79,12 +79,15 @@ async fn a_tag_is_pulled_as_it_was_by_everybody_who_may_pull_now() {
         .unwrap()
         .items;
     let alices = || Some("alice".to_owned());
+    let password = || Some(MovedWith { proof: Proof::Password, token: None });
     let interval = |digest, from, until| TagInterval {
         digest,
         from,
         until: Some(until),
         set_by: alices(),
+        set_with: password(),
         ended_by: alices(),
+        ended_with: password(),
     };
     assert_eq!(history, [interval(second, moved, deleted), interval(first, began, moved)]);
     let day = format!("latest.asof.{}", began.strftime("%Y%m%d"));

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::CallerProof;
+
 /// A time in which a tag pointed at one image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TagInterval {
@@ -14,8 +16,21 @@ pub struct TagInterval {
     pub until: Option<String>,
     /// Name of who set it; null for the operator, the registry itself, and accounts that are gone.
     pub set_by: Option<String>,
+    /// What they came with; null where it was not written down.
+    pub set_with: Option<UsedCredential>,
     /// Name of who moved it on or deleted it, in the same way.
     pub ended_by: Option<String>,
+    /// What they came with.
+    pub ended_with: Option<UsedCredential>,
+}
+
+/// What somebody came with who did something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UsedCredential {
+    /// How they had proven who they were; null for nothing.
+    pub proof: Option<CallerProof>,
+    /// What its owner calls the access token; null if it was none, or is gone.
+    pub token: Option<String>,
 }
 
 /// Where a tag goes back to.

@@ -41,7 +41,7 @@ pub use deletions::{
     DeletedItem, DeletionCause, DeletionInfo, DeletionSummary, NotRestored, NotRestoredReason,
     RestoreDeletion, RestoreResult,
 };
-pub use history::{ChangedTag, RollBackTag, TagChange, TagInterval};
+pub use history::{ChangedTag, RollBackTag, TagChange, TagInterval, UsedCredential};
 pub use images::{ImageInfo, ImageSummary, LayerInfo, ManifestInfo, PlatformInfo};
 pub use jobs::{CreateJob, JobInfo, JobKind, JobProgress, JobState};
 pub use operation::{NodeInfo, SettingInfo, SettingSource, StoreInfo};

@@ -1,8 +1,11 @@
 //! Who acts: the one answer to "who asks" of everything above the metadata store.
 
+use std::str::FromStr;
+
 use crate::access::action::RepositoryAction;
 use crate::account::AccountId;
 use crate::credential::AccessTokenId;
+use crate::error::{Error, Result};
 use crate::name::{Namespace, RepositoryName};
 
 /// Who acts, what the credential leaves of what they may do, and how they proved who they are.
@@ -54,6 +57,11 @@ impl Actor {
     /// Returns who acts.
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// Returns what the actor came with.
+    pub fn credential(&self) -> Credential {
+        Credential { proof: self.proof, token: self.access_token_id() }
     }
 
     /// Returns what the credential covers.
@@ -128,6 +136,20 @@ pub struct AccountPrincipal {
     pub access_token: Option<AccessTokenId>,
 }
 
+/// What an actor came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// How it proved who it is.
+    pub proof: Proof,
+    /// The access token, if it came with one, or with what was made of one.
+    pub token: Option<AccessTokenId>,
+}
+
+impl Credential {
+    /// None.
+    pub const NONE: Self = Self { proof: Proof::Nothing, token: None };
+}
+
 /// How an actor proved who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
@@ -141,6 +163,30 @@ pub enum Proof {
     SecondFactor,
     /// With an access token, an access key, or a refresh token.
     Token,
+}
+
+impl Proof {
+    const ALL: [Self; 5] = [Self::Nothing, Self::Machine, Self::Password, Self::SecondFactor, Self::Token];
+
+    /// Returns the stored form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Machine => "machine",
+            Self::Password => "password",
+            Self::SecondFactor => "second_factor",
+            Self::Token => "token",
+        }
+    }
+}
+
+impl FromStr for Proof {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|proof| proof.as_str() == text);
+        found.ok_or_else(|| Error::internal(format!("nobody proves to be there by {text:?}")))
+    }
 }
 
 /// What a credential covers at most; who bears it may be allowed less.

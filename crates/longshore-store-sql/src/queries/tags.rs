@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
-use longshore_domain::account::AccountId;
 use longshore_domain::deletion::{DeletedKind, NewDeletion};
 use longshore_domain::digest::Digest;
 use longshore_domain::image::TagQuery;
 use longshore_domain::name::Tag;
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::ports::metadata::{ManifestId, PushedTag, TagInterval, TagRecords};
+use longshore_domain::ports::metadata::{ManifestId, MovedWith, Mover, PushedTag, TagInterval, TagRecords};
 use longshore_domain::repository::RepositoryId;
 
 use super::deletions::Part;
@@ -35,7 +34,15 @@ fn tag_interval(row: &Row<'_>) -> Result<TagInterval> {
         until: row.optional_time(2)?,
         set_by: row.optional_text(3)?,
         ended_by: row.optional_text(4)?,
+        set_with: moved_with(row, 5)?,
+        ended_with: moved_with(row, 7)?,
     })
+}
+
+/// Reads how somebody had signed in, and the label of the access token.
+fn moved_with(row: &Row<'_>, column: usize) -> Result<Option<MovedWith>> {
+    let Some(proof) = row.optional_text(column)? else { return Ok(None) };
+    Ok(Some(MovedWith { proof: proof.parse()?, token: row.optional_text(column + 1)? }))
 }
 
 /// Writes the names of tags as a list that statements read.
@@ -49,15 +56,18 @@ impl SqlTx<'_> {
         &mut self,
         repository: RepositoryId,
         tags: impl IntoIterator<Item = &'t Tag> + Send,
-        by: Option<AccountId>,
-        at: Timestamp,
+        by: &Mover,
     ) -> Result<()> {
+        let Mover { account, credential, at } = *by;
+        let (account, token) = (account.map(|id| id.0), credential.token.map(|id| id.0));
+        let how = credential.proof.as_str();
         let rows =
-            tags.into_iter().map(|tag| row![at, by.map(|id| id.0), repository.0, tag.as_str()]).collect();
+            tags.into_iter().map(|tag| row![at, account, how, token, repository.0, tag.as_str()]).collect();
         // One name at a time: given several, SQLite may read all that each tag ever pointed at.
         self.execute_each(
-            "UPDATE tag_history SET until_at = CASE WHEN from_at < $1 THEN $1 ELSE from_at + 1 END, ended_by = $2
-             WHERE repository_id = $3 AND until_at IS NULL AND name = $4",
+            "UPDATE tag_history SET until_at = CASE WHEN from_at < $1 THEN $1 ELSE from_at + 1 END,
+                 ended_by = $2, ended_how = $3, ended_token = $4
+             WHERE repository_id = $5 AND until_at IS NULL AND name = $6",
             rows,
         )
         .await
@@ -68,19 +78,27 @@ impl SqlTx<'_> {
         repository: RepositoryId,
         tags: &[&Tag],
         digest: &Digest,
-        by: Option<AccountId>,
-        at: Timestamp,
+        by: &Mover,
     ) -> Result<()> {
-        self.end_tag_intervals(repository, tags.iter().copied(), by, at).await?;
+        self.end_tag_intervals(repository, tags.iter().copied(), by).await?;
         let tags = names_of(tags)?;
         // Not before the end of the last one, which another node's clock may have written.
         self.execute_later(
-            "INSERT INTO tag_history (repository_id, name, digest, from_at, moved_by)
-             SELECT $1, last.name, $2, CASE WHEN last.until_at > $3 THEN last.until_at ELSE $3 END, CAST($4 AS BIGINT)
+            "INSERT INTO tag_history (repository_id, name, digest, from_at, moved_by, moved_how, moved_token)
+             SELECT $1, last.name, $2, CASE WHEN last.until_at > $3 THEN last.until_at ELSE $3 END, CAST($4 AS BIGINT),
+                 CAST($5 AS TEXT), CAST($6 AS BIGINT)
              FROM (SELECT each.value AS name, coalesce((SELECT h.until_at FROM tag_history h
                      WHERE h.repository_id = $1 AND h.name = each.value ORDER BY h.from_at DESC, h.id DESC LIMIT 1), 0) AS until_at
-                 FROM json_each($5) AS each) AS last",
-            row![repository.0, digest, at, by.map(|id| id.0), tags],
+                 FROM json_each($7) AS each) AS last",
+            row![
+                repository.0,
+                digest,
+                by.at,
+                by.account.map(|id| id.0),
+                by.credential.proof.as_str(),
+                by.credential.token.map(|id| id.0),
+                tags
+            ],
         )
         .await
     }
@@ -95,10 +113,9 @@ impl TagRecords for SqlTx<'_> {
         held: &[PushedTag],
         manifest: ManifestId,
         digest: &Digest,
-        by: Option<AccountId>,
-        at: Timestamp,
+        by: &Mover,
     ) -> Result<()> {
-        let by_id = by.map(|id| id.0);
+        let (by_id, at) = (by.account.map(|id| id.0), by.at);
         let there: BTreeMap<&Tag, ManifestId> = held.iter().map(|held| (&held.tag, held.manifest)).collect();
         let (known, new): (Vec<&Tag>, Vec<&Tag>) = tags.iter().partition(|tag| there.contains_key(tag));
         if !new.is_empty() {
@@ -132,7 +149,7 @@ impl TagRecords for SqlTx<'_> {
         if changed.is_empty() {
             return Ok(());
         }
-        self.begin_tag_intervals(repository, &changed, digest, by, at).await
+        self.begin_tag_intervals(repository, &changed, digest, by).await
     }
 
     async fn lock_tags_to_set(&mut self, repository: RepositoryId, tags: &[Tag]) -> Result<Vec<PushedTag>> {
@@ -177,7 +194,7 @@ impl TagRecords for SqlTx<'_> {
         )
         .await?;
         let tags = held.iter().map(|held| &held.tag);
-        self.end_tag_intervals(repository, tags, deletion.actor_id, deletion.at).await?;
+        self.end_tag_intervals(repository, tags, &deletion.into()).await?;
         for tag in held {
             self.pending.image(tag.manifest.0).tags -= 1;
             self.pending.counts(repository.0).tags -= 1;
@@ -220,14 +237,16 @@ impl TagRecords for SqlTx<'_> {
         // What had begun last, of each tag; it may have ended.
         let found = self
             .all(
-                "SELECT h.digest, h.from_at, h.until_at, m.name, e.name, h.name FROM json_each($1) AS each
+                "SELECT h.digest, h.from_at, h.until_at, m.name, e.name, h.moved_how, k.label, h.ended_how, d.label, h.name
+                 FROM json_each($1) AS each
                  JOIN tag_history h ON h.id = (SELECT b.id FROM tag_history b
                      WHERE b.repository_id = $2 AND b.name = each.value AND b.from_at <= $3
                      ORDER BY b.from_at DESC, b.id DESC LIMIT 1)
                  LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
+                 LEFT JOIN access_tokens k ON k.id = h.moved_token LEFT JOIN access_tokens d ON d.id = h.ended_token
                  WHERE h.until_at IS NULL OR h.until_at > $3",
                 values![names, repository.0, at],
-                |row| Ok((row.parsed(5)?, tag_interval(row)?)),
+                |row| Ok((row.parsed(9)?, tag_interval(row)?)),
             )
             .await?;
         Ok(found.into_iter().collect())
@@ -268,8 +287,10 @@ impl TagRecords for SqlTx<'_> {
     ) -> Result<Page<TagInterval>> {
         let found = self
             .all(
-                "SELECT h.digest, h.from_at, h.until_at, m.name, e.name FROM tag_history h
+                "SELECT h.digest, h.from_at, h.until_at, m.name, e.name, h.moved_how, k.label, h.ended_how, d.label
+                 FROM tag_history h
                  LEFT JOIN accounts m ON m.id = h.moved_by LEFT JOIN accounts e ON e.id = h.ended_by
+                 LEFT JOIN access_tokens k ON k.id = h.moved_token LEFT JOIN access_tokens d ON d.id = h.ended_token
                  WHERE h.repository_id = $1 AND h.name = $2 AND h.from_at < $3
                  ORDER BY h.from_at DESC, h.id DESC LIMIT $4",
                 values![repository.0, tag.as_str(), before, overfull(size)],

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use longshore_domain::Error;
+use longshore_domain::access::actor::Credential;
 use longshore_domain::deletion::{DeletionCause, DeletionId, NewDeletion};
 use longshore_domain::name::Tag;
-use longshore_domain::ports::metadata::{BlobId, ManifestId, Metadata};
+use longshore_domain::ports::metadata::{BlobId, ManifestId, Metadata, Mover};
 use longshore_domain::repository::RepositoryId;
 use longshore_store_sql::{PostgresMetadata, PostgresOptions};
 use longshore_testkit::stores::{SharedStores, postgres_options};
@@ -230,6 +231,10 @@ async fn a_link_that_is_renewed_while_it_is_collected_is_there_afterwards() {
 }
 
 /// A deletion from the first repository, by nobody.
+fn nobody(at: jiff::Timestamp) -> Mover {
+    Mover { account: None, credential: Credential::NONE, at }
+}
+
 fn deletion(at: jiff::Timestamp) -> NewDeletion {
     NewDeletion {
         id: DeletionId(uuid::Uuid::from_u128(at.as_microsecond().unsigned_abs().into())),
@@ -237,6 +242,7 @@ fn deletion(at: jiff::Timestamp) -> NewDeletion {
         cause: DeletionCause::Request,
         actor_id: None,
         actor_name: String::new(),
+        credential: Credential::NONE,
         at,
     }
 }
@@ -275,7 +281,7 @@ async fn a_tag_that_is_deleted_while_it_is_set_is_there_afterwards() {
                     let digest = format!("sha256:{:0>64}", 2).parse()?;
                     let (at, tags) = (jiff::Timestamp::UNIX_EPOCH, std::slice::from_ref(tag));
                     let held = tx.lock_tags_to_set(RepositoryId(1), tags).await?;
-                    tx.set_tags(RepositoryId(1), tags, &held, ManifestId(2), &digest, None, at).await
+                    tx.set_tags(RepositoryId(1), tags, &held, ManifestId(2), &digest, &nobody(at)).await
                 })
             })
             .await
@@ -536,7 +542,8 @@ async fn intervals_of_a_tag_never_end_before_they_begin() {
                     let digest = format!("sha256:{manifest:0>64}").parse()?;
                     let tags = std::slice::from_ref(&tag);
                     let held = tx.lock_tags_to_set(RepositoryId(1), tags).await?;
-                    tx.set_tags(RepositoryId(1), tags, &held, ManifestId(*manifest), &digest, None, at).await
+                    tx.set_tags(RepositoryId(1), tags, &held, ManifestId(*manifest), &digest, &nobody(at))
+                        .await
                 })
             })
             .await

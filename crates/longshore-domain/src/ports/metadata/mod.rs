@@ -81,7 +81,7 @@ pub use second_factors::{SecondFactor, SecondFactorRecords, SignInChallenge};
 pub use settings::SettingRecords;
 pub use shares::ShareRecords;
 pub use sign_ins::{SignInFailures, SignInRecords};
-pub use tags::{TagInterval, TagRecords};
+pub use tags::{MovedWith, Mover, TagInterval, TagRecords};
 pub use teams::{NewTeam, TeamChange, TeamRecords, TeamRepository};
 pub use times::{Ahead, TimeRecords};
 pub use tokens::{

@@ -5,15 +5,40 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::access::actor::{Credential, Proof};
 use crate::account::AccountId;
 use crate::deletion::NewDeletion;
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::event::NewEvent;
 use crate::image::TagQuery;
 use crate::name::Tag;
 use crate::page::{Page, PageSize};
 use crate::ports::metadata::{ManifestId, PushedTag};
 use crate::repository::RepositoryId;
+
+/// Who moves tags, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Mover {
+    /// The account; `None` for the operator and the registry itself.
+    pub account: Option<AccountId>,
+    /// What it came with.
+    pub credential: Credential,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl From<&NewEvent> for Mover {
+    fn from(event: &NewEvent) -> Self {
+        Self { account: event.actor_id, credential: event.credential, at: event.at }
+    }
+}
+
+impl From<&NewDeletion> for Mover {
+    fn from(deletion: &NewDeletion) -> Self {
+        Self { account: deletion.actor_id, credential: deletion.credential, at: deletion.at }
+    }
+}
 
 /// Tags and their history.
 #[async_trait]
@@ -28,8 +53,7 @@ pub trait TagRecords {
         held: &[PushedTag],
         manifest: ManifestId,
         digest: &Digest,
-        by: Option<AccountId>,
-        at: Timestamp,
+        by: &Mover,
     ) -> Result<()>;
     /// Keeps others from making, moving and deleting tags until the unit of work ends, also tags that there are not; first
     /// come, first served. Finds those that there are, in no order. A unit that sets tags does this once, for all of them.
@@ -85,6 +109,19 @@ pub struct TagInterval {
     pub until: Option<Timestamp>,
     /// Name of who set it; `None` for the operator, the registry itself, and accounts that are deleted.
     pub set_by: Option<String>,
+    /// What they came with; `None` where it was not written down.
+    pub set_with: Option<MovedWith>,
     /// Name of who moved it on or deleted it, in the same way.
     pub ended_by: Option<String>,
+    /// What they came with.
+    pub ended_with: Option<MovedWith>,
+}
+
+/// What somebody came with who moved a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedWith {
+    /// How they had proven who they were.
+    pub proof: Proof,
+    /// What the owner calls the access token, if it was one and is still there.
+    pub token: Option<String>,
 }

@@ -66,6 +66,9 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     let history = walk.does("list_tag_history", &nothing, 200);
     assert_eq!(history["items"].as_array().unwrap().len(), 2);
     assert_eq!(history["items"][0]["set_by"], "alice");
+    assert_eq!(history["items"][0]["set_with"], json!({ "proof": "token", "token": "repo:admin" }));
+    assert_eq!(history["items"][1]["set_with"]["proof"], "password");
+    assert_eq!(history["items"][1]["ended_with"]["token"], "repo:admin");
     assert_eq!(walk.does("roll_back_tag", &json!({ "to": "previous" }), 200)["digest"], json!(first));
     walk.queries.insert("list_changes", "from=2026-01-01T00:00:00Z");
     assert_eq!(walk.does("list_changes", &nothing, 200)["items"][0]["change"], "added");
@@ -78,6 +81,16 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!((&image["tags"], &image["layers"][0]["size_bytes"]), (&json!(["v1"]), &json!(11)));
     let plan = walk.does("create_deletion", &json!({ "digests": [first], "dry_run": true }), 200);
     assert_eq!((&plan["images"], &plan["tags"], &plan["id"]), (&json!(1), &json!(1), &Value::Null));
+    // What is only looked at stays.
+    let path = "/api/v1/repositories/acme/team/app";
+    let dry = |method: &str, path: String, body: &Value| {
+        send(&walk.server, method, &format!("{path}?dry_run=true"), &walk.who, body).expect(200).json()
+    };
+    assert_eq!(dry("DELETE", format!("{path}/-/tags/v1"), &nothing)["tag_names"][0]["name"], "v1");
+    assert_eq!(dry("DELETE", path.to_owned(), &nothing)["tags"], 2);
+    assert_eq!(dry("PATCH", path.to_owned(), &json!({ "description": "other" }))["description"], "other");
+    assert_eq!(walk.does("get_repository", &nothing, 200)["description"], "The app");
+    assert_eq!(walk.does("get_tag", &nothing, 200)["digest"], json!(first));
     walk.does("delete_tag", &nothing, 204);
     walk.queries.insert("list_deletions", "namespace=acme");
     let deletions = walk.does("list_deletions", &nothing, 200);

@@ -1,0 +1,6 @@
+-- With which credential tags were moved and deleted: how somebody had signed in, and the access token, if any.
+
+ALTER TABLE tag_history ADD COLUMN moved_how TEXT;
+ALTER TABLE tag_history ADD COLUMN moved_token INTEGER;
+ALTER TABLE tag_history ADD COLUMN ended_how TEXT;
+ALTER TABLE tag_history ADD COLUMN ended_token INTEGER;
