@@ -38,6 +38,7 @@ fn info(job: &Job) -> types::JobInfo {
             JobKind::Verify => types::JobKind::Verify,
             JobKind::VerifyStore => types::JobKind::VerifyStore,
             JobKind::CollectGarbage => types::JobKind::CollectGarbage,
+            JobKind::DeleteImages => types::JobKind::DeleteImages,
         },
         state: match job.state {
             JobState::Waiting => types::JobState::Waiting,
@@ -88,8 +89,9 @@ pub(crate) async fn create_job(context: &Context, body: RequestBody) -> Result<R
         types::JobKind::Verify => JobKind::Verify,
         types::JobKind::VerifyStore => JobKind::VerifyStore,
         types::JobKind::CollectGarbage => JobKind::CollectGarbage,
-        types::JobKind::Other => {
-            let names: Vec<&str> = JobKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        types::JobKind::DeleteImages | types::JobKind::Other => {
+            let kinds = JobKind::ALL.iter().filter(|kind| **kind != JobKind::DeleteImages);
+            let names: Vec<&str> = kinds.map(|kind| kind.as_str()).collect();
             return Err(Error::Invalid {
                 field: Field::Member("kind"),
                 reason: format!("must be one of {}", names.join(", ")),
@@ -102,13 +104,13 @@ pub(crate) async fn create_job(context: &Context, body: RequestBody) -> Result<R
 
 /// `GET /api/v1/jobs/{id}`.
 pub(crate) async fn get_job(context: &Context, _body: RequestBody) -> Result<Response> {
-    let (id, actor) = (context.parsed("id")?, context.actor().await?);
+    let (id, actor) = (context.parsed("id")?, context.operator_or_caller().await?);
     Ok(json(StatusCode::OK, &info(&context.app.get_job(&actor, id).await?)))
 }
 
 /// `DELETE /api/v1/jobs/{id}`.
 pub(crate) async fn cancel_job(context: &Context, _body: RequestBody) -> Result<Response> {
-    let (id, actor) = (context.parsed("id")?, context.actor().await?);
+    let (id, actor) = (context.parsed("id")?, context.operator_or_caller().await?);
     Ok(json(StatusCode::OK, &info(&context.app.cancel_job(&actor, id).await?)))
 }
 
@@ -157,7 +159,7 @@ impl Following {
 
 /// `GET /api/v1/jobs/{id}/events`.
 pub(crate) async fn follow_job(context: &Context, _body: RequestBody) -> Result<Response> {
-    let (id, actor) = (context.parsed("id")?, context.actor().await?);
+    let (id, actor) = (context.parsed("id")?, context.operator_or_caller().await?);
     context.app.get_job(&actor, id).await?;
     let following = Following {
         app: Arc::clone(&context.app),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::json;
+use longshore_app::bulk_deletions::Deleted;
 use longshore_client::types;
 use longshore_content::planning::{DeletionPreview, KeptReason, Selection};
 use longshore_domain::deletion::DeletionId;
@@ -14,7 +15,7 @@ use longshore_domain::image::{ImageFilter, ImageStatus};
 use longshore_domain::{Error, Field, Result};
 
 use crate::context::Context;
-use crate::wire::time;
+use crate::wire::{located, time};
 
 /// Most digests and tags that an answer lists.
 const LISTED: usize = 1000;
@@ -32,6 +33,7 @@ pub(crate) fn info(preview: &DeletionPreview, id: Option<DeletionId>) -> types::
     types::PlanInfo {
         plan: preview.plan.clone(),
         id: id.map(|id| id.to_string()),
+        job: None,
         images: preview.images.len() as u64,
         tags: preview.tags.len() as u64,
         image_digests: preview.images.iter().take(LISTED).map(ToString::to_string).collect(),
@@ -91,6 +93,15 @@ pub(crate) async fn create_deletion(context: &Context, body: RequestBody) -> Res
         }
         return Ok(json(StatusCode::OK, &info(&preview, None)));
     }
-    let (preview, id) = content.delete_selected(&actor, &name, selection, request.plan.as_deref()).await?;
-    Ok(json(StatusCode::OK, &info(&preview, id)))
+    let expected = request.plan.as_deref();
+    let (preview, deleted) = context.app.delete_selected(&actor, &name, selection, expected).await?;
+    match deleted {
+        Deleted::Now(id) => Ok(json(StatusCode::OK, &info(&preview, Some(id)))),
+        Deleted::Nothing => Ok(json(StatusCode::OK, &info(&preview, None))),
+        Deleted::Later(job) => {
+            let info = types::PlanInfo { job: Some(job.id.to_string()), ..info(&preview, None) };
+            let response = json(StatusCode::ACCEPTED, &info);
+            located(context, response, format_args!("/api/v1/jobs/{}", job.id))
+        }
+    }
 }

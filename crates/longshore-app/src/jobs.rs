@@ -66,12 +66,18 @@ impl App {
     /// `Denied` to everybody but the operator.
     pub async fn start_job(&self, actor: &Actor, kind: JobKind) -> Result<Job> {
         self.access.require_operator(actor)?;
+        self.put_job(actor, kind, None).await
+    }
+
+    /// Writes a job down, for whoever may ask for it.
+    pub(crate) async fn put_job(&self, actor: &Actor, kind: JobKind, payload: Option<String>) -> Result<Job> {
         let id = JobId(self.platform.new_uuid());
         let job = Job {
             id,
             kind,
             state: JobState::Waiting,
             wanted_by: actor.display_name().to_owned(),
+            account: actor.account_id(),
             progress: JobProgress::default(),
             is_cancelled: false,
             created_at: self.clock.now(),
@@ -83,9 +89,9 @@ impl App {
         let work = self.platform.new_work(JOB, Some(id.to_string()), NOBODYS_LANE.to_owned(), id.to_string());
         let job = self
             .metadata
-            .write((job, work), |tx, (job, work)| {
+            .write((job, payload, work), |tx, (job, payload, work)| {
                 Box::pin(async move {
-                    tx.create_job(job).await?;
+                    tx.create_job(job, payload.as_deref()).await?;
                     tx.put_work(work).await?;
                     Ok(job.clone())
                 })
@@ -98,10 +104,14 @@ impl App {
     /// Returns a job.
     ///
     /// # Errors
-    /// `Denied` to everybody but the operator; `JobUnknown`.
+    /// `JobUnknown`, also for what others asked for, unless it is the operator who wants to know.
     pub async fn get_job(&self, actor: &Actor, id: JobId) -> Result<Job> {
-        self.access.require_operator(actor)?;
-        self.find_job(id).await?.ok_or(Error::JobUnknown)
+        let own = match actor.is_operator() {
+            true => None,
+            false => Some(self.access.get_own_account(actor).await?.id),
+        };
+        let found = self.find_job(id).await?;
+        found.filter(|job| own.is_none() || own == job.account).ok_or(Error::JobUnknown)
     }
 
     async fn find_job(&self, id: JobId) -> Result<Option<Job>> {
@@ -146,7 +156,7 @@ impl App {
         let input = (id, self.clock.now());
         self.metadata.write(input, |tx, (id, at)| Box::pin(tx.begin_job(*id, *at))).await?;
         let progress = Mutex::new(JobProgress::default());
-        let work = self.perform(job.kind, &progress);
+        let work = self.perform(&job, &progress);
         tokio::pin!(work);
         let outcome = loop {
             tokio::select! {
@@ -188,13 +198,13 @@ impl App {
             .map(|_| ())
     }
 
-    async fn perform(&self, kind: JobKind, progress: &Mutex<JobProgress>) -> Result<Value> {
+    async fn perform(&self, job: &Job, progress: &Mutex<JobProgress>) -> Result<Value> {
         let operator = &Actor::OPERATOR;
         let note = |done: u64, unit: &str, text: String| {
             let news = JobProgress { done, total: None, unit: unit.to_owned(), text };
             *progress.lock().unwrap_or_else(PoisonError::into_inner) = news;
         };
-        match kind {
+        match job.kind {
             JobKind::Verify => {
                 let on_progress = |report: &longshore_lifecycle::verification::VerificationReport| {
                     let text = format!(
@@ -238,6 +248,17 @@ impl App {
                     "problems": report.damaged,
                     "findings": report.findings,
                 }))
+            }
+            JobKind::DeleteImages => {
+                let payload =
+                    self.metadata.look_up(job.id, |tx, id| Box::pin(tx.find_job_payload(*id))).await?;
+                let payload = payload.ok_or_else(|| Error::internal("a deletion without what it deletes"))?;
+                let told = |images: u64, tags: u64, total: u64| {
+                    let text = format!("{images} images and {tags} tags of {total} deleted");
+                    let news = JobProgress { done: images, total: Some(total), unit: "images".into(), text };
+                    *progress.lock().unwrap_or_else(PoisonError::into_inner) = news;
+                };
+                self.delete_images(&payload, &told).await
             }
             JobKind::CollectGarbage => {
                 note(0, "objects", "collecting".into());

@@ -5,6 +5,7 @@
 //! SQL: see `longshore-api-*` and `longshore-store-*`.
 
 pub mod bootstrap;
+pub mod bulk_deletions;
 mod clock_steps;
 mod housekeeping;
 mod jobs;

@@ -4,6 +4,7 @@ use anyhow::Result;
 use longshore_client::types::{CreateDeletion, KeptReason, PlanInfo};
 
 use crate::failure::Exit;
+use crate::jobs;
 use crate::output::{Output, bytes, counted, listed};
 use crate::session::Session;
 
@@ -52,6 +53,23 @@ fn described(plan: &PlanInfo, output: &Output) -> String {
     lines.join("\n")
 }
 
+/// Watches the job that deletes what is too much for one request.
+fn follow(session: &Session, repository: &str, job: &str) -> Result<Exit> {
+    let result = jobs::finish(session, job)?;
+    let id = result["deletion"].as_str().unwrap_or_default();
+    let count = |key: &str| result[key].as_u64().unwrap_or_default();
+    let stayed = match count("stayed") {
+        0 => String::new(),
+        stayed => format!("; {stayed} images stayed, which something has come to need meanwhile"),
+    };
+    let text = format!(
+        "{} are deleted from {repository}{stayed}\nundo it with: longshore trash restore {id}",
+        listed([counted(count("tags"), "tag"), counted(count("images"), "image")])
+    );
+    session.output.said(&text, "deletion", &result)?;
+    Ok(Exit::Done)
+}
+
 /// Deletes what is wanted: shows the plan, asks, and does that and nothing else.
 ///
 /// # Errors
@@ -68,6 +86,9 @@ pub fn delete(session: &Session, repository: &str, wanted: CreateDeletion) -> Re
         session.confirm(&format!("deletes {parts} from {repository}"), || Ok(described(&plan, output)))?;
     }
     let done = client.create_deletion(repository, &CreateDeletion { plan: Some(plan.plan), ..wanted })?;
+    if let Some(job) = &done.job {
+        return follow(session, repository, job);
+    }
     let end = match &done.id {
         Some(id) => format!("undo it with: longshore trash restore {id}"),
         None => "nothing was deleted".to_owned(),

@@ -123,13 +123,20 @@ fn follow(session: &Session, id: &str) -> Result<JobInfo> {
 /// What the registry refused, or why it was not reached; also when it failed or was cancelled.
 pub fn perform(session: &Session, kind: JobKind) -> Result<Value> {
     let job = session.client.create_job(&CreateJob { kind })?;
+    finish(session, &job.id)
+}
+
+/// Watches a job to its end; gives what came of it.
+///
+/// # Errors
+/// As [`perform`].
+pub(crate) fn finish(session: &Session, id: &str) -> Result<Value> {
     if std::io::stderr().is_terminal() {
         console::say(&format!(
-            "job {0}; Ctrl-C leaves it alone: longshore job follow {0}, longshore job cancel {0}",
-            job.id
+            "job {id}; Ctrl-C leaves it alone: longshore job follow {id}, longshore job cancel {id}"
         ));
     }
-    let job = follow(session, &job.id)?;
+    let job = follow(session, id)?;
     match job.state {
         JobState::Done => Ok(job.result.unwrap_or_default()),
         JobState::Cancelled => bail!("job {} was cancelled", job.id),

@@ -39,6 +39,8 @@ const BLOBS_LIMIT: usize = 2_000_000;
 const EDGES_LIMIT: usize = 2 * PLANNED_LIMIT;
 /// Most things that stay of which a plan says why.
 const KEPT_LIMIT: usize = 1000;
+/// How often a part of a deletion is planned again that changes meanwhile.
+const PART_ATTEMPTS: usize = 2000;
 /// How much one statement takes.
 const AT_ONCE: usize = 1000;
 
@@ -47,6 +49,8 @@ const AT_ONCE: usize = 1000;
 pub struct Selection {
     /// Images, with the tags that point at them.
     pub digests: BTreeSet<Digest>,
+    /// Any number of images, as far as they are still there, with the tags that point at them.
+    pub present: BTreeSet<Digest>,
     /// Tags.
     pub tags: BTreeSet<Tag>,
     /// Any number of tags, as far as they still point there.
@@ -85,6 +89,33 @@ pub struct DeletionPreview {
     pub freed_at: Timestamp,
     /// What was named and stays, the first thousand.
     pub kept: Vec<(Digest, KeptReason)>,
+}
+
+/// What became of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SelectedDeletion {
+    /// It is done.
+    Done(DeletionId),
+    /// There was nothing to be deleted.
+    Nothing,
+    /// It is more than one request deletes; nothing was deleted.
+    TooMuch,
+}
+
+/// Some of what a larger deletion is to delete.
+#[derive(Clone, Debug)]
+pub struct DeletionPart<'p> {
+    /// Images.
+    pub images: BTreeSet<Digest>,
+    /// Tags whose images stay, with what they pointed at when the whole was planned.
+    pub alone: BTreeMap<Tag, Digest>,
+    /// All tags of the whole plan, with what they pointed at then.
+    pub planned: &'p BTreeMap<Tag, Digest>,
+}
+
+/// Whether a conflict means that a plan has to be made again.
+fn is_about_changes(conflict: &Conflict) -> bool {
+    matches!(conflict, Conflict::PlanChanged | Conflict::ImagesChanged)
 }
 
 /// How a plan is made, besides the state of things.
@@ -217,6 +248,11 @@ impl Planning<'_> {
                 let head = head.ok_or_else(|| self.unknown(Reference::Digest(*digest)))?;
                 self.doomed.insert(head.id, head.digest);
             }
+        }
+        let present: Vec<Digest> = selection.present.iter().copied().collect();
+        for digests in present.chunks(AT_ONCE) {
+            let heads = self.tx.find_manifests(id, digests).await?;
+            self.doomed.extend(heads.into_iter().flatten().map(|head| (head.id, head.digest)));
         }
         if let Some(filter) = selection.filter {
             self.select_filtered(filter).await?;
@@ -468,7 +504,8 @@ impl Content {
         name: &RepositoryName,
         selection: &Selection,
     ) -> Result<Arc<Repository>> {
-        let takes_images = !selection.digests.is_empty() || selection.filter.is_some();
+        let takes_images =
+            !selection.digests.is_empty() || !selection.present.is_empty() || selection.filter.is_some();
         let action = if takes_images { RepositoryAction::Delete } else { RepositoryAction::DeleteTag };
         self.access.authorize_existing(actor, name, action).await
     }
@@ -503,18 +540,18 @@ impl Content {
             .await
     }
 
-    /// Deletes what a plan says, as one deletion that can be undone. With the name of a plan, only if it is still that one.
+    /// Deletes what a plan says, as one deletion that can be undone; more than a thousand images or 999 tags are left, for
+    /// [`Content::delete_part`]. With the name of a plan, only if it is still that one.
     ///
     /// # Errors
-    /// As [`Content::preview_deletion`]; `Conflict` when the plan is another one by now; `Invalid` for more than a thousand
-    /// images, or 999 tags.
+    /// As [`Content::preview_deletion`]; `Conflict` when the plan is another one by now.
     pub async fn delete_selected(
         &self,
         actor: &Actor,
         name: &RepositoryName,
         selection: Selection,
         expected: Option<&str>,
-    ) -> Result<(DeletionPreview, Option<DeletionId>)> {
+    ) -> Result<(DeletionPreview, SelectedDeletion)> {
         let repository = self.authorize_planning(actor, name, &selection).await?;
         // What was pulled from this node up to now counts.
         self.record_pulls().await?;
@@ -523,16 +560,62 @@ impl Content {
             return Err(Conflict::PlanChanged.into());
         }
         if preview.images.len() > DELETION_LIMIT || preview.tags.len() > DELETED_TAGS_LIMIT {
-            return Err(Error::Invalid {
-                field: Field::DeletedImages,
-                reason: format!(
-                    "at most {DELETION_LIMIT} images and {DELETED_TAGS_LIMIT} tags are deleted at once"
-                ),
-            });
+            return Ok((preview, SelectedDeletion::TooMuch));
         }
         if preview.images.is_empty() && preview.tags.is_empty() {
-            return Ok((preview, None));
+            return Ok((preview, SelectedDeletion::Nothing));
         }
+        let id = DeletionId(self.platform.new_uuid());
+        self.carry_out(actor, name, &repository, &preview, id).await?;
+        note_deletion(id);
+        Ok((preview, SelectedDeletion::Done(id)))
+    }
+
+    /// Deletes some of what a larger deletion is to delete, as part of that, and gives how many images and tags went. What is not
+    /// there any more is passed over, and so are images with a tag that the whole plan did not have.
+    ///
+    /// # Errors
+    /// As [`Content::preview_deletion`].
+    pub async fn delete_part(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        id: DeletionId,
+        part: DeletionPart<'_>,
+    ) -> Result<(u64, u64)> {
+        let DeletionPart { mut images, alone, planned } = part;
+        for _ in 0..PART_ATTEMPTS {
+            let selection =
+                Selection { present: images.clone(), pointing: alone.clone(), ..Selection::default() };
+            let repository = self.authorize_planning(actor, name, &selection).await?;
+            let preview = self.plan_deletion(Arc::clone(&repository), selection).await?;
+            let newer = preview.tags.iter().filter(|(tag, digest)| planned.get(*tag) != Some(digest));
+            let newer: BTreeSet<Digest> = newer.map(|(_, digest)| *digest).collect();
+            if newer.iter().any(|digest| images.remove(digest)) {
+                continue;
+            }
+            if preview.images.is_empty() && preview.tags.is_empty() {
+                return Ok((0, 0));
+            }
+            match self.carry_out(actor, name, &repository, &preview, id).await {
+                Ok(()) => return Ok((preview.images.len() as u64, preview.tags.len() as u64)),
+                // Something has changed since the part was planned a moment ago.
+                Err(Error::Conflict(conflict)) if is_about_changes(&conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Conflict::PlanChanged.into())
+    }
+
+    /// Does what a plan says, as a deletion or a part of one.
+    async fn carry_out(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        repository: &Repository,
+        preview: &DeletionPreview,
+        id: DeletionId,
+    ) -> Result<()> {
         let event = self.platform.event(
             actor,
             Some(repository.namespace_id),
@@ -540,8 +623,7 @@ impl Content {
             name.as_str(),
             [],
         );
-        let deletion = self.new_deletion(repository.id, &event);
-        let id = deletion.id;
+        let deletion = NewDeletion { id, ..self.new_deletion(repository.id, &event) };
         // Tags whose image stays go by themselves.
         let alone: BTreeMap<Tag, Digest> = preview
             .tags
@@ -568,12 +650,12 @@ impl Content {
                 })
                 .await?;
             match (is_as_planned, has_images) {
-                (true, _) => note_deletion(id),
+                (true, _) => {}
                 (false, false) => return Err(Conflict::PlanChanged.into()),
                 // The images went.
                 (false, true) => return Err(Conflict::ImagesChanged.into()),
             }
         }
-        Ok((preview, Some(id)))
+        Ok(())
     }
 }

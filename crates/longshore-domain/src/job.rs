@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::account::AccountId;
 use crate::error::{Error, Result};
 
 /// Public id of a job.
@@ -35,11 +36,13 @@ pub enum JobKind {
     VerifyStore,
     /// Collect garbage that is due.
     CollectGarbage,
+    /// Delete images and tags of a repository, more than one request takes.
+    DeleteImages,
 }
 
 impl JobKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Verify, Self::VerifyStore, Self::CollectGarbage];
+    pub const ALL: [Self; 4] = [Self::Verify, Self::VerifyStore, Self::CollectGarbage, Self::DeleteImages];
 
     /// Returns its name, in the database and for clients; it never changes.
     pub fn as_str(self) -> &'static str {
@@ -47,6 +50,7 @@ impl JobKind {
             Self::Verify => "verify",
             Self::VerifyStore => "verify_store",
             Self::CollectGarbage => "collect_garbage",
+            Self::DeleteImages => "delete_images",
         }
     }
 }
@@ -128,6 +132,8 @@ pub struct Job {
     pub state: JobState,
     /// Name of who asked for it.
     pub wanted_by: String,
+    /// The account that asked for it, and may watch it; `None` for the operator's.
+    pub account: Option<AccountId>,
     /// How far it is.
     pub progress: JobProgress,
     /// Whether it is to end as soon as it can.

@@ -77,6 +77,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0031_presences", works_with 22),
     migration!("0032_nodes", works_with 22),
     migration!("0033_movers", works_with 22),
+    migration!("0034_job_payloads", works_with 22),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -4,6 +4,7 @@
 
 mod access_keys;
 mod accounts;
+mod bulk_deletions;
 mod clocks;
 mod collection;
 mod collection_property;

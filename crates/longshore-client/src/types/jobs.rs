@@ -16,6 +16,8 @@ pub enum JobKind {
     VerifyStore,
     /// Collect garbage that is due.
     CollectGarbage,
+    /// Delete images and tags, more than one request takes; asked for by deleting them.
+    DeleteImages,
     /// A newer registry says something that this version does not know.
     #[serde(other)]
     #[schemars(skip)]

@@ -46,6 +46,9 @@ pub struct PlanInfo {
     pub plan: String,
     /// Id of the deletion, by which it can be undone; null when nothing was deleted.
     pub id: Option<String>,
+    /// Id of the job that does it, of more than one request takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
     /// How many images go.
     pub images: u64,
     /// How many tags go.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
+use longshore_domain::account::AccountId;
 use longshore_domain::job::{Job, JobId, JobProgress};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{JobOutcome, JobRecords};
@@ -11,7 +12,7 @@ use super::overfull;
 use crate::tx::{Row, SqlTx, values};
 
 /// Reads a row with `uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at, started_at, finished_at,
-/// result, error`.
+/// result, error, account_id`.
 fn job(row: &Row<'_>) -> Result<Job> {
     Ok(Job {
         id: JobId(row.uuid(0)?),
@@ -30,15 +31,16 @@ fn job(row: &Row<'_>) -> Result<Job> {
         finished_at: row.optional_time(11)?,
         result: row.optional_text(12)?,
         error: row.optional_text(13)?,
+        account: row.optional_int(14)?.map(AccountId),
     })
 }
 
 #[async_trait]
 impl JobRecords for SqlTx<'_> {
-    async fn create_job(&mut self, job: &Job) -> Result<()> {
+    async fn create_job(&mut self, job: &Job, payload: Option<&str>) -> Result<()> {
         self.execute(
-            "INSERT INTO jobs (uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at)
-             VALUES ($1, $2, $3, $4, 0, NULL, $5, $6, $7, $8)",
+            "INSERT INTO jobs (uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at, account_id, payload)
+             VALUES ($1, $2, $3, $4, 0, NULL, $5, $6, $7, $8, $9, $10)",
             values![
                 job.id.0,
                 job.kind.as_str(),
@@ -47,17 +49,24 @@ impl JobRecords for SqlTx<'_> {
                 job.progress.unit.as_str(),
                 job.progress.text.as_str(),
                 job.is_cancelled,
-                job.created_at
+                job.created_at,
+                job.account.map(|id| id.0),
+                payload
             ],
         )
         .await
         .map(|_| ())
     }
 
+    async fn find_job_payload(&mut self, id: JobId) -> Result<Option<String>> {
+        let payload = "SELECT payload FROM jobs WHERE uuid = $1";
+        Ok(self.first(payload, values![id.0], |row| row.optional_text(0)).await?.flatten())
+    }
+
     async fn find_job(&mut self, id: JobId) -> Result<Option<Job>> {
         self.first(
             "SELECT uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at, started_at,
-                 finished_at, result, error FROM jobs WHERE uuid = $1",
+                 finished_at, result, error, account_id FROM jobs WHERE uuid = $1",
             values![id.0],
             job,
         )
@@ -69,7 +78,7 @@ impl JobRecords for SqlTx<'_> {
             None => {
                 self.all(
                     "SELECT uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at, started_at,
-                         finished_at, result, error FROM jobs ORDER BY created_at DESC, uuid DESC LIMIT $1",
+                         finished_at, result, error, account_id FROM jobs ORDER BY created_at DESC, uuid DESC LIMIT $1",
                     values![overfull(size)],
                     job,
                 )
@@ -78,7 +87,7 @@ impl JobRecords for SqlTx<'_> {
             Some((at, id)) => {
                 self.all(
                     "SELECT uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at, started_at,
-                         finished_at, result, error FROM jobs WHERE (created_at, uuid) < ($1, $2)
+                         finished_at, result, error, account_id FROM jobs WHERE (created_at, uuid) < ($1, $2)
                      ORDER BY created_at DESC, uuid DESC LIMIT $3",
                     values![at, id.0, overfull(size)],
                     job,

@@ -22,7 +22,9 @@ pub struct JobOutcome {
 #[async_trait]
 pub trait JobRecords {
     /// Writes a new job down.
-    async fn create_job(&mut self, job: &Job) -> Result<()>;
+    async fn create_job(&mut self, job: &Job, payload: Option<&str>) -> Result<()>;
+    /// Finds what a job works on, as a JSON object.
+    async fn find_job_payload(&mut self, id: JobId) -> Result<Option<String>>;
     /// Returns a job.
     async fn find_job(&mut self, id: JobId) -> Result<Option<Job>>;
     /// Lists jobs, the newest first, strictly older than `before`; overfull by one.
