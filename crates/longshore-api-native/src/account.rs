@@ -68,6 +68,7 @@ pub(crate) async fn prove_presence(context: &Context, body: RequestBody) -> Resu
         password: &request.password,
         code: request.code.as_deref(),
         address: Some(context.client.address),
+        session: Some(session),
     };
     let until = context.app.identity.prove_presence(&actor, session, factors).await?;
     Ok(json(StatusCode::OK, &types::Presence { until: time(until) }))
@@ -76,11 +77,12 @@ pub(crate) async fn prove_presence(context: &Context, body: RequestBody) -> Resu
 /// `POST /api/v1/account/password`.
 pub(crate) async fn change_own_password(context: &Context, body: RequestBody) -> Result<Response> {
     let request: types::ChangeOwnPassword = context.json(body).await?;
-    let actor = context.actor().await?;
+    let (actor, session) = context.session().await?;
     let factors = BothFactors {
         password: &request.current,
         code: request.code.as_deref(),
         address: Some(context.client.address),
+        session: Some(session),
     };
     context.app.identity.change_own_password(&actor, factors, &request.new).await?;
     Ok(bare(StatusCode::NO_CONTENT))

@@ -372,7 +372,7 @@ pub const ROUTES: &[Route] = &[
         |d| d.takes_patch::<types::ChangeToken>().gives::<types::TokenInfo>(200, "Changed."),
         tokens::change_token),
     route!(DELETE "/api/v1/accounts/{name}/tokens/{id}" delete_token in "Tokens", Account,
-        "Deletes an access token for good, and those that were made with it.",
+        "Deletes an access token for good, and those that were made with it; whoever comes with a token may delete that one.",
         |d| d.gives_nothing(204, "Deleted."),
         tokens::delete_token),
     route!(POST "/api/v1/keys/rotate" rotate_key in "Operation", Operator,

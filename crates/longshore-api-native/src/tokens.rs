@@ -94,7 +94,10 @@ pub(crate) async fn change_token(context: &Context, body: RequestBody) -> Result
 /// `DELETE /api/v1/accounts/{name}/tokens/{id}`.
 pub(crate) async fn delete_token(context: &Context, _body: RequestBody) -> Result<Response> {
     let (name, id): (Namespace, _) = (context.parsed("name")?, token_id(context)?);
-    context.app.identity.delete_access_token(&*context.actor().await?, &name, id).await?;
+    let (actor, identity) = (context.actor().await?, &context.app.identity);
+    if !identity.end_presented_token(&actor, &name, id).await? {
+        identity.delete_access_token(&actor, &name, id).await?;
+    }
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

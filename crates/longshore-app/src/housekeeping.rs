@@ -12,7 +12,7 @@ use longshore_identity::authentication::PRESENCE;
 use longshore_organizations::invite_messages::{INVITE_MESSAGE, InviteMessages};
 
 use crate::App;
-use crate::jobs::JOB;
+use crate::new_jobs::JOB;
 use longshore_content::limits::day_of;
 use longshore_platform::earlier;
 use longshore_platform::work::{WorkFailure, WorkKind, Worker, Workers};
@@ -35,7 +35,7 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("number-events", MINUTE, |app| Box::pin(app.number_events())),
     ("forget-events", HOUR, |app| Box::pin(app.forget_events())),
     ("fold-usage", MINUTE, |app| Box::pin(app.fold_usage())),
-    ("record-stored", HOUR, |app| Box::pin(app.record_stored())),
+    ("record-stored", MINUTE, |app| Box::pin(app.record_stored())),
     ("forget-nodes", HOUR, |app| Box::pin(app.platform.forget_silent_nodes())),
     ("forget-usage-days", DAY, |app| Box::pin(app.forget_usage_days())),
     ("fold-repository-changes", MINUTE, |app| Box::pin(app.fold_repository_changes())),

@@ -9,6 +9,7 @@ pub mod bulk_deletions;
 mod clock_steps;
 mod housekeeping;
 mod jobs;
+mod new_jobs;
 pub mod readiness;
 pub mod stores;
 mod work;

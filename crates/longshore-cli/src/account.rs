@@ -4,12 +4,13 @@ use std::io::IsTerminal;
 
 use anyhow::Result;
 use clap::Subcommand;
+use longshore_client::SignIn;
 use longshore_client::types::{ChangeAccount, ChangeOwnPassword};
 use serde_json::json;
 
 use crate::accounts::{Change, LINES, check_change};
 use crate::failure::{Exit, Usage};
-use crate::login::standard_input;
+use crate::login::{ask, standard_input};
 use crate::session::Session;
 
 /// Commands about one's own account.
@@ -73,14 +74,25 @@ pub fn run(command: AccountCommand, session: &Session) -> Result<Exit> {
         AccountCommand::Password { password_stdin } => {
             let account = client.get_account()?;
             let mut change = new_password(password_stdin)?;
-            let mut set = client.change_own_password(&change);
-            if set.as_ref().is_err_and(|error| error.is("second_factor_needed"))
-                && std::io::stdin().is_terminal()
-            {
-                change.code = Some(crate::login::ask("code of the authenticator, or a recovery code")?);
-                set = client.change_own_password(&change);
-            }
-            set?;
+            // No token changes the password; signing in takes the same as this does.
+            let session = match client.sign_in(&account.name, &change.current)? {
+                SignIn::Done(session) => session,
+                SignIn::SecondFactor(challenge) => {
+                    let code = match change.code.take() {
+                        Some(code) => code,
+                        None if std::io::stdin().is_terminal() => {
+                            ask("code of the authenticator, or a recovery code")?
+                        }
+                        None => {
+                            let text = "the account has a second factor: give its code on the third line of standard input";
+                            return Err(Usage(text.into()).into());
+                        }
+                    };
+                    client.complete_sign_in(&challenge, &code)?
+                }
+            };
+            client.use_session(&session)?;
+            client.change_own_password(&change)?;
             let text = format!(
                 "the password of {} is changed; what was signed in with the one before must sign in again, access tokens work on",
                 account.name
@@ -89,7 +101,7 @@ pub fn run(command: AccountCommand, session: &Session) -> Result<Exit> {
         }
         AccountCommand::SignOut => {
             client.end_own_sessions()?;
-            let text = "all sessions are ended, and what programs were signed in with; access tokens work on (see: longshore token ls)";
+            let text = "all sessions are ended, and what programs were signed in with; access tokens work on (see: longshore token ls YOURSELF)";
             output.said(text, "ended", &json!({ "ended": true }))?;
         }
         AccountCommand::Rm { name } => {

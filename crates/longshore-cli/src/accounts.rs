@@ -268,7 +268,10 @@ pub fn run_user(command: UserCommand, session: &Session) -> Result<Exit> {
             let new = CreateUser { name, password, is_administrator: administrator };
             let made = client.create_user(&new)?;
             let text = shown_once(format!("user {} is created", made.account.name), made.password.as_ref());
-            output.said(&text, "name", &made)?;
+            match made.password {
+                Some(_) => output.told_once(&text, "password", &made)?,
+                None => output.said(&text, "name", &made)?,
+            }
         }
         UserCommand::Set { name, change, administrator } => {
             let change = ChangeAccount { is_administrator: administrator, ..change.into() };
@@ -293,7 +296,11 @@ pub fn run_user(command: UserCommand, session: &Session) -> Result<Exit> {
             let text = format!(
                 "the password of {name} is changed; everything signed in with the old one must sign in again"
             );
-            output.said(&shown_once(text, set.password.as_ref()), "name", &set)?;
+            let text = shown_once(text, set.password.as_ref());
+            match set.password {
+                Some(_) => output.told_once(&text, "password", &set)?,
+                None => output.said(&text, "name", &set)?,
+            }
         }
         UserCommand::ResetSecondFactor { name } => {
             client.delete_user_second_factor(&name)?;

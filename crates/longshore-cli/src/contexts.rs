@@ -204,13 +204,15 @@ pub fn find_target(named: Option<&str>) -> Result<Target> {
         Some(LOCAL) => return Ok(Target::Local),
         Some(url) if url.contains("://") => {
             let url = url.trim_end_matches('/');
+            if let Ok(token) = std::env::var("LONGSHORE_TOKEN") {
+                return remote(Client::new(url)?.with_token(&token)?);
+            }
             let contexts = Contexts::load().unwrap_or_default();
             if let Some(context) = contexts.contexts.values().find(|context| context.url == url) {
                 return remote(context.client()?);
             }
-            let token = std::env::var("LONGSHORE_TOKEN").ok().or_else(|| docker_token(url));
             let client = Client::new(url)?;
-            return match token {
+            return match docker_token(url) {
                 Some(token) => remote(client.with_token(&token)?),
                 None => remote(client),
             };
@@ -258,6 +260,11 @@ impl Contexts {
         file.write_all(serde_json::to_string_pretty(self)?.as_bytes()).with_context(cannot)?;
         file.sync_all()?;
         std::fs::rename(&unfinished, &path).with_context(cannot)
+    }
+
+    /// Returns a context, or the current one.
+    pub(crate) fn find(&self, name: Option<&str>) -> Option<&Context> {
+        self.contexts.get(name.or(self.current.as_deref())?)
     }
 
     fn get(&self, name: &str) -> Result<&Context> {

@@ -85,6 +85,10 @@ pub fn explain(error: &anyhow::Error, is_verbose: bool) -> String {
         let rest = text.strip_prefix(field.as_str()).and_then(|rest| rest.strip_prefix(": "));
         text = format!("{name}: {}", rest.unwrap_or(&text));
     }
+    if problem.code == "password_needed" {
+        // The registry speaks to programs that keep a session.
+        text = "this takes your password, which no token stands for: it is asked for on a terminal, and else taken from LONGSHORE_PASSWORD (longshore login keeps a token alone)".into();
+    }
     if let Some(hint) = hint(&problem.code) {
         text = format!("{text}; {hint}");
     }
@@ -105,7 +109,6 @@ fn hint(code: &str) -> Option<&'static str> {
         "organization_unknown" => "see: longshore org ls",
         "job_unknown" => "see: longshore job ls",
         "work_unknown" => "see: longshore work ls",
-        "password_needed" => "give the password in LONGSHORE_PASSWORD where nobody can be asked for it",
         "team_unknown" => "see: longshore team ls ORGANIZATION",
         "invite_unknown" => "see: longshore invite ls ORGANIZATION",
         "permission_unknown" | "share_unknown" => "see: longshore access ls REPOSITORY",

@@ -6,9 +6,9 @@ use longshore_client::Client;
 use longshore_client::types::{CreateDeletion, ImageFilter, ImageInfo};
 
 use crate::failure::{Exit, Usage};
-use crate::output::{Column, Kind, WIDE, bytes, column, parse_time};
+use crate::output::{Column, Kind, WIDE, bytes, column, parse_beginning};
 use crate::session::Session;
-use crate::{console, deletions};
+use crate::{console, deletions, digests};
 
 /// Commands about images.
 #[derive(Subcommand)]
@@ -47,7 +47,7 @@ pub enum ImageCommand {
         /// Digests of images
         digests: Vec<String>,
         /// All images that were neither pushed nor pulled since a time, or since the end of a day
-        #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "digests")]
+        #[arg(long, value_name = "TIME", value_parser = parse_beginning, conflicts_with = "digests")]
         inactive_since: Option<String>,
         /// All images that no tag reaches
         #[arg(long, conflicts_with = "digests")]
@@ -90,9 +90,10 @@ const LAYER_COLUMNS: &[Column] = &[
 
 /// Finds an image by a digest or a tag.
 fn find(client: &Client, repository: &str, image: &str) -> Result<ImageInfo> {
+    let image = digests::whole(client, repository, image)?;
     let digest = match image.contains(':') {
-        true => image.to_owned(),
-        false => client.get_tag(repository, image, None)?.value.digest,
+        true => image,
+        false => client.get_tag(repository, &image, None)?.value.digest,
     };
     Ok(client.get_image(repository, &digest)?)
 }
@@ -172,6 +173,19 @@ pub fn run(command: ImageCommand, session: &Session) -> Result<Exit> {
                 let text = "say which images: digests, --untagged or --inactive-since TIME";
                 return Err(Usage(text.into()).into());
             }
+            let whole = |image: String| {
+                let digest = digests::whole(client, &repository, &image)?;
+                match digest.contains(':') {
+                    true => Ok(digest),
+                    false => {
+                        let text = format!(
+                            "{image} is no digest: image rm takes digests, tag rm deletes tags (longshore tag show {repository} TAG says what one points at)"
+                        );
+                        Err(anyhow::Error::from(Usage(text)))
+                    }
+                }
+            };
+            let digests = digests.into_iter().map(whole).collect::<Result<Vec<_>>>()?;
             let wanted = CreateDeletion { digests, filter, with_parts, dry_run, ..CreateDeletion::default() };
             return deletions::delete(session, &repository, wanted);
         }

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod console;
 pub mod contexts;
 mod deletions;
+mod digests;
 pub mod failure;
 pub mod images;
 pub mod jobs;

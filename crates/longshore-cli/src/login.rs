@@ -110,7 +110,7 @@ pub(crate) fn sign_in_again(client: &Client, username: &str) -> longshore_client
     let password = match std::env::var("LONGSHORE_PASSWORD") {
         Ok(password) if !password.is_empty() => password,
         _ if is_terminal => {
-            let question = format!("password of {username} for {}, as this takes it: ", client.name());
+            let question = format!("this takes the password of {username} at {}: ", client.name());
             rpassword::prompt_password(question).map_err(|error| unusable(&error))?
         }
         _ => return Ok(None),
@@ -171,17 +171,31 @@ pub fn login(arguments: &LoginArguments, output: &Output) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Signs out: forgets the token.
+/// Deletes the token of a context at its registry; whether that was done.
+fn end_token(context: &Context) -> bool {
+    let ended = context.client().and_then(|client| {
+        let caller = client.whoami()?;
+        let token = caller.token.filter(|token| token.label == label());
+        Ok(token.is_some_and(|token| client.delete_token(&caller.name, &token.id).is_ok()))
+    });
+    ended.unwrap_or_default()
+}
+
+/// Signs out: forgets the token, and deletes it at the registry if signing in has made it.
 ///
 /// # Errors
 /// When there is no such context, or the file cannot be written.
 pub fn logout(name: Option<&str>, output: &Output) -> Result<Exit> {
     let mut contexts = Contexts::load()?;
+    let is_ended = contexts.find(name).is_some_and(end_token);
     let (name, context) = contexts.remove(name)?;
-    let text = format!(
-        "signed out of {}; what was kept here is gone, and the token works until {} deletes it",
-        context.url, context.username
-    );
+    let text = match is_ended {
+        true => format!("signed out of {}; its token no longer works", context.url),
+        false => format!(
+            "signed out of {}; what was kept here is gone, and the token works until {} deletes it (longshore token ls {1})",
+            context.url, context.username
+        ),
+    };
     output.said(&text, "name", &serde_json::json!({ "context": name, "url": context.url }))?;
     Ok(Exit::Done)
 }

@@ -61,6 +61,7 @@ impl FromStr for Format {
 
 /// What a command line says about output.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Options of all commands")]
 pub struct OutputArguments {
     /// How to show results: table, wide, json, jsonl, name, or template=TEXT such as template='{name} {digest}'
     #[arg(short, long, global = true, value_name = "FORMAT")]
@@ -364,6 +365,17 @@ impl Output {
         }
     }
 
+    /// Says what was made with its secret, which is told this once: also where no more than what was asked for is to be said.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn told_once(&self, text: &str, secret: &str, thing: &impl Serialize) -> Result<()> {
+        match &self.format {
+            Format::Table | Format::Wide => console::print(text),
+            _ => self.object(&[], secret, thing),
+        }
+    }
+
     /// Whether a person reads this.
     pub fn is_for_people(&self) -> bool {
         matches!(self.format, Format::Table | Format::Wide)
@@ -395,22 +407,55 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// Reads a time, or the end of a day, in UTC.
+/// Letters of a day such as 2026-11-01: what is longer is a time, and one without its zone is none.
+const DAY_LETTERS: usize = 10;
+
+/// Reads a time, how long ago it was, or a day in UTC, of which `of_day` gives the time that is meant.
+fn parse_moment(text: &str, of_day: fn(Timestamp) -> Timestamp) -> Result<String, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(format!("{at:.6}"));
+    }
+    let seconds = |text: &str| {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let unit = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 86_400,
+            _ => return None,
+        };
+        number.parse::<u32>().ok()?.checked_mul(unit)
+    };
+    if let Some(seconds) = seconds(text)
+        && let Ok(at) = now().checked_sub(jiff::SignedDuration::from_secs(seconds.into()))
+    {
+        return Ok(format!("{at:.6}"));
+    }
+    let day = Some(text).filter(|text| text.len() == DAY_LETTERS);
+    let day = day.and_then(|text| text.parse::<jiff::civil::Date>().ok());
+    match day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok()) {
+        Some(began) => Ok(format!("{:.6}", of_day(began.timestamp()))),
+        None => Err("must be a time such as 2026-11-01T12:00:00Z, a day such as 2026-11-01 in UTC, or how long ago, such as 90m, 12h or 30d".into()),
+    }
+}
+
+/// Reads a time, how long ago it was, or the end of a day in UTC.
 ///
 /// # Errors
 /// When it is neither.
 pub fn parse_time(text: &str) -> Result<String, String> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(format!("{at:.6}"));
-    }
-    let day = text.parse::<jiff::civil::Date>().and_then(|day| day.tomorrow());
-    let next = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC));
-    match next {
-        Ok(next) => Ok(format!("{:.6}", next.timestamp() - jiff::SignedDuration::from_micros(1))),
-        Err(_) => {
-            Err("must be a time such as 2026-11-01T12:00:00Z, or a day such as 2026-11-01, in UTC".into())
-        }
-    }
+    parse_moment(text, |began| {
+        let day = jiff::SignedDuration::from_hours(24) - jiff::SignedDuration::from_micros(1);
+        began.saturating_add(day).unwrap_or(began)
+    })
+}
+
+/// Reads a time, how long ago it was, or the beginning of a day in UTC.
+///
+/// # Errors
+/// When it is neither.
+pub fn parse_beginning(text: &str) -> Result<String, String> {
+    parse_moment(text, |began| began)
 }
 
 #[cfg(test)]
@@ -418,6 +463,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_day_is_its_end_or_its_beginning_and_a_time_has_its_zone() {
+        let end = || Ok("2026-11-01T23:59:59.999999Z".to_owned());
+        assert_eq!(parse_time("2026-11-01"), end());
+        assert_eq!(parse_beginning("2026-11-01"), Ok("2026-11-01T00:00:00.000000Z".to_owned()));
+        assert_eq!(parse_time("2026-11-01T12:00:00+02:00"), Ok("2026-11-01T10:00:00.000000Z".to_owned()));
+        assert!(parse_time("30d").unwrap() < now().to_string());
+        for neither in ["2026-11-01T12:00:00", "2026-11-01 12:00", "2026-11-01garbage", "now", "d", "", "5x"]
+        {
+            assert!(parse_time(neither).is_err() && parse_beginning(neither).is_err(), "{neither}");
+        }
+    }
 
     fn output(format: Format, width: Option<usize>) -> Output {
         Output { format, utc: false, quiet: false, width, now: "2026-11-30T12:00:00Z".parse().unwrap() }

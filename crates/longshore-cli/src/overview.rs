@@ -178,5 +178,8 @@ pub fn run_settings(command: &SettingsCommand, session: &Session) -> Result<Exit
     let settings = session.client.list_settings()?;
     let shown = settings.into_iter().filter(|setting| *all || setting.source != SettingSource::Default);
     session.output.list(SETTINGS, "key", shown.map(anyhow::Ok))?;
+    if !all && session.output.is_for_people() {
+        console::say("all others are as they are by default; see: longshore settings ls --all");
+    }
     Ok(Exit::Done)
 }

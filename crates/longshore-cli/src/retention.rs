@@ -184,10 +184,9 @@ pub fn run(command: RetentionCommand, session: &Session) -> Result<Exit> {
             let rules = rules.rules()?;
             let policy = replaced(&client.list_retention_policies(&repository)?, &repository, policy)?;
             let preview = client.preview_retention(&repository, &rules)?;
-            let what = format!(
-                "deletes {} of {repository} now, and others from day to day",
-                listed([counted(preview.goes, "tag")])
-            );
+            let now =
+                counted(preview.goes, "tag").map(|tags| format!("{tags} now, and ")).unwrap_or_default();
+            let what = format!("deletes {now}from day to day what it does not keep of {repository}");
             session.confirm(&what, || Ok(told(&preview)))?;
             let set = match policy {
                 Some(id) => client.set_retention_policy(&repository, id, &rules)?,
@@ -212,8 +211,7 @@ pub fn run(command: RetentionCommand, session: &Session) -> Result<Exit> {
                 client.run_retention_policy(&repository, *id)?;
             }
             let text = format!(
-                "{} of {repository} within seconds",
-                listed([counted(ids.len() as u64, "policy run")])
+                "the policies of {repository} are applied within seconds; see: longshore trash ls {repository}"
             );
             output.said(&text, "policies", &json!({ "repository": repository, "policies": ids }))?;
         }

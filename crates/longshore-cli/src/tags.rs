@@ -5,10 +5,10 @@ use clap::Subcommand;
 use longshore_client::types::{CallerProof, CreateDeletion, RollBackTag, SetTag, UsedCredential};
 use longshore_client::{Condition, ListChanges, ListTags};
 
-use crate::deletions;
 use crate::failure::Exit;
 use crate::output::{Column, Kind, WIDE, column, parse_time};
 use crate::session::Session;
+use crate::{deletions, digests};
 
 /// Commands about tags.
 #[derive(Subcommand)]
@@ -173,6 +173,7 @@ pub fn run(command: TagCommand, session: &Session) -> Result<Exit> {
             output.object(LINES, "digest", &client.get_tag(&repository, &tag, None)?.value)?;
         }
         TagCommand::Set { repository, tag, to, new } => {
+            let to = digests::whole(client, &repository, &to)?;
             let condition = if new { Condition::Absent } else { Condition::Always };
             let pointed = client.set_tag(&repository, &tag, &SetTag { from: to }, &condition)?;
             let text = format!("{repository}:{tag} points at {}", pointed.digest);
@@ -216,7 +217,10 @@ pub fn run(command: TagCommand, session: &Session) -> Result<Exit> {
         }
         TagCommand::Rollback { repository, tag, to } => {
             // A day is its end here as well.
-            let to = parse_time(&to).unwrap_or(to);
+            let to = match parse_time(&to) {
+                Ok(time) => time,
+                Err(_) => digests::whole(client, &repository, &to)?,
+            };
             let pointed = client.roll_back_tag(&repository, &tag, &RollBackTag { to }, &Condition::Always)?;
             let text = format!("{repository}:{tag} points at {} again", pointed.digest);
             output.said(&text, "digest", &pointed)?;

@@ -282,7 +282,7 @@ pub fn run_invite(command: InviteCommand, session: &Session) -> Result<Exit> {
             let new = CreateInvites { invitees, role: Some(role), team, dry_run };
             let made = client.create_invites(&organization, &new)?;
             let text: Vec<String> = made.items.iter().map(told).collect();
-            output.said(&text.join("\n"), "items", &made)?;
+            output.told_once(&text.join("\n"), "items", &made)?;
             let is_done = |one: &InvitedOne| {
                 matches!(one.outcome, InviteOutcome::Invited | InviteOutcome::WouldBeInvited)
             };

@@ -207,7 +207,7 @@ pub fn run(command: TokenCommand, session: &Session) -> Result<Exit> {
                 "token {} is created for {owner}, {}\ntoken  {}    (shown this once; use it as the password of {owner})",
                 made.info.id, made.info.scope, made.secret
             );
-            output.said(&text, "secret", &with(&made.info, "token", &made.secret)?)?;
+            output.told_once(&text, "token", &with(&made.info, "token", &made.secret)?)?;
         }
         TokenCommand::Renew { owner, id, keep, expiry } => {
             let before = find(client, &owner, &id)?;
@@ -230,7 +230,7 @@ pub fn run(command: TokenCommand, session: &Session) -> Result<Exit> {
                 "token {} of {owner} is made in the place of {}{key}\nsecret  {}    (shown this once)",
                 made.info.id, before.id, made.secret
             );
-            output.said(&text, "secret", &with(&made.info, "secret", &made.secret)?)?;
+            output.told_once(&text, "secret", &with(&made.info, "secret", &made.secret)?)?;
         }
         TokenCommand::CreateAccessKey { owner, label, scope, expiry } => {
             let new = CreateToken { label, scope, expires_at: expiry.time(), is_access_key: true };
@@ -242,7 +242,7 @@ pub fn run(command: TokenCommand, session: &Session) -> Result<Exit> {
                 made.info.access_key.as_deref().unwrap_or_default(),
                 made.secret
             );
-            output.said(&text, "secret_key", &with(&made.info, "secret_key", &made.secret)?)?;
+            output.told_once(&text, "secret_key", &with(&made.info, "secret_key", &made.secret)?)?;
         }
         TokenCommand::Enable { owner, id } => switch(session, &owner, &id, true)?,
         TokenCommand::Disable { owner, id } => switch(session, &owner, &id, false)?,
@@ -313,7 +313,7 @@ fn say_scim(session: &Session, what: &str, made: &CreatedScimToken) -> Result<()
         "{what}\ntoken  {}    (shown this once)\nGive it to the identity provider with the address https://YOUR-REGISTRY/v2/scim/2.0",
         made.secret
     );
-    session.output.said(&text, "token", &with(&made.info, "token", &made.secret)?)
+    session.output.told_once(&text, "token", &with(&made.info, "token", &made.secret)?)
 }
 
 /// Runs a command about tokens of identity providers.

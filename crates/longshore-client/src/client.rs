@@ -210,6 +210,16 @@ impl Client {
         self
     }
 
+    /// Uses the session token of a sign-in from now on, in the place of the token that there is.
+    ///
+    /// # Errors
+    /// `Unusable` for what no token can be.
+    pub fn use_session(&self, token: &str) -> Result<()> {
+        let session = bearer(token)?;
+        self.session.get_or_init(|| session);
+        Ok(())
+    }
+
     fn authorization(&self) -> Option<&HeaderValue> {
         self.session.get().or(self.authorization.as_ref())
     }

@@ -40,6 +40,26 @@ fn digest_beginning(text: &str) -> Option<String> {
 }
 
 impl Content {
+    /// Finds repositories by a word, or by a part of the name in their namespace, where that is named too; and whether there may be
+    /// more.
+    async fn named(
+        &self,
+        actor: &Actor,
+        text: &str,
+        size: PageSize,
+    ) -> Result<(Vec<RepositoryDetails>, bool)> {
+        let Some((namespace, rest)) = text.split_once('/') else {
+            let (found, count) = self.search_repositories(actor, text, 0, size).await?;
+            return Ok((found, count > u64::from(size.get())));
+        };
+        let Ok(namespace) = namespace.parse() else { return Ok((Vec::new(), false)) };
+        let page = match self.browse_repositories(actor, Some(&namespace), rest, None, size).await {
+            Err(Error::OrganizationUnknown(_) | Error::Denied(_)) => return Ok((Vec::new(), false)),
+            page => page?,
+        };
+        Ok((page.items.into_iter().map(|held| held.details).collect(), page.has_more))
+    }
+
     /// Searches what the actor may see, of each kind at most `size`.
     ///
     /// # Errors
@@ -69,8 +89,8 @@ impl Content {
             _ => (text.as_str(), None),
         };
         let Some(tag) = tag else {
-            let (repositories, count) = self.search_repositories(actor, name, 0, size).await?;
-            found.is_cut |= count > repositories.len() as u64;
+            let (repositories, is_cut) = self.named(actor, name, size).await?;
+            found.is_cut |= is_cut;
             found.repositories = repositories;
             return Ok(found);
         };
@@ -78,8 +98,8 @@ impl Content {
             return Ok(found);
         }
         let few = PageSize::clamped(REPOSITORIES)?;
-        let (repositories, count) = self.search_repositories(actor, name, 0, few).await?;
-        found.is_cut |= count > repositories.len() as u64;
+        let (repositories, is_cut) = self.named(actor, name, few).await?;
+        found.is_cut |= is_cut;
         for details in repositories {
             let name = details.repository.name;
             let left = u64::from(size.get()).saturating_sub(found.tags.len() as u64);

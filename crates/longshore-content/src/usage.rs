@@ -156,10 +156,15 @@ async fn usage_of(
         }
         shown.push(DayUsage { stored_bytes, ..usage });
     }
+    // What is stored now, also where the day's changes are not added up yet.
+    let stored_bytes = tx.storage_of(namespace).await?;
+    if let Some(today) = shown.last_mut() {
+        today.stored_bytes = stored_bytes;
+    }
     Ok(NamespaceUsage {
         repositories,
         tags,
-        stored_bytes: tx.storage_of(namespace).await?,
+        stored_bytes,
         sent_bytes: tx.traffic_of(namespace, month).await?,
         days: shown,
     })

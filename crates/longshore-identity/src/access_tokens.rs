@@ -392,6 +392,22 @@ impl Identities {
             .await
     }
 
+    /// Deletes the access token that the actor came with, if it is this one; gives whether it is. Whoever has a token may end it.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when it has become void.
+    pub async fn end_presented_token(&self, actor: &Actor, owner: &Namespace, uuid: Uuid) -> Result<bool> {
+        if actor.access_token_id().is_none() {
+            return Ok(false);
+        }
+        let presented = self.get_presented_token(actor).await?;
+        let account = self.access.get_own_account(actor).await?;
+        if presented.uuid != uuid || account.name != *owner {
+            return Ok(false);
+        }
+        self.remove_access_token(actor, &account, presented).await.map(|()| true)
+    }
+
     /// Deletes an access token for good.
     ///
     /// # Errors

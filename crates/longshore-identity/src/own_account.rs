@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use longshore_domain::access::action::AccountAction;
-use longshore_domain::access::actor::Actor;
+use longshore_domain::access::actor::{Actor, Proof};
 use longshore_domain::access::refusal::{Refusal, Subject};
 use longshore_domain::account::Account;
 use longshore_domain::error::Unauthenticated;
@@ -27,6 +27,8 @@ pub struct BothFactors<'f> {
     pub code: Option<&'f str>,
     /// From where it comes.
     pub address: Option<IpAddr>,
+    /// The session token of who gives them: whoever signed in with both within ten minutes needs no other code.
+    pub session: Option<&'f str>,
 }
 
 impl Identities {
@@ -34,7 +36,12 @@ impl Identities {
     async fn prove(&self, actor: &Actor, factors: BothFactors<'_>) -> Result<Account> {
         let (user, _) = self.access.authorize_account(actor, AccountAction::ManageCredentials).await?;
         self.check_own_password(&user, factors.password, factors.address).await?;
-        if self.has_second_factor(user.id).await? {
+        let has_both = actor.proof() == Proof::SecondFactor
+            && match factors.session {
+                Some(session) => self.is_present(session).await?,
+                None => false,
+            };
+        if self.has_second_factor(user.id).await? && !has_both {
             let code = factors.code.ok_or(Error::Unauthenticated(Unauthenticated::SecondFactorNeeded))?;
             self.check_code(&user, &Code::parse(code)?).await?;
         }
@@ -52,7 +59,7 @@ impl Identities {
         session: &str,
         factors: BothFactors<'_>,
     ) -> Result<Timestamp> {
-        self.prove(actor, factors).await?;
+        self.prove(actor, BothFactors { session: None, ..factors }).await?;
         let session = self.bearer_session(session, TokenUse::Management).await?.id;
         let now = self.clock.now();
         self.metadata

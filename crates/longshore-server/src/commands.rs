@@ -55,6 +55,7 @@ pub struct Arguments {
 }
 
 #[derive(Args)]
+#[command(next_help_heading = "Options of all commands")]
 struct Common {
     /// Folder of database and blobs [default: ./longshore-data] [env: LONGSHORE_DATA]
     #[arg(long, global = true, value_name = "DIR")]
@@ -74,7 +75,8 @@ struct Common {
     #[command(flatten)]
     output: OutputArguments,
     /// Where commands go: a context (see: longshore context ls), an address such as https://registry.example.org with
-    /// LONGSHORE_TOKEN, or local for the registry of this machine [default: the current context, or local]
+    /// LONGSHORE_TOKEN, or local for the registry of this machine [default: the current context, or local; whoever gives
+    /// --data, --database, --storage, --config or --set means local]
     #[arg(long, global = true, value_name = "NAME|URL", env = "LONGSHORE_CONTEXT")]
     context: Option<String>,
     /// Do without asking what deletes or makes public

@@ -205,7 +205,7 @@ impl Refusal {
                 "you may not push to {repository} with this access token; use one that includes it"
             ),
             Self::TokenLacks(missing) => format!(
-                "with this access token you may use {repository}, but not {}; use one that includes that, or the password",
+                "with this access token you may use {repository}, but not {}; use one that includes that, or sign in with the password",
                 missing.describe()
             ),
             Self::Level { action, has } => format!(

@@ -45,7 +45,6 @@ impl From<&NewDeletion> for Mover {
 pub trait TagRecords {
     /// Points tags at a manifest and writes their history. They were held to be set (`lock_tags_to_set`), which gave those that
     /// there were: `held`.
-    #[expect(clippy::too_many_arguments, reason = "what a tag is")]
     async fn set_tags(
         &mut self,
         repository: RepositoryId,

@@ -42,9 +42,9 @@ fn fresh_policy(hands: &Hands<'_>) -> Vars {
 /// Takes back what the row made: there may be ten.
 fn policies_again(hands: &Hands<'_>) {
     let path = "/api/v1/repositories/acme/app/-/retention";
-    let kept = hands.world.homes["acme"]["retention_id"].as_str();
+    let kept: i64 = hands.world.homes["acme"]["retention_id"].parse().unwrap();
     let all = take(hands.server, "GET", path, hands.owner(), &Value::Null);
-    for policy in all["items"].as_array().unwrap().iter().filter(|policy| policy["id"].to_string() != kept) {
+    for policy in all["items"].as_array().unwrap().iter().filter(|policy| policy["id"] != kept) {
         hands.server.send("DELETE", &format!("{path}/{}", policy["id"]), hands.owner(), &[], b"").expect(204);
     }
 }
