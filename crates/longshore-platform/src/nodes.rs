@@ -37,7 +37,10 @@ impl Platform {
     /// # Errors
     /// Those of the metadata store.
     pub async fn list_nodes(&self) -> Result<Vec<Node>> {
-        self.metadata.look_up(PageSize::MAX, |tx, size| Box::pin(tx.list_nodes(*size))).await
+        let mut nodes =
+            self.metadata.look_up(PageSize::MAX, |tx, size| Box::pin(tx.list_nodes(*size))).await?;
+        nodes.sort_by_key(|node| node.id);
+        Ok(nodes)
     }
 
     /// Forgets this node, which stops.

@@ -10,6 +10,7 @@ use longshore_domain::image::ImageFilter;
 use longshore_domain::job::JobState;
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
+use longshore_identity::accounts::AccountChange;
 use longshore_testkit::images::{image, index};
 use longshore_testkit::registry::{TestRegistry, name};
 use serde_json::Value;
@@ -91,20 +92,14 @@ async fn what_is_too_much_for_a_request_a_job_deletes_and_one_undo_brings_back()
     }
     assert_eq!(restored, (IMAGES as u64, IMAGES as u64));
     assert_eq!(tags(&registry, &alice).await.len(), IMAGES + 3);
-}
-
-#[tokio::test]
-async fn a_job_deletes_nothing_for_who_may_not_any_more() {
-    let registry = TestRegistry::new().await;
-    let (alice, app) = (registry.sign_in("alice").await, &registry.app);
-    fill(&registry, &alice).await;
-    let (_, deleted) = app.delete_selected(&alice, &name(REPOSITORY), all(), None).await.unwrap();
+    // What the account may do is asked when it is done.
+    let (_, deleted) = app.delete_selected(&alice, &repository, all(), None).await.unwrap();
     let Deleted::Later(job) = deleted else { panic!("{deleted:?}") };
-    let change = longshore_identity::accounts::AccountChange::active(false);
+    let change = AccountChange::active(false);
     let who = "alice".parse().unwrap();
     app.identity.change_account(&Actor::OPERATOR, None, &who, change).await.unwrap();
     app.platform.do_due_work(&app.job_workers()).await.unwrap();
     let ended = app.get_job(&Actor::OPERATOR, job.id).await.unwrap();
     assert_eq!(ended.state, JobState::Failed, "{ended:?}");
-    assert_eq!(tags(&registry, &Actor::OPERATOR).await.len(), IMAGES + 1);
+    assert_eq!(tags(&registry, &Actor::OPERATOR).await.len(), IMAGES + 3);
 }

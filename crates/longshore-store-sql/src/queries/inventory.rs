@@ -1,15 +1,19 @@
 //! Repositories as lists show them, and what namespaces stored and sent day by day.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::account::AccountId;
+use longshore_domain::digest::Digest;
+use longshore_domain::name::RepositoryName;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{DigestQuery, FoundDigest, InventoryRecords, UsageDay};
 use longshore_domain::repository::{RepositoryId, RepositoryListing};
 
+use super::end_of;
 use super::repository_lists::listing;
-use super::{end_of, overfull};
 use crate::tx::{Row, SqlTx, row, values};
 
 #[async_trait]
@@ -32,35 +36,39 @@ impl InventoryRecords for SqlTx<'_> {
 
     async fn find_digests(&mut self, query: &DigestQuery) -> Result<(Vec<FoundDigest>, bool)> {
         let DigestQuery { beginning, visible, size } = query;
-        let end = end_of(beginning);
-        let found = |row: &Row<'_>| {
-            let (repository, digest) = (row.parsed(0)?, row.parsed(1)?);
-            Ok(FoundDigest { repository, digest, is_manifest: row.truth(2)? })
-        };
-        let mut all = Vec::new();
-        let (sql, values) = self.showing(
-            *visible,
-            "SELECT r.name, i.digest, 1 FROM (
-                 SELECT repository_id, digest FROM images WHERE digest >= $1 AND digest < $2 ORDER BY digest LIMIT 1000) i
-             JOIN repositories r ON r.id = i.repository_id
-             WHERE r.deleted_at IS NULL AND {visible} LIMIT $3",
-            row![beginning.as_str(), end.as_str(), overfull(*size)],
-        );
-        all.extend(self.all(&sql, &values, found).await?);
-        let (sql, values) = self.showing(
-            *visible,
-            "SELECT r.name, b.digest, 0 FROM (
-                 SELECT l.repository_id, n.digest FROM (
-                     SELECT id, digest FROM blobs WHERE digest >= $1 AND digest < $2 ORDER BY digest LIMIT 1000) n
-                 JOIN blob_links l ON l.blob_id = n.id WHERE l.hidden_at IS NULL LIMIT 1000) b
-             JOIN repositories r ON r.id = b.repository_id
-             WHERE r.deleted_at IS NULL AND {visible} LIMIT $3",
-            row![beginning.as_str(), end.as_str(), overfull(*size)],
-        );
-        all.extend(self.all(&sql, &values, found).await?);
-        let is_cut = all.len() > size.get() as usize;
-        all.truncate(size.get() as usize);
-        Ok((all, is_cut))
+        let (end, limit) = (end_of(beginning), size.get() as usize);
+        let candidate = |row: &Row<'_>| Ok((row.int(0)?, row.parsed::<Digest>(1)?, row.truth(2)?));
+        let values = values![beginning.as_str(), end.as_str()];
+        let images = "SELECT repository_id, digest, 1 FROM images WHERE digest >= $1 AND digest < $2
+             ORDER BY digest LIMIT 200";
+        let blobs = "SELECT l.repository_id, n.digest, 0 FROM (
+                 SELECT id, digest FROM blobs WHERE digest >= $1 AND digest < $2 ORDER BY digest LIMIT 200) n
+             JOIN blob_links l ON l.blob_id = n.id WHERE l.hidden_at IS NULL LIMIT 200";
+        let mut candidates = self.all(images, values, candidate).await?;
+        candidates.extend(self.all(blobs, values, candidate).await?);
+        let mut names = BTreeMap::<i64, Option<RepositoryName>>::new();
+        let mut found = Vec::new();
+        for (repository, digest, is_manifest) in candidates {
+            let known = match names.get(&repository) {
+                Some(known) => known.clone(),
+                None => {
+                    let (sql, values) = self.showing(
+                        *visible,
+                        "SELECT r.name FROM repositories r WHERE r.id = $1 AND r.deleted_at IS NULL AND {visible}",
+                        row![repository],
+                    );
+                    let name = self.first(&sql, &values, |row| row.parsed(0)).await?;
+                    names.insert(repository, name.clone());
+                    name
+                }
+            };
+            let Some(repository) = known else { continue };
+            if found.len() == limit {
+                return Ok((found, true));
+            }
+            found.push(FoundDigest { repository, digest, is_manifest });
+        }
+        Ok((found, false))
     }
 
     async fn namespace_counts(&mut self, namespace: AccountId) -> Result<(u64, u64)> {

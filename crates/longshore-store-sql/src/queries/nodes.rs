@@ -24,7 +24,7 @@ impl NodeRecords for SqlTx<'_> {
 
     async fn list_nodes(&mut self, size: PageSize) -> Result<Vec<Node>> {
         self.all(
-            "SELECT id, name, version, started_at, seen_at FROM nodes ORDER BY id LIMIT $1",
+            "SELECT id, name, version, started_at, seen_at FROM nodes LIMIT $1",
             values![size.get()],
             |row| {
                 Ok(Node {

@@ -54,7 +54,7 @@ pub trait InventoryRecords {
     /// Finds a repository that is not deleted, as lists show it.
     async fn find_repository_listing(&mut self, id: RepositoryId) -> Result<Option<RepositoryListing>>;
     /// Finds the images, and then the blobs, whose digest begins so, with the repositories that have them; and whether there may be
-    /// more. A thousand of each are looked at, whether or not they may be seen.
+    /// more. Two hundred of each are looked at, whether or not they may be seen.
     async fn find_digests(&mut self, query: &DigestQuery) -> Result<(Vec<FoundDigest>, bool)>;
     /// Counts the repositories of a namespace, and their tags.
     async fn namespace_counts(&mut self, namespace: AccountId) -> Result<(u64, u64)>;
