@@ -24,6 +24,13 @@ fn depot_is_none(hands: &Hands<'_>) {
     take(hands.server, "DELETE", "/v2/registries/depot", hands.docr("acme"), &Value::Null);
 }
 
+/// `depot` is no registry any more, also where nobody was asked to delete it.
+fn depot_is_gone(hands: &Hands<'_>) {
+    if hands.server.get("/v2/registries/depot", hands.docr("acme")).status != 404 {
+        depot_is_none(hands);
+    }
+}
+
 /// Makes those registries again that are not there any more.
 fn registries_again(hands: &Hands<'_>) {
     for org in ["acme", "globex"] {
@@ -91,7 +98,9 @@ pub fn rows(route: &Route) -> Vec<Row> {
             let wanted = json!({ "name": "depot", "subscription_tier_slug": "professional" });
             vec![row().body(wanted).after(depot_is_none)]
         }
-        ("registries_delete", _) => vec![row().with("{org}", "depot").made(depot_is_registry)],
+        ("registries_delete", _) => {
+            vec![row().with("{org}", "depot").made(depot_is_registry).after(depot_is_gone)]
+        }
         (_, "update_subscription") => vec![row().body(json!({ "tier_slug": "professional" }))],
         ("registry_delete", _) => vec![row().after(registries_again).in_phase(Phase::Last)],
         (_, "run_garbageCollection") => vec![row().after(collection_is_over).in_phase(Phase::Late)],
