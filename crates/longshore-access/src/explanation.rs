@@ -1,5 +1,7 @@
 //! Why somebody may do something in a repository, or may not.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, Actions, Level, RepositoryAction};
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Principal, Proof};
@@ -9,6 +11,7 @@ use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
 use longshore_domain::permission::RepositoryPermission;
 use longshore_domain::ports::metadata::{AccessTx, PermissionTarget};
+use longshore_domain::repository::Repository;
 use longshore_domain::{Error, Result};
 
 use crate::AccessControl;
@@ -63,12 +66,7 @@ async fn load(
     let mut known = Known { found: Relationship::default(), account, teams: Vec::new(), given: Vec::new() };
     let id = known.account.id;
     if known.account.is_active {
-        let principal = Principal::Account(AccountPrincipal {
-            account_id: id,
-            name: known.account.name.clone(),
-            credential_epoch: known.account.credential_epoch,
-            access_token: None,
-        });
+        let principal = Principal::Account(AccountPrincipal::of(&known.account, None));
         known.found = Relationship::load(tx, &principal, &Target::Repository(name.clone()), now).await?;
     }
     let (repository, namespace) = (known.found.repository.as_ref(), known.found.namespace.as_ref());
@@ -88,6 +86,22 @@ async fn load(
 }
 
 impl AccessControl {
+    /// Checks that the actor may see who may do what in a repository: whoever decides about it.
+    ///
+    /// # Errors
+    /// As [`AccessControl::authorize_existing`] for assigning teams; `Denied` for access tokens that are for less than the account.
+    pub async fn authorize_viewing_access(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+    ) -> Result<Arc<Repository>> {
+        let repository = self.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
+        if !actor.is_operator() {
+            self.authorize_account(actor, AccountAction::Manage).await?;
+        }
+        Ok(repository)
+    }
+
     /// Explains what an account may do in a repository, and why: oneself to everybody who sees the repository, others to those who
     /// decide about it.
     ///
@@ -100,11 +114,10 @@ impl AccessControl {
         account: &Namespace,
     ) -> Result<Explanation> {
         let own = actor.as_account().is_some_and(|own| own.name == *account);
-        let action = if own { RepositoryAction::View } else { RepositoryAction::AssignTeam };
-        self.authorize_existing(actor, name, action).await?;
-        if !own && !actor.is_operator() {
-            self.authorize_account(actor, AccountAction::Manage).await?;
-        }
+        match own {
+            true => self.authorize_existing(actor, name, RepositoryAction::View).await?,
+            false => self.authorize_viewing_access(actor, name).await?,
+        };
         let known = self
             .metadata
             .look_up((account.clone(), name.clone(), self.clock.now()), |tx, (account, name, now)| {
@@ -116,12 +129,7 @@ impl AccessControl {
 
     fn explanation(&self, known: Known, name: &RepositoryName) -> Explanation {
         let Known { account, found, teams, given } = known;
-        let principal = AccountPrincipal {
-            account_id: account.id,
-            name: account.name.clone(),
-            credential_epoch: account.credential_epoch,
-            access_token: None,
-        };
+        let principal = AccountPrincipal::of(&account, None);
         let as_account = Actor::account(principal, CredentialScope::Everything, Proof::Password);
         let target = Target::Repository(name.clone());
         let facts = self.facts(&found, &as_account, &target);

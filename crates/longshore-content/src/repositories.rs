@@ -294,10 +294,7 @@ impl Content {
         change: RepositoryChange,
     ) -> Result<()> {
         let (id, change, _) = self.prepare_change(actor, name, change).await?;
-        let Some(expected) = change.expected else { return Ok(()) };
-        self.metadata
-            .read((id, expected), |tx, (id, expected)| Box::pin(check_version(tx, *id, expected)))
-            .await
+        self.check_is_version(id, change.expected).await
     }
 
     /// Checks that a repository could be deleted, without deleting it.
@@ -311,6 +308,11 @@ impl Content {
         expected: Option<Vec<String>>,
     ) -> Result<()> {
         let id = self.access.authorize_existing(actor, name, RepositoryAction::Remove).await?.id;
+        self.check_is_version(id, expected).await
+    }
+
+    /// Checks that the settings of a repository are of one of these versions, if any are given.
+    async fn check_is_version(&self, id: RepositoryId, expected: Option<Vec<String>>) -> Result<()> {
         let Some(expected) = expected else { return Ok(()) };
         self.metadata
             .read((id, expected), |tx, (id, expected)| Box::pin(check_version(tx, *id, expected)))

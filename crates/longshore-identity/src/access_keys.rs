@@ -3,7 +3,7 @@
 //! Huawei Cloud, "AK/SK authentication", and SWR, "long-term login command". A pair is an access token whose secret never
 //! travels: what its owner sends is computed from it. How a request is written down to be signed is the dialect's matter.
 
-use crate::claims::{actor_of, principal_of};
+use crate::claims::actor_of;
 use std::time::Duration;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
@@ -182,7 +182,7 @@ impl Identities {
         if token.restriction.is_credential() {
             return Err(Error::denied("these keys are for signing Docker in only"));
         }
-        let actor = actor_of(principal_of(&account, Some(token.id)), Proof::Token);
+        let actor = actor_of(AccountPrincipal::of(&account, Some(token.id)), Proof::Token);
         let actor = match signed.project {
             None => actor,
             Some(project) => self.enter_project(&actor, &ProjectName::Id(project)).await?.0,
@@ -220,7 +220,7 @@ impl Identities {
         let whose = Whose::account(&account).with_token(token.uuid);
         let presented = hex::decode(password).unwrap_or_default();
         let is_right = hmac::verify(&mac(&secret), key.as_str().as_bytes(), &presented).is_ok();
-        let principal = principal_of(&account, Some(token.id));
+        let principal = AccountPrincipal::of(&account, Some(token.id));
         let actor = actor_of(principal.clone(), Proof::Token);
         if !is_right || self.find_project(&actor, &ProjectName::Name(project)).await?.is_none() {
             self.note_refusal(Presented::AccessKey, Some(whose));

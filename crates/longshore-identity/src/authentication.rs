@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Identities;
 use crate::access_keys::login_name;
-use crate::claims::{BearerSession, Claims, actor_of, principal_of};
+use crate::claims::{BearerSession, Claims, actor_of};
 use crate::sign_in_events::{Presented, Whose};
 use crate::signing::CLOCK_LEEWAY;
 use longshore_platform::later;
@@ -295,7 +295,7 @@ impl Identities {
                 return Err(refused(Unauthenticated::AccessTokenNeeded));
             }
             self.note_sign_in(Presented::Password, Whose::account(&account));
-            principal_of(&account, None)
+            AccountPrincipal::of(&account, None)
         };
         let actor = Arc::new(actor_of(principal, Proof::Password));
         let session = BasicSession { actor: Arc::clone(&actor), epoch, until: later(now, BASIC_TTL) };
@@ -354,7 +354,7 @@ impl Identities {
         }
         self.record_use(&token, now);
         self.note_sign_in(Presented::AccessToken, whose);
-        Ok(Some(principal_of(&account, Some(token.id))))
+        Ok(Some(AccountPrincipal::of(&account, Some(token.id))))
     }
 
     /// Checks a password, throttled; it may not be all that the account needs to sign in.

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof};
-use longshore_domain::account::{Account, AccountId};
+use longshore_domain::account::AccountId;
 use longshore_domain::credential::{AccessTokenId, Scope};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::{Error, Result};
@@ -163,16 +163,6 @@ impl Identities {
             amr: methods_of(actor.proof()),
             idn: None,
         }
-    }
-}
-
-/// Returns an account that signed in just now.
-pub fn principal_of(account: &Account, access_token: Option<AccessTokenId>) -> AccountPrincipal {
-    AccountPrincipal {
-        account_id: account.id,
-        name: account.name.clone(),
-        credential_epoch: account.credential_epoch,
-        access_token,
     }
 }
 

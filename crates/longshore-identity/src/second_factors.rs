@@ -1,10 +1,10 @@
 //! The second factor of an account: set-up, recovery codes, removal, and checking codes.
 
 use crate::authentication::wrong;
-use crate::claims::{actor_of, principal_of};
+use crate::claims::actor_of;
 use jiff::Timestamp;
 use longshore_domain::access::action::AccountAction;
-use longshore_domain::access::actor::{Actor, Proof};
+use longshore_domain::access::actor::{AccountPrincipal, Actor, Proof};
 use longshore_domain::account::{Account, AccountId};
 use longshore_domain::conflict::Conflict;
 use longshore_domain::credential::SecretHash;
@@ -136,7 +136,7 @@ impl Identities {
             })
             .await?;
         self.forget_codes(&user).await?;
-        let actor = actor_of(principal_of(&account, None), Proof::SecondFactor);
+        let actor = actor_of(AccountPrincipal::of(&account, None), Proof::SecondFactor);
         Ok(Confirmation { recovery_codes, actor })
     }
 
@@ -275,7 +275,7 @@ impl Identities {
     /// `Unauthenticated`; `Throttled` after too many wrong ones.
     pub(crate) async fn check_code(&self, user: &Account, code: &Code) -> Result<()> {
         self.count_code(user).await?;
-        let actor = actor_of(principal_of(user, None), Proof::SecondFactor);
+        let actor = actor_of(AccountPrincipal::of(user, None), Proof::SecondFactor);
         let used =
             self.platform.event(&actor, Some(user.id), EventAction::RecoveryCodeUsed, user.name.as_str(), []);
         let input = (user.id, code.clone(), self.clock.now(), used);

@@ -3,12 +3,12 @@
 //! Docker Hub API, "Authentication": `login`, `2fa-login`, `auth/token`.
 
 use crate::authentication::wrong;
-use crate::claims::{Claims, actor_of, principal_of};
+use crate::claims::{Claims, actor_of};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use longshore_domain::access::action::AccountAction;
-use longshore_domain::access::actor::{Actor, Proof};
+use longshore_domain::access::actor::{AccountPrincipal, Actor, Proof};
 use longshore_domain::account::Account;
 use longshore_domain::credential::{SECRET_LIMIT_BYTES, Secret, SecretHash, is_access_token};
 use longshore_domain::error::Unauthenticated;
@@ -77,7 +77,7 @@ impl Identities {
         let account = self.check_password(user, secret, address, now).await?.ok_or_else(wrong)?;
         if !self.has_second_factor(account.id).await? {
             self.note_sign_in(Presented::Password, Whose::account(&account));
-            return Ok(SignIn::Done(actor_of(principal_of(&account, None), Proof::Password)));
+            return Ok(SignIn::Done(actor_of(AccountPrincipal::of(&account, None), Proof::Password)));
         }
         self.challenge(&account).await.map(SignIn::SecondFactorNeeded)
     }
@@ -134,7 +134,7 @@ impl Identities {
                     Code::OneTimePassword(_) => Presented::SecondFactor,
                 };
                 self.note_sign_in(presented, Whose::account(&account));
-                Ok(actor_of(principal_of(&account, None), Proof::SecondFactor))
+                Ok(actor_of(AccountPrincipal::of(&account, None), Proof::SecondFactor))
             }
             false => Err(wrong()),
         }

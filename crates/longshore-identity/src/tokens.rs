@@ -2,7 +2,7 @@
 //!
 //! Docker token authentication specification: `token`, `oauth`, `scope`, `jwt`.
 
-use crate::claims::{AccessClaim, Claims, actor_of, principal_of};
+use crate::claims::{AccessClaim, Claims, actor_of};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -304,7 +304,7 @@ impl Identities {
                         && account.credential_epoch == refresh.credential_epoch
                         && refresh.service == *service
                         && refresh.created_at > *oldest;
-                    Ok(works.then(|| principal_of(&account, access_token)))
+                    Ok(works.then(|| AccountPrincipal::of(&account, access_token)))
                 })
             })
             .await?;

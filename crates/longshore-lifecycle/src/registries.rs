@@ -1,11 +1,11 @@
 //! Registries: making a namespace one, what it is under, its credentials, and its end.
 
-use longshore_identity::claims::{actor_of, principal_of};
+use longshore_identity::claims::actor_of;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use longshore_domain::access::action::{AccountAction, RegistryAction};
-use longshore_domain::access::actor::{Actor, Proof};
+use longshore_domain::access::actor::{AccountPrincipal, Actor, Proof};
 use longshore_domain::access::policy::Visible;
 use longshore_domain::account::{Account, AccountId, AccountKind, OrganizationRole};
 use longshore_domain::credential::{Scope, Secret, SecretHash, TokenOrigin, TokenRestriction};
@@ -519,7 +519,7 @@ impl Lifecycle {
             })
             .await?;
         let Some((token, account)) = found else { return Ok(()) };
-        let acting = principal_of(&account, Some(token.id));
+        let acting = AccountPrincipal::of(&account, Some(token.id));
         self.identity.remove_access_token(&actor_of(acting, Proof::Token), &account, token).await
     }
 }

@@ -1,6 +1,5 @@
 //! Who may do something in a repository, as those see it who decide about it.
 
-use longshore_domain::access::action::{AccountAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountKind;
 use longshore_domain::name::RepositoryName;
@@ -35,17 +34,13 @@ impl Organizations {
     /// Returns who was given something in a repository.
     ///
     /// # Errors
-    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for assigning teams; `Denied` for access
-    /// tokens that are for less than the account.
+    /// As [`authorize_viewing_access`](longshore_access::AccessControl::authorize_viewing_access).
     pub async fn get_repository_access(
         &self,
         actor: &Actor,
         name: &RepositoryName,
     ) -> Result<RepositoryAccess> {
-        let repository = self.access.authorize_existing(actor, name, RepositoryAction::AssignTeam).await?;
-        if !actor.is_operator() {
-            self.access.authorize_account(actor, AccountAction::Manage).await?;
-        }
+        let repository = self.access.authorize_viewing_access(actor, name).await?;
         self.metadata
             .read(repository, |tx, repository| {
                 Box::pin(async move {

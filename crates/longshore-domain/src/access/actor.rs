@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::access::action::RepositoryAction;
-use crate::account::AccountId;
+use crate::account::{Account, AccountId};
 use crate::credential::AccessTokenId;
 use crate::error::{Error, Result};
 use crate::name::{Namespace, RepositoryName};
@@ -134,6 +134,18 @@ pub struct AccountPrincipal {
     pub credential_epoch: i64,
     /// The access token that it signed in with, if any; what that may do is looked up when something is done.
     pub access_token: Option<AccessTokenId>,
+}
+
+impl AccountPrincipal {
+    /// Returns an account that signed in just now, with an access token or without.
+    pub fn of(account: &Account, access_token: Option<AccessTokenId>) -> Self {
+        Self {
+            account_id: account.id,
+            name: account.name.clone(),
+            credential_epoch: account.credential_epoch,
+            access_token,
+        }
+    }
 }
 
 /// What an actor came with.
