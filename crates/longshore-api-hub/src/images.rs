@@ -6,9 +6,10 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_content::images::{DeletionMode, DeletionOutcome, DeletionRequest, a_month_before};
 use longshore_domain::image::{
-    DeletionError, DeletionWarning, IgnoredWarning, Image, ImageFilter, ImageOrder, ImageStatus, ImageTag,
-    WarningKind, status,
+    DeletionError, DeletionWarning, IgnoredWarning, Image, ImageFilter, ImageStatus, ImageTag, WarningKind,
+    status,
 };
+use longshore_domain::image_order::ImageOrder;
 use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -178,10 +179,10 @@ pub(crate) async fn get_namespaces_repositories_images(
         is_tagged: context.truth("currently_tagged")?,
     };
     let order = match context.query("ordering").as_deref() {
-        None | Some("-last_activity") => ImageOrder::LastActivityDescending,
-        Some("last_activity") => ImageOrder::LastActivity,
-        Some("digest") => ImageOrder::Digest,
-        Some("-digest") => ImageOrder::DigestDescending,
+        None | Some("-last_activity") => ImageOrder::MOST_ACTIVE,
+        Some("last_activity") => ImageOrder::LEAST_ACTIVE,
+        Some("digest") => ImageOrder::DIGEST,
+        Some("-digest") => ImageOrder::DIGEST_DESCENDING,
         Some(_) => {
             return Err(invalid(
                 Field::Parameter("ordering"),

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_content::images::a_month_before;
-use longshore_domain::image::{Layer, ManifestDetails, TagDetails, TagFilter, TagOrder, status, tag_number};
+use longshore_domain::image::{Layer, ManifestDetails, TagDetails, TagFilter, status, tag_number};
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryId;
+use longshore_domain::tag_order::TagOrder;
 use longshore_domain::{Error, Field, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -144,10 +145,10 @@ fn document(repository: RepositoryId, tag: &TagDetails, active_from: Timestamp) 
 fn order(context: &Context) -> Result<TagOrder> {
     match context.query("ordering").as_deref() {
         // As the Hub does it: without a sign, the newest first.
-        None | Some("last_updated") => Ok(TagOrder::Newest),
-        Some("-last_updated") => Ok(TagOrder::Oldest),
-        Some("name") => Ok(TagOrder::Name),
-        Some("-name") => Ok(TagOrder::NameDescending),
+        None | Some("last_updated") => Ok(TagOrder::NEWEST),
+        Some("-last_updated") => Ok(TagOrder::OLDEST),
+        Some("name") => Ok(TagOrder::NAME),
+        Some("-name") => Ok(TagOrder::NAME_DESCENDING),
         Some(_) => Err(Error::Invalid {
             field: Field::Parameter("ordering"),
             reason: "must be last_updated, -last_updated, name or -name".into(),
@@ -162,10 +163,10 @@ fn filter(context: &Context) -> Result<Option<TagFilter>> {
     let from = active_from_query(context)?;
     let filter = TagFilter {
         name_part: text("name"),
-        name_beginning: String::new(),
         status: wanted_status(context)?.map(|status| (status, from)),
         os: text("os"),
         architecture: text("architecture"),
+        ..TagFilter::default()
     };
     // A tag that is not current is none.
     Ok((context.truth("currently_tagged")? != Some(false)).then_some(filter))
@@ -204,7 +205,7 @@ pub(crate) async fn list_repository_tags(context: &Context, _: RequestBody) -> R
 
 /// `HEAD …/tags`: whether the repository has any of those that are asked for.
 pub(crate) async fn check_repository_tags(context: &Context, _: RequestBody) -> Result<Response> {
-    let (_, tags, _) = find(context, TagOrder::Name, 0, PageSize::clamped(1)?).await?;
+    let (_, tags, _) = find(context, TagOrder::NAME, 0, PageSize::clamped(1)?).await?;
     match tags.is_empty() {
         true => Err(Error::RepositoryUnknown(context.repository()?)),
         false => Ok(bare(StatusCode::OK)),

@@ -16,6 +16,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::access::refusal::{Refusal, Subject};
 use longshore_domain::credential::Secret;
 use longshore_domain::error::Unauthenticated;
+use longshore_domain::image::ImageStatus;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{PAGE_LIMIT, PageSize};
 use longshore_domain::{Error, Field, Result};
@@ -208,6 +209,32 @@ impl Context {
                 reason: format!("must be one of {}", words.join(", ")),
             }
         })
+    }
+
+    /// Reads `order`: one of the words, of which the first counts when it is left out, and whether there is a `-` before it.
+    pub(crate) fn order<T>(&self, words: &[&str], by: fn(&str) -> T) -> Result<(T, bool)> {
+        let known: Vec<_> = words.iter().map(|word| (*word, *word)).collect();
+        let word = self.choice("order", &known)?;
+        Ok((by(word.trim_start_matches('-')), word.starts_with('-')))
+    }
+
+    /// Returns a parameter as it was sent; empty when it is left out.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.query(name).unwrap_or_default().into_owned()
+    }
+
+    /// Reads `active_since` or `inactive_since`, of which there may be one: whether something must have been pushed or pulled
+    /// since a time, or must not.
+    pub(crate) fn activity(&self) -> Result<Option<(ImageStatus, Timestamp)>> {
+        match (self.time("active_since")?, self.time("inactive_since")?) {
+            (None, None) => Ok(None),
+            (Some(at), None) => Ok(Some((ImageStatus::Active, at))),
+            (None, Some(at)) => Ok(Some((ImageStatus::Inactive, at))),
+            (Some(_), Some(_)) => Err(Error::Invalid {
+                field: Field::Parameter("inactive_since"),
+                reason: "cannot be together with active_since: nothing is both".into(),
+            }),
+        }
     }
 
     /// Reads a JSON body.

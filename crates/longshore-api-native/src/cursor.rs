@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use longshore_domain::{Error, Field, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,10 +27,21 @@ pub(crate) fn read<T: DeserializeOwned>(context: &Context, list: &str) -> Result
     parse(&text, list).map(Some)
 }
 
+fn invalid(reason: &str) -> Error {
+    Error::Invalid { field: Field::Parameter("after"), reason: reason.to_owned() }
+}
+
+/// Returns the refusal of what is no cursor.
+pub(crate) fn unreadable() -> Error {
+    invalid("is no cursor; begin with the first page, and follow next from there")
+}
+
+/// Reads a time of a cursor.
+pub(crate) fn time(microseconds: i64) -> Result<Timestamp> {
+    Timestamp::from_microsecond(microseconds).map_err(|_| unreadable())
+}
+
 fn parse<T: DeserializeOwned>(text: &str, list: &str) -> Result<T> {
-    let invalid =
-        |reason: &str| Error::Invalid { field: Field::Parameter("after"), reason: reason.to_owned() };
-    let unreadable = || invalid("is no cursor; begin with the first page, and follow next from there");
     if text.len() > LIMIT_BYTES {
         return Err(unreadable());
     }

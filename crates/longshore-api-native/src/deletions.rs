@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use crate::context::Context;
 use crate::cursor;
-use crate::tags::from_microseconds;
 use crate::wire::{page, time};
 
 fn summary(context: &Context, deletion: &Deletion) -> types::DeletionSummary {
@@ -102,7 +101,7 @@ pub(crate) async fn list_deletions(context: &Context, _body: RequestBody) -> Res
     };
     let list = format!("deletions {namespace} {}", repository.as_ref().map_or("", RepositoryName::as_str));
     let before: Option<(i64, Uuid)> = cursor::read(context, &list)?;
-    let before = before.map(|(at, id)| Ok::<(Timestamp, _), Error>((from_microseconds(at)?, DeletionId(id))));
+    let before = before.map(|(at, id)| Ok::<(Timestamp, _), Error>((cursor::time(at)?, DeletionId(id))));
     let (before, size) = (before.transpose()?, context.page_size()?);
     let content = &context.app.content;
     let found = content.list_deletions(&actor, &namespace, repository.as_ref(), before, size).await?;

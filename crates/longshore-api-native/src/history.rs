@@ -12,7 +12,7 @@ use longshore_domain::{Error, Field, Result};
 use crate::about::proof;
 use crate::context::Context;
 use crate::cursor;
-use crate::tags::{from_microseconds, pointed, prefix};
+use crate::tags::{pointed, prefix};
 use crate::wire::{page, time};
 
 fn used(with: &MovedWith) -> types::UsedCredential {
@@ -50,7 +50,7 @@ pub(crate) async fn list_tag_history(context: &Context, _body: RequestBody) -> R
     let list = format!("history of {tag}");
     let before: Option<i64> = cursor::read(context, &list)?;
     let is_first = before.is_none();
-    let before = before.map_or(Ok(Timestamp::MAX), from_microseconds)?;
+    let before = before.map_or(Ok(Timestamp::MAX), cursor::time)?;
     let actor = context.actor().await?;
     let found = context.app.content.list_tag_history(&actor, &name, &tag, before, size).await?;
     if found.items.is_empty() && is_first {
@@ -103,7 +103,7 @@ pub(crate) async fn list_changes(context: &Context, _body: RequestBody) -> Resul
     let list = format!("changes {from} {} {prefix}", to.map(time).unwrap_or_default());
     let after: Option<(i64, String)> = cursor::read(context, &list)?;
     let (to, after) = match (after, to) {
-        (Some((at, name)), _) => (from_microseconds(at)?, Some(name)),
+        (Some((at, name)), _) => (cursor::time(at)?, Some(name)),
         (None, Some(to)) => (to, None),
         (None, None) => (context.app.platform.now(), None),
     };

@@ -1,17 +1,18 @@
 //! Images: what is stored, with and without tags, and what one is made of.
 
 use http::StatusCode;
+use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_client::types;
 use longshore_content::image_details::{ImageDetails, TaggedImage};
 use longshore_domain::digest::Digest;
-use longshore_domain::image::ManifestDetails;
-use longshore_domain::{Error, Result};
+use longshore_domain::image::{ImageFilter, ImageKind, ImageNature, ManifestDetails};
+use longshore_domain::image_order::{ImageKey, ImageOrder, ImageSort};
+use longshore_domain::{Error, Field, Result};
 
 use crate::context::Context;
 use crate::cursor;
-use crate::tags::from_microseconds;
 use crate::wire::{page, time, versioned};
 
 /// Shows a manifest.
@@ -54,22 +55,60 @@ fn info(details: &ImageDetails) -> types::ImageInfo {
     }
 }
 
+/// Orders of images: `-` in front is backwards.
+pub(crate) const ORDERS: &[&str] =
+    &["-pushed", "pushed", "-active", "active", "-size", "size", "digest", "-digest"];
+/// Kinds of images.
+pub(crate) const KINDS: &[&str] = &["index", "image", "artifact"];
+
+fn order(context: &Context) -> Result<ImageOrder> {
+    let (by, is_descending) = context.order(ORDERS, |word| match word {
+        "active" => ImageSort::Activity,
+        "size" => ImageSort::Size,
+        "digest" => ImageSort::Digest,
+        _ => ImageSort::Pushed,
+    })?;
+    Ok(ImageOrder { by, is_descending })
+}
+
+fn kind(context: &Context) -> Result<Option<ImageKind>> {
+    match context.query("kind").as_deref() {
+        None => Ok(None),
+        Some("index") => Ok(Some(ImageKind::Index)),
+        Some("image") => Ok(Some(ImageKind::Image)),
+        Some("artifact") => Ok(Some(ImageKind::Artifact)),
+        Some(_) => Err(Error::Invalid {
+            field: Field::Parameter("kind"),
+            reason: format!("must be one of {}", KINDS.join(", ")),
+        }),
+    }
+}
+
 /// `GET /api/v1/repositories/{repository}/-/images`.
 pub(crate) async fn list_images(context: &Context, _body: RequestBody) -> Result<Response> {
-    let (name, size) = (context.repository()?, context.page_size()?);
-    let list = "images";
-    let before: Option<(i64, String)> = cursor::read(context, list)?;
-    let before =
-        before.map(|(at, digest)| Ok::<_, Error>((from_microseconds(at)?, digest.parse::<Digest>()?)));
-    let before = before.transpose()?;
-    let actor = context.actor().await?;
-    let found = context.app.content.list_images_by_push(&actor, &name, before, size).await?;
-    let last = found.items.last().filter(|_| found.has_more);
-    let key = |image: &TaggedImage| {
-        cursor::write(list, &(image.manifest.pushed_at.as_microsecond(), image.manifest.digest.to_string()))
+    let (name, size, order) = (context.repository()?, context.page_size()?, order(context)?);
+    let activity = context.activity()?;
+    let filter = ImageFilter {
+        active_from: activity.map_or(Timestamp::MIN, |(_, from)| from),
+        status: activity.map(|(status, _)| status),
+        is_tagged: context.truth("tagged")?,
     };
-    let next = last.map(key).transpose()?;
-    page(context, &types::Page { items: found.items.iter().map(summary).collect(), next, count: None })
+    let nature = ImageNature {
+        kind: kind(context)?,
+        artifact_type: context.text("artifact_type"),
+        os: context.text("os"),
+        architecture: context.text("architecture"),
+    };
+    let list = format!("images {order:?} {filter:?} {nature:?}");
+    let after: Option<(i64, String)> = cursor::read(context, &list)?;
+    let key = |(value, digest): (i64, String)| Ok::<_, Error>(ImageKey { value, digest: digest.parse()? });
+    let after = after.map(key).transpose()?;
+    let actor = context.actor().await?;
+    let (found, count) =
+        context.app.content.browse_images(&actor, &name, (filter, nature), order, after, size).await?;
+    let next = found.next.map(|next| cursor::write(&list, &(next.value, next.digest.to_string())));
+    let items = found.items.iter().map(summary).collect();
+    page(context, &types::Page { items, next: next.transpose()?, count })
 }
 
 /// `GET /api/v1/repositories/{repository}/-/images/{digest}`.

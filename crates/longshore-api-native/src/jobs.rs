@@ -19,7 +19,6 @@ use uuid::Uuid;
 
 use crate::context::Context;
 use crate::cursor;
-use crate::tags::from_microseconds;
 use crate::wire::{located, page, time};
 
 /// Media type of a stream of events.
@@ -73,7 +72,7 @@ pub(crate) fn accepted(context: &Context, job: &Job) -> Result<Response> {
 pub(crate) async fn list_jobs(context: &Context, _body: RequestBody) -> Result<Response> {
     let (list, size) = ("jobs", context.page_size()?);
     let before: Option<(i64, Uuid)> = cursor::read(context, list)?;
-    let before = before.map(|(at, id)| Ok::<_, Error>((from_microseconds(at)?, JobId(id)))).transpose()?;
+    let before = before.map(|(at, id)| Ok::<_, Error>((cursor::time(at)?, JobId(id)))).transpose()?;
     let actor = context.actor().await?;
     let found = context.app.list_jobs(&actor, before, size).await?;
     let last = found.items.last().filter(|_| found.has_more);

@@ -18,6 +18,8 @@ pub(crate) trait DescribeLists {
     fn page(&mut self) -> &mut Self;
     /// Adds the time at which a list or thing is shown.
     fn as_of(&mut self) -> &mut Self;
+    /// Adds since when entries of a list must have been pushed or pulled, or must not.
+    fn activity(&mut self) -> &mut Self;
     /// Says that the answer has a version.
     fn versioned(&mut self, status: u16) -> &mut Self;
     /// Says that the answer names the deletion, by which it can be undone.
@@ -37,6 +39,13 @@ impl DescribeLists for Describe<'_> {
 
     fn as_of(&mut self) -> &mut Self {
         self.time("as_of", "As it was at this time, which must be past.")
+    }
+
+    fn activity(&mut self) -> &mut Self {
+        self.time("active_since", "Only those that were pushed or pulled since then.").time(
+            "inactive_since",
+            "Only those that were neither pushed nor pulled since then; not together with active_since.",
+        )
     }
 
     fn versioned(&mut self, status: u16) -> &mut Self {

@@ -5,12 +5,15 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_client::types;
-use longshore_content::inventory::HeldRepository;
+use longshore_content::inventory::{Browsed, HeldRepository};
 use longshore_domain::access::action::{Actions, RepositoryAction};
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::ports::metadata::RepositoryCounts;
-use longshore_domain::repository::{RepositoryChange, Visibility};
+use longshore_domain::repository::query::NamespaceFilter;
+use longshore_domain::repository::{
+    RepositoryChange, RepositoryId, RepositoryKey, RepositoryOrder, Visibility,
+};
 use longshore_domain::{Error, Field, Result};
 
 use crate::context::Context;
@@ -69,27 +72,71 @@ async fn show(context: &Context, name: &RepositoryName, status: StatusCode) -> R
     versioned(status, &info(&held, allowed), &held.details.settings_version())
 }
 
+/// Orders of the repositories of a namespace: `-` in front is backwards.
+pub(crate) const ORDERS: &[&str] =
+    &["name", "-name", "pushed", "-pushed", "pulls", "-pulls", "size", "-size"];
+const ORDERS_BY_NAME: &[(&str, RepositoryOrder)] = &[
+    ("name", RepositoryOrder::Name),
+    ("-name", RepositoryOrder::NameDescending),
+    ("pushed", RepositoryOrder::Updated),
+    ("-pushed", RepositoryOrder::UpdatedDescending),
+    ("pulls", RepositoryOrder::Pulls),
+    ("-pulls", RepositoryOrder::PullsDescending),
+    ("size", RepositoryOrder::Size),
+    ("-size", RepositoryOrder::SizeDescending),
+];
+/// What narrows or sorts lists of one namespace.
+const OF_NAMESPACE: &[&str] = &["name_part", "visibility", "pushed_since", "not_pushed_since", "order"];
+
+/// Where a repository stands, as cursors have it: a name, or a number and another one that lists are sorted by.
+type RepositoryPlace = (Option<String>, i64, i64);
+
+fn repository_key(order: RepositoryOrder, place: RepositoryPlace) -> Result<RepositoryKey> {
+    match place {
+        (Some(name), ..) if order.is_by_name() => Ok(RepositoryKey::Name(name)),
+        (None, value, id) if !order.is_by_name() => {
+            Ok(RepositoryKey::Total { value, repository: RepositoryId(id) })
+        }
+        _ => Err(cursor::unreadable()),
+    }
+}
+
+fn repository_place(key: RepositoryKey) -> RepositoryPlace {
+    match key {
+        RepositoryKey::Name(name) => (Some(name), 0, 0),
+        RepositoryKey::Total { value, repository } => (None, value, repository.0),
+    }
+}
+
 /// `GET /api/v1/repositories`.
 pub(crate) async fn list_repositories(context: &Context, _body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let (namespace, size) = (context.namespace()?, context.page_size()?);
-    let name_part = context.query("name_part").map(std::borrow::Cow::into_owned).unwrap_or_default();
-    if namespace.is_none() && !name_part.is_empty() {
+    let order = context.choice("order", ORDERS_BY_NAME)?;
+    let filter = NamespaceFilter {
+        name_part: context.text("name_part"),
+        visibility: visibility(context.query("visibility").as_deref())?,
+        pushed_since: context.time("pushed_since")?,
+        not_pushed_since: context.time("not_pushed_since")?,
+    };
+    if namespace.is_none()
+        && let Some(parameter) =
+            OF_NAMESPACE.iter().find(|name| context.query(name).is_some_and(|text| !text.is_empty()))
+    {
         return Err(Error::Invalid {
-            field: Field::Parameter("name_part"),
-            reason: "narrows the list of one namespace; say which with namespace".into(),
+            field: Field::Parameter(parameter),
+            reason: "is for the list of one namespace; say which with namespace".into(),
         });
     }
-    let list = match &namespace {
-        Some(namespace) => format!("repositories of {namespace} with {name_part}"),
-        None => "repositories".to_owned(),
+    let list = format!("repositories of {namespace:?} {order:?} {filter:?}");
+    let after: Option<RepositoryPlace> = cursor::read(context, &list)?;
+    let after = after.map(|place| repository_key(order, place)).transpose()?;
+    let among = match &namespace {
+        Some(name) => Browsed::Namespace { name, filter, order },
+        None => Browsed::Registry,
     };
-    let after: Option<String> = cursor::read(context, &list)?;
-    let content = &context.app.content;
-    let found =
-        content.browse_repositories(&actor, namespace.as_ref(), &name_part, after.as_deref(), size).await?;
-    let last = found.items.last().filter(|_| found.has_more);
-    let next = last.map(|held| cursor::write(&list, &held.details.repository.name.as_str())).transpose()?;
+    let found = context.app.content.browse_repositories(&actor, among, after, size).await?;
+    let next = found.next.map(|next| cursor::write(&list, &repository_place(next))).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(summary).collect(), next, count: None })
 }
 

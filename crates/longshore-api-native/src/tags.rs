@@ -8,10 +8,11 @@ use longshore_api_common::response::{bare, json};
 use longshore_client::types;
 use longshore_content::history::{NameRange, TagAt};
 use longshore_content::planning::Selection;
-use longshore_domain::image::{TagDetails, TagFilter, TagKey, TagOrder};
+use longshore_domain::image::{TagDetails, TagFilter};
 use longshore_domain::name::{RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestHead;
+use longshore_domain::tag_order::{SortValue, TagKey, TagOrder, TagSort};
 use longshore_domain::{Error, Field, Result};
 
 use crate::context::Context;
@@ -21,13 +22,19 @@ use crate::planning;
 use crate::wire::{page, time, versioned};
 
 /// Orders of tags: `-` in front is backwards.
-pub(crate) const ORDERS: &[&str] = &["name", "-name", "pushed", "-pushed"];
-const ORDERS_BY_NAME: &[(&str, TagOrder)] = &[
-    ("name", TagOrder::Name),
-    ("-name", TagOrder::NameDescending),
-    ("pushed", TagOrder::Oldest),
-    ("-pushed", TagOrder::Newest),
-];
+pub(crate) const ORDERS: &[&str] =
+    &["name", "-name", "pushed", "-pushed", "pulled", "-pulled", "size", "-size", "version", "-version"];
+
+fn order(context: &Context) -> Result<TagOrder> {
+    let (by, is_descending) = context.order(ORDERS, |word| match word {
+        "pushed" => TagSort::Pushed,
+        "pulled" => TagSort::Pulled,
+        "size" => TagSort::Size,
+        "version" => TagSort::Version,
+        _ => TagSort::Name,
+    })?;
+    Ok(TagOrder { by, is_descending })
+}
 
 fn info(tag: &TagDetails) -> types::TagInfo {
     types::TagInfo {
@@ -63,13 +70,22 @@ pub(crate) fn pointed(tag: &Tag, head: &ManifestHead) -> Result<Response> {
     versioned(StatusCode::OK, &types::PointedTag { name: tag.to_string(), digest: digest.clone() }, &digest)
 }
 
-/// Returns what the names of tags begin with, from `prefix`. No name is longer than it may be.
+/// What narrows or sorts lists of tags as they are now.
+const NOW_ONLY: &[&str] =
+    &["order", "contains", "os", "architecture", "active_since", "inactive_since", "digest_tags"];
+
+/// Returns what the names of tags begin with, from `prefix`.
 pub(crate) fn prefix(context: &Context) -> Result<String> {
-    let prefix = context.query("prefix").unwrap_or_default().into_owned();
-    match prefix.len() <= TAG_LIMIT_BYTES {
-        true => Ok(prefix),
+    name_text(context, "prefix")
+}
+
+/// Returns a part of names of tags. No name is longer than it may be.
+fn name_text(context: &Context, parameter: &'static str) -> Result<String> {
+    let text = context.text(parameter);
+    match text.len() <= TAG_LIMIT_BYTES {
+        true => Ok(text),
         false => Err(Error::Invalid {
-            field: Field::Parameter("prefix"),
+            field: Field::Parameter(parameter),
             reason: format!("may have at most {TAG_LIMIT_BYTES} bytes, as tags have"),
         }),
     }
@@ -78,9 +94,9 @@ pub(crate) fn prefix(context: &Context) -> Result<String> {
 /// `GET /api/v1/repositories/{repository}/-/tags`.
 pub(crate) async fn list_tags(context: &Context, _body: RequestBody) -> Result<Response> {
     let (name, prefix, size) = (context.repository()?, prefix(context)?, context.page_size()?);
-    let order = context.choice("order", ORDERS_BY_NAME)?;
+    let order = order(context)?;
     if let Some(at) = context.time("as_of")? {
-        for other in ["order", "os", "architecture"] {
+        for other in NOW_ONLY {
             if context.query(other).is_some_and(|value| value != "name") {
                 return Err(Error::Invalid {
                     field: Field::Parameter(other),
@@ -90,31 +106,45 @@ pub(crate) async fn list_tags(context: &Context, _body: RequestBody) -> Result<R
         }
         return list_tags_at(context, &name, at, &prefix, size).await;
     }
-    let text = |name| context.query(name).unwrap_or_default().into_owned();
     let filter = TagFilter {
+        name_part: name_text(context, "contains")?,
         name_beginning: prefix,
-        os: text("os"),
-        architecture: text("architecture"),
-        ..TagFilter::default()
+        status: context.activity()?,
+        os: context.text("os"),
+        architecture: context.text("architecture"),
+        leaves_out_digests: context.truth("digest_tags")? == Some(false),
     };
-    let list = format!("tags {order:?} {} {} {}", filter.name_beginning, filter.os, filter.architecture);
-    let after: Option<(i64, String)> = cursor::read(context, &list)?;
-    let key = |(at, name)| Ok::<_, Error>(TagKey { name, pushed_at: from_microseconds(at)? });
-    let after = after.map(key).transpose()?;
+    let list = format!("tags {order:?} {filter:?}");
+    let after: Option<TagPlace> = cursor::read(context, &list)?;
+    let after = after.map(|place| tag_key(order.by, place)).transpose()?;
     let actor = context.actor().await?;
     let (found, count) = context.app.content.browse_tags(&actor, &name, filter, order, after, size).await?;
-    let last = found.items.last().filter(|_| found.has_more);
-    let key = |tag: &TagDetails| cursor::write(&list, &(tag.updated_at.as_microsecond(), tag.tag.as_str()));
-    let next = last.map(key).transpose()?;
+    let next = found.next.map(|next| cursor::write(&list, &tag_place(next))).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(info).collect(), next, count })
 }
 
-/// Reads a time of a cursor.
-pub(crate) fn from_microseconds(at: i64) -> Result<Timestamp> {
-    Timestamp::from_microsecond(at).map_err(|_| Error::Invalid {
-        field: Field::Parameter("after"),
-        reason: "is no cursor; begin with the first page, and follow next from there".into(),
-    })
+/// Where a tag stands, as cursors have it: its name, and a number or text that tags are sorted by.
+type TagPlace = (String, Option<i64>, Option<String>);
+
+fn tag_place(key: TagKey) -> TagPlace {
+    match key.value {
+        SortValue::Name => (key.name, None, None),
+        SortValue::Number(number) => (key.name, Some(number), None),
+        SortValue::Text(text) => (key.name, None, Some(text)),
+    }
+}
+
+fn tag_key(by: TagSort, (name, number, text): TagPlace) -> Result<TagKey> {
+    let value = match (number, text) {
+        (None, None) => SortValue::Name,
+        (Some(number), None) => SortValue::Number(number),
+        (None, Some(text)) => SortValue::Text(text),
+        (Some(_), Some(_)) => return Err(cursor::unreadable()),
+    };
+    match by.is_of(&value) {
+        true => Ok(TagKey { value, name }),
+        false => Err(cursor::unreadable()),
+    }
 }
 
 async fn list_tags_at(

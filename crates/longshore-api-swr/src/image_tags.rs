@@ -11,11 +11,12 @@ use longshore_api_common::{Response, ResponseBody};
 use longshore_app::App;
 use longshore_content::inventory::ReadableTags;
 use longshore_domain::digest::Digest;
-use longshore_domain::image::{TagDetails, TagOrder, tag_number};
+use longshore_domain::image::{TagDetails, tag_number};
 use longshore_domain::manifest::config_digest;
 use longshore_domain::name::{Reference, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryId;
+use longshore_domain::tag_order::TagOrder;
 use longshore_domain::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -275,10 +276,10 @@ async fn find(
     paging: Paging,
 ) -> Result<ReadableTags> {
     let order = match listed.order(COLUMNS)? {
-        None | Some((Column::Updated, true)) => TagOrder::Newest,
-        Some((Column::Updated, false)) => TagOrder::Oldest,
-        Some((Column::Tag, false)) => TagOrder::Name,
-        Some((Column::Tag, true)) => TagOrder::NameDescending,
+        None | Some((Column::Updated, true)) => TagOrder::NEWEST,
+        Some((Column::Updated, false)) => TagOrder::OLDEST,
+        Some((Column::Tag, false)) => TagOrder::NAME,
+        Some((Column::Tag, true)) => TagOrder::NAME_DESCENDING,
     };
     let (actor, only) = (context.actor()?, listed.get("tag"));
     let app = &context.app;
@@ -336,7 +337,7 @@ pub(crate) async fn show_repo_tag(context: &Context, _: RequestBody) -> Result<R
     let app = &context.app;
     let size = PageSize::clamped(1)?;
     let mut tags =
-        app.content.list_readable_tags(&actor, &name, Some(tag.as_str()), TagOrder::Newest, 0, size).await?;
+        app.content.list_readable_tags(&actor, &name, Some(tag.as_str()), TagOrder::NEWEST, 0, size).await?;
     let frame = Frame::new(context, name.clone(), &tags);
     let (details, content) = app
         .content

@@ -25,9 +25,11 @@ use longshore_domain::directory::query::{
 };
 use longshore_domain::directory::{DirectoryChange, UserLookup, UserOrder, UserParts};
 use longshore_domain::event::EventFilter;
-use longshore_domain::image::{ImageFilter, ImageOrder, TagFilter, TagKey, TagOrder};
+use longshore_domain::image::{ImageFilter, TagFilter};
+use longshore_domain::image_order::{ImageKey, ImageOrder};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
+use longshore_domain::tag_order::{SortValue, TagKey, TagOrder};
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{TestRegistry, name};
 use longshore_testkit::stores::SharedStores;
@@ -329,7 +331,7 @@ async fn run(tags: u64) -> Measured {
             measure(300, async |_| {
                 services
                     .content
-                    .list_tag_details(actor, &repository, TagFilter::default(), TagOrder::Newest, 0, page)
+                    .list_tag_details(actor, &repository, TagFilter::default(), TagOrder::NEWEST, 0, page)
                     .await
                     .unwrap();
             })
@@ -338,17 +340,17 @@ async fn run(tags: u64) -> Measured {
         (
             "tags by name, in the midst",
             measure(1000, async |number| {
-                let after = TagKey { name: format!("tag{}", some(number)), pushed_at: Timestamp::MIN };
-                browse(TagOrder::Name, Some(after)).await;
+                let after = TagKey { value: SortValue::Name, name: format!("tag{}", some(number)) };
+                browse(TagOrder::NAME, Some(after)).await;
             })
             .await,
         ),
         (
             "tags by push, in the midst",
             measure(1000, async |number| {
-                let pushed_at = Timestamp::from_microsecond(i64::try_from(some(number)).unwrap()).unwrap();
+                let value = SortValue::Number(i64::try_from(some(number)).unwrap());
                 let name = format!("tag{}", some(number));
-                browse(TagOrder::Newest, Some(TagKey { name, pushed_at })).await;
+                browse(TagOrder::NEWEST, Some(TagKey { name, value })).await;
             })
             .await,
         ),
@@ -366,8 +368,9 @@ async fn run(tags: u64) -> Measured {
             "images by push, in the midst",
             measure(1000, async |number| {
                 let digest = format!("sha256:{:064x}", some(number) % users + 1).parse().unwrap();
-                let before = Some((Timestamp::from_microsecond(1).unwrap(), digest));
-                services.content.list_images_by_push(actor, &repository, before, page).await.unwrap();
+                let (order, after) = (ImageOrder::NEWEST, Some(ImageKey { value: 1, digest }));
+                let all = Default::default();
+                services.content.browse_images(actor, &repository, all, order, after, page).await.unwrap();
             })
             .await,
         ),
@@ -387,7 +390,7 @@ async fn run(tags: u64) -> Measured {
             measure(300, async |_| {
                 let filter =
                     ImageFilter { active_from: Timestamp::UNIX_EPOCH, status: None, is_tagged: None };
-                let order = ImageOrder::LastActivityDescending;
+                let order = ImageOrder::MOST_ACTIVE;
                 services.content.list_images(actor, &repository, filter, order, 0, page).await.unwrap();
             })
             .await,

@@ -53,6 +53,7 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("forget-attempts", HOUR, |app| Box::pin(app.platform.forget_attempts())),
     ("forget-retention-log", DAY, |app| Box::pin(app.forget_retention_log())),
     ("forget-jobs", HOUR, |app| Box::pin(app.forget_jobs())),
+    ("order-tags", HOUR, |app| Box::pin(app.add_version_keys())),
     ("forget-dead-work", DAY, |app| Box::pin(app.forget_dead_work())),
 ];
 
@@ -129,6 +130,11 @@ impl App {
         self.metadata
             .drain(before, |tx, before| Box::pin(tx.delete_old_usage_days(*before, PageSize::MAX)))
             .await
+    }
+
+    /// Gives tags what orders by version need that were there before there was one.
+    async fn add_version_keys(&self) -> Result<u64> {
+        self.metadata.drain((), |tx, ()| Box::pin(tx.add_version_keys(PageSize::MAX))).await
     }
 
     async fn fold_repository_changes(&self) -> Result<u64> {

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use longshore_client::Client;
 use longshore_client::types::{CreateDeletion, ImageFilter, ImageInfo};
+use longshore_client::{Client, ListImages};
 
 use crate::failure::{Exit, Usage};
 use crate::output::{Column, Kind, WIDE, bytes, column, parse_beginning};
@@ -18,6 +18,33 @@ pub enum ImageCommand {
     Ls {
         /// Such as acme/app
         repository: String,
+        /// pushed, active, size or digest; with - in front backwards [default: -pushed]
+        #[arg(long, allow_hyphen_values = true)]
+        order: Option<String>,
+        /// Only those that a tag reaches, by itself or through an index
+        #[arg(long, conflicts_with = "untagged")]
+        tagged: bool,
+        /// Only those that no tag reaches
+        #[arg(long)]
+        untagged: bool,
+        /// Only those that were pushed or pulled since a time, since a day began, or for so long (90d)
+        #[arg(long, value_name = "TIME", value_parser = parse_beginning, conflicts_with = "inactive_since")]
+        active_since: Option<String>,
+        /// Only those that were neither pushed nor pulled since a time, since a day began, or for so long (90d)
+        #[arg(long, value_name = "TIME", value_parser = parse_beginning)]
+        inactive_since: Option<String>,
+        /// index, image or artifact
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only those of this artifact type
+        #[arg(long, value_name = "TYPE")]
+        artifact_type: Option<String>,
+        /// Only those for this operating system, or with one for it
+        #[arg(long)]
+        os: Option<String>,
+        /// Only those for this architecture, or with one for it
+        #[arg(long)]
+        architecture: Option<String>,
     },
     /// Show an image
     Show {
@@ -46,7 +73,7 @@ pub enum ImageCommand {
         repository: String,
         /// Digests of images
         digests: Vec<String>,
-        /// All images that were neither pushed nor pulled since a time, or since the end of a day
+        /// All images that were neither pushed nor pulled since a time, since a day began, or for so long (90d)
         #[arg(long, value_name = "TIME", value_parser = parse_beginning, conflicts_with = "digests")]
         inactive_since: Option<String>,
         /// All images that no tag reaches
@@ -136,8 +163,30 @@ fn tree(image: &ImageInfo) -> String {
 pub fn run(command: ImageCommand, session: &Session) -> Result<Exit> {
     let Session { client, output, .. } = session;
     match command {
-        ImageCommand::Ls { repository } => {
-            let images = client.list_images(&repository).map(|image| {
+        ImageCommand::Ls {
+            repository,
+            order,
+            tagged,
+            untagged,
+            active_since,
+            inactive_since,
+            kind,
+            artifact_type,
+            os,
+            architecture,
+        } => {
+            let tagged = (tagged || untagged).then_some(tagged);
+            let wanted = ListImages {
+                order,
+                tagged,
+                active_since,
+                inactive_since,
+                kind,
+                artifact_type,
+                os,
+                architecture,
+            };
+            let images = client.list_images(&repository, &wanted).map(|image| {
                 let image = image?;
                 let mut value = serde_json::to_value(&image)?;
                 // One word in a table; scripts get the parts.

@@ -8,7 +8,7 @@ use longshore_client::types::{ChangeRepository, CreateRepository};
 use longshore_client::{Condition, ListRepositories};
 
 use crate::failure::Exit;
-use crate::output::{Column, Kind, WIDE, bytes, column, counted, listed};
+use crate::output::{Column, Kind, WIDE, bytes, column, counted, listed, parse_beginning};
 use crate::session::Session;
 
 /// Commands about repositories.
@@ -22,6 +22,18 @@ pub enum RepositoryCommand {
         /// Only those whose name after the namespace holds this
         #[arg(long, value_name = "TEXT", requires = "namespace")]
         contains: Option<String>,
+        /// private or public
+        #[arg(long, requires = "namespace")]
+        visibility: Option<String>,
+        /// Only those that were pushed to since a time, since a day began, or for so long (90d)
+        #[arg(long, value_name = "TIME", value_parser = parse_beginning, requires = "namespace")]
+        pushed_since: Option<String>,
+        /// Only those that were not pushed to since a time, since a day began, or for so long (90d)
+        #[arg(long, value_name = "TIME", value_parser = parse_beginning, requires = "namespace")]
+        not_pushed_since: Option<String>,
+        /// name, pushed, pulls or size; with - in front backwards
+        #[arg(long, allow_hyphen_values = true, requires = "namespace")]
+        order: Option<String>,
     },
     /// Show a repository
     Show {
@@ -105,8 +117,16 @@ const LINES: &[Column] = &[
 pub fn run(command: RepositoryCommand, session: &Session) -> Result<Exit> {
     let Session { client, output, .. } = session;
     match command {
-        RepositoryCommand::Ls { namespace, contains } => {
-            let wanted = ListRepositories { namespace, name_part: contains };
+        RepositoryCommand::Ls {
+            namespace,
+            contains: name_part,
+            visibility,
+            pushed_since,
+            not_pushed_since,
+            order,
+        } => {
+            let wanted =
+                ListRepositories { namespace, name_part, visibility, pushed_since, not_pushed_since, order };
             output.list(COLUMNS, "name", client.list_repositories(&wanted))?;
         }
         RepositoryCommand::Show { name } => {

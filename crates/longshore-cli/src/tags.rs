@@ -6,7 +6,7 @@ use longshore_client::types::{CallerProof, CreateDeletion, RollBackTag, SetTag, 
 use longshore_client::{Condition, ListChanges, ListTags};
 
 use crate::failure::Exit;
-use crate::output::{Column, Kind, WIDE, column, parse_time};
+use crate::output::{Column, Kind, WIDE, column, parse_beginning, parse_time};
 use crate::session::Session;
 use crate::{deletions, digests};
 
@@ -21,7 +21,10 @@ pub enum TagCommand {
         /// Only those that begin so
         #[arg(long)]
         prefix: Option<String>,
-        /// name, -name, pushed or -pushed; with - in front backwards
+        /// Only those whose name holds this
+        #[arg(long, value_name = "TEXT")]
+        contains: Option<String>,
+        /// name, pushed, pulled, size or version; with - in front backwards
         #[arg(long, allow_hyphen_values = true)]
         order: Option<String>,
         /// Only those with an image for this operating system
@@ -30,6 +33,15 @@ pub enum TagCommand {
         /// Only those with an image for this architecture
         #[arg(long)]
         architecture: Option<String>,
+        /// Only those that were pushed or pulled since a time, since a day began, or for so long (90d)
+        #[arg(long, value_name = "TIME", value_parser = parse_beginning, conflicts_with = "inactive_since")]
+        active_since: Option<String>,
+        /// Only those that were neither pushed nor pulled since a time, since a day began, or for so long (90d)
+        #[arg(long, value_name = "TIME", value_parser = parse_beginning)]
+        inactive_since: Option<String>,
+        /// Without names that tools make of a digest, as of signatures (sha256-….sig)
+        #[arg(long)]
+        no_digest_tags: bool,
     },
     /// Show a tag
     Show {
@@ -165,8 +177,28 @@ const CHANGE_COLUMNS: &[Column] = &[
 pub fn run(command: TagCommand, session: &Session) -> Result<Exit> {
     let Session { client, output, .. } = session;
     match command {
-        TagCommand::Ls { repository, prefix, order, os, architecture } => {
-            let wanted = ListTags { as_of: None, prefix, order, os, architecture };
+        TagCommand::Ls {
+            repository,
+            prefix,
+            contains,
+            order,
+            os,
+            architecture,
+            active_since,
+            inactive_since,
+            no_digest_tags,
+        } => {
+            let wanted = ListTags {
+                as_of: None,
+                prefix,
+                contains,
+                order,
+                os,
+                architecture,
+                active_since,
+                inactive_since,
+                digest_tags: no_digest_tags.then_some(false),
+            };
             output.list(COLUMNS, "name", client.list_tags(&repository, &wanted))?;
         }
         TagCommand::Show { repository, tag } => {

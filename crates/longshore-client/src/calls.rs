@@ -10,13 +10,21 @@ use crate::types::{
     RestoreDeletion, RestoreResult, RollBackTag, SetTag, TagInfo, TagInterval,
 };
 
-/// Which repositories.
+/// Which repositories; all but the namespace needs one.
 #[derive(Clone, Debug, Default)]
 pub struct ListRepositories {
     /// Only those of this namespace.
     pub namespace: Option<String>,
-    /// Only those whose name after the namespace holds this; needs the namespace.
+    /// Only those whose name after the namespace holds this.
     pub name_part: Option<String>,
+    /// `private` or `public`.
+    pub visibility: Option<String>,
+    /// Only those that were pushed to, or created, since this time (RFC 3339).
+    pub pushed_since: Option<String>,
+    /// Only those that were neither pushed to nor created since this time.
+    pub not_pushed_since: Option<String>,
+    /// `name`, `pushed`, `pulls` or `size`; with `-` in front backwards.
+    pub order: Option<String>,
 }
 
 /// Which tags, in which order.
@@ -26,12 +34,45 @@ pub struct ListTags {
     pub as_of: Option<String>,
     /// Only those that begin so.
     pub prefix: Option<String>,
-    /// `name`, `-name`, `pushed` or `-pushed`.
+    /// Only those whose name holds this.
+    pub contains: Option<String>,
+    /// `name`, `pushed`, `pulled`, `size` or `version`; with `-` in front backwards.
     pub order: Option<String>,
     /// Only those with an image for this operating system.
     pub os: Option<String>,
     /// Only those with an image for this architecture.
     pub architecture: Option<String>,
+    /// Only those that were pushed or pulled since this time (RFC 3339).
+    pub active_since: Option<String>,
+    /// Only those that were neither pushed nor pulled since this time.
+    pub inactive_since: Option<String>,
+    /// False to leave out names that tools make of a digest, as of a signature (`sha256-….sig`).
+    pub digest_tags: Option<bool>,
+}
+
+/// Which images, in which order.
+#[derive(Clone, Debug, Default)]
+pub struct ListImages {
+    /// `pushed`, `active`, `size` or `digest`, with `-` in front backwards; `-pushed`, if it is left out.
+    pub order: Option<String>,
+    /// True for only those that a tag reaches, by itself or through an index; false for only the others.
+    pub tagged: Option<bool>,
+    /// Only those that were pushed or pulled since this time (RFC 3339).
+    pub active_since: Option<String>,
+    /// Only those that were neither pushed nor pulled since this time.
+    pub inactive_since: Option<String>,
+    /// `index`, `image` or `artifact`.
+    pub kind: Option<String>,
+    /// Only those of this artifact type.
+    pub artifact_type: Option<String>,
+    /// Only those for this operating system, or with one for it.
+    pub os: Option<String>,
+    /// Only those for this architecture, or with one for it.
+    pub architecture: Option<String>,
+}
+
+fn truth(value: Option<bool>) -> Option<&'static str> {
+    value.map(|value| if value { "true" } else { "false" })
 }
 
 /// Which changes of tags.
@@ -71,11 +112,15 @@ impl Client {
         self.read(&Call::of(op::GET_WHOAMI, &[]))
     }
 
-    /// Lists the repositories that the caller may see, by name.
+    /// Lists the repositories that the caller may see; those of all namespaces by name.
     pub fn list_repositories(&self, wanted: &ListRepositories) -> List<'_, RepositorySummary> {
         let call = Call::of(op::LIST_REPOSITORIES, &[])
             .with("namespace", wanted.namespace.as_deref())
-            .with("name_part", wanted.name_part.as_deref());
+            .with("name_part", wanted.name_part.as_deref())
+            .with("visibility", wanted.visibility.as_deref())
+            .with("pushed_since", wanted.pushed_since.as_deref())
+            .with("not_pushed_since", wanted.not_pushed_since.as_deref())
+            .with("order", wanted.order.as_deref());
         List::new(self, call)
     }
 
@@ -121,9 +166,13 @@ impl Client {
         let call = Call::of(op::LIST_TAGS, &[repository])
             .with("as_of", wanted.as_of.as_deref())
             .with("prefix", wanted.prefix.as_deref())
+            .with("contains", wanted.contains.as_deref())
             .with("order", wanted.order.as_deref())
             .with("os", wanted.os.as_deref())
-            .with("architecture", wanted.architecture.as_deref());
+            .with("architecture", wanted.architecture.as_deref())
+            .with("active_since", wanted.active_since.as_deref())
+            .with("inactive_since", wanted.inactive_since.as_deref())
+            .with("digest_tags", truth(wanted.digest_tags));
         List::new(self, call)
     }
 
@@ -193,9 +242,18 @@ impl Client {
         self.read(&Call::of(op::COMPARE_IMAGES, &[repository]).with("from", Some(from)).with("to", Some(to)))
     }
 
-    /// Lists images with or without tags, the one that was pushed last first.
-    pub fn list_images(&self, repository: &str) -> List<'_, ImageSummary> {
-        List::new(self, Call::of(op::LIST_IMAGES, &[repository]))
+    /// Lists images with and without tags.
+    pub fn list_images(&self, repository: &str, wanted: &ListImages) -> List<'_, ImageSummary> {
+        let call = Call::of(op::LIST_IMAGES, &[repository])
+            .with("order", wanted.order.as_deref())
+            .with("tagged", truth(wanted.tagged))
+            .with("active_since", wanted.active_since.as_deref())
+            .with("inactive_since", wanted.inactive_since.as_deref())
+            .with("kind", wanted.kind.as_deref())
+            .with("artifact_type", wanted.artifact_type.as_deref())
+            .with("os", wanted.os.as_deref())
+            .with("architecture", wanted.architecture.as_deref());
+        List::new(self, call)
     }
 
     /// Gives an image: what it is made of, and what it is part of.

@@ -46,7 +46,7 @@ mod sign_in;
 #[cfg(feature = "http")]
 pub use administration::ListEvents;
 #[cfg(feature = "http")]
-pub use calls::{ListChanges, ListDeletions, ListRepositories, ListTags};
+pub use calls::{ListChanges, ListDeletions, ListImages, ListRepositories, ListTags};
 #[cfg(feature = "http")]
 pub use client::{Client, Condition, Versioned};
 #[cfg(feature = "http")]

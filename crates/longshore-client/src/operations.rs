@@ -27,12 +27,12 @@ macro_rules! operations {
 operations! {
     GET_ABOUT "get_about" GET "/api/v1" [];
     GET_WHOAMI "get_whoami" GET "/api/v1/whoami" [];
-    LIST_REPOSITORIES "list_repositories" GET "/api/v1/repositories" ["limit", "after", "namespace", "name_part"];
+    LIST_REPOSITORIES "list_repositories" GET "/api/v1/repositories" ["limit", "after", "namespace", "name_part", "visibility", "pushed_since", "not_pushed_since", "order"];
     CREATE_REPOSITORY "create_repository" POST "/api/v1/repositories" [];
     GET_REPOSITORY "get_repository" GET "/api/v1/repositories/{repository}" [];
     CHANGE_REPOSITORY "change_repository" PATCH "/api/v1/repositories/{repository}" ["dry_run"];
     DELETE_REPOSITORY "delete_repository" DELETE "/api/v1/repositories/{repository}" ["dry_run"];
-    LIST_TAGS "list_tags" GET "/api/v1/repositories/{repository}/-/tags" ["limit", "after", "as_of", "prefix", "order", "os", "architecture"];
+    LIST_TAGS "list_tags" GET "/api/v1/repositories/{repository}/-/tags" ["limit", "after", "as_of", "prefix", "order", "contains", "os", "architecture", "active_since", "inactive_since", "digest_tags"];
     GET_TAG "get_tag" GET "/api/v1/repositories/{repository}/-/tags/{tag}" ["as_of"];
     SET_TAG "set_tag" PUT "/api/v1/repositories/{repository}/-/tags/{tag}" [];
     DELETE_TAG "delete_tag" DELETE "/api/v1/repositories/{repository}/-/tags/{tag}" ["dry_run"];
@@ -40,7 +40,7 @@ operations! {
     ROLL_BACK_TAG "roll_back_tag" POST "/api/v1/repositories/{repository}/-/tags/{tag}/rollback" [];
     LIST_CHANGES "list_changes" GET "/api/v1/repositories/{repository}/-/changes" ["limit", "after", "from", "to", "prefix"];
     COMPARE_IMAGES "compare_images" GET "/api/v1/repositories/{repository}/-/compare" ["from", "to"];
-    LIST_IMAGES "list_images" GET "/api/v1/repositories/{repository}/-/images" ["limit", "after"];
+    LIST_IMAGES "list_images" GET "/api/v1/repositories/{repository}/-/images" ["limit", "after", "order", "tagged", "active_since", "inactive_since", "kind", "artifact_type", "os", "architecture"];
     GET_IMAGE "get_image" GET "/api/v1/repositories/{repository}/-/images/{digest}" [];
     CREATE_DELETION "create_deletion" POST "/api/v1/repositories/{repository}/-/deletions" [];
     GET_ACCESS "get_access" GET "/api/v1/repositories/{repository}/-/access" [];

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Digest;
-use longshore_domain::image::{Layer, ManifestDetails};
+use longshore_domain::image::{ImageFilter, ImageNature, ImageQuery, Layer, ManifestDetails};
+use longshore_domain::image_order::{ImageKey, ImageOrder};
 use longshore_domain::name::{Reference, RepositoryName, Tag};
-use longshore_domain::page::{Page, PageSize};
+use longshore_domain::page::{KeyedPage, PageSize};
 use longshore_domain::ports::metadata::{ContentTx, ManifestId};
 use longshore_domain::repository::RepositoryId;
 use longshore_domain::{Error, Result};
 
 use crate::Content;
-use crate::images::{LISTED_IMAGES, LISTED_TAGS};
+use crate::images::{EXAMINED, LISTED_IMAGES, LISTED_TAGS};
 
 /// Most blobs of one manifest that are compared.
 const COMPARED_BLOBS: u64 = 1000;
@@ -72,27 +72,37 @@ async fn find_with_images(
 }
 
 impl Content {
-    /// Lists images by their last push, newest first, behind the one that was pushed at a time.
+    /// Lists images with the first of their tags, strictly behind one in the order; counts them where none is left out.
+    ///
+    /// Where some are left out, a page looks at so many images at most, and may have fewer entries than it could, or none.
     ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing tags.
-    pub async fn list_images_by_push(
+    pub async fn browse_images(
         &self,
         actor: &Actor,
         name: &RepositoryName,
-        before: Option<(Timestamp, Digest)>,
+        (filter, nature): (ImageFilter, ImageNature),
+        order: ImageOrder,
+        after: Option<ImageKey>,
         size: PageSize,
-    ) -> Result<Page<TaggedImage>> {
-        let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
+    ) -> Result<(KeyedPage<TaggedImage, ImageKey>, Option<u64>)> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?.id;
+        let examined = Some(EXAMINED);
+        let query = ImageQuery { repository, filter, nature, after, order, offset: 0, size, examined };
         self.metadata
-            .read((repository.id, before, size), |tx, (id, before, size)| {
+            .read(query, |tx, query| {
                 Box::pin(async move {
-                    let page = tx.list_pushed_images(*id, *before, 0, *size).await?;
+                    let KeyedPage { items: found, next } = tx.list_image_details(query).await?;
                     let mut items = Vec::new();
-                    for manifest in page.items {
+                    for manifest in found {
                         items.push(with_tags(tx, manifest).await?);
                     }
-                    Ok(Page { items, has_more: page.has_more })
+                    let count = match query.filter.is_empty() && query.nature.is_empty() {
+                        true => Some(tx.repository_counts(query.repository).await?.images),
+                        false => None,
+                    };
+                    Ok((KeyedPage { items, next }, count))
                 })
             })
             .await

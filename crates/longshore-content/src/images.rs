@@ -19,15 +19,17 @@ use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::image::{
     DELETED_TAGS_LIMIT, DELETION_LIMIT, DeletionError, DeletionFacts, DeletionWarning, IgnoredWarning, Image,
-    ImageFilter, ImageOrder, ImageQuery, ImageStatus, ImageTag, Layer, ManifestDetails, TagDetails,
-    TagFilter, TagKey, TagOrder, TagQuery, check_deletion,
+    ImageFilter, ImageQuery, ImageStatus, ImageTag, Layer, ManifestDetails, TagDetails, TagFilter, TagQuery,
+    check_deletion,
 };
+use longshore_domain::image_order::ImageOrder;
 use longshore_domain::immutability::TagRules;
 use longshore_domain::manifest::{Manifest, instructions_of_config};
 use longshore_domain::name::{Reference, RepositoryName, TAG_LIMIT_BYTES, Tag};
-use longshore_domain::page::{Page, PageSize};
+use longshore_domain::page::{KeyedPage, PageSize};
 use longshore_domain::ports::metadata::{ContentTx, ManifestHead, ManifestId, PushedTag, RowLock};
 use longshore_domain::repository::{Repository, RepositoryId};
+use longshore_domain::tag_order::{TagKey, TagOrder};
 use longshore_domain::{Error, Field, Result};
 
 use crate::Content;
@@ -41,6 +43,8 @@ use longshore_platform::origins::note_deletion;
 pub(crate) const LISTED_TAGS: u64 = 100;
 /// Images that a list shows of each tag.
 pub(crate) const LISTED_IMAGES: u64 = 100;
+/// Most tags or images that a page of a list is looked for in.
+pub(crate) const EXAMINED: u32 = 10_000;
 /// Images of one tag whose layers are shown, and layers of each.
 const IMAGES_WITH_LAYERS: usize = 20;
 const LISTED_LAYERS: usize = 200;
@@ -159,16 +163,19 @@ impl Content {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.check_feature(repository.namespace_id, Feature::ImageManagement).await?;
         self.metadata
-            .read(ImageQuery { repository: repository.id, filter, order, offset, size }, |tx, query| {
-                Box::pin(async move {
-                    let tags = PageSize::clamped(LISTED_TAGS)?;
-                    let mut images = tx.list_images(query).await?.items;
-                    for image in &mut images {
-                        image.tags = tx.list_image_tags(query.repository, &image.digest, 0, tags).await?;
-                    }
-                    Ok((images, tx.count_images(query.repository, &query.filter).await?))
-                })
-            })
+            .read(
+                ImageQuery { filter, offset, ..ImageQuery::all(repository.id, order, size) },
+                |tx, query| {
+                    Box::pin(async move {
+                        let tags = PageSize::clamped(LISTED_TAGS)?;
+                        let mut images = tx.list_images(query).await?.items;
+                        for image in &mut images {
+                            image.tags = tx.list_image_tags(query.repository, &image.digest, 0, tags).await?;
+                        }
+                        Ok((images, tx.count_images(query.repository, &query.filter).await?))
+                    })
+                },
+            )
             .await
     }
 
@@ -241,7 +248,8 @@ impl Content {
         if filter.name_part.len() > TAG_LIMIT_BYTES {
             return Ok((repository.id, Vec::new(), 0));
         }
-        let query = TagQuery { repository: repository.id, filter, after: None, order, offset, size };
+        let repository = repository.id;
+        let query = TagQuery { repository, filter, after: None, order, offset, size, examined: None };
         self.metadata
             .read(query, |tx, query| {
                 Box::pin(async move {
@@ -255,6 +263,8 @@ impl Content {
 
     /// Lists tags with what they point at, strictly behind one in the order; counts them where none is left out.
     ///
+    /// Where some are left out, a page looks at so many tags at most, and may have fewer entries than it could, or none.
+    ///
     /// # Errors
     /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing.
     pub async fn browse_tags(
@@ -265,9 +275,10 @@ impl Content {
         order: TagOrder,
         after: Option<TagKey>,
         size: PageSize,
-    ) -> Result<(Page<TagDetails>, Option<u64>)> {
+    ) -> Result<(KeyedPage<TagDetails, TagKey>, Option<u64>)> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
-        let query = TagQuery { repository: repository.id, filter, after, order, offset: 0, size };
+        let examined = Some(EXAMINED);
+        let query = TagQuery { repository: repository.id, filter, after, order, offset: 0, size, examined };
         self.metadata
             .read(query, |tx, query| {
                 Box::pin(async move {

@@ -10,15 +10,18 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::account::Account;
 use longshore_domain::digest::Digest;
 use longshore_domain::error::Unauthenticated;
-use longshore_domain::image::{ManifestDetails, TagDetails, TagFilter, TagOrder, TagQuery};
+use longshore_domain::image::{ImageQuery, ManifestDetails, TagDetails, TagFilter, TagQuery};
+use longshore_domain::image_order::ImageOrder;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
-use longshore_domain::page::{Page, PageSize};
+use longshore_domain::page::{KeyedPage, PageSize};
 use longshore_domain::ports::metadata::{ContentTx, ManifestId, RepositoryCounts};
-use longshore_domain::repository::query::{Repositories, RepositoryFilter, RepositoryQuery};
+use longshore_domain::repository::query::{NamespaceFilter, Repositories, RepositoryFilter, RepositoryQuery};
 use longshore_domain::repository::{
-    InventoryOrder, Repository, RepositoryDetails, RepositoryId, RepositoryListing, RepositoryOrder,
+    InventoryOrder, Repository, RepositoryDetails, RepositoryId, RepositoryKey, RepositoryListing,
+    RepositoryOrder,
 };
 use longshore_domain::share::SharedBy;
+use longshore_domain::tag_order::TagOrder;
 use longshore_domain::{Error, Result};
 
 use crate::Content;
@@ -95,15 +98,17 @@ async fn summarize(
     let counts = tx.repository_counts(repository.id).await?;
     let latest = match wanted {
         WantedLatest::Tag => {
-            let query = TagQuery { order: TagOrder::Newest, ..TagQuery::by_name(repository.id, None, one) };
+            let query = TagQuery { order: TagOrder::NEWEST, ..TagQuery::by_name(repository.id, None, one) };
             let tag = tx.list_tag_details(&query, images).await?.items.pop();
             tag.map(|tag| Latest::Tag(Box::new(tag)))
         }
-        WantedLatest::Manifest => match tx.list_pushed_images(repository.id, None, 0, one).await?.items.pop()
-        {
-            Some(details) => Some(Latest::Manifest(Box::new(with_tags_and_blobs(tx, details).await?))),
-            None => None,
-        },
+        WantedLatest::Manifest => {
+            let query = ImageQuery::all(repository.id, ImageOrder::NEWEST, one);
+            match tx.list_image_details(&query).await?.items.pop() {
+                Some(details) => Some(Latest::Manifest(Box::new(with_tags_and_blobs(tx, details).await?))),
+                None => None,
+            }
+        }
     };
     Ok(RepositorySummary { name: repository.name, tags: counts.tags, manifests: counts.images, latest })
 }
@@ -126,10 +131,10 @@ impl Content {
         let (id, visible, _) = self.access.visible_in_namespace(actor, registry).await.map_err(unknown)?;
         let (after, offset) = match start {
             RepositoryStart::Offset(offset) => (None, offset),
-            RepositoryStart::After(name) => (Some(name.to_string()), 0),
+            RepositoryStart::After(name) => (Some(RepositoryKey::Name(name.to_string())), 0),
         };
-        let (name_part, order) = (String::new(), RepositoryOrder::Name);
-        let among = Repositories::Namespace { namespace: id, visible, name_part, after, order };
+        let (filter, order) = (NamespaceFilter::default(), RepositoryOrder::Name);
+        let among = Repositories::Namespace { namespace: id, visible, filter, after, order };
         self.metadata
             .read((RepositoryQuery { among, offset, size }, wanted), |tx, (query, wanted)| {
                 Box::pin(async move {
@@ -166,7 +171,7 @@ impl Content {
     ) -> Result<(Vec<TagDetails>, u64)> {
         self.check_in_registry(actor, name).await?;
         let (_, tags, total) =
-            self.list_tag_details(actor, name, TagFilter::default(), TagOrder::Newest, offset, size).await?;
+            self.list_tag_details(actor, name, TagFilter::default(), TagOrder::NEWEST, offset, size).await?;
         Ok((tags, total))
     }
 
@@ -217,17 +222,36 @@ impl Content {
         self.check_in_registry(actor, name).await?;
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?;
         self.metadata
-            .read((repository.id, offset, size), |tx, (id, offset, size)| {
-                Box::pin(async move {
-                    let mut manifests = Vec::new();
-                    for details in tx.list_pushed_images(*id, None, *offset, *size).await?.items {
-                        manifests.push(with_tags_and_blobs(tx, details).await?);
-                    }
-                    Ok((manifests, tx.repository_counts(*id).await?.images))
-                })
-            })
+            .read(
+                ImageQuery { offset, ..ImageQuery::all(repository.id, ImageOrder::NEWEST, size) },
+                |tx, query| {
+                    Box::pin(async move {
+                        let mut manifests = Vec::new();
+                        for details in tx.list_image_details(query).await?.items {
+                            manifests.push(with_tags_and_blobs(tx, details).await?);
+                        }
+                        Ok((manifests, tx.repository_counts(query.repository).await?.images))
+                    })
+                },
+            )
             .await
     }
+}
+
+/// Among which repositories somebody looks.
+#[derive(Clone, Debug)]
+pub enum Browsed<'n> {
+    /// All, by name.
+    Registry,
+    /// Those of a namespace.
+    Namespace {
+        /// The name of its account.
+        name: &'n Namespace,
+        /// Which of them.
+        filter: NamespaceFilter,
+        /// In which order.
+        order: RepositoryOrder,
+    },
 }
 
 /// A repository with what it holds.
@@ -240,8 +264,8 @@ pub struct HeldRepository {
 }
 
 impl Content {
-    /// Lists the repositories that the actor may see by name, strictly after `after`: all, or those of one namespace whose name
-    /// holds a text.
+    /// Lists the repositories that the actor may see, strictly behind one in the order: all by name, or those of one namespace,
+    /// of which some may be left out.
     ///
     /// # Errors
     /// `Unauthenticated` when the credential has become void or does not cover listing; `OrganizationUnknown` when there is no
@@ -249,43 +273,55 @@ impl Content {
     pub async fn browse_repositories(
         &self,
         actor: &Actor,
-        namespace: Option<&Namespace>,
-        name_part: &str,
-        after: Option<&str>,
+        among: Browsed<'_>,
+        after: Option<RepositoryKey>,
         size: PageSize,
-    ) -> Result<Page<HeldRepository>> {
+    ) -> Result<KeyedPage<HeldRepository, RepositoryKey>> {
         if !actor.scope().covers_catalog() {
             return Err(Error::Unauthenticated(Unauthenticated::InsufficientScope));
         }
-        let after = after.map(str::to_owned);
-        let (among, of_all) = match namespace {
-            None => (Repositories::Registry { visible: self.access.visible(actor).await?, after }, None),
-            Some(name) => {
+        let (namespace, order) = match &among {
+            Browsed::Registry => (None, RepositoryOrder::Name),
+            Browsed::Namespace { name, order, .. } => (Some(*name), *order),
+        };
+        let (among, of_all) = match among {
+            Browsed::Registry => {
+                let after = match after {
+                    Some(RepositoryKey::Name(name)) => Some(name),
+                    Some(RepositoryKey::Total { .. }) | None => None,
+                };
+                (Repositories::Registry { visible: self.access.visible(actor).await?, after }, None)
+            }
+            Browsed::Namespace { name, filter, order } => {
                 let (id, visible, is_known) = self.access.visible_in_namespace(actor, name).await?;
-                let (name_part, order) = (name_part.to_owned(), RepositoryOrder::Name);
-                let among = Repositories::Namespace { namespace: id, visible, name_part, after, order };
+                let among = Repositories::Namespace { namespace: id, visible, filter, after, order };
                 // Of which nothing may be seen is not there, unless it is known.
                 (among, (!is_known).then(|| Repositories::of_namespace(id, visible)))
             }
         };
         let found = self
             .metadata
-            .read((RepositoryQuery { among, offset: 0, size }, of_all), |tx, (query, of_all)| {
-                Box::pin(async move {
-                    let page = tx.list_repository_listings(query).await?;
-                    if let (Some(all), true) = (of_all, page.items.is_empty())
-                        && tx.count_repositories(all).await? == Some(0)
-                    {
-                        return Ok(None);
-                    }
-                    let mut items = Vec::new();
-                    for listing in page.items {
-                        let counts = tx.repository_counts(listing.details.repository.id).await?;
-                        items.push(HeldRepository { details: listing.details, counts });
-                    }
-                    Ok(Some(Page { items, has_more: page.has_more }))
-                })
-            })
+            .read(
+                (RepositoryQuery { among, offset: 0, size }, of_all, order),
+                |tx, (query, of_all, order)| {
+                    Box::pin(async move {
+                        let page = tx.list_repository_listings(query).await?;
+                        if let (Some(all), true) = (of_all, page.items.is_empty())
+                            && tx.count_repositories(all).await? == Some(0)
+                        {
+                            return Ok(None);
+                        }
+                        let last = page.items.last().filter(|_| page.has_more);
+                        let next = last.map(|listing| listing.key(*order));
+                        let mut items = Vec::new();
+                        for listing in page.items {
+                            let counts = tx.repository_counts(listing.details.repository.id).await?;
+                            items.push(HeldRepository { details: listing.details, counts });
+                        }
+                        Ok(Some(KeyedPage { items, next }))
+                    })
+                },
+            )
             .await?;
         found.ok_or_else(|| {
             Error::OrganizationUnknown(namespace.map(Namespace::to_string).unwrap_or_default())

@@ -12,7 +12,7 @@ use longshore_domain::immutability::parse_rule;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::ContentTx;
-use longshore_domain::repository::query::{Repositories, RepositoryQuery};
+use longshore_domain::repository::query::{NamespaceFilter, Repositories, RepositoryQuery};
 use longshore_domain::repository::{
     Repository, RepositoryChange, RepositoryDetails, RepositoryId, RepositoryOrder, Visibility,
 };
@@ -200,7 +200,7 @@ impl Content {
         let among = Repositories::Namespace {
             namespace: id,
             visible,
-            name_part: name_part.to_owned(),
+            filter: NamespaceFilter { name_part: name_part.to_owned(), ..NamespaceFilter::default() },
             after: None,
             order,
         };
@@ -371,13 +371,13 @@ impl Content {
         for _ in 0..MATCHED_PAGES {
             let query = TagQuery::by_name(repository.id, after.take(), PageSize::MAX);
             let page = self.metadata.read(query, |tx, query| Box::pin(tx.list_tags(query))).await?;
-            after = page.items.last().map(Tag::to_string);
             let (items, trying) = (page.items, rule.clone());
             let found = tokio::task::spawn_blocking(move || {
                 items.into_iter().filter(|tag| trying.is_match(tag.as_str())).collect::<Vec<_>>()
             });
             matching.extend(found.await.map_err(Error::internal)?);
-            if !page.has_more || matching.len() >= MATCHED_TAGS {
+            after = page.next.map(|next| next.name);
+            if after.is_none() || matching.len() >= MATCHED_TAGS {
                 break;
             }
         }

@@ -2,14 +2,17 @@
 
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::access::actor::Actor;
-use longshore_domain::image::{TagDetails, TagFilter, TagOrder};
+use longshore_domain::image::{TagDetails, TagFilter};
 use longshore_domain::name::{RepositoryName, TAG_LIMIT_BYTES};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{DigestQuery, FoundDigest};
-use longshore_domain::repository::RepositoryDetails;
+use longshore_domain::repository::query::NamespaceFilter;
+use longshore_domain::repository::{RepositoryDetails, RepositoryOrder};
+use longshore_domain::tag_order::TagOrder;
 use longshore_domain::{Error, Result};
 
 use crate::Content;
+use crate::inventory::Browsed;
 
 /// Fewest hexadecimal digits by which a digest is looked for.
 const DIGITS: usize = 12;
@@ -53,11 +56,13 @@ impl Content {
             return Ok((found, count > u64::from(size.get())));
         };
         let Ok(namespace) = namespace.parse() else { return Ok((Vec::new(), false)) };
-        let page = match self.browse_repositories(actor, Some(&namespace), rest, None, size).await {
+        let filter = NamespaceFilter { name_part: rest.to_owned(), ..NamespaceFilter::default() };
+        let among = Browsed::Namespace { name: &namespace, filter, order: RepositoryOrder::Name };
+        let page = match self.browse_repositories(actor, among, None, size).await {
             Err(Error::OrganizationUnknown(_) | Error::Denied(_)) => return Ok((Vec::new(), false)),
             page => page?,
         };
-        Ok((page.items.into_iter().map(|held| held.details).collect(), page.has_more))
+        Ok((page.items.into_iter().map(|held| held.details).collect(), page.next.is_some()))
     }
 
     /// Searches what the actor may see, of each kind at most `size`.
@@ -108,9 +113,9 @@ impl Content {
                 break;
             };
             let filter = TagFilter { name_beginning: tag.to_owned(), ..TagFilter::default() };
-            match self.browse_tags(actor, &name, filter, TagOrder::Name, None, left).await {
+            match self.browse_tags(actor, &name, filter, TagOrder::NAME, None, left).await {
                 Ok((page, _)) => {
-                    found.is_cut |= page.has_more;
+                    found.is_cut |= page.next.is_some();
                     found.tags.extend(page.items.into_iter().map(|tag| (name.clone(), tag)));
                 }
                 // Of some, the credential shows the name alone; others went meanwhile.

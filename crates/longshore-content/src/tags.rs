@@ -31,7 +31,7 @@ impl Content {
     ) -> Result<Page<Tag>> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::Pull).await?;
         let query = TagQuery::by_name(repository.id, after.map(str::to_owned), size);
-        self.metadata.read(query, |tx, query| Box::pin(tx.list_tags(query))).await
+        Ok(self.metadata.read(query, |tx, query| Box::pin(tx.list_tags(query))).await?.into())
     }
 
     /// Lets another tag point at what a tag points at, also one that exists already if it may be moved.

@@ -9,9 +9,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::descriptor::Platform;
 use crate::digest::Digest;
+use crate::image_order::{ImageKey, ImageOrder};
 use crate::name::Tag;
 use crate::page::PageSize;
 use crate::repository::RepositoryId;
+use crate::tag_order::{SortValue, TagKey, TagOrder};
 
 /// Most images that one request deletes.
 pub const DELETION_LIMIT: usize = 1000;
@@ -62,31 +64,63 @@ pub fn status(pushed_at: Timestamp, pulled_at: Option<Timestamp>, active_from: T
 pub struct ImageQuery {
     /// Of which repository.
     pub repository: RepositoryId,
-    /// Which of them.
+    /// Which of them, by what becomes of them.
     pub filter: ImageFilter,
+    /// Which of them, by what they are.
+    pub nature: ImageNature,
+    /// The page has only those that come behind this one in the order.
+    pub after: Option<ImageKey>,
     /// In which order.
     pub order: ImageOrder,
     /// Without so many of the first; each page costs more than the one before.
     pub offset: u64,
     /// At most so many.
     pub size: PageSize,
+    /// Most images that are looked at for what is wanted; a page may then have fewer than `size` and yet not be the last.
+    pub examined: Option<u32>,
 }
 
-/// How a list of images is sorted.
+impl ImageQuery {
+    /// Returns a query for all images of a repository in an order.
+    pub fn all(repository: RepositoryId, order: ImageOrder, size: PageSize) -> Self {
+        let (filter, nature) = (ImageFilter::default(), ImageNature::default());
+        Self { repository, filter, nature, after: None, order, offset: 0, size, examined: None }
+    }
+}
+
+/// What a manifest is, as people call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageOrder {
-    /// The one that was idle longest first.
-    LastActivity,
-    /// The one that was active last first.
-    LastActivityDescending,
-    /// By digest.
-    Digest,
-    /// By digest, backwards.
-    DigestDescending,
+pub enum ImageKind {
+    /// A list of images.
+    Index,
+    /// What runs: its configuration is that of an image.
+    Image,
+    /// Anything else: a chart, a signature, a list of what an image is made of.
+    Artifact,
+}
+
+/// Which images are wanted by what they are, which never changes; empty for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageNature {
+    /// Only those of a kind.
+    pub kind: Option<ImageKind>,
+    /// Only those of this artifact type.
+    pub artifact_type: String,
+    /// Only those for this operating system, or with one for it; `unknown` is that of images that name none.
+    pub os: String,
+    /// Only those for this architecture, which is that of the same image.
+    pub architecture: String,
+}
+
+impl ImageNature {
+    /// Returns whether all images are wanted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which images a list shows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageFilter {
     /// Since when an image must have been active to count as such.
     pub active_from: Timestamp,
@@ -94,6 +128,20 @@ pub struct ImageFilter {
     pub status: Option<ImageStatus>,
     /// Only those that a current tag reaches, by itself or through an index, or only the others.
     pub is_tagged: Option<bool>,
+}
+
+impl Default for ImageFilter {
+    /// All of them.
+    fn default() -> Self {
+        Self { active_from: Timestamp::MIN, status: None, is_tagged: None }
+    }
+}
+
+impl ImageFilter {
+    /// Returns whether all images are wanted.
+    pub fn is_empty(&self) -> bool {
+        self.status.is_none() && self.is_tagged.is_none()
+    }
 }
 
 /// A tag in a list.
@@ -171,23 +219,17 @@ pub struct TagQuery {
     pub offset: u64,
     /// At most so many.
     pub size: PageSize,
+    /// Most tags that are looked at for what the filter wants; a page may then have fewer than `size` and yet not be the last.
+    pub examined: Option<u32>,
 }
 
 impl TagQuery {
     /// Returns a query for all tags of a repository by name, from the first behind another one.
     pub fn by_name(repository: RepositoryId, after: Option<String>, size: PageSize) -> Self {
-        let after = after.map(|name| TagKey { name, pushed_at: Timestamp::MIN });
-        Self { repository, filter: TagFilter::default(), after, order: TagOrder::Name, offset: 0, size }
+        let after = after.map(|name| TagKey { value: SortValue::Name, name });
+        let (filter, order) = (TagFilter::default(), TagOrder::NAME);
+        Self { repository, filter, after, order, offset: 0, size, examined: None }
     }
-}
-
-/// Where a tag stands in lists of tags, whether or not there still is one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TagKey {
-    /// Its name.
-    pub name: String,
-    /// When it was last pushed; in orders by name it does not matter.
-    pub pushed_at: Timestamp,
 }
 
 /// Which tags a list shows.
@@ -203,6 +245,9 @@ pub struct TagFilter {
     pub os: String,
     /// Only those with an image for this architecture, which is that of the same image; empty for all.
     pub architecture: String,
+    /// Without those that are made of a digest, as tools name what belongs to an image: `sha256-….sig` (cosign), `sha256-…`
+    /// (OCI distribution 1.1, "Referrers Tag Schema").
+    pub leaves_out_digests: bool,
 }
 
 impl TagFilter {
@@ -211,26 +256,19 @@ impl TagFilter {
         self.name_part.is_empty()
             && self.name_beginning.is_empty()
             && self.status.is_none()
+            && !self.leaves_out_digests
             && !self.is_by_platform()
+    }
+
+    /// Returns whether nothing but the beginning of the name matters.
+    pub fn is_beginning(&self) -> bool {
+        Self { name_beginning: String::new(), ..self.clone() }.is_empty()
     }
 
     /// Returns whether it matters what the images of a tag run on.
     pub fn is_by_platform(&self) -> bool {
         !(self.os.is_empty() && self.architecture.is_empty())
     }
-}
-
-/// How a list of tags is sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TagOrder {
-    /// The one that was pushed last first.
-    Newest,
-    /// The one that was pushed first first.
-    Oldest,
-    /// By name.
-    Name,
-    /// By name, backwards.
-    NameDescending,
 }
 
 /// What deletion depends on, as loaded from the metadata store.

@@ -42,6 +42,23 @@ pub struct Page<T> {
     pub has_more: bool,
 }
 
+/// One page of a list, and behind what it goes on.
+///
+/// What is looked at for a page may be bounded: it may have fewer entries than it could, even none, and yet not be the last.
+#[derive(Clone, Debug)]
+pub struct KeyedPage<T, K> {
+    /// The entries, in the list's order.
+    pub items: Vec<T>,
+    /// Behind what the list goes on; `None` at its end.
+    pub next: Option<K>,
+}
+
+impl<T, K> From<KeyedPage<T, K>> for Page<T> {
+    fn from(page: KeyedPage<T, K>) -> Self {
+        Self { items: page.items, has_more: page.next.is_some() }
+    }
+}
+
 impl<T> Page<T> {
     /// Makes a page from up to `size + 1` entries that were read: one too many shows that more follows.
     pub fn from_overfull(mut items: Vec<T>, size: PageSize) -> Self {

@@ -175,6 +175,29 @@ pub enum RepositoryOrder {
     UpdatedDescending,
     Pulls,
     PullsDescending,
+    Size,
+    SizeDescending,
+}
+
+/// Where a repository stands in a list of those of a namespace, whether or not there still is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepositoryKey {
+    /// In orders by name, its name.
+    Name(String),
+    /// In other orders.
+    Total {
+        /// What the list is sorted by: microseconds since 1970, pulls or bytes.
+        value: i64,
+        /// Its number.
+        repository: RepositoryId,
+    },
+}
+
+impl RepositoryOrder {
+    /// Returns whether repositories are sorted by name.
+    pub fn is_by_name(self) -> bool {
+        matches!(self, Self::Name | Self::NameDescending)
+    }
 }
 
 /// Categories of repositories, as clients know them.
@@ -190,10 +213,30 @@ pub struct RepositoryListing {
     pub details: RepositoryDetails,
     /// One of [`CATEGORIES`], or empty.
     pub category: String,
+    /// Bytes of its images, each by itself, as lists are sorted by them; what was pushed or deleted a moment ago may be missing.
+    pub bytes: u64,
     /// Who created it: public id and name.
     pub created_by: Option<(Uuid, Namespace)>,
     /// Of one that was found as shared, whether the sharing is valid; of others true.
     pub is_share_valid: bool,
+}
+
+impl RepositoryListing {
+    /// Returns where it stands in an order.
+    pub fn key(&self, order: RepositoryOrder) -> RepositoryKey {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let value = match order {
+            RepositoryOrder::Name | RepositoryOrder::NameDescending => {
+                return RepositoryKey::Name(self.details.repository.name.to_string());
+            }
+            RepositoryOrder::Updated | RepositoryOrder::UpdatedDescending => {
+                self.details.updated_at.as_microsecond()
+            }
+            RepositoryOrder::Pulls | RepositoryOrder::PullsDescending => count(self.details.pulls),
+            RepositoryOrder::Size | RepositoryOrder::SizeDescending => count(self.bytes),
+        };
+        RepositoryKey::Total { value, repository: self.details.repository.id }
+    }
 }
 
 /// What a list over all namespaces is sorted by.

@@ -78,6 +78,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0032_nodes", works_with 22),
     migration!("0033_movers", works_with 22),
     migration!("0034_job_payloads", works_with 22),
+    // Programs before it would not keep what tags and images are sorted by.
+    migration!("0035_orders", works_with 35),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -14,12 +14,13 @@ use longshore_content::trash::Restoring;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::directory::{DirectoryChange, GroupChange, MemberChange};
 use longshore_domain::gc_run::{RunKind, RunStatus};
-use longshore_domain::image::{IgnoredWarning, TagFilter, TagOrder, WarningKind};
+use longshore_domain::image::{IgnoredWarning, TagFilter, WarningKind};
 use longshore_domain::name::{Reference, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::Visibility;
 use longshore_domain::retention::{Kept, RetentionRule};
 use longshore_domain::share::ShareTerms;
+use longshore_domain::tag_order::TagOrder;
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
 use uuid::Uuid;
@@ -490,7 +491,7 @@ async fn burst(rows: u64) {
             let size = PageSize::clamped(100).unwrap();
             services
                 .content
-                .list_tag_details(&bench.alice, &repository, TagFilter::default(), TagOrder::Newest, 0, size)
+                .list_tag_details(&bench.alice, &repository, TagFilter::default(), TagOrder::NEWEST, 0, size)
                 .await
                 .unwrap();
             all.push(began_at.elapsed());

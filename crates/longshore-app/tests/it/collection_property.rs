@@ -325,7 +325,9 @@ impl Run {
             Err(Error::Conflict(Conflict::DeletionFinal)) => return,
             Err(error) => panic!("{error:?}"),
         };
-        let of_images = restored.images + restored.present;
+        // What a later deletion has taken is that one's to bring back.
+        assert!(restored.deleted_since == 0 || back > 0, "{restored:?} of {deletion:?}");
+        let of_images = restored.images + restored.present + restored.deleted_since;
         assert!(of_images >= deletion.images, "{restored:?} of {deletion:?}");
         for (place, document) in tags {
             let tag = format!("t{}", place.1);

@@ -8,10 +8,11 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::credential::Scope;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{
-    DeletionError, IgnoredWarning, Image, ImageFilter, ImageOrder, ImageStatus, TagFilter, TagOrder,
-    WarningKind,
+    DeletionError, IgnoredWarning, Image, ImageFilter, ImageStatus, TagFilter, WarningKind,
 };
+use longshore_domain::image_order::ImageOrder;
 use longshore_domain::page::PageSize;
+use longshore_domain::tag_order::TagOrder;
 use longshore_domain::{Error, Result};
 use longshore_identity::access_tokens::WantedToken;
 use longshore_testkit::budget::property_cases;
@@ -68,7 +69,7 @@ async fn images_show_their_activity_and_tags() {
     let second = push(&registry, &alice, "latest", 2).await;
     let untagged = push(&registry, &alice, "", 3).await;
     let all = everything(&registry);
-    let (images, count) = list(&registry, &alice, all, ImageOrder::LastActivity).await.unwrap();
+    let (images, count) = list(&registry, &alice, all, ImageOrder::LEAST_ACTIVE).await.unwrap();
     assert_eq!(count, 3);
     assert_eq!(images[0].digest, first);
     let tags = |image: &Image| -> Vec<(String, bool)> {
@@ -86,14 +87,14 @@ async fn images_show_their_activity_and_tags() {
     };
     let tagged = ImageFilter { is_tagged: Some(true), ..all };
     let not_tagged = ImageFilter { is_tagged: Some(false), ..all };
-    assert_eq!(digests(tagged, ImageOrder::Digest).await, ([second].into(), 1));
-    assert_eq!(digests(not_tagged, ImageOrder::DigestDescending).await, ([first, untagged].into(), 2));
+    assert_eq!(digests(tagged, ImageOrder::DIGEST).await, ([second].into(), 1));
+    assert_eq!(digests(not_tagged, ImageOrder::DIGEST_DESCENDING).await, ([first, untagged].into(), 2));
     // Activity: by push and, to the hour, by pull.
     registry.clock.advance(DAY * 40);
     let now = everything(&registry);
     let active = ImageFilter { status: Some(ImageStatus::Active), ..now };
     let inactive = ImageFilter { status: Some(ImageStatus::Inactive), ..now };
-    assert_eq!(digests(active, ImageOrder::LastActivity).await, (BTreeSet::new(), 0));
+    assert_eq!(digests(active, ImageOrder::LEAST_ACTIVE).await, (BTreeSet::new(), 0));
     let pull = async || {
         registry
             .app
@@ -102,14 +103,14 @@ async fn images_show_their_activity_and_tags() {
             .await
             .unwrap();
         registry.app.content.record_pulls().await.unwrap();
-        let (images, _) = list(&registry, &alice, active, ImageOrder::LastActivity).await.unwrap();
+        let (images, _) = list(&registry, &alice, active, ImageOrder::LEAST_ACTIVE).await.unwrap();
         images[0].pulled_at.unwrap()
     };
     let pulled_at = pull().await;
-    assert_eq!(digests(active, ImageOrder::LastActivityDescending).await, ([first].into(), 1));
-    assert_eq!(digests(inactive, ImageOrder::Digest).await, ([second, untagged].into(), 2));
+    assert_eq!(digests(active, ImageOrder::MOST_ACTIVE).await, ([first].into(), 1));
+    assert_eq!(digests(inactive, ImageOrder::DIGEST).await, ([second, untagged].into(), 2));
     let inactive_tagged = ImageFilter { is_tagged: Some(true), ..inactive };
-    assert_eq!(digests(inactive_tagged, ImageOrder::LastActivity).await, ([second].into(), 1));
+    assert_eq!(digests(inactive_tagged, ImageOrder::LEAST_ACTIVE).await, ([second].into(), 1));
     registry.clock.advance(Duration::from_secs(1800));
     assert_eq!(pull().await, pulled_at, "at most once an hour");
     registry.clock.advance(Duration::from_secs(1800));
@@ -124,10 +125,10 @@ async fn counts_are_right_before_and_after_they_are_folded() {
     let alice = registry.sign_in("alice").await;
     let services = &registry.app;
     let counts = async || {
-        let (_, images) = list(&registry, &alice, everything(&registry), ImageOrder::Digest).await.unwrap();
+        let (_, images) = list(&registry, &alice, everything(&registry), ImageOrder::DIGEST).await.unwrap();
         let tags = services
             .content
-            .list_tag_details(&alice, &name(APP), TagFilter::default(), TagOrder::Name, 0, PageSize::MAX)
+            .list_tag_details(&alice, &name(APP), TagFilter::default(), TagOrder::NAME, 0, PageSize::MAX)
             .await
             .unwrap();
         assert_eq!(tags.1.len() as u64, tags.2);
@@ -185,14 +186,14 @@ async fn tags_show_who_pushed_them_and_the_images_of_an_index() {
     };
     registry.clock.advance(DAY);
     push(&registry, &alice, "zulu", 7).await;
-    assert_eq!(order(TagOrder::Newest).await[0], "zulu");
-    assert_eq!(order(TagOrder::Oldest).await[2], "zulu");
-    assert_eq!(order(TagOrder::Name).await, ["arm", "multi", "zulu"]);
-    assert_eq!(order(TagOrder::NameDescending).await, ["zulu", "multi", "arm"]);
+    assert_eq!(order(TagOrder::NEWEST).await[0], "zulu");
+    assert_eq!(order(TagOrder::OLDEST).await[2], "zulu");
+    assert_eq!(order(TagOrder::NAME).await, ["arm", "multi", "zulu"]);
+    assert_eq!(order(TagOrder::NAME_DESCENDING).await, ["zulu", "multi", "arm"]);
     let one = PageSize::clamped(1).unwrap();
     let second = services
         .content
-        .list_tag_details(&alice, &name(APP), TagFilter::default(), TagOrder::Name, 1, one)
+        .list_tag_details(&alice, &name(APP), TagFilter::default(), TagOrder::NAME, 1, one)
         .await;
     assert_eq!(second.unwrap().1[0].tag.as_str(), "multi");
     let missing = services.content.get_tag_details(&alice, &name(APP), &"none".parse().unwrap(), true).await;
@@ -253,7 +254,7 @@ async fn deletion_is_refused_to_who_may_not() {
         services.content.delete_images(&alice, &name(APP), too_many).await,
         Err(Error::Invalid { .. })
     ));
-    let (images, _) = list(&registry, &alice, everything(&registry), ImageOrder::Digest).await.unwrap();
+    let (images, _) = list(&registry, &alice, everything(&registry), ImageOrder::DIGEST).await.unwrap();
     assert_eq!(images.len(), 1);
 }
 
@@ -310,10 +311,10 @@ async fn what_a_current_tag_reaches_through_an_index_is_currently_tagged() {
     let of = async |is_tagged| {
         let mut found = Vec::new();
         for order in [
-            ImageOrder::Digest,
-            ImageOrder::DigestDescending,
-            ImageOrder::LastActivity,
-            ImageOrder::LastActivityDescending,
+            ImageOrder::DIGEST,
+            ImageOrder::DIGEST_DESCENDING,
+            ImageOrder::LEAST_ACTIVE,
+            ImageOrder::MOST_ACTIVE,
         ] {
             let filter = ImageFilter { is_tagged: Some(is_tagged), ..everything(&registry) };
             let (images, count) = list(&registry, &alice, filter, order).await.unwrap();
@@ -373,7 +374,7 @@ async fn tags_are_filtered_by_a_part_of_their_name_by_their_activity_and_by_what
     let since = services.platform.now() - DAY;
     let found = async |filter: TagFilter| {
         let mut all = Vec::new();
-        for order in [TagOrder::Name, TagOrder::NameDescending, TagOrder::Newest, TagOrder::Oldest] {
+        for order in [TagOrder::NAME, TagOrder::NAME_DESCENDING, TagOrder::NEWEST, TagOrder::OLDEST] {
             let filter = filter.clone();
             let page =
                 services.content.list_tag_details(&alice, &name(APP), filter, order, 0, PageSize::MAX).await;
@@ -579,7 +580,7 @@ async fn check(case: Case) {
     }
     let state = async || {
         let filter = ImageFilter { active_from: at(30), status: None, is_tagged: None };
-        list(&registry, &alice, filter, ImageOrder::Digest).await.unwrap()
+        list(&registry, &alice, filter, ImageOrder::DIGEST).await.unwrap()
     };
     let before = state().await;
     let predicted = delete(&registry, &alice, request.clone()).await;

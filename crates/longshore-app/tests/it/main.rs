@@ -17,6 +17,7 @@ mod idempotency;
 mod images;
 mod jobs;
 mod manifests;
+mod orders;
 mod past;
 mod permissions;
 mod planning;

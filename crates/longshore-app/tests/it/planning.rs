@@ -12,6 +12,7 @@ use longshore_domain::clock::Clock;
 use longshore_domain::conflict::Conflict;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::IgnoredWarning;
+use longshore_domain::image_order::ImageOrder;
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::{Reference, Tag};
 use longshore_domain::page::PageSize;
@@ -136,10 +137,11 @@ impl World {
     async fn images(&self, repository: usize) -> BTreeSet<Digest> {
         let content = &self.registry.app.content;
         let alice = self.alice().await;
+        let (repository, order) = (name(REPOSITORIES[repository]), ImageOrder::NEWEST);
         let found =
-            content.list_images_by_push(&alice, &name(REPOSITORIES[repository]), None, PageSize::MAX).await;
+            content.browse_images(&alice, &repository, Default::default(), order, None, PageSize::MAX).await;
         match found {
-            Ok(page) => page.items.into_iter().map(|image| image.manifest.digest).collect(),
+            Ok((page, _)) => page.items.into_iter().map(|image| image.manifest.digest).collect(),
             // Nothing was pushed there.
             Err(Error::RepositoryUnknown(_)) => BTreeSet::new(),
             Err(error) => panic!("{error:?}"),

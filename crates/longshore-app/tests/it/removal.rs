@@ -7,11 +7,12 @@ use longshore_content::manifests::{Condition, ManifestPush};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::OrganizationRole;
 use longshore_domain::event::EventFilter;
-use longshore_domain::image::{IgnoredWarning, TagFilter, TagOrder, WarningKind};
+use longshore_domain::image::{IgnoredWarning, TagFilter, WarningKind};
 use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
 use longshore_domain::repository::RepositoryChange;
+use longshore_domain::tag_order::TagOrder;
 use longshore_domain::{Error, Result};
 use longshore_testkit::images::{digest_of, image};
 use longshore_testkit::registry::{PASSWORD, TestRegistry, name};
@@ -51,7 +52,7 @@ async fn count_tags(registry: &TestRegistry, alice: &Actor) -> u64 {
     registry
         .app
         .content
-        .list_tag_details(alice, &name(APP), TagFilter::default(), TagOrder::Name, 0, page)
+        .list_tag_details(alice, &name(APP), TagFilter::default(), TagOrder::NAME, 0, page)
         .await
         .unwrap()
         .2

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{InventoryOrder, RepositoryOrder, Visibility};
+use super::{InventoryOrder, RepositoryKey, RepositoryOrder, Visibility};
 use crate::access::policy::Visible;
 use crate::account::AccountId;
 use crate::page::PageSize;
@@ -35,10 +35,10 @@ pub enum Repositories {
         namespace: AccountId,
         /// What may be seen.
         visible: Visible,
-        /// Only those whose name, after the namespace, holds this text, in either case.
-        name_part: String,
-        /// The page has only those whose name is behind this.
-        after: Option<String>,
+        /// Which of them.
+        filter: NamespaceFilter,
+        /// The page has only those that come behind this one in the order.
+        after: Option<RepositoryKey>,
         /// In this order.
         order: RepositoryOrder,
     },
@@ -80,9 +80,22 @@ pub enum Repositories {
 impl Repositories {
     /// Returns those of a namespace that may be seen, by name.
     pub fn of_namespace(namespace: AccountId, visible: Visible) -> Self {
-        let order = RepositoryOrder::Name;
-        Self::Namespace { namespace, visible, name_part: String::new(), after: None, order }
+        let (filter, order) = (NamespaceFilter::default(), RepositoryOrder::Name);
+        Self::Namespace { namespace, visible, filter, after: None, order }
     }
+}
+
+/// What narrows a list of the repositories of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceFilter {
+    /// Only those whose name, after the namespace, holds this text, in either case.
+    pub name_part: String,
+    /// Only those of this visibility.
+    pub visibility: Option<Visibility>,
+    /// Only those that were pushed to, or created, at this time or later.
+    pub pushed_since: Option<Timestamp>,
+    /// Only those that were neither pushed to nor created at this time or later.
+    pub not_pushed_since: Option<Timestamp>,
 }
 
 /// What narrows a list over several namespaces.

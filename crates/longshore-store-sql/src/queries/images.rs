@@ -7,24 +7,27 @@ use jiff::Timestamp;
 use longshore_domain::descriptor::Platform;
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{
-    Image, ImageFilter, ImageOrder, ImageQuery, ImageStatus, ImageTag, ManifestDetails, TagDetails,
-    TagFilter, TagKey, TagOrder, TagQuery,
+    Image, ImageFilter, ImageQuery, ImageStatus, ImageTag, ManifestDetails, TagDetails, TagFilter, TagQuery,
 };
+use longshore_domain::image_order::ImageKey;
 use longshore_domain::manifest::ManifestKind;
 use longshore_domain::name::Tag;
-use longshore_domain::page::{Page, PageSize};
+use longshore_domain::page::{KeyedPage, PageSize};
 use longshore_domain::ports::metadata::{ImageRecords, ManifestId, NewManifest, RepositoryCounts};
 use longshore_domain::repository::RepositoryId;
+use longshore_domain::tag_order::TagKey;
 use longshore_domain::{Error, Result};
 
-use super::marks::{WANTED, WANTED_TAGS, directed, reached};
-use super::{end_of, overfull, texts};
+use super::marks::{WANTED, WANTED_TAGS, reached};
+use super::tag_lists::{names_between, wanted};
+use super::texts;
 use crate::tx::{Row, SqlTx, Value, row, values};
 
 /// Pulls are remembered to this precision.
-const PULL_PRECISION_MICROSECONDS: i64 = 3_600_000_000;
+pub(super) const PULL_PRECISION_MICROSECONDS: i64 = 3_600_000_000;
 
-fn image(row: &Row<'_>) -> Result<Image> {
+/// Reads an image from its first three columns.
+pub(super) fn image(row: &Row<'_>) -> Result<Image> {
     Ok(Image {
         digest: row.parsed(0)?,
         pushed_at: row.time(1)?,
@@ -77,52 +80,6 @@ pub(super) fn range(filter: &ImageFilter) -> (Value, Value) {
     }
 }
 
-/// Returns whether the filter's tags are active, if that matters, and since when they must be for that.
-fn activity(filter: &TagFilter) -> (Option<i64>, i64) {
-    match filter.status {
-        None => (None, 0),
-        Some((status, from)) => (Some(i64::from(status == ImageStatus::Active)), from.as_microsecond()),
-    }
-}
-
-/// Returns between which names those lie that begin so, strictly after one, the second one excluded.
-pub(super) fn names_between(beginning: &str, after: Option<&str>) -> (String, String) {
-    // No name is between one and this.
-    let behind = after.map(|name| format!("{name}\u{1}"));
-    (behind.unwrap_or_default().max(beginning.to_owned()), end_of(beginning))
-}
-
-/// Returns between which names the tags of a page lie, the second one excluded.
-fn names_of(filter: &TagFilter, after: Option<&TagKey>, order: TagOrder) -> (String, String) {
-    let after = after.map(|after| after.name.as_str());
-    match order {
-        TagOrder::Name => names_between(&filter.name_beginning, after),
-        TagOrder::NameDescending => {
-            let (low, high) = names_between(&filter.name_beginning, None);
-            (low, after.map_or(high.clone(), |after| high.min(after.to_owned())))
-        }
-        TagOrder::Newest | TagOrder::Oldest => names_between(&filter.name_beginning, None),
-    }
-}
-
-/// Returns the values that [`WANTED`] compares with, and before them the repository and the names between which tags lie.
-fn wanted(repository: RepositoryId, (low, high): (String, String), filter: &TagFilter) -> Vec<Value> {
-    let (is_active, from) = activity(filter);
-    let TagFilter { name_part, os, architecture, .. } = filter;
-    let is_by_platform = i64::from(filter.is_by_platform());
-    row![
-        repository.0,
-        low,
-        high,
-        name_part.as_str(),
-        is_active,
-        from,
-        is_by_platform,
-        os.as_str(),
-        architecture.as_str()
-    ]
-}
-
 impl SqlTx<'_> {
     /// Counts that a manifest was pushed, which is one image more when it is new, when the unit of work ends.
     pub(super) fn count_push(&mut self, images: i64, manifest: &NewManifest) {
@@ -144,8 +101,9 @@ impl SqlTx<'_> {
         tags: i64,
     ) -> Result<()> {
         self.execute_later(
-            "INSERT INTO images (repository_id, digest, tags, pushed_at, pulled_at, active_at, manifest_id)
-             SELECT $1, $2, $3, $4, p.last_pulled_at, CASE WHEN p.last_pulled_at > $4 THEN p.last_pulled_at ELSE $4 END, m.id
+            "INSERT INTO images (repository_id, digest, tags, pushed_at, pulled_at, active_at, manifest_id, size_bytes)
+             SELECT $1, $2, $3, $4, p.last_pulled_at, CASE WHEN p.last_pulled_at > $4 THEN p.last_pulled_at ELSE $4 END,
+                 m.id, m.total_size_bytes
              FROM manifests m LEFT JOIN manifest_pulls p ON p.manifest_id = m.id WHERE m.id = $5
              ON CONFLICT (manifest_id) DO UPDATE SET pushed_at = excluded.pushed_at, tags = images.tags + excluded.tags,
                  active_at = CASE WHEN images.active_at < excluded.active_at THEN excluded.active_at ELSE images.active_at END",
@@ -189,54 +147,6 @@ impl SqlTx<'_> {
         .await
     }
 
-    /// Finds the names of a query's tags, in an index.
-    pub(super) async fn find_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>> {
-        let TagQuery { repository, filter, after, order, offset, size } = query;
-        let (names, limit) = (names_of(filter, after.as_ref(), *order), overfull(*size));
-        if filter.is_empty() && *order == TagOrder::Name {
-            // What programs ask for that pull and push: nothing but the index is looked at.
-            let found = self
-                .all(
-                    "SELECT name FROM tags WHERE repository_id = $1 AND name >= $2 ORDER BY name LIMIT $3 OFFSET $4",
-                    values![repository.0, names.0, limit, *offset],
-                    |row| row.parsed(0),
-                )
-                .await?;
-            return Ok(Page::from_overfull(found, *size));
-        }
-        let mut values = wanted(*repository, names, filter);
-        // What is put behind a column keeps SQLite from the index of names where the one of pushes is in order.
-        let (sql, pushed) = match order {
-            TagOrder::Newest => (
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND t.name || '' >= $2 AND t.name || '' < $3 AND {wanted}
-                     AND (t.updated_at, t.name) < ($10, $11)
-                 ORDER BY t.updated_at DESC, t.name DESC LIMIT $12 OFFSET $13",
-                Some(Timestamp::MAX),
-            ),
-            TagOrder::Oldest => (
-                "SELECT t.name FROM tags t
-                 WHERE t.repository_id = $1 AND t.name || '' >= $2 AND t.name || '' < $3 AND {wanted}
-                     AND (t.updated_at, t.name) > ($10, $11)
-                 ORDER BY t.updated_at, t.name LIMIT $12 OFFSET $13",
-                Some(Timestamp::MIN),
-            ),
-            TagOrder::Name | TagOrder::NameDescending => (
-                "SELECT t.name FROM tags t WHERE t.repository_id = $1 AND t.name >= $2 AND t.name < $3 AND {wanted}
-                 ORDER BY t.name{direction} LIMIT $10 OFFSET $11",
-                None,
-            ),
-        };
-        if let Some(first) = pushed {
-            let after = after.as_ref().map_or((first, ""), |after| (after.pushed_at, after.name.as_str()));
-            values.extend(row![after.0, after.1]);
-        }
-        values.extend(row![limit, *offset]);
-        let sql = WANTED_TAGS.put(&directed(sql, *order == TagOrder::NameDescending), WANTED);
-        let found = self.all(&sql, &values, |row| row.parsed(0)).await?;
-        Ok(Page::from_overfull(found, *size))
-    }
-
     /// Adds the images behind tags.
     async fn add_images(&mut self, mut tags: Vec<TagDetails>, limit: PageSize) -> Result<Vec<TagDetails>> {
         for tag in &mut tags {
@@ -251,50 +161,18 @@ impl SqlTx<'_> {
 
 #[async_trait]
 impl ImageRecords for SqlTx<'_> {
-    async fn list_images(&mut self, query: &ImageQuery) -> Result<Page<Image>> {
-        let ImageQuery { repository, filter, order, offset, size } = query;
-        let (from, until) = range(filter);
-        // A sign before a column keeps SQLite from the index of activities where the one of digests is in order.
-        let (sql, is_descending) = match order {
-            ImageOrder::LastActivity | ImageOrder::LastActivityDescending => (
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND i.active_at >= $2 AND i.active_at < $3{reached}
-                 ORDER BY i.active_at{direction}, i.digest{direction} LIMIT $4 OFFSET $5",
-                *order == ImageOrder::LastActivityDescending,
-            ),
-            ImageOrder::Digest | ImageOrder::DigestDescending => (
-                "SELECT i.digest, i.pushed_at, i.pulled_at FROM images i
-                 WHERE i.repository_id = $1 AND +i.active_at >= $2 AND +i.active_at < $3{reached}
-                 ORDER BY i.digest{direction} LIMIT $4 OFFSET $5",
-                *order == ImageOrder::DigestDescending,
-            ),
-        };
-        let sql = directed(&reached(sql, filter.is_tagged), is_descending);
-        let values = &[Value::Int(repository.0), from, until, overfull(*size).into(), (*offset).into()];
-        let found = self.all(&sql, values, image).await?;
-        Ok(Page::from_overfull(found, *size))
+    async fn list_images(&mut self, query: &ImageQuery) -> Result<KeyedPage<Image, ImageKey>> {
+        let KeyedPage { items, next } = self.find_images(query).await?;
+        Ok(KeyedPage { items: items.into_iter().map(|found| found.image).collect(), next })
     }
 
-    async fn list_pushed_images(
+    async fn list_image_details(
         &mut self,
-        repository: RepositoryId,
-        before: Option<(Timestamp, Digest)>,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Page<ManifestDetails>> {
-        let (at, digest) =
-            before.map_or((Timestamp::MAX, String::new()), |(at, digest)| (at, digest.to_string()));
+        query: &ImageQuery,
+    ) -> Result<KeyedPage<ManifestDetails, ImageKey>> {
         // The page is found in an index first, then joined.
-        let ids = self
-            .all(
-                "SELECT manifest_id FROM images WHERE repository_id = $1 AND (pushed_at, digest) < ($2, $3)
-                 ORDER BY pushed_at DESC, digest DESC LIMIT $4 OFFSET $5",
-                values![repository.0, at, digest, overfull(size), offset],
-                |row| row.int(0),
-            )
-            .await?;
-        let Page { items: ids, has_more } = Page::from_overfull(ids, size);
-        let keys: Vec<_> = ids.into_iter().map(|id| row![id]).collect();
+        let KeyedPage { items, next } = self.find_images(query).await?;
+        let keys: Vec<_> = items.into_iter().map(|found| row![found.manifest]).collect();
         let found = self
             .first_each(
                 "SELECT m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
@@ -304,7 +182,7 @@ impl ImageRecords for SqlTx<'_> {
                 |row| details(row, 0),
             )
             .await?;
-        Ok(Page { items: found.into_iter().flatten().collect(), has_more })
+        Ok(KeyedPage { items: found.into_iter().flatten().collect(), next })
     }
 
     async fn find_manifest_details(
@@ -409,12 +287,16 @@ impl ImageRecords for SqlTx<'_> {
         .await
     }
 
-    async fn list_tag_details(&mut self, query: &TagQuery, images: PageSize) -> Result<Page<TagDetails>> {
+    async fn list_tag_details(
+        &mut self,
+        query: &TagQuery,
+        images: PageSize,
+    ) -> Result<KeyedPage<TagDetails, TagKey>> {
         // The page is found in an index first, then joined.
-        let Page { items, has_more } = self.find_tags(query).await?;
+        let KeyedPage { items, next } = self.find_tags(query).await?;
         let keys: Vec<_> = items.iter().map(|name| row![query.repository.0, name.as_str()]).collect();
         let tags = self.first_each(TAG, &keys, tag).await?.into_iter().flatten().collect();
-        Ok(Page { items: self.add_images(tags, images).await?, has_more })
+        Ok(KeyedPage { items: self.add_images(tags, images).await?, next })
     }
 
     async fn count_tags(&mut self, repository: RepositoryId, filter: &TagFilter) -> Result<u64> {
@@ -425,7 +307,7 @@ impl ImageRecords for SqlTx<'_> {
             "SELECT count(*) FROM tags t WHERE t.repository_id = $1 AND t.name >= $2 AND t.name < $3 AND {wanted}",
             WANTED,
         );
-        let names = names_of(filter, None, TagOrder::Name);
+        let names = names_between(&filter.name_beginning, None);
         self.one(&sql, &wanted(repository, names, filter), |row| row.size(0)).await
     }
 
@@ -492,11 +374,10 @@ impl ImageRecords for SqlTx<'_> {
     }
 }
 
-const TAG: &str = "SELECT t.name, t.created_at, t.updated_at, t.updated_by, a.name, p.last_pulled_at,
+const TAG: &str = "SELECT t.name, t.created_at, t.updated_at, t.updated_by, a.name, nullif(t.pulled_at, 0),
          m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
          m.platform_variant, m.total_size_bytes, m.pushed_at, i.pulled_at
      FROM tags t JOIN manifests m ON m.id = t.manifest_id
          LEFT JOIN images i ON i.manifest_id = m.id
          LEFT JOIN accounts a ON a.id = t.updated_by
-         LEFT JOIN tag_pulls p ON p.repository_id = t.repository_id AND p.name = t.name
      WHERE t.repository_id = $1 AND t.name = $2";

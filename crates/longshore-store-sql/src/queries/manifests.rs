@@ -378,7 +378,33 @@ impl ManifestRecords for SqlTx<'_> {
     }
 
     async fn record_pulls(&mut self, pulls: &[PullCount]) -> Result<()> {
-        // In one order everywhere.
+        // Tags before manifests, and each in one order everywhere.
+        let mut of_tags: Vec<&PullCount> = pulls.iter().collect();
+        of_tags.sort_unstable_by(|a, b| (a.repository, &a.tag).cmp(&(b.repository, &b.tag)));
+        for pull in of_tags {
+            if let Some(tag) = &pull.tag {
+                self.execute(
+                    "INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at)
+                     SELECT id, $1, $2, $3 FROM repositories WHERE id = $4
+                     ON CONFLICT (repository_id, name) DO UPDATE SET
+                         pulls = tag_pulls.pulls + excluded.pulls,
+                         last_pulled_at = CASE WHEN tag_pulls.last_pulled_at <= excluded.last_pulled_at - 3600000000
+                             THEN excluded.last_pulled_at ELSE tag_pulls.last_pulled_at END",
+                    values![tag.as_str(), pull.count, pull.last_at, pull.repository.0],
+                )
+                .await?;
+                self.execute(
+                    "UPDATE tags SET pulled_at = $1 WHERE repository_id = $2 AND name = $3 AND pulled_at <= $4",
+                    values![
+                        pull.last_at,
+                        pull.repository.0,
+                        tag.as_str(),
+                        pull.last_at.as_microsecond() - super::images::PULL_PRECISION_MICROSECONDS
+                    ],
+                )
+                .await?;
+            }
+        }
         let mut of_manifests: Vec<&PullCount> = pulls.iter().collect();
         of_manifests.sort_unstable_by_key(|pull| pull.manifest);
         for pull in of_manifests {
@@ -407,22 +433,6 @@ impl ManifestRecords for SqlTx<'_> {
                 values![count, at, repository.0],
             )
             .await?;
-        }
-        let mut of_tags: Vec<&PullCount> = pulls.iter().collect();
-        of_tags.sort_unstable_by(|a, b| (a.repository, &a.tag).cmp(&(b.repository, &b.tag)));
-        for pull in of_tags {
-            if let Some(tag) = &pull.tag {
-                self.execute(
-                    "INSERT INTO tag_pulls (repository_id, name, pulls, last_pulled_at)
-                     SELECT id, $1, $2, $3 FROM repositories WHERE id = $4
-                     ON CONFLICT (repository_id, name) DO UPDATE SET
-                         pulls = tag_pulls.pulls + excluded.pulls,
-                         last_pulled_at = CASE WHEN tag_pulls.last_pulled_at <= excluded.last_pulled_at - 3600000000
-                             THEN excluded.last_pulled_at ELSE tag_pulls.last_pulled_at END",
-                    values![tag.as_str(), pull.count, pull.last_at, pull.repository.0],
-                )
-                .await?;
-            }
         }
         Ok(())
     }

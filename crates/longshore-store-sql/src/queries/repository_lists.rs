@@ -1,16 +1,19 @@
 //! Lists of repositories: one query, and for each kind of it the statement that an index serves.
 
-use longshore_domain::Result;
+use jiff::Timestamp;
 use longshore_domain::name::REPOSITORY_NAME_LIMIT_BYTES;
 use longshore_domain::page::Page;
-use longshore_domain::repository::query::{Repositories, RepositoryFilter, RepositoryQuery};
+use longshore_domain::repository::query::{NamespaceFilter, Repositories, RepositoryFilter, RepositoryQuery};
 use longshore_domain::repository::{
-    InventoryColumn, InventoryOrder, Repository, RepositoryListing, RepositoryOrder, Visibility,
+    InventoryColumn, InventoryOrder, Repository, RepositoryKey, RepositoryListing, RepositoryOrder,
+    Visibility,
 };
 use longshore_domain::share::SharedBy;
+use longshore_domain::{Error, Result};
 
 use super::marks::{
-    COLUMNS, IS_OF_OWN, LISTING, OF_OWN, PULLS, REPOSITORY, TOTAL, UPDATED, directed, with_shared,
+    BYTES, COLUMNS, IN_NAMESPACE, IS_IN_NAMESPACE, IS_OF_OWN, LISTING, OF_OWN, PULLS, REPOSITORY, TOTAL,
+    UPDATED, directed, with_shared,
 };
 use super::repositories::{details, repository};
 use super::visible::Condition;
@@ -24,13 +27,14 @@ pub(super) fn listing(row: &Row<'_>) -> Result<RepositoryListing> {
         details: details(row)?,
         category: row.text(11)?,
         created_by: row.optional_uuid(12)?.zip(creator),
+        bytes: row.size(14)?,
         is_share_valid: true,
     })
 }
 
 /// The same of one that is shared, with whether the sharing is valid.
 fn shared_listing(row: &Row<'_>) -> Result<RepositoryListing> {
-    Ok(RepositoryListing { is_share_valid: row.truth(14)?, ..listing(row)? })
+    Ok(RepositoryListing { is_share_valid: row.truth(15)?, ..listing(row)? })
 }
 
 /// Returns the pattern of names that hold a text after their namespace. Of a text that is longer than any name, which none
@@ -74,6 +78,31 @@ fn filtered(filter: &RepositoryFilter) -> [Value; 4] {
         Value::from(filter.category.as_deref()),
         Value::from(filter.visibility.map(Visibility::as_str)),
     ]
+}
+
+/// Returns the values that a filter of a namespace's repositories compares with.
+fn narrowed(filter: &NamespaceFilter) -> [Value; 4] {
+    [
+        Value::from(like(&filter.name_part)),
+        Value::from(filter.visibility.map(Visibility::as_str)),
+        Value::from(filter.pushed_since.map_or(i64::MIN, Timestamp::as_microsecond)),
+        Value::from(filter.not_pushed_since.map_or(i64::MAX, Timestamp::as_microsecond)),
+    ]
+}
+
+/// Returns the values by which a repository is compared with where another one stands, or with what comes before all.
+fn place(order: RepositoryOrder, key: Option<&RepositoryKey>) -> Result<Vec<Value>> {
+    match key {
+        None if order == RepositoryOrder::NameDescending => Ok(row![char::MAX.to_string()]),
+        None if order.is_by_name() => Ok(row![""]),
+        None if is_descending(order) => Ok(row![i64::MAX, i64::MAX]),
+        None => Ok(row![i64::MIN, i64::MIN]),
+        Some(RepositoryKey::Name(name)) if order.is_by_name() => Ok(row![name.as_str()]),
+        Some(RepositoryKey::Total { value, repository }) if !order.is_by_name() => {
+            Ok(row![*value, repository.0])
+        }
+        Some(_) => Err(Error::internal("a place in another order of repositories")),
+    }
 }
 
 /// What is read of repositories.
@@ -133,26 +162,29 @@ impl SqlTx<'_> {
                 let offset = usize::try_from(offset).unwrap_or(usize::MAX);
                 found.into_iter().skip(offset).collect()
             }
-            Repositories::Namespace { namespace, visible, name_part, after, order } => {
+            Repositories::Namespace { namespace, visible, filter, after, order } => {
                 let sql = match by_total(*order) {
                     None => "SELECT {columns} FROM repositories r
                              LEFT JOIN repository_totals t ON t.repository_id = r.id LEFT JOIN accounts c ON c.id = r.created_by
-                         WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name > $2 AND r.name LIKE $3 ESCAPE '!'
-                             AND {visible}
-                         ORDER BY r.name{direction} LIMIT $4 OFFSET $5"
+                         WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND {in_namespace}
+                             AND r.name {behind} $6 AND {visible}
+                         ORDER BY r.name{direction} LIMIT $7 OFFSET $8"
                         .to_owned(),
                     Some(total) => TOTAL.put(
                         "SELECT {columns} FROM repository_totals t
                              JOIN repositories r ON r.id = t.repository_id LEFT JOIN accounts c ON c.id = r.created_by
-                         WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND r.name > $2 AND r.name LIKE $3 ESCAPE '!'
-                             AND {visible}
-                         ORDER BY {total}{direction}, t.repository_id{direction} LIMIT $4 OFFSET $5",
+                         WHERE t.namespace_id = $1 AND r.deleted_at IS NULL AND {in_namespace}
+                             AND ({total}, t.repository_id) {behind} ($6, $7) AND {visible}
+                         ORDER BY {total}{direction}, t.repository_id{direction} LIMIT $8 OFFSET $9",
                         total,
                     ),
                 };
-                let after = after.as_deref().unwrap_or_default();
-                let values = row![namespace.0, after, like(name_part), limit, offset];
-                let sql = COLUMNS.put(&directed(&sql, is_descending(*order)), reading.columns);
+                let mut values = row![namespace.0];
+                values.extend(narrowed(filter));
+                values.extend(place(*order, after.as_ref())?);
+                values.extend(row![limit, offset]);
+                let sql = IN_NAMESPACE.put(&directed(&sql, is_descending(*order)), IS_IN_NAMESPACE);
+                let sql = COLUMNS.put(&sql, reading.columns);
                 let (sql, values) = self.showing(*visible, &sql, values);
                 self.all(&sql, &values, reading.map).await?
             }
@@ -216,12 +248,13 @@ impl SqlTx<'_> {
     pub(super) async fn count_among(&mut self, among: &Repositories) -> Result<Option<u64>> {
         let (sql, values) = match among {
             Repositories::Registry { .. } => return Ok(None),
-            Repositories::Namespace { namespace, visible, name_part, .. } => self.showing(
-                *visible,
-                "SELECT count(*) FROM repositories r
-                 WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND r.name LIKE $2 ESCAPE '!' AND {visible}",
-                row![namespace.0, like(name_part)],
-            ),
+            Repositories::Namespace { namespace, visible, filter, .. } => {
+                let mut values = row![namespace.0];
+                values.extend(narrowed(filter));
+                let sql = "SELECT count(*) FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
+                     WHERE r.namespace_id = $1 AND r.deleted_at IS NULL AND {in_namespace} AND {visible}";
+                self.showing(*visible, &IN_NAMESPACE.put(sql, IS_IN_NAMESPACE), values)
+            }
             Repositories::Word { beginning, visible } => self.showing(
                 *visible,
                 "SELECT count(*) FROM (
@@ -268,14 +301,18 @@ fn by_total(order: RepositoryOrder) -> Option<&'static str> {
         RepositoryOrder::Name | RepositoryOrder::NameDescending => None,
         RepositoryOrder::Updated | RepositoryOrder::UpdatedDescending => Some(UPDATED),
         RepositoryOrder::Pulls | RepositoryOrder::PullsDescending => Some(PULLS),
+        RepositoryOrder::Size | RepositoryOrder::SizeDescending => Some(BYTES),
     }
 }
 
 fn is_descending(order: RepositoryOrder) -> bool {
     match order {
-        RepositoryOrder::Name | RepositoryOrder::Updated | RepositoryOrder::Pulls => false,
+        RepositoryOrder::Name | RepositoryOrder::Updated | RepositoryOrder::Pulls | RepositoryOrder::Size => {
+            false
+        }
         RepositoryOrder::NameDescending
         | RepositoryOrder::UpdatedDescending
-        | RepositoryOrder::PullsDescending => true,
+        | RepositoryOrder::PullsDescending
+        | RepositoryOrder::SizeDescending => true,
     }
 }

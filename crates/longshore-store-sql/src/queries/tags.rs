@@ -9,12 +9,13 @@ use longshore_domain::deletion::{DeletedKind, NewDeletion};
 use longshore_domain::digest::Digest;
 use longshore_domain::image::TagQuery;
 use longshore_domain::name::Tag;
-use longshore_domain::page::{Page, PageSize};
+use longshore_domain::page::{KeyedPage, Page, PageSize};
 use longshore_domain::ports::metadata::{ManifestId, MovedWith, Mover, PushedTag, TagInterval, TagRecords};
 use longshore_domain::repository::RepositoryId;
+use longshore_domain::tag_order::{TagKey, version_key};
 
 use super::deletions::Part;
-use super::images::names_between;
+use super::tag_lists::names_between;
 use super::{overfull, texts};
 use crate::tx::{Row, SqlTx, row, values};
 
@@ -119,10 +120,16 @@ impl TagRecords for SqlTx<'_> {
         let there: BTreeMap<&Tag, ManifestId> = held.iter().map(|held| (&held.tag, held.manifest)).collect();
         let (known, new): (Vec<&Tag>, Vec<&Tag>) = tags.iter().partition(|tag| there.contains_key(tag));
         if !new.is_empty() {
-            self.execute_later(
-                "INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at, updated_by)
-                 SELECT $1, each.value, $2, $3, $3, CAST($4 AS BIGINT) FROM json_each($5) AS each",
-                row![repository.0, manifest.0, at, by_id, names_of(&new)?],
+            // One row at a time, as each has a version of its own. A tag that there was before remembers when it was pulled.
+            let rows = new.iter().map(|tag| {
+                row![repository.0, tag.as_str(), manifest.0, at, by_id, version_key(tag.as_str())]
+            });
+            self.execute_each(
+                "INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at, updated_by, version_key,
+                     size_bytes, pulled_at)
+                 VALUES ($1, $2, $3, $4, $4, $5, $6, (SELECT m.total_size_bytes FROM manifests m WHERE m.id = $3), coalesce((
+                     SELECT p.last_pulled_at FROM tag_pulls p WHERE p.repository_id = $1 AND p.name = $2), 0))",
+                rows.collect(),
             )
             .await?;
             let count = i64::try_from(new.len()).unwrap_or(i64::MAX);
@@ -131,7 +138,8 @@ impl TagRecords for SqlTx<'_> {
         }
         if !known.is_empty() {
             self.execute_later(
-                "UPDATE tags SET manifest_id = $1, updated_at = $2, updated_by = $3
+                "UPDATE tags SET manifest_id = $1, updated_at = $2, updated_by = $3,
+                     size_bytes = (SELECT m.total_size_bytes FROM manifests m WHERE m.id = $1)
                  WHERE repository_id = $4 AND name IN (SELECT value FROM json_each($5))",
                 row![manifest.0, at, by_id, repository.0, names_of(&known)?],
             )
@@ -209,8 +217,25 @@ impl TagRecords for SqlTx<'_> {
         self.note_deleted(deletion, &parts).await
     }
 
-    async fn list_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>> {
+    async fn list_tags(&mut self, query: &TagQuery) -> Result<KeyedPage<Tag, TagKey>> {
         self.find_tags(query).await
+    }
+
+    async fn add_version_keys(&mut self, size: PageSize) -> Result<u64> {
+        let found = self
+            .all(
+                "SELECT repository_id, name FROM tags WHERE version_key = '' ORDER BY repository_id, name LIMIT $1",
+                values![size.get()],
+                |row| Ok((row.int(0)?, row.text(1)?)),
+            )
+            .await?;
+        let rows: Vec<_> = found
+            .iter()
+            .map(|(repository, name)| row![version_key(name), *repository, name.as_str()])
+            .collect();
+        self.execute_each("UPDATE tags SET version_key = $1 WHERE repository_id = $2 AND name = $3", rows)
+            .await?;
+        Ok(found.len() as u64)
     }
 
     async fn list_tags_of(

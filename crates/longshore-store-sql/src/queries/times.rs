@@ -42,6 +42,7 @@ fn lowering(ahead: Ahead) -> &'static [&'static str] {
             "UPDATE tag_history SET from_at = $1 WHERE from_at > $1",
             "UPDATE tag_history SET until_at = $1 WHERE until_at > $1",
             "UPDATE tag_pulls SET last_pulled_at = $1 WHERE last_pulled_at > $1",
+            "UPDATE tags SET pulled_at = $1 WHERE pulled_at > $1",
             "UPDATE tags SET updated_at = $1 WHERE updated_at > $1",
             "UPDATE uploads SET created_at = $1 WHERE created_at > $1",
             "UPDATE used_signatures SET taken_at = $1 WHERE taken_at > $1",

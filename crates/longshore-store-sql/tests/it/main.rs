@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use longshore_domain::Error;
 use longshore_domain::conflict::Conflict;
+use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ContentRoom, Metadata, Records};
 use longshore_domain::repository::RepositoryId;
 use longshore_store_sql::{SqliteMetadata, SqliteOptions};
@@ -299,7 +300,11 @@ async fn images_and_counts_are_made_from_what_an_older_database_has() {
     for rest in ["longshore.db-wal", "longshore.db-shm"] {
         let _ = std::fs::remove_file(folder.path().join(rest));
     }
-    open(&folder).unwrap().close().await;
+    let store: Arc<dyn Metadata> = Arc::new(open(&folder).unwrap());
+    let records: Records<ContentRoom> = Records::of(&store);
+    let one = PageSize::clamped(1).unwrap();
+    records.drain(one, |tx, size| Box::pin(tx.add_version_keys(*size))).await.unwrap();
+    store.close().await;
     let migrated = Connection::open(&path).unwrap();
     let text = |sql: &str| migrated.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
     let images = "SELECT group_concat(manifest_id || ' ' || tags || ' ' || is_tagged || ' ' || active_at, ', ') FROM images";
@@ -307,6 +312,8 @@ async fn images_and_counts_are_made_from_what_an_older_database_has() {
     let totals = "SELECT tags || ' ' || images || ' ' || pulls || ' ' || namespace_id || ' ' || updated_at FROM repository_totals";
     assert_eq!(text(totals), "2 2 7 1 5");
     assert_eq!(text("SELECT action || ' ' || short_subject FROM events"), "repo.change_privacy app");
+    let orders = "SELECT group_concat(name || ' ' || size_bytes || ' ' || pulled_at || ' ' || version_key, ', ') FROM tags";
+    assert_eq!(text(orders), "v1 1 0 t.b1#, v2 1 0 t.b2#");
     // A blob that two repositories have counts once.
     let usage = "SELECT group_concat(kind || ' ' || amount, ', ') FROM (SELECT kind, amount FROM usage_totals ORDER BY kind)";
     assert_eq!(text(usage), "manifest_bytes 3, stored_bytes 42");

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::image::{
     Image, ImageFilter, ImageQuery, ImageTag, ManifestDetails, TagDetails, TagFilter, TagQuery,
 };
+use crate::image_order::ImageKey;
 use crate::name::Tag;
-use crate::page::{Page, PageSize};
+use crate::page::{KeyedPage, PageSize};
 use crate::ports::metadata::ManifestId;
 use crate::repository::RepositoryId;
+use crate::tag_order::TagKey;
 
 /// What a repository holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,16 +33,12 @@ pub struct RepositoryCounts {
 #[async_trait]
 pub trait ImageRecords {
     /// Lists the images of a query, without their tags.
-    async fn list_images(&mut self, query: &ImageQuery) -> Result<Page<Image>>;
-    /// Lists images by their last push, newest first, behind the one that was pushed at a time, leaving out the first `offset`,
-    /// at most `size`.
-    async fn list_pushed_images(
+    async fn list_images(&mut self, query: &ImageQuery) -> Result<KeyedPage<Image, ImageKey>>;
+    /// Lists the images of a query with what they are.
+    async fn list_image_details(
         &mut self,
-        repository: RepositoryId,
-        before: Option<(Timestamp, Digest)>,
-        offset: u64,
-        size: PageSize,
-    ) -> Result<Page<ManifestDetails>>;
+        query: &ImageQuery,
+    ) -> Result<KeyedPage<ManifestDetails, ImageKey>>;
     /// Finds manifests by their digests. Those that there are not are left out.
     async fn find_manifest_details(
         &mut self,
@@ -75,7 +72,11 @@ pub trait ImageRecords {
     /// Counts the tags that an image has or had.
     async fn count_image_tags(&mut self, repository: RepositoryId, digest: &Digest) -> Result<u64>;
     /// Lists the tags of a query with what they point at; of an index at most `images` images.
-    async fn list_tag_details(&mut self, query: &TagQuery, images: PageSize) -> Result<Page<TagDetails>>;
+    async fn list_tag_details(
+        &mut self,
+        query: &TagQuery,
+        images: PageSize,
+    ) -> Result<KeyedPage<TagDetails, TagKey>>;
     /// Counts the tags of a filter.
     async fn count_tags(&mut self, repository: RepositoryId, filter: &TagFilter) -> Result<u64>;
     /// Finds a tag with what it points at.

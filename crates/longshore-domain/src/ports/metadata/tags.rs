@@ -13,9 +13,10 @@ use crate::error::Result;
 use crate::event::NewEvent;
 use crate::image::TagQuery;
 use crate::name::Tag;
-use crate::page::{Page, PageSize};
+use crate::page::{KeyedPage, Page, PageSize};
 use crate::ports::metadata::{ManifestId, PushedTag};
 use crate::repository::RepositoryId;
+use crate::tag_order::TagKey;
 
 /// Who moves tags, and when.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,9 @@ pub trait TagRecords {
     /// Deletes tags that are held, as part of a deletion, and ends their history.
     async fn delete_tags(&mut self, held: &[PushedTag], deletion: &NewDeletion) -> Result<()>;
     /// Lists the tags of a query.
-    async fn list_tags(&mut self, query: &TagQuery) -> Result<Page<Tag>>;
+    async fn list_tags(&mut self, query: &TagQuery) -> Result<KeyedPage<Tag, TagKey>>;
+    /// Gives tags a version key that were there before there were such keys, at most `size`; returns how many.
+    async fn add_version_keys(&mut self, size: PageSize) -> Result<u64>;
     /// Lists the tags that point at a manifest in byte order, strictly after `after`, at most `size`.
     async fn list_tags_of(
         &mut self,

@@ -28,6 +28,28 @@ fn tags_are_followed_in_each_order() {
         assert_eq!(of("prefix=v&order=-pushed"), ["v2", "v10", "v1"]);
         assert_eq!(of("prefix=nothing"), [""; 0]);
         assert_eq!(of("os=plan9"), [""; 0]);
+        assert_eq!(of("order=version"), ["a", "b", "c", "v1", "v2", "v10"]);
+        assert_eq!(of("order=-version&prefix=v"), ["v10", "v2", "v1"]);
+        for order in ["pulled", "size"] {
+            assert_eq!(of(&format!("order={order}")), names, "all have the same");
+            assert_eq!(of(&format!("order=-{order}")), backwards(&names));
+        }
+        assert_eq!(of("contains=1"), ["v1", "v10"]);
+        assert_eq!(of("contains=1&order=-pushed&active_since=2020-01-01T00:00:00Z"), ["v10", "v1"]);
+        assert_eq!(of("inactive_since=2020-01-01T00:00:00Z"), [""; 0]);
+        assert_eq!(of("digest_tags=false"), names);
+    }
+    let refused = |query: &str| {
+        server.get(&format!("{APP}/-/tags?{query}"), &alice).expect(400).json()["field"].clone()
+    };
+    let time = "2020-01-01T00:00:00Z";
+    assert_eq!(refused("order=created"), "order");
+    assert_eq!(refused(&format!("contains={}", "x".repeat(129))), "contains");
+    assert_eq!(refused(&format!("active_since={time}&inactive_since={time}")), "inactive_since");
+    assert_eq!(refused("active_since=yesterday"), "active_since");
+    assert_eq!(refused("digest_tags=maybe"), "digest_tags");
+    for now in ["order=-pushed", "contains=a", &format!("active_since={time}"), "digest_tags=false"] {
+        assert_eq!(refused(&format!("as_of={time}&{now}")), now.split('=').next().unwrap());
     }
     let whole = server.get(&format!("{APP}/-/tags"), &alice).expect(200).json();
     assert_eq!(whole["count"], 6);
@@ -68,7 +90,32 @@ fn images_and_repositories_are_followed() {
             |query: &str| follow(&server, &alice, &format!("/api/v1/repositories?{query}"), limit, "name");
         assert_eq!(of("namespace=acme"), ["acme/a", "acme/b/c", "acme/team/app"]);
         assert_eq!(of("namespace=acme&name_part=A"), ["acme/a", "acme/team/app"]);
+        assert_eq!(of("namespace=acme&order=-name"), ["acme/team/app", "acme/b/c", "acme/a"]);
+        assert_eq!(of("namespace=acme&order=-size"), ["acme/team/app", "acme/b/c", "acme/a"]);
+        assert_eq!(of("namespace=acme&visibility=public"), [""; 0]);
+        assert_eq!(of("namespace=acme&not_pushed_since=2020-01-01T00:00:00Z"), [""; 0]);
+        let images =
+            |query: &str| follow(&server, &alice, &format!("{APP}/-/images?{query}"), limit, "digest");
+        assert_eq!(images("order=pushed"), digests);
+        assert_eq!(images("tagged=false"), digests[1..2]);
+        assert_eq!(images("tagged=true&order=pushed&kind=image"), [digests[0].clone(), digests[2].clone()]);
+        assert_eq!(images("kind=index"), [""; 0]);
+        assert_eq!(images("artifact_type=application/nothing"), [""; 0]);
+        assert_eq!(images("inactive_since=2020-01-01T00:00:00Z&order=size"), [""; 0]);
+        let mut sorted = digests.clone();
+        sorted.sort_unstable();
+        assert_eq!(images("order=digest"), sorted);
     }
+    let whole = server.get(&format!("{APP}/-/images"), &alice).expect(200).json();
+    assert_eq!(whole["count"], 3);
+    for wrong in ["-/images?order=name", "-/images?kind=chart", "-/images?tagged=perhaps"] {
+        server.get(&format!("{APP}/{wrong}"), &alice).expect(400);
+    }
+    for wrong in ["order=size", "visibility=public", "pushed_since=2020-01-01T00:00:00Z"] {
+        server.get(&format!("/api/v1/repositories?{wrong}"), &alice).expect(400);
+    }
+    server.get("/api/v1/repositories?namespace=acme&order=stars", &alice).expect(400);
+    server.get("/api/v1/repositories?namespace=acme&visibility=secret", &alice).expect(400);
     server.get("/api/v1/repositories?namespace=nobody", &alice).expect(404);
     server.get("/api/v1/repositories?name_part=a", &alice).expect(400);
 }
