@@ -28,10 +28,12 @@ use tokio_util::task::TaskTracker;
 use crate::clients::{Clients, REQUEST_ID};
 use crate::connections::{
     Answer, Ended, Flight, Guarded, Limits, SentBody, Speaker, Watch, refusal_name, refused_connection,
-    refused_request, watched,
+    refused_request, stopped_before_the_first, watched,
 };
 use crate::dispatch::Dispatch;
 
+/// Most connections that wait to be accepted when the server stops, and still are.
+const WAITING: usize = 1024;
 /// How long a client may take for the TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How much and how long a refused client may still send.
@@ -183,25 +185,10 @@ pub async fn run(
 ) {
     let open = TaskTracker::new();
     let speaker = Arc::new(Speaker::new(Arc::clone(&server.limits.widths)));
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_RETRY).await;
-                continue;
-            }
-        };
+    let admit = |stream: TcpStream, peer: SocketAddr| {
         let place = match server.limits.connections.take(server.clients.unless_trusted(peer.ip()), 1) {
             Ok(place) => place,
-            Err(refusal) => {
-                turn_away(&server, stream, peer, refusal, tls.is_some());
-                continue;
-            }
+            Err(refusal) => return turn_away(&server, stream, peer, refusal, tls.is_some()),
         };
         let (server, speaker, tls, stop) =
             (Arc::clone(&server), Arc::clone(&speaker), tls.clone(), stop.clone());
@@ -219,8 +206,30 @@ pub async fn run(
                 }
             }
         });
+    };
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => admit(stream, peer),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
     }
-    drop(listener);
+    // Closing resets what waits to be accepted; its clients have sent their requests.
+    if let Ok(listener) = listener.into_std() {
+        for (stream, peer) in std::iter::from_fn(|| listener.accept().ok()).take(WAITING) {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                admit(stream, peer);
+            }
+        }
+    }
     open.close();
     let count = open.len();
     if tokio::time::timeout(drain, open.wait()).await.is_err() {
@@ -267,7 +276,7 @@ async fn serve_socket(
     let limit = HANDSHAKE.min(server.limits.deadlines.first_request);
     let shaken = tokio::select! {
         shaken = tokio::time::timeout(limit, tls.accept(stream)) => shaken,
-        () = stop.cancelled() => return Ended::Well,
+        () = stopped_before_the_first(stop) => return Ended::Well,
     };
     match shaken {
         Ok(Ok(stream)) => {

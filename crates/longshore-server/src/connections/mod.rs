@@ -55,6 +55,9 @@ const STREAM_SEND_BYTES: usize = 64 << 10;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(60);
 const PONG: Duration = Duration::from_secs(20);
+/// How long a connection that has just been made has for its first request when the server stops: a proxy that chose this node
+/// has sent it already, and does not send what changes something to another one.
+const FIRST_AT_STOP: Duration = Duration::from_secs(1);
 /// How long an HTTP/2 client that was told to go may take.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -122,7 +125,7 @@ impl Speaker {
                 };
                 tokio::select! {
                     detected = detecting.as_mut() => break detected,
-                    () = stop.cancelled() => return Ended::Well,
+                    () = stopped_before_the_first(stop) => return Ended::Well,
                     () = tokio::time::sleep_until(next) => {}
                 }
             }
@@ -147,6 +150,12 @@ impl Speaker {
             Version::Http2 => drive(Box::pin(http2.serve_connection(io, service)), watch, stop).await,
         }
     }
+}
+
+/// Waits until the server stops, and then as long as a first request may take.
+pub async fn stopped_before_the_first(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(FIRST_AT_STOP).await;
 }
 
 /// A connection that can be told to end after what is in progress.
@@ -182,6 +191,7 @@ async fn drive(mut connection: Pin<Box<impl Connection>>, watch: &Watch, stop: &
     let mut goodbye = None;
     loop {
         let now = Instant::now();
+        let is_fresh = !watch.has_begun();
         let next = match watch.verdict(now) {
             Verdict::GoOn(next) => next,
             Verdict::Cut(cut) => return Ended::Cut(cut),
@@ -198,7 +208,11 @@ async fn drive(mut connection: Pin<Box<impl Connection>>, watch: &Watch, stop: &
             ended = connection.as_mut() => {
                 return ended.map_or_else(|error| Ended::Broken(error.to_string()), |()| Ended::Well);
             }
-            () = stop.cancelled(), if !is_stopping => {
+            () = stop.cancelled(), if !is_stopping && !is_fresh => {
+                is_stopping = true;
+                connection.as_mut().end();
+            }
+            () = stopped_before_the_first(stop), if !is_stopping && is_fresh => {
                 is_stopping = true;
                 connection.as_mut().end();
             }

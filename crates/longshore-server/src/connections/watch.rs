@@ -99,6 +99,11 @@ impl Watch {
         self.lock().is_insistent
     }
 
+    /// Returns whether there was any request yet.
+    pub fn has_begun(&self) -> bool {
+        self.lock().began > 0
+    }
+
     /// Decides what to do with the connection.
     pub fn verdict(&self, now: Instant) -> Verdict {
         let state = self.lock();

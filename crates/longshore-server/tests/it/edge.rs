@@ -1,5 +1,9 @@
 //! Behind a proxy: what it says of clients, a path prefix, and the time between the order to stop and the end.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::server::{Answer, Client, Server, user};
@@ -235,4 +239,35 @@ fn the_grace_ends_by_itself() {
         assert!(!output.status.success(), "{wrong}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("shutdown_grace_seconds"), "{wrong}");
     }
+}
+
+/// Closing what has just been connected makes a proxy answer 502 to what it must not send twice.
+#[test]
+fn connections_from_before_the_stop_are_answered_once() {
+    let mut server = Server::bare(&[]);
+    let request = "POST /v2/alice/app/blobs/uploads/ HTTP/1.1\r\nHost: r\r\nContent-Length: 0\r\n\r\n";
+    let connect = || {
+        let stream = TcpStream::connect(server.host()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    };
+    // Of one the server knows, of the others it learns together with the order to stop.
+    let mut accepted = connect();
+    server.get("/healthz", "").expect(200);
+    server.signal("STOP");
+    let mut waiting = [connect(), connect(), connect()];
+    for stream in &mut waiting {
+        stream.write_all(request.as_bytes()).unwrap();
+    }
+    server.signal("TERM");
+    server.signal("CONT");
+    std::thread::sleep(Duration::from_millis(300));
+    accepted.write_all(request.as_bytes()).unwrap();
+    for stream in waiting.iter_mut().chain([&mut accepted]) {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        assert!(answer.to_lowercase().contains("connection: close"), "{answer}");
+    }
+    assert!(server.stop_already_asked().success());
 }
