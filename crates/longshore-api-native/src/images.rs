@@ -4,8 +4,11 @@ use http::StatusCode;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_api_common::response::json;
 use longshore_client::types;
 use longshore_content::image_details::{ImageDetails, TaggedImage};
+use longshore_content::referrer_tree::{Belonging, ReferrerEntry};
+use longshore_domain::artifact::{ArtifactKind, ArtifactPurpose};
 use longshore_domain::digest::Digest;
 use longshore_domain::image::{ImageFilter, ImageKind, ImageNature, ManifestDetails};
 use longshore_domain::image_order::{ImageKey, ImageOrder, ImageSort};
@@ -53,6 +56,52 @@ fn info(details: &ImageDetails) -> types::ImageInfo {
         indexes: details.indexes.iter().map(ToString::to_string).collect(),
         layers: layers.collect(),
     }
+}
+
+fn kind_of(kind: ArtifactKind) -> types::PurposeKind {
+    match kind {
+        ArtifactKind::Signature => types::PurposeKind::Signature,
+        ArtifactKind::Sbom => types::PurposeKind::Sbom,
+        ArtifactKind::Provenance => types::PurposeKind::Provenance,
+        ArtifactKind::Vulnerabilities => types::PurposeKind::Vulnerabilities,
+        ArtifactKind::Vex => types::PurposeKind::Vex,
+        ArtifactKind::Attestation => types::PurposeKind::Attestation,
+        ArtifactKind::Chart => types::PurposeKind::Chart,
+        ArtifactKind::LazyIndex => types::PurposeKind::LazyIndex,
+        ArtifactKind::Wasm => types::PurposeKind::Wasm,
+        ArtifactKind::Other => types::PurposeKind::Other,
+    }
+}
+
+fn referrer(entry: &ReferrerEntry) -> types::ReferrerInfo {
+    let (belonging, tag) = match &entry.belonging {
+        Belonging::Root => (types::Belonging::Root, None),
+        Belonging::Part => (types::Belonging::Part, None),
+        Belonging::Subject => (types::Belonging::Subject, None),
+        Belonging::Attestation => (types::Belonging::Attestation, None),
+        Belonging::Tag(tag) => (types::Belonging::Tag, Some(tag.to_string())),
+    };
+    let purpose = |purpose: &ArtifactPurpose| types::PurposeInfo {
+        kind: kind_of(purpose.kind),
+        format: purpose.format.clone(),
+    };
+    types::ReferrerInfo {
+        depth: entry.depth,
+        parent: entry.parent.as_ref().map(ToString::to_string),
+        belonging,
+        tag,
+        purposes: entry.purposes.iter().map(purpose).collect(),
+        manifest: manifest(&entry.manifest),
+    }
+}
+
+/// `GET /api/v1/repositories/{repository}/-/images/{digest}/referrers`.
+pub(crate) async fn get_referrers(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (name, digest): (_, Digest) = (context.repository()?, context.parsed("digest")?);
+    let actor = context.actor().await?;
+    let found = context.app.content.get_referrer_tree(&actor, &name, &digest).await?;
+    let entries = found.entries.iter().map(referrer).collect();
+    Ok(json(StatusCode::OK, &types::ReferrerTree { entries, is_complete: found.is_complete }))
 }
 
 /// Orders of images: `-` in front is backwards.

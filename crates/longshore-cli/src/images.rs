@@ -2,8 +2,11 @@
 
 use anyhow::Result;
 use clap::Subcommand;
-use longshore_client::types::{CreateDeletion, ImageFilter, ImageInfo};
-use longshore_client::{Client, ListImages};
+use longshore_client::types::{
+    Belonging, CreateDeletion, ImageFilter, ImageInfo, ManifestInfo, PurposeKind, ReferrerInfo, ReferrerTree,
+};
+use longshore_client::{Client, Error, ListImages};
+use serde::Serialize;
 
 use crate::failure::{Exit, Usage};
 use crate::output::{Column, Kind, WIDE, bytes, column, parse_beginning};
@@ -53,7 +56,7 @@ pub enum ImageCommand {
         /// A digest or a tag
         image: String,
     },
-    /// Show what an image is made of, and what it is part of
+    /// Show what an image is made of, what it is part of, and what belongs to it: signatures, SBOMs and the like
     Tree {
         /// Such as acme/app
         repository: String,
@@ -115,6 +118,14 @@ const LAYER_COLUMNS: &[Column] = &[
     column("MADE BY", "instruction", Kind::Text, 0),
 ];
 
+/// An image with what belongs to it, for scripts.
+#[derive(Serialize)]
+struct WithBelonging {
+    #[serde(flatten)]
+    image: ImageInfo,
+    belonging: ReferrerTree,
+}
+
 /// Finds an image by a digest or a tag.
 fn find(client: &Client, repository: &str, image: &str) -> Result<ImageInfo> {
     let image = digests::whole(client, repository, image)?;
@@ -131,27 +142,83 @@ fn platform(image: &longshore_client::types::ManifestInfo) -> String {
     format!("{}/{}{variant}", platform.os, platform.architecture)
 }
 
-/// Draws an image, what it lists and what lists it.
-fn tree(image: &ImageInfo) -> String {
-    let manifest = &image.summary.manifest;
-    let kind = if manifest.is_index { "index".to_owned() } else { platform(manifest) };
+/// Says what an entry is.
+fn kind_of(entry: &ReferrerInfo) -> String {
+    let word = |kind: PurposeKind| match kind {
+        PurposeKind::Signature => "signature (not checked)",
+        PurposeKind::Sbom => "SBOM",
+        PurposeKind::Provenance => "provenance",
+        PurposeKind::Vulnerabilities => "vulnerabilities",
+        PurposeKind::Vex => "VEX",
+        PurposeKind::Attestation => "attestation",
+        PurposeKind::Chart => "chart",
+        PurposeKind::LazyIndex => "index for lazy pulling",
+        PurposeKind::Wasm => "WebAssembly",
+        PurposeKind::Other => "artifact",
+    };
+    let named: Vec<String> =
+        entry.purposes.iter().map(|purpose| format!("{} {}", word(purpose.kind), purpose.format)).collect();
+    match entry.manifest.is_index {
+        true => "index".to_owned(),
+        false if named.is_empty() => platform(&entry.manifest),
+        false => named.join(", "),
+    }
+}
+
+/// Returns an image with the parts of an index alone.
+fn parts_of(image: &ImageInfo) -> ReferrerTree {
+    let root = &image.summary.manifest;
+    let entry = |depth, belonging, manifest: &ManifestInfo| ReferrerInfo {
+        depth,
+        parent: (depth > 0).then(|| root.digest.clone()),
+        belonging,
+        tag: None,
+        purposes: Vec::new(),
+        manifest: manifest.clone(),
+    };
+    let parts = image.images.iter().filter(|_| root.is_index);
+    let parts = parts.map(|part| entry(1, Belonging::Part, part));
+    let entries = std::iter::once(entry(0, Belonging::Root, root)).chain(parts).collect();
+    ReferrerTree { entries, is_complete: true }
+}
+
+/// Draws an image, what lists it, what it is made of, and what belongs to it.
+fn tree(image: &ImageInfo, belonging: &ReferrerTree) -> String {
     let mut lines: Vec<String> = image.indexes.iter().map(|index| format!("part of {index}")).collect();
-    let tags = image.summary.tags.join(" ");
-    lines.push(
-        format!("{}  {kind}  {}  {tags}", manifest.digest, bytes(manifest.size_bytes)).trim_end().to_owned(),
-    );
-    let children = image
-        .images
-        .iter()
-        .filter(|_| manifest.is_index)
-        .map(|child| format!("{}  {}  {}", child.digest, platform(child), bytes(child.size_bytes)));
-    let layers = image.layers.iter().map(|layer| {
-        format!("{}  {}  {}", layer.digest, bytes(layer.size_bytes), layer.instruction).trim_end().to_owned()
-    });
-    let parts: Vec<String> = children.chain(layers).collect();
-    for (number, part) in parts.iter().enumerate() {
-        let branch = if number + 1 == parts.len() { "└─" } else { "├─" };
-        lines.push(format!("{branch} {part}"));
+    let mut drawn: Vec<(u32, String)> = Vec::new();
+    for entry in &belonging.entries {
+        let tags = match (&entry.tag, entry.belonging) {
+            (_, Belonging::Root) => image.summary.tags.join(" "),
+            (Some(tag), _) => tag.clone(),
+            (None, _) => String::new(),
+        };
+        let ManifestInfo { digest, size_bytes, .. } = &entry.manifest;
+        let text = format!("{digest}  {}  {}  {tags}", kind_of(entry), bytes(*size_bytes));
+        drawn.push((entry.depth, text.trim_end().to_owned()));
+        if entry.belonging == Belonging::Root {
+            drawn.extend(image.layers.iter().map(|layer| {
+                let text = format!("{}  {}  {}", layer.digest, bytes(layer.size_bytes), layer.instruction);
+                (1, text.trim_end().to_owned())
+            }));
+        }
+    }
+    // Of each line, which of the depths above it go on below it.
+    for (number, (depth, text)) in drawn.iter().enumerate() {
+        let goes_on = |wanted: u32| {
+            let below = drawn[number + 1..].iter().map(|(depth, _)| *depth);
+            below.take_while(|depth| *depth >= wanted).any(|depth| depth == wanted)
+        };
+        let mut line = String::new();
+        for level in 1..*depth {
+            line.push_str(if goes_on(level) { "│  " } else { "   " });
+        }
+        if *depth > 0 {
+            line.push_str(if goes_on(*depth) { "├─ " } else { "└─ " });
+        }
+        lines.push(line + text);
+    }
+    if !belonging.is_complete {
+        lines.push("There is more than is shown.".to_owned());
     }
     lines.join("\n")
 }
@@ -202,9 +269,14 @@ pub fn run(command: ImageCommand, session: &Session) -> Result<Exit> {
         }
         ImageCommand::Tree { repository, image } => {
             let image = find(client, &repository, &image)?;
+            let belonging = match client.get_referrers(&repository, &image.summary.manifest.digest) {
+                // Who may look without pulling sees what the image itself says.
+                Err(Error::Refused(problem)) if problem.status == 403 => parts_of(&image),
+                belonging => belonging?,
+            };
             match output.is_for_people() {
-                true => console::print(&tree(&image))?,
-                false => output.object(LINES, "digest", &image)?,
+                true => console::print(&tree(&image, &belonging))?,
+                false => output.object(LINES, "digest", &WithBelonging { image, belonging })?,
             }
         }
         ImageCommand::Layers { repository, image } => {
@@ -240,4 +312,62 @@ pub fn run(command: ImageCommand, session: &Session) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn manifest(letter: &str, is_index: bool, architecture: &str) -> Value {
+        json!({
+            "digest": format!("sha256:{}", letter.repeat(4)), "media_type": "m", "is_index": is_index, "size_bytes": 2000,
+            "platform": { "os": "linux", "architecture": architecture, "variant": "" },
+            "pushed_at": "2026-11-01T12:00:00.000000Z",
+        })
+    }
+
+    fn entry(depth: u32, belonging: &str, purposes: &Value, manifest: Value) -> Value {
+        let mut entry = manifest;
+        entry["depth"] = depth.into();
+        entry["belonging"] = belonging.into();
+        entry["purposes"] = purposes.clone();
+        entry
+    }
+
+    #[test]
+    fn a_tree_is_drawn_with_its_branches() {
+        let mut image = manifest("a", true, "amd64");
+        image["tags"] = json!(["v1", "latest"]);
+        image["images"] = json!([manifest("b", false, "amd64"), manifest("c", false, "arm64")]);
+        image["indexes"] = json!(["sha256:outer"]);
+        image["layers"] = json!([]);
+        let image: ImageInfo = serde_json::from_value(image).unwrap();
+        let sbom =
+            json!([{ "kind": "sbom", "format": "SPDX" }, { "kind": "provenance", "format": "SLSA v1" }]);
+        let signature = json!([{ "kind": "signature", "format": "cosign" }]);
+        let mut signed = entry(1, "tag", &signature, manifest("e", false, "amd64"));
+        signed["tag"] = "sha256-aaaa.sig".into();
+        let belonging: ReferrerTree = serde_json::from_value(json!({ "is_complete": false, "entries": [
+            entry(0, "root", &json!([]), manifest("a", true, "amd64")),
+            entry(1, "part", &json!([]), manifest("b", false, "amd64")),
+            entry(2, "attestation", &sbom, manifest("d", false, "unknown")),
+            entry(3, "subject", &signature, manifest("f", false, "unknown")),
+            entry(1, "part", &json!([]), manifest("c", false, "arm64")),
+            signed,
+        ] }))
+        .unwrap();
+        let drawn = "part of sha256:outer
+sha256:aaaa  index  2.00 kB  v1 latest
+├─ sha256:bbbb  linux/amd64  2.00 kB
+│  └─ sha256:dddd  SBOM SPDX, provenance SLSA v1  2.00 kB
+│     └─ sha256:ffff  signature (not checked) cosign  2.00 kB
+├─ sha256:cccc  linux/arm64  2.00 kB
+└─ sha256:eeee  signature (not checked) cosign  2.00 kB  sha256-aaaa.sig
+There is more than is shown.";
+        assert_eq!(tree(&image, &belonging), drawn);
+        let plain = tree(&image, &parts_of(&image));
+        assert!(plain.ends_with("└─ sha256:cccc  linux/arm64  2.00 kB"), "{plain}");
+    }
 }

@@ -6,8 +6,8 @@ use crate::list::List;
 use crate::operations as op;
 use crate::types::{
     About, Caller, ChangeRepository, ChangedTag, Comparison, CreateDeletion, CreateRepository, DeletionInfo,
-    DeletionSummary, ImageInfo, ImageSummary, PlanInfo, PointedTag, RepositoryInfo, RepositorySummary,
-    RestoreDeletion, RestoreResult, RollBackTag, SetTag, TagInfo, TagInterval,
+    DeletionSummary, ImageInfo, ImageSummary, PlanInfo, PointedTag, ReferrerTree, RepositoryInfo,
+    RepositorySummary, RestoreDeletion, RestoreResult, RollBackTag, SetTag, TagInfo, TagInterval,
 };
 
 /// Which repositories; all but the namespace needs one.
@@ -254,6 +254,14 @@ impl Client {
             .with("os", wanted.os.as_deref())
             .with("architecture", wanted.architecture.as_deref());
         List::new(self, call)
+    }
+
+    /// Gives what belongs to an image: its parts, and what vouches for them or describes them.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_referrers(&self, repository: &str, digest: &str) -> Result<ReferrerTree> {
+        self.read(&Call::of(op::GET_REFERRERS, &[repository, digest]))
     }
 
     /// Gives an image: what it is made of, and what it is part of.

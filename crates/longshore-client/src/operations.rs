@@ -42,6 +42,7 @@ operations! {
     COMPARE_IMAGES "compare_images" GET "/api/v1/repositories/{repository}/-/compare" ["from", "to"];
     LIST_IMAGES "list_images" GET "/api/v1/repositories/{repository}/-/images" ["limit", "after", "order", "tagged", "active_since", "inactive_since", "kind", "artifact_type", "os", "architecture"];
     GET_IMAGE "get_image" GET "/api/v1/repositories/{repository}/-/images/{digest}" [];
+    GET_REFERRERS "get_referrers" GET "/api/v1/repositories/{repository}/-/images/{digest}/referrers" [];
     CREATE_DELETION "create_deletion" POST "/api/v1/repositories/{repository}/-/deletions" [];
     GET_ACCESS "get_access" GET "/api/v1/repositories/{repository}/-/access" [];
     EXPLAIN_ACCESS "explain_access" GET "/api/v1/repositories/{repository}/-/access/explain" ["user"];

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod manifests;
 pub mod planning;
 pub mod pulls;
+pub mod referrer_tree;
 pub mod referrers;
 pub mod removal;
 pub mod repositories;

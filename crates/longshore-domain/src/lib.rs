@@ -8,6 +8,7 @@ pub mod access;
 pub mod access_key;
 pub mod account;
 pub mod address;
+pub mod artifact;
 pub mod clock;
 pub mod conflict;
 pub mod credential;

@@ -23,6 +23,7 @@ mod permissions;
 mod planning;
 mod rates;
 mod reconciliation;
+mod referrer_tree;
 mod registries;
 mod removal;
 mod retention;

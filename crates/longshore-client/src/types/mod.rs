@@ -42,7 +42,10 @@ pub use deletions::{
     RestoreDeletion, RestoreResult,
 };
 pub use history::{ChangedTag, RollBackTag, TagChange, TagInterval, UsedCredential};
-pub use images::{ImageInfo, ImageSummary, LayerInfo, ManifestInfo, PlatformInfo};
+pub use images::{
+    Belonging, ImageInfo, ImageSummary, LayerInfo, ManifestInfo, PlatformInfo, PurposeInfo, PurposeKind,
+    ReferrerInfo, ReferrerTree,
+};
 pub use jobs::{CreateJob, JobInfo, JobKind, JobProgress, JobState};
 pub use operation::{NodeInfo, SettingInfo, SettingSource, StoreInfo};
 pub use organizations::{

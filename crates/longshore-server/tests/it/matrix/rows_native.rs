@@ -79,7 +79,10 @@ pub fn rows(route: &Route) -> Vec<Row> {
     let path = route.path.replace("{repository}", "{org}/{repository}");
     let row = || Row::new(Door::Native, route.operation, route.method.as_str(), &path);
     match route.operation {
-        "get_about" | "get_whoami" | "get_repository" | "get_image" | "list_tag_history" => vec![row()],
+        "get_about" | "get_whoami" | "get_repository" | "get_image" | "get_referrers"
+        | "list_tag_history" => {
+            vec![row()]
+        }
         "list_repositories" => {
             let of = |namespace: &str| {
                 row().query(&format!("limit=1000&namespace={namespace}")).names("items/*/name")

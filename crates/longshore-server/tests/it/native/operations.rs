@@ -79,6 +79,11 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!(walk.does("list_images", &nothing, 200)["items"].as_array().unwrap().len(), 2);
     let image = walk.does("get_image", &nothing, 200);
     assert_eq!((&image["tags"], &image["layers"][0]["size_bytes"]), (&json!(["v1"]), &json!(11)));
+    let tree = walk.does("get_referrers", &nothing, 200);
+    assert_eq!(
+        (&tree["entries"][0]["digest"], &tree["entries"][0]["belonging"]),
+        (&json!(first), &json!("root"))
+    );
     let plan = walk.does("create_deletion", &json!({ "digests": [first], "dry_run": true }), 200);
     assert_eq!((&plan["images"], &plan["tags"], &plan["id"]), (&json!(1), &json!(1), &Value::Null));
     // What is only looked at stays.
