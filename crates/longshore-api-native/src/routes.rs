@@ -443,9 +443,9 @@ pub const ROUTES: &[Route] = &[
         "Lists the settings as they are in force on this node, and where each comes from; secrets are masked. For the operator.",
         |d| d.gives::<types::Page<types::SettingInfo>>(200, "All of them."),
         server::list_settings),
-    route!(GET "/api/v1/audit" list_events in "Operation", Operator,
-        "Lists the audit log, the newest first, or in the order of recording; for the operator.",
-        |d| d.gives::<types::Page<types::EventInfo>>(200, "A page.").page().query("account", "string", "Only those of this user or organization.").choice("order", server::EVENT_ORDERS, "In which order.").query("after_id", "integer", "In the order of recording, only those with a higher number than this."),
+    route!(GET "/api/v1/audit" list_events in "Operation", Account,
+        "Lists the audit log, the newest first, or in the order of recording: of an account for itself and for owners, of all for the operator.",
+        |d| d.gives::<types::Page<types::EventInfo>>(200, "A page.").page().query("account", "string", "Only those of this user or organization; needed but for the operator.").choice("order", server::EVENT_ORDERS, "In which order.").query("after_id", "integer", "In the order of recording, only those with a higher number than this.").query("actor", "string", "Only what an account of this name did.").query("action", "string", "Only this action, such as repo.tag.delete.").query("subject", "string", "Only what was done to something of this name, with or without its namespace.").query("address", "string", "Only what came from this IP address.").time("since", "Only what happened then or later.").time("until", "Only what happened then or earlier."),
         server::list_events),
 ];
 

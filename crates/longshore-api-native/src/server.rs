@@ -1,5 +1,6 @@
 //! The registry as its operator sees it: collection, work, keys, the audit log.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -8,11 +9,12 @@ use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_app::readiness::{Part, Purpose};
 use longshore_client::types;
-use longshore_domain::event::Event;
+use longshore_domain::event::{Event, EventFilter};
 use longshore_domain::node::Node;
 use longshore_domain::ports::metadata::GcCounts;
 use longshore_domain::work::{ListedWork, WorkId, WorkState};
 use longshore_domain::{Error, Field, Result};
+use longshore_identity::audit::WantedEvents;
 use longshore_lifecycle::gc::GcMode;
 use longshore_platform::later;
 use longshore_platform::nodes::SILENT;
@@ -230,7 +232,6 @@ fn event(event: &Event) -> types::EventInfo {
 pub(crate) async fn list_events(context: &Context, _body: RequestBody) -> Result<Response> {
     let account = context.query("account").map(|name| name.parse()).transpose()?;
     let (newest_first, size) = (context.choice("order", EVENT_ORDERS_BY_NAME)?, context.page_size()?);
-    let list = format!("audit {newest_first} {}", context.query("account").unwrap_or_default());
     let after_id = context.number("after_id", 0, 0, i64::MAX.unsigned_abs())?;
     if newest_first && context.query("after_id").is_some() {
         return Err(Error::Invalid {
@@ -238,21 +239,29 @@ pub(crate) async fn list_events(context: &Context, _body: RequestBody) -> Result
             reason: "goes on in the order of recording; add order=recorded".into(),
         });
     }
-    let key: Option<i64> = cursor::read(context, &list)?;
-    let (actor, identity) = (context.actor().await?, &context.app.identity);
-    let (events, has_more) = match newest_first {
-        true => {
-            let found = identity.list_events(&actor, account.as_ref(), key, size).await?;
-            (found.items, found.has_more)
-        }
-        false => {
-            let after = key.unwrap_or(i64::try_from(after_id).unwrap_or(i64::MAX));
-            let found = identity.list_events_after(&actor, account.as_ref(), after, size).await?;
-            let is_full = found.len() as u64 == u64::from(size.get());
-            (found, is_full)
-        }
+    let text = |name| context.query(name).map(std::borrow::Cow::into_owned);
+    let filter = EventFilter {
+        action: text("action"),
+        subject: text("subject"),
+        actor: text("actor"),
+        from: context.time("since")?,
+        until: context.time("until")?,
     };
-    let last = events.last().filter(|_| has_more);
-    let next = last.map(|last| cursor::write(&list, &last.id)).transpose()?;
-    page(context, &types::Page { items: events.iter().map(event).collect(), next, count: None })
+    let address: Option<IpAddr> = match context.query("address") {
+        None => None,
+        Some(address) => Some(address.parse().map_err(|_| Error::Invalid {
+            field: Field::Parameter("address"),
+            reason: "must be an IP address such as 192.0.2.7".into(),
+        })?),
+    };
+    let address = address.map(|address| address.to_string());
+    let list = format!("audit {newest_first} {account:?} {filter:?} {address:?}");
+    let key: Option<i64> = cursor::read(context, &list)?;
+    let recorded_after = || i64::try_from(after_id).unwrap_or(i64::MAX);
+    let after = key.or_else(|| (!newest_first).then(recorded_after));
+    let wanted = WantedEvents { filter, address, newest_first, after };
+    let (actor, identity) = (context.actor().await?, &context.app.identity);
+    let found = identity.list_events(&actor, account.as_ref(), wanted, size).await?;
+    let next = found.next.map(|next| cursor::write(&list, &next)).transpose()?;
+    page(context, &types::Page { items: found.items.iter().map(event).collect(), next, count: None })
 }

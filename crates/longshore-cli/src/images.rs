@@ -136,7 +136,7 @@ fn find(client: &Client, repository: &str, image: &str) -> Result<ImageInfo> {
     Ok(client.get_image(repository, &digest)?)
 }
 
-fn platform(image: &longshore_client::types::ManifestInfo) -> String {
+fn platform(image: &ManifestInfo) -> String {
     let Some(platform) = &image.platform else { return image.artifact_type.clone().unwrap_or_default() };
     let variant = if platform.variant.is_empty() { String::new() } else { format!("/{}", platform.variant) };
     format!("{}/{}{variant}", platform.os, platform.architecture)

@@ -7,7 +7,7 @@ use longshore_client::types::{CreateGcRun, JobKind};
 use serde_json::json;
 
 use crate::failure::Exit;
-use crate::output::{Column, Kind, WIDE, column};
+use crate::output::{Column, Kind, WIDE, column, parse_beginning, parse_time};
 use crate::session::Session;
 use crate::{console, jobs};
 
@@ -60,23 +60,65 @@ pub enum AuditCommand {
     /// List events, newest first
     #[command(alias = "list")]
     Ls {
-        /// Only those of this user or organization
-        #[arg(long)]
-        account: Option<String>,
+        /// Which of them
+        #[command(flatten)]
+        wanted: EventsWanted,
         /// How many; `audit export` gives all
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// Write all events to standard output, oldest first, as lines of JSON
+    /// Write events to standard output, oldest first, as lines of JSON
     Export {
-        /// Only those of this user or organization
-        #[arg(long)]
-        account: Option<String>,
+        /// Which of them
+        #[command(flatten)]
+        wanted: EventsWanted,
         /// Only those with a higher number than this: the id of the last one that you have
         #[arg(long, default_value_t = 0)]
         after: i64,
     },
+    /// Show events as they happen, until it is interrupted
+    Tail {
+        /// Which of them
+        #[command(flatten)]
+        wanted: EventsWanted,
+    },
 }
+
+/// Which events.
+#[derive(clap::Args)]
+pub struct EventsWanted {
+    /// Those of this user or organization; needed but for the operator
+    #[arg(long)]
+    account: Option<String>,
+    /// Only what an account of this name did
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// Only this action, such as repo.tag.delete
+    #[arg(long)]
+    action: Option<String>,
+    /// Only what was done to something of this name, with or without its namespace
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
+    /// Only what came from this IP address
+    #[arg(long, value_name = "IP")]
+    address: Option<String>,
+    /// Only what happened since a time, since a day began, or in so long (12h)
+    #[arg(long, value_name = "TIME", value_parser = parse_beginning)]
+    since: Option<String>,
+    /// Only what happened until a time, until the end of a day, or before so long (12h)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until: Option<String>,
+}
+
+impl EventsWanted {
+    fn list(self, after_id: Option<i64>) -> ListEvents {
+        let Self { account, actor, action, subject, address, since, until } = self;
+        ListEvents { account, actor, action, subject, address, since, until, after_id }
+    }
+}
+
+/// How long `audit tail` waits before it asks again.
+const TAIL_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 
 const COUNT_LINES: &[Column] = &[
     column("uploads given up", "uploads_expired", Kind::Text, 0),
@@ -199,20 +241,49 @@ pub fn run_work(command: WorkCommand, session: &Session) -> Result<Exit> {
 pub fn run_audit(command: AuditCommand, session: &Session) -> Result<Exit> {
     let Session { client, output, .. } = session;
     match command {
-        AuditCommand::Ls { account, limit } => {
-            let events = client.list_events(&ListEvents { account, after_id: None });
+        AuditCommand::Ls { wanted, limit } => {
+            let events = client.list_events(&wanted.list(None));
             output.list(EVENT_COLUMNS, "id", events.take(limit as usize))?;
         }
-        AuditCommand::Export { account, after } => {
-            // Page by page, so that it may be as long as it likes.
-            for event in client.list_events(&ListEvents { account, after_id: Some(after) }) {
-                match console::write(&format!("{}\n", serde_json::to_string(&event?)?)) {
-                    // Whoever reads has had enough.
-                    Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
-                    written => written?,
+        AuditCommand::Export { wanted, after } => {
+            write_events(session, &wanted.list(Some(after)))?;
+        }
+        AuditCommand::Tail { wanted } => {
+            let mut wanted = wanted.list(None);
+            // From the last one on.
+            let last = ListEvents { account: wanted.account.clone(), ..ListEvents::default() };
+            let last = client.list_events(&last).next().transpose()?;
+            wanted.after_id = Some(last.map_or(0, |event| event.id));
+            loop {
+                match write_events(session, &wanted)? {
+                    Written::All(last) => wanted.after_id = last.or(wanted.after_id),
+                    Written::NobodyReads => break,
                 }
+                std::thread::sleep(TAIL_PAUSE);
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// How writing ended.
+enum Written {
+    /// All was written, up to the one of this number.
+    All(Option<i64>),
+    /// Whoever reads has had enough.
+    NobodyReads,
+}
+
+/// Writes events as lines of JSON, page by page, so that there may be as many as there like to be.
+fn write_events(session: &Session, wanted: &ListEvents) -> Result<Written> {
+    let mut last = None;
+    for event in session.client.list_events(wanted) {
+        let event = event?;
+        last = Some(event.id);
+        match console::write(&format!("{}\n", serde_json::to_string(&event)?)) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Written::NobodyReads),
+            written => written?,
+        }
+    }
+    Ok(Written::All(last))
 }

@@ -14,8 +14,20 @@ use crate::types::{
 /// Which events, in which order.
 #[derive(Clone, Debug, Default)]
 pub struct ListEvents {
-    /// Only those of this user or organization.
+    /// Only those of this user or organization; needed but for the operator.
     pub account: Option<String>,
+    /// Only what an account of this name did.
+    pub actor: Option<String>,
+    /// Only this action, such as `repo.tag.delete`.
+    pub action: Option<String>,
+    /// Only what was done to something of this name, with or without its namespace.
+    pub subject: Option<String>,
+    /// Only what came from this IP address.
+    pub address: Option<String>,
+    /// Only what happened at this time (RFC 3339) or later.
+    pub since: Option<String>,
+    /// Only what happened at this time or earlier.
+    pub until: Option<String>,
     /// In the order of recording, those with a higher number than this; the newest first, if it is left out.
     pub after_id: Option<i64>,
 }
@@ -333,7 +345,13 @@ impl Client {
         let call = Call::of(op::LIST_EVENTS, &[])
             .with("account", wanted.account.as_deref())
             .with("order", wanted.after_id.map(|_| "recorded"))
-            .with("after_id", after.as_deref());
+            .with("after_id", after.as_deref())
+            .with("actor", wanted.actor.as_deref())
+            .with("action", wanted.action.as_deref())
+            .with("subject", wanted.subject.as_deref())
+            .with("address", wanted.address.as_deref())
+            .with("since", wanted.since.as_deref())
+            .with("until", wanted.until.as_deref());
         List::new(self, call)
     }
 }

@@ -128,5 +128,5 @@ operations! {
     LIST_NODES "list_nodes" GET "/api/v1/nodes" [];
     LIST_STORES "list_stores" GET "/api/v1/stores" [];
     LIST_SETTINGS "list_settings" GET "/api/v1/settings" [];
-    LIST_EVENTS "list_events" GET "/api/v1/audit" ["limit", "after", "account", "order", "after_id"];
+    LIST_EVENTS "list_events" GET "/api/v1/audit" ["limit", "after", "account", "order", "after_id", "actor", "action", "subject", "address", "since", "until"];
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::access::actor::Credential;
 use crate::account::AccountId;
+use crate::page::PageSize;
 
 /// What was done. The stored names are those of Docker Hub where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,7 +295,7 @@ pub struct CountedEvent {
 }
 
 /// Which events of an account a list shows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     /// Only one action, `noun.verb`.
     pub action: Option<String>,
@@ -306,6 +307,25 @@ pub struct EventFilter {
     pub from: Option<Timestamp>,
     /// Only those at or before a time.
     pub until: Option<Timestamp>,
+}
+
+/// Which events are wanted in the order of their recording, and which page of them.
+#[derive(Clone, Debug)]
+pub struct EventQuery {
+    /// Of which account; `None` for all.
+    pub account: Option<AccountId>,
+    /// Which of them; `subject` is a name with or without its namespace.
+    pub filter: EventFilter,
+    /// Only those from this address.
+    pub address: Option<String>,
+    /// Backwards.
+    pub newest_first: bool,
+    /// The page has only those behind the one of this number.
+    pub after: Option<i64>,
+    /// At most so many.
+    pub size: PageSize,
+    /// Most events that are looked at; a page may then have fewer than `size` and yet not be the last.
+    pub examined: u32,
 }
 
 /// An event as read back.

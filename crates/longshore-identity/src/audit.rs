@@ -1,43 +1,54 @@
 //! The audit log: who may read it, and lists of it.
 
+use longshore_domain::Result;
 use longshore_domain::access::actor::Actor;
-use longshore_domain::event::{Event, EventFilter};
+use longshore_domain::event::{Event, EventFilter, EventQuery};
 use longshore_domain::name::Namespace;
-use longshore_domain::page::{Page, PageSize};
-use longshore_domain::{Error, Result};
+use longshore_domain::page::{KeyedPage, PageSize};
 
 use crate::Identities;
 
+/// Most events that a page of a narrowed list is looked for in.
+const EXAMINED: u32 = 10_000;
+
+/// Which events are wanted, and from where on.
+#[derive(Clone, Debug, Default)]
+pub struct WantedEvents {
+    /// Which of them; `subject` is a name with or without its namespace.
+    pub filter: EventFilter,
+    /// Only those from this address.
+    pub address: Option<String>,
+    /// Backwards.
+    pub newest_first: bool,
+    /// Behind the one of this number.
+    pub after: Option<i64>,
+}
+
 impl Identities {
-    /// Lists the audit log, newest first: of one account, or of the whole registry.
+    /// Lists the audit log in the order of recording, or backwards, strictly behind one: of one account, or of the whole registry.
+    ///
+    /// Where some events are left out, a page looks at ten thousand at most, and may have fewer entries than it could, or none.
     ///
     /// # Errors
-    /// `Denied` to everybody but the operator; `UserUnknown` when there is no such account.
+    /// Of the whole registry `Denied` to everybody but the operator; of an account as
+    /// [`authorize_audit`](longshore_access::AccessControl::authorize_audit), and `UserUnknown` when there is no such account.
     pub async fn list_events(
         &self,
         actor: &Actor,
         account: Option<&Namespace>,
-        before: Option<i64>,
+        wanted: WantedEvents,
         size: PageSize,
-    ) -> Result<Page<Event>> {
-        self.access.require_operator(actor)?;
+    ) -> Result<KeyedPage<Event, i64>> {
+        let is_operator = self.access.require_operator(actor);
+        let account = match account {
+            None => is_operator.map(|()| None)?,
+            Some(name) if is_operator.is_ok() => Some(self.access.find_account(name).await?.id),
+            Some(name) => Some(self.access.authorize_audit(actor, name).await?.id),
+        };
         self.note_before_reading().await;
-        let events = self
-            .metadata
-            .read((account.cloned(), before, size), |tx, (account, before, size)| {
-                Box::pin(async move {
-                    let account = match account {
-                        None => None,
-                        Some(name) => match tx.find_account_by_name(name).await? {
-                            Some(account) => Some(account.id),
-                            None => return Err(Error::UserUnknown(name.to_string())),
-                        },
-                    };
-                    tx.list_events(account, *before, *size).await
-                })
-            })
-            .await?;
-        Ok(Page::from_overfull(events, size))
+        let WantedEvents { filter, address, newest_first, after } = wanted;
+        let query = EventQuery { account, filter, address, newest_first, after, size, examined: EXAMINED };
+        self.metadata.read(query, |tx, query| Box::pin(tx.list_events(query))).await
     }
 
     /// Lists an account's audit log, newest first, leaving out the first `offset`.
@@ -57,30 +68,6 @@ impl Identities {
         self.metadata
             .read((account.id, filter, offset, size), |tx, (id, filter, offset, size)| {
                 Box::pin(tx.list_account_events(*id, filter, *offset, *size))
-            })
-            .await
-    }
-
-    /// Lists the audit log in the order of recording, strictly after `after`: for export.
-    ///
-    /// # Errors
-    /// `Denied` to everybody but the operator; `UserUnknown` when there is no such account.
-    pub async fn list_events_after(
-        &self,
-        actor: &Actor,
-        account: Option<&Namespace>,
-        after: i64,
-        size: PageSize,
-    ) -> Result<Vec<Event>> {
-        self.access.require_operator(actor)?;
-        self.note_before_reading().await;
-        let account = match account {
-            None => None,
-            Some(name) => Some(self.access.find_account(name).await?.id),
-        };
-        self.metadata
-            .read((account, after, size), |tx, (account, after, size)| {
-                Box::pin(tx.list_events_after(*account, *after, *size))
             })
             .await
     }

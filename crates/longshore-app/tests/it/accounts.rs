@@ -3,6 +3,7 @@ use longshore_domain::account::OrganizationRole;
 use longshore_domain::page::PageSize;
 use longshore_domain::{Error, Field};
 use longshore_identity::accounts::AccountChange;
+use longshore_identity::audit::WantedEvents;
 use longshore_lifecycle::gc::GcMode;
 use longshore_testkit::registry::{PASSWORD, TestRegistry};
 
@@ -103,7 +104,7 @@ async fn administration_is_for_the_operator() {
             s.identity.rotate_signing_key(p).await.err(),
             s.lifecycle.run_gc(p, GcMode::Collect).await.err(),
             s.lifecycle.gc_status(p).await.err(),
-            s.identity.list_events(p, None, None, PageSize::MAX).await.err(),
+            s.identity.list_events(p, None, WantedEvents::default(), PageSize::MAX).await.err(),
             s.lifecycle.verify(p, &|_| {}).await.err(),
         ];
         for (number, refusal) in refusals.iter().enumerate() {

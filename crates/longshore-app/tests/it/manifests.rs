@@ -6,6 +6,7 @@ use longshore_domain::name::Reference;
 use longshore_domain::page::PageSize;
 use longshore_domain::policy::SparseIndexes;
 use longshore_domain::ports::metadata::ManifestId;
+use longshore_identity::audit::WantedEvents;
 use longshore_testkit::images::{artifact, digest_of, image, index};
 use longshore_testkit::registry::{TestRegistry, name};
 
@@ -270,11 +271,10 @@ async fn every_change_leaves_an_event_in_the_accounts_log() {
     let events = registry
         .app
         .identity
-        .list_events(&Actor::OPERATOR, Some(&"acme".parse().unwrap()), None, PageSize::MAX)
+        .list_events(&Actor::OPERATOR, Some(&"acme".parse().unwrap()), WantedEvents::default(), PageSize::MAX)
         .await
         .unwrap();
-    let mut actions: Vec<_> = events.items.iter().map(|event| event.action.as_str()).collect();
-    actions.reverse();
+    let actions: Vec<_> = events.items.iter().map(|event| event.action.as_str()).collect();
     assert_eq!(
         actions,
         [

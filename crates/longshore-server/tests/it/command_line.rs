@@ -109,7 +109,9 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("work retry", &["1000000"]),
     ("work drop", &["1000000"]),
     ("audit ls", &[]),
-    ("audit export", &[]),
+    ("audit export", &["--since", "30d"]),
+    // It would not end; who there is not ends it.
+    ("audit tail", &["--account", "nowhere"]),
     ("verify", &[]),
     ("migrate", &[]),
     ("config check", &[]),

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
-use longshore_domain::event::{CountedEvent, Event, EventFilter, NewEvent};
-use longshore_domain::page::PageSize;
+use longshore_domain::event::{CountedEvent, Event, EventFilter, EventQuery, NewEvent};
+use longshore_domain::page::{KeyedPage, PageSize};
 use longshore_domain::ports::metadata::{EventRecords, UsageKind};
 use longshore_domain::{Error, Result};
 
 use super::pending::CountedRow;
-use super::{overfull, texts};
+use super::texts;
 use crate::tx::{Row, SqlTx, Value, row, values};
 
-fn event(row: &Row<'_>) -> Result<Event> {
+pub(super) fn event(row: &Row<'_>) -> Result<Event> {
     Ok(Event {
         id: row.int(0)?,
         actor_name: row.text(1)?,
@@ -157,34 +157,8 @@ impl EventRecords for SqlTx<'_> {
         }
     }
 
-    async fn list_events(
-        &mut self,
-        account: Option<AccountId>,
-        before: Option<i64>,
-        size: PageSize,
-    ) -> Result<Vec<Event>> {
-        let before = before.unwrap_or(i64::MAX);
-        match account {
-            Some(account) => {
-                self.all(
-                    "SELECT id, actor_name, action, subject, data, at, address, program, times,
-                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
-                     WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-                    values![account.0, before, overfull(size)],
-                    event,
-                )
-                .await
-            }
-            None => {
-                self.all(
-                    "SELECT id, actor_name, action, subject, data, at, address, program, times,
-                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events WHERE id < $1 ORDER BY id DESC LIMIT $2",
-                    values![before, overfull(size)],
-                    event,
-                )
-                .await
-            }
-        }
+    async fn list_events(&mut self, query: &EventQuery) -> Result<KeyedPage<Event, i64>> {
+        self.find_events(query).await
     }
 
     async fn list_account_events(
@@ -235,35 +209,6 @@ impl EventRecords for SqlTx<'_> {
         };
         values.extend([size.get().into(), offset.into()]);
         self.all(sql, &values, event).await
-    }
-
-    async fn list_events_after(
-        &mut self,
-        account: Option<AccountId>,
-        after: i64,
-        size: PageSize,
-    ) -> Result<Vec<Event>> {
-        match account {
-            Some(account) => {
-                self.all(
-                    "SELECT id, actor_name, action, subject, data, at, address, program, times,
-                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
-                     WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-                    values![account.0, after, size.get()],
-                    event,
-                )
-                .await
-            }
-            None => {
-                self.all(
-                    "SELECT id, actor_name, action, subject, data, at, address, program, times,
-                         (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events WHERE id > $1 ORDER BY id LIMIT $2",
-                    values![after, size.get()],
-                    event,
-                )
-                .await
-            }
-        }
     }
 
     async fn delete_old_events(&mut self, before: Timestamp, size: PageSize) -> Result<u64> {

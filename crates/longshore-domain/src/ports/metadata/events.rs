@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::account::AccountId;
 use crate::error::Result;
-use crate::event::{CountedEvent, Event, EventFilter, NewEvent};
-use crate::page::PageSize;
+use crate::event::{CountedEvent, Event, EventFilter, EventQuery, NewEvent};
+use crate::page::{KeyedPage, PageSize};
 
 /// Audit events and usage.
 #[async_trait]
@@ -23,27 +23,14 @@ pub trait EventRecords {
         event: &NewEvent,
         details: &[BTreeMap<&'static str, String>],
     ) -> Result<()>;
-    /// Lists an account's events (or with `None` all), newest first, strictly before `before`; one more than `size` when more follow.
-    async fn list_events(
-        &mut self,
-        account: Option<AccountId>,
-        before: Option<i64>,
-        size: PageSize,
-    ) -> Result<Vec<Event>>;
+    /// Lists the events of a query.
+    async fn list_events(&mut self, query: &EventQuery) -> Result<KeyedPage<Event, i64>>;
     /// Lists an account's events of a filter, newest first, leaving out the first `offset`, at most `size`.
     async fn list_account_events(
         &mut self,
         account: AccountId,
         filter: &EventFilter,
         offset: u64,
-        size: PageSize,
-    ) -> Result<Vec<Event>>;
-    /// Lists events of an account (or with `None` all) in the order of their recording, strictly after `after`, at most
-    /// `size`.
-    async fn list_events_after(
-        &mut self,
-        account: Option<AccountId>,
-        after: i64,
         size: PageSize,
     ) -> Result<Vec<Event>>;
     /// Forgets events before a time, oldest first, at most `size`; returns how many. The newest one of each account stays,

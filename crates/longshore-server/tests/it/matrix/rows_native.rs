@@ -246,7 +246,10 @@ fn administration(route: &Route) -> Vec<Row> {
         "create_token" => vec![own().body(json!({ "label": "made", "scope": "repo:read" }))],
         "get_token" | "delete_token" => vec![owners().made(own_token)],
         "change_token" => vec![owners().body(json!({ "label": "kept" })).made(own_token)],
-        "rotate_key" | "get_gc" | "get_health" | "list_work" | "list_events" => vec![row()],
+        "rotate_key" | "get_gc" | "get_health" | "list_work" => vec![row()],
+        "list_events" => {
+            vec![row(), row().query("account={org}").named("acme").names("items/*/account")]
+        }
         "list_jobs" => vec![row()],
         "create_job" => vec![row().body(json!({ "kind": "verify" }))],
         "get_job" | "cancel_job" | "follow_job" => {

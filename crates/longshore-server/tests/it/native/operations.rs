@@ -424,6 +424,21 @@ fn operation(walk: &mut Walk) {
     walk.queries.insert("list_events", "order=recorded&account=bob");
     let events = walk.does("list_events", &nothing, 200);
     assert_eq!(events["items"][0]["action"], "user.create", "{events}");
+    walk.queries
+        .insert("list_events", "account=bob&action=user.create&actor=operator&since=2020-01-01T00:00:00Z");
+    let narrowed = walk.does("list_events", &nothing, 200);
+    assert_eq!(narrowed["items"].as_array().unwrap().len(), 1, "{narrowed}");
+    for (query, field) in [
+        ("address=here", "address"),
+        ("since=yesterday", "since"),
+        ("until=x", "until"),
+        ("after_id=1", "after_id"),
+        ("after=x", "after"),
+        ("account=!", "account"),
+    ] {
+        let refused = walk.server.get(&format!("/api/v1/audit?{query}"), &walk.who).expect(400).json();
+        assert!(refused["field"] == field || field == "account", "{query}: {refused}");
+    }
 }
 
 #[test]
