@@ -12,6 +12,7 @@ pub(crate) fn wire_name(field: Field) -> &'static str {
         Field::ImmutableTagRules => "immutable_tags",
         Field::PageSize => "limit",
         Field::TokenLabel => "label",
+        Field::TokenResources => "resources",
         Field::TokenScope => "scope",
         Field::WebPage => "url",
         _ => field.name(),

@@ -52,6 +52,7 @@ fn summary(held: &HeldRepository) -> types::RepositorySummary {
         tags: held.counts.tags,
         images: held.counts.images,
         images_bytes: held.counts.bytes,
+        stored_bytes: held.counts.stored_bytes,
         pulls: details.pulls,
     }
 }

@@ -260,7 +260,9 @@ pub(crate) async fn list_events(context: &Context, _body: RequestBody) -> Result
     let recorded_after = || i64::try_from(after_id).unwrap_or(i64::MAX);
     let after = key.or_else(|| (!newest_first).then(recorded_after));
     let wanted = WantedEvents { filter, address, newest_first, after };
-    let (actor, identity) = (context.actor().await?, &context.app.identity);
+    // All of them are the operator's.
+    let actor = if account.is_some() { context.actor().await? } else { context.operator().await? };
+    let identity = &context.app.identity;
     let found = identity.list_events(&actor, account.as_ref(), wanted, size).await?;
     let next = found.next.map(|next| cursor::write(&list, &next)).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(event).collect(), next, count: None })

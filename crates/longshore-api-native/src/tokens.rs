@@ -5,12 +5,14 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_client::types;
-use longshore_domain::credential::{AccessToken, Scope, Secret, TokenOrigin};
+use longshore_domain::access::actor::Actor;
+use longshore_domain::credential::{AccessToken, Secret, TokenOrigin, TokenRestriction};
 use longshore_domain::directory::ScimToken;
 use longshore_domain::name::Namespace;
 use longshore_domain::ports::metadata::AccessTokenChange;
-use longshore_domain::{Error, Result};
-use longshore_identity::access_tokens::WantedToken;
+use longshore_domain::token_resource::{TOKEN_RESOURCES_LIMIT, TokenResource, TokenResources};
+use longshore_domain::{Error, Field, Result};
+use longshore_identity::access_tokens::{TokenOwner, WantedToken};
 use uuid::Uuid;
 
 use crate::accounts::expiry;
@@ -18,17 +20,78 @@ use crate::context::Context;
 use crate::cursor;
 use crate::wire::{page, secret, time};
 
+fn resource(resource: &TokenResource) -> types::TokenResource {
+    let scopes = resource.scope_names().into_iter().map(str::to_owned).collect();
+    types::TokenResource { path: resource.path(), scopes }
+}
+
 fn info(token: &AccessToken) -> types::TokenInfo {
+    let resources = match &token.restriction {
+        TokenRestriction::Resources(resources) => resources.as_slice(),
+        TokenRestriction::Scope(_) | TokenRestriction::Login { .. } | TokenRestriction::Registry { .. } => {
+            &[]
+        }
+    };
     types::TokenInfo {
         id: token.uuid.to_string(),
         label: token.label.clone(),
         scope: token.restriction.to_string(),
+        resources: resources.iter().map(resource).collect(),
         access_key: token.access_key.as_ref().map(ToString::to_string),
         is_active: token.is_active,
         created_by: token.created_by.clone(),
         created_at: time(token.created_at),
         expires_at: token.expires_at.map(time),
         last_used_at: token.last_used_at.map(time),
+    }
+}
+
+/// Reads resources. A path without a slash is that of the organization.
+fn parsed(resources: &[types::TokenResource]) -> Result<TokenResources> {
+    if resources.len() > TOKEN_RESOURCES_LIMIT {
+        // Told before each is read.
+        return TokenResources::new(Vec::new());
+    }
+    let each = resources.iter().map(|resource| {
+        let kind = match resource.path.contains('/') {
+            true => TokenResource::REPOSITORIES,
+            false => TokenResource::ORGANIZATION,
+        };
+        TokenResource::parse(kind, &resource.path, &resource.scopes)
+    });
+    TokenResources::new(each.collect::<Result<_>>()?)
+}
+
+/// Returns what a new token is limited to.
+fn restriction(request: &types::CreateToken, owner: TokenOwner<'_>) -> Result<TokenRestriction> {
+    let invalid =
+        |member, reason: &str| Error::Invalid { field: Field::Member(member), reason: reason.into() };
+    match (&request.scope, request.resources.is_empty(), owner) {
+        (Some(_), false, _) => Err(invalid("scope", "cannot be together with resources, which say more")),
+        (None, true, _) => {
+            Err(invalid("scope", "is needed: repo:public_read, repo:read, repo:write or repo:admin"))
+        }
+        (None, false, _) => Ok(TokenRestriction::Resources(parsed(&request.resources)?)),
+        (Some(_), true, TokenOwner::Organization(_)) if request.is_access_key => {
+            Err(invalid("is_access_key", "is for users: pairs of keys have no list of resources"))
+        }
+        (Some(scope), true, TokenOwner::Organization(name)) => {
+            Ok(TokenRestriction::Resources(TokenResources::like(scope.parse()?, name)))
+        }
+        (Some(scope), true, TokenOwner::Account(_)) => Ok(TokenRestriction::Scope(scope.parse()?)),
+    }
+}
+
+/// Finds out whose tokens are meant.
+async fn owner<'n>(context: &Context, actor: &Actor, name: &'n Namespace) -> Result<TokenOwner<'n>> {
+    context.app.identity.token_owner(actor, name).await
+}
+
+/// Does not tell whether a name is that of an organization which the caller may not know.
+fn unknown(error: Error) -> Error {
+    match error {
+        Error::OrganizationUnknown(name) => Error::UserUnknown(name),
+        error => error,
     }
 }
 
@@ -43,7 +106,12 @@ pub(crate) async fn list_tokens(context: &Context, _body: RequestBody) -> Result
     let list = format!("tokens of {name}");
     let after: Option<Uuid> = cursor::read(context, &list)?;
     let actor = context.actor().await?;
-    let found = context.app.identity.list_access_tokens(&actor, &name, after, size).await?;
+    let found = context
+        .app
+        .identity
+        .list_access_tokens(&actor, owner(context, &actor, &name).await?, after, size)
+        .await;
+    let found = found.map_err(unknown)?;
     let last = found.items.last().filter(|_| found.has_more);
     let next = last.map(|token| cursor::write(&list, &token.uuid)).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(info).collect(), next, count: None })
@@ -53,18 +121,21 @@ pub(crate) async fn list_tokens(context: &Context, _body: RequestBody) -> Result
 pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result<Response> {
     let request: types::CreateToken = context.json(body).await?;
     let name: Namespace = context.parsed("name")?;
-    let scope: Scope = request.scope.parse()?;
+    let actor = context.actor().await?;
+    let owner = owner(context, &actor, &name).await?;
+    let restriction = restriction(&request, owner)?;
     let origin = match context.client.is_operator {
         true => TokenOrigin::default(),
         false => TokenOrigin { address: context.client.address.to_string(), agent: String::new() },
     };
     let expires_at = expiry(request.expires_at.as_deref())?;
-    let wanted = WantedToken { expires_at, origin, ..WantedToken::new(&request.label, scope) };
-    let (actor, identity) = (context.actor().await?, &context.app.identity);
-    let (token, value) = match request.is_access_key {
-        true => identity.create_access_key(&actor, &name, wanted).await?,
-        false => identity.create_access_token(&actor, &name, wanted).await?,
+    let wanted = WantedToken { label: &request.label, description: "", restriction, expires_at, origin };
+    let identity = &context.app.identity;
+    let made = match request.is_access_key {
+        true => identity.create_access_key(&actor, owner, wanted).await,
+        false => identity.create_access_token(&actor, owner, wanted).await,
     };
+    let (token, value) = made.map_err(unknown)?;
     let created = types::CreatedToken { info: info(&token), secret: value.expose().to_owned() };
     Ok(secret(StatusCode::CREATED, &created))
 }
@@ -73,7 +144,8 @@ pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result
 pub(crate) async fn get_token(context: &Context, _body: RequestBody) -> Result<Response> {
     let (name, id): (Namespace, _) = (context.parsed("name")?, token_id(context)?);
     let actor = context.actor().await?;
-    let token = context.app.identity.get_access_token(&actor, &name, id).await?;
+    let owner = owner(context, &actor, &name).await?;
+    let token = context.app.identity.get_access_token(&actor, owner, id).await.map_err(unknown)?;
     Ok(json(StatusCode::OK, &info(&token)))
 }
 
@@ -84,10 +156,12 @@ pub(crate) async fn change_token(context: &Context, body: RequestBody) -> Result
     let change = AccessTokenChange {
         label: request.label,
         is_active: request.is_active,
+        resources: request.resources.as_deref().map(parsed).transpose()?,
         ..AccessTokenChange::default()
     };
     let actor = context.actor().await?;
-    let token = context.app.identity.change_access_token(&actor, &name, id, change).await?;
+    let owner = owner(context, &actor, &name).await?;
+    let token = context.app.identity.change_access_token(&actor, owner, id, change).await.map_err(unknown)?;
     Ok(json(StatusCode::OK, &info(&token)))
 }
 
@@ -96,7 +170,8 @@ pub(crate) async fn delete_token(context: &Context, _body: RequestBody) -> Resul
     let (name, id): (Namespace, _) = (context.parsed("name")?, token_id(context)?);
     let (actor, identity) = (context.actor().await?, &context.app.identity);
     if !identity.end_presented_token(&actor, &name, id).await? {
-        identity.delete_access_token(&actor, &name, id).await?;
+        let owner = owner(context, &actor, &name).await?;
+        identity.delete_access_token(&actor, owner, id).await.map_err(unknown)?;
     }
     Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -158,7 +158,8 @@ pub fn login(arguments: &LoginArguments, output: &Output) -> Result<Exit> {
         }
         false => {
             let (session, username) = sign_in(arguments, url)?;
-            let new = CreateToken { label: label(), scope: "repo:admin".into(), ..CreateToken::default() };
+            let new =
+                CreateToken { label: label(), scope: Some("repo:admin".into()), ..CreateToken::default() };
             let made = session.create_token(&username, &new)?;
             let caller = Client::new(url)?.with_token(&made.secret)?.whoami()?;
             (made.secret, caller)

@@ -56,6 +56,16 @@ const DAYS: &[Column] = &[
     column("PULLS", "pulls", Kind::Text, 2),
     column("PUSHES", "pushes", Kind::Text, 3),
 ];
+const REPOSITORY: &[Column] = &[
+    column("repository", "repository", Kind::Text, 0),
+    column("stored", "stored_bytes", Kind::Bytes, 0),
+    column("only here", "only_here_bytes", Kind::Bytes, 0),
+    column("all images", "images_bytes", Kind::Bytes, 0),
+    column("images", "images", Kind::Text, 0),
+    column("idle images", "inactive_images", Kind::Text, 0),
+    column("idle since", "inactive_since", Kind::Time, 0),
+    column("tags", "tags", Kind::Text, 0),
+];
 const NODES: &[Column] = &[
     column("NODE", "name", Kind::Text, 0),
     column("LIVES", "is_live", Kind::Text, 0),
@@ -111,7 +121,7 @@ pub fn search(session: &Session, text: &str) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Shows what a namespace holds, stores and sends.
+/// Shows what a namespace holds, stores and sends, or what a repository holds and stores.
 ///
 /// # Errors
 /// What the registry refused, or why it was not reached.
@@ -121,6 +131,11 @@ pub fn usage(session: &Session, namespace: Option<String>) -> Result<Exit> {
         Some(namespace) => namespace,
         None => client.get_account()?.name,
     };
+    if namespace.contains('/') {
+        let usage = client.get_repository_usage(&namespace, None)?;
+        output.object(REPOSITORY, "stored_bytes", &usage)?;
+        return Ok(Exit::Done);
+    }
     let usage = client.get_usage(&namespace)?;
     if !output.is_for_people() {
         output.object(&[], "stored_bytes", &usage)?;

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use jiff::SignedDuration;
 use longshore_client::Client;
 use longshore_client::types::{
-    ChangeToken, CreateScimToken, CreateToken, CreatedScimToken, ScimTokenInfo, TokenInfo,
+    ChangeToken, CreateScimToken, CreateToken, CreatedScimToken, ScimTokenInfo, TokenInfo, TokenResource,
 };
 use serde_json::{Value, json};
 
@@ -34,9 +34,12 @@ pub enum TokenCommand {
         /// What it is for
         #[arg(long)]
         label: String,
-        /// repo:public_read, repo:read, repo:write or repo:admin
-        #[arg(long, default_value = "repo:read")]
-        scope: String,
+        /// repo:public_read, repo:read, repo:write or repo:admin [default: repo:read]
+        #[arg(long, conflicts_with = "resource")]
+        scope: Option<String>,
+        /// Of a token of an organization: acme/app=SCOPE,… or acme/*=SCOPE,… or acme=SCOPE,… with scopes such as scope-image-push
+        #[arg(long, value_name = "PATH=SCOPES", value_parser = parse_resource)]
+        resource: Vec<TokenResource>,
         #[command(flatten)]
         expiry: Expiry,
     },
@@ -166,6 +169,17 @@ const SCIM_COLUMNS: &[Column] = &[
     column("LAST USED", "last_used_at", Kind::Time, 2),
 ];
 
+/// Reads what a token may use, and for what.
+fn parse_resource(text: &str) -> Result<TokenResource, String> {
+    let wrong = || "must have the form acme/app=scope-image-pull,scope-tag-read".to_owned();
+    let (path, scopes) = text.split_once('=').ok_or_else(wrong)?;
+    let scopes: Vec<String> = scopes.split(',').map(str::to_owned).collect();
+    match path.is_empty() || scopes.iter().any(String::is_empty) {
+        true => Err(wrong()),
+        false => Ok(TokenResource { path: path.to_owned(), scopes }),
+    }
+}
+
 /// Returns whether a text is an id rather than a label.
 fn is_id(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
@@ -200,8 +214,10 @@ pub fn run(command: TokenCommand, session: &Session) -> Result<Exit> {
     match command {
         TokenCommand::Ls { owner } => output.list(COLUMNS, "id", client.list_tokens(&owner))?,
         TokenCommand::Show { owner, id } => output.object(LINES, "id", &find(client, &owner, &id)?)?,
-        TokenCommand::Create { owner, label, scope, expiry } => {
-            let new = CreateToken { label, scope, expires_at: expiry.time(), is_access_key: false };
+        TokenCommand::Create { owner, label, scope, resource: resources, expiry } => {
+            let scope = scope.or_else(|| resources.is_empty().then(|| "repo:read".to_owned()));
+            let expires_at = expiry.time();
+            let new = CreateToken { label, scope, resources, expires_at, is_access_key: false };
             let made = client.create_token(&owner, &new)?;
             let text = format!(
                 "token {} is created for {owner}, {}\ntoken  {}    (shown this once; use it as the password of {owner})",
@@ -216,7 +232,8 @@ pub fn run(command: TokenCommand, session: &Session) -> Result<Exit> {
                 .or_else(|| before.expires_at.as_deref().and_then(|end| as_long(&before.created_at, end)));
             let new = CreateToken {
                 label: before.label.clone(),
-                scope: before.scope.clone(),
+                scope: before.resources.is_empty().then(|| before.scope.clone()),
+                resources: before.resources.clone(),
                 expires_at,
                 is_access_key: before.access_key.is_some(),
             };
@@ -233,7 +250,8 @@ pub fn run(command: TokenCommand, session: &Session) -> Result<Exit> {
             output.told_once(&text, "secret", &with(&made.info, "secret", &made.secret)?)?;
         }
         TokenCommand::CreateAccessKey { owner, label, scope, expiry } => {
-            let new = CreateToken { label, scope, expires_at: expiry.time(), is_access_key: true };
+            let (scope, resources, expires_at) = (Some(scope), Vec::new(), expiry.time());
+            let new = CreateToken { label, scope, resources, expires_at, is_access_key: true };
             let made = client.create_token(&owner, &new)?;
             let text = format!(
                 "token {} is created for {owner}, {}\naccess key  {}\nsecret key  {}    (shown this once)",
@@ -273,7 +291,7 @@ fn with(info: &impl serde::Serialize, key: &str, secret: &str) -> Result<Value> 
 
 fn switch(session: &Session, owner: &str, id: &str, is_active: bool) -> Result<()> {
     let token = find(session.client, owner, id)?;
-    let change = ChangeToken { is_active: Some(is_active), label: None };
+    let change = ChangeToken { is_active: Some(is_active), ..ChangeToken::default() };
     let token = session.client.change_token(owner, &token.id, &change)?;
     let what = if is_active { "works again" } else { "no longer works" };
     session.output.said(&format!("token {id} {what}"), "id", &token)

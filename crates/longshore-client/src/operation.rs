@@ -4,8 +4,8 @@ use crate::client::{Call, Client};
 use crate::error::Result;
 use crate::operations as op;
 use crate::types::{
-    MatchedTags, NamespaceUsage, NodeInfo, Page, RetentionPolicyInfo, RetentionPreview, RetentionRules,
-    SearchResult, SettingInfo, StoreInfo,
+    MatchedTags, NamespaceUsage, NodeInfo, Page, RepositoryUsage, RetentionPolicyInfo, RetentionPreview,
+    RetentionRules, SearchResult, SettingInfo, StoreInfo,
 };
 
 /// As all calls, these fail for what the registry refuses, or when it is not reached.
@@ -100,6 +100,15 @@ impl Client {
     /// As [`Client::about`].
     pub fn get_usage(&self, namespace: &str) -> Result<NamespaceUsage> {
         self.read(&Call::of(op::GET_USAGE, &[namespace]))
+    }
+
+    /// Tells what a repository holds and stores, and how many of its images were neither pushed nor pulled since a time (RFC 3339);
+    /// for 180 days, if it is left out.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_repository_usage(&self, repository: &str, since: Option<&str>) -> Result<RepositoryUsage> {
+        self.read(&Call::of(op::GET_REPOSITORY_USAGE, &[repository]).with("inactive_since", since))
     }
 
     /// Lists the nodes that gave a sign of life in the last day.

@@ -32,6 +32,7 @@ operations! {
     GET_REPOSITORY "get_repository" GET "/api/v1/repositories/{repository}" [];
     CHANGE_REPOSITORY "change_repository" PATCH "/api/v1/repositories/{repository}" ["dry_run"];
     DELETE_REPOSITORY "delete_repository" DELETE "/api/v1/repositories/{repository}" ["dry_run"];
+    GET_REPOSITORY_USAGE "get_repository_usage" GET "/api/v1/repositories/{repository}/-/usage" ["inactive_since"];
     LIST_TAGS "list_tags" GET "/api/v1/repositories/{repository}/-/tags" ["limit", "after", "as_of", "prefix", "order", "contains", "os", "architecture", "active_since", "inactive_since", "digest_tags"];
     GET_TAG "get_tag" GET "/api/v1/repositories/{repository}/-/tags/{tag}" ["as_of"];
     SET_TAG "set_tag" PUT "/api/v1/repositories/{repository}/-/tags/{tag}" [];

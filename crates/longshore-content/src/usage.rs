@@ -8,12 +8,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use longshore_domain::Result;
-use longshore_domain::access::action::NamespaceAction;
+use longshore_domain::access::action::{NamespaceAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId};
-use longshore_domain::name::Namespace;
+use longshore_domain::image::{ImageFilter, ImageStatus};
+use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::ContentTx;
+use longshore_domain::ports::metadata::{ContentTx, RepositoryCounts};
 
 use crate::Content;
 use crate::limits::{day_of, month_of};
@@ -105,6 +106,20 @@ async fn add_namespace(
     Ok(())
 }
 
+/// Most blobs of a repository of which it is counted what only it has.
+const COUNTED_BLOBS: u32 = 100_000;
+
+/// What a repository holds and stores.
+#[derive(Clone, Copy, Debug)]
+pub struct RepositoryUsage {
+    /// What it holds.
+    pub counts: RepositoryCounts,
+    /// Bytes of the blobs that no other repository of the namespace has; `None` when it has more than a hundred thousand blobs.
+    pub only_here_bytes: Option<u64>,
+    /// Images that were neither pushed nor pulled since a time.
+    pub inactive: u64,
+}
+
 /// What a namespace holds, stores and sends.
 #[derive(Clone, Debug)]
 pub struct NamespaceUsage {
@@ -181,6 +196,32 @@ impl Content {
         let input = (namespace, month_of(now), periods(Frequency::Daily, now));
         self.metadata
             .read(input, |tx, (namespace, month, days)| Box::pin(usage_of(tx, *namespace, *month, days)))
+            .await
+    }
+
+    /// Returns what a repository holds and stores, and how many of its images were neither pushed nor pulled since a time.
+    ///
+    /// # Errors
+    /// As [`authorize_existing`](longshore_access::AccessControl::authorize_existing) for viewing tags.
+    pub async fn get_repository_usage(
+        &self,
+        actor: &Actor,
+        name: &RepositoryName,
+        since: Timestamp,
+    ) -> Result<RepositoryUsage> {
+        let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?.id;
+        let status = Some(ImageStatus::Inactive);
+        let filter = ImageFilter { active_from: since, status, is_tagged: None };
+        self.metadata
+            .read((repository, filter), |tx, (repository, filter)| {
+                Box::pin(async move {
+                    Ok(RepositoryUsage {
+                        counts: tx.repository_counts(*repository).await?,
+                        only_here_bytes: tx.bytes_only_in(*repository, COUNTED_BLOBS).await?,
+                        inactive: tx.count_images(*repository, filter).await?,
+                    })
+                })
+            })
             .await
     }
 

@@ -213,8 +213,8 @@ pub struct RepositoryListing {
     pub details: RepositoryDetails,
     /// One of [`CATEGORIES`], or empty.
     pub category: String,
-    /// Bytes of its images, each by itself, as lists are sorted by them; what was pushed or deleted a moment ago may be missing.
-    pub bytes: u64,
+    /// Bytes that are stored for it, as lists are sorted by them; what was pushed or deleted a moment ago may be missing.
+    pub stored_bytes: u64,
     /// Who created it: public id and name.
     pub created_by: Option<(Uuid, Namespace)>,
     /// Of one that was found as shared, whether the sharing is valid; of others true.
@@ -233,7 +233,7 @@ impl RepositoryListing {
                 self.details.updated_at.as_microsecond()
             }
             RepositoryOrder::Pulls | RepositoryOrder::PullsDescending => count(self.details.pulls),
-            RepositoryOrder::Size | RepositoryOrder::SizeDescending => count(self.bytes),
+            RepositoryOrder::Size | RepositoryOrder::SizeDescending => count(self.stored_bytes),
         };
         RepositoryKey::Total { value, repository: self.details.repository.id }
     }

@@ -146,6 +146,23 @@ fn token_action(account: &Account, of_user: EventAction, of_organization: EventA
 }
 
 impl Identities {
+    /// Returns whose access tokens are meant by the name of an account: those of an organization are managed by its owners, the
+    /// operator manages those of every account.
+    ///
+    /// # Errors
+    /// Those of the metadata store.
+    pub async fn token_owner<'n>(&self, actor: &Actor, name: &'n Namespace) -> Result<TokenOwner<'n>> {
+        if actor.is_operator() {
+            return Ok(TokenOwner::Account(name));
+        }
+        let found =
+            self.metadata.look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name))).await?;
+        Ok(match found.is_some_and(|account| account.kind == AccountKind::Organization) {
+            true => TokenOwner::Organization(name),
+            false => TokenOwner::Account(name),
+        })
+    }
+
     /// Returns the account whose access tokens a principal may manage: an account its own, an owner those of the
     /// organization, the operator those of all.
     pub(crate) async fn authorize_tokens(&self, actor: &Actor, owner: TokenOwner<'_>) -> Result<Account> {

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use longshore_content::trash::{NotRestored, Restoring};
 use longshore_domain::Error;
 use longshore_domain::access::actor::Actor;
@@ -432,6 +433,12 @@ impl Run {
         let alice = "alice".parse().unwrap();
         let details = self.registry.app.lifecycle.get_registry(&Actor::OPERATOR, &alice).await.unwrap();
         assert_eq!(details.storage_bytes, 0, "nothing is counted that is not there");
+        for repository in REPOSITORIES {
+            let content = &self.registry.app.content;
+            let usage =
+                content.get_repository_usage(&Actor::OPERATOR, &name(repository), Timestamp::MIN).await;
+            assert_eq!(usage.map_or(0, |usage| usage.counts.stored_bytes), 0, "{repository}");
+        }
     }
 }
 

@@ -70,5 +70,6 @@ pub use server::{
 pub use tags::{PointedTag, SetTag, TagInfo};
 pub use tokens::{
     ChangeToken, CreateScimToken, CreateToken, CreatedScimToken, CreatedToken, ScimTokenInfo, TokenInfo,
+    TokenResource,
 };
-pub use usage::{NamespaceUsage, UsageDay};
+pub use usage::{NamespaceUsage, RepositoryUsage, UsageDay};

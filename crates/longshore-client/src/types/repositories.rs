@@ -24,6 +24,8 @@ pub struct RepositorySummary {
     pub images: u64,
     /// Bytes of its images, each by itself: what they share counts for each.
     pub images_bytes: u64,
+    /// Bytes that are stored for it, each layer once, with what can still be brought back.
+    pub stored_bytes: u64,
     /// Pulls of its images, ever.
     pub pulls: u64,
 }

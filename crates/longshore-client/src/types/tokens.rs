@@ -12,6 +12,8 @@ pub struct TokenInfo {
     pub label: String,
     /// What it may do at most.
     pub scope: String,
+    /// What it may use and for what, if that is listed one by one.
+    pub resources: Vec<TokenResource>,
     /// Its access key, if it is a pair of keys that requests are signed with.
     pub access_key: Option<String>,
     /// False while it is switched off.
@@ -32,14 +34,29 @@ pub struct TokenInfo {
 pub struct CreateToken {
     /// What it is for, 1 to 100 characters.
     pub label: String,
-    /// What it may do at most: `repo:public_read`, `repo:read`, `repo:write`, `repo:admin`, or, of access keys, `account`.
-    pub scope: String,
+    /// What it may do at most: `repo:public_read`, `repo:read`, `repo:write`, `repo:admin`, or, of access keys, `account`. Of a token
+    /// that owners make for their organization it stands for the resources that come nearest to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Of a token of an organization, in the place of a scope: what it may use, and for what, 1 to 51.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<TokenResource>,
     /// When it stops working; never, if it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
     /// Whether it is a pair of keys that requests are signed with.
     #[serde(default)]
     pub is_access_key: bool,
+}
+
+/// What a token of an organization may use, and for what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenResource {
+    /// `acme/app`, `acme/*`, or `*/*/public` for all public repositories; of the organization itself, its name.
+    pub path: String,
+    /// What for, such as `scope-image-pull` or `scope-member-read`, 1 to 32.
+    pub scopes: Vec<String>,
 }
 
 /// An access token that was created.
@@ -62,6 +79,9 @@ pub struct ChangeToken {
     /// False switches it off, at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_active: Option<bool>,
+    /// What it may use from now on, in the place of all before; of tokens of organizations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Vec<TokenResource>>,
 }
 
 /// A token of an organization's identity provider (SCIM).

@@ -34,3 +34,24 @@ pub struct UsageDay {
     /// Images that were pushed to it.
     pub pushes: u64,
 }
+
+/// What a repository holds and stores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RepositoryUsage {
+    /// The repository.
+    pub repository: String,
+    /// How many tags it has.
+    pub tags: u64,
+    /// How many images it has, with and without tags.
+    pub images: u64,
+    /// Bytes of its images, each by itself: what they share counts for each.
+    pub images_bytes: u64,
+    /// Bytes that are stored for it, each layer once, with what can still be brought back.
+    pub stored_bytes: u64,
+    /// Bytes of the layers that no other repository of the namespace has; none, when it has more than a hundred thousand.
+    pub only_here_bytes: Option<u64>,
+    /// How many of its images were neither pushed nor pulled since `inactive_since`.
+    pub inactive_images: u64,
+    /// The time.
+    pub inactive_since: String,
+}

@@ -18,4 +18,10 @@ ALTER TABLE images ADD COLUMN size_bytes BIGINT NOT NULL DEFAULT 0;
 UPDATE images SET size_bytes = (SELECT m.total_size_bytes FROM manifests m WHERE m.id = manifest_id);
 CREATE INDEX images_size ON images (repository_id, size_bytes, digest);
 
-CREATE INDEX repository_totals_bytes ON repository_totals (namespace_id, bytes, repository_id);
+-- Bytes of the blobs that a repository has, each once, with those that can still be brought back.
+ALTER TABLE repository_totals ADD COLUMN stored_bytes BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE repository_changes ADD COLUMN stored_bytes BIGINT NOT NULL DEFAULT 0;
+UPDATE repository_totals SET stored_bytes = coalesce((
+    SELECT sum(b.size_bytes) FROM blob_links l JOIN blobs b ON b.id = l.blob_id
+    WHERE l.repository_id = repository_totals.repository_id), 0);
+CREATE INDEX repository_totals_stored ON repository_totals (namespace_id, stored_bytes, repository_id);

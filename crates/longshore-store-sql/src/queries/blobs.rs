@@ -177,14 +177,17 @@ impl BlobRecords for SqlTx<'_> {
     ) -> Result<bool> {
         for _ in 0..COLLISIONS {
             let added = self
-                .execute(
+                .first(
                     "INSERT INTO blob_links (repository_id, blob_id, lease_until, namespace_id)
                      VALUES ($1, $2, $3, (SELECT namespace_id FROM repositories WHERE id = $1))
-                     ON CONFLICT (repository_id, blob_id) DO NOTHING",
+                     ON CONFLICT (repository_id, blob_id) DO NOTHING
+                     RETURNING (SELECT b.size_bytes FROM blobs b WHERE b.id = blob_id)",
                     values![repository.0, blob.0, lease_until],
+                    |row| row.int(0),
                 )
                 .await?;
-            if added > 0 {
+            if let Some(size) = added {
+                self.pending.counts(repository.0).stored_bytes += size;
                 return Ok(true);
             }
             let renewed = self

@@ -43,17 +43,18 @@ impl SqlTx<'_> {
             address.as_deref(),
             overfull(*size)
         ];
-        // What is put before and behind columns keeps engines from looking for it in an index where another one is in order.
+        // What is put into one expression keeps engines from looking for parts of it in an index where another one is in order,
+        // and PostgreSQL from expecting so little of it that it sorts.
         let found = match account {
             Some(AccountId(account)) => {
                 let sql = directed(
                     "SELECT id, actor_name, action, subject, data, at, address, program, times,
                          (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
-                     WHERE account_id = $1 AND id {behind} $2 AND id {up_to} $3 AND +at >= $4 AND +at <= $5
-                         AND (CAST($6 AS TEXT) IS NULL OR action || '' = $6)
-                         AND (CAST($7 AS TEXT) IS NULL OR actor_name || '' = $7)
-                         AND (CAST($8 AS TEXT) IS NULL OR subject = $8 OR short_subject || '' = $8)
-                         AND (CAST($9 AS TEXT) IS NULL OR address = $9)
+                     WHERE account_id = $1 AND id {behind} $2 AND id {up_to} $3 AND coalesce(at >= $4 AND at <= $5
+                         AND (CAST($6 AS TEXT) IS NULL OR action = $6)
+                         AND (CAST($7 AS TEXT) IS NULL OR actor_name = $7)
+                         AND (CAST($8 AS TEXT) IS NULL OR subject = $8 OR short_subject = $8)
+                         AND (CAST($9 AS TEXT) IS NULL OR address = $9), FALSE)
                      ORDER BY id{direction} LIMIT $10",
                     *newest_first,
                 );
@@ -65,11 +66,11 @@ impl SqlTx<'_> {
                 let sql = directed(
                     "SELECT id, actor_name, action, subject, data, at, address, program, times,
                          (SELECT a.name FROM accounts a WHERE a.id = events.account_id) FROM events
-                     WHERE id {behind} $1 AND id {up_to} $2 AND +at >= $3 AND +at <= $4
-                         AND (CAST($5 AS TEXT) IS NULL OR action || '' = $5)
-                         AND (CAST($6 AS TEXT) IS NULL OR actor_name || '' = $6)
-                         AND (CAST($7 AS TEXT) IS NULL OR subject = $7 OR short_subject || '' = $7)
-                         AND (CAST($8 AS TEXT) IS NULL OR address = $8)
+                     WHERE id {behind} $1 AND id {up_to} $2 AND coalesce(at >= $3 AND at <= $4
+                         AND (CAST($5 AS TEXT) IS NULL OR action = $5)
+                         AND (CAST($6 AS TEXT) IS NULL OR actor_name = $6)
+                         AND (CAST($7 AS TEXT) IS NULL OR subject = $7 OR short_subject = $7)
+                         AND (CAST($8 AS TEXT) IS NULL OR address = $8), FALSE)
                      ORDER BY id{direction} LIMIT $9",
                     *newest_first,
                 );

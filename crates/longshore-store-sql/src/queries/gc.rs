@@ -252,12 +252,17 @@ impl GcRecords for SqlTx<'_> {
     async fn purge_links(&mut self, links: &[(RepositoryId, BlobId)], at: Timestamp) -> Result<()> {
         let removed = self
             .first_each(
-                "DELETE FROM blob_links WHERE repository_id = $1 AND blob_id = $2 RETURNING namespace_id, blob_id",
+                "DELETE FROM blob_links WHERE repository_id = $1 AND blob_id = $2
+                 RETURNING namespace_id, blob_id, repository_id, (SELECT b.size_bytes FROM blobs b WHERE b.id = blob_id)",
                 &keys(links),
-                |row| Ok((row.int(0)?, row.int(1)?)),
+                |row| Ok(((row.int(0)?, row.int(1)?), row.int(2)?, row.optional_int(3)?.unwrap_or_default())),
             )
             .await?;
-        let mut of_namespaces: Vec<(i64, i64)> = removed.into_iter().flatten().collect();
+        let removed: Vec<_> = removed.into_iter().flatten().collect();
+        for (_, repository, size) in &removed {
+            self.pending.counts(*repository).stored_bytes -= size;
+        }
+        let mut of_namespaces: Vec<(i64, i64)> = removed.into_iter().map(|(key, ..)| key).collect();
         of_namespaces.sort_unstable();
         of_namespaces.dedup();
         // Held first, in one order everywhere, so that links that are made at the same time are seen then.

@@ -325,14 +325,22 @@ impl ImageRecords for SqlTx<'_> {
     async fn repository_counts(&mut self, repository: RepositoryId) -> Result<RepositoryCounts> {
         self.one(
             "SELECT CAST(coalesce(sum(tags), 0) AS BIGINT), CAST(coalesce(sum(images), 0) AS BIGINT),
-                 CAST(coalesce(sum(pulls), 0) AS BIGINT), CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM (
-                 SELECT tags, images, pulls, bytes FROM repository_totals WHERE repository_id = $1
-                 UNION ALL SELECT tags, images, pulls, bytes FROM repository_changes WHERE repository_id = $1) AS amounts",
+                 CAST(coalesce(sum(pulls), 0) AS BIGINT), CAST(coalesce(sum(bytes), 0) AS BIGINT),
+                 CAST(coalesce(sum(stored_bytes), 0) AS BIGINT) FROM (
+                 SELECT tags, images, pulls, bytes, stored_bytes FROM repository_totals WHERE repository_id = $1
+                 UNION ALL SELECT tags, images, pulls, bytes, stored_bytes FROM repository_changes
+                     WHERE repository_id = $1) AS amounts",
             values![repository.0],
             |row| {
                 // What programs did that did not count yet may be taken away.
                 let count = |column| row.int(column).map(|count| u64::try_from(count).unwrap_or_default());
-                Ok(RepositoryCounts { tags: count(0)?, images: count(1)?, pulls: count(2)?, bytes: count(3)? })
+                Ok(RepositoryCounts {
+                    tags: count(0)?,
+                    images: count(1)?,
+                    pulls: count(2)?,
+                    bytes: count(3)?,
+                    stored_bytes: count(4)?,
+                })
             },
         )
         .await
@@ -343,12 +351,15 @@ impl ImageRecords for SqlTx<'_> {
             .all(
                 "DELETE FROM repository_changes WHERE id IN (
                      SELECT id FROM repository_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
-                 RETURNING repository_id, tags, images, pulls, bytes, pushed_at",
+                 RETURNING repository_id, tags, images, pulls, bytes, stored_bytes, pushed_at",
                 values![size.get()],
-                |row| Ok((row.int(0)?, [row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?], row.int(5)?)),
+                |row| {
+                    let amounts = [row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?, row.int(5)?];
+                    Ok((row.int(0)?, amounts, row.int(6)?))
+                },
             )
             .await?;
-        let mut sums: BTreeMap<i64, ([i64; 4], i64)> = BTreeMap::new();
+        let mut sums: BTreeMap<i64, ([i64; 5], i64)> = BTreeMap::new();
         for (repository, amounts, pushed_at) in &changes {
             let (sum, newest) = sums.entry(*repository).or_default();
             *newest = (*newest).max(*pushed_at);
@@ -358,15 +369,16 @@ impl ImageRecords for SqlTx<'_> {
         }
         let rows: Vec<_> = sums
             .into_iter()
-            .map(|(repository, ([tags, images, pulls, bytes], newest))| {
-                row![tags, images, pulls, bytes, newest, repository]
+            .map(|(repository, ([tags, images, pulls, bytes, stored], newest))| {
+                row![tags, images, pulls, bytes, stored, newest, repository]
             })
             .collect();
         // The repository may have been collected meanwhile.
         self.execute_each(
             "UPDATE repository_totals SET tags = tags + $1, images = images + $2, pulls = pulls + $3,
-                 bytes = bytes + $4, updated_at = CASE WHEN updated_at < $5 THEN $5 ELSE updated_at END
-             WHERE repository_id = $6",
+                 bytes = bytes + $4, stored_bytes = stored_bytes + $5,
+                 updated_at = CASE WHEN updated_at < $6 THEN $6 ELSE updated_at END
+             WHERE repository_id = $7",
             rows,
         )
         .await?;

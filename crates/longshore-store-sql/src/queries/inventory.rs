@@ -24,7 +24,8 @@ impl InventoryRecords for SqlTx<'_> {
                  r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0),
                  (SELECT max(n.at) FROM (SELECT coalesce(t.updated_at, r.created_at) AS at
                      UNION ALL SELECT g.pushed_at FROM repository_changes g WHERE g.repository_id = r.id) AS n),
-                 r.category, c.uuid, c.name
+                 r.category, c.uuid, c.name,
+                 coalesce(t.stored_bytes, 0)
              FROM repositories r LEFT JOIN repository_totals t ON t.repository_id = r.id
                  LEFT JOIN accounts c ON c.id = r.created_by
              WHERE r.id = $1 AND r.deleted_at IS NULL",
@@ -69,6 +70,22 @@ impl InventoryRecords for SqlTx<'_> {
             found.push(FoundDigest { repository, digest, is_manifest });
         }
         Ok((found, false))
+    }
+
+    async fn bytes_only_in(&mut self, repository: RepositoryId, limit: u32) -> Result<Option<u64>> {
+        let (count, bytes) = self
+            .one(
+                "SELECT count(*), CAST(coalesce(sum(CASE WHEN EXISTS (
+                         SELECT 1 FROM blob_links o WHERE o.blob_id = l.blob_id AND o.namespace_id = l.namespace_id
+                             AND o.repository_id <> $1) THEN 0 ELSE b.size_bytes END), 0) AS BIGINT)
+                 FROM (SELECT k.blob_id, k.namespace_id FROM blob_links k WHERE k.repository_id = $1
+                       ORDER BY k.blob_id LIMIT $2) AS l
+                 JOIN blobs b ON b.id = l.blob_id",
+                values![repository.0, i64::from(limit) + 1],
+                |row| Ok((row.int(0)?, row.size(1)?)),
+            )
+            .await?;
+        Ok((count <= i64::from(limit)).then_some(bytes))
     }
 
     async fn namespace_counts(&mut self, namespace: AccountId) -> Result<(u64, u64)> {

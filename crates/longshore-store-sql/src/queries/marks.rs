@@ -14,17 +14,17 @@ pub(super) const REPOSITORY: &str = "r.id, r.namespace_id, r.name, r.visibility,
 pub(super) const LISTING: &str =
     "r.id, r.namespace_id, r.name, r.visibility, r.created_at, r.description, r.full_description,
      r.has_immutable_tags, r.immutable_tag_rules, coalesce(t.pulls, 0), coalesce(t.updated_at, r.created_at),
-     r.category, c.uuid, c.name, coalesce(t.bytes, 0)";
+     r.category, c.uuid, c.name, coalesce(t.stored_bytes, 0)";
 
 /// Which end of an order comes first.
 pub(super) const DIRECTION: Mark = Mark { name: "{direction}", texts: &["", DESCENDING] };
 const DESCENDING: &str = " DESC";
 
 /// Totals of repositories that an index has in order, by namespace.
-pub(super) const TOTAL: Mark = Mark { name: "{total}", texts: &[UPDATED, PULLS, BYTES] };
+pub(super) const TOTAL: Mark = Mark { name: "{total}", texts: &[UPDATED, PULLS, STORED] };
 pub(super) const UPDATED: &str = "t.updated_at";
 pub(super) const PULLS: &str = "t.pulls";
-pub(super) const BYTES: &str = "t.bytes";
+pub(super) const STORED: &str = "t.stored_bytes";
 
 /// What tags `t` are sorted by besides their names, each with an index of its own.
 pub(super) const SORT: Mark = Mark { name: "{sort}", texts: &[PUSHED, PULLED, SIZE, VERSION] };
@@ -196,10 +196,10 @@ mod tests {
             [
                 "WITH 1 ORDER BY t.updated_at",
                 "WITH 1 ORDER BY t.pulls",
-                "WITH 1 ORDER BY t.bytes",
+                "WITH 1 ORDER BY t.stored_bytes",
                 "WITH 1 ORDER BY t.updated_at DESC",
                 "WITH 1 ORDER BY t.pulls DESC",
-                "WITH 1 ORDER BY t.bytes DESC"
+                "WITH 1 ORDER BY t.stored_bytes DESC"
             ]
         );
         assert_eq!(texts_of("WITH {columns}").len(), 2);

@@ -65,7 +65,16 @@ pub(crate) struct CountChange {
     pub images: i64,
     pub pulls: i64,
     pub bytes: i64,
+    pub stored_bytes: i64,
     pub pushed_at: i64,
+}
+
+impl CountChange {
+    /// Returns whether nothing but what is stored has changed.
+    fn is_of_blobs(&self) -> bool {
+        let Self { tags, images, pulls, bytes, stored_bytes: _, pushed_at } = *self;
+        [tags, images, pulls, bytes, pushed_at] == [0; 5]
+    }
 }
 
 #[derive(Default)]
@@ -134,22 +143,28 @@ impl SqlTx<'_> {
     /// Adds to the totals of a repository, or, when somebody else is doing that, writes down what is to be added later: nobody
     /// waits for a row that all pushes to a repository share.
     async fn write_counts(&mut self, repository: i64, change: CountChange) -> Result<()> {
-        let CountChange { tags, images, pulls, bytes, pushed_at } = change;
-        let values = row![tags, images, pulls, bytes, pushed_at, repository];
-        let added = self
-            .execute(
-                "UPDATE repository_totals SET tags = tags + $1, images = images + $2, pulls = pulls + $3,
-                     bytes = bytes + $4, updated_at = CASE WHEN updated_at < $5 THEN $5 ELSE updated_at END
-                 WHERE repository_id IN (
-                     SELECT repository_id FROM repository_totals WHERE repository_id = $6 FOR UPDATE SKIP LOCKED)",
-                &values,
-            )
-            .await?;
-        if added > 0 {
-            return Ok(());
+        let is_of_blobs = change.is_of_blobs();
+        let CountChange { tags, images, pulls, bytes, stored_bytes, pushed_at } = change;
+        let values = row![tags, images, pulls, bytes, stored_bytes, pushed_at, repository];
+        // A blob does not wait for an answer: many come for each manifest.
+        if !is_of_blobs {
+            let added = self
+                .execute(
+                    "UPDATE repository_totals SET tags = tags + $1, images = images + $2, pulls = pulls + $3,
+                         bytes = bytes + $4, stored_bytes = stored_bytes + $5,
+                         updated_at = CASE WHEN updated_at < $6 THEN $6 ELSE updated_at END
+                     WHERE repository_id IN (
+                         SELECT repository_id FROM repository_totals WHERE repository_id = $7 FOR UPDATE SKIP LOCKED)",
+                    &values,
+                )
+                .await?;
+            if added > 0 {
+                return Ok(());
+            }
         }
         self.execute_later(
-            "INSERT INTO repository_changes (tags, images, pulls, bytes, pushed_at, repository_id) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO repository_changes (tags, images, pulls, bytes, stored_bytes, pushed_at, repository_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
             values,
         )
         .await

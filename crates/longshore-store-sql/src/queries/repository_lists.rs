@@ -12,7 +12,7 @@ use longshore_domain::share::SharedBy;
 use longshore_domain::{Error, Result};
 
 use super::marks::{
-    BYTES, COLUMNS, IN_NAMESPACE, IS_IN_NAMESPACE, IS_OF_OWN, LISTING, OF_OWN, PULLS, REPOSITORY, TOTAL,
+    COLUMNS, IN_NAMESPACE, IS_IN_NAMESPACE, IS_OF_OWN, LISTING, OF_OWN, PULLS, REPOSITORY, STORED, TOTAL,
     UPDATED, directed, with_shared,
 };
 use super::repositories::{details, repository};
@@ -27,7 +27,7 @@ pub(super) fn listing(row: &Row<'_>) -> Result<RepositoryListing> {
         details: details(row)?,
         category: row.text(11)?,
         created_by: row.optional_uuid(12)?.zip(creator),
-        bytes: row.size(14)?,
+        stored_bytes: row.size(14)?,
         is_share_valid: true,
     })
 }
@@ -301,7 +301,7 @@ fn by_total(order: RepositoryOrder) -> Option<&'static str> {
         RepositoryOrder::Name | RepositoryOrder::NameDescending => None,
         RepositoryOrder::Updated | RepositoryOrder::UpdatedDescending => Some(UPDATED),
         RepositoryOrder::Pulls | RepositoryOrder::PullsDescending => Some(PULLS),
-        RepositoryOrder::Size | RepositoryOrder::SizeDescending => Some(BYTES),
+        RepositoryOrder::Size | RepositoryOrder::SizeDescending => Some(STORED),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct RepositoryCounts {
     pub pulls: u64,
     /// Bytes of its images, each by itself.
     pub bytes: u64,
+    /// Bytes of the blobs that it has, each once, with those that can still be brought back.
+    pub stored_bytes: u64,
 }
 
 /// Lists of images and tags.

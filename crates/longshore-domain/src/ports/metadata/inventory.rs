@@ -56,6 +56,8 @@ pub trait InventoryRecords {
     /// Finds the images, and then the blobs, whose digest begins so, with the repositories that have them; and whether there may be
     /// more. Two hundred of each are looked at, whether or not they may be seen.
     async fn find_digests(&mut self, query: &DigestQuery) -> Result<(Vec<FoundDigest>, bool)>;
+    /// Adds up the bytes of the blobs that a repository has and no other one of its namespace; `None` when it has more than `limit`.
+    async fn bytes_only_in(&mut self, repository: RepositoryId, limit: u32) -> Result<Option<u64>>;
     /// Counts the repositories of a namespace, and their tags.
     async fn namespace_counts(&mut self, namespace: AccountId) -> Result<(u64, u64)>;
     /// Adds to the bytes that were pulled from namespaces on the day that began then.

@@ -79,7 +79,12 @@ pub fn rows(route: &Route) -> Vec<Row> {
     let path = route.path.replace("{repository}", "{org}/{repository}");
     let row = || Row::new(Door::Native, route.operation, route.method.as_str(), &path);
     match route.operation {
-        "get_about" | "get_whoami" | "get_repository" | "get_image" | "get_referrers"
+        "get_about"
+        | "get_whoami"
+        | "get_repository"
+        | "get_repository_usage"
+        | "get_image"
+        | "get_referrers"
         | "list_tag_history" => {
             vec![row()]
         }
@@ -166,6 +171,11 @@ fn own_token(hands: &Hands<'_>) -> Vars {
     [("id".to_owned(), made["id"].as_str().unwrap().to_owned())].into()
 }
 
+fn organizations_token(hands: &Hands<'_>) -> Vars {
+    let made = hands.server.admin(&["token", "create", "acme", "--label", "made", "--scope", "repo:read"]);
+    [("id".to_owned(), made["id"].as_str().unwrap().to_owned())].into()
+}
+
 fn scim_token(hands: &Hands<'_>) -> Vars {
     let label = format!("made{}", hands.number());
     let made = hands.server.admin(&["scim-token", "create", "acme", "--label", &label]);
@@ -192,6 +202,10 @@ fn administration(route: &Route) -> Vec<Row> {
     let owners = || {
         let path = route.path.replace("{name}", "owner");
         Row::new(Door::Native, route.operation, route.method.as_str(), &path)
+    };
+    let organizations = || {
+        let path = route.path.replace("{name}", "{org}");
+        Row::new(Door::Native, route.operation, route.method.as_str(), &path).named("org")
     };
     match route.operation {
         "list_users" | "list_organizations" => vec![row()],
@@ -242,10 +256,21 @@ fn administration(route: &Route) -> Vec<Row> {
         "list_scim_tokens" => vec![row()],
         "create_scim_token" => vec![row().body(json!({ "label": "made{n}" }))],
         "rotate_scim_token" | "delete_scim_token" => vec![row().made(scim_token)],
-        "list_tokens" => vec![own()],
-        "create_token" => vec![own().body(json!({ "label": "made", "scope": "repo:read" }))],
-        "get_token" | "delete_token" => vec![owners().made(own_token)],
-        "change_token" => vec![owners().body(json!({ "label": "kept" })).made(own_token)],
+        "list_tokens" => vec![own(), organizations().query("limit=5").names("items/*/label")],
+        "create_token" => {
+            let wanted = json!({ "label": "made", "scope": "repo:read" });
+            vec![own().body(wanted.clone()), organizations().body(wanted)]
+        }
+        "get_token" | "delete_token" => {
+            vec![owners().made(own_token), organizations().made(organizations_token)]
+        }
+        "change_token" => {
+            let change = json!({ "label": "kept" });
+            vec![
+                owners().body(change.clone()).made(own_token),
+                organizations().body(change).made(organizations_token),
+            ]
+        }
         "rotate_key" | "get_gc" | "get_health" | "list_work" => vec![row()],
         "list_events" => {
             vec![row(), row().query("account={org}").named("acme").names("items/*/account")]

@@ -79,6 +79,9 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     assert_eq!(walk.does("list_images", &nothing, 200)["items"].as_array().unwrap().len(), 2);
     let image = walk.does("get_image", &nothing, 200);
     assert_eq!((&image["tags"], &image["layers"][0]["size_bytes"]), (&json!(["v1"]), &json!(11)));
+    let usage = walk.does("get_repository_usage", &nothing, 200);
+    assert_eq!((&usage["images"], &usage["inactive_images"]), (&json!(2), &json!(0)), "{usage}");
+    assert_eq!(usage["stored_bytes"], usage["only_here_bytes"]);
     let tree = walk.does("get_referrers", &nothing, 200);
     assert_eq!(
         (&tree["entries"][0]["digest"], &tree["entries"][0]["belonging"]),
@@ -324,6 +327,36 @@ fn tokens(walk: &mut Walk) {
     let listed = walk.does("list_tokens", &nothing, 200);
     assert_eq!(listed["items"][1]["label"], "cd", "{listed}");
     walk.does("delete_token", &nothing, 204);
+    // Of an organization: what it may use is listed, or stands behind a scope.
+    walk.named("name", &json!("acme"));
+    let pull = json!([{ "path": "acme/app", "scopes": ["scope-image-pull"] }, { "path": "acme", "scopes": ["scope-member-read"] }]);
+    let made = walk.does("create_token", &json!({ "label": "one", "resources": pull }), 201);
+    assert!(made["secret"].as_str().unwrap().starts_with("lso_"), "{made}");
+    assert_eq!(made["resources"], pull);
+    walk.named("id", &made["id"]);
+    assert_eq!(walk.does("get_token", &nothing, 200)["resources"], pull);
+    let push = json!([{ "path": "acme/*", "scopes": ["scope-image-push"] }]);
+    assert_eq!(walk.does("change_token", &json!({ "resources": push }), 200)["resources"], push);
+    walk.does("delete_token", &nothing, 204);
+    let like = walk.does("create_token", &json!({ "label": "two", "scope": "repo:write" }), 201);
+    assert_eq!(like["resources"][0]["path"], "acme/*", "{like}");
+    for (wanted, member) in [
+        (json!({ "label": "x" }), "scope"),
+        (json!({ "label": "x", "scope": "repo:read", "resources": push }), "scope"),
+        (json!({ "label": "x", "scope": "account", "is_access_key": true }), "is_access_key"),
+        (
+            json!({ "label": "x", "resources": [{ "path": "bob/app", "scopes": ["scope-image-pull"] }] }),
+            "resources",
+        ),
+        (
+            json!({ "label": "x", "resources": [{ "path": "acme/app", "scopes": ["everything"] }] }),
+            "resources",
+        ),
+    ] {
+        let refused =
+            send(&walk.server, "POST", "/api/v1/accounts/acme/tokens", &walk.who, &wanted).expect(400).json();
+        assert_eq!(refused["field"], member, "{wanted}: {refused}");
+    }
 }
 
 /// Gives a user a second factor.
