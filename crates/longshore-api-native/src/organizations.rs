@@ -8,7 +8,7 @@ use longshore_client::types;
 use longshore_domain::Result;
 use longshore_domain::account::{AccountKind, Member, OrganizationRole};
 use longshore_domain::name::Namespace;
-use longshore_domain::organization::ImageRestriction;
+use longshore_domain::organization::{ImageRestriction, MemberFilter};
 
 use crate::accounts;
 use crate::context::Context;
@@ -71,11 +71,15 @@ pub(crate) async fn delete_organization(context: &Context, _body: RequestBody) -
 /// `GET /api/v1/organizations/{name}/members`.
 pub(crate) async fn list_members(context: &Context, _body: RequestBody) -> Result<Response> {
     let (name, size): (Namespace, _) = (context.parsed("name")?, context.page_size()?);
-    let list = format!("members of {name}");
+    let role: Option<OrganizationRole> = context.query("role").map(|role| role.parse()).transpose()?;
+    let prefix = context.text("prefix").to_lowercase();
+    let list = format!("members of {name} {prefix} {role:?}");
+    let name_prefix = Some(prefix).filter(|prefix| !prefix.is_empty());
+    let filter = MemberFilter { name_prefix, role, ..MemberFilter::default() };
     let after: Option<String> = cursor::read(context, &list)?;
     let after: Option<Namespace> = after.map(|name| name.parse()).transpose()?;
     let actor = context.actor().await?;
-    let found = context.app.organizations.list_members(&actor, &name, after.as_ref(), size).await?;
+    let found = context.app.organizations.list_members(&actor, &name, filter, after.as_ref(), size).await?;
     let last = found.items.last().filter(|_| found.has_more);
     let next = last.map(|member| cursor::write(&list, &member.user.as_str())).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(member).collect(), next, count: None })

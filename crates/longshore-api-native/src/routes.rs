@@ -277,7 +277,7 @@ pub const ROUTES: &[Route] = &[
         organizations::delete_organization),
     route!(GET "/api/v1/organizations/{name}/members" list_members in "Organizations", Account,
         "Lists the members of an organization by name, for all of them.",
-        |d| d.gives::<types::Page<types::MemberInfo>>(200, "A page.").page(),
+        |d| d.gives::<types::Page<types::MemberInfo>>(200, "A page.").page().query("prefix", "string", "Only those whose name begins so.").choice("role", &["owner", "editor", "member"], "Only those with this role."),
         organizations::list_members),
     route!(PUT "/api/v1/organizations/{name}/members/{user}" set_member in "Organizations", Account,
         "Gives a member another role; the operator also adds members, whom owners invite.",

@@ -25,11 +25,11 @@ use longshore_domain::directory::query::{
 };
 use longshore_domain::directory::{DirectoryChange, UserLookup, UserOrder, UserParts};
 use longshore_domain::event::EventFilter;
-use longshore_domain::image::{ImageFilter, TagFilter};
-use longshore_domain::image_order::{ImageKey, ImageOrder};
+use longshore_domain::image::{ImageFilter, ImageNature, TagFilter};
+use longshore_domain::image_order::{ImageKey, ImageOrder, ImageSort};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestId;
-use longshore_domain::tag_order::{SortValue, TagKey, TagOrder};
+use longshore_domain::tag_order::{SortValue, TagKey, TagOrder, TagSort, version_key};
 use longshore_testkit::images::image;
 use longshore_testkit::registry::{TestRegistry, name};
 use longshore_testkit::stores::SharedStores;
@@ -58,12 +58,14 @@ INSERT INTO manifests (id, repository_id, digest, media_type, kind, artifact_typ
     SELECT FIRST + n, r.id, 'sha256:' || HEX(n), 'application/vnd.oci.image.manifest.v1+json', 'image', NULL,
         CASE WHEN n > 1 AND n <= REFERRERS THEN 'sha256:' || HEX(1) END, 1000, 1, 1, 9000000000000000, '{}', CONTENT
     FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= MANIFESTS;
-INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at)
-    SELECT r.id, 'tag' || n, FIRST + 1 + n % MANIFESTS, 1, n FROM numbers JOIN repositories r ON r.name = 'acme/big';
+INSERT INTO tags (repository_id, name, manifest_id, created_at, updated_at, pulled_at, size_bytes, version_key)
+    SELECT r.id, 'tag' || n, FIRST + 1 + n % MANIFESTS, 1, n, n % 1000, n % 100000,
+        '0ttag 0' || substr('abcdefghijklm', length(CAST(n AS TEXT)) + 1, 1) || n
+    FROM numbers JOIN repositories r ON r.name = 'acme/big';
 INSERT INTO tag_history (repository_id, name, digest, from_at)
     SELECT r.id, 'tag' || n, 'sha256:' || HEX(1), 1 FROM numbers JOIN repositories r ON r.name = 'acme/big';
-INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at)
-    SELECT FIRST + n, r.id, 'sha256:' || HEX(n), n % 2, 1, n
+INSERT INTO images (manifest_id, repository_id, digest, tags, pushed_at, active_at, size_bytes)
+    SELECT FIRST + n, r.id, 'sha256:' || HEX(n), n % 2, 1, n, n % 1000
     FROM numbers JOIN repositories r ON r.name = 'acme/big' WHERE n <= MANIFESTS;
 INSERT INTO manifests (id, repository_id, digest, media_type, kind, size_bytes, total_size_bytes, pushed_at, lease_until,
         annotations, content)
@@ -173,7 +175,68 @@ async fn measure(times: u64, mut work: impl AsyncFnMut(u64)) -> Took {
 }
 
 struct Measured {
-    rows: Vec<(&'static str, Took)>,
+    rows: Vec<(String, Took)>,
+}
+
+/// Pages of tags and images in each order: the first, one in the midst, and the last.
+async fn measure_orders(
+    registry: &TestRegistry,
+    actor: &Actor,
+    some: impl Fn(u64) -> u64,
+) -> Vec<(String, Took)> {
+    let (content, repository) = (&registry.app.content, name(REPOSITORY));
+    let page = PageSize::clamped(100).unwrap();
+    let tags = async |order: TagOrder, after: Option<TagKey>| {
+        let all = TagFilter::default();
+        content.browse_tags(actor, &repository, all, order, after, page).await.unwrap().0
+    };
+    let images = async |order: ImageOrder, after: Option<ImageKey>| {
+        let all = (ImageFilter::default(), ImageNature::default());
+        content.browse_images(actor, &repository, all, order, after, page).await.unwrap().0
+    };
+    let mut rows = Vec::new();
+    for by in [TagSort::Name, TagSort::Pushed, TagSort::Pulled, TagSort::Size, TagSort::Version] {
+        for is_descending in [false, true] {
+            let order = TagOrder { by, is_descending };
+            // As many are before the first page's end in one direction as are behind it in the other.
+            let last = tags(TagOrder { is_descending: !is_descending, ..order }, None).await.next;
+            let midst = |number: u64| {
+                let number = some(number);
+                let name = format!("tag{number}");
+                let value = match by {
+                    TagSort::Name => SortValue::Name,
+                    TagSort::Pushed => SortValue::Number(i64::try_from(number).unwrap()),
+                    TagSort::Pulled => SortValue::Number(i64::try_from(number % 1000).unwrap()),
+                    TagSort::Size => SortValue::Number(i64::try_from(number % 100_000).unwrap()),
+                    TagSort::Version => SortValue::Text(version_key(&name)),
+                };
+                TagKey { value, name }
+            };
+            let what = format!("tags by {by:?}{}", if is_descending { " backwards" } else { "" });
+            let took = measure(200, async |_| drop(tags(order, None).await)).await;
+            rows.push((format!("{what}, first page"), took));
+            let took = measure(200, async |number| drop(tags(order, Some(midst(number))).await)).await;
+            rows.push((format!("{what}, in the midst"), took));
+            let took = measure(200, async |_| drop(tags(order, last.clone()).await)).await;
+            rows.push((format!("{what}, last page"), took));
+        }
+    }
+    for by in [ImageSort::Digest, ImageSort::Activity, ImageSort::Pushed, ImageSort::Size] {
+        let order = ImageOrder { by, is_descending: true };
+        let last = images(ImageOrder { is_descending: false, ..order }, None).await.next;
+        let took = measure(200, async |_| drop(images(order, None).await)).await;
+        rows.push((format!("images by {by:?} backwards, first page"), took));
+        let took = measure(200, async |_| drop(images(order, last).await)).await;
+        rows.push((format!("images by {by:?} backwards, last page"), took));
+    }
+    // Nothing has it: ten thousand are looked at for each page.
+    let rare = TagFilter { os: "plan9".to_owned(), ..TagFilter::default() };
+    let took = measure(50, async |_| {
+        let order = TagOrder::NEWEST;
+        content.browse_tags(actor, &repository, rare.clone(), order, None, page).await.unwrap();
+    });
+    rows.push(("tags by a platform that none has, a page".to_owned(), took.await));
+    rows
 }
 
 async fn run(tags: u64) -> Measured {
@@ -413,6 +476,9 @@ async fn run(tags: u64) -> Measured {
             .await,
         ),
     ];
+    let mut rows: Vec<(String, Took)> =
+        rows.into_iter().map(|(name, took)| (name.to_owned(), took)).collect();
+    rows.extend(measure_orders(&registry, actor, some).await);
     services.close().await;
     Measured { rows }
 }
@@ -432,9 +498,9 @@ async fn main() {
         tags * SHARING,
         tags / 10
     );
-    println!("{:<36} {:>10} {:>10} {:>12} {:>8}", "", "p50", "p99", "p99 small", "ratio");
+    println!("{:<44} {:>10} {:>10} {:>12} {:>8}", "", "p50", "p99", "p99 small", "ratio");
     for ((what, took), (_, small)) in large.rows.iter().zip(&small.rows) {
         let ratio = took.p99.as_secs_f64() / small.p99.as_secs_f64();
-        println!("{what:<36} {:>10.1?} {:>10.1?} {:>12.1?} {ratio:>7.2}x", took.p50, took.p99, small.p99);
+        println!("{what:<44} {:>10.1?} {:>10.1?} {:>12.1?} {ratio:>7.2}x", took.p50, took.p99, small.p99);
     }
 }

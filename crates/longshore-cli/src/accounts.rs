@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use longshore_client::ListMembers;
 use longshore_client::types::{
     AccountInfo, CallerKind, ChangeAccount, CreateOrganization, CreateUser, OrganizationSettings,
     RestrictedImages, SetPassword,
@@ -359,11 +360,16 @@ pub fn run_organization(command: OrganizationCommand, session: &Session) -> Resu
                 true => {
                     output.object(LINES, "name", &organization)?;
                     console::print("")?;
-                    output.list(MEMBER_COLUMNS, "user", client.list_members(&name))?;
+                    output.list(
+                        MEMBER_COLUMNS,
+                        "user",
+                        client.list_members(&name, &ListMembers::default()),
+                    )?;
                 }
                 false => {
                     let mut value = serde_json::to_value(&organization)?;
-                    let members: Vec<_> = client.list_members(&name).collect::<Result<_, _>>()?;
+                    let members: Vec<_> =
+                        client.list_members(&name, &ListMembers::default()).collect::<Result<_, _>>()?;
                     value["members"] = serde_json::to_value(members)?;
                     output.object(&[], "name", &value)?;
                 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Subcommand;
+use longshore_client::ListMembers;
 use longshore_client::types::{
     ChangeTeam, CreateInvites, CreateTeam, InviteOutcome, InvitedOne, SetMember, TeamInfo,
 };
@@ -18,7 +19,15 @@ use crate::session::Session;
 pub enum MemberCommand {
     /// List the members of an organization
     #[command(alias = "list")]
-    Ls { organization: String },
+    Ls {
+        organization: String,
+        /// Only those whose name begins so
+        #[arg(long)]
+        prefix: Option<String>,
+        /// owner, editor or member
+        #[arg(long)]
+        role: Option<String>,
+    },
     /// Give a member another role; the operator also adds members, whom everybody else invites
     Set {
         organization: String,
@@ -141,8 +150,8 @@ const INVITES: &[Column] = &[
 pub fn run_member(command: MemberCommand, session: &Session) -> Result<Exit> {
     let Session { client, output, .. } = session;
     match command {
-        MemberCommand::Ls { organization } => {
-            output.list(MEMBERS, "user", client.list_members(&organization))?
+        MemberCommand::Ls { organization, prefix, role } => {
+            output.list(MEMBERS, "user", client.list_members(&organization, &ListMembers { prefix, role }))?
         }
         MemberCommand::Set { organization, user, role } => set_member(session, &organization, &user, role)?,
         MemberCommand::Rm { organization, user } => {

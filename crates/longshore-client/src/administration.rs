@@ -32,6 +32,15 @@ pub struct ListEvents {
     pub after_id: Option<i64>,
 }
 
+/// Which members of an organization.
+#[derive(Clone, Debug, Default)]
+pub struct ListMembers {
+    /// Only those whose name begins so.
+    pub prefix: Option<String>,
+    /// `owner`, `editor` or `member`.
+    pub role: Option<String>,
+}
+
 /// As all calls, these fail for what the registry refuses, or when it is not reached.
 impl Client {
     /// Lists users by name.
@@ -125,8 +134,11 @@ impl Client {
     }
 
     /// Lists the members of an organization by name.
-    pub fn list_members(&self, organization: &str) -> List<'_, MemberInfo> {
-        List::new(self, Call::of(op::LIST_MEMBERS, &[organization]))
+    pub fn list_members(&self, organization: &str, wanted: &ListMembers) -> List<'_, MemberInfo> {
+        let call = Call::of(op::LIST_MEMBERS, &[organization])
+            .with("prefix", wanted.prefix.as_deref())
+            .with("role", wanted.role.as_deref());
+        List::new(self, call)
     }
 
     /// Adds a member, or gives one another role.

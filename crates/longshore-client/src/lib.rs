@@ -44,7 +44,7 @@ pub mod operations;
 mod sign_in;
 
 #[cfg(feature = "http")]
-pub use administration::ListEvents;
+pub use administration::{ListEvents, ListMembers};
 #[cfg(feature = "http")]
 pub use calls::{ListChanges, ListDeletions, ListImages, ListRepositories, ListTags};
 #[cfg(feature = "http")]

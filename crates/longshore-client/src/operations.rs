@@ -86,7 +86,7 @@ operations! {
     GET_ORGANIZATION "get_organization" GET "/api/v1/organizations/{name}" [];
     CHANGE_ORGANIZATION "change_organization" PATCH "/api/v1/organizations/{name}" [];
     DELETE_ORGANIZATION "delete_organization" DELETE "/api/v1/organizations/{name}" [];
-    LIST_MEMBERS "list_members" GET "/api/v1/organizations/{name}/members" ["limit", "after"];
+    LIST_MEMBERS "list_members" GET "/api/v1/organizations/{name}/members" ["limit", "after", "prefix", "role"];
     SET_MEMBER "set_member" PUT "/api/v1/organizations/{name}/members/{user}" [];
     DELETE_MEMBER "delete_member" DELETE "/api/v1/organizations/{name}/members/{user}" [];
     GET_ORGANIZATION_SETTINGS "get_organization_settings" GET "/api/v1/organizations/{name}/settings" [];

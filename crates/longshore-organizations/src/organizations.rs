@@ -297,7 +297,7 @@ impl Organizations {
             .await
     }
 
-    /// Lists the members of an organization by name.
+    /// Lists the members of an organization by name, of a filter that wants members.
     ///
     /// # Errors
     /// As [`authorize_organization`](longshore_access::AccessControl::authorize_organization) for viewing members.
@@ -305,16 +305,18 @@ impl Organizations {
         &self,
         actor: &Actor,
         organization: &Namespace,
+        filter: MemberFilter,
         after: Option<&Namespace>,
         size: PageSize,
     ) -> Result<Page<Member>> {
         let organization =
             self.access.authorize_organization(actor, organization, OrganizationAction::ViewMembers).await?;
         self.metadata
-            .read((organization.id, after.cloned(), size), |tx, (id, after, size)| {
+            .read((organization.id, filter, after.cloned(), size), |tx, (id, filter, after, size)| {
                 Box::pin(async move {
-                    let all = MemberQuery::all(*id, *size);
-                    tx.list_members(&MemberQuery { after: after.clone(), ..all }).await
+                    let (filter, after) = (filter.clone(), after.clone());
+                    let query = MemberQuery { filter, after, ..MemberQuery::all(*id, *size) };
+                    tx.list_members(&query).await
                 })
             })
             .await

@@ -46,7 +46,7 @@ async fn referrers_attestations_and_named_tags_hang_below_what_they_are_about() 
         r#""mediaType":"application/vnd.oci.image.layer.v1.tar","#,
         r#""annotations":{"in-toto.io/predicate-type":"https://spdx.dev/Document"},"mediaType":"application/vnd.in-toto+json","#,
     );
-    let [amd_digest, arm_digest, attested] = [&amd, &arm, &attestation].map(|content| digest_of(content));
+    let [amd_digest, arm_digest, attested] = [&amd, &arm, &attestation].map(digest_of);
     let plain = index(&[&amd, &arm, &attestation]);
     let listed = format!(r#""digest":"{attested}""#);
     let note = format!(

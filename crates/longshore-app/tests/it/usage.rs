@@ -79,7 +79,7 @@ async fn a_repository_stores_each_layer_once_until_it_is_collected() {
     assert_eq!(usage("acme/app", since).await.counts.stored_bytes, 1030, "also when it is added up");
     // What can be brought back is stored; then it is not.
     content
-        .delete_manifest(&alice, &name("acme/other"), &digest_of(&image(&[b'0' + 30; 30], &[&base])))
+        .delete_manifest(&alice, &name("acme/other"), &digest_of(image(&[b'0' + 30; 30], &[&base])))
         .await
         .unwrap();
     assert_eq!(usage("acme/other", since).await.counts.stored_bytes, 1030);

@@ -122,6 +122,32 @@ fn images_and_repositories_are_followed() {
 }
 
 #[test]
+fn members_are_found_by_the_beginning_of_their_names() {
+    let (server, alice) = acme();
+    for user in ["bert", "betty", "carol"] {
+        server.admin(&["user", "create", user]);
+        server.admin(&[
+            "member",
+            "set",
+            "acme",
+            user,
+            "--role",
+            if user == "betty" { "editor" } else { "member" },
+        ]);
+    }
+    let path = "/api/v1/organizations/acme/members";
+    for limit in [1, 2, 10] {
+        let of = |query: &str| follow(&server, &alice, &format!("{path}?{query}"), limit, "user");
+        assert_eq!(of("prefix=be"), ["bert", "betty"]);
+        assert_eq!(of("prefix=Bet"), ["betty"], "names are in small letters");
+        assert_eq!(of("prefix=be&role=member"), ["bert"]);
+        assert_eq!(of("role=editor"), ["betty"]);
+        assert_eq!(of("prefix=x"), [""; 0]);
+    }
+    server.get(&format!("{path}?role=king"), &alice).expect(400);
+}
+
+#[test]
 fn a_cursor_is_of_one_list_alone() {
     let (server, alice) = acme();
     for tag in ["a", "b", "c"] {
