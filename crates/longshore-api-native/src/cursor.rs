@@ -3,19 +3,28 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::{Error, Field, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 
+/// Digits of the digest that stands for a list.
+const LIST_DIGITS: usize = 16;
 /// Longest cursor that is read: a name of a repository and a tag, with room.
 const LIMIT_BYTES: usize = 1024;
 
 /// Writes where the next page of a list begins. `list` names the list, its order and what narrows it.
 pub(crate) fn write(list: &str, key: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_vec(&(list, key)).map_err(Error::internal)?;
+    let text = serde_json::to_vec(&(of(list), key)).map_err(Error::internal)?;
     Ok(URL_SAFE_NO_PAD.encode(text))
+}
+
+/// Returns what stands for a list in its cursors, however much narrows it.
+fn of(list: &str) -> String {
+    let digest = Digest::of(Algorithm::Sha256, list.as_bytes()).to_string();
+    digest.trim_start_matches("sha256:").chars().take(LIST_DIGITS).collect()
 }
 
 /// Reads `after` of a request; `None` for the first page.
@@ -48,7 +57,7 @@ fn parse<T: DeserializeOwned>(text: &str, list: &str) -> Result<T> {
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| unreadable())?;
     let (written_for, key): (String, serde_json::Value) =
         serde_json::from_slice(&bytes).map_err(|_| unreadable())?;
-    if written_for != list {
+    if written_for != of(list) {
         return Err(invalid(
             "is a cursor of another list, order or filter; begin with the first page of this one",
         ));

@@ -97,7 +97,7 @@ pub(crate) async fn list_tags(context: &Context, _body: RequestBody) -> Result<R
     let order = order(context)?;
     if let Some(at) = context.time("as_of")? {
         for other in NOW_ONLY {
-            if context.query(other).is_some_and(|value| value != "name") {
+            if context.query(other).is_some_and(|value| *other != "order" || value != "name") {
                 return Err(Error::Invalid {
                     field: Field::Parameter(other),
                     reason: "cannot be together with as_of, which lists all tags by name".into(),

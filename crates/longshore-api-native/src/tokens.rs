@@ -87,14 +87,6 @@ async fn owner<'n>(context: &Context, actor: &Actor, name: &'n Namespace) -> Res
     context.app.identity.token_owner(actor, name).await
 }
 
-/// Does not tell whether a name is that of an organization which the caller may not know.
-fn unknown(error: Error) -> Error {
-    match error {
-        Error::OrganizationUnknown(name) => Error::UserUnknown(name),
-        error => error,
-    }
-}
-
 fn token_id(context: &Context) -> Result<Uuid> {
     let text = context.parameter("id");
     text.parse().map_err(|_| Error::TokenUnknown(text.to_owned()))
@@ -110,8 +102,7 @@ pub(crate) async fn list_tokens(context: &Context, _body: RequestBody) -> Result
         .app
         .identity
         .list_access_tokens(&actor, owner(context, &actor, &name).await?, after, size)
-        .await;
-    let found = found.map_err(unknown)?;
+        .await?;
     let last = found.items.last().filter(|_| found.has_more);
     let next = last.map(|token| cursor::write(&list, &token.uuid)).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(info).collect(), next, count: None })
@@ -131,11 +122,10 @@ pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result
     let expires_at = expiry(request.expires_at.as_deref())?;
     let wanted = WantedToken { label: &request.label, description: "", restriction, expires_at, origin };
     let identity = &context.app.identity;
-    let made = match request.is_access_key {
-        true => identity.create_access_key(&actor, owner, wanted).await,
-        false => identity.create_access_token(&actor, owner, wanted).await,
+    let (token, value) = match request.is_access_key {
+        true => identity.create_access_key(&actor, owner, wanted).await?,
+        false => identity.create_access_token(&actor, owner, wanted).await?,
     };
-    let (token, value) = made.map_err(unknown)?;
     let created = types::CreatedToken { info: info(&token), secret: value.expose().to_owned() };
     Ok(secret(StatusCode::CREATED, &created))
 }
@@ -145,7 +135,7 @@ pub(crate) async fn get_token(context: &Context, _body: RequestBody) -> Result<R
     let (name, id): (Namespace, _) = (context.parsed("name")?, token_id(context)?);
     let actor = context.actor().await?;
     let owner = owner(context, &actor, &name).await?;
-    let token = context.app.identity.get_access_token(&actor, owner, id).await.map_err(unknown)?;
+    let token = context.app.identity.get_access_token(&actor, owner, id).await?;
     Ok(json(StatusCode::OK, &info(&token)))
 }
 
@@ -161,7 +151,7 @@ pub(crate) async fn change_token(context: &Context, body: RequestBody) -> Result
     };
     let actor = context.actor().await?;
     let owner = owner(context, &actor, &name).await?;
-    let token = context.app.identity.change_access_token(&actor, owner, id, change).await.map_err(unknown)?;
+    let token = context.app.identity.change_access_token(&actor, owner, id, change).await?;
     Ok(json(StatusCode::OK, &info(&token)))
 }
 
@@ -171,7 +161,7 @@ pub(crate) async fn delete_token(context: &Context, _body: RequestBody) -> Resul
     let (actor, identity) = (context.actor().await?, &context.app.identity);
     if !identity.end_presented_token(&actor, &name, id).await? {
         let owner = owner(context, &actor, &name).await?;
-        identity.delete_access_token(&actor, owner, id).await.map_err(unknown)?;
+        identity.delete_access_token(&actor, owner, id).await?;
     }
     Ok(bare(StatusCode::NO_CONTENT))
 }

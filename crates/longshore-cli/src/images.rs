@@ -9,7 +9,7 @@ use longshore_client::{Client, Error, ListImages};
 use serde::Serialize;
 
 use crate::failure::{Exit, Usage};
-use crate::output::{Column, Kind, WIDE, bytes, column, parse_beginning};
+use crate::output::{Column, Kind, WIDE, bytes, column, parse_beginning, printable};
 use crate::session::Session;
 use crate::{console, deletions, digests};
 
@@ -194,11 +194,11 @@ fn tree(image: &ImageInfo, belonging: &ReferrerTree) -> String {
         };
         let ManifestInfo { digest, size_bytes, .. } = &entry.manifest;
         let text = format!("{digest}  {}  {}  {tags}", kind_of(entry), bytes(*size_bytes));
-        drawn.push((entry.depth, text.trim_end().to_owned()));
+        drawn.push((entry.depth, printable(text.trim_end())));
         if entry.belonging == Belonging::Root {
             drawn.extend(image.layers.iter().map(|layer| {
                 let text = format!("{}  {}  {}", layer.digest, bytes(layer.size_bytes), layer.instruction);
-                (1, text.trim_end().to_owned())
+                (1, printable(text.trim_end()))
             }));
         }
     }

@@ -164,7 +164,7 @@ pub fn listed(parts: impl IntoIterator<Item = Option<String>>) -> String {
 }
 
 /// Makes a text harmless for a terminal: what others have chosen may hold what moves the cursor.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 

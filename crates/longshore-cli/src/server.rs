@@ -63,6 +63,9 @@ pub enum AuditCommand {
         /// Which of them
         #[command(flatten)]
         wanted: EventsWanted,
+        /// When they happened
+        #[command(flatten)]
+        period: Period,
         /// How many; `audit export` gives all
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
@@ -72,11 +75,14 @@ pub enum AuditCommand {
         /// Which of them
         #[command(flatten)]
         wanted: EventsWanted,
+        /// When they happened
+        #[command(flatten)]
+        period: Period,
         /// Only those with a higher number than this: the id of the last one that you have
         #[arg(long, default_value_t = 0)]
         after: i64,
     },
-    /// Show events as they happen, until it is interrupted
+    /// Write events to standard output as they happen, as lines of JSON, until it is interrupted
     Tail {
         /// Which of them
         #[command(flatten)]
@@ -102,6 +108,11 @@ pub struct EventsWanted {
     /// Only what came from this IP address
     #[arg(long, value_name = "IP")]
     address: Option<String>,
+}
+
+/// When events happened.
+#[derive(clap::Args, Default)]
+pub struct Period {
     /// Only what happened since a time, since a day began, or in so long (12h)
     #[arg(long, value_name = "TIME", value_parser = parse_beginning)]
     since: Option<String>,
@@ -111,8 +122,8 @@ pub struct EventsWanted {
 }
 
 impl EventsWanted {
-    fn list(self, after_id: Option<i64>) -> ListEvents {
-        let Self { account, actor, action, subject, address, since, until } = self;
+    fn list(self, period: Period, after_id: Option<i64>) -> ListEvents {
+        let (Self { account, actor, action, subject, address }, Period { since, until }) = (self, period);
         ListEvents { account, actor, action, subject, address, since, until, after_id }
     }
 }
@@ -241,29 +252,45 @@ pub fn run_work(command: WorkCommand, session: &Session) -> Result<Exit> {
 pub fn run_audit(command: AuditCommand, session: &Session) -> Result<Exit> {
     let Session { client, output, .. } = session;
     match command {
-        AuditCommand::Ls { wanted, limit } => {
-            let events = client.list_events(&wanted.list(None));
+        AuditCommand::Ls { wanted, period, limit } => {
+            let events = client.list_events(&wanted.list(period, None));
             output.list(EVENT_COLUMNS, "id", events.take(limit as usize))?;
         }
-        AuditCommand::Export { wanted, after } => {
-            write_events(session, &wanted.list(Some(after)))?;
+        AuditCommand::Export { wanted, period, after } => {
+            write_events(session, &wanted.list(period, Some(after)))?;
         }
         AuditCommand::Tail { wanted } => {
-            let mut wanted = wanted.list(None);
-            // From the last one on.
-            let last = ListEvents { account: wanted.account.clone(), ..ListEvents::default() };
-            let last = client.list_events(&last).next().transpose()?;
-            wanted.after_id = Some(last.map_or(0, |event| event.id));
+            let mut wanted = wanted.list(Period::default(), None);
+            wanted.after_id = Some(last_event(session, &wanted)?);
             loop {
-                match write_events(session, &wanted)? {
-                    Written::All(last) => wanted.after_id = last.or(wanted.after_id),
-                    Written::NobodyReads => break,
+                // Whatever of it is not wanted need not be looked at again.
+                let last = last_event(session, &wanted);
+                let written = last.and_then(|last| Ok((last, write_events(session, &wanted)?)));
+                match written {
+                    Ok((_, Written::NobodyReads)) => break,
+                    Ok((last, Written::All(written))) => {
+                        wanted.after_id = written.max(Some(last)).max(wanted.after_id);
+                    }
+                    Err(error) if is_unreachable(&error) => {
+                        console::say(&format!("{error:#}; it is tried again"));
+                    }
+                    Err(error) => return Err(error),
                 }
                 std::thread::sleep(TAIL_PAUSE);
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Returns the number of the last event there is; 0 when there is none.
+fn last_event(session: &Session, wanted: &ListEvents) -> Result<i64> {
+    let all = ListEvents { account: wanted.account.clone(), ..ListEvents::default() };
+    Ok(session.client.list_events(&all).next().transpose()?.map_or(0, |event| event.id))
+}
+
+fn is_unreachable(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(longshore_client::Error::Unreachable { .. }))
 }
 
 /// How writing ended.

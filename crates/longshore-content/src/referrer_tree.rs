@@ -80,9 +80,8 @@ struct Search<'t> {
 
 impl Search<'_> {
     /// Returns the content of a manifest, unless it is long.
-    async fn content(&mut self, id: i64) -> Result<Vec<u8>> {
-        let content = self.tx.find_manifest_content(ManifestId(id)).await?.unwrap_or_default();
-        Ok(if content.len() as u64 > DESCRIBED_LIMIT_BYTES { Vec::new() } else { content })
+    async fn content(&mut self, id: i64) -> Result<Option<Vec<u8>>> {
+        self.tx.find_short_manifest_content(ManifestId(id), DESCRIBED_LIMIT_BYTES).await
     }
 
     /// Finds what belongs to an entry, in the order in which it is shown.
@@ -95,8 +94,12 @@ impl Search<'_> {
             self.is_complete &= parts.len() < ENTRIES_LIMIT;
             let listed: BTreeSet<Digest> = parts.iter().map(|part| part.digest).collect();
             let content = self.content(above.manifest.id).await?;
-            for (about, attestation) in attestations_of(&content) {
-                if listed.contains(&about) {
+            self.is_complete &= content.is_some();
+            let attestations = attestations_of(&content.unwrap_or_default());
+            // What is said to be about another attestation is shown as a part: nothing hides behind itself.
+            let all: BTreeSet<Digest> = attestations.iter().map(|(_, attestation)| *attestation).collect();
+            for (about, attestation) in attestations {
+                if listed.contains(&about) && !all.contains(&about) {
                     self.attestations.entry(about).or_default().push(attestation);
                 }
             }
@@ -145,7 +148,7 @@ impl Search<'_> {
             }
             let is_described = !matches!(belonging, Belonging::Part) && !manifest.is_index;
             let purposes = match is_described {
-                true => purposes_of(&self.content(manifest.id).await?),
+                true => purposes_of(&self.content(manifest.id).await?.unwrap_or_default()),
                 false => Vec::new(),
             };
             let entry = ReferrerEntry { depth, parent, belonging, manifest, purposes };

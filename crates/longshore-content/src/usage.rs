@@ -107,14 +107,15 @@ async fn add_namespace(
 }
 
 /// Most blobs of a repository of which it is counted what only it has.
-const COUNTED_BLOBS: u32 = 100_000;
+const COUNTED_BLOBS: u32 = 20_000;
 
 /// What a repository holds and stores.
 #[derive(Clone, Copy, Debug)]
 pub struct RepositoryUsage {
     /// What it holds.
     pub counts: RepositoryCounts,
-    /// Bytes of the blobs that no other repository of the namespace has; `None` when it has more than a hundred thousand blobs.
+    /// Bytes of the blobs that no other repository of the namespace has; `None` when it has more
+    /// than twenty thousand, and to those who do not see all of the namespace: it would tell what the others have.
     pub only_here_bytes: Option<u64>,
     /// Images that were neither pushed nor pulled since a time.
     pub inactive: u64,
@@ -210,14 +211,21 @@ impl Content {
         since: Timestamp,
     ) -> Result<RepositoryUsage> {
         let repository = self.access.authorize_existing(actor, name, RepositoryAction::ViewTags).await?.id;
+        let namespace = name.namespace();
+        let sees_all =
+            self.access.authorize_namespace(actor, &namespace, NamespaceAction::ViewShares).await.is_ok();
         let status = Some(ImageStatus::Inactive);
         let filter = ImageFilter { active_from: since, status, is_tagged: None };
         self.metadata
-            .read((repository, filter), |tx, (repository, filter)| {
+            .read((repository, filter, sees_all), |tx, (repository, filter, sees_all)| {
                 Box::pin(async move {
+                    let only_here_bytes = match sees_all {
+                        true => tx.bytes_only_in(*repository, COUNTED_BLOBS).await?,
+                        false => None,
+                    };
                     Ok(RepositoryUsage {
                         counts: tx.repository_counts(*repository).await?,
-                        only_here_bytes: tx.bytes_only_in(*repository, COUNTED_BLOBS).await?,
+                        only_here_bytes,
                         inactive: tx.count_images(*repository, filter).await?,
                     })
                 })

@@ -146,8 +146,8 @@ fn token_action(account: &Account, of_user: EventAction, of_organization: EventA
 }
 
 impl Identities {
-    /// Returns whose access tokens are meant by the name of an account: those of an organization are managed by its owners, the
-    /// operator manages those of every account.
+    /// Returns whose access tokens are meant by the name of an account: those of an organization for those who know it, as its
+    /// owners manage them, and an account's own in all other cases, so that nobody learns which names are organizations.
     ///
     /// # Errors
     /// Those of the metadata store.
@@ -155,12 +155,11 @@ impl Identities {
         if actor.is_operator() {
             return Ok(TokenOwner::Account(name));
         }
-        let found =
-            self.metadata.look_up(name.clone(), |tx, name| Box::pin(tx.find_account_by_name(name))).await?;
-        Ok(match found.is_some_and(|account| account.kind == AccountKind::Organization) {
-            true => TokenOwner::Organization(name),
-            false => TokenOwner::Account(name),
-        })
+        match self.access.authorize_organization(actor, name, OrganizationAction::View).await {
+            Ok(_) => Ok(TokenOwner::Organization(name)),
+            Err(error @ Error::Internal(_)) => Err(error),
+            Err(_) => Ok(TokenOwner::Account(name)),
+        }
     }
 
     /// Returns the account whose access tokens a principal may manage: an account its own, an owner those of the

@@ -1,10 +1,11 @@
 //! The audit log: who may read it, and lists of it.
 
-use longshore_domain::Result;
 use longshore_domain::access::actor::Actor;
+use longshore_domain::account::AccountKind;
 use longshore_domain::event::{Event, EventFilter, EventQuery};
 use longshore_domain::name::Namespace;
 use longshore_domain::page::{KeyedPage, PageSize};
+use longshore_domain::{Error, Field, Result};
 
 use crate::Identities;
 
@@ -27,6 +28,9 @@ pub struct WantedEvents {
 impl Identities {
     /// Lists the audit log in the order of recording, or backwards, strictly behind one: of one account, or of the whole registry.
     ///
+    /// From where something came is told the operator, and to everybody of their own account; owners of an organization need not
+    /// know where its members are (`docs/decisions/0022`).
+    ///
     /// Where some events are left out, a page looks at ten thousand at most, and may have fewer entries than it could, or none.
     ///
     /// # Errors
@@ -39,16 +43,34 @@ impl Identities {
         wanted: WantedEvents,
         size: PageSize,
     ) -> Result<KeyedPage<Event, i64>> {
-        let is_operator = self.access.require_operator(actor);
+        let as_operator = self.access.require_operator(actor);
+        let is_operator = as_operator.is_ok();
         let account = match account {
-            None => is_operator.map(|()| None)?,
-            Some(name) if is_operator.is_ok() => Some(self.access.find_account(name).await?.id),
-            Some(name) => Some(self.access.authorize_audit(actor, name).await?.id),
+            None => as_operator.map(|()| None)?,
+            Some(name) if is_operator => Some(self.access.find_account(name).await?),
+            Some(name) => Some(self.access.authorize_audit(actor, name).await?),
         };
-        self.note_before_reading().await;
+        let is_own = account.as_ref().is_some_and(|account| account.kind == AccountKind::User);
+        let shows_clients = is_operator || is_own;
         let WantedEvents { filter, address, newest_first, after } = wanted;
+        if address.is_some() && !shows_clients {
+            return Err(Error::Invalid {
+                field: Field::Parameter("address"),
+                reason:
+                    "is for your own account: from where members of an organization come is for the operator"
+                        .into(),
+            });
+        }
+        self.note_before_reading().await;
+        let account = account.map(|account| account.id);
         let query = EventQuery { account, filter, address, newest_first, after, size, examined: EXAMINED };
-        self.metadata.read(query, |tx, query| Box::pin(tx.list_events(query))).await
+        let mut page = self.metadata.read(query, |tx, query| Box::pin(tx.list_events(query))).await?;
+        if !shows_clients {
+            for event in &mut page.items {
+                (event.address, event.program) = (None, None);
+            }
+        }
+        Ok(page)
     }
 
     /// Lists an account's audit log, newest first, leaving out the first `offset`.

@@ -1,11 +1,12 @@
 //! The audit log over time.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use longshore_domain::access::actor::Actor;
-use longshore_domain::event::{Event, EventFilter, EventQuery};
+use longshore_domain::access::actor::{Actor, Credential};
+use longshore_domain::event::{Event, EventAction, EventFilter, EventQuery, NewEvent};
 use longshore_domain::page::PageSize;
 use longshore_platform::origins::RequestOrigin;
 use longshore_testkit::registry::TestRegistry;
@@ -75,6 +76,24 @@ async fn the_log_is_followed_both_ways_whatever_is_left_out() {
         registry.metadata().look_up(name, |tx, name| Box::pin(tx.find_account_by_name(name))).await
     };
     let alice_id = id_of("alice").await.unwrap().unwrap().id;
+    // What is recorded later happened before, within an hour: nodes and connections are not equally fast.
+    let now = registry.app.platform.now();
+    for (number, minutes) in [50, 10, 180, 140, 190, 390, 360, 400].into_iter().enumerate() {
+        registry.clock.advance(Duration::from_secs(600));
+        let event = NewEvent {
+            account_id: Some(alice_id),
+            actor_id: None,
+            actor_name: "bob".into(),
+            credential: Credential::NONE,
+            action: EventAction::TagDeleted,
+            subject: format!("alice/late{number}"),
+            data: BTreeMap::new(),
+            at: now + Duration::from_secs(minutes * 60),
+            address: None,
+            program: None,
+        };
+        registry.metadata().write(event, |tx, event| Box::pin(tx.record_event(event))).await.unwrap();
+    }
     let list = async |query: EventQuery| {
         registry.metadata().read(query, |tx, query| Box::pin(tx.list_events(query))).await.unwrap()
     };
@@ -91,7 +110,12 @@ async fn the_log_is_followed_both_ways_whatever_is_left_out() {
     assert!(all.len() > 14 && all.windows(2).all(|pair| pair[0].id < pair[1].id));
     let middle = Some(all[all.len() / 2].at);
     let text = |text: &str| Some(text.to_owned());
+    let between = [150, 375, 185].map(|minutes| Some(now + Duration::from_secs(minutes * 60)));
     let filters = [
+        EventFilter { from: between[0], ..EventFilter::default() },
+        EventFilter { until: between[1], actor: text("bob"), ..EventFilter::default() },
+        EventFilter { from: between[0], until: between[2], ..EventFilter::default() },
+        EventFilter { from: between[1], ..EventFilter::default() },
         EventFilter::default(),
         EventFilter { action: text("repo.blob.push"), ..EventFilter::default() },
         EventFilter { actor: text("bob"), ..EventFilter::default() },

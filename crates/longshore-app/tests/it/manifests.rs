@@ -290,7 +290,7 @@ async fn every_change_leaves_an_event_in_the_accounts_log() {
             "repo.blob.delete"
         ]
     );
-    let last = &events.items[0];
+    let last = events.items.last().unwrap();
     assert_eq!((last.actor_name.as_str(), last.subject.as_str()), ("alice", "acme/app"));
     assert_eq!(last.data["digest"], digest_of(CONFIG).to_string());
     registry.app.do_housekeeping().await.unwrap();

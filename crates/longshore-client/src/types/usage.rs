@@ -48,7 +48,8 @@ pub struct RepositoryUsage {
     pub images_bytes: u64,
     /// Bytes that are stored for it, each layer once, with what can still be brought back.
     pub stored_bytes: u64,
-    /// Bytes of the layers that no other repository of the namespace has; none, when it has more than a hundred thousand.
+    /// Bytes of the layers that no other repository of the namespace has; none for those who do not see all of the namespace, and
+    /// when it has more than twenty thousand layers.
     pub only_here_bytes: Option<u64>,
     /// How many of its images were neither pushed nor pulled since `inactive_since`.
     pub inactive_images: u64,

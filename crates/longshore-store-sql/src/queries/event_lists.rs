@@ -11,20 +11,19 @@ use super::marks::directed;
 use super::overfull;
 use crate::tx::{SqlTx, Value, row, values};
 
-/// How far the order of recording and that of times may be apart: nodes whose clocks differ by more are not ready.
+/// How far the order of recording and that of times may be apart: what could not be recorded at once waits, and is given up long
+/// before this; nodes whose clocks differ by more are not ready.
 const APART: SignedDuration = SignedDuration::from_hours(1);
 
 impl SqlTx<'_> {
     /// Finds the events of a query, by their numbers.
     pub(super) async fn find_events(&mut self, query: &EventQuery) -> Result<KeyedPage<Event, i64>> {
         let EventQuery { account, filter, address, newest_first, after, size, .. } = query;
-        let Some((least, most)) = self.numbers_between(query).await? else {
-            return Ok(KeyedPage { items: Vec::new(), next: None });
-        };
+        let (before, behind) = self.numbers_between(query).await?;
         // Strictly behind the first, and not behind the last.
         let (first, last) = match newest_first {
-            true => (after.unwrap_or(i64::MAX).min(most.saturating_add(1)), least),
-            false => (after.unwrap_or(i64::MIN).max(least.saturating_sub(1)), most),
+            true => (after.unwrap_or(i64::MAX).min(behind), before.saturating_add(1)),
+            false => (after.unwrap_or(i64::MIN).max(before), behind.saturating_sub(1)),
         };
         let is_narrowed = address.is_some() || *filter != EventFilter::default();
         let until = match is_narrowed {
@@ -82,46 +81,44 @@ impl SqlTx<'_> {
         Ok(KeyedPage { items, next })
     }
 
-    /// Returns the least and the greatest number that an event between the times of a query may have; `None` when there is none.
-    async fn numbers_between(&mut self, query: &EventQuery) -> Result<Option<(i64, i64)>> {
+    /// Returns two numbers strictly between which lie those of all events between the times of a query: that of the last event
+    /// before them, and that of the first one behind them.
+    async fn numbers_between(&mut self, query: &EventQuery) -> Result<(i64, i64)> {
         let account = query.account.map(|id| id.0);
-        let least = match query.filter.from {
-            None => i64::MIN,
+        let before = match query.filter.from {
+            None => None,
             Some(from) => {
                 let from = from.saturating_sub(APART).unwrap_or(from);
-                let found = match account {
+                match account {
                     Some(account) => {
-                        let sql = "SELECT id FROM events WHERE account_id = $1 AND at >= $2 ORDER BY at, id LIMIT 1";
+                        let sql = "SELECT id FROM events WHERE account_id = $1 AND at < $2 ORDER BY at DESC, id DESC LIMIT 1";
                         self.first(sql, values![account, from], |row| row.int(0)).await?
                     }
                     None => {
-                        let sql = "SELECT id FROM events WHERE at >= $1 ORDER BY at, id LIMIT 1";
+                        let sql = "SELECT id FROM events WHERE at < $1 ORDER BY at DESC, id DESC LIMIT 1";
                         self.first(sql, values![from], |row| row.int(0)).await?
                     }
-                };
-                let Some(found) = found else { return Ok(None) };
-                found
+                }
             }
         };
-        let most = match query.filter.until {
-            None => i64::MAX,
+        let behind = match query.filter.until {
+            None => None,
             Some(until) => {
                 let until = until.saturating_add(APART).unwrap_or(until);
-                let found = match account {
+                match account {
                     Some(account) => {
-                        let sql = "SELECT id FROM events WHERE account_id = $1 AND at <= $2 ORDER BY at DESC, id DESC LIMIT 1";
+                        let sql =
+                            "SELECT id FROM events WHERE account_id = $1 AND at > $2 ORDER BY at, id LIMIT 1";
                         self.first(sql, values![account, until], |row| row.int(0)).await?
                     }
                     None => {
-                        let sql = "SELECT id FROM events WHERE at <= $1 ORDER BY at DESC, id DESC LIMIT 1";
+                        let sql = "SELECT id FROM events WHERE at > $1 ORDER BY at, id LIMIT 1";
                         self.first(sql, values![until], |row| row.int(0)).await?
                     }
-                };
-                let Some(found) = found else { return Ok(None) };
-                found
+                }
             }
         };
-        Ok(Some((least, most)))
+        Ok((before.unwrap_or(i64::MIN), behind.unwrap_or(i64::MAX)))
     }
 
     /// Finds the last of so many events behind a number, whether they are wanted or not; `None` when there are fewer.

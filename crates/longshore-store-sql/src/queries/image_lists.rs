@@ -125,6 +125,12 @@ impl SqlTx<'_> {
             Some(examined) if !is_range => self.last_image_of(query, *examined).await?,
             _ => None,
         };
+        // Behind the last that may be wanted there is none.
+        let until = until.filter(|until| match (order.by, order.is_descending) {
+            (ImageSort::Activity, true) => until.value >= edge(query, true),
+            (ImageSort::Activity, false) => until.value <= edge(query, false),
+            (ImageSort::Digest | ImageSort::Pushed | ImageSort::Size, _) => true,
+        });
         let sql = OF_NATURE.put(&reached(&FIND.of(*order), filter.is_tagged), IS_OF_NATURE);
         let (active_from, active_until) = range(filter);
         let mut values = row![

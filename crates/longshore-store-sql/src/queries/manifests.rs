@@ -177,6 +177,15 @@ impl ManifestRecords for SqlTx<'_> {
         self.first("SELECT content FROM manifests WHERE id = $1", values![id.0], |row| row.bytes(0)).await
     }
 
+    async fn find_short_manifest_content(&mut self, id: ManifestId, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.first(
+            "SELECT content FROM manifests WHERE id = $1 AND size_bytes <= $2",
+            values![id.0, limit],
+            |row| row.bytes(0),
+        )
+        .await
+    }
+
     async fn put_held_manifest(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()> {
         self.renew_manifest(id, 0, manifest).await
     }

@@ -147,7 +147,7 @@ impl SqlTx<'_> {
         let CountChange { tags, images, pulls, bytes, stored_bytes, pushed_at } = change;
         let values = row![tags, images, pulls, bytes, stored_bytes, pushed_at, repository];
         // A blob does not wait for an answer: many come for each manifest.
-        if !is_of_blobs {
+        if !is_of_blobs || self.has_one_writer() {
             let added = self
                 .execute(
                     "UPDATE repository_totals SET tags = tags + $1, images = images + $2, pulls = pulls + $3,

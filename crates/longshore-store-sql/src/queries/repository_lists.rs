@@ -27,7 +27,8 @@ pub(super) fn listing(row: &Row<'_>) -> Result<RepositoryListing> {
         details: details(row)?,
         category: row.text(11)?,
         created_by: row.optional_uuid(12)?.zip(creator),
-        stored_bytes: row.size(14)?,
+        // What was taken away may be counted before what was added.
+        stored_bytes: u64::try_from(row.int(14)?).unwrap_or_default(),
         is_share_valid: true,
     })
 }

@@ -134,6 +134,8 @@ pub trait ManifestRecords {
     ) -> Result<Vec<Option<ManifestHead>>>;
     /// Returns a manifest's content; `None` when it was collected meanwhile.
     async fn find_manifest_content(&mut self, id: ManifestId) -> Result<Option<Vec<u8>>>;
+    /// Returns a manifest's content if it has at most so many bytes.
+    async fn find_short_manifest_content(&mut self, id: ManifestId, limit: u64) -> Result<Option<Vec<u8>>>;
     /// Extends the lease of a manifest that is pushed again, is not deleted and is held exclusively.
     async fn put_held_manifest(&mut self, id: ManifestId, manifest: &NewManifest) -> Result<()>;
     /// Stores a manifest, or finds it stored, and extends its lease.
