@@ -11,8 +11,8 @@ use super::marks::directed;
 use super::overfull;
 use crate::tx::{SqlTx, Value, row, values};
 
-/// How far the order of recording and that of times may be apart: what could not be recorded at once waits, and is given up long
-/// before this; nodes whose clocks differ by more are not ready.
+/// How far the order of recording and that of times may be apart. Nodes whose clocks differ by more are not ready; events about
+/// sign-ins that wait longer, because the database is away, are in every list but one that is narrowed by their time.
 const APART: SignedDuration = SignedDuration::from_hours(1);
 
 impl SqlTx<'_> {
