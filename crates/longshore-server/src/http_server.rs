@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::clients::{Clients, REQUEST_ID};
 use crate::connections::{
     Answer, Ended, Flight, Guarded, Limits, SentBody, Speaker, Watch, refusal_name, refused_connection,
-    refused_request, stopped_before_the_first, watched,
+    refused_request, time_to_end, watched,
 };
 use crate::dispatch::Dispatch;
 
@@ -276,7 +276,7 @@ async fn serve_socket(
     let limit = HANDSHAKE.min(server.limits.deadlines.first_request);
     let shaken = tokio::select! {
         shaken = tokio::time::timeout(limit, tls.accept(stream)) => shaken,
-        () = stopped_before_the_first(stop) => return Ended::Well,
+        () = time_to_end(stop, &watch) => return Ended::Well,
     };
     match shaken {
         Ok(Ok(stream)) => {

@@ -125,7 +125,7 @@ impl Speaker {
                 };
                 tokio::select! {
                     detected = detecting.as_mut() => break detected,
-                    () = stopped_before_the_first(stop) => return Ended::Well,
+                    () = time_to_end(stop, watch) => return Ended::Well,
                     () = tokio::time::sleep_until(next) => {}
                 }
             }
@@ -152,10 +152,12 @@ impl Speaker {
     }
 }
 
-/// Waits until the server stops, and then as long as a first request may take.
-pub async fn stopped_before_the_first(stop: &CancellationToken) {
+/// Waits until the server stops, and on a connection without a request yet as long as the first one may take then.
+pub async fn time_to_end(stop: &CancellationToken, watch: &Watch) {
     stop.cancelled().await;
-    tokio::time::sleep(FIRST_AT_STOP).await;
+    if !watch.has_begun() {
+        tokio::time::sleep(FIRST_AT_STOP).await;
+    }
 }
 
 /// A connection that can be told to end after what is in progress.
@@ -191,7 +193,6 @@ async fn drive(mut connection: Pin<Box<impl Connection>>, watch: &Watch, stop: &
     let mut goodbye = None;
     loop {
         let now = Instant::now();
-        let is_fresh = !watch.has_begun();
         let next = match watch.verdict(now) {
             Verdict::GoOn(next) => next,
             Verdict::Cut(cut) => return Ended::Cut(cut),
@@ -208,11 +209,7 @@ async fn drive(mut connection: Pin<Box<impl Connection>>, watch: &Watch, stop: &
             ended = connection.as_mut() => {
                 return ended.map_or_else(|error| Ended::Broken(error.to_string()), |()| Ended::Well);
             }
-            () = stop.cancelled(), if !is_stopping && !is_fresh => {
-                is_stopping = true;
-                connection.as_mut().end();
-            }
-            () = stopped_before_the_first(stop), if !is_stopping && is_fresh => {
+            () = time_to_end(stop, watch), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().end();
             }
