@@ -86,10 +86,9 @@ impl Search<'_> {
 
     /// Finds what belongs to an entry, in the order in which it is shown.
     async fn below(&mut self, above: &ReferrerEntry) -> Result<Vec<Found>> {
-        let digest = above.manifest.digest;
+        let (digest, most) = (above.manifest.digest, PageSize::clamped(ENTRIES_LIMIT as u64)?);
         let mut found = Vec::new();
         if above.belonging == Belonging::Root && above.manifest.is_index {
-            let most = PageSize::clamped(ENTRIES_LIMIT as u64)?;
             let parts = self.tx.list_child_details(&above.manifest, most).await?;
             self.is_complete &= parts.len() < ENTRIES_LIMIT;
             let listed: BTreeSet<Digest> = parts.iter().map(|part| part.digest).collect();
@@ -110,7 +109,6 @@ impl Search<'_> {
         let mut named: Vec<(Belonging, Digest)> = Vec::new();
         let attached = self.attestations.remove(&digest).unwrap_or_default();
         named.extend(attached.into_iter().map(|digest| (Belonging::Attestation, digest)));
-        let most = PageSize::clamped(ENTRIES_LIMIT as u64)?;
         let referrers = self.tx.list_referrers(self.repository, &digest, None, ManifestId(0), most).await?;
         self.is_complete &= referrers.len() <= ENTRIES_LIMIT;
         named.extend(referrers.into_iter().map(|referrer| (Belonging::Subject, referrer.digest)));
