@@ -4,7 +4,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_api_common::response::json;
+use longshore_api_common::response::{bare, json};
 use longshore_client::types;
 use longshore_content::trash::{DeletionDetails, NotRestored, Restored, Restoring};
 use longshore_domain::deletion::{DeletedItem, Deletion, DeletionCause, DeletionId};
@@ -130,4 +130,11 @@ pub(crate) async fn restore_deletion(context: &Context, body: RequestBody) -> Re
     };
     let actor = context.actor().await?;
     Ok(json(StatusCode::OK, &result(&context.app.content.undo_deletion(&actor, id, how).await?)))
+}
+
+/// `DELETE /api/v1/deletions/{id}`.
+pub(crate) async fn end_deletion(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (id, actor): (DeletionId, _) = (context.parsed("id")?, context.actor().await?);
+    context.app.content.end_deletion(&actor, id).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
 }

@@ -73,7 +73,7 @@ pub(crate) async fn list_jobs(context: &Context, _body: RequestBody) -> Result<R
     let (list, size) = ("jobs", context.page_size()?);
     let before: Option<(i64, Uuid)> = cursor::read(context, list)?;
     let before = before.map(|(at, id)| Ok::<_, Error>((cursor::time(at)?, JobId(id)))).transpose()?;
-    let actor = context.actor().await?;
+    let actor = context.operator_or_caller().await?;
     let found = context.app.list_jobs(&actor, before, size).await?;
     let last = found.items.last().filter(|_| found.has_more);
     let next =

@@ -24,6 +24,8 @@ mod openapi;
 mod organizations;
 mod planning;
 pub mod problems;
+mod provisioning;
+mod registry_gc;
 mod repositories;
 mod retention;
 pub mod routes;

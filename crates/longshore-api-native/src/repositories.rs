@@ -58,11 +58,10 @@ fn summary(held: &HeldRepository) -> types::RepositorySummary {
 }
 
 fn info(held: &HeldRepository, allowed: Actions) -> types::RepositoryInfo {
-    let tags = &held.details.immutable_tags;
     types::RepositoryInfo {
         summary: summary(held),
         readme: held.details.full_description.clone(),
-        immutable_tags: types::ImmutableTagRules { enabled: tags.is_enabled(), rules: tags.rules().to_vec() },
+        immutable_tags: rules(&held.details.immutable_tags),
         actions: self::allowed(allowed),
     }
 }
@@ -195,6 +194,51 @@ pub(crate) async fn change_repository(context: &Context, body: RequestBody) -> R
     }
     content.change_repository(&actor, &name, change).await?;
     show(context, &name, StatusCode::OK).await
+}
+
+/// `GET /api/v1/repositories/{repository}/-/readme`.
+pub(crate) async fn get_readme(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (name, actor) = (context.repository()?, context.actor().await?);
+    let (held, _) = context.app.content.get_held_repository(&actor, &name).await?;
+    let readme = types::Readme { readme: held.details.full_description.clone() };
+    versioned(StatusCode::OK, &readme, &held.details.settings_version())
+}
+
+/// `PUT /api/v1/repositories/{repository}/-/readme`.
+pub(crate) async fn set_readme(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::Readme = context.json(body).await?;
+    let name = context.repository()?;
+    let change = RepositoryChange {
+        full_description: Some(request.readme),
+        expected: context.expected_versions(),
+        ..RepositoryChange::default()
+    };
+    context.app.content.change_repository(&*context.actor().await?, &name, change).await?;
+    get_readme(context, RequestBody::empty()).await
+}
+
+fn rules(tags: &ImmutableTags) -> types::ImmutableTagRules {
+    types::ImmutableTagRules { enabled: tags.is_enabled(), rules: tags.rules().to_vec() }
+}
+
+/// `GET /api/v1/repositories/{repository}/-/immutable-tags`.
+pub(crate) async fn get_immutable_tags(context: &Context, _body: RequestBody) -> Result<Response> {
+    let (name, actor) = (context.repository()?, context.actor().await?);
+    let (held, _) = context.app.content.get_held_repository(&actor, &name).await?;
+    versioned(StatusCode::OK, &rules(&held.details.immutable_tags), &held.details.settings_version())
+}
+
+/// `PUT /api/v1/repositories/{repository}/-/immutable-tags`.
+pub(crate) async fn set_immutable_tags(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::ImmutableTagRules = context.json(body).await?;
+    let name = context.repository()?;
+    let change = RepositoryChange {
+        immutable_tags: Some(ImmutableTags::new(request.enabled, request.rules)?),
+        expected: context.expected_versions(),
+        ..RepositoryChange::default()
+    };
+    context.app.content.change_repository(&*context.actor().await?, &name, change).await?;
+    get_immutable_tags(context, RequestBody::empty()).await
 }
 
 /// `DELETE /api/v1/repositories/{repository}`.

@@ -238,6 +238,9 @@ struct Run<'c> {
 impl Run<'_> {
     async fn perform(&mut self, number: usize, operation: &Operation, mut answer: Map<String, Value>) {
         let reply = perform(self.context, operation).await;
+        if let Err(refusal) = &reply {
+            self.context.note_refusal(&operation.method, refusal).await;
+        }
         if let (Ok(reply), Some(name)) = (&reply, &operation.bulk_id)
             && let Some(id) = reply.body.as_ref().and_then(|body| body["id"].as_str())
         {

@@ -93,16 +93,24 @@ impl Refusal {
         }
     }
 
+    /// Returns what is wrong and what to do.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Domain(error) => error.message(wire_name),
+            Self::Scim { detail, .. } => detail.clone(),
+        }
+    }
+
     /// Returns the document that tells of it.
     pub(crate) fn document(&self) -> Value {
-        let (kind, detail) = match self {
-            Self::Domain(error) => (kind(error), error.message(wire_name)),
-            Self::Scim { kind, detail, .. } => (*kind, detail.clone()),
+        let kind = match self {
+            Self::Domain(error) => kind(error),
+            Self::Scim { kind, .. } => *kind,
         };
         let mut document = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
             "status": self.status().as_u16().to_string(),
-            "detail": detail,
+            "detail": self.reason(),
         });
         if let Some(kind) = kind {
             document["scimType"] = kind.into();

@@ -104,6 +104,9 @@ impl Scim {
             Ok(()) => (context.route.handler)(&context, body).await,
             Err(refusal) => Err(refusal),
         };
+        if let Err(refusal) = &answer {
+            context.note_refusal(&route.method, refusal).await;
+        }
         let response = answer.unwrap_or_else(|refusal| error::render(&refusal, &context.client));
         Answer { response, allowance }
     }

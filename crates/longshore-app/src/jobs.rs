@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_domain::access::actor::Actor;
+use longshore_domain::account::AccountId;
 use longshore_domain::job::{Job, JobId, JobKind, JobProgress, JobState};
 use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::JobOutcome;
@@ -67,34 +68,38 @@ impl App {
     /// # Errors
     /// `JobUnknown`, also for what others asked for, unless it is the operator who wants to know.
     pub async fn get_job(&self, actor: &Actor, id: JobId) -> Result<Job> {
-        let own = match actor.is_operator() {
-            true => None,
-            false => Some(self.access.get_own_account(actor).await?.id),
-        };
+        let own = self.whose_jobs(actor).await?;
         let found = self.find_job(id).await?;
         found.filter(|job| own.is_none() || own == job.account).ok_or(Error::JobUnknown)
+    }
+
+    /// Returns whose jobs somebody sees; `None` for all.
+    async fn whose_jobs(&self, actor: &Actor) -> Result<Option<AccountId>> {
+        match actor.is_operator() {
+            true => Ok(None),
+            false => Ok(Some(self.access.get_own_account(actor).await?.id)),
+        }
     }
 
     async fn find_job(&self, id: JobId) -> Result<Option<Job>> {
         self.metadata.look_up(id, |tx, id| Box::pin(tx.find_job(*id))).await
     }
 
-    /// Lists jobs, the newest first, strictly older than `before`.
+    /// Lists jobs, the newest first, strictly older than `before`: all for the operator, for everybody else those that they asked
+    /// for.
     ///
     /// # Errors
-    /// `Denied` to everybody but the operator.
+    /// `Unauthenticated` for nobody, and when the credential has become void.
     pub async fn list_jobs(
         &self,
         actor: &Actor,
         before: Option<(jiff::Timestamp, JobId)>,
         size: PageSize,
     ) -> Result<Page<Job>> {
-        self.access.require_operator(actor)?;
-        let found = self
-            .metadata
-            .read((before, size), |tx, (before, size)| Box::pin(tx.list_jobs(*before, *size)))
-            .await?;
-        Ok(Page::from_overfull(found, size))
+        let of = self.whose_jobs(actor).await?;
+        self.metadata
+            .read((of, before, size), |tx, (of, before, size)| Box::pin(tx.list_jobs(*of, *before, *size)))
+            .await
     }
 
     /// Wishes a job to end; what it has done stays done. One that has ended stays as it is.

@@ -79,6 +79,10 @@ pub enum OrganizationCommand {
     },
     /// Show an organization and its members
     Show { name: String },
+    /// Show what the identity provider of an organization does
+    Provisioning { name: String },
+    /// List the users in an organization's directory, with the ids of its identity provider
+    Directory { name: String },
     /// Create an organization
     Create {
         name: String,
@@ -216,6 +220,25 @@ pub(crate) const LINES: &[Column] = &[
     column("plan", "plan", Kind::Text, 0),
     column("verified publisher", "is_verified_publisher", Kind::Text, 0),
     column("created", "created_at", Kind::Time, 0),
+];
+const PROVISIONING_LINES: &[Column] = &[
+    column("may provision", "may_provision", Kind::Text, 0),
+    column("users", "users", Kind::Text, 0),
+    column("of them inactive", "inactive_users", Kind::Text, 0),
+    column("groups", "groups", Kind::Text, 0),
+    column("changed", "changed_at", Kind::Time, 0),
+    column("last refused", "last_refusal.at", Kind::Time, 0),
+    column("with", "last_refusal.status", Kind::Text, 0),
+    column("because", "last_refusal.reason", Kind::Text, 0),
+];
+const DIRECTORY_COLUMNS: &[Column] = &[
+    column("USER NAME", "user_name", Kind::Text, 0),
+    column("ACCOUNT", "user", Kind::Text, 0),
+    column("EXTERNAL ID", "external_id", Kind::Text, 3),
+    column("ACTIVE", "is_active", Kind::Text, 1),
+    column("GROUPS", "teams", Kind::Text, 4),
+    column("CHANGED", "updated_at", Kind::Time, 2),
+    column("MANAGED", "is_managed", Kind::Text, WIDE),
 ];
 const MEMBER_COLUMNS: &[Column] = &[
     column("MEMBER", "user", Kind::Text, 0),
@@ -374,6 +397,12 @@ pub fn run_organization(command: OrganizationCommand, session: &Session) -> Resu
                     output.object(&[], "name", &value)?;
                 }
             }
+        }
+        OrganizationCommand::Provisioning { name } => {
+            output.object(PROVISIONING_LINES, "changed_at", &client.get_provisioning(&name)?)?;
+        }
+        OrganizationCommand::Directory { name } => {
+            output.list(DIRECTORY_COLUMNS, "user", client.list_provisioned_users(&name))?;
         }
         OrganizationCommand::Create { name, owner } => {
             let made = client.create_organization(&CreateOrganization { name, owner: owner.clone() })?;

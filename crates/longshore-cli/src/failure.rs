@@ -107,6 +107,10 @@ fn hint(code: &str) -> Option<&'static str> {
         "deletion_unknown" => "see: longshore trash ls NAMESPACE",
         "user_unknown" => "see: longshore user ls, longshore org show ORGANIZATION",
         "organization_unknown" => "see: longshore org ls",
+        "registry_unknown" => {
+            "an owner makes a namespace a registry with `doctl registry create`; see: longshore org ls"
+        }
+        "run_unknown" => "see: longshore gc runs NAMESPACE",
         "job_unknown" => "see: longshore job ls",
         "work_unknown" => "see: longshore work ls",
         "team_unknown" => "see: longshore team ls ORGANIZATION",

@@ -1,5 +1,6 @@
 //! Commands about jobs: long work, which goes on by itself and can be watched.
 
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -73,7 +74,7 @@ pub fn run(command: JobCommand, session: &Session) -> Result<Exit> {
         JobCommand::Ls => output.list(COLUMNS, "id", client.list_jobs())?,
         JobCommand::Show { id } => output.object(LINES, "id", &client.get_job(&id)?)?,
         JobCommand::Follow { id } => {
-            let job = follow(session, &id)?;
+            let job = follow(session, &id, "")?;
             output.object(LINES, "id", &job)?;
             if job.state != JobState::Done {
                 return Ok(Exit::Failed);
@@ -91,29 +92,54 @@ pub fn run(command: JobCommand, session: &Session) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Watches a job until it ends: with a moving line on a terminal, with a line now and then elsewhere.
-fn follow(session: &Session, id: &str) -> Result<JobInfo> {
-    let is_terminal = std::io::stderr().is_terminal();
-    let bar = is_terminal.then(|| {
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        bar
-    });
-    let mut told_at = Instant::now();
-    let job = session.client.follow_job(id, |job| match &bar {
-        Some(bar) => bar.set_message(job.progress.text.clone()),
-        None if told_at.elapsed() >= NEWS && !job.progress.text.is_empty() => {
-            told_at = Instant::now();
-            console::say(&job.progress.text);
-        }
-        None => {}
-    });
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
+/// How far something is: a moving line on a terminal, a line now and then elsewhere.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    told_at: Cell<Instant>,
+}
+
+impl Progress {
+    /// Begins; `hint` is what somebody at a terminal may do meanwhile.
+    pub(crate) fn new(hint: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            if !hint.is_empty() {
+                console::say(hint);
+            }
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Self { bar, told_at: Cell::new(Instant::now()) }
     }
+
+    /// Says how far it is.
+    pub(crate) fn tell(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_message(text.to_owned()),
+            None if self.told_at.get().elapsed() >= NEWS && !text.is_empty() => {
+                self.told_at.set(Instant::now());
+                console::say(text);
+            }
+            None => {}
+        }
+    }
+
+    /// Takes the moving line away.
+    pub(crate) fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Watches a job until it ends.
+fn follow(session: &Session, id: &str, hint: &str) -> Result<JobInfo> {
+    let progress = Progress::new(hint);
+    let job = session.client.follow_job(id, |job| progress.tell(&job.progress.text));
+    progress.end();
     Ok(job?)
 }
 
@@ -131,12 +157,9 @@ pub fn perform(session: &Session, kind: JobKind) -> Result<Value> {
 /// # Errors
 /// As [`perform`].
 pub(crate) fn finish(session: &Session, id: &str) -> Result<Value> {
-    if std::io::stderr().is_terminal() {
-        console::say(&format!(
-            "job {id}; Ctrl-C leaves it alone: longshore job follow {id}, longshore job cancel {id}"
-        ));
-    }
-    let job = follow(session, id)?;
+    let hint =
+        format!("job {id}; Ctrl-C leaves it alone: longshore job follow {id}, longshore job cancel {id}");
+    let job = follow(session, id, &hint)?;
     match job.state {
         JobState::Done => Ok(job.result.unwrap_or_default()),
         JobState::Cancelled => bail!("job {} was cancelled", job.id),

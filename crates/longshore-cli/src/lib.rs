@@ -33,11 +33,14 @@ use serde_json::{Value, json};
 use crate::registry::Registry;
 pub use crate::second_factor::SecondFactorCommand;
 
+/// The registry that commands are for when nothing else is said.
+pub(crate) const DEFAULT_REGISTRY: &str = "http://127.0.0.1:5000";
+
 /// How to reach a registry.
 #[derive(Args)]
 pub struct Connection {
     /// URL of the registry
-    #[arg(long, value_name = "URL", env = "LONGSHORE_REGISTRY", default_value = "http://127.0.0.1:5000", value_parser = registry_url)]
+    #[arg(long, value_name = "URL", env = "LONGSHORE_REGISTRY", default_value = DEFAULT_REGISTRY, value_parser = registry_url)]
     registry: String,
     /// User or organization
     #[arg(long, value_name = "NAME", env = "LONGSHORE_USERNAME")]
@@ -48,7 +51,7 @@ pub struct Connection {
 }
 
 /// Checks the URL of a registry.
-fn registry_url(text: &str) -> Result<String, String> {
+pub(crate) fn registry_url(text: &str) -> Result<String, String> {
     let wrong = || "must be a URL such as http://127.0.0.1:5000 or https://registry.example.org".to_owned();
     let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
     match url.scheme() {

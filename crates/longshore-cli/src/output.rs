@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::str::FromStr;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -143,6 +143,25 @@ fn find<'v>(value: &'v Value, key: &str) -> &'v Value {
     key.split('.').fold(value, |value, part| &value[part])
 }
 
+/// Returns whether there is something at a key, even if it is nothing.
+fn has_key(value: &Value, key: &str) -> bool {
+    let mut value = value;
+    key.split('.').all(|part| match value.get(part) {
+        Some(found) => {
+            value = found;
+            true
+        }
+        // Nothing has nothing in it.
+        None => value.is_null(),
+    })
+}
+
+/// Names the keys of an object, for who asked for another one.
+fn keys(value: &Value) -> String {
+    let names: Vec<&str> = value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() { "no key".into() } else { names.join(", ") }
+}
+
 /// Writes bytes in decimal units, as `docker` does.
 pub fn bytes(count: u64) -> String {
     indicatif::DecimalBytes(count).to_string()
@@ -220,6 +239,9 @@ impl Output {
             let (key, after) =
                 behind.split_once('}').ok_or_else(|| anyhow!("the template has a {{ without its }}"))?;
             text.push_str(before);
+            if !has_key(value, key) {
+                bail!("the template asks for {{{key}}}, which is not there; there is {}", keys(value));
+            }
             text.push_str(&match find(value, key) {
                 Value::String(text) => text.clone(),
                 Value::Null => String::new(),
@@ -538,7 +560,9 @@ mod tests {
     fn templates_are_filled() {
         let output = output(Format::Json, None);
         let value = json!({"name": "v1", "image": {"size_bytes": 7}, "none": null});
-        assert_eq!(output.filled("{name}:{image.size_bytes}{none}{no}", &value).unwrap(), "v1:7");
+        assert_eq!(output.filled("{name}:{image.size_bytes}{none}{none.more}", &value).unwrap(), "v1:7");
+        let unknown = output.filled("{name}{no}", &value).unwrap_err().to_string();
+        assert_eq!(unknown, "the template asks for {no}, which is not there; there is image, name, none");
         assert!(output.filled("{name", &value).is_err());
         assert_eq!("template={a}\\t{b}".parse(), Ok(Format::Template("{a}\t{b}".into())));
         assert!("yaml".parse::<Format>().is_err());

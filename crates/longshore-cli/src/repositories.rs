@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use longshore_client::types::{ChangeRepository, CreateRepository};
+use longshore_client::types::{ChangeRepository, CreateRepository, ImmutableTagRules};
 use longshore_client::{Condition, ListRepositories};
 
+use crate::console;
 use crate::failure::Exit;
-use crate::output::{Column, Kind, WIDE, bytes, column, counted, listed, parse_beginning};
+use crate::output::{Column, Kind, WIDE, bytes, column, counted, listed, parse_beginning, printable};
 use crate::session::Session;
 
 /// Commands about repositories.
@@ -37,6 +38,11 @@ pub enum RepositoryCommand {
     },
     /// Show a repository
     Show {
+        /// Such as acme/app
+        name: String,
+    },
+    /// Write what a repository is for, in Markdown
+    Readme {
         /// Such as acme/app
         name: String,
     },
@@ -83,6 +89,12 @@ pub struct Change {
     /// What it is for, in Markdown: a file
     #[arg(long, value_name = "FILE")]
     readme: Option<PathBuf>,
+    /// Let tags never move that match one of these regular expressions, such as ^v, in the place of all before; repeatable
+    #[arg(long = "immutable-tag", value_name = "RULE")]
+    immutable_tags: Vec<String>,
+    /// Let all tags move again
+    #[arg(long, conflicts_with = "immutable_tags")]
+    no_immutable_tags: bool,
 }
 
 const COLUMNS: &[Column] = &[
@@ -133,7 +145,19 @@ pub fn run(command: RepositoryCommand, session: &Session) -> Result<Exit> {
         RepositoryCommand::Show { name } => {
             output.object(LINES, "name", &client.get_repository(&name)?.value)?;
         }
+        RepositoryCommand::Readme { name } => {
+            let readme = client.get_readme(&name)?;
+            match output.is_for_people() {
+                true => console::print(&printable_lines(&readme.readme))?,
+                false => output.object(&[], "readme", &readme)?,
+            }
+        }
         RepositoryCommand::Create { name, visibility, description } => {
+            if visibility == "public" {
+                session.confirm(&format!("lets everybody pull {name}"), || {
+                    Ok(format!("{name} is created, and is public"))
+                })?;
+            }
             let new = CreateRepository {
                 name,
                 visibility: Some(visibility),
@@ -150,6 +174,11 @@ pub fn run(command: RepositoryCommand, session: &Session) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Makes the lines of a text harmless for a terminal.
+fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
 fn set(session: &Session, name: &str, change: Change) -> Result<()> {
     let readme = match &change.readme {
         Some(path) => Some(
@@ -163,7 +192,11 @@ fn set(session: &Session, name: &str, change: Change) -> Result<()> {
         visibility: change.visibility,
         description: change.description.map(Some),
         readme: readme.map(Some),
-        ..ChangeRepository::default()
+        immutable_tags: match (change.immutable_tags.is_empty(), change.no_immutable_tags) {
+            (false, _) => Some(Some(ImmutableTagRules { enabled: true, rules: change.immutable_tags })),
+            (true, true) => Some(Some(ImmutableTagRules { enabled: false, rules: Vec::new() })),
+            (true, false) => None,
+        },
     };
     let before = session.client.get_repository(name)?;
     if becomes_public && before.summary.visibility != "public" {

@@ -1,42 +1,44 @@
 //! The second factor of an account, set up and removed by its owner.
 
-use std::io::BufRead;
+use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Result, bail};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 
+use crate::contexts::Contexts;
+use crate::failure::Usage;
 use crate::management::Management;
-use crate::{Connection, console};
+use crate::{Connection, DEFAULT_REGISTRY, console, registry_url};
 
 /// Commands about the own second factor.
 #[derive(Subcommand)]
 pub enum SecondFactorCommand {
     /// Show whether the account has one
     Status {
-        /// The registry to ask
+        /// Whose it is
         #[command(flatten)]
-        connection: Connection,
+        whose: Whose,
     },
     /// Set one up: shows a QR code for an authenticator, and asks for the code that this shows
     Enable {
-        /// The registry to ask
+        /// Whose it is
         #[command(flatten)]
-        connection: Connection,
+        whose: Whose,
     },
     /// Remove it
     Disable {
-        /// The registry to ask
+        /// Whose it is
         #[command(flatten)]
-        connection: Connection,
+        whose: Whose,
     },
     /// Make new recovery codes; the old ones no longer work
     RecoveryCodes {
-        /// The registry to ask
+        /// Whose it is
         #[command(flatten)]
-        connection: Connection,
+        whose: Whose,
     },
 }
 
@@ -50,9 +52,53 @@ fn ask(question: &str) -> Result<String> {
     Ok(line.trim().to_owned())
 }
 
+/// Whose second factor it is: of who signed in with `longshore login`, unless something else is said.
+#[derive(Args)]
+pub struct Whose {
+    /// URL of the registry [default: that of the context, and without one http://127.0.0.1:5000]
+    #[arg(long, value_name = "URL", env = "LONGSHORE_REGISTRY", value_parser = registry_url)]
+    registry: Option<String>,
+    /// User [default: the one of the context]
+    #[arg(long, value_name = "NAME", env = "LONGSHORE_USERNAME")]
+    username: Option<String>,
+    /// Password; it is asked for on a terminal, and else taken from the environment
+    #[arg(long, value_name = "SECRET", env = "LONGSHORE_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+}
+
+impl Whose {
+    /// Says which registry and account that is, and asks for what is not known.
+    fn connection(self) -> Result<Connection> {
+        let contexts = Contexts::load()?;
+        let named = std::env::var("LONGSHORE_CONTEXT").ok();
+        let context = contexts.find(named.as_deref());
+        let is_there =
+            self.registry.is_none() || context.map(|context| &context.url) == self.registry.as_ref();
+        let context = context.filter(|_| is_there);
+        let registry = self.registry.or_else(|| context.map(|context| context.url.clone()));
+        let username = self.username.or_else(|| context.map(|context| context.username.clone()));
+        let Some(username) = username else {
+            return Err(Usage("say who you are: longshore login, or --username NAME".into()).into());
+        };
+        let registry = registry.unwrap_or_else(|| DEFAULT_REGISTRY.to_owned());
+        let password = match self.password {
+            Some(password) => password,
+            None if std::io::stdin().is_terminal() => {
+                rpassword::prompt_password(format!("this takes the password of {username} at {registry}: "))?
+            }
+            None => {
+                let text =
+                    "this takes your password, which no token stands for: put it into LONGSHORE_PASSWORD";
+                return Err(Usage(text.into()).into());
+            }
+        };
+        Ok(Connection { registry, username: Some(username), password: Some(password) })
+    }
+}
+
 /// Signs in, with the second factor if the account has one.
-fn sign_in(connection: &Connection) -> Result<Management> {
-    let mut management = Management::new(connection)?;
+fn sign_in(whose: Whose) -> Result<Management> {
+    let mut management = Management::new(&whose.connection()?)?;
     if let Some(challenge) = management.sign_in()? {
         management.complete_sign_in(&challenge, &ask("code of the authenticator, or a recovery code")?)?;
     }
@@ -80,8 +126,8 @@ fn codes(answer: &Value) -> String {
 /// What the registry answered, or why it could not be reached.
 pub fn run(command: SecondFactorCommand, as_json: bool) -> Result<String> {
     let (answer, text) = match command {
-        SecondFactorCommand::Status { connection } => {
-            let answer = sign_in(&connection)?.get("/v2/user/2fa")?;
+        SecondFactorCommand::Status { whose } => {
+            let answer = sign_in(whose)?.get("/v2/user/2fa")?;
             let text = match answer["enabled_at"].as_str() {
                 Some(at) => format!(
                     "the account has a second factor since {at}, and {} recovery codes",
@@ -91,8 +137,8 @@ pub fn run(command: SecondFactorCommand, as_json: bool) -> Result<String> {
             };
             (answer, text)
         }
-        SecondFactorCommand::Enable { connection } => {
-            let management = sign_in(&connection)?;
+        SecondFactorCommand::Enable { whose } => {
+            let management = sign_in(whose)?;
             let password = json!({ "password": management.password() });
             let begun = management.post("/v2/user/2fa/enrol", &password)?;
             let url = begun["otpauth_url"].as_str().unwrap_or_default();
@@ -108,13 +154,13 @@ pub fn run(command: SecondFactorCommand, as_json: bool) -> Result<String> {
             );
             (json!({ "recovery_codes": answer["recovery_codes"] }), text)
         }
-        SecondFactorCommand::Disable { connection } => {
-            let management = sign_in(&connection)?;
+        SecondFactorCommand::Disable { whose } => {
+            let management = sign_in(whose)?;
             management.post("/v2/user/2fa/disable", &both(&management)?)?;
             (json!({ "enabled": false }), "the second factor is off".to_owned())
         }
-        SecondFactorCommand::RecoveryCodes { connection } => {
-            let management = sign_in(&connection)?;
+        SecondFactorCommand::RecoveryCodes { whose } => {
+            let management = sign_in(whose)?;
             let answer = management.post("/v2/user/2fa/recovery-codes", &both(&management)?)?;
             let text = codes(&answer);
             (answer, text)

@@ -1,13 +1,16 @@
 //! Commands about the registry itself: keys, collection, work, the audit log.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use longshore_client::ListEvents;
-use longshore_client::types::{CreateGcRun, JobKind};
+use longshore_client::types::{
+    CreateGcRun, CreateRegistryGcRun, GcForecast, GcKind, GcRunState, JobKind, RegistryGcRun,
+};
 use serde_json::json;
 
 use crate::failure::Exit;
-use crate::output::{Column, Kind, WIDE, column, parse_beginning, parse_time};
+use crate::jobs::Progress;
+use crate::output::{Column, Kind, WIDE, bytes, column, counted, listed, parse_beginning, parse_time};
 use crate::session::Session;
 use crate::{console, jobs};
 
@@ -23,12 +26,69 @@ pub enum KeyCommand {
 pub enum GcCommand {
     /// Show what waits and what was collected
     Status,
-    /// Collect now what is due
+    /// Tell what a collection of a registry would free now, to the byte
+    Preview {
+        /// Name of the namespace that is a registry
+        namespace: String,
+        /// What it takes
+        #[arg(long, value_enum, default_value_t = Takes::UnusedBytes)]
+        kind: Takes,
+    },
+    /// Collect the garbage of a registry now, while nothing is pushed to it; without one, for the operator, all that is due
     Run {
-        /// Count what a run would begin with, and change nothing
+        /// Name of the namespace that is a registry
+        namespace: Option<String>,
+        /// What it takes; of one registry
+        #[arg(long, value_enum, requires = "namespace")]
+        kind: Option<Takes>,
+        /// Tell what a run would do, and change nothing
         #[arg(long)]
         dry_run: bool,
+        /// Do not wait until it has ended; of one registry
+        #[arg(long, requires = "namespace")]
+        detach: bool,
     },
+    /// List the collections of a registry, the newest first
+    Runs {
+        /// Name of the namespace that is a registry
+        namespace: String,
+    },
+    /// Show a collection of a registry
+    Show {
+        /// Name of the namespace that is a registry
+        namespace: String,
+        /// Its id, as listed [default: the newest]
+        id: Option<String>,
+    },
+    /// Let a collection of a registry end as soon as it can; what it has freed is gone
+    Cancel {
+        /// Name of the namespace that is a registry
+        namespace: String,
+        /// Its id, as listed [default: the newest]
+        id: Option<String>,
+    },
+}
+
+/// What a collection of a registry takes.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Takes {
+    /// Images without a tag; they can still be restored
+    UntaggedImages,
+    /// The bytes of what is deleted or unused; nothing of it can be restored after that
+    UnusedBytes,
+    /// Both, one after the other
+    Both,
+}
+
+impl Takes {
+    fn wanted(self) -> CreateRegistryGcRun {
+        let kind = match self {
+            Self::UntaggedImages => GcKind::UntaggedImages,
+            Self::UnusedBytes => GcKind::UnusedBytes,
+            Self::Both => GcKind::Both,
+        };
+        CreateRegistryGcRun { kind }
+    }
 }
 
 /// Commands about work that the registry does later.
@@ -128,6 +188,9 @@ impl EventsWanted {
     }
 }
 
+/// How long it takes until it is asked again how far a collection is.
+const RUN_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// How long `audit tail` waits before it asks again.
 const TAIL_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 
@@ -147,6 +210,37 @@ const STATUS_LINES: &[Column] = &[
     column("objects deleted so far", "totals.blobs_deleted", Kind::Text, 0),
     column("freed so far", "totals.freed_bytes", Kind::Bytes, 0),
     column("last collected", "last_at", Kind::Time, 0),
+];
+const FORECAST_LINES: &[Column] = &[
+    column("untagged images deleted", "untagged_images", Kind::Text, 0),
+    column("images not restorable any more", "final_images", Kind::Text, 0),
+    column("repositories not restorable any more", "final_repositories", Kind::Text, 0),
+    column("objects deleted", "blobs", Kind::Text, 0),
+    column("freed", "freed_bytes", Kind::Bytes, 0),
+];
+const RUN_COLUMNS: &[Column] = &[
+    column("ID", "id", Kind::Text, 0),
+    column("TAKES", "kind", Kind::Text, 3),
+    column("STATE", "state", Kind::Text, 0),
+    column("STARTED", "created_at", Kind::Time, 1),
+    column("BY", "started_by", Kind::Text, 2),
+    column("OBJECTS", "blobs_deleted", Kind::Text, 4),
+    column("FREED", "freed_bytes", Kind::Bytes, 0),
+    column("OF", "found_bytes", Kind::Bytes, 5),
+    column("CHANGED", "updated_at", Kind::Time, WIDE),
+];
+const RUN_LINES: &[Column] = &[
+    column("id", "id", Kind::Text, 0),
+    column("takes", "kind", Kind::Text, 0),
+    column("state", "state", Kind::Text, 0),
+    column("started", "created_at", Kind::Time, 0),
+    column("by", "started_by", Kind::Text, 0),
+    column("waits for pushes until", "waits_until", Kind::Time, 0),
+    column("objects to delete", "found_blobs", Kind::Text, 0),
+    column("objects deleted", "blobs_deleted", Kind::Text, 0),
+    column("to free", "found_bytes", Kind::Bytes, 0),
+    column("freed", "freed_bytes", Kind::Bytes, 0),
+    column("changed", "updated_at", Kind::Time, 0),
 ];
 const WORK_COLUMNS: &[Column] = &[
     column("ID", "id", Kind::Text, 0),
@@ -196,21 +290,131 @@ pub fn run_gc(command: GcCommand, session: &Session) -> Result<Exit> {
     let Session { client, output, .. } = session;
     match command {
         GcCommand::Status => output.object(STATUS_LINES, "last_at", &client.get_gc()?)?,
-        GcCommand::Run { dry_run } => {
-            if !dry_run {
-                let mut done = jobs::perform(session, JobKind::CollectGarbage)?;
-                done["dry_run"] = false.into();
-                output.object(COUNT_LINES, "freed_bytes", &done)?;
-                return Ok(Exit::Done);
-            }
-            let done = client.create_gc_run(&CreateGcRun { dry_run })?;
+        GcCommand::Preview { namespace, kind } => show_forecast(session, &namespace, kind)?,
+        GcCommand::Run { namespace: Some(namespace), kind, dry_run, detach } => {
+            let kind = kind.unwrap_or(Takes::UnusedBytes);
+            return match dry_run {
+                true => show_forecast(session, &namespace, kind).map(|()| Exit::Done),
+                false => collect(session, &namespace, kind, detach),
+            };
+        }
+        GcCommand::Run { namespace: None, dry_run: false, .. } => {
+            let mut done = jobs::perform(session, JobKind::CollectGarbage)?;
+            done["dry_run"] = false.into();
+            output.object(COUNT_LINES, "freed_bytes", &done)?;
+        }
+        GcCommand::Run { namespace: None, dry_run: true, .. } => {
+            let done = client.create_gc_run(&CreateGcRun { dry_run: true })?;
             if output.is_for_people() {
                 console::print("a run would begin with this; nothing was changed")?;
             }
             output.object(COUNT_LINES, "freed_bytes", &done)?;
         }
+        GcCommand::Runs { namespace } => {
+            output.list(RUN_COLUMNS, "id", client.list_registry_gc_runs(&namespace))?;
+        }
+        GcCommand::Show { namespace, id } => {
+            output.object(RUN_LINES, "id", &find_run(session, &namespace, id)?)?;
+        }
+        GcCommand::Cancel { namespace, id } => {
+            let run = find_run(session, &namespace, id)?;
+            if run.state.is_final() {
+                bail!("the collection {} of {namespace} has ended already", run.id);
+            }
+            let run = client.cancel_registry_gc_run(&namespace, &run.id)?;
+            let text = format!(
+                "the collection ends as soon as it can; see: longshore gc show {namespace} {}",
+                run.id
+            );
+            output.said(&text, "id", &run)?;
+        }
     }
     Ok(Exit::Done)
+}
+
+fn find_run(session: &Session, namespace: &str, id: Option<String>) -> Result<RegistryGcRun> {
+    if let Some(id) = id {
+        return Ok(session.client.get_registry_gc_run(namespace, &id)?);
+    }
+    let newest = session.client.list_registry_gc_runs(namespace).next().transpose()?;
+    newest.ok_or_else(|| {
+        anyhow!("{namespace} was never collected; see what that would do: longshore gc preview {namespace}")
+    })
+}
+
+fn show_forecast(session: &Session, namespace: &str, kind: Takes) -> Result<()> {
+    let forecast = session.client.preview_registry_gc(namespace, &kind.wanted())?;
+    if session.output.is_for_people() {
+        let more = if forecast.is_complete { "" } else { "; it is more than that, as not all was looked at" };
+        console::print(&format!("a collection of {namespace} would do this now; nothing was changed{more}"))?;
+    }
+    session.output.object(FORECAST_LINES, "freed_bytes", &forecast)
+}
+
+/// What a person has to know before it begins.
+fn describe(forecast: &GcForecast) -> String {
+    let least = if forecast.is_complete { "" } else { " at least" };
+    let mut lines = vec![format!(
+        "frees {} in {}{least}",
+        bytes(forecast.freed_bytes),
+        listed([counted(forecast.blobs, "object")])
+    )];
+    if forecast.untagged_images > 0 {
+        let images = listed([counted(forecast.untagged_images, "image")]);
+        lines.push(format!("deletes {images} without a tag"));
+    }
+    let lost = [
+        counted(forecast.final_images, "deleted image"),
+        counted(forecast.final_repositories, "deleted repository"),
+    ];
+    if forecast.final_images + forecast.final_repositories > 0 {
+        lines.push(format!("ends the way back: {} cannot be restored any more", listed(lost)));
+    }
+    lines.push("nothing is pushed to it meanwhile; pulls go on".to_owned());
+    lines.join("\n")
+}
+
+/// Collects the garbage of a registry, and waits for the end.
+fn collect(session: &Session, namespace: &str, kind: Takes, detach: bool) -> Result<Exit> {
+    let Session { client, output, .. } = session;
+    session.confirm(&format!("collects the garbage of {namespace}, for good"), || {
+        Ok(describe(&client.preview_registry_gc(namespace, &kind.wanted())?))
+    })?;
+    let mut run = client.create_registry_gc_run(namespace, &kind.wanted())?;
+    if detach {
+        let text = format!("it goes on by itself; see: longshore gc show {namespace} {}", run.id);
+        output.said(&text, "id", &run)?;
+        return Ok(Exit::Done);
+    }
+    let progress = Progress::new(&format!(
+        "Ctrl-C leaves it alone: longshore gc show {namespace} {0}, longshore gc cancel {namespace} {0}",
+        run.id
+    ));
+    while !run.state.is_final() {
+        std::thread::sleep(RUN_PAUSE);
+        run = client.get_registry_gc_run(namespace, &run.id)?;
+        progress.tell(&how_far(&run));
+    }
+    progress.end();
+    output.object(RUN_LINES, "id", &run)?;
+    Ok(if run.state == GcRunState::Succeeded { Exit::Done } else { Exit::Failed })
+}
+
+fn how_far(run: &RegistryGcRun) -> String {
+    match (run.state, run.found_blobs, run.found_bytes) {
+        (GcRunState::Requested, ..) => "asked for".to_owned(),
+        (GcRunState::Waiting, ..) => {
+            format!("waits until tokens for pushing have expired, at {}", run.waits_until)
+        }
+        (GcRunState::Scanning, ..) => "looks for what nothing needs".to_owned(),
+        (_, Some(blobs), Some(found)) => format!(
+            "deleted {} of {blobs} objects, {} of {}",
+            run.blobs_deleted,
+            bytes(run.freed_bytes),
+            bytes(found)
+        ),
+        _ => format!("deleted {} objects, {}", run.blobs_deleted, bytes(run.freed_bytes)),
+    }
 }
 
 /// Runs a command about work.

@@ -9,7 +9,7 @@ use longshore_client::types::{
 use serde_json::json;
 
 use crate::console;
-use crate::failure::{Exit, Usage};
+use crate::failure::{Exit, NotFound, Usage};
 use crate::output::{Column, Kind, WIDE, column};
 use crate::session::Session;
 
@@ -102,13 +102,19 @@ pub enum InviteCommand {
     },
     /// Send the message of an invite again, with a new link
     Resend {
-        /// Its id, as listed
+        /// Its id, as listed; or with --organization whom it is for
         id: String,
+        /// The organization of the invite
+        #[arg(long, value_name = "NAME")]
+        organization: Option<String>,
     },
     /// Call an invite back; its link stops working
     Cancel {
-        /// Its id, as listed
+        /// Its id, as listed; or with --organization whom it is for
         id: String,
+        /// The organization of the invite
+        #[arg(long, value_name = "NAME")]
+        organization: Option<String>,
     },
 }
 
@@ -277,6 +283,18 @@ fn told(one: &InvitedOne) -> String {
     }
 }
 
+/// Returns the id of the invite for somebody.
+fn find_invite(session: &Session, who: String, organization: Option<String>) -> Result<String> {
+    let Some(organization) = organization else { return Ok(who) };
+    let invites = session.client.list_invites(&organization)?;
+    let found = invites.into_iter().find(|invite| invite.id == who || invite.invitee == who);
+    found.map(|invite| invite.id).ok_or_else(|| {
+        let text =
+            format!("{organization} has no invite for {who:?}; see: longshore invite ls {organization}");
+        NotFound(text).into()
+    })
+}
+
 /// Runs a command about invites.
 ///
 /// # Errors
@@ -299,11 +317,13 @@ pub fn run_invite(command: InviteCommand, session: &Session) -> Result<Exit> {
                 return Ok(Exit::Problems);
             }
         }
-        InviteCommand::Resend { id } => {
+        InviteCommand::Resend { id, organization } => {
+            let id = find_invite(session, id, organization)?;
             client.resend_invite(&id)?;
             output.said("the message is sent again, with a new link", "id", &json!({ "id": id }))?;
         }
-        InviteCommand::Cancel { id } => {
+        InviteCommand::Cancel { id, organization } => {
+            let id = find_invite(session, id, organization)?;
             client.cancel_invite(&id)?;
             output.said("the invite is called back; its link no longer works", "id", &json!({ "id": id }))?;
         }

@@ -38,6 +38,11 @@ pub enum TrashCommand {
         #[arg(long = "as", value_name = "NAME")]
         name: Option<String>,
     },
+    /// End the time in which a deletion can be undone, so that its bytes are freed now
+    Purge {
+        /// Its id, as listed
+        id: String,
+    },
 }
 
 const COLUMNS: &[Column] = &[
@@ -141,6 +146,23 @@ pub fn run(command: TrashCommand, session: &Session) -> Result<Exit> {
             if !restored.conflicts.is_empty() || restored.deleted_since > 0 {
                 return Ok(Exit::Problems);
             }
+        }
+        TrashCommand::Purge { id } => {
+            let deletion = client.get_deletion(&id)?;
+            session.confirm(
+                "ends the way back: nobody can restore it any more, and what nothing else needs is freed",
+                || {
+                    let summary = &deletion.summary;
+                    let by = format!("deleted by {} at {}", summary.deleted_by, summary.deleted_at);
+                    Ok(format!("{} of {}, {by}", what(summary), summary.repository))
+                },
+            )?;
+            client.end_deletion(&id)?;
+            let text = format!(
+                "{id} cannot be undone any more; its bytes are freed as soon as nothing else needs them and they are a day old \
+                 (gc.lease_seconds)"
+            );
+            output.said(&text, "id", &serde_json::json!({ "id": id }))?;
         }
     }
     Ok(Exit::Done)

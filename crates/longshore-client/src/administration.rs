@@ -5,10 +5,10 @@ use crate::error::Result;
 use crate::list::List;
 use crate::operations as op;
 use crate::types::{
-    AccountInfo, ChangeAccount, ChangeToken, CreateGcRun, CreateJob, CreateOrganization, CreateScimToken,
-    CreateToken, CreateUser, CreatedScimToken, CreatedToken, CreatedUser, EventInfo, GcRunInfo, GcStatus,
-    Health, JobInfo, MemberInfo, Page, PasswordSet, ScimTokenInfo, SetMember, SetPassword, SigningKey,
-    TokenInfo, WorkInfo,
+    AccountInfo, ChangeAccount, ChangeToken, CreateGcRun, CreateJob, CreateOrganization, CreateRegistryGcRun,
+    CreateScimToken, CreateToken, CreateUser, CreatedScimToken, CreatedToken, CreatedUser, EventInfo,
+    GcForecast, GcRunInfo, GcStatus, Health, JobInfo, MemberInfo, Page, PasswordSet, ProvisionedUser,
+    ProvisioningInfo, RegistryGcRun, ScimTokenInfo, SetMember, SetPassword, SigningKey, TokenInfo, WorkInfo,
 };
 
 /// Which events, in which order.
@@ -249,6 +249,60 @@ impl Client {
     /// As [`Client::about`].
     pub fn create_gc_run(&self, wanted: &CreateGcRun) -> Result<GcRunInfo> {
         self.read(&Call::of(op::CREATE_GC_RUN, &[]).sending(wanted)?)
+    }
+
+    /// Tells what a garbage collection of a registry would do now.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn preview_registry_gc(&self, namespace: &str, wanted: &CreateRegistryGcRun) -> Result<GcForecast> {
+        self.read(&Call::of(op::PREVIEW_REGISTRY_GC, &[namespace]).sending(wanted)?)
+    }
+
+    /// Lists the garbage collections of a registry, the newest first.
+    pub fn list_registry_gc_runs(&self, namespace: &str) -> List<'_, RegistryGcRun> {
+        List::new(self, Call::of(op::LIST_REGISTRY_GC_RUNS, &[namespace]))
+    }
+
+    /// Starts to collect the garbage of a registry.
+    ///
+    /// # Errors
+    /// As [`Client::about`]; `conflict` while it is being collected.
+    pub fn create_registry_gc_run(
+        &self,
+        namespace: &str,
+        wanted: &CreateRegistryGcRun,
+    ) -> Result<RegistryGcRun> {
+        self.read(&Call::of(op::CREATE_REGISTRY_GC_RUN, &[namespace]).sending(wanted)?)
+    }
+
+    /// Gives a garbage collection of a registry.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_registry_gc_run(&self, namespace: &str, id: &str) -> Result<RegistryGcRun> {
+        self.read(&Call::of(op::GET_REGISTRY_GC_RUN, &[namespace, id]))
+    }
+
+    /// Lets a garbage collection of a registry end as soon as it can.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn cancel_registry_gc_run(&self, namespace: &str, id: &str) -> Result<RegistryGcRun> {
+        self.read(&Call::of(op::CANCEL_REGISTRY_GC_RUN, &[namespace, id]))
+    }
+
+    /// Tells what an organization's identity provider does.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_provisioning(&self, organization: &str) -> Result<ProvisioningInfo> {
+        self.read(&Call::of(op::GET_PROVISIONING, &[organization]))
+    }
+
+    /// Lists the users in an organization's directory, as they came.
+    pub fn list_provisioned_users(&self, organization: &str) -> List<'_, ProvisionedUser> {
+        List::new(self, Call::of(op::LIST_PROVISIONED_USERS, &[organization]))
     }
 
     /// Lists work that waits, is being done or was given up; of each the oldest thousand.

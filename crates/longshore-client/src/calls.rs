@@ -6,8 +6,9 @@ use crate::list::List;
 use crate::operations as op;
 use crate::types::{
     About, Caller, ChangeRepository, ChangedTag, Comparison, CreateDeletion, CreateRepository, DeletionInfo,
-    DeletionSummary, ImageInfo, ImageSummary, PlanInfo, PointedTag, ReferrerTree, RepositoryInfo,
-    RepositorySummary, RestoreDeletion, RestoreResult, RollBackTag, SetTag, TagInfo, TagInterval,
+    DeletionSummary, ImageInfo, ImageSummary, ImmutableTagRules, PlanInfo, PointedTag, Readme, ReferrerTree,
+    RepositoryInfo, RepositorySummary, RestoreDeletion, RestoreResult, RollBackTag, SetTag, TagInfo,
+    TagInterval,
 };
 
 /// Which repositories; all but the namespace needs one.
@@ -280,12 +281,56 @@ impl Client {
         self.read(&Call::of(op::CREATE_DELETION, &[repository]).sending(wanted)?)
     }
 
+    /// Tells what a repository is for.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_readme(&self, repository: &str) -> Result<Readme> {
+        self.read(&Call::of(op::GET_README, &[repository]))
+    }
+
+    /// Says what a repository is for.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn set_readme(&self, repository: &str, readme: &Readme) -> Result<Readme> {
+        self.read(&Call::of(op::SET_README, &[repository]).sending(readme)?)
+    }
+
+    /// Gives the rules by which tags never move.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn get_immutable_tags(&self, repository: &str) -> Result<ImmutableTagRules> {
+        self.read(&Call::of(op::GET_IMMUTABLE_TAGS, &[repository]))
+    }
+
+    /// Sets the rules by which tags never move.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn set_immutable_tags(
+        &self,
+        repository: &str,
+        rules: &ImmutableTagRules,
+    ) -> Result<ImmutableTagRules> {
+        self.read(&Call::of(op::SET_IMMUTABLE_TAGS, &[repository]).sending(rules)?)
+    }
+
     /// Lists deletions that the caller may undo, the newest first.
     pub fn list_deletions(&self, wanted: &ListDeletions) -> List<'_, DeletionSummary> {
         let call = Call::of(op::LIST_DELETIONS, &[])
             .with("namespace", wanted.namespace.as_deref())
             .with("repository", wanted.repository.as_deref());
         List::new(self, call)
+    }
+
+    /// Ends the time in which a deletion can be undone; what it took is collected at once.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn end_deletion(&self, id: &str) -> Result<()> {
+        self.run(&Call::of(op::END_DELETION, &[id])).map(|_| ())
     }
 
     /// Gives a deletion with what went.

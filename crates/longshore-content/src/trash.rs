@@ -249,7 +249,8 @@ impl Content {
 
     /// Returns until when a deletion can be undone.
     pub fn restorable_until(&self, deletion: &Deletion) -> Timestamp {
-        later(deletion.at, self.settings.gc.undo)
+        let until = later(deletion.at, self.settings.gc.undo);
+        deletion.ended_at.map_or(until, |ended_at| ended_at.min(until))
     }
 
     async fn find_whereabouts(&self, deletion: &Deletion) -> Result<Whereabouts> {
@@ -419,7 +420,8 @@ impl Content {
     /// Holds what a deletion took, all of it, so that nothing is collected until it is back.
     async fn begin_undoing(&self, deletion: &Deletion, event: &NewEvent) -> Result<()> {
         // Begun in time, it goes on.
-        if deletion.undone.is_none() && self.restorable_until(deletion) <= event.at {
+        let goes_on = deletion.undone.is_some() && deletion.ended_at.is_none();
+        if !goes_on && self.restorable_until(deletion) <= event.at {
             return Err(Conflict::DeletionFinal.into());
         }
         let lease_until = later(event.at, self.settings.gc.lease);
@@ -427,10 +429,12 @@ impl Content {
             .write((deletion.clone(), event.clone(), lease_until), |tx, (deletion, event, lease_until)| {
                 Box::pin(async move {
                     hold_repository(tx, deletion).await?;
-                    if !tx.hold_deleted_items(deletion, *lease_until).await? {
+                    let is_held = tx.hold_deleted_items(deletion, *lease_until).await?;
+                    // Somebody may have ended its time since it was looked for.
+                    if !is_held || !tx.begin_undoing(deletion.id, &event.actor_name, event.at).await? {
                         return Err(Conflict::DeletionFinal.into());
                     }
-                    tx.begin_undoing(deletion.id, &event.actor_name, event.at).await
+                    Ok(())
                 })
             })
             .await
@@ -503,6 +507,56 @@ impl Content {
         Ok(Restored { repository: name.to_string(), tags, images, ..Restored::default() })
     }
 
+    /// Ends the time in which a deletion can be undone: what it took, and nothing has brought back, is collected at once. Doing it
+    /// again goes on from where it stood.
+    ///
+    /// # Errors
+    /// As [`Content::get_deletion`]; `Denied` to who may not delete the whole repository.
+    pub async fn end_deletion(&self, actor: &Actor, id: DeletionId) -> Result<()> {
+        let (deletion, Whereabouts { name, .. }) = self.find_undoable(actor, id).await?;
+        self.access.authorize(actor, &name, RepositoryAction::Remove).await?;
+        let event = self.platform.event(
+            actor,
+            Some(deletion.namespace),
+            EventAction::DeletionEnded,
+            name.as_str(),
+            [("deletion", id.to_string())],
+        );
+        self.metadata
+            .write((deletion.clone(), event.clone()), |tx, (deletion, event)| {
+                Box::pin(async move {
+                    if deletion.ended_at.is_none() {
+                        tx.end_deletion(deletion.id, event.at).await?;
+                        tx.record_event(event).await?;
+                    }
+                    match deletion.is_whole {
+                        true => tx.release_deleted_repository(deletion, event.at).await,
+                        false => Ok(()),
+                    }
+                })
+            })
+            .await?;
+        for kind in [DeletedKind::Image, DeletedKind::Blob] {
+            let mut before = i64::MAX;
+            loop {
+                let items = self
+                    .metadata
+                    .look_up((id, kind, before, PageSize::MAX), |tx, (id, kind, before, size)| {
+                        Box::pin(tx.list_deleted_items(*id, *kind, *before, *size))
+                    })
+                    .await?;
+                let Some(last) = items.last() else { break };
+                before = last.number;
+                self.metadata
+                    .write((deletion.clone(), items, event.at), |tx, (deletion, items, at)| {
+                        Box::pin(tx.release_deleted_items(deletion, items, *at))
+                    })
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets deletions that can be undone no more, some time after that.
     ///
     /// # Errors
@@ -540,9 +594,9 @@ async fn restore_repository(
     event: &NewEvent,
 ) -> Result<()> {
     check_new_repository(tx, deletion.namespace, tiers).await?;
-    if !tx.restore_repository(deletion.repository, deletion.at, name).await? {
+    let is_back = tx.restore_repository(deletion.repository, deletion.at, name).await?;
+    if !is_back || !tx.begin_undoing(deletion.id, &event.actor_name, event.at).await? {
         return Err(Conflict::DeletionFinal.into());
     }
-    tx.begin_undoing(deletion.id, &event.actor_name, event.at).await?;
     tx.record_event(&NewEvent { subject: name.to_string(), ..event.clone() }).await
 }

@@ -135,6 +135,8 @@ pub struct Deletion {
     pub blobs: u64,
     /// When it was undone, and by whom.
     pub undone: Option<(Timestamp, String)>,
+    /// When somebody ended the time in which it can be undone.
+    pub ended_at: Option<Timestamp>,
 }
 
 /// A part of a deletion.

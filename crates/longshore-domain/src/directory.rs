@@ -129,6 +129,37 @@ impl UserParts {
     pub const ALL: Self = Self { emails: true, teams: true };
 }
 
+/// What a directory looks like to the owners of its organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryState {
+    /// Whether the organization may provision users.
+    pub may_provision: bool,
+    /// Users.
+    pub users: u64,
+    /// Users who cannot use what the organization gives, among the first [`COUNTED_LIMIT`].
+    pub inactive: u64,
+    /// Teams, up to [`COUNTED_LIMIT`].
+    pub groups: u64,
+    /// When a user or a team changed last.
+    pub changed_at: Option<Timestamp>,
+    /// What an identity provider was refused last.
+    pub refusal: Option<ProvisioningRefusal>,
+}
+
+/// Most users and teams that are looked at one by one to count them.
+pub const COUNTED_LIMIT: u64 = 10_000;
+
+/// What an identity provider was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisioningRefusal {
+    /// When.
+    pub at: Timestamp,
+    /// Status of the answer, such as 409.
+    pub status: u16,
+    /// What it was told.
+    pub reason: String,
+}
+
 /// Which users can be found by an index; all of them may still be told apart by what else a filter says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserLookup {

@@ -88,6 +88,8 @@ pub enum EventAction {
     ManifestDeleted,
     ManifestCollected,
     DeletionUndone,
+    /// The time in which a deletion can be undone was ended.
+    DeletionEnded,
     TagPushed,
     TagDeleted,
 }
@@ -170,6 +172,7 @@ impl EventAction {
         Self::ManifestDeleted,
         Self::ManifestCollected,
         Self::DeletionUndone,
+        Self::DeletionEnded,
         Self::TagPushed,
         Self::TagDeleted,
     ];
@@ -252,6 +255,7 @@ impl EventAction {
             Self::ManifestDeleted => "repo.manifest.delete",
             Self::ManifestCollected => "repo.manifest.collect",
             Self::DeletionUndone => "repo.deletion.undo",
+            Self::DeletionEnded => "repo.deletion.end",
             Self::TagPushed => "repo.tag.push",
             Self::TagDeleted => "repo.tag.delete",
         }

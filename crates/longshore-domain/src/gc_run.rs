@@ -115,6 +115,23 @@ impl FromStr for RunStatus {
     }
 }
 
+/// What a collection run of a registry would do now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GcForecast {
+    /// Images without a tag that it deletes; they can be restored as long as the run leaves them.
+    pub untagged_images: u64,
+    /// Deleted images that can be restored now, and could not any more.
+    pub final_images: u64,
+    /// Deleted repositories that could not be restored any more.
+    pub final_repositories: u64,
+    /// Blobs whose bytes it deletes.
+    pub blobs: u64,
+    /// Their size.
+    pub freed_bytes: u64,
+    /// Whether all was looked at; of more than that it says what goes at least.
+    pub is_complete: bool,
+}
+
 /// A collection run.
 #[derive(Clone, Debug)]
 pub struct GcRun {
@@ -142,6 +159,10 @@ pub struct GcRun {
     pub blobs_deleted: u64,
     /// Their size.
     pub freed_bytes: u64,
+    /// Name of who asked for it, as it was then; nothing for runs of older versions.
+    pub started_by: Option<String>,
+    /// Blobs that it found to be deleted when it began, and their size; nothing as long as it has not begun.
+    pub found: Option<(u64, u64)>,
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub enum GcMode {
 
 /// What to do with something under review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(crate) enum Verdict {
     /// It is needed; whatever ends that asks for another review.
     Keep,
     /// Look again at this time.
@@ -99,7 +99,7 @@ impl From<&Settings> for Terms {
     }
 }
 
-fn judge_manifest(review: &ManifestReview, terms: Terms, now: Timestamp) -> Verdict {
+pub(crate) fn judge_manifest(review: &ManifestReview, terms: Terms, now: Timestamp) -> Verdict {
     let stays_until = earlier(review.lease_until, terms.waived);
     let history_until = review.tagged_until.map_or(Timestamp::MIN, |until| later(until, terms.history));
     let restored_until = review.restored_since.map_or(Timestamp::MIN, |since| later(since, RESTORING));
@@ -115,7 +115,7 @@ fn judge_manifest(review: &ManifestReview, terms: Terms, now: Timestamp) -> Verd
     }
 }
 
-fn judge_link(review: &LinkReview, terms: Terms, now: Timestamp) -> Verdict {
+pub(crate) fn judge_link(review: &LinkReview, terms: Terms, now: Timestamp) -> Verdict {
     let stays_until = earlier(review.lease_until, terms.waived);
     let restorable_until = review.hidden_at.map(|hidden_at| later(hidden_at, terms.undo));
     match restorable_until {

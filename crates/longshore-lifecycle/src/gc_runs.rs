@@ -16,9 +16,9 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::clock::lies_ahead;
 use longshore_domain::event::EventAction;
-use longshore_domain::gc_run::{GcRun, RunKind, RunStatus};
+use longshore_domain::gc_run::{GcForecast, GcRun, RunKind, RunStatus};
 use longshore_domain::name::Namespace;
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::policy::UntaggedManifests;
 use longshore_domain::ports::metadata::{BlobId, GcCounts, ManifestId, Review, Tombstone};
 use longshore_domain::repository::RepositoryId;
@@ -59,6 +59,17 @@ enum Step {
 }
 
 impl Lifecycle {
+    /// Says what a collection run of a registry would do now, without beginning one. Of more than a hundred thousand images and
+    /// a million links of blobs, it says what goes at least.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for managing.
+    pub async fn preview_gc_run(&self, actor: &Actor, name: &Namespace, kind: RunKind) -> Result<GcForecast> {
+        let registry = self.access.authorize_registry(actor, name, RegistryAction::Manage).await?;
+        let terms = self.run_terms(self.waived_since(registry.created_at));
+        self.forecast_gc_run(registry.namespace_id, kind, terms).await
+    }
+
     /// Starts to collect the garbage of a registry.
     ///
     /// # Errors
@@ -83,6 +94,8 @@ impl Lifecycle {
             failures: 0,
             blobs_deleted: 0,
             freed_bytes: 0,
+            started_by: Some(event.actor_name.clone()),
+            found: None,
         };
         let run = self
             .metadata
@@ -138,6 +151,40 @@ impl Lifecycle {
                 })
             })
             .await
+    }
+
+    /// Lists the runs of a registry, newest first, strictly behind one that was created then.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing.
+    pub async fn list_gc_runs_behind(
+        &self,
+        actor: &Actor,
+        name: &Namespace,
+        before: Option<(Timestamp, Uuid)>,
+        size: PageSize,
+    ) -> Result<Page<GcRun>> {
+        let registry = self.access.authorize_registry(actor, name, RegistryAction::View).await?;
+        self.metadata
+            .read((registry.namespace_id, before, size), |tx, (namespace, before, size)| {
+                Box::pin(tx.list_gc_runs_behind(*namespace, *before, *size))
+            })
+            .await
+    }
+
+    /// Returns a run of a registry, over or not.
+    ///
+    /// # Errors
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for viewing; `GcRunUnknown` when it has none of this id.
+    pub async fn find_gc_run(&self, actor: &Actor, name: &Namespace, uuid: Uuid) -> Result<GcRun> {
+        let registry = self.access.authorize_registry(actor, name, RegistryAction::View).await?;
+        let found = self
+            .metadata
+            .look_up((registry.namespace_id, uuid), |tx, (namespace, uuid)| {
+                Box::pin(tx.find_gc_run(*namespace, *uuid))
+            })
+            .await?;
+        found.ok_or(Error::GcRunUnknown)
     }
 
     /// Returns a run that is in progress.
@@ -296,6 +343,9 @@ impl Lifecycle {
             if self.enter(&run, RunStatus::Scanning).await? == Step::Stop {
                 return Ok(());
             }
+            if run.found.is_none() {
+                self.note_found(&run, &pace).await?;
+            }
             if self.scan(&run, &mut pace).await? == Step::Stop
                 || self.enter(&run, RunStatus::Deleting).await? == Step::Stop
             {
@@ -306,6 +356,16 @@ impl Lifecycle {
             return Ok(());
         }
         self.enter(&run, RunStatus::Succeeded).await.map(|_| ())
+    }
+
+    /// Notes how much a run has to do, so that whoever watches it sees how far it is.
+    async fn note_found(&self, run: &GcRun, pace: &Pace) -> Result<()> {
+        let terms = self.run_terms(pace.waived);
+        let forecast = self.forecast_gc_run(run.namespace_id, run.kind, terms).await?;
+        let found = (run.uuid, forecast.blobs, forecast.freed_bytes);
+        self.metadata
+            .write(found, |tx, (run, blobs, bytes)| Box::pin(tx.save_found(*run, *blobs, *bytes)))
+            .await
     }
 
     /// Lets a run wait for the tokens for pushing that were given since its registry was open again, and nobody get one
@@ -428,7 +488,7 @@ impl Lifecycle {
     ) -> Result<Option<u64>> {
         let mut steps = 0;
         loop {
-            let sweep = self.sweep(run, self.run_terms(pace, Duration::ZERO));
+            let sweep = self.sweep(run, self.run_terms(pace.waived));
             let is_gone = self
                 .metadata
                 .write((sweep, repository, self.repository_step()?), |tx, (sweep, repository, size)| {
@@ -508,31 +568,33 @@ impl Lifecycle {
         undo: Duration,
         pace: &Pace,
     ) -> Result<GcCounts> {
-        let sweep = self.sweep(run, self.run_terms(pace, undo));
+        let sweep = self.sweep(run, Terms { undo, ..self.run_terms(pace.waived) });
         let reviews: Vec<Review> = manifests.into_iter().map(Review::Manifest).collect();
         self.metadata
             .write((sweep, reviews), |tx, (sweep, reviews)| Box::pin(sweep.apply_verdicts(tx, reviews)))
             .await
     }
 
-    /// What a run judges by.
-    fn run_terms(&self, pace: &Pace, undo: Duration) -> Terms {
+    /// What a run judges by: what is deleted cannot be restored any more.
+    pub(crate) fn run_terms(&self, waived: Duration) -> Terms {
         let history = self.settings.history.keep;
-        Terms { undo, untagged: UntaggedManifests::Collect, waived: pace.waived, history }
+        Terms { undo: Duration::ZERO, untagged: UntaggedManifests::Collect, waived, history }
     }
 
-    /// Returns how much of leases a run waives. It is nothing until a registry is as old as its grace: before, leases were not
-    /// renewed as often as that needs.
+    /// Returns how much of leases a run waives.
     async fn waived(&self, run: &GcRun) -> Result<Duration> {
+        let registry =
+            self.metadata.look_up(run.registry.clone(), |tx, name| Box::pin(tx.find_registry(name))).await?;
+        Ok(self.waived_since(registry.map_or(run.created_at, |registry| registry.created_at)))
+    }
+
+    /// Returns how much of leases a run of a registry waives that was created then. It is nothing until a registry is as old as its
+    /// grace: before, leases were not renewed as often as that needs.
+    pub(crate) fn waived_since(&self, created_at: Timestamp) -> Duration {
         let policy = self.settings.gc;
-        let created_at = self
-            .metadata
-            .look_up(run.registry.clone(), |tx, name| Box::pin(tx.find_registry(name)))
-            .await?
-            .map_or(run.created_at, |registry| registry.created_at);
         match self.clock.now() < later(created_at, policy.grace) {
-            true => Ok(Duration::ZERO),
-            false => Ok(policy.lease.saturating_sub(policy.grace)),
+            true => Duration::ZERO,
+            false => policy.lease.saturating_sub(policy.grace),
         }
     }
 
@@ -614,7 +676,7 @@ impl Lifecycle {
             let Some(last) = blobs.last() else { return Ok(Step::Done) };
             after = *last;
             let links: Vec<_> = blobs.into_iter().map(|blob| (repository, blob)).collect();
-            let sweep = self.sweep(run, self.run_terms(pace, Duration::ZERO));
+            let sweep = self.sweep(run, self.run_terms(pace.waived));
             self.metadata
                 .write((sweep, links), |tx, (sweep, links)| {
                     Box::pin(

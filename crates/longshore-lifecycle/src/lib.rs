@@ -2,6 +2,7 @@
 //! tiers that limit them.
 
 pub mod gc;
+mod gc_forecast;
 pub mod gc_runs;
 pub mod reconciliation;
 pub mod registries;

@@ -9,6 +9,7 @@ pub mod invite_messages;
 pub mod invites;
 pub mod namespaces;
 pub mod organizations;
+pub mod provisioning;
 pub mod repository_access;
 pub mod shares;
 pub mod teams;

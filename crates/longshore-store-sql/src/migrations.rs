@@ -80,6 +80,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0034_job_payloads", works_with 22),
     // Programs before it would not keep what tags and images are sorted by.
     migration!("0035_orders", works_with 35),
+    migration!("0036_ends", works_with 35),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

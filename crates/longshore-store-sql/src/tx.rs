@@ -139,6 +139,10 @@ impl Row<'_> {
     pub(crate) fn text(&self, column: usize) -> Result<String> {
         self.present(column)
     }
+    pub(crate) fn optional_size(&self, column: usize) -> Result<Option<u64>> {
+        let size = self.optional_int(column)?;
+        size.map(|size| u64::try_from(size).map_err(Error::internal)).transpose()
+    }
     pub(crate) fn optional_text(&self, column: usize) -> Result<Option<String>> {
         self.get(column)
     }

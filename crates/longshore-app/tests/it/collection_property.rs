@@ -352,9 +352,11 @@ impl Run {
     /// A run of the owner ends, and has freed what the store has less.
     async fn owners_run(&mut self, kind: RunKind, fault: u8) {
         let before = self.registry.stored_bytes().await;
+        let alice = "alice".parse().unwrap();
+        let actor = self.actor().await;
+        let forecast = self.registry.app.lifecycle.preview_gc_run(&actor, &alice, kind).await.unwrap();
         let started = self.start(kind).await;
         self.registry.fuse.fail_at(i64::from(fault));
-        let alice = "alice".parse().unwrap();
         for _ in 0..20 {
             self.registry.app.lifecycle.advance_gc_runs().await.unwrap();
             let listed = self
@@ -369,6 +371,16 @@ impl Run {
                 assert_eq!(run.status, RunStatus::Succeeded);
                 let after = self.registry.stored_bytes().await;
                 assert_eq!(run.freed_bytes, before - after, "what the store has less");
+                if fault == 0 {
+                    // Nothing changed between the two.
+                    let predicted = (forecast.blobs, forecast.freed_bytes);
+                    assert_eq!(
+                        (run.blobs_deleted, run.freed_bytes),
+                        predicted,
+                        "as it was said: {forecast:?}"
+                    );
+                    assert_eq!(run.found, Some(predicted));
+                }
                 self.registry.fuse.fail_at(0);
                 return;
             }

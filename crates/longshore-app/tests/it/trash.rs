@@ -513,3 +513,33 @@ async fn a_tag_goes_back_as_far_as_its_history_reaches() {
     assert_eq!(head.digest, first);
     assert_eq!(pull(&registry, &alice, APP, "v1").await.unwrap(), first);
 }
+
+#[tokio::test]
+async fn what_is_ended_is_freed_at_once_and_does_not_come_back() {
+    let registry = TestRegistry::new().await;
+    let alice = registry.sign_in("alice").await;
+    let content = &registry.app.content;
+    push(&registry, &alice, APP, &["stays"], "stays").await;
+    let gone = push(&registry, &alice, APP, &["v1"], "gone").await;
+    let orphan = registry.push_blob(&alice, APP, b"orphan").await.unwrap();
+    push(&registry, &alice, "acme/other", &["v1"], "other").await;
+    // Leases keep what was pushed a moment ago.
+    registry.clock.advance(2 * UNDO);
+    let alice = registry.sign_in_again("alice").await.unwrap();
+    content.delete_manifest(&alice, &name(APP), &gone).await.unwrap();
+    let of_image = last(&registry, &alice).await;
+    content.delete_blob(&alice, &name(APP), &orphan).await.unwrap();
+    let of_blob = last(&registry, &alice).await;
+    content.delete_repository(&alice, &name("acme/other")).await.unwrap();
+    let of_repository = last(&registry, &alice).await;
+    collect(&registry).await;
+    let before = registry.stored_objects().await.len();
+    for deletion in [&of_image, &of_blob, &of_repository] {
+        content.end_deletion(&alice, deletion.id).await.unwrap();
+        assert!(is_final(&undo(&registry, &alice, deletion.id).await), "{deletion:?}");
+        collect(&registry).await;
+    }
+    let after = registry.stored_objects().await.len();
+    assert_eq!((before, after), (4, 1), "what stays");
+    assert!(pull(&registry, &alice, APP, "stays").await.is_ok());
+}

@@ -50,13 +50,14 @@ pub use jobs::{CreateJob, JobInfo, JobKind, JobProgress, JobState};
 pub use operation::{NodeInfo, SettingInfo, SettingSource, StoreInfo};
 pub use organizations::{
     ChangeTeam, CreateInvites, CreateTeam, CreatedInvites, InviteInfo, InviteOutcome, InvitedOne,
-    OrganizationSettings, OwnOrganization, RestrictedImages, TeamInfo, TeamMember, TeamRepository,
+    OrganizationSettings, OwnOrganization, ProvisionedUser, ProvisioningInfo, ProvisioningRefusal,
+    RestrictedImages, TeamInfo, TeamMember, TeamRepository,
 };
 pub use page::Page;
 pub use plans::{CreateDeletion, ImageFilter, KeptImage, KeptReason, PlanInfo, PlannedTag};
 pub use problem::ProblemDetails;
 pub use repositories::{
-    Allowed, ChangeRepository, CreateRepository, ImmutableTagRules, RepositoryInfo, RepositorySummary,
+    Allowed, ChangeRepository, CreateRepository, ImmutableTagRules, Readme, RepositoryInfo, RepositorySummary,
 };
 pub use retention::{
     GoingTag, MatchedTags, RetentionPolicyInfo, RetentionPreview, RetentionRule, RetentionRules, StayingTag,
@@ -64,8 +65,8 @@ pub use retention::{
 };
 pub use search::{FoundDigest, FoundKind, FoundRepository, FoundTag, SearchResult};
 pub use server::{
-    CreateGcRun, EventInfo, GcCounts, GcRunInfo, GcStatus, Health, HealthPart, SigningKey, WorkInfo,
-    WorkState,
+    CreateGcRun, CreateRegistryGcRun, EventInfo, GcCounts, GcForecast, GcKind, GcRunInfo, GcRunState,
+    GcStatus, Health, HealthPart, RegistryGcRun, SigningKey, WorkInfo, WorkState,
 };
 pub use tags::{PointedTag, SetTag, TagInfo};
 pub use tokens::{

@@ -174,3 +174,50 @@ pub struct RestrictedImages {
     /// Whether images of verified publishers are allowed.
     pub allow_verified_publishers: bool,
 }
+
+/// What an organization's identity provider does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProvisioningInfo {
+    /// Whether the organization may provision users; the operator decides that.
+    pub may_provision: bool,
+    /// Users in its directory.
+    pub users: u64,
+    /// Users who cannot use what the organization gives, among the first 10,000.
+    pub inactive_users: u64,
+    /// Teams, up to 10,000.
+    pub groups: u64,
+    /// When a user or a team changed last, whoever changed it.
+    pub changed_at: Option<String>,
+    /// What the identity provider was refused last; null when there was nothing.
+    pub last_refusal: Option<ProvisioningRefusal>,
+}
+
+/// What an identity provider was refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProvisioningRefusal {
+    /// When.
+    pub at: String,
+    /// Status of the answer.
+    pub status: u16,
+    /// What it was told.
+    pub reason: String,
+}
+
+/// A user in the directory of an organization.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProvisionedUser {
+    /// What the identity provider calls the user; without one, the name of the account.
+    pub user_name: String,
+    /// Name of the account.
+    pub user: String,
+    /// The identity provider's own id.
+    pub external_id: Option<String>,
+    /// Whether the user can use what the organization gives.
+    pub is_active: bool,
+    /// Whether the organization made the account, so that its identity provider may change it.
+    pub is_managed: bool,
+    /// Its teams, the first thousand.
+    pub teams: Vec<String>,
+    /// When the entry changed last.
+    pub updated_at: String,
+}

@@ -121,6 +121,14 @@ pub struct ChangeRepository {
     pub immutable_tags: Option<Option<ImmutableTagRules>>,
 }
 
+/// What a repository is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Readme {
+    /// In Markdown, up to 25,000 bytes; empty for none.
+    pub readme: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

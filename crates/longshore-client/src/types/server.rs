@@ -91,6 +91,111 @@ pub struct GcRunInfo {
     pub counts: GcCounts,
 }
 
+/// What a collection of a registry takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GcKind {
+    /// Images without a tag; they can still be brought back.
+    UntaggedImages,
+    /// The bytes of what is deleted or was never used by an image; nothing of it can be brought back after that.
+    #[default]
+    UnusedBytes,
+    /// Both, one after the other.
+    Both,
+    /// A newer registry says something that this version does not know.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
+}
+
+/// A collection of a registry that is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRegistryGcRun {
+    /// What it takes.
+    #[serde(default)]
+    pub kind: GcKind,
+}
+
+/// What a collection of a registry would do now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GcForecast {
+    /// What it takes.
+    pub kind: GcKind,
+    /// Images without a tag that it deletes.
+    pub untagged_images: u64,
+    /// Deleted images that can be brought back now, and could not any more.
+    pub final_images: u64,
+    /// Deleted repositories that could not be brought back any more.
+    pub final_repositories: u64,
+    /// Blobs whose bytes are deleted.
+    pub blobs: u64,
+    /// Their size.
+    pub freed_bytes: u64,
+    /// Whether all was looked at; else it is that much at least.
+    pub is_complete: bool,
+}
+
+/// Where a collection of a registry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GcRunState {
+    /// Nobody works on it yet; nobody gets a token for pushing any more.
+    Requested,
+    /// Tokens for pushing that were given before still work.
+    Waiting,
+    /// Images that are not needed are looked for.
+    Scanning,
+    /// Blobs that are not needed are deleted.
+    Deleting,
+    /// All that could go is gone.
+    Succeeded,
+    /// It is to end as soon as possible.
+    Cancelling,
+    /// It ended before all was done, because somebody wanted that.
+    Cancelled,
+    /// It ended before all was done; what it did is done, and the background goes on.
+    Failed,
+    /// A newer registry says something that this version does not know.
+    #[serde(other)]
+    #[schemars(skip)]
+    Other,
+}
+
+impl GcRunState {
+    /// Returns whether the collection has ended.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Cancelled | Self::Failed)
+    }
+}
+
+/// A collection of a registry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RegistryGcRun {
+    /// Its id.
+    pub id: String,
+    /// What it takes.
+    pub kind: GcKind,
+    /// Where it stands.
+    pub state: GcRunState,
+    /// Name of who asked for it; null for what an older version did.
+    pub started_by: Option<String>,
+    /// When it was asked for.
+    pub created_at: String,
+    /// When something about it changed last.
+    pub updated_at: String,
+    /// When the last token for pushing that was given before expires; it begins then.
+    pub waits_until: String,
+    /// Blobs that it found when it began; null before.
+    pub found_blobs: Option<u64>,
+    /// Their size.
+    pub found_bytes: Option<u64>,
+    /// Blobs whose bytes it has deleted.
+    pub blobs_deleted: u64,
+    /// Their size.
+    pub freed_bytes: u64,
+}
+
 /// Work that the registry does later: messages, housekeeping.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkInfo {

@@ -36,6 +36,7 @@ fn deletion(row: &Row<'_>) -> Result<Deletion> {
         images: row.size(9)?,
         blobs: row.size(10)?,
         undone: row.optional_time(11)?.zip(row.optional_text(12)?),
+        ended_at: row.optional_time(13)?,
     })
 }
 
@@ -167,7 +168,7 @@ impl DeletionRecords for SqlTx<'_> {
     async fn find_deletion(&mut self, id: DeletionId) -> Result<Option<Deletion>> {
         self.first(
             "SELECT id, namespace_id, repository_id, repository_name, is_whole, cause, actor_name, at, tags, images, blobs,
-                 undone_at, undone_by
+                 undone_at, undone_by, ended_at
              FROM deletions WHERE id = $1",
             values![id.0],
             deletion,
@@ -185,13 +186,13 @@ impl DeletionRecords for SqlTx<'_> {
         let (sql, of) = match of {
             DeletionsOf::Namespace(namespace) => (
                 "SELECT id, namespace_id, repository_id, repository_name, is_whole, cause, actor_name, at, tags, images, blobs,
-                     undone_at, undone_by
+                     undone_at, undone_by, ended_at
                  FROM deletions WHERE namespace_id = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4",
                 namespace.0,
             ),
             DeletionsOf::Repository(repository) => (
                 "SELECT id, namespace_id, repository_id, repository_name, is_whole, cause, actor_name, at, tags, images, blobs,
-                     undone_at, undone_by
+                     undone_at, undone_by, ended_at
                  FROM deletions WHERE repository_id = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT $4",
                 repository.0,
             ),
@@ -240,13 +241,72 @@ impl DeletionRecords for SqlTx<'_> {
         Ok(wanted == Some((held.len() + links) as u64))
     }
 
-    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<()> {
+    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<bool> {
+        let begun = self
+            .execute(
+                "UPDATE deletions SET undone_at = $1, undone_by = $2 WHERE id = $3 AND ended_at IS NULL",
+                values![at, by, id.0],
+            )
+            .await?;
+        Ok(begun > 0)
+    }
+
+    async fn end_deletion(&mut self, id: DeletionId, at: Timestamp) -> Result<()> {
         self.execute(
-            "UPDATE deletions SET undone_at = $1, undone_by = $2 WHERE id = $3",
-            values![at, by, id.0],
+            "UPDATE deletions SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL",
+            values![at, id.0],
         )
         .await
         .map(|_| ())
+    }
+
+    async fn release_deleted_items(
+        &mut self,
+        deletion: &Deletion,
+        items: &[DeletedItem],
+        at: Timestamp,
+    ) -> Result<()> {
+        let of = |kind| {
+            let of_kind = items.iter().filter(move |item| item.kind == kind);
+            of_kind.map(|item| item.subject).collect::<BTreeSet<i64>>()
+        };
+        // What was deleted at no time was deleted long enough ago.
+        let rows = of(DeletedKind::Image).into_iter().map(|id| row![id, deletion.id.0]);
+        let images = self
+            .first_each(
+                "UPDATE manifests SET deleted_at = 0 WHERE id = $1 AND deletion_id = $2 AND deleted_at IS NOT NULL RETURNING id",
+                &rows.collect::<Vec<_>>(),
+                |row| row.int(0),
+            )
+            .await?;
+        for id in images.into_iter().flatten() {
+            self.enqueue_review(Review::Manifest(ManifestId(id)), at).await?;
+        }
+        let rows = of(DeletedKind::Blob).into_iter().map(|id| row![deletion.repository.0, id, deletion.at]);
+        let blobs = self
+            .first_each(
+                "UPDATE blob_links SET hidden_at = 0 WHERE repository_id = $1 AND blob_id = $2 AND hidden_at = $3 RETURNING blob_id",
+                &rows.collect::<Vec<_>>(),
+                |row| row.int(0),
+            )
+            .await?;
+        for id in blobs.into_iter().flatten() {
+            self.enqueue_review(Review::Link(deletion.repository, BlobId(id)), at).await?;
+        }
+        Ok(())
+    }
+
+    async fn release_deleted_repository(&mut self, deletion: &Deletion, at: Timestamp) -> Result<()> {
+        let released = self
+            .execute(
+                "UPDATE repositories SET deleted_at = 0 WHERE id = $1 AND deleted_at = $2",
+                values![deletion.repository.0, deletion.at],
+            )
+            .await?;
+        match released {
+            0 => Ok(()),
+            _ => self.enqueue_review(Review::Repository(deletion.repository), at).await,
+        }
     }
 
     async fn find_deleted_manifest(&mut self, id: ManifestId) -> Result<Option<DeletedManifest>> {

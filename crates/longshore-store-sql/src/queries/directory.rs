@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::{AccountId, OrganizationRole};
 use longshore_domain::directory::{
-    DirectoryEmail, DirectoryTeam, DirectoryUser, SHOWN_TEAMS_LIMIT, UserCursor, UserLookup, UserOrder,
-    UserParts, directory_id,
+    COUNTED_LIMIT, DirectoryEmail, DirectoryState, DirectoryTeam, DirectoryUser, ProvisioningRefusal,
+    SHOWN_TEAMS_LIMIT, UserCursor, UserLookup, UserOrder, UserParts, directory_id,
 };
 use longshore_domain::existing::Existing;
 use longshore_domain::page::PageSize;
@@ -155,6 +155,7 @@ impl SqlTx<'_> {
             "DELETE FROM suspended_members WHERE organization_id = $1",
             "DELETE FROM suspended_namespace_users WHERE namespace_id = $1",
             "DELETE FROM scim_tokens WHERE organization_id = $1",
+            "DELETE FROM provisioning_refusals WHERE organization_id = $1",
             "UPDATE accounts SET managed_by = NULL WHERE managed_by = $1",
         ] {
             self.execute(delete, values![account.0]).await?;
@@ -460,6 +461,51 @@ impl DirectoryRecords for SqlTx<'_> {
         };
         self.add_parts(*organization, &mut users, *parts).await?;
         Ok(users)
+    }
+
+    async fn find_directory_state(&mut self, organization: AccountId) -> Result<DirectoryState> {
+        let users = self.count_directory_users(organization).await?;
+        let may_provision = self.find_may_provision(organization).await?;
+        let refusal = self
+            .first(
+                "SELECT at, status, reason FROM provisioning_refusals WHERE organization_id = $1",
+                values![organization.0],
+                |row| {
+                    let status = u16::try_from(row.int(1)?).unwrap_or_default();
+                    Ok(ProvisioningRefusal { at: row.time(0)?, status, reason: row.text(2)? })
+                },
+            )
+            .await?;
+        self.one(
+            "SELECT (SELECT count(*) FROM (SELECT user_id, is_suspended FROM directory_users WHERE organization_id = $1
+                     ORDER BY user_id LIMIT $2) AS d JOIN accounts a ON a.id = d.user_id
+                     WHERE a.is_active = 0 OR d.is_suspended = 1),
+                 (SELECT count(*) FROM (SELECT 1 FROM teams WHERE organization_id = $1 LIMIT $2) AS counted),
+                 (SELECT max(updated_at) FROM directory_users WHERE organization_id = $1),
+                 (SELECT max(t.updated_at) FROM (SELECT updated_at FROM teams WHERE organization_id = $1
+                     ORDER BY id LIMIT $2) AS t)",
+            values![organization.0, COUNTED_LIMIT],
+            |row| Ok((row.size(0)?, row.size(1)?, row.optional_time(2)?.max(row.optional_time(3)?))),
+        )
+        .await
+        .map(|(inactive, groups, changed_at)| DirectoryState {
+            may_provision,
+            users,
+            inactive,
+            groups,
+            changed_at,
+            refusal,
+        })
+    }
+
+    async fn note_refusal(&mut self, organization: AccountId, refusal: &ProvisioningRefusal) -> Result<()> {
+        self.execute(
+            "INSERT INTO provisioning_refusals (organization_id, at, status, reason) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (organization_id) DO UPDATE SET at = excluded.at, status = excluded.status, reason = excluded.reason",
+            values![organization.0, refusal.at, u64::from(refusal.status), refusal.reason.as_str()],
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn count_directory_users(&mut self, organization: AccountId) -> Result<u64> {

@@ -13,6 +13,7 @@ use longshore_domain::ports::metadata::{
 use longshore_domain::repository::RepositoryId;
 use uuid::Uuid;
 
+use super::reach::numbers;
 use crate::tx::{Row, SqlTx, Value, row, values};
 
 const CREATE_TOMBSTONE: &str = "INSERT INTO tombstones (storage_key, store_state, size_bytes, due_at, run_uuid) VALUES ($1, $2, $3, $4, $5)";
@@ -130,8 +131,15 @@ impl GcRecords for SqlTx<'_> {
     }
 
     async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>> {
-        self.first(
-            "SELECT m.repository_id, m.digest, m.deleted_at, m.lease_until,
+        Ok(self.list_manifest_reviews(&[id]).await?.pop().map(|(_, review)| review))
+    }
+
+    async fn list_manifest_reviews(
+        &mut self,
+        ids: &[ManifestId],
+    ) -> Result<Vec<(ManifestId, ManifestReview)>> {
+        self.all(
+            "SELECT m.id, m.repository_id, m.digest, m.deleted_at, m.lease_until,
                  EXISTS (SELECT 1 FROM tags t WHERE t.manifest_id = m.id),
                  EXISTS (SELECT 1 FROM manifest_children c WHERE c.child_id = m.id)
                      OR EXISTS (SELECT 1 FROM manifest_children c JOIN manifests p ON p.id = c.parent_id
@@ -143,20 +151,21 @@ impl GcRecords for SqlTx<'_> {
                   WHERE h.repository_id = m.repository_id AND h.digest = m.digest AND h.until_at IS NOT NULL
                   ORDER BY h.until_at DESC LIMIT 1),
                  (SELECT d.undone_at FROM deletions d WHERE d.id = m.deletion_id)
-             FROM manifests m WHERE m.id = $1",
-            values![id.0],
+             FROM json_each($1) AS each JOIN manifests m ON m.id = CAST(each.value AS BIGINT)",
+            values![numbers(ids.iter().map(|id| id.0))?],
             |row| {
-                Ok(ManifestReview {
-                    repository: RepositoryId(row.int(0)?),
-                    digest: row.parsed(1)?,
-                    deleted_at: row.optional_time(2)?,
-                    lease_until: row.time(3)?,
-                    is_tagged: row.truth(4)?,
-                    has_parent: row.truth(5)?,
-                    has_present_subject: row.truth(6)?,
-                    tagged_until: row.optional_time(7)?,
-                    restored_since: row.optional_time(8)?,
-                })
+                let review = ManifestReview {
+                    repository: RepositoryId(row.int(1)?),
+                    digest: row.parsed(2)?,
+                    deleted_at: row.optional_time(3)?,
+                    lease_until: row.time(4)?,
+                    is_tagged: row.truth(5)?,
+                    has_parent: row.truth(6)?,
+                    has_present_subject: row.truth(7)?,
+                    tagged_until: row.optional_time(8)?,
+                    restored_since: row.optional_time(9)?,
+                };
+                Ok((ManifestId(row.int(0)?), review))
             },
         )
         .await

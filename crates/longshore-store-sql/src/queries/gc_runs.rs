@@ -6,12 +6,13 @@ use longshore_domain::Result;
 use longshore_domain::account::AccountId;
 use longshore_domain::conflict::Conflict;
 use longshore_domain::gc_run::GcRun;
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{BlobId, GcRunRecords, ManifestId, Tombstone};
 use longshore_domain::repository::RepositoryId;
 use uuid::Uuid;
 
 use super::gc::tombstone;
+use super::overfull;
 use crate::tx::{Row, SqlTx, values};
 
 fn run(row: &Row<'_>) -> Result<GcRun> {
@@ -28,6 +29,8 @@ fn run(row: &Row<'_>) -> Result<GcRun> {
         failures: row.size(9)?,
         blobs_deleted: row.size(10)?,
         freed_bytes: row.size(11)?,
+        started_by: row.optional_text(12)?,
+        found: row.optional_size(13)?.zip(row.optional_size(14)?),
     })
 }
 
@@ -37,8 +40,8 @@ impl GcRunRecords for SqlTx<'_> {
         let created = self
             .execute(
                 "INSERT INTO collection_runs (uuid, namespace_id, kind, status, created_at, updated_at, waits_until,
-                     read_only_until, failures, blobs_deleted, freed_bytes, is_over)
-                 VALUES ($1, $2, $3, $4, $5, $5, $6, $7, 0, 0, 0, 0)
+                     read_only_until, failures, blobs_deleted, freed_bytes, is_over, started_by)
+                 VALUES ($1, $2, $3, $4, $5, $5, $6, $7, 0, 0, 0, 0, $8)
                  ON CONFLICT (namespace_id) WHERE is_over = 0 DO NOTHING",
                 values![
                     run.uuid,
@@ -47,7 +50,8 @@ impl GcRunRecords for SqlTx<'_> {
                     run.status.as_str(),
                     run.created_at,
                     run.waits_until,
-                    run.read_only_until
+                    run.read_only_until,
+                    run.started_by.as_deref()
                 ],
             )
             .await?;
@@ -60,7 +64,7 @@ impl GcRunRecords for SqlTx<'_> {
     async fn find_active_run(&mut self, namespace: AccountId) -> Result<Option<GcRun>> {
         self.first(
             "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
-                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
+                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes, c.started_by, c.found_blobs, c.found_bytes
              FROM collection_runs c JOIN accounts a ON a.id = c.namespace_id
              WHERE c.namespace_id = $1 AND c.is_over = 0",
             values![namespace.0],
@@ -72,7 +76,7 @@ impl GcRunRecords for SqlTx<'_> {
     async fn lock_gc_run(&mut self, uuid: Uuid) -> Result<Option<GcRun>> {
         self.first(
             "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
-                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
+                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes, c.started_by, c.found_blobs, c.found_bytes
              FROM collection_runs c JOIN accounts a ON a.id = c.namespace_id
              WHERE c.uuid = $1 AND c.is_over = 0 FOR UPDATE OF c",
             values![uuid],
@@ -108,6 +112,47 @@ impl GcRunRecords for SqlTx<'_> {
         .map(|_| ())
     }
 
+    async fn save_found(&mut self, uuid: Uuid, blobs: u64, bytes: u64) -> Result<()> {
+        self.execute(
+            "UPDATE collection_runs SET found_blobs = $1, found_bytes = $2 WHERE uuid = $3",
+            values![blobs, bytes, uuid],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn find_gc_run(&mut self, namespace: AccountId, uuid: Uuid) -> Result<Option<GcRun>> {
+        self.first(
+            "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
+                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes, c.started_by, c.found_blobs, c.found_bytes
+             FROM collection_runs c JOIN accounts a ON a.id = c.namespace_id
+             WHERE c.uuid = $1 AND c.namespace_id = $2",
+            values![uuid, namespace.0],
+            run,
+        )
+        .await
+    }
+
+    async fn list_gc_runs_behind(
+        &mut self,
+        namespace: AccountId,
+        before: Option<(Timestamp, Uuid)>,
+        size: PageSize,
+    ) -> Result<Page<GcRun>> {
+        let (at, uuid) = before.unwrap_or((Timestamp::MAX, Uuid::nil()));
+        let found = self.all(
+            "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
+                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes, c.started_by, c.found_blobs, c.found_bytes
+             FROM collection_runs c JOIN accounts a ON a.id = c.namespace_id
+             WHERE c.namespace_id = $1 AND (c.created_at, c.uuid) < ($2, $3)
+             ORDER BY c.created_at DESC, c.uuid DESC LIMIT $4",
+            values![namespace.0, at, uuid, overfull(size)],
+            run,
+        )
+        .await?;
+        Ok(Page::from_overfull(found, size))
+    }
+
     async fn list_gc_runs(
         &mut self,
         namespace: AccountId,
@@ -116,7 +161,7 @@ impl GcRunRecords for SqlTx<'_> {
     ) -> Result<Vec<GcRun>> {
         self.all(
             "SELECT c.uuid, c.namespace_id, a.name, c.kind, c.status, c.created_at, c.updated_at, c.waits_until,
-                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes
+                 c.read_only_until, c.failures, c.blobs_deleted, c.freed_bytes, c.started_by, c.found_blobs, c.found_bytes
              FROM collection_runs c JOIN accounts a ON a.id = c.namespace_id
              WHERE c.namespace_id = $1 ORDER BY c.created_at DESC, c.uuid DESC LIMIT $2 OFFSET $3",
             values![namespace.0, size.get(), offset],

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use longshore_domain::Result;
 use longshore_domain::account::AccountId;
 use longshore_domain::job::{Job, JobId, JobProgress};
-use longshore_domain::page::PageSize;
+use longshore_domain::page::{Page, PageSize};
 use longshore_domain::ports::metadata::{JobOutcome, JobRecords};
+use uuid::Uuid;
 
 use super::overfull;
 use crate::tx::{Row, SqlTx, values};
@@ -73,18 +74,15 @@ impl JobRecords for SqlTx<'_> {
         .await
     }
 
-    async fn list_jobs(&mut self, before: Option<(Timestamp, JobId)>, size: PageSize) -> Result<Vec<Job>> {
-        match before {
+    async fn list_jobs(
+        &mut self,
+        of: Option<AccountId>,
+        before: Option<(Timestamp, JobId)>,
+        size: PageSize,
+    ) -> Result<Page<Job>> {
+        let (at, id) = before.unwrap_or((Timestamp::MAX, JobId(Uuid::nil())));
+        let found = match of {
             None => {
-                self.all(
-                    "SELECT uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at, started_at,
-                         finished_at, result, error, account_id FROM jobs ORDER BY created_at DESC, uuid DESC LIMIT $1",
-                    values![overfull(size)],
-                    job,
-                )
-                .await
-            }
-            Some((at, id)) => {
                 self.all(
                     "SELECT uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at, started_at,
                          finished_at, result, error, account_id FROM jobs WHERE (created_at, uuid) < ($1, $2)
@@ -92,9 +90,21 @@ impl JobRecords for SqlTx<'_> {
                     values![at, id.0, overfull(size)],
                     job,
                 )
-                .await
+                .await?
             }
-        }
+            Some(account) => {
+                self.all(
+                    "SELECT uuid, kind, state, wanted_by, done, total, unit, text, is_cancelled, created_at, started_at,
+                         finished_at, result, error, account_id FROM jobs
+                     WHERE account_id = $1 AND (created_at, uuid) < ($2, $3)
+                     ORDER BY created_at DESC, uuid DESC LIMIT $4",
+                    values![account.0, at, id.0, overfull(size)],
+                    job,
+                )
+                .await?
+            }
+        };
+        Ok(Page::from_overfull(found, size))
     }
 
     async fn begin_job(&mut self, id: JobId, at: Timestamp) -> Result<()> {

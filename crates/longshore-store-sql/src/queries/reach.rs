@@ -6,7 +6,9 @@ use longshore_domain::digest::Digest;
 use longshore_domain::image::ImageFilter;
 use longshore_domain::name::Tag;
 use longshore_domain::page::PageSize;
-use longshore_domain::ports::metadata::{BlobId, ManifestId, Needed, ReachRecords, Reached};
+use longshore_domain::ports::metadata::{
+    BlobId, LinkNeeds, Linked, ManifestId, Needed, ReachRecords, Reached,
+};
 use longshore_domain::repository::RepositoryId;
 
 use super::images::range;
@@ -150,6 +152,70 @@ impl ReachRecords for SqlTx<'_> {
                 let blob = row.text(0)?.parse().map(BlobId).map_err(longshore_domain::Error::internal)?;
                 Ok(Needed { blob, references: row.size(1)?, lease_until: row.time(2)? })
             },
+        )
+        .await
+    }
+
+    async fn list_holders_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+        limit: u64,
+    ) -> Result<Vec<(ManifestId, ManifestId)>> {
+        self.all(
+            "SELECT c.parent_id, c.child_id FROM json_each($1) AS each
+             JOIN manifest_children c ON c.child_id = CAST(each.value AS BIGINT) LIMIT $2",
+            values![of_manifests(manifests)?, limit],
+            |row| Ok((ManifestId(row.int(0)?), ManifestId(row.int(1)?))),
+        )
+        .await
+    }
+
+    async fn list_links_behind(
+        &mut self,
+        repository: RepositoryId,
+        after: BlobId,
+        size: PageSize,
+    ) -> Result<Vec<BlobId>> {
+        self.all(
+            "SELECT blob_id FROM blob_links WHERE repository_id = $1 AND blob_id > $2 ORDER BY blob_id LIMIT $3",
+            values![repository.0, after.0, size.get()],
+            |row| Ok(BlobId(row.int(0)?)),
+        )
+        .await
+    }
+
+    async fn find_link_needs(
+        &mut self,
+        repository: RepositoryId,
+        blobs: &[BlobId],
+        limit: u64,
+    ) -> Result<Vec<LinkNeeds>> {
+        self.all(
+            "SELECT l.blob_id, l.hidden_at, l.lease_until,
+                 (SELECT count(*) FROM (SELECT 1 FROM manifest_blobs e
+                      WHERE e.repository_id = l.repository_id AND e.blob_id = l.blob_id LIMIT $1) AS found)
+             FROM json_each($2) AS each
+             JOIN blob_links l ON l.repository_id = $3 AND l.blob_id = CAST(each.value AS BIGINT)",
+            values![limit, numbers(blobs.iter().map(|id| id.0))?, repository.0],
+            |row| {
+                Ok(LinkNeeds {
+                    blob: BlobId(row.int(0)?),
+                    hidden_at: row.optional_time(1)?,
+                    lease_until: row.time(2)?,
+                    references: row.size(3)?,
+                })
+            },
+        )
+        .await
+    }
+
+    async fn count_links(&mut self, blobs: &[BlobId], limit: u64) -> Result<Vec<Linked>> {
+        self.all(
+            "SELECT b.id, b.size_bytes,
+                 (SELECT count(*) FROM (SELECT 1 FROM blob_links l WHERE l.blob_id = b.id LIMIT $1) AS found)
+             FROM json_each($2) AS each JOIN blobs b ON b.id = CAST(each.value AS BIGINT)",
+            values![limit, numbers(blobs.iter().map(|id| id.0))?],
+            |row| Ok(Linked { blob: BlobId(row.int(0)?), size_bytes: row.size(1)?, links: row.size(2)? }),
         )
         .await
     }

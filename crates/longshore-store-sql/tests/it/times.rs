@@ -50,6 +50,8 @@ const KEPT: &[(&str, &str)] = &[
     ("scim_tokens.created_at", "shown"),
     ("nodes.started_at", "shown"),
     ("store_days.day_at", "names a day"),
+    ("deletions.ended_at", "says that, not since when"),
+    ("provisioning_refusals.at", "shown"),
     ("jobs.created_at", "shown"),
     ("jobs.started_at", "shown"),
     ("work.created_at", "shown"),

@@ -67,8 +67,20 @@ pub trait DeletionRecords {
     /// Holds the images and blobs of a deletion, in the order of their numbers, so that they are not collected until the unit of
     /// work ends, and the blobs until a time at least. Returns whether all are still to be had.
     async fn hold_deleted_items(&mut self, deletion: &Deletion, lease_until: Timestamp) -> Result<bool>;
-    /// Notes that a deletion is being undone, so that for a while nothing of it is collected any more.
-    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<()>;
+    /// Notes that a deletion is being undone, so that for a while nothing of it is collected any more. Returns whether it can be.
+    async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<bool>;
+    /// Ends the time in which a deletion can be undone.
+    async fn end_deletion(&mut self, id: DeletionId, at: Timestamp) -> Result<()>;
+    /// Lets what a deletion took, and nothing has brought back, be collected at once: images and blobs, in the order of their
+    /// numbers.
+    async fn release_deleted_items(
+        &mut self,
+        deletion: &Deletion,
+        items: &[DeletedItem],
+        at: Timestamp,
+    ) -> Result<()>;
+    /// Lets a repository that a deletion took be collected at once.
+    async fn release_deleted_repository(&mut self, deletion: &Deletion, at: Timestamp) -> Result<()>;
     /// Finds what became of a manifest; `None` when it was collected.
     async fn find_deleted_manifest(&mut self, id: ManifestId) -> Result<Option<DeletedManifest>>;
     /// Makes those manifests visible again that this deletion took, with their blobs and with what they list; then they stay

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::account::{AccountId, OrganizationRole};
 use crate::credential::SecretHash;
 use crate::directory::{
-    DirectoryEmail, DirectoryGroup, DirectoryUser, GroupLookup, GroupMember, ScimToken, UserCursor,
-    UserLookup, UserOrder, UserParts,
+    DirectoryEmail, DirectoryGroup, DirectoryState, DirectoryUser, GroupLookup, GroupMember,
+    ProvisioningRefusal, ScimToken, UserCursor, UserLookup, UserOrder, UserParts,
 };
 use crate::error::Result;
 use crate::organization::TeamId;
@@ -70,6 +70,10 @@ pub struct WantedUsers {
 pub trait DirectoryRecords {
     /// Lists users. Probes for one value give all that there are at once, whatever order is wanted.
     async fn list_directory_users(&mut self, wanted: &WantedUsers) -> Result<Vec<DirectoryUser>>;
+    /// Says what a directory looks like.
+    async fn find_directory_state(&mut self, organization: AccountId) -> Result<DirectoryState>;
+    /// Notes what an identity provider was refused, in the place of what it was refused before.
+    async fn note_refusal(&mut self, organization: AccountId, refusal: &ProvisioningRefusal) -> Result<()>;
     /// Counts all users.
     async fn count_directory_users(&mut self, organization: AccountId) -> Result<u64>;
     /// Returns the mark behind the first `offset` users; `None` when there are not so many.

@@ -134,6 +134,11 @@ pub trait GcRecords {
     async fn lock_reviewed_manifest(&mut self, id: ManifestId) -> Result<()>;
     /// Loads what a manifest's review decides on.
     async fn find_manifest_review(&mut self, id: ManifestId) -> Result<Option<ManifestReview>>;
+    /// The same of many manifests, as many as a statement takes, a thousand.
+    async fn list_manifest_reviews(
+        &mut self,
+        ids: &[ManifestId],
+    ) -> Result<Vec<(ManifestId, ManifestReview)>>;
     /// Asks for reviews of the referrers of a manifest, by number, strictly after `after`, at most `size`; gives the last one of
     /// a full page.
     async fn review_referrers(

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::account::AccountId;
 use crate::error::Result;
 use crate::gc_run::GcRun;
-use crate::page::PageSize;
+use crate::page::{Page, PageSize};
 use crate::ports::metadata::{BlobId, ManifestId, Tombstone};
 use crate::repository::RepositoryId;
 
@@ -27,6 +27,17 @@ pub trait GcRunRecords {
     async fn save_gc_run(&mut self, run: &GcRun) -> Result<()>;
     /// Adds to the counts of a run.
     async fn count_for_run(&mut self, uuid: Uuid, blobs: u64, bytes: u64) -> Result<()>;
+    /// Notes what a run found to be deleted when it began: blobs, and their size.
+    async fn save_found(&mut self, uuid: Uuid, blobs: u64, bytes: u64) -> Result<()>;
+    /// Finds a run of a registry, over or not.
+    async fn find_gc_run(&mut self, namespace: AccountId, uuid: Uuid) -> Result<Option<GcRun>>;
+    /// Lists runs of a registry, newest first, strictly behind the one that was created then, at most `size`.
+    async fn list_gc_runs_behind(
+        &mut self,
+        namespace: AccountId,
+        before: Option<(Timestamp, Uuid)>,
+        size: PageSize,
+    ) -> Result<Page<GcRun>>;
     /// Lists runs of a registry, newest first, leaving out the first `offset`, at most `size`.
     async fn list_gc_runs(&mut self, namespace: AccountId, offset: u64, size: PageSize)
     -> Result<Vec<GcRun>>;

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::account::AccountId;
 use crate::error::Result;
 use crate::job::{Job, JobId, JobProgress, JobState};
-use crate::page::PageSize;
+use crate::page::{Page, PageSize};
 
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +28,13 @@ pub trait JobRecords {
     async fn find_job_payload(&mut self, id: JobId) -> Result<Option<String>>;
     /// Returns a job.
     async fn find_job(&mut self, id: JobId) -> Result<Option<Job>>;
-    /// Lists jobs, the newest first, strictly older than `before`; overfull by one.
-    async fn list_jobs(&mut self, before: Option<(Timestamp, JobId)>, size: PageSize) -> Result<Vec<Job>>;
+    /// Lists jobs, the newest first, strictly older than `before`; of one account, or all.
+    async fn list_jobs(
+        &mut self,
+        of: Option<AccountId>,
+        before: Option<(Timestamp, JobId)>,
+        size: PageSize,
+    ) -> Result<Page<Job>>;
     /// Notes that a job that has not ended is being done.
     async fn begin_job(&mut self, id: JobId, at: Timestamp) -> Result<()>;
     /// Notes how far a job is that has not ended; returns whether it is to end.

@@ -69,7 +69,7 @@ pub use manifests::{
 };
 pub use nodes::NodeRecords;
 pub use orphans::OrphanRecords;
-pub use reach::{Needed, ReachRecords, Reached};
+pub use reach::{LinkNeeds, Linked, Needed, ReachRecords, Reached};
 pub use registries::RegistryRecords;
 pub use repositories::RepositoryRecords;
 pub use retention::{PushedTag, RetentionRecords};

@@ -35,6 +35,30 @@ pub struct Needed {
     pub lease_until: Timestamp,
 }
 
+/// A link of a blob to a repository, and how much needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkNeeds {
+    /// The blob.
+    pub blob: BlobId,
+    /// When the link was hidden.
+    pub hidden_at: Option<Timestamp>,
+    /// Until when it stays even if nothing needs it.
+    pub lease_until: Timestamp,
+    /// How many manifests of the repository need it, deleted ones as well, as far as they were counted.
+    pub references: u64,
+}
+
+/// How often a blob is linked.
+#[derive(Clone, Copy, Debug)]
+pub struct Linked {
+    /// The blob.
+    pub blob: BlobId,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Repositories that have it, deleted ones as well, as far as they were counted.
+    pub links: u64,
+}
+
 /// What hangs on manifests. All of it is read for as many at once as a statement takes, a thousand.
 #[async_trait]
 pub trait ReachRecords {
@@ -77,4 +101,26 @@ pub trait ReachRecords {
     ) -> Result<Vec<(BlobId, u64)>>;
     /// Counts who needs blobs, up to `limit` for each.
     async fn count_references(&mut self, blobs: &[BlobId], limit: u64) -> Result<Vec<Needed>>;
+    /// Lists the indexes that list manifests, deleted ones as well, each with what it lists of them, at most `limit`.
+    async fn list_holders_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+        limit: u64,
+    ) -> Result<Vec<(ManifestId, ManifestId)>>;
+    /// Lists blobs that have a link to a repository by number, strictly behind one, at most `size`.
+    async fn list_links_behind(
+        &mut self,
+        repository: RepositoryId,
+        after: BlobId,
+        size: PageSize,
+    ) -> Result<Vec<BlobId>>;
+    /// Finds the links of blobs to a repository, with how many of its manifests need each, deleted ones as well, up to `limit`.
+    async fn find_link_needs(
+        &mut self,
+        repository: RepositoryId,
+        blobs: &[BlobId],
+        limit: u64,
+    ) -> Result<Vec<LinkNeeds>>;
+    /// Counts the links of blobs, up to `limit` for each; each with its size.
+    async fn count_links(&mut self, blobs: &[BlobId], limit: u64) -> Result<Vec<Linked>>;
 }

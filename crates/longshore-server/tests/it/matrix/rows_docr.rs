@@ -40,7 +40,7 @@ fn registries_again(hands: &Hands<'_>) {
     }
 }
 
-fn collection_is_over(hands: &Hands<'_>) {
+pub fn collection_is_over(hands: &Hands<'_>) {
     let path = "/v2/registries/acme/garbage-collection";
     let active = hands.server.get(path, hands.docr("acme")).json();
     if let Some(run) = active["garbage_collection"]["uuid"].as_str() {
@@ -59,7 +59,7 @@ fn collection_is_over(hands: &Hands<'_>) {
 }
 
 /// A collection that waits for a token that is out, so that it can be looked at and cancelled.
-fn collection_is_on(hands: &Hands<'_>) -> Vars {
+pub fn collection_is_on(hands: &Hands<'_>) -> Vars {
     hands.server.token(hands.docker(), &["repository:acme/app:push"]);
     let path = "/v2/registries/acme/garbage-collection";
     let run = hands.server.send("POST", path, hands.docr("acme"), &[], b"").expect(201).json();

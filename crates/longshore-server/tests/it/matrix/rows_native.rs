@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::door::Door;
 use super::rows::{Phase, Row};
+use super::rows_docr::{collection_is_on, collection_is_over};
 use super::rows_hub::{fresh_group, fresh_invite, fresh_repository, in_group};
 use super::rows_oci::fresh_image;
 use super::world::{Hands, Vars, take};
@@ -17,6 +18,11 @@ fn deleted_tag(hands: &Hands<'_>) -> Vars {
     let answer = hands.server.send("DELETE", &path, hands.docr("acme"), &[], b"").expect(204);
     vars.insert("id".into(), answer.header("longshore-deletion").into());
     vars
+}
+
+/// A collection that waits, so that it can be looked at and cancelled.
+fn gc_run_is_on(hands: &Hands<'_>) -> Vars {
+    [("id".to_owned(), collection_is_on(hands)["run"].clone())].into()
 }
 
 /// Of the many deletions, whether there are such of `app`.
@@ -116,7 +122,10 @@ pub fn rows(route: &Route) -> Vec<Row> {
             row().body(json!({ "tags": ["v1"], "dry_run": true })).named("plan"),
         ],
         "list_deletions" => vec![row().query("namespace={org}").made(deleted_tag).names_by(in_app)],
-        "get_deletion" | "restore_deletion" => vec![row().made(deleted_tag)],
+        "get_deletion" | "restore_deletion" | "end_deletion" => vec![row().made(deleted_tag)],
+        "get_readme" | "get_immutable_tags" => vec![row()],
+        "set_readme" => vec![row().body(json!({ "readme": "What it is for." }))],
+        "set_immutable_tags" => vec![row().body(json!({ "enabled": false, "rules": [] }))],
         "list_images" => vec![row().names("items/*/tags/*")],
         "list_retention_policies" => vec![row()],
         "create_retention_policy" => vec![row().body(keep_all()).after(policies_again)],
@@ -221,6 +230,13 @@ fn administration(route: &Route) -> Vec<Row> {
         "list_nodes" | "list_stores" | "list_settings" => vec![row()],
         "get_organization" => vec![row()],
         "list_members" => vec![row().names("items/*/user")],
+        "get_provisioning" => vec![row()],
+        "list_provisioned_users" => vec![row().names("items/*/user")],
+        "preview_registry_gc" | "list_registry_gc_runs" => vec![row()],
+        "create_registry_gc_run" => vec![row().after(collection_is_over).in_phase(Phase::Late)],
+        "get_registry_gc_run" | "cancel_registry_gc_run" => {
+            vec![row().made(gc_run_is_on).after(collection_is_over).in_phase(Phase::Late)]
+        }
         "get_organization_settings" => vec![row()],
         "set_organization_settings" => vec![row().body(json!({ "restricted_images": { "enabled": false, "allow_official_images": true, "allow_verified_publishers": true } }))],
         "list_teams" => vec![row().names("items/*/name")],

@@ -115,7 +115,22 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     walk.named("team", &json!("release"));
     walk.does("delete_team", &nothing, 204);
     walk.who = token;
+    registry(&mut walk);
+    let answer = walk.does("set_readme", &json!({ "readme": "# The app" }), 200);
+    assert_eq!(answer, walk.does("get_readme", &nothing, 200));
+    let rules = json!({ "enabled": true, "rules": ["^v"] });
+    assert_eq!(walk.does("set_immutable_tags", &rules, 200), rules);
+    assert_eq!(walk.does("get_immutable_tags", &nothing, 200), rules);
+    let no_rule = json!({ "enabled": true, "rules": ["("] });
+    assert_eq!(walk.does("set_immutable_tags", &no_rule, 400)["code"], "invalid");
+    walk.does("set_immutable_tags", &json!({ "enabled": false, "rules": [] }), 200);
     walk.does("delete_repository", &nothing, 204);
+    // What is ended does not come back, and ending it again changes nothing.
+    let deletions = walk.does("list_deletions", &nothing, 200);
+    walk.named("id", &deletions["items"][0]["id"]);
+    walk.does("end_deletion", &nothing, 204);
+    walk.does("end_deletion", &nothing, 204);
+    assert_eq!(walk.does("restore_deletion", &json!({}), 409)["code"], "conflict");
     walk.who = sign_in(&walk.server, "alice");
     tokens(&mut walk);
     account(&mut walk);
@@ -124,6 +139,27 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
     organizations(&mut walk);
     operation(&mut walk);
     walk.end();
+}
+
+/// What owners collect of their registry.
+fn registry(walk: &mut Walk) {
+    let nothing = Value::Null;
+    let wanted = json!({ "name": "acme", "subscription_tier_slug": "professional" });
+    send(&walk.server, "POST", "/v2/registries", &walk.who, &wanted).expect(201);
+    let forecast = walk.does("preview_registry_gc", &json!({ "kind": "both" }), 200);
+    assert_eq!((&forecast["kind"], &forecast["is_complete"]), (&json!("both"), &json!(true)));
+    assert_eq!(walk.does("preview_registry_gc", &json!({ "kind": "all" }), 400)["field"], "kind");
+    let run = walk.does("create_registry_gc_run", &nothing, 202);
+    assert_eq!((&run["kind"], &run["started_by"]), (&json!("unused_bytes"), &json!("alice")));
+    assert_eq!(walk.does("create_registry_gc_run", &nothing, 409)["code"], "conflict");
+    walk.named("id", &run["id"]);
+    assert_eq!(walk.does("get_registry_gc_run", &nothing, 200)["id"], run["id"]);
+    assert_eq!(walk.does("cancel_registry_gc_run", &nothing, 200)["state"], "cancelling");
+    let path = format!("/api/v1/namespaces/acme/gc/runs/{}", run["id"].as_str().unwrap());
+    let is_over = || walk.server.get(&path, &walk.who).expect(200).json()["state"] == "cancelled";
+    walk.server.wait_for("the collection is over", is_over);
+    assert_eq!(walk.does("list_registry_gc_runs", &nothing, 200)["items"][0]["id"], run["id"]);
+    assert_eq!(walk.does("cancel_registry_gc_run", &nothing, 404)["code"], "run_unknown");
 }
 
 /// Retention policies, search and usage, with tags `v1` and `v2`.
@@ -413,9 +449,18 @@ fn organizations(walk: &mut Walk) {
     walk.does("delete_member", &nothing, 204);
     let made = walk.does("create_scim_token", &json!({ "label": "okta" }), 201);
     walk.named("id", &made["id"]);
-    assert_ne!(walk.does("rotate_scim_token", &nothing, 200)["secret"], made["secret"]);
+    let rotated = walk.does("rotate_scim_token", &nothing, 200);
+    assert_ne!(rotated["secret"], made["secret"]);
+    let provider = format!("Bearer {}", rotated["secret"].as_str().unwrap());
+    let okta = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "no address" });
+    let refused = send(&walk.server, "POST", "/v2/scim/2.0/Users", &provider, &okta).expect(400).json();
     assert_eq!(walk.does("list_scim_tokens", &nothing, 200)["items"][0]["label"], "okta");
     walk.does("delete_scim_token", &nothing, 204);
+    let state = walk.does("get_provisioning", &nothing, 200);
+    assert_eq!((&state["users"], &state["last_refusal"]["status"]), (&json!(1), &json!(400)));
+    assert_eq!(state["last_refusal"]["reason"], refused["detail"]);
+    let users = walk.does("list_provisioned_users", &nothing, 200);
+    assert_eq!((&users["items"][0]["user"], &users["next"]), (&json!("alice"), &Value::Null));
     walk.does("delete_organization", &nothing, 204);
 }
 

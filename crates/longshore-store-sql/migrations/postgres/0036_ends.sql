@@ -1,0 +1,24 @@
+-- Who asked for a collection run, and what it found when it began.
+
+-- Name of the account, as it was then.
+ALTER TABLE collection_runs ADD COLUMN started_by TEXT;
+-- Blobs to be deleted, and their size; nothing as long as it has not begun.
+ALTER TABLE collection_runs ADD COLUMN found_blobs BIGINT;
+ALTER TABLE collection_runs ADD COLUMN found_bytes BIGINT;
+
+-- When somebody ended the time in which a deletion can be undone.
+ALTER TABLE deletions ADD COLUMN ended_at BIGINT;
+
+-- What an identity provider was refused last, for the owners of its organization.
+CREATE TABLE provisioning_refusals (
+    organization_id BIGINT PRIMARY KEY REFERENCES accounts (id),
+    at BIGINT NOT NULL,
+    -- Status of the answer.
+    status BIGINT NOT NULL,
+    reason TEXT NOT NULL
+);
+-- When a directory changed last.
+CREATE INDEX directory_users_updated ON directory_users (organization_id, updated_at);
+
+-- The jobs that one account asked for.
+CREATE INDEX jobs_account ON jobs (account_id, created_at, uuid) WHERE account_id IS NOT NULL;
