@@ -452,7 +452,7 @@ fn organizations(walk: &mut Walk) {
     let rotated = walk.does("rotate_scim_token", &nothing, 200);
     assert_ne!(rotated["secret"], made["secret"]);
     let provider = format!("Bearer {}", rotated["secret"].as_str().unwrap());
-    let okta = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "no address" });
+    let okta = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "" });
     let refused = send(&walk.server, "POST", "/v2/scim/2.0/Users", &provider, &okta).expect(400).json();
     assert_eq!(walk.does("list_scim_tokens", &nothing, 200)["items"][0]["label"], "okta");
     walk.does("delete_scim_token", &nothing, 204);
