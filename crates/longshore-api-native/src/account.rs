@@ -5,6 +5,8 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_client::types;
+use longshore_domain::credential::Secret;
+use longshore_domain::email::EmailAddress;
 use longshore_domain::organization::{OwnOrganization, TeamName};
 use longshore_domain::{Error, Field, Result};
 use longshore_identity::own_account::BothFactors;
@@ -86,6 +88,31 @@ pub(crate) async fn change_own_password(context: &Context, body: RequestBody) ->
     };
     context.app.identity.change_own_password(&actor, factors, &request.new).await?;
     Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `POST /api/v1/account/email`.
+pub(crate) async fn want_email(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::WantEmail = context.json(body).await?;
+    let email: EmailAddress = request.email.parse()?;
+    let (actor, session) = context.session().await?;
+    let factors = BothFactors {
+        password: &request.password,
+        code: request.code.as_deref(),
+        address: Some(context.client.address),
+        session: Some(session),
+    };
+    let until = context.app.identity.want_email(&actor, factors, email.clone()).await?;
+    let wanted = types::WantedEmail { email: email.to_string(), until: time(until) };
+    Ok(json(StatusCode::ACCEPTED, &wanted))
+}
+
+/// `POST /api/v1/account/email/confirm`.
+pub(crate) async fn confirm_email(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::ConfirmEmail = context.json(body).await?;
+    let actor = context.actor().await?;
+    context.app.identity.confirm_email(&actor, &Secret::presented(&request.code)).await?;
+    let account = context.app.access.get_own_account(&actor).await?;
+    Ok(json(StatusCode::OK, &accounts::info(&account)))
 }
 
 /// `DELETE /api/v1/account/sessions`.

@@ -9,6 +9,7 @@ use longshore_domain::Result;
 use longshore_domain::page::PageSize;
 use longshore_domain::work::WorkItem;
 use longshore_identity::authentication::PRESENCE;
+use longshore_identity::own_email::{EMAIL_MESSAGE, EmailMessages};
 use longshore_organizations::invite_messages::{INVITE_MESSAGE, InviteMessages};
 
 use crate::App;
@@ -48,6 +49,7 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("forget-revocations", HOUR, |app| Box::pin(app.forget_revocations())),
     ("forget-presences", MINUTE, |app| Box::pin(app.forget_presences())),
     ("forget-invites", HOUR, |app| Box::pin(app.forget_invites())),
+    ("forget-email-changes", HOUR, |app| Box::pin(app.identity.forget_email_changes())),
     ("forget-finished-uploads", MINUTE, |app| Box::pin(app.content.forget_finished_uploads())),
     ("forget-deletions", HOUR, |app| Box::pin(app.content.forget_deletions())),
     ("forget-attempts", HOUR, |app| Box::pin(app.platform.forget_attempts())),
@@ -59,7 +61,11 @@ const JOBS: &[(&str, Duration, Run)] = &[
 
 /// Returns the kinds of all work that this version knows.
 pub(crate) fn kinds() -> impl Iterator<Item = WorkKind> {
-    JOBS.iter().map(|(name, every, _)| WorkKind::repeating(name, *every)).chain([INVITE_MESSAGE, JOB])
+    JOBS.iter().map(|(name, every, _)| WorkKind::repeating(name, *every)).chain([
+        INVITE_MESSAGE,
+        EMAIL_MESSAGE,
+        JOB,
+    ])
 }
 
 /// Returns the longest that any work waits.
@@ -92,9 +98,15 @@ impl App {
             let (app, kind) = (Arc::clone(self), WorkKind::repeating(name, *every));
             Arc::new(Housekeeping { app, kind, run: *run }) as Arc<dyn Worker>
         });
-        let messages: Option<Arc<dyn Worker>> = match self.organizations.has_mailer() {
-            true => Some(Arc::new(InviteMessages(Arc::clone(&self.organizations)))),
-            false => None,
+        let messages: Vec<Arc<dyn Worker>> = match &self.mailer {
+            Some(mailer) => {
+                let (identities, mailer) = (Arc::clone(&self.identity), Arc::clone(mailer));
+                vec![
+                    Arc::new(InviteMessages(Arc::clone(&self.organizations))),
+                    Arc::new(EmailMessages { identities, mailer }),
+                ]
+            }
+            None => Vec::new(),
         };
         jobs.chain(messages).chain(self.job_workers().iter().cloned()).collect()
     }

@@ -62,6 +62,7 @@ pub struct App {
     pub lifecycle: Arc<Lifecycle>,
     metadata: Records<WholeHouse>,
     blobs: Arc<dyn BlobStore>,
+    mailer: Option<Arc<dyn Mailer>>,
     clock: Arc<dyn Clock>,
     settings: Arc<Settings>,
     latest: clock_steps::Latest,
@@ -74,8 +75,8 @@ impl App {
         let Adapters { metadata, blobs, clock, entropy, mailer, space } = adapters;
         let platform = Arc::new(Platform::new(metadata, clock, entropy, space, settings));
         let access = Arc::new(AccessControl::new(&platform));
-        let identity = Arc::new(Identities::new(&platform, &access));
-        let organizations = Arc::new(Organizations::new(&platform, &access, &identity, mailer));
+        let identity = Arc::new(Identities::new(&platform, &access, mailer.is_some()));
+        let organizations = Arc::new(Organizations::new(&platform, &access, &identity, mailer.clone()));
         let content =
             Arc::new(Content::new(&platform, &access, &identity, &organizations, Arc::clone(&blobs)));
         let lifecycle =
@@ -91,6 +92,7 @@ impl App {
             content,
             lifecycle: Arc::new(lifecycle),
             blobs,
+            mailer,
             latest: clock_steps::Latest::default(),
             depths: work::Depths::default(),
         }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use anyhow::Result;
 use clap::Subcommand;
 use longshore_client::SignIn;
-use longshore_client::types::{ChangeAccount, ChangeOwnPassword};
+use longshore_client::types::{ChangeAccount, ChangeOwnPassword, ConfirmEmail, WantEmail};
 use serde_json::json;
 
 use crate::accounts::{Change, LINES, check_change};
@@ -30,6 +30,19 @@ pub enum AccountCommand {
         /// line of its own
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Have another e-mail address: a code is sent there, which account confirm-email takes
+    Email {
+        /// The address
+        address: String,
+        /// Read from standard input: the password, and a code of the second factor if there is one, each on a line of its own
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Confirm the address that you wanted, by the code that was sent there
+    ConfirmEmail {
+        /// The code
+        code: String,
     },
     /// Sign out everywhere: end all sessions, and what docker and other programs were signed in with; access tokens stay
     SignOut,
@@ -57,6 +70,29 @@ fn new_password(from_input: bool) -> Result<ChangeOwnPassword> {
     Ok(ChangeOwnPassword { current, new, code: None })
 }
 
+/// Signs in for what no token does; that takes the same as what follows does.
+fn begin_session(session: &Session, name: &str, password: &str, code: Option<String>) -> Result<()> {
+    let client = &session.client;
+    let token = match client.sign_in(name, password)? {
+        SignIn::Done(token) => token,
+        SignIn::SecondFactor(challenge) => {
+            let code = match code {
+                Some(code) => code,
+                None if std::io::stdin().is_terminal() => {
+                    ask("code of the authenticator, or a recovery code")?
+                }
+                None => {
+                    let text =
+                        "the account has a second factor: give its code on the last line of standard input";
+                    return Err(Usage(text.into()).into());
+                }
+            };
+            client.complete_sign_in(&challenge, &code)?
+        }
+    };
+    Ok(client.use_session(&token)?)
+}
+
 /// Runs a command.
 ///
 /// # Errors
@@ -74,30 +110,37 @@ pub fn run(command: AccountCommand, session: &Session) -> Result<Exit> {
         AccountCommand::Password { password_stdin } => {
             let account = client.get_account()?;
             let mut change = new_password(password_stdin)?;
-            // No token changes the password; signing in takes the same as this does.
-            let session = match client.sign_in(&account.name, &change.current)? {
-                SignIn::Done(session) => session,
-                SignIn::SecondFactor(challenge) => {
-                    let code = match change.code.take() {
-                        Some(code) => code,
-                        None if std::io::stdin().is_terminal() => {
-                            ask("code of the authenticator, or a recovery code")?
-                        }
-                        None => {
-                            let text = "the account has a second factor: give its code on the third line of standard input";
-                            return Err(Usage(text.into()).into());
-                        }
-                    };
-                    client.complete_sign_in(&challenge, &code)?
-                }
-            };
-            client.use_session(&session)?;
+            begin_session(session, &account.name, &change.current, change.code.take())?;
             client.change_own_password(&change)?;
             let text = format!(
                 "the password of {} is changed; what was signed in with the one before must sign in again, access tokens work on",
                 account.name
             );
             output.said(&text, "name", &json!({ "name": account.name }))?;
+        }
+        AccountCommand::Email { address, password_stdin } => {
+            let account = client.get_account()?;
+            let (password, code) = match password_stdin {
+                true => {
+                    let mut lines = standard_input()?.into_iter();
+                    (lines.next().unwrap_or_default(), lines.next())
+                }
+                false if std::io::stdin().is_terminal() => (rpassword::prompt_password("password: ")?, None),
+                false => return Err(Usage("there is nobody to ask: give --password-stdin".into()).into()),
+            };
+            begin_session(session, &account.name, &password, code)?;
+            let wanted = client.want_email(&WantEmail { email: address, password, code: None })?;
+            let text = format!(
+                "a code is sent to {}; confirm it until {}: longshore account confirm-email CODE",
+                wanted.email, wanted.until
+            );
+            output.said(&text, "email", &wanted)?;
+        }
+        AccountCommand::ConfirmEmail { code } => {
+            let account = client.confirm_email(&ConfirmEmail { code })?;
+            let text =
+                format!("the address of {} is {}", account.name, account.email.as_deref().unwrap_or("none"));
+            output.said(&text, "name", &account)?;
         }
         AccountCommand::SignOut => {
             client.end_own_sessions()?;

@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::list::List;
 use crate::operations as op;
 use crate::types::{
-    AccountInfo, ChangeAccount, ChangeOwnPassword, OwnOrganization, Presence, ProvePresence, SecondFactorInfo,
+    AccountInfo, ChangeAccount, ChangeOwnPassword, ConfirmEmail, OwnOrganization, Presence, ProvePresence,
+    SecondFactorInfo, WantEmail, WantedEmail,
 };
 
 /// As all calls, these fail for what the registry refuses, or when it is not reached.
@@ -53,6 +54,22 @@ impl Client {
     /// As [`Client::about`].
     pub fn change_own_password(&self, change: &ChangeOwnPassword) -> Result<()> {
         self.run(&Call::of(op::CHANGE_OWN_PASSWORD, &[]).sending(change)?).map(|_| ())
+    }
+
+    /// Sends what confirms an address to it. For sessions, as what follows.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn want_email(&self, wanted: &WantEmail) -> Result<WantedEmail> {
+        self.read(&Call::of(op::WANT_EMAIL, &[]).sending(wanted)?)
+    }
+
+    /// Gives the account the address that it wanted, by what was sent there.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn confirm_email(&self, confirmation: &ConfirmEmail) -> Result<AccountInfo> {
+        self.read(&Call::of(op::CONFIRM_EMAIL, &[]).sending(confirmation)?)
     }
 
     /// Signs out everywhere; access tokens stay.

@@ -82,6 +82,8 @@ operations! {
     LIST_OWN_ORGANIZATIONS "list_own_organizations" GET "/api/v1/account/organizations" ["limit", "after"];
     PROVE_PRESENCE "prove_presence" POST "/api/v1/account/presence" [];
     CHANGE_OWN_PASSWORD "change_own_password" POST "/api/v1/account/password" [];
+    WANT_EMAIL "want_email" POST "/api/v1/account/email" [];
+    CONFIRM_EMAIL "confirm_email" POST "/api/v1/account/email/confirm" [];
     END_OWN_SESSIONS "end_own_sessions" DELETE "/api/v1/account/sessions" [];
     GET_SECOND_FACTOR "get_second_factor" GET "/api/v1/account/second-factor" [];
     LIST_USERS "list_users" GET "/api/v1/users" ["limit", "after"];

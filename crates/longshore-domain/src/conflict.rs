@@ -54,6 +54,14 @@ pub enum Conflict {
         "{0} cannot be reached by mail from this registry; invite again, which gives a new link to pass on"
     )]
     NoMail(String),
+    /// The registry sends no mail.
+    #[error(
+        "this registry sends no mail; its operator sets your address: longshore user set NAME --email ADDRESS"
+    )]
+    NoMailServer,
+    /// The address of an account is its organization's.
+    #[error("your organization's identity provider says what your address is; change it there")]
+    ManagedAddress,
     /// The account has a second factor.
     #[error("the account has a second factor already; disable it before you set up another")]
     SecondFactorEnabled,

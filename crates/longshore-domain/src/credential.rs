@@ -101,6 +101,8 @@ impl Secret {
     pub const CHALLENGE_PREFIX: &str = "lsc_";
     /// Prefix of what the link of an invite holds.
     pub const INVITE_PREFIX: &str = "lsi_";
+    /// Prefix of what confirms an e-mail address.
+    pub const EMAIL_PREFIX: &str = "lse_";
     /// Prefix of tokens of identity providers.
     pub const SCIM_TOKEN_PREFIX: &str = "lss_";
     /// Prefix of refresh tokens of the token service.

@@ -8,6 +8,7 @@ pub mod authentication;
 pub mod claims;
 pub mod identity;
 pub mod own_account;
+pub mod own_email;
 pub mod passwords;
 pub mod projects;
 pub mod scim_tokens;
@@ -40,11 +41,12 @@ pub struct Identities {
     sessions: authentication::Sessions,
     sign_ins: sign_in_events::SignIns,
     uses: uses::Uses,
+    sends_mail: bool,
 }
 
 impl Identities {
-    /// Puts them together.
-    pub fn new(platform: &Arc<Platform>, access: &Arc<AccessControl>) -> Self {
+    /// Puts them together; `sends_mail` says whether somebody sends the messages that they wish for.
+    pub fn new(platform: &Arc<Platform>, access: &Arc<AccessControl>, sends_mail: bool) -> Self {
         let settings = Arc::clone(&platform.settings);
         Self {
             platform: Arc::clone(platform),
@@ -61,6 +63,7 @@ impl Identities {
             sessions: authentication::Sessions::new(&*platform.entropy),
             sign_ins: sign_in_events::SignIns::default(),
             uses: uses::Uses::default(),
+            sends_mail,
         }
     }
 

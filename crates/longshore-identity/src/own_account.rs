@@ -33,7 +33,7 @@ pub struct BothFactors<'f> {
 
 impl Identities {
     /// Checks the password of the account that acts, and its second factor if it has one.
-    async fn prove(&self, actor: &Actor, factors: BothFactors<'_>) -> Result<Account> {
+    pub(crate) async fn prove(&self, actor: &Actor, factors: BothFactors<'_>) -> Result<Account> {
         let (user, _) = self.access.authorize_account(actor, AccountAction::ManageCredentials).await?;
         self.check_own_password(&user, factors.password, factors.address).await?;
         let has_both = actor.proof() == Proof::SecondFactor

@@ -149,6 +149,9 @@ impl Row<'_> {
     pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>> {
         self.present(column)
     }
+    pub(crate) fn optional_bytes(&self, column: usize) -> Result<Option<Vec<u8>>> {
+        self.get(column)
+    }
     pub(crate) fn uuid(&self, column: usize) -> Result<Uuid> {
         Uuid::from_slice(&self.bytes(column)?).map_err(Error::internal)
     }

@@ -16,6 +16,36 @@ pub struct ChangeOwnPassword {
     pub code: Option<String>,
 }
 
+/// An e-mail address that one wants to have.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WantEmail {
+    /// The address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// A code of the second factor, or a recovery code; needed with a second factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Until when an address can be confirmed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WantedEmail {
+    /// The address, to which a message is sent.
+    pub email: String,
+    /// Until then.
+    pub until: String,
+}
+
+/// What confirms an address.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmEmail {
+    /// What the message says.
+    pub code: String,
+}
+
 /// Proof that somebody is there.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -31,7 +31,9 @@ pub use access::{
     AccessEntry, AccessExplanation, AccessKind, AccessList, AccessReason, Because, GrantAccess,
     ShareRepository,
 };
-pub use account::{ChangeOwnPassword, Presence, ProvePresence, SecondFactorInfo};
+pub use account::{
+    ChangeOwnPassword, ConfirmEmail, Presence, ProvePresence, SecondFactorInfo, WantEmail, WantedEmail,
+};
 pub use accounts::{
     AccountInfo, ChangeAccount, CreateOrganization, CreateUser, CreatedUser, MemberInfo, PasswordSet,
     SetMember, SetPassword,

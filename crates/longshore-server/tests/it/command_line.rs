@@ -24,6 +24,8 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("account show", &[]),
     ("account set", &["--full-name", "x"]),
     ("account password", &["--password-stdin"]),
+    ("account email", &["a@example.com", "--password-stdin"]),
+    ("account confirm-email", &["lse_0"]),
     ("account sign-out", &[]),
     ("account rm", &["nobody"]),
     ("member ls", &["acme"]),

@@ -22,3 +22,14 @@ CREATE INDEX directory_users_updated ON directory_users (organization_id, update
 
 -- The jobs that one account asked for.
 CREATE INDEX jobs_account ON jobs (account_id, created_at, uuid) WHERE account_id IS NOT NULL;
+
+-- Addresses that accounts want to have, until somebody who reads what is sent there says so.
+CREATE TABLE email_changes (
+    account_id BIGINT PRIMARY KEY REFERENCES accounts (id),
+    email TEXT NOT NULL,
+    -- Of what the message says; nothing until it is sent.
+    secret_hash BYTEA,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX email_changes_expired ON email_changes (expires_at);

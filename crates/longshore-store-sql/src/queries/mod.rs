@@ -6,6 +6,7 @@ mod clearing;
 mod deletions;
 mod directory;
 mod directory_groups;
+mod email_changes;
 mod event_lists;
 mod events;
 mod gc;

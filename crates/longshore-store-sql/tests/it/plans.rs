@@ -159,6 +159,7 @@ INSERT INTO suspended_repository_users (repository_id, user_id, permission, crea
     SELECT n, n % 5000 * 2 + 2, 'read', 1 FROM numbers WHERE n <= 20000;
 INSERT INTO scim_tokens (id, uuid, organization_id, label, secret_hash, created_by, created_at)
     SELECT n, CAST('scim-' || n AS BYTES), n % 5000 * 2 + 1, 'l', CAST('ss-' || n AS BYTES), 'a', 1 FROM numbers WHERE n <= 20000;
+INSERT INTO email_changes (account_id, email, created_at, expires_at) SELECT n, 'e', n, n FROM numbers WHERE n <= 10000;
 INSERT INTO provisioning_refusals (organization_id, at, status, reason) SELECT n * 2 - 1, n, 409, 'r' FROM numbers WHERE n <= 5000;
 INSERT INTO team_permissions (team_id, repository_id, permission) SELECT n % 20000 + 1, n % 20000 + 1, 'read' FROM numbers WHERE n <= 20000;
 INSERT INTO namespace_users (namespace_id, user_id, permission, created_at) SELECT n % 5000 * 2 + 1, n * 2 % 10000 + 2, 'read', 1 FROM numbers WHERE n < 4999;

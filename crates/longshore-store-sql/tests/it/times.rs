@@ -52,6 +52,8 @@ const KEPT: &[(&str, &str)] = &[
     ("store_days.day_at", "names a day"),
     ("deletions.ended_at", "says that, not since when"),
     ("provisioning_refusals.at", "shown"),
+    ("email_changes.created_at", "keeps who wants it from asking again for a minute after that"),
+    ("email_changes.expires_at", "who has the code may confirm for longer"),
     ("jobs.created_at", "shown"),
     ("jobs.started_at", "shown"),
     ("work.created_at", "shown"),

@@ -7,6 +7,7 @@ mod accounts;
 mod blobs;
 mod deletions;
 mod directory;
+mod email_changes;
 mod events;
 mod gc;
 mod gc_runs;
@@ -53,6 +54,7 @@ pub use directory::{
     DirectoryEntry, DirectoryGroupRecords, DirectoryRecords, GroupEntry, NewScimToken, ScimTokenRecords,
     WantedUsers,
 };
+pub use email_changes::{EmailChange, EmailChangeRecords};
 pub use events::{EventRecords, UsageKind};
 pub use gc::{
     Backlog, DueReview, GcCounts, GcRecords, LinkReview, ManifestReview, RepositoryPurge, Review, Tombstone,

@@ -8,12 +8,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{
-    AccountRecords, BlobRecords, DeletionRecords, DirectoryGroupRecords, DirectoryRecords, EventRecords,
-    GcRecords, GcRunRecords, IdempotencyRecords, ImageRecords, InventoryRecords, InviteRecords, JobRecords,
-    LeaseRecords, ManifestRecords, Metadata, NodeRecords, OrphanRecords, ReachRecords, RegistryRecords,
-    RepositoryRecords, RetentionRecords, ScimTokenRecords, SecondFactorRecords, SettingRecords, ShareRecords,
-    SignInRecords, TagRecords, TeamRecords, TimeRecords, TokenRecords, UploadRecords, UserPermissionRecords,
-    Work, WorkFuture, WorkRecords,
+    AccountRecords, BlobRecords, DeletionRecords, DirectoryGroupRecords, DirectoryRecords,
+    EmailChangeRecords, EventRecords, GcRecords, GcRunRecords, IdempotencyRecords, ImageRecords,
+    InventoryRecords, InviteRecords, JobRecords, LeaseRecords, ManifestRecords, Metadata, NodeRecords,
+    OrphanRecords, ReachRecords, RegistryRecords, RepositoryRecords, RetentionRecords, ScimTokenRecords,
+    SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords, TagRecords, TeamRecords, TimeRecords,
+    TokenRecords, UploadRecords, UserPermissionRecords, Work, WorkFuture, WorkRecords,
 };
 use crate::error::{Error, Result};
 
@@ -47,7 +47,7 @@ pub trait AccessTx:
 
 /// Accounts and credentials.
 pub trait IdentityTx:
-    AccessTx + DirectoryRecords + InviteRecords + ScimTokenRecords + SecondFactorRecords
+    AccessTx + DirectoryRecords + EmailChangeRecords + InviteRecords + ScimTokenRecords + SecondFactorRecords
 {
 }
 

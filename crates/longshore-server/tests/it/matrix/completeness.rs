@@ -38,6 +38,9 @@ const NOBODY: &[(&str, &str)] = &[
     // With a password that is wrong, and of another account.
     ("native", "prove_presence"),
     ("native", "change_own_password"),
+    ("native", "want_email"),
+    // Of an address that nobody wanted.
+    ("native", "confirm_email"),
     ("native", "delete_own_account"),
     ("native", "resend_invite"),
     // Of what is not there.

@@ -260,6 +260,10 @@ fn administration(route: &Route) -> Vec<Row> {
         "change_own_password" => {
             vec![row().body(json!({ "current": "not the password", "new": "another good password" }))]
         }
+        "want_email" => {
+            vec![row().body(json!({ "password": "not the password", "email": "a@example.org" }))]
+        }
+        "confirm_email" => vec![row().body(json!({ "code": "lse_0" }))],
         "delete_own_account" => vec![row().query("name=bystander")],
         "end_own_sessions" => vec![row().in_phase(Phase::End)],
         "delete_organization" => vec![row_of_made().made(fresh_organization)],

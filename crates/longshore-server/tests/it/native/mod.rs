@@ -2,6 +2,7 @@
 
 mod administrators;
 mod deletions;
+mod email;
 mod history;
 mod idempotency;
 mod lists;

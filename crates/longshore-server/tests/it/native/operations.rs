@@ -334,6 +334,10 @@ fn account(walk: &mut Walk) {
     assert!(until.is_string());
     let wrong = json!({ "current": "not the password", "new": "another good password" });
     send(&walk.server, "POST", "/api/v1/account/password", &walk.who, &wrong).expect(401);
+    // No mail is sent here.
+    let email = json!({ "email": "alice@example.org", "password": PASSWORD });
+    assert_eq!(walk.does("want_email", &email, 409)["code"], "conflict");
+    assert_eq!(walk.does("confirm_email", &json!({ "code": "lse_0" }), 400)["field"], "code");
     let change = json!({ "current": PASSWORD, "new": "another good password" });
     walk.does("change_own_password", &change, 204);
     // What was signed in before must sign in again.
