@@ -57,6 +57,7 @@ pub(crate) async fn get_repository_usage(context: &Context, _body: RequestBody) 
         stored_bytes: usage.counts.stored_bytes,
         only_here_bytes: usage.only_here_bytes,
         inactive_images: usage.inactive,
+        inactive_bytes: usage.inactive_bytes,
         inactive_since: time(since),
     };
     Ok(json(StatusCode::OK, &info))

@@ -63,6 +63,7 @@ const REPOSITORY: &[Column] = &[
     column("all images", "images_bytes", Kind::Bytes, 0),
     column("images", "images", Kind::Text, 0),
     column("idle images", "inactive_images", Kind::Text, 0),
+    column("idle bytes", "inactive_bytes", Kind::Bytes, 0),
     column("idle since", "inactive_since", Kind::Time, 0),
     column("tags", "tags", Kind::Text, 0),
 ];

@@ -216,7 +216,10 @@ fn set(session: &Session, name: &str, change: Change) -> Result<()> {
 fn delete(session: &Session, name: &str, dry_run: bool) -> Result<()> {
     let repository = session.client.get_repository(name)?;
     let summary = &repository.summary;
-    let parts = listed([counted(summary.tags, "tag"), counted(summary.images, "image")]);
+    let parts = match (summary.tags, summary.images) {
+        (0, 0) => "nothing in it".to_owned(),
+        (tags, images) => listed([counted(tags, "tag"), counted(images, "image")]),
+    };
     let plan = format!("goes      {name} with {parts}, {} of images", bytes(summary.images_bytes));
     if dry_run {
         return session.output.said(&plan, "name", &repository.value);

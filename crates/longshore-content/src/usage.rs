@@ -11,7 +11,6 @@ use longshore_domain::Result;
 use longshore_domain::access::action::{NamespaceAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId};
-use longshore_domain::image::{ImageFilter, ImageStatus};
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ContentTx, RepositoryCounts};
@@ -119,6 +118,8 @@ pub struct RepositoryUsage {
     pub only_here_bytes: Option<u64>,
     /// Images that were neither pushed nor pulled since a time.
     pub inactive: u64,
+    /// Their bytes, each by itself.
+    pub inactive_bytes: u64,
 }
 
 /// What a namespace holds, stores and sends.
@@ -214,20 +215,16 @@ impl Content {
         let namespace = name.namespace();
         let sees_all =
             self.access.authorize_namespace(actor, &namespace, NamespaceAction::ViewShares).await.is_ok();
-        let status = Some(ImageStatus::Inactive);
-        let filter = ImageFilter { active_from: since, status, is_tagged: None };
         self.metadata
-            .read((repository, filter, sees_all), |tx, (repository, filter, sees_all)| {
+            .read((repository, since, sees_all), |tx, (repository, since, sees_all)| {
                 Box::pin(async move {
                     let only_here_bytes = match sees_all {
                         true => tx.bytes_only_in(*repository, COUNTED_BLOBS).await?,
                         false => None,
                     };
-                    Ok(RepositoryUsage {
-                        counts: tx.repository_counts(*repository).await?,
-                        only_here_bytes,
-                        inactive: tx.count_images(*repository, filter).await?,
-                    })
+                    let (inactive, inactive_bytes) = tx.measure_inactive(*repository, *since).await?;
+                    let counts = tx.repository_counts(*repository).await?;
+                    Ok(RepositoryUsage { counts, only_here_bytes, inactive, inactive_bytes })
                 })
             })
             .await

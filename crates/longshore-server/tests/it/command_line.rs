@@ -170,12 +170,18 @@ fn leaves(of: &[&str], found: &mut Vec<String>) {
     }
 }
 
-#[test]
-fn every_command_has_an_example() {
+/// Returns all commands, by their words.
+pub fn commands() -> Vec<String> {
     let mut found = Vec::new();
     leaves(&[], &mut found);
-    found.retain(|command| command != "serve");
     found.sort();
+    found
+}
+
+#[test]
+fn every_command_has_an_example() {
+    let mut found = commands();
+    found.retain(|command| command != "serve");
     let mut examples: Vec<&str> = EXAMPLES.iter().map(|(command, _)| *command).collect();
     examples.sort();
     assert_eq!(found, examples);

@@ -37,4 +37,5 @@ mod soak;
 mod surroundings;
 mod swr;
 mod traces;
+mod transcripts;
 mod walk;

@@ -249,6 +249,17 @@ impl ImageRecords for SqlTx<'_> {
         self.one(&sql, &[Value::Int(repository.0), from, until], |row| row.size(0)).await
     }
 
+    async fn measure_inactive(&mut self, repository: RepositoryId, since: Timestamp) -> Result<(u64, u64)> {
+        self.one(
+            "SELECT count(*), CAST(coalesce(sum(CASE WHEN m.kind = 'index' THEN 0 ELSE i.size_bytes END), 0) AS BIGINT)
+             FROM images i JOIN manifests m ON m.id = i.manifest_id
+             WHERE i.repository_id = $1 AND i.active_at < $2",
+            values![repository.0, since],
+            |row| Ok((row.size(0)?, row.size(1)?)),
+        )
+        .await
+    }
+
     async fn find_image(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<Image>> {
         self.first(
             "SELECT digest, pushed_at, pulled_at FROM images WHERE repository_id = $1 AND digest = $2",
