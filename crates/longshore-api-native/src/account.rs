@@ -14,7 +14,7 @@ use longshore_identity::own_account::BothFactors;
 use crate::accounts;
 use crate::context::Context;
 use crate::cursor;
-use crate::wire::{page, time};
+use crate::wire::{page, secret, time};
 
 fn organization(own: &OwnOrganization) -> types::OwnOrganization {
     types::OwnOrganization {
@@ -129,4 +129,45 @@ pub(crate) async fn get_second_factor(context: &Context, _body: RequestBody) -> 
         recovery_codes: status.recovery_codes,
     };
     Ok(json(StatusCode::OK, &info))
+}
+
+/// `POST /api/v1/account/second-factor`.
+pub(crate) async fn enrol_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::EnrolSecondFactor = context.json(body).await?;
+    let (actor, address) = (context.actor().await?, Some(context.client.address));
+    let begun = context.app.identity.enrol_second_factor(&actor, &request.password, address).await?;
+    let enrolment =
+        types::SecondFactorEnrolment { secret: begun.secret.base32(), otpauth_url: begun.otpauth_url };
+    Ok(secret(StatusCode::OK, &enrolment))
+}
+
+/// `POST /api/v1/account/second-factor/confirm`.
+pub(crate) async fn confirm_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::ConfirmSecondFactor = context.json(body).await?;
+    let (actor, identity) = (context.actor().await?, &context.app.identity);
+    let confirmed = identity.confirm_second_factor(&actor, &request.code).await?;
+    let ttl = context.app.platform.settings().session_ttl;
+    let confirmation = types::SecondFactorConfirmation {
+        session: identity.issue_session(&confirmed.actor, ttl, serde_json::Map::new())?,
+        recovery_codes: confirmed.recovery_codes,
+    };
+    Ok(secret(StatusCode::OK, &confirmation))
+}
+
+/// `POST /api/v1/account/second-factor/disable`.
+pub(crate) async fn disable_second_factor(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::SecondFactorProof = context.json(body).await?;
+    let (actor, address) = (context.actor().await?, Some(context.client.address));
+    let types::SecondFactorProof { password, code } = &request;
+    context.app.identity.disable_second_factor(&actor, password, code, address).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+/// `POST /api/v1/account/second-factor/recovery-codes`.
+pub(crate) async fn renew_recovery_codes(context: &Context, body: RequestBody) -> Result<Response> {
+    let request: types::SecondFactorProof = context.json(body).await?;
+    let (actor, address) = (context.actor().await?, Some(context.client.address));
+    let types::SecondFactorProof { password, code } = &request;
+    let recovery_codes = context.app.identity.renew_recovery_codes(&actor, password, code, address).await?;
+    Ok(secret(StatusCode::OK, &types::RecoveryCodes { recovery_codes }))
 }

@@ -11,7 +11,7 @@ use longshore_app::readiness::{Part, Purpose};
 use longshore_client::types;
 use longshore_domain::event::{Event, EventFilter};
 use longshore_domain::node::Node;
-use longshore_domain::ports::metadata::GcCounts;
+use longshore_domain::ports::metadata::{GcCounts, SigningKeyRecord};
 use longshore_domain::work::{ListedWork, WorkId, WorkState};
 use longshore_domain::{Error, Field, Result};
 use longshore_identity::audit::WantedEvents;
@@ -72,6 +72,19 @@ pub(crate) async fn get_health(context: &Context, _body: RequestBody) -> Result<
         dead_work: work.iter().filter(|work| matches!(work.state, WorkState::Dead { .. })).count() as u64,
     };
     Ok(json(StatusCode::OK, &health))
+}
+
+/// `GET /api/v1/keys`.
+pub(crate) async fn list_keys(context: &Context, _body: RequestBody) -> Result<Response> {
+    let actor = context.actor().await?;
+    let keys = context.app.identity.list_signing_keys(&actor).await?;
+    let info = |key: &SigningKeyRecord| types::SigningKeyInfo {
+        kid: key.kid.clone(),
+        created_at: time(key.created_at),
+        expires_at: key.expires_at.map(time),
+    };
+    let count = Some(keys.len() as u64);
+    page(context, &types::Page { items: keys.iter().map(info).collect(), next: None, count })
 }
 
 /// `POST /api/v1/keys/rotate`.

@@ -11,7 +11,6 @@ pub mod failure;
 pub mod images;
 pub mod jobs;
 pub mod login;
-mod management;
 pub mod output;
 pub mod overview;
 mod registry;

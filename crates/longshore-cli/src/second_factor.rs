@@ -4,14 +4,15 @@ use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use longshore_client::types::{ConfirmSecondFactor, EnrolSecondFactor, SecondFactorProof};
+use longshore_client::{Client, SignIn};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
 
 use crate::contexts::Contexts;
 use crate::failure::Usage;
-use crate::management::Management;
-use crate::{Connection, DEFAULT_REGISTRY, console, registry_url};
+use crate::{DEFAULT_REGISTRY, console, registry_url};
 
 /// Commands about the own second factor.
 #[derive(Subcommand)]
@@ -67,8 +68,8 @@ pub struct Whose {
 }
 
 impl Whose {
-    /// Says which registry and account that is, and asks for what is not known.
-    fn connection(self) -> Result<Connection> {
+    /// Says which registry and account that is, and asks for what is not known: address, user and password.
+    fn resolve(self) -> Result<(String, String, String)> {
         let contexts = Contexts::load()?;
         let named = std::env::var("LONGSHORE_CONTEXT").ok();
         let context = contexts.find(named.as_deref());
@@ -92,31 +93,36 @@ impl Whose {
                 return Err(Usage(text.into()).into());
             }
         };
-        Ok(Connection { registry, username: Some(username), password: Some(password) })
+        Ok((registry, username, password))
     }
 }
 
-/// Signs in, with the second factor if the account has one.
-fn sign_in(whose: Whose) -> Result<Management> {
-    let mut management = Management::new(&whose.connection()?)?;
-    if let Some(challenge) = management.sign_in()? {
-        management.complete_sign_in(&challenge, &ask("code of the authenticator, or a recovery code")?)?;
-    }
-    Ok(management)
+/// Signs in, with the second factor if the account has one; gives the password too, which some calls take again.
+fn sign_in(whose: Whose) -> Result<(Client, String)> {
+    let (registry, username, password) = whose.resolve()?;
+    let client = Client::new(&registry)?;
+    let session = match client.sign_in(&username, &password)? {
+        SignIn::Done(session) => session,
+        SignIn::SecondFactor(challenge) => {
+            let code = ask("code of the authenticator, or a recovery code")?;
+            client.complete_sign_in(&challenge, &code)?
+        }
+    };
+    client.use_session(&session)?;
+    Ok((client, password))
 }
 
 /// A code works once, and signing in has used one.
-fn both(management: &Management) -> Result<Value> {
+fn both(password: String) -> Result<SecondFactorProof> {
     let code = ask("the next code of the authenticator, or a recovery code")?;
-    Ok(json!({ "password": management.password(), "code": code }))
+    Ok(SecondFactorProof { password, code })
 }
 
-fn codes(answer: &Value) -> String {
-    let codes = answer["recovery_codes"].as_array().cloned().unwrap_or_default();
-    let lines = codes.iter().filter_map(Value::as_str).map(|code| format!("  {code}"));
+fn listed(codes: &[String]) -> String {
+    let lines: Vec<String> = codes.iter().map(|code| format!("  {code}")).collect();
     format!(
         "Recovery codes; each works once in the place of a code. Keep them where the authenticator is not:\n{}",
-        lines.collect::<Vec<_>>().join("\n")
+        lines.join("\n")
     )
 }
 
@@ -125,45 +131,48 @@ fn codes(answer: &Value) -> String {
 /// # Errors
 /// What the registry answered, or why it could not be reached.
 pub fn run(command: SecondFactorCommand, as_json: bool) -> Result<String> {
-    let (answer, text) = match command {
+    let (answer, text): (Value, String) = match command {
         SecondFactorCommand::Status { whose } => {
-            let answer = sign_in(whose)?.get("/v2/user/2fa")?;
-            let text = match answer["enabled_at"].as_str() {
+            let status = sign_in(whose)?.0.get_second_factor()?;
+            let text = match &status.enabled_at {
                 Some(at) => format!(
                     "the account has a second factor since {at}, and {} recovery codes",
-                    answer["recovery_codes_left"]
+                    status.recovery_codes
                 ),
                 None => "the account has no second factor".to_owned(),
             };
+            let answer = json!({
+                "enabled": status.enabled_at.is_some(),
+                "enabled_at": status.enabled_at,
+                "recovery_codes_left": status.recovery_codes,
+            });
             (answer, text)
         }
         SecondFactorCommand::Enable { whose } => {
-            let management = sign_in(whose)?;
-            let password = json!({ "password": management.password() });
-            let begun = management.post("/v2/user/2fa/enrol", &password)?;
-            let url = begun["otpauth_url"].as_str().unwrap_or_default();
-            let code = QrCode::new(url)?;
+            let (client, password) = sign_in(whose)?;
+            let begun = client.enrol_second_factor(&EnrolSecondFactor { password })?;
+            let code = QrCode::new(&begun.otpauth_url)?;
             console::say(&code.render::<Dense1x2>().quiet_zone(true).build());
-            console::say(&format!("secret  {}", begun["secret"].as_str().unwrap_or_default()));
+            console::say(&format!("secret  {}", begun.secret));
             let code =
                 ask("scan this with an authenticator, or type the secret into it; then give its code")?;
-            let answer = management.post("/v2/user/2fa/confirm", &json!({ "code": code }))?;
+            let confirmed = client.confirm_second_factor(&ConfirmSecondFactor { code })?;
             let text = format!(
                 "The second factor is on; everything that was signed in must sign in again. For docker login, use an access token.\n{}",
-                codes(&answer)
+                listed(&confirmed.recovery_codes)
             );
-            (json!({ "recovery_codes": answer["recovery_codes"] }), text)
+            (json!({ "recovery_codes": confirmed.recovery_codes }), text)
         }
         SecondFactorCommand::Disable { whose } => {
-            let management = sign_in(whose)?;
-            management.post("/v2/user/2fa/disable", &both(&management)?)?;
+            let (client, password) = sign_in(whose)?;
+            client.disable_second_factor(&both(password)?)?;
             (json!({ "enabled": false }), "the second factor is off".to_owned())
         }
         SecondFactorCommand::RecoveryCodes { whose } => {
-            let management = sign_in(whose)?;
-            let answer = management.post("/v2/user/2fa/recovery-codes", &both(&management)?)?;
-            let text = codes(&answer);
-            (answer, text)
+            let (client, password) = sign_in(whose)?;
+            let renewed = client.renew_recovery_codes(&both(password)?)?;
+            let text = listed(&renewed.recovery_codes);
+            (serde_json::to_value(&renewed)?, text)
         }
     };
     match as_json {

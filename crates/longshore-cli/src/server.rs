@@ -17,6 +17,9 @@ use crate::{console, jobs};
 /// Commands about keys.
 #[derive(Subcommand)]
 pub enum KeyCommand {
+    /// List the keys that sign tokens, or have signed some that still count
+    #[command(alias = "list")]
+    Ls,
     /// Let a new key sign; tokens signed by the old one work until they expire
     Rotate,
 }
@@ -194,6 +197,11 @@ const RUN_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 /// How long `audit tail` waits before it asks again.
 const TAIL_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
 
+const KEY_COLUMNS: &[Column] = &[
+    column("KEY", "kid", Kind::Text, 0),
+    column("MADE", "created_at", Kind::Time, 0),
+    column("TAKEN UNTIL", "expires_at", Kind::Time, 0),
+];
 const COUNT_LINES: &[Column] = &[
     column("uploads given up", "uploads_expired", Kind::Text, 0),
     column("untagged manifests deleted", "manifests_collected", Kind::Text, 0),
@@ -274,11 +282,20 @@ const EVENT_COLUMNS: &[Column] = &[
 /// # Errors
 /// What the registry refused, or why it was not reached.
 pub fn run_key(command: KeyCommand, session: &Session) -> Result<Exit> {
-    let KeyCommand::Rotate = command;
-    let key = session.client.rotate_key()?;
-    let text =
-        format!("key {} signs from now on; tokens signed by the old one work until they expire", key.kid);
-    session.output.said(&text, "kid", &key)?;
+    let Session { client, output, .. } = session;
+    match command {
+        KeyCommand::Ls => {
+            output.list(KEY_COLUMNS, "kid", client.list_keys()?.into_iter().map(anyhow::Ok))?;
+        }
+        KeyCommand::Rotate => {
+            let key = client.rotate_key()?;
+            let text = format!(
+                "key {} signs from now on; tokens signed by the old one work until they expire",
+                key.kid
+            );
+            output.said(&text, "kid", &key)?;
+        }
+    }
     Ok(Exit::Done)
 }
 

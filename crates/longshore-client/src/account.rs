@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::list::List;
 use crate::operations as op;
 use crate::types::{
-    AccountInfo, ChangeAccount, ChangeOwnPassword, ConfirmEmail, OwnOrganization, Presence, ProvePresence,
-    SecondFactorInfo, WantEmail, WantedEmail,
+    AccountInfo, ChangeAccount, ChangeOwnPassword, ConfirmEmail, ConfirmSecondFactor, EnrolSecondFactor,
+    OwnOrganization, Presence, ProvePresence, RecoveryCodes, SecondFactorConfirmation, SecondFactorEnrolment,
+    SecondFactorInfo, SecondFactorProof, WantEmail, WantedEmail,
 };
 
 /// As all calls, these fail for what the registry refuses, or when it is not reached.
@@ -86,5 +87,37 @@ impl Client {
     /// As [`Client::about`].
     pub fn get_second_factor(&self) -> Result<SecondFactorInfo> {
         self.read(&Call::of(op::GET_SECOND_FACTOR, &[]))
+    }
+
+    /// Begins to set up a second factor.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn enrol_second_factor(&self, wanted: &EnrolSecondFactor) -> Result<SecondFactorEnrolment> {
+        self.read(&Call::of(op::ENROL_SECOND_FACTOR, &[]).sending(wanted)?)
+    }
+
+    /// Lets a second factor be asked for from now on; what was signed in before must sign in again.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn confirm_second_factor(&self, code: &ConfirmSecondFactor) -> Result<SecondFactorConfirmation> {
+        self.read(&Call::of(op::CONFIRM_SECOND_FACTOR, &[]).sending(code)?)
+    }
+
+    /// Removes one's own second factor.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn disable_second_factor(&self, proof: &SecondFactorProof) -> Result<()> {
+        self.run(&Call::of(op::DISABLE_SECOND_FACTOR, &[]).sending(proof)?).map(|_| ())
+    }
+
+    /// Makes recovery codes in the place of those before.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn renew_recovery_codes(&self, proof: &SecondFactorProof) -> Result<RecoveryCodes> {
+        self.read(&Call::of(op::RENEW_RECOVERY_CODES, &[]).sending(proof)?)
     }
 }

@@ -8,7 +8,8 @@ use crate::types::{
     AccountInfo, ChangeAccount, ChangeToken, CreateGcRun, CreateJob, CreateOrganization, CreateRegistryGcRun,
     CreateScimToken, CreateToken, CreateUser, CreatedScimToken, CreatedToken, CreatedUser, EventInfo,
     GcForecast, GcRunInfo, GcStatus, Health, JobInfo, MemberInfo, Page, PasswordSet, ProvisionedUser,
-    ProvisioningInfo, RegistryGcRun, ScimTokenInfo, SetMember, SetPassword, SigningKey, TokenInfo, WorkInfo,
+    ProvisioningInfo, RegistryGcRun, ScimTokenInfo, SetMember, SetPassword, SigningKey, SigningKeyInfo,
+    TokenInfo, WorkInfo,
 };
 
 /// Which events, in which order.
@@ -233,6 +234,15 @@ impl Client {
     /// As [`Client::about`].
     pub fn rotate_key(&self) -> Result<SigningKey> {
         self.read(&Call::of(op::ROTATE_KEY, &[]))
+    }
+
+    /// Lists the keys that sign tokens, or have signed some that still count, the newest first; there are few.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn list_keys(&self) -> Result<Vec<SigningKeyInfo>> {
+        let page: Page<SigningKeyInfo> = self.read(&Call::of(op::LIST_KEYS, &[]))?;
+        Ok(page.items)
     }
 
     /// Tells what garbage collection has to do, and has done.

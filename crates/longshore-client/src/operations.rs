@@ -86,6 +86,10 @@ operations! {
     CONFIRM_EMAIL "confirm_email" POST "/api/v1/account/email/confirm" [];
     END_OWN_SESSIONS "end_own_sessions" DELETE "/api/v1/account/sessions" [];
     GET_SECOND_FACTOR "get_second_factor" GET "/api/v1/account/second-factor" [];
+    ENROL_SECOND_FACTOR "enrol_second_factor" POST "/api/v1/account/second-factor" [];
+    CONFIRM_SECOND_FACTOR "confirm_second_factor" POST "/api/v1/account/second-factor/confirm" [];
+    DISABLE_SECOND_FACTOR "disable_second_factor" POST "/api/v1/account/second-factor/disable" [];
+    RENEW_RECOVERY_CODES "renew_recovery_codes" POST "/api/v1/account/second-factor/recovery-codes" [];
     LIST_USERS "list_users" GET "/api/v1/users" ["limit", "after"];
     CREATE_USER "create_user" POST "/api/v1/users" [];
     GET_USER "get_user" GET "/api/v1/users/{name}" [];
@@ -127,6 +131,7 @@ operations! {
     GET_TOKEN "get_token" GET "/api/v1/accounts/{name}/tokens/{id}" [];
     CHANGE_TOKEN "change_token" PATCH "/api/v1/accounts/{name}/tokens/{id}" [];
     DELETE_TOKEN "delete_token" DELETE "/api/v1/accounts/{name}/tokens/{id}" [];
+    LIST_KEYS "list_keys" GET "/api/v1/keys" [];
     ROTATE_KEY "rotate_key" POST "/api/v1/keys/rotate" [];
     GET_GC "get_gc" GET "/api/v1/gc" [];
     CREATE_GC_RUN "create_gc_run" POST "/api/v1/gc/runs" [];

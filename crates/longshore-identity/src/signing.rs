@@ -164,6 +164,17 @@ impl Identities {
         Ok(())
     }
 
+    /// Lists the keys that sign or have signed tokens that still count, the newest first.
+    ///
+    /// # Errors
+    /// `Denied` to everybody but the operator.
+    pub async fn list_signing_keys(&self, actor: &Actor) -> Result<Vec<SigningKeyRecord>> {
+        self.access.require_operator(actor)?;
+        let mut keys = self.metadata.read((), |tx, ()| Box::pin(tx.list_signing_keys())).await?;
+        keys.sort_by_key(|key| std::cmp::Reverse(key.created_at));
+        Ok(keys)
+    }
+
     /// Lets a new key sign; the old ones are accepted until all tokens that they signed have expired.
     /// Returns the new key's id.
     ///

@@ -72,3 +72,54 @@ pub struct SecondFactorInfo {
     /// How many recovery codes are left.
     pub recovery_codes: u64,
 }
+
+/// The password, for what is shown once.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolSecondFactor {
+    /// The password.
+    pub password: String,
+}
+
+/// What an authenticator needs.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SecondFactorEnrolment {
+    /// To be typed in, in base 32.
+    pub secret: String,
+    /// The same as authenticators read it from a QR code.
+    pub otpauth_url: String,
+}
+
+/// A code of the authenticator.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmSecondFactor {
+    /// Six digits.
+    pub code: String,
+}
+
+/// A second factor that is asked for from now on.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SecondFactorConfirmation {
+    /// Each works once in the place of a code; shown once.
+    pub recovery_codes: Vec<String>,
+    /// A session in the place of the one that has become void.
+    pub session: String,
+}
+
+/// Both factors.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFactorProof {
+    /// The password.
+    pub password: String,
+    /// A code of the authenticator, or a recovery code.
+    pub code: String,
+}
+
+/// Recovery codes in the place of those before.
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RecoveryCodes {
+    /// Each works once in the place of a code; shown once.
+    pub recovery_codes: Vec<String>,
+}

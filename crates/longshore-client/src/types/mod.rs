@@ -32,7 +32,9 @@ pub use access::{
     ShareRepository,
 };
 pub use account::{
-    ChangeOwnPassword, ConfirmEmail, Presence, ProvePresence, SecondFactorInfo, WantEmail, WantedEmail,
+    ChangeOwnPassword, ConfirmEmail, ConfirmSecondFactor, EnrolSecondFactor, Presence, ProvePresence,
+    RecoveryCodes, SecondFactorConfirmation, SecondFactorEnrolment, SecondFactorInfo, SecondFactorProof,
+    WantEmail, WantedEmail,
 };
 pub use accounts::{
     AccountInfo, ChangeAccount, CreateOrganization, CreateUser, CreatedUser, MemberInfo, PasswordSet,
@@ -68,7 +70,7 @@ pub use retention::{
 pub use search::{FoundDigest, FoundKind, FoundRepository, FoundTag, SearchResult};
 pub use server::{
     CreateGcRun, CreateRegistryGcRun, EventInfo, GcCounts, GcForecast, GcKind, GcRunInfo, GcRunState,
-    GcStatus, Health, HealthPart, RegistryGcRun, SigningKey, WorkInfo, WorkState,
+    GcStatus, Health, HealthPart, RegistryGcRun, SigningKey, SigningKeyInfo, WorkInfo, WorkState,
 };
 pub use tags::{PointedTag, SetTag, TagInfo};
 pub use tokens::{

@@ -38,6 +38,17 @@ pub struct SigningKey {
     pub kid: String,
 }
 
+/// A key that signs tokens, or has signed some that still count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SigningKeyInfo {
+    /// Its id, which tokens name.
+    pub kid: String,
+    /// When it was made.
+    pub created_at: String,
+    /// Until when tokens that it signed are taken; null for the one that signs.
+    pub expires_at: Option<String>,
+}
+
 /// What garbage collection did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GcCounts {

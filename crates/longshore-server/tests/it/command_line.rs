@@ -104,6 +104,7 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("store verify", &[]),
     ("store scrub", &[]),
     ("settings ls", &["--all"]),
+    ("key ls", &[]),
     ("key rotate", &[]),
     ("gc status", &[]),
     ("gc preview", &["nowhere"]),

@@ -38,6 +38,9 @@ const NOBODY: &[(&str, &str)] = &[
     // With a password that is wrong, and of another account.
     ("native", "prove_presence"),
     ("native", "change_own_password"),
+    ("native", "confirm_second_factor"),
+    ("native", "disable_second_factor"),
+    ("native", "renew_recovery_codes"),
     ("native", "want_email"),
     // Of an address that nobody wanted.
     ("native", "confirm_email"),

@@ -9,7 +9,7 @@ use super::rows_docr::{collection_is_on, collection_is_over};
 use super::rows_hub::{fresh_group, fresh_invite, fresh_repository, in_group};
 use super::rows_oci::fresh_image;
 use super::world::{Hands, Vars, take};
-use crate::server::Answer;
+use crate::server::{Answer, PASSWORD};
 
 /// A tag of `app` that was deleted.
 fn deleted_tag(hands: &Hands<'_>) -> Vars {
@@ -227,7 +227,7 @@ fn administration(route: &Route) -> Vec<Row> {
         ],
         "create_organization" => vec![row().body(json!({ "name": "madeorg{n}", "owner": "owner" }))],
         "get_usage" => vec![row()],
-        "list_nodes" | "list_stores" | "list_settings" => vec![row()],
+        "list_nodes" | "list_stores" | "list_settings" | "list_keys" => vec![row()],
         "get_organization" => vec![row()],
         "list_members" => vec![row().names("items/*/user")],
         "get_provisioning" => vec![row()],
@@ -259,6 +259,11 @@ fn administration(route: &Route) -> Vec<Row> {
         "prove_presence" => vec![row().body(json!({ "password": "not the password" }))],
         "change_own_password" => {
             vec![row().body(json!({ "current": "not the password", "new": "another good password" }))]
+        }
+        "enrol_second_factor" => vec![row().body(json!({ "password": PASSWORD }))],
+        "confirm_second_factor" => vec![row().body(json!({ "code": "000000" }))],
+        "disable_second_factor" | "renew_recovery_codes" => {
+            vec![row().body(json!({ "password": PASSWORD, "code": "000000" }))]
         }
         "want_email" => {
             vec![row().body(json!({ "password": "not the password", "email": "a@example.org" }))]

@@ -1,6 +1,8 @@
 //! Every operation once as it is meant, and once with each input that it can be given wrong. An operation that is added to the
 //! table without a step here fails the test.
 
+use std::time::Duration;
+
 use longshore_api_native::routes::ROUTES;
 use serde_json::{Value, json};
 
@@ -32,6 +34,7 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
             "list_nodes",
             "list_stores",
             "list_settings",
+            "list_keys",
         ],
     };
     let mut walk = Walk::new(server, "/api/openapi/native.json", operations.collect(), refusals);
@@ -334,6 +337,7 @@ fn account(walk: &mut Walk) {
     assert!(until.is_string());
     let wrong = json!({ "current": "not the password", "new": "another good password" });
     send(&walk.server, "POST", "/api/v1/account/password", &walk.who, &wrong).expect(401);
+    second_factor(walk);
     // No mail is sent here.
     let email = json!({ "email": "alice@example.org", "password": PASSWORD });
     assert_eq!(walk.does("want_email", &email, 409)["code"], "conflict");
@@ -349,6 +353,29 @@ fn account(walk: &mut Walk) {
     walk.queries.insert("delete_own_account", "name=alice");
     // Not while there is something that is hers.
     assert_eq!(walk.does("delete_own_account", &nothing, 409)["code"], "conflict");
+}
+
+/// A second factor, set up and removed again.
+fn second_factor(walk: &mut Walk) {
+    let wrong = json!({ "password": "not the password" });
+    assert_eq!(walk.does("enrol_second_factor", &wrong, 401)["status"], 401);
+    let begun = walk.does("enrol_second_factor", &json!({ "password": PASSWORD }), 200);
+    assert!(begun["otpauth_url"].as_str().unwrap().starts_with("otpauth://totp/"), "{begun}");
+    let authenticator = secret(begun["secret"].as_str().unwrap());
+    let code = |steps: u64| authenticator.code_at(time() + Duration::from_secs(30 * steps)).unwrap();
+    walk.does("confirm_second_factor", &json!({ "code": "no code" }), 400);
+    let confirmed = walk.does("confirm_second_factor", &json!({ "code": code(0) }), 200);
+    let codes = confirmed["recovery_codes"].as_array().unwrap().clone();
+    assert_eq!(codes.len(), 10);
+    // What was signed in before must sign in again.
+    walk.server.get("/api/v1/account", &walk.who).expect(401);
+    walk.who = format!("Bearer {}", confirmed["session"].as_str().unwrap());
+    let both = json!({ "password": PASSWORD, "code": codes[0] });
+    let renewed = walk.does("renew_recovery_codes", &both, 200)["recovery_codes"].clone();
+    assert_eq!(walk.does("disable_second_factor", &both, 401)["status"], 401, "a code works once");
+    let both = json!({ "password": PASSWORD, "code": renewed[0] });
+    walk.does("disable_second_factor", &both, 204);
+    walk.who = session(&walk.server, "alice", PASSWORD);
 }
 
 /// An account's own tokens.
@@ -470,7 +497,10 @@ fn organizations(walk: &mut Walk) {
 
 fn operation(walk: &mut Walk) {
     let nothing = Value::Null;
-    assert!(!walk.does("rotate_key", &nothing, 200)["kid"].as_str().unwrap().is_empty());
+    let key = walk.does("rotate_key", &nothing, 200)["kid"].clone();
+    let keys = walk.does("list_keys", &nothing, 200);
+    assert_eq!((&keys["items"][0]["kid"], &keys["items"][0]["expires_at"]), (&key, &Value::Null));
+    assert!(keys["items"][1]["expires_at"].is_string(), "{keys}");
     assert!(walk.does("get_gc", &nothing, 200)["totals"]["freed_bytes"].is_number());
     assert_eq!(walk.does("create_gc_run", &json!({ "dry_run": true }), 200)["dry_run"], true);
     assert_eq!(walk.does("get_health", &nothing, 200)["is_well"], true);
