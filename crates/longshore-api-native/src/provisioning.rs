@@ -37,11 +37,9 @@ pub(crate) async fn get_provisioning(context: &Context, _body: RequestBody) -> R
 }
 
 fn user(user: &DirectoryUser) -> types::ProvisionedUser {
-    // Without a name of the identity provider's, it may be an e-mail address, which stays with the operator and oneself
-    // (`docs/decisions/0022`).
-    let is_named = user.external_id.is_some() || user.is_managed;
+    // Of an account that the organization did not make, it may be a private e-mail address.
     types::ProvisionedUser {
-        user_name: if is_named { user.user_name.clone() } else { user.name.to_string() },
+        user_name: if user.is_managed { user.user_name.clone() } else { user.name.to_string() },
         user: user.name.to_string(),
         external_id: user.external_id.clone(),
         is_active: user.is_active,

@@ -204,7 +204,7 @@ pub const ROUTES: &[Route] = &[
         |d| d.may_take::<types::RestoreDeletion>().gives::<types::RestoreResult>(200, "What came back."),
         deletions::restore_deletion),
     route!(DELETE "/api/v1/deletions/{id}" end_deletion in "Deletions", Account,
-        "Ends the time in which a deletion can be undone: what it took is collected at once, and nothing brings it back. For who may delete the whole repository.",
+        "Ends the time in which a deletion can be undone: what it took is collected when its leases have ended, and nothing brings it back. For who may delete the whole repository.",
         |d| d.gives_nothing(204, "It cannot be undone any more."),
         deletions::end_deletion),
     route!(GET "/api/v1/search" search in "Search", Nobody,

@@ -181,7 +181,8 @@ pub(crate) async fn bulk(context: &Context, body: RequestBody) -> Result<Respons
             None => return Err(Refusal::syntax("failOnErrors must be a number from 1")),
         },
     };
-    let mut run = Run { context, made: Made::new(), done: vec![None; operations.len()], errors: 0 };
+    let done = vec![None; operations.len()];
+    let mut run = Run { context, made: Made::new(), done, errors: 0, refused: None };
     let mut left = Vec::new();
     let mut names = BTreeSet::new();
     for (number, value) in operations.iter().enumerate() {
@@ -222,6 +223,9 @@ pub(crate) async fn bulk(context: &Context, body: RequestBody) -> Result<Respons
         let detail = format!("no operation made {name:?}, to which this one refers");
         run.answer(number, answer, Err(Refusal::Scim { status: StatusCode::CONFLICT, kind: None, detail }));
     }
+    if let Some(refusal) = &run.refused {
+        context.note_refusal(refusal).await;
+    }
     let done: Vec<Value> = run.done.into_iter().flatten().collect();
     Ok(wire::json(StatusCode::OK, &json!({ "schemas": [RESPONSE], "Operations": done })))
 }
@@ -233,14 +237,13 @@ struct Run<'c> {
     /// What came of each operation, in their order.
     done: Vec<Option<Value>>,
     errors: usize,
+    /// What was refused last.
+    refused: Option<Refusal>,
 }
 
 impl Run<'_> {
     async fn perform(&mut self, number: usize, operation: &Operation, mut answer: Map<String, Value>) {
         let reply = perform(self.context, operation).await;
-        if let Err(refusal) = &reply {
-            self.context.note_refusal(&operation.method, refusal).await;
-        }
         if let (Ok(reply), Some(name)) = (&reply, &operation.bulk_id)
             && let Some(id) = reply.body.as_ref().and_then(|body| body["id"].as_str())
         {
@@ -274,6 +277,7 @@ impl Run<'_> {
                 }
                 answer.insert("status".into(), refusal.status().as_u16().to_string().into());
                 answer.insert("response".into(), refusal.document());
+                self.refused = Some(refusal);
             }
         }
         if let Some(place) = self.done.get_mut(number) {

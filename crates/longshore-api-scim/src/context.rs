@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use http::{Method, StatusCode, header};
+use http::{StatusCode, header};
 use longshore_api_common::api_request::{ApiRequest, whole};
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::credentials::Credentials;
@@ -88,12 +88,10 @@ impl Context {
 
     /// Keeps what a change was refused for, so that the owners of the organization see it. Refusals of looking say nothing: that
     /// way identity providers find out what there is.
-    pub(crate) async fn note_refusal(&self, method: &Method, refusal: &Refusal) {
+    pub(crate) async fn note_refusal(&self, refusal: &Refusal) {
         let status = refusal.status();
         let is_news = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
-        let Some(provisioner) = self.provisioner.get().filter(|_| is_news && method != Method::GET) else {
-            return;
-        };
+        let Some(provisioner) = self.provisioner.get().filter(|_| is_news) else { return };
         let (reason, organizations) = (refusal.reason(), &self.app.organizations);
         let noted = organizations.note_provisioning_refusal(provisioner, status.as_u16(), &reason);
         if let Err(error) = noted.await {

@@ -27,7 +27,7 @@ mod wire;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Method, Request};
 use longshore_api_common::Response;
 use longshore_api_common::api_request::ApiRequest;
 use longshore_api_common::body::RequestBody;
@@ -104,8 +104,9 @@ impl Scim {
             Ok(()) => (context.route.handler)(&context, body).await,
             Err(refusal) => Err(refusal),
         };
-        if let Err(refusal) = &answer {
-            context.note_refusal(&route.method, refusal).await;
+        let is_change = route.method != Method::GET && !route.path.ends_with("/.search");
+        if let (Err(refusal), true) = (&answer, is_change) {
+            context.note_refusal(refusal).await;
         }
         let response = answer.unwrap_or_else(|refusal| error::render(&refusal, &context.client));
         Answer { response, allowance }

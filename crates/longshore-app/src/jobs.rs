@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use longshore_domain::access::action::AccountAction;
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::AccountId;
 use longshore_domain::job::{Job, JobId, JobKind, JobProgress, JobState};
@@ -68,16 +69,16 @@ impl App {
     /// # Errors
     /// `JobUnknown`, also for what others asked for, unless it is the operator who wants to know.
     pub async fn get_job(&self, actor: &Actor, id: JobId) -> Result<Job> {
-        let own = self.whose_jobs(actor).await?;
+        let own = self.whose_jobs(actor, AccountAction::Identify).await?;
         let found = self.find_job(id).await?;
         found.filter(|job| own.is_none() || own == job.account).ok_or(Error::JobUnknown)
     }
 
-    /// Returns whose jobs somebody sees; `None` for all.
-    async fn whose_jobs(&self, actor: &Actor) -> Result<Option<AccountId>> {
+    /// Returns whose jobs somebody does something with; `None` for all.
+    async fn whose_jobs(&self, actor: &Actor, action: AccountAction) -> Result<Option<AccountId>> {
         match actor.is_operator() {
             true => Ok(None),
-            false => Ok(Some(self.access.get_own_account(actor).await?.id)),
+            false => Ok(Some(self.access.authorize_account(actor, action).await?.0.id)),
         }
     }
 
@@ -89,14 +90,14 @@ impl App {
     /// for.
     ///
     /// # Errors
-    /// `Unauthenticated` for nobody, and when the credential has become void.
+    /// `Unauthenticated` for nobody, and when the credential has become void; `Denied` for one that reads nothing of its account.
     pub async fn list_jobs(
         &self,
         actor: &Actor,
         before: Option<(jiff::Timestamp, JobId)>,
         size: PageSize,
     ) -> Result<Page<Job>> {
-        let of = self.whose_jobs(actor).await?;
+        let of = self.whose_jobs(actor, AccountAction::Read).await?;
         self.metadata
             .read((of, before, size), |tx, (of, before, size)| Box::pin(tx.list_jobs(*of, *before, *size)))
             .await
@@ -105,9 +106,10 @@ impl App {
     /// Wishes a job to end; what it has done stays done. One that has ended stays as it is.
     ///
     /// # Errors
-    /// As [`App::get_job`].
+    /// As [`App::get_job`]; `Denied` for a credential that only reads.
     pub async fn cancel_job(&self, actor: &Actor, id: JobId) -> Result<Job> {
         self.get_job(actor, id).await?;
+        self.whose_jobs(actor, AccountAction::Manage).await?;
         self.metadata.write(id, |tx, id| Box::pin(tx.cancel_job(*id))).await?;
         self.get_job(actor, id).await
     }

@@ -362,7 +362,8 @@ fn find_run(session: &Session, namespace: &str, id: Option<String>) -> Result<Re
 fn show_forecast(session: &Session, namespace: &str, kind: Takes) -> Result<()> {
     let forecast = session.client.preview_registry_gc(namespace, &kind.wanted())?;
     if session.output.is_for_people() {
-        let more = if forecast.is_complete { "" } else { "; it is more than that, as not all was looked at" };
+        let more =
+            if forecast.is_complete { "" } else { "; it is that much at least, as not all was looked at" };
         console::print(&format!("a collection of {namespace} would do this now; nothing was changed{more}"))?;
     }
     session.output.object(FORECAST_LINES, "freed_bytes", &forecast)
@@ -407,7 +408,7 @@ fn collect(session: &Session, namespace: &str, kind: Takes, detach: bool) -> Res
         "Ctrl-C leaves it alone: longshore gc show {namespace} {0}, longshore gc cancel {namespace} {0}",
         run.id
     ));
-    while !run.state.is_final() {
+    while !run.state.is_final() && run.state != GcRunState::Other {
         std::thread::sleep(RUN_PAUSE);
         run = client.get_registry_gc_run(namespace, &run.id)?;
         progress.tell(&how_far(&run));

@@ -159,8 +159,8 @@ pub fn run(command: TrashCommand, session: &Session) -> Result<Exit> {
             )?;
             client.end_deletion(&id)?;
             let text = format!(
-                "{id} cannot be undone any more; its bytes are freed as soon as nothing else needs them and they are a day old \
-                 (gc.lease_seconds)"
+                "{id} cannot be undone any more; what nothing else needs is freed when its leases have ended, as a rule a day after \
+                 it was last pushed or asked for"
             );
             output.said(&text, "id", &serde_json::json!({ "id": id }))?;
         }

@@ -325,7 +325,7 @@ impl Client {
         List::new(self, call)
     }
 
-    /// Ends the time in which a deletion can be undone; what it took is collected at once.
+    /// Ends the time in which a deletion can be undone; what it took is collected when its leases have ended.
     ///
     /// # Errors
     /// As [`Client::about`].

@@ -584,6 +584,11 @@ impl Content {
         part: DeletionPart<'_>,
     ) -> Result<(u64, u64)> {
         let DeletionPart { mut images, alone, planned } = part;
+        // Nothing more is to go that could not come back.
+        let begun = self.metadata.look_up(id, |tx, id| Box::pin(tx.find_deletion(*id))).await?;
+        if begun.is_some_and(|deletion| deletion.ended_at.is_some()) {
+            return Err(Conflict::DeletionFinal.into());
+        }
         for _ in 0..PART_ATTEMPTS {
             let selection =
                 Selection { present: images.clone(), pointing: alone.clone(), ..Selection::default() };

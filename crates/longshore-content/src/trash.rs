@@ -18,6 +18,7 @@ use longshore_domain::digest::Digest;
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
+use longshore_domain::policy::RESTORING;
 use longshore_domain::ports::metadata::{
     BlobId, ContentTx, DeletedManifest, DeletionsOf, ManifestId, PartOutcome, PushedTag, RowLock,
 };
@@ -229,8 +230,11 @@ impl RestoreStep {
             return Ok(Err(None));
         };
         if let (true, Some(by)) = (is_deleted, deletion) {
-            let cause = tx.find_deletion(by).await?.map(|deletion| deletion.cause);
-            if cause != Some(DeletionCause::Untagged) {
+            let found = tx.find_deletion(by).await?;
+            let is_ours = |deletion: &Deletion| {
+                deletion.cause == DeletionCause::Untagged && deletion.ended_at.is_none()
+            };
+            if !found.as_ref().is_some_and(is_ours) {
                 return Ok(Err(Some(by)));
             }
             let parts = tx.restore_manifests(&[id], by, self.lease_until).await?;
@@ -507,11 +511,12 @@ impl Content {
         Ok(Restored { repository: name.to_string(), tags, images, ..Restored::default() })
     }
 
-    /// Ends the time in which a deletion can be undone: what it took, and nothing has brought back, is collected at once. Doing it
-    /// again goes on from where it stood.
+    /// Ends the time in which a deletion can be undone: what it took, and nothing has brought back, is collected as soon as its
+    /// leases have ended. Doing it again goes on from where it stood.
     ///
     /// # Errors
-    /// As [`Content::get_deletion`]; `Denied` to who may not delete the whole repository.
+    /// As [`Content::get_deletion`]; `Denied` to who may not delete the whole repository; `Conflict` when somebody began to undo it
+    /// less than an hour ago.
     pub async fn end_deletion(&self, actor: &Actor, id: DeletionId) -> Result<()> {
         let (deletion, Whereabouts { name, .. }) = self.find_undoable(actor, id).await?;
         self.access.authorize(actor, &name, RepositoryAction::Remove).await?;
@@ -522,26 +527,27 @@ impl Content {
             name.as_str(),
             [("deletion", id.to_string())],
         );
+        let undoing_since = earlier(event.at, RESTORING);
         self.metadata
-            .write((deletion.clone(), event.clone()), |tx, (deletion, event)| {
+            .write((deletion.clone(), event.clone(), undoing_since), |tx, (deletion, event, since)| {
                 Box::pin(async move {
-                    if deletion.ended_at.is_none() {
-                        tx.end_deletion(deletion.id, event.at).await?;
+                    // The repository before its deletion, as who restores it.
+                    if deletion.is_whole {
+                        tx.release_deleted_repository(deletion, event.at).await?;
+                    }
+                    if tx.end_deletion(deletion.id, *since, event.at).await? {
                         tx.record_event(event).await?;
                     }
-                    match deletion.is_whole {
-                        true => tx.release_deleted_repository(deletion, event.at).await,
-                        false => Ok(()),
-                    }
+                    Ok(())
                 })
             })
             .await?;
         for kind in [DeletedKind::Image, DeletedKind::Blob] {
-            let mut before = i64::MAX;
+            let (mut before, size) = (i64::MAX, PageSize::clamped(RESTORED_AT_ONCE)?);
             loop {
                 let items = self
                     .metadata
-                    .look_up((id, kind, before, PageSize::MAX), |tx, (id, kind, before, size)| {
+                    .look_up((id, kind, before, size), |tx, (id, kind, before, size)| {
                         Box::pin(tx.list_deleted_items(*id, *kind, *before, *size))
                     })
                     .await?;

@@ -11,6 +11,7 @@ use longshore_domain::Result;
 use longshore_domain::access::action::{NamespaceAction, RepositoryAction};
 use longshore_domain::access::actor::Actor;
 use longshore_domain::account::{Account, AccountId};
+use longshore_domain::image::{ImageFilter, ImageStatus};
 use longshore_domain::name::{Namespace, RepositoryName};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::{ContentTx, RepositoryCounts};
@@ -107,6 +108,8 @@ async fn add_namespace(
 
 /// Most blobs of a repository of which it is counted what only it has.
 const COUNTED_BLOBS: u32 = 20_000;
+/// Most idle images whose bytes are added up.
+const MEASURED_IMAGES: u64 = 20_000;
 
 /// What a repository holds and stores.
 #[derive(Clone, Copy, Debug)]
@@ -118,8 +121,8 @@ pub struct RepositoryUsage {
     pub only_here_bytes: Option<u64>,
     /// Images that were neither pushed nor pulled since a time.
     pub inactive: u64,
-    /// Their bytes, each by itself.
-    pub inactive_bytes: u64,
+    /// Their bytes, each by itself; nothing of more than 20,000.
+    pub inactive_bytes: Option<u64>,
 }
 
 /// What a namespace holds, stores and sends.
@@ -222,7 +225,10 @@ impl Content {
                         true => tx.bytes_only_in(*repository, COUNTED_BLOBS).await?,
                         false => None,
                     };
-                    let (inactive, inactive_bytes) = tx.measure_inactive(*repository, *since).await?;
+                    let status = Some(ImageStatus::Inactive);
+                    let filter = ImageFilter { active_from: *since, status, is_tagged: None };
+                    let inactive = tx.count_images(*repository, &filter).await?;
+                    let inactive_bytes = tx.measure_inactive(*repository, *since, MEASURED_IMAGES).await?;
                     let counts = tx.repository_counts(*repository).await?;
                     Ok(RepositoryUsage { counts, only_here_bytes, inactive, inactive_bytes })
                 })

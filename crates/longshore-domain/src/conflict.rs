@@ -54,6 +54,11 @@ pub enum Conflict {
         "{0} cannot be reached by mail from this registry; invite again, which gives a new link to pass on"
     )]
     NoMail(String),
+    /// Somebody is undoing a deletion.
+    #[error(
+        "somebody began to undo this deletion less than an hour ago; look at what came of it, and try again after that"
+    )]
+    DeletionBusy,
     /// The registry sends no mail.
     #[error(
         "this registry sends no mail; its operator sets your address: longshore user set NAME --email ADDRESS"

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How long nothing of a deletion is collected after somebody began to undo it.
+pub const RESTORING: Duration = Duration::from_secs(3600);
+
 /// Whether an index may name manifests that the repository does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SparseIndexes {

@@ -137,6 +137,18 @@ impl Worker for EmailMessages {
     }
 }
 
+/// Checks that an account may want another address now.
+async fn check_may_want(tx: &mut dyn IdentityTx, account: AccountId, now: Timestamp) -> Result<()> {
+    if tx.find_managing_organization(account).await?.is_some() {
+        return Err(Conflict::ManagedAddress.into());
+    }
+    let before = tx.lock_email_change(account).await?;
+    match before.is_some_and(|before| later(before.created_at, MINUTE) > now) {
+        true => Err(Error::Throttled { retry_after_seconds: MINUTE.as_secs() }),
+        false => Ok(()),
+    }
+}
+
 fn wrong_code() -> Error {
     Error::Invalid {
         field: Field::Member("code"),
@@ -144,7 +156,7 @@ fn wrong_code() -> Error {
     }
 }
 
-/// Gives an account the address that it wants, if the secret is that of the message.
+/// Gives an account the address that it wants, if the secret is that of the message; `told` makes the notice to the one before.
 async fn confirm(
     tx: &mut dyn IdentityTx,
     account: AccountId,
@@ -152,7 +164,9 @@ async fn confirm(
     event: &NewEvent,
     told: &NewWork,
 ) -> Result<EmailAddress> {
-    let user = tx.find_account(account).await?.ok_or_else(wrong_code)?;
+    // So that the address is nobody else's meanwhile.
+    tx.lock_authority().await?;
+    let user = tx.find_account(account).await?.filter(|user| user.is_active).ok_or_else(wrong_code)?;
     let change = tx.lock_email_change(account).await?.ok_or_else(wrong_code)?;
     if change.secret_hash.as_ref() != Some(&secret.hash()) || change.expires_at <= event.at {
         return Err(wrong_code());
@@ -161,8 +175,10 @@ async fn confirm(
     tx.change_profile(account, &profile).await?;
     tx.delete_email_change(account).await?;
     tx.record_event(event).await?;
-    if user.profile.email.is_some_and(|before| before.key() != change.email.key()) {
-        tx.put_work(told).await?;
+    if let Some(before) = user.profile.email.filter(|before| before.key() != change.email.key()) {
+        let message = Message::Changed { name: user.name.to_string(), before: before.to_string() };
+        let payload = serde_json::to_string(&message).map_err(Error::internal)?;
+        tx.put_work(&NewWork { payload, ..told.clone() }).await?;
     }
     Ok(change.email)
 }
@@ -185,11 +201,16 @@ impl Identities {
         factors: BothFactors<'_>,
         email: EmailAddress,
     ) -> Result<Timestamp> {
-        let user = self.prove(actor, factors).await?;
+        let (user, _) = self.access.authorize_account(actor, AccountAction::ManageCredentials).await?;
+        // Before a code is used up.
         if !self.sends_mail {
             return Err(Conflict::NoMailServer.into());
         }
         let now = self.clock.now();
+        self.metadata
+            .write((user.id, now), |tx, (user, now)| Box::pin(check_may_want(tx, *user, *now)))
+            .await?;
+        let user = self.prove(actor, factors).await?;
         let change = EmailChange {
             account: user.id,
             email,
@@ -205,14 +226,7 @@ impl Identities {
         self.metadata
             .write((change, message), |tx, (change, message)| {
                 Box::pin(async move {
-                    if tx.find_managing_organization(change.account).await?.is_some() {
-                        return Err(Conflict::ManagedAddress.into());
-                    }
-                    let before = tx.lock_email_change(change.account).await?;
-                    let next_at = before.map_or(Timestamp::MIN, |before| later(before.created_at, MINUTE));
-                    if next_at > change.created_at {
-                        return Err(Error::Throttled { retry_after_seconds: MINUTE.as_secs() });
-                    }
+                    check_may_want(tx, change.account, change.created_at).await?;
                     tx.put_email_change(change).await?;
                     tx.put_work(message).await?;
                     Ok(change.expires_at)
@@ -234,8 +248,7 @@ impl Identities {
         let name = user.name.as_str();
         let data = [("email", "confirmed".to_owned())];
         let event = self.platform.event(actor, Some(user.id), EventAction::ProfileChanged, name, data);
-        let before = user.profile.email.as_ref().map(EmailAddress::to_string).unwrap_or_default();
-        let told = self.email_message(None, name, &Message::Changed { name: name.to_owned(), before })?;
+        let told = self.platform.new_work(EMAIL_MESSAGE, None, name.to_owned(), String::new());
         self.metadata
             .write((user.id, secret.clone(), event, told), |tx, (user, secret, event, told)| {
                 Box::pin(confirm(tx, *user, secret, event, told))

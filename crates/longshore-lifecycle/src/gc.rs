@@ -14,7 +14,7 @@ use longshore_domain::conflict::Conflict;
 use longshore_domain::deletion::{DeletionCause, NewDeletion};
 use longshore_domain::event::{EventAction, NewEvent};
 use longshore_domain::page::{Page, PageSize};
-use longshore_domain::policy::{GcPolicy, UntaggedManifests};
+use longshore_domain::policy::{GcPolicy, RESTORING, UntaggedManifests};
 use longshore_domain::ports::blobs::ObjectToDelete;
 use longshore_domain::ports::metadata::{
     Backlog, BlobId, DueReview, GcCounts, LifecycleTx, LinkReview, ManifestId, ManifestReview, Review,
@@ -33,9 +33,6 @@ use longshore_platform::{earlier, later};
 const REPOSITORY_STEP: u64 = 50;
 /// Referrers that are reviewed in the transaction that removes their subject. Of more, a page at a time before that.
 const FEW_REFERRERS: u64 = 20;
-
-/// How long nothing of a deletion is collected after somebody began to undo it.
-const RESTORING: Duration = Duration::from_secs(3600);
 
 /// What collection looks like now.
 #[derive(Clone, Debug)]
@@ -103,12 +100,13 @@ pub(crate) fn judge_manifest(review: &ManifestReview, terms: Terms, now: Timesta
     let stays_until = earlier(review.lease_until, terms.waived);
     let history_until = review.tagged_until.map_or(Timestamp::MIN, |until| later(until, terms.history));
     let restored_until = review.restored_since.map_or(Timestamp::MIN, |since| later(since, RESTORING));
+    let is_listed = review.has_parent || review.is_listed_by_digest;
     match review.deleted_at {
-        Some(_) if review.has_parent => Verdict::Keep,
+        Some(_) if is_listed => Verdict::Keep,
         Some(_) if restored_until > now => Verdict::WaitUntil(restored_until),
         Some(at) if later(at, terms.undo) > now => Verdict::WaitUntil(later(at, terms.undo)),
         Some(_) => Verdict::Purge,
-        None if review.is_tagged || review.has_parent || review.has_present_subject => Verdict::Keep,
+        None if review.is_tagged || is_listed || review.has_present_subject => Verdict::Keep,
         None if terms.untagged == UntaggedManifests::Keep => Verdict::Keep,
         None if stays_until.max(history_until) > now => Verdict::WaitUntil(stays_until.max(history_until)),
         None => Verdict::Delete,
@@ -288,7 +286,7 @@ impl Lifecycle {
                     Box::pin(async move {
                         tx.end_reviews(due).await?;
                         let reviews: Vec<Review> = due.iter().map(|due| due.review).collect();
-                        sweep.apply_verdicts(tx, &reviews).await
+                        Ok(sweep.apply_verdicts(tx, &reviews).await?.0)
                     })
                 })
                 .await?;
@@ -417,6 +415,18 @@ impl Lifecycle {
     }
 }
 
+/// What came of removing a manifest.
+enum Purged {
+    /// It is gone, or stays; the links that it needed.
+    Whole(Vec<(RepositoryId, BlobId)>),
+    /// It has many referrers, which are reviewed first: it goes on behind this one.
+    Behind(ManifestId),
+}
+
+impl Purged {
+    const NOTHING: Self = Self::Whole(Vec::new());
+}
+
 /// What all reviews of one transaction are judged by.
 pub(crate) struct Sweep {
     /// What decides.
@@ -432,9 +442,14 @@ pub(crate) struct Sweep {
 }
 
 impl Sweep {
-    /// Decides reviews of manifests, links and blobs and carries the decisions out.
-    pub(crate) async fn apply_verdicts(&self, tx: &mut dyn LifecycleTx, due: &[Review]) -> Result<GcCounts> {
-        let mut done = GcCounts::default();
+    /// Decides reviews of manifests, links and blobs and carries the decisions out. A run gets the manifests with many referrers,
+    /// each with the referrer behind which it goes on; of the background, that is another review.
+    pub(crate) async fn apply_verdicts(
+        &self,
+        tx: &mut dyn LifecycleTx,
+        due: &[Review],
+    ) -> Result<(GcCounts, Vec<(ManifestId, ManifestId)>)> {
+        let (mut done, mut referred) = (GcCounts::default(), Vec::new());
         let (mut manifests, mut links, mut blobs) = (vec![], vec![], vec![]);
         for review in due {
             match *review {
@@ -450,17 +465,21 @@ impl Sweep {
         manifests.sort_unstable();
         blobs.sort_unstable();
         for id in manifests {
-            let released = self.apply_to_manifest(tx, id, &mut done).await?;
-            // Otherwise their reviews, which are due now, are the background's. No link is locked before all manifests are.
-            if self.run.is_some() {
-                links.extend(released);
+            match (self.apply_to_manifest(tx, id, &mut done).await?, self.run) {
+                // Otherwise their reviews, which are due now, are the background's. No link is locked before all manifests are.
+                (Purged::Whole(released), Some(_)) => links.extend(released),
+                (Purged::Whole(_), None) => {}
+                (Purged::Behind(last), Some(_)) => referred.push((id, last)),
+                (Purged::Behind(last), None) => {
+                    tx.enqueue_review(Review::Referrers(id, last), self.now).await?;
+                }
             }
         }
         links.sort_unstable();
         links.dedup();
         self.apply_link_verdicts(tx, &links, &mut done).await?;
         tx.tombstone_blobs(&blobs, self.run, self.now).await?;
-        Ok(done)
+        Ok((done, referred))
     }
 
     async fn apply_large(
@@ -477,8 +496,10 @@ impl Sweep {
                 tx.lock_reviewed_manifest(id).await?;
                 let manifest = tx.find_manifest_review(id).await?;
                 // It may be back, and then keeps its referrers.
-                if manifest.is_some_and(|it| judge_manifest(&it, self.terms, self.now) == Verdict::Purge) {
-                    self.purge_manifest(tx, id, after, size, &mut done).await?;
+                if manifest.is_some_and(|it| judge_manifest(&it, self.terms, self.now) == Verdict::Purge)
+                    && let Purged::Behind(last) = self.purge_manifest(tx, id, after, size, &mut done).await?
+                {
+                    tx.enqueue_review(Review::Referrers(id, last), self.now).await?;
                 }
             }
             Review::Manifest(_) | Review::Link(..) | Review::Blob(_) => {}
@@ -487,7 +508,7 @@ impl Sweep {
     }
 
     /// Asks for reviews of the referrers of a manifest behind one, and removes the manifest if these were all. Returns the links
-    /// that it needed.
+    /// that it needed, or the referrer behind which it goes on.
     async fn purge_manifest(
         &self,
         tx: &mut dyn LifecycleTx,
@@ -495,13 +516,36 @@ impl Sweep {
         after: ManifestId,
         size: PageSize,
         done: &mut GcCounts,
-    ) -> Result<Vec<(RepositoryId, BlobId)>> {
+    ) -> Result<Purged> {
         if let Some(last) = tx.review_referrers(id, after, size, self.now).await? {
-            tx.enqueue_review(Review::Referrers(id, last), self.now).await?;
-            return Ok(Vec::new());
+            return Ok(Purged::Behind(last));
         }
         done.manifests_purged += 1;
-        tx.purge_manifest(id, self.now).await
+        Ok(Purged::Whole(tx.purge_manifest(id, self.now).await?))
+    }
+
+    /// Goes on with removing a manifest with many referrers, for a run, and gives behind which referrer to go on.
+    pub(crate) async fn purge_referred(
+        &self,
+        tx: &mut dyn LifecycleTx,
+        id: ManifestId,
+        after: ManifestId,
+        size: PageSize,
+    ) -> Result<(GcCounts, Option<ManifestId>)> {
+        let mut done = GcCounts::default();
+        tx.lock_reviewed_manifest(id).await?;
+        let manifest = tx.find_manifest_review(id).await?;
+        if manifest.is_none_or(|it| judge_manifest(&it, self.terms, self.now) != Verdict::Purge) {
+            return Ok((done, None));
+        }
+        match self.purge_manifest(tx, id, after, size, &mut done).await? {
+            Purged::Behind(last) => Ok((done, Some(last))),
+            Purged::Whole(mut links) => {
+                links.sort_unstable();
+                self.apply_link_verdicts(tx, &links, &mut done).await?;
+                Ok((done, None))
+            }
+        }
     }
 
     async fn apply_to_repository(
@@ -522,15 +566,15 @@ impl Sweep {
         }
     }
 
-    /// Decides about a manifest and carries the decision out. Returns the links that a removed manifest needed.
+    /// Decides about a manifest and carries the decision out. Returns what came of removing it.
     async fn apply_to_manifest(
         &self,
         tx: &mut dyn LifecycleTx,
         id: ManifestId,
         done: &mut GcCounts,
-    ) -> Result<Vec<(RepositoryId, BlobId)>> {
+    ) -> Result<Purged> {
         tx.lock_reviewed_manifest(id).await?;
-        let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(Vec::new()) };
+        let Some(manifest) = tx.find_manifest_review(id).await? else { return Ok(Purged::NOTHING) };
         match judge_manifest(&manifest, self.terms, self.now) {
             Verdict::Keep => {}
             Verdict::WaitUntil(at) => tx.enqueue_review(Review::Manifest(id), at).await?,
@@ -548,7 +592,7 @@ impl Sweep {
                 return self.purge_manifest(tx, id, ManifestId(0), few, done).await;
             }
         }
-        Ok(Vec::new())
+        Ok(Purged::NOTHING)
     }
 
     pub(crate) async fn apply_link_verdicts(
@@ -633,6 +677,7 @@ mod tests {
             lease_until: at(50),
             is_tagged: false,
             has_parent: false,
+            is_listed_by_digest: false,
             has_present_subject: false,
             tagged_until: None,
         }

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use longshore_domain::Result;
 use longshore_domain::account::AccountId;
 use longshore_domain::gc_run::{GcForecast, RunKind};
 use longshore_domain::page::PageSize;
@@ -15,6 +14,7 @@ use longshore_domain::ports::metadata::{
     BlobId, LifecycleTx, LinkNeeds, LinkReview, ManifestId, ManifestReview,
 };
 use longshore_domain::repository::RepositoryId;
+use longshore_domain::{Error, Result};
 
 use crate::Lifecycle;
 use crate::gc::{Terms, Verdict, judge_link, judge_manifest};
@@ -23,7 +23,9 @@ use longshore_platform::later;
 /// Most manifests that a forecast looks at.
 const MANIFESTS_LIMIT: usize = 100_000;
 /// Most links of blobs that a forecast looks at.
-const LINKS_LIMIT: usize = 1_000_000;
+const LINKS_LIMIT: usize = 300_000;
+/// How long a forecast waits for its turn.
+const TURN_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 /// How much one statement takes.
 const AT_ONCE: usize = 1000;
 
@@ -73,11 +75,16 @@ impl Forecasting<'_> {
             let page = self.tx.list_all_repositories(self.wanted.namespace, after, PageSize::MAX).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = *last;
-            for (repository, is_deleted) in page {
-                match is_deleted {
-                    true if self.wanted.kind.takes_blobs() => self.take_apart(repository).await?,
-                    true => {}
-                    false => self.look_at(repository).await?,
+            for (repository, deleted_at) in page {
+                match deleted_at {
+                    Some(at) if self.wanted.kind.takes_blobs() => {
+                        if later(at, self.wanted.undo) > self.wanted.now {
+                            self.forecast.final_repositories += 1;
+                        }
+                        self.take_apart(repository).await?;
+                    }
+                    Some(_) => {}
+                    None => self.look_at(repository).await?,
                 }
             }
         }
@@ -85,7 +92,6 @@ impl Forecasting<'_> {
 
     /// Of a deleted repository, everything goes.
     async fn take_apart(&mut self, repository: RepositoryId) -> Result<()> {
-        self.forecast.final_repositories += 1;
         let mut after = BlobId(0);
         while self.has_room(self.links.len() + self.going.len(), LINKS_LIMIT) {
             let blobs = self.tx.list_links_behind(repository, after, PageSize::MAX).await?;
@@ -141,8 +147,7 @@ impl Forecasting<'_> {
         }
         for (id, review) in self.tx.list_manifest_reviews(ids).await? {
             let holders = holders.remove(&id).unwrap_or_default();
-            // What an index lists by its digest alone stays as well.
-            if !review.has_parent || (is_known && !holders.is_empty()) {
+            if is_known || !review.has_parent {
                 let subject = subjects.remove(&id);
                 self.candidates.insert(id, Candidate { repository, review, subject, holders });
             }
@@ -150,29 +155,37 @@ impl Forecasting<'_> {
         Ok(())
     }
 
-    /// Finds which manifests go, until nothing more becomes unneeded by them.
-    fn judge(&mut self) -> BTreeSet<ManifestId> {
-        let (kind, terms, now) = (self.wanted.kind, self.wanted.terms, self.wanted.now);
-        let mut gone = BTreeSet::new();
-        loop {
-            let mut more = Vec::new();
-            for (id, candidate) in &self.candidates {
-                let mut review = candidate.review.clone();
-                // What goes holds nothing any more; what is only deleted still holds its parts, and nothing else.
-                let holds = |holder: &ManifestId| !(kind.takes_blobs() && gone.contains(holder));
-                review.has_parent = candidate.holders.iter().any(holds);
-                review.has_present_subject &=
-                    candidate.subject.is_none_or(|subject| !gone.contains(&subject));
-                let verdict = judge_manifest(&review, terms, now);
-                if matches!(verdict, Verdict::Delete | Verdict::Purge) && !gone.contains(id) {
-                    more.push(*id);
-                }
+    /// Finds which manifests go, until nothing more becomes unneeded by them. Each is judged once, and again when something goes
+    /// that lists it or that it refers to.
+    fn judge(&self) -> BTreeSet<ManifestId> {
+        let mut depending: BTreeMap<ManifestId, Vec<ManifestId>> = BTreeMap::new();
+        for (id, candidate) in &self.candidates {
+            for on in candidate.holders.iter().chain(&candidate.subject) {
+                depending.entry(*on).or_default().push(*id);
             }
-            if more.is_empty() {
-                return gone;
-            }
-            gone.extend(more);
         }
+        let mut gone = BTreeSet::new();
+        let mut open: Vec<ManifestId> = self.candidates.keys().copied().collect();
+        while let Some(id) = open.pop() {
+            let Some(candidate) = self.candidates.get(&id) else { continue };
+            if gone.contains(&id) || !self.goes(candidate, &gone) {
+                continue;
+            }
+            gone.insert(id);
+            open.extend(depending.remove(&id).unwrap_or_default());
+        }
+        gone
+    }
+
+    /// Says whether a manifest goes when others do.
+    fn goes(&self, candidate: &Candidate, gone: &BTreeSet<ManifestId>) -> bool {
+        // What is only deleted still holds its parts, and nothing else.
+        let holds = |holder: &ManifestId| !(self.wanted.kind.takes_blobs() && gone.contains(holder));
+        let mut review = candidate.review.clone();
+        review.has_parent = candidate.holders.iter().any(holds);
+        review.has_present_subject &= candidate.subject.is_none_or(|subject| !gone.contains(&subject));
+        let verdict = judge_manifest(&review, self.wanted.terms, self.wanted.now);
+        matches!(verdict, Verdict::Delete | Verdict::Purge)
     }
 
     /// Counts what goes, and how often it needs each blob.
@@ -195,7 +208,9 @@ impl Forecasting<'_> {
                 if !self.has_room(self.links.len(), LINKS_LIMIT) {
                     return Ok(());
                 }
-                for (blob, _) in self.tx.list_blobs_of_each(ids, LINKS_LIMIT as u64).await? {
+                let blobs = self.tx.list_blobs_of_each(ids, LINKS_LIMIT as u64).await?;
+                self.has_room(blobs.len(), LINKS_LIMIT);
+                for (blob, _) in blobs {
                     *self.links.entry((repository, blob)).or_default() += 1;
                 }
             }
@@ -210,10 +225,8 @@ impl Forecasting<'_> {
             of_repositories.entry(repository).or_default().push((blob, needed));
         }
         for (repository, mut links) in of_repositories {
-            // Those that are needed about as often together, so that no more is counted than decides.
             links.sort_unstable_by_key(|(_, needed)| *needed);
-            for links in links.chunks(AT_ONCE) {
-                let most = links.last().map_or(0, |(_, needed)| *needed);
+            for (most, links) in alike(&links, |(_, needed)| *needed) {
                 let needed: BTreeMap<BlobId, u64> = links.iter().copied().collect();
                 let blobs: Vec<BlobId> = needed.keys().copied().collect();
                 for link in self.tx.find_link_needs(repository, &blobs, most + 1).await? {
@@ -234,8 +247,7 @@ impl Forecasting<'_> {
         let mut order: Vec<(u64, BlobId)> =
             std::mem::take(&mut self.going).into_iter().map(|(blob, links)| (links, blob)).collect();
         order.sort_unstable();
-        for part in order.chunks(AT_ONCE) {
-            let most = part.last().map_or(0, |(links, _)| *links);
+        for (most, part) in alike(&order, |(links, _)| *links) {
             let going: BTreeMap<BlobId, u64> = part.iter().map(|(links, blob)| (*blob, *links)).collect();
             let blobs: Vec<BlobId> = going.keys().copied().collect();
             for linked in self.tx.count_links(&blobs, most + 1).await? {
@@ -247,6 +259,20 @@ impl Forecasting<'_> {
         }
         Ok(())
     }
+}
+
+/// Parts of a sorted list of counts, each with its largest one: what is counted about as often is together, so that no more is counted
+/// than decides.
+fn alike<T>(sorted: &[T], count: fn(&T) -> u64) -> Vec<(u64, &[T])> {
+    let mut parts = Vec::new();
+    let mut rest = sorted;
+    while let Some(least) = rest.first().map(count) {
+        let end = rest.partition_point(|each| count(each) <= 2 * least + 8).clamp(1, AT_ONCE);
+        let (part, behind) = rest.split_at(end.min(rest.len()));
+        parts.push((part.last().map_or(0, count), part));
+        rest = behind;
+    }
+    parts
 }
 
 /// Says what a run would do now.
@@ -270,6 +296,11 @@ impl Lifecycle {
         kind: RunKind,
         terms: Terms,
     ) -> Result<GcForecast> {
+        // One at a time: it holds much in memory, and a connection.
+        let turn = tokio::time::timeout(TURN_WAIT, self.forecasts.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Error::Throttled { retry_after_seconds: TURN_WAIT.as_secs() });
+        };
         let (undo, now) = (self.settings.gc.undo, self.clock.now());
         let wanted = Wanted { namespace, kind, terms, undo, now };
         self.metadata.read(wanted, |tx, wanted| Box::pin(forecast(tx, wanted))).await

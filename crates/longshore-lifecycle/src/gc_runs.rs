@@ -6,6 +6,7 @@
 //! Until when nobody gets a token for pushing stands in the same row, so that no crash leaves a registry read-only.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -60,10 +61,10 @@ enum Step {
 
 impl Lifecycle {
     /// Says what a collection run of a registry would do now, without beginning one. Of more than a hundred thousand images and
-    /// a million links of blobs, it says what goes at least.
+    /// 300,000 links of blobs, it says what goes at least.
     ///
     /// # Errors
-    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for managing.
+    /// As [`authorize_registry`](longshore_access::AccessControl::authorize_registry) for managing; `Throttled` while others ask.
     pub async fn preview_gc_run(&self, actor: &Actor, name: &Namespace, kind: RunKind) -> Result<GcForecast> {
         let registry = self.access.authorize_registry(actor, name, RegistryAction::Manage).await?;
         let terms = self.run_terms(self.waived_since(registry.created_at));
@@ -343,8 +344,11 @@ impl Lifecycle {
             if self.enter(&run, RunStatus::Scanning).await? == Step::Stop {
                 return Ok(());
             }
-            if run.found.is_none() {
-                self.note_found(&run, &pace).await?;
+            if run.found.is_none()
+                && let Err(error) = self.note_found(&run, &pace).await
+            {
+                // Nobody needs it but who watches.
+                tracing::info!(run = %run.uuid, error = %error, "how much a collection run has to do is not known");
             }
             if self.scan(&run, &mut pace).await? == Step::Stop
                 || self.enter(&run, RunStatus::Deleting).await? == Step::Stop
@@ -474,7 +478,10 @@ impl Lifecycle {
     ) -> Result<Vec<(RepositoryId, bool)>> {
         self.metadata
             .read((namespace, after, self.batch()?), |tx, (namespace, after, size)| {
-                Box::pin(tx.list_all_repositories(*namespace, *after, *size))
+                Box::pin(async move {
+                    let found = tx.list_all_repositories(*namespace, *after, *size).await?;
+                    Ok(found.into_iter().map(|(id, deleted_at)| (id, deleted_at.is_some())).collect())
+                })
             })
             .await
     }
@@ -568,11 +575,29 @@ impl Lifecycle {
         undo: Duration,
         pace: &Pace,
     ) -> Result<GcCounts> {
-        let sweep = self.sweep(run, Terms { undo, ..self.run_terms(pace.waived) });
+        let sweep = Arc::new(self.sweep(run, Terms { undo, ..self.run_terms(pace.waived) }));
         let reviews: Vec<Review> = manifests.into_iter().map(Review::Manifest).collect();
-        self.metadata
-            .write((sweep, reviews), |tx, (sweep, reviews)| Box::pin(sweep.apply_verdicts(tx, reviews)))
-            .await
+        let (mut done, referred) = self
+            .metadata
+            .write((Arc::clone(&sweep), reviews), |tx, (sweep, reviews)| {
+                Box::pin(sweep.apply_verdicts(tx, reviews))
+            })
+            .await?;
+        for (id, last) in referred {
+            let mut after = Some(last);
+            while let Some(last) = after {
+                let input = (Arc::clone(&sweep), id, last, self.batch()?);
+                let (more, next) = self
+                    .metadata
+                    .write(input, |tx, (sweep, id, last, size)| {
+                        Box::pin(sweep.purge_referred(tx, *id, *last, *size))
+                    })
+                    .await?;
+                done.add(&more);
+                after = next;
+            }
+        }
+        Ok(done)
     }
 
     /// What a run judges by: what is deleted cannot be restored any more.

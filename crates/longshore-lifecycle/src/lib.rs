@@ -32,6 +32,7 @@ pub struct Lifecycle {
     settings: Arc<Settings>,
     blobs: Arc<dyn BlobStore>,
     runs_requested: tokio::sync::Notify,
+    forecasts: tokio::sync::Semaphore,
 }
 
 impl Lifecycle {
@@ -55,6 +56,7 @@ impl Lifecycle {
             settings: Arc::clone(&platform.settings),
             blobs,
             runs_requested: tokio::sync::Notify::new(),
+            forecasts: tokio::sync::Semaphore::new(1),
         }
     }
 }

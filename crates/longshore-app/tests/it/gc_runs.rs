@@ -5,7 +5,7 @@ use longshore_domain::access::actor::{Actor, RepositoryAccess};
 use longshore_domain::gc_run::{GcRun, RunKind, RunStatus};
 use longshore_identity::tokens::{Refresh, RequestedScope};
 use longshore_lifecycle::registries::WantedRegistry;
-use longshore_testkit::images::{digest_of, image, index};
+use longshore_testkit::images::{artifact, digest_of, image, index};
 use longshore_testkit::registry::{TestRegistry, name};
 
 const CONFIG: &[u8] = b"config";
@@ -229,6 +229,37 @@ async fn deleted_repositories_go_with_a_run_and_what_others_have_stays() {
     let details = registry.app.lifecycle.get_registry(&alice, &"shop".parse().unwrap()).await.unwrap();
     let kept = image(CONFIG, &[b"kept layer"]).len() as u64;
     assert_eq!(details.storage_bytes, kept + 16);
+}
+
+#[tokio::test]
+async fn a_deleted_image_goes_whatever_refers_to_it_and_is_predicted() {
+    let registry = TestRegistry::new().await;
+    let alice = shop(&registry).await;
+    for blob in [b"signed layer".as_slice(), b"{}"] {
+        registry.push_blob(&alice, "shop/app", blob).await.unwrap();
+    }
+    let signed = image(CONFIG, &[b"signed layer"]);
+    registry.push_manifest(&alice, "shop/app", "signed", &signed).await.unwrap();
+    for number in 0..25 {
+        let signature = artifact(&signed, "application/x-signature", &number.to_string());
+        let digest = digest_of(&signature).to_string();
+        registry.push_manifest(&alice, "shop/app", &digest, &signature).await.unwrap();
+    }
+    registry.clock.advance(2 * HOUR);
+    registry.app.content.delete_manifest(&alice, &name("shop/app"), &digest_of(&signed)).await.unwrap();
+    for (kind, blobs, bytes, untagged) in
+        [(RunKind::UnreferencedBlobs, 2, 21, 0), (RunKind::Both, 1, 2, 25)]
+    {
+        let shop = "shop".parse().unwrap();
+        let forecast = registry.app.lifecycle.preview_gc_run(&alice, &shop, kind).await.unwrap();
+        assert_eq!((forecast.blobs, forecast.freed_bytes, forecast.untagged_images), (blobs, bytes, untagged));
+        start(&registry, &alice, kind).await.unwrap();
+        registry.app.lifecycle.advance_gc_runs().await.unwrap();
+        let run = newest(&registry).await;
+        assert_eq!((run.status, run.blobs_deleted, run.freed_bytes), (RunStatus::Succeeded, blobs, bytes));
+        assert_eq!((run.found, run.started_by.as_deref()), (Some((blobs, bytes)), Some("alice")));
+        registry.clock.advance(HOUR);
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use longshore_testkit::registry::{TestRegistry, name};
 
 const APP: &str = "acme/app";
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 /// How long what is deleted can be restored, as it is by default.
 const UNDO: Duration = Duration::from_secs(24 * 3600);
 
@@ -541,5 +542,15 @@ async fn what_is_ended_is_freed_at_once_and_does_not_come_back() {
     }
     let after = registry.stored_objects().await.len();
     assert_eq!((before, after), (4, 1), "what stays");
+    // What somebody is bringing back is left alone.
+    content.delete_tag(&alice, &name(APP), &tag("stays")).await.unwrap();
+    let of_tag = last(&registry, &alice).await;
+    undo(&registry, &alice, of_tag.id).await.unwrap();
+    let busy = content.end_deletion(&alice, of_tag.id).await;
+    assert!(matches!(busy, Err(Error::Conflict(Conflict::DeletionBusy))), "{busy:?}");
+    registry.clock.advance(2 * HOUR);
+    content.end_deletion(&alice, of_tag.id).await.unwrap();
+    content.end_deletion(&alice, of_tag.id).await.unwrap();
+    assert!(is_final(&undo(&registry, &alice, of_tag.id).await));
     assert!(pull(&registry, &alice, APP, "stays").await.is_ok());
 }

@@ -206,7 +206,7 @@ pub struct ProvisioningRefusal {
 /// A user in the directory of an organization.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProvisionedUser {
-    /// What the identity provider calls the user; without one, the name of the account.
+    /// What the identity provider calls the user whose account it made; of others, the name of the account.
     pub user_name: String,
     /// Name of the account.
     pub user: String,
@@ -216,7 +216,7 @@ pub struct ProvisionedUser {
     pub is_active: bool,
     /// Whether the organization made the account, so that its identity provider may change it.
     pub is_managed: bool,
-    /// Its teams, the first thousand.
+    /// Its teams, the first 200.
     pub teams: Vec<String>,
     /// When the entry changed last.
     pub updated_at: String,

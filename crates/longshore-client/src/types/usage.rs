@@ -53,8 +53,9 @@ pub struct RepositoryUsage {
     pub only_here_bytes: Option<u64>,
     /// How many of its images were neither pushed nor pulled since `inactive_since`.
     pub inactive_images: u64,
-    /// Their bytes, each by itself: what they share counts for each. What deleting them frees, a plan says.
-    pub inactive_bytes: u64,
+    /// Their bytes, each by itself: what they share counts for each. What deleting them frees, a plan says. Null for more than
+    /// 20,000.
+    pub inactive_bytes: Option<u64>,
     /// The time.
     pub inactive_since: String,
 }

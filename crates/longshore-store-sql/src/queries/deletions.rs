@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use longshore_domain::account::AccountId;
+use longshore_domain::conflict::Conflict;
 use longshore_domain::deletion::{DeletedItem, DeletedKind, Deletion, DeletionId, NewDeletion};
 use longshore_domain::digest::Digest;
 use longshore_domain::existing::Existing;
@@ -251,13 +252,26 @@ impl DeletionRecords for SqlTx<'_> {
         Ok(begun > 0)
     }
 
-    async fn end_deletion(&mut self, id: DeletionId, at: Timestamp) -> Result<()> {
-        self.execute(
-            "UPDATE deletions SET ended_at = $1 WHERE id = $2 AND ended_at IS NULL",
-            values![at, id.0],
-        )
-        .await
-        .map(|_| ())
+    async fn end_deletion(
+        &mut self,
+        id: DeletionId,
+        undoing_since: Timestamp,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let ended = self
+            .execute(
+                "UPDATE deletions SET ended_at = $1
+                 WHERE id = $2 AND ended_at IS NULL AND (undone_at IS NULL OR undone_at <= $3)",
+                values![at, id.0, undoing_since],
+            )
+            .await?;
+        if ended > 0 {
+            return Ok(true);
+        }
+        match self.find_deletion(id).await?.is_some_and(|deletion| deletion.ended_at.is_none()) {
+            true => Err(Conflict::DeletionBusy.into()),
+            false => Ok(false),
+        }
     }
 
     async fn release_deleted_items(

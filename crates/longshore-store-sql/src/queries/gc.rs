@@ -141,8 +141,8 @@ impl GcRecords for SqlTx<'_> {
         self.all(
             "SELECT m.id, m.repository_id, m.digest, m.deleted_at, m.lease_until,
                  EXISTS (SELECT 1 FROM tags t WHERE t.manifest_id = m.id),
-                 EXISTS (SELECT 1 FROM manifest_children c WHERE c.child_id = m.id)
-                     OR EXISTS (SELECT 1 FROM manifest_children c JOIN manifests p ON p.id = c.parent_id
+                 EXISTS (SELECT 1 FROM manifest_children c WHERE c.child_id = m.id),
+                 EXISTS (SELECT 1 FROM manifest_children c JOIN manifests p ON p.id = c.parent_id
                                 WHERE c.child_digest = m.digest AND c.child_id IS NULL
                                   AND p.repository_id = m.repository_id),
                  EXISTS (SELECT 1 FROM manifests s WHERE s.repository_id = m.repository_id
@@ -161,9 +161,10 @@ impl GcRecords for SqlTx<'_> {
                     lease_until: row.time(4)?,
                     is_tagged: row.truth(5)?,
                     has_parent: row.truth(6)?,
-                    has_present_subject: row.truth(7)?,
-                    tagged_until: row.optional_time(8)?,
-                    restored_since: row.optional_time(9)?,
+                    is_listed_by_digest: row.truth(7)?,
+                    has_present_subject: row.truth(8)?,
+                    tagged_until: row.optional_time(9)?,
+                    restored_since: row.optional_time(10)?,
                 };
                 Ok((ManifestId(row.int(0)?), review))
             },

@@ -249,15 +249,22 @@ impl ImageRecords for SqlTx<'_> {
         self.one(&sql, &[Value::Int(repository.0), from, until], |row| row.size(0)).await
     }
 
-    async fn measure_inactive(&mut self, repository: RepositoryId, since: Timestamp) -> Result<(u64, u64)> {
-        self.one(
-            "SELECT count(*), CAST(coalesce(sum(CASE WHEN m.kind = 'index' THEN 0 ELSE i.size_bytes END), 0) AS BIGINT)
-             FROM images i JOIN manifests m ON m.id = i.manifest_id
-             WHERE i.repository_id = $1 AND i.active_at < $2",
-            values![repository.0, since],
-            |row| Ok((row.size(0)?, row.size(1)?)),
-        )
-        .await
+    async fn measure_inactive(
+        &mut self,
+        repository: RepositoryId,
+        since: Timestamp,
+        limit: u64,
+    ) -> Result<Option<u64>> {
+        let (count, bytes) = self
+            .one(
+                "SELECT count(*), CAST(coalesce(sum(CASE WHEN m.kind = 'index' THEN 0 ELSE found.size_bytes END), 0) AS BIGINT)
+                 FROM (SELECT manifest_id, size_bytes FROM images WHERE repository_id = $1 AND active_at < $2 LIMIT $3) AS found
+                 JOIN manifests m ON m.id = found.manifest_id",
+                values![repository.0, since, limit + 1],
+                |row| Ok((row.size(0)?, row.size(1)?)),
+            )
+            .await?;
+        Ok(Some(bytes).filter(|_| count <= limit))
     }
 
     async fn find_image(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<Image>> {

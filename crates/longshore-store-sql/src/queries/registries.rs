@@ -312,11 +312,11 @@ impl RegistryRecords for SqlTx<'_> {
         namespace: AccountId,
         after: RepositoryId,
         size: PageSize,
-    ) -> Result<Vec<(RepositoryId, bool)>> {
+    ) -> Result<Vec<(RepositoryId, Option<Timestamp>)>> {
         self.all(
             "SELECT id, deleted_at FROM repositories WHERE namespace_id = $1 AND id > $2 ORDER BY id LIMIT $3",
             values![namespace.0, after.0, size.get()],
-            |row| Ok((RepositoryId(row.int(0)?), row.optional_time(1)?.is_some())),
+            |row| Ok((RepositoryId(row.int(0)?), row.optional_time(1)?)),
         )
         .await
     }

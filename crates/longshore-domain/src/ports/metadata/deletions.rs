@@ -69,8 +69,13 @@ pub trait DeletionRecords {
     async fn hold_deleted_items(&mut self, deletion: &Deletion, lease_until: Timestamp) -> Result<bool>;
     /// Notes that a deletion is being undone, so that for a while nothing of it is collected any more. Returns whether it can be.
     async fn begin_undoing(&mut self, id: DeletionId, by: &str, at: Timestamp) -> Result<bool>;
-    /// Ends the time in which a deletion can be undone.
-    async fn end_deletion(&mut self, id: DeletionId, at: Timestamp) -> Result<()>;
+    /// Ends the time in which a deletion can be undone, unless somebody began to undo it after `undoing_since`. Returns whether it is
+    /// ended now, and was not before.
+    ///
+    /// # Errors
+    /// `Conflict` while it is being undone.
+    async fn end_deletion(&mut self, id: DeletionId, undoing_since: Timestamp, at: Timestamp)
+    -> Result<bool>;
     /// Lets what a deletion took, and nothing has brought back, be collected at once: images and blobs, in the order of their
     /// numbers.
     async fn release_deleted_items(

@@ -55,6 +55,8 @@ pub struct ManifestReview {
     pub tagged_until: Option<Timestamp>,
     /// True when an index lists it, also a deleted one that can be restored.
     pub has_parent: bool,
+    /// True when an index of its repository lists its digest that was pushed while it was not there.
+    pub is_listed_by_digest: bool,
     /// True when it refers to a manifest that is present.
     pub has_present_subject: bool,
 }

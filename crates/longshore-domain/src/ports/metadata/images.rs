@@ -62,9 +62,14 @@ pub trait ImageRecords {
     ) -> Result<Vec<(Digest, u64)>>;
     /// Counts the images of a filter.
     async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64>;
-    /// Measures the images that were neither pushed nor pulled since a time: how many there are, and the bytes of those that are no
-    /// indexes, each by itself.
-    async fn measure_inactive(&mut self, repository: RepositoryId, since: Timestamp) -> Result<(u64, u64)>;
+    /// Adds up the images that were neither pushed nor pulled since a time: the bytes of those that are no indexes, each by itself;
+    /// nothing, if there are more than `limit`.
+    async fn measure_inactive(
+        &mut self,
+        repository: RepositoryId,
+        since: Timestamp,
+        limit: u64,
+    ) -> Result<Option<u64>>;
     /// Finds an image, without its tags.
     async fn find_image(&mut self, repository: RepositoryId, digest: &Digest) -> Result<Option<Image>>;
     /// Lists the tags that an image has or had by name, leaving out the first `offset`, at most `size`.

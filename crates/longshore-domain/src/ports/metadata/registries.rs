@@ -82,5 +82,5 @@ pub trait RegistryRecords {
         namespace: AccountId,
         after: RepositoryId,
         size: PageSize,
-    ) -> Result<Vec<(RepositoryId, bool)>>;
+    ) -> Result<Vec<(RepositoryId, Option<Timestamp>)>>;
 }
