@@ -247,12 +247,14 @@ async fn a_deleted_image_goes_whatever_refers_to_it_and_is_predicted() {
     }
     registry.clock.advance(2 * HOUR);
     registry.app.content.delete_manifest(&alice, &name("shop/app"), &digest_of(&signed)).await.unwrap();
-    for (kind, blobs, bytes, untagged) in
-        [(RunKind::UnreferencedBlobs, 2, 21, 0), (RunKind::Both, 1, 2, 25)]
+    for (kind, blobs, bytes, untagged) in [(RunKind::UnreferencedBlobs, 2, 21, 0), (RunKind::Both, 1, 2, 25)]
     {
         let shop = "shop".parse().unwrap();
         let forecast = registry.app.lifecycle.preview_gc_run(&alice, &shop, kind).await.unwrap();
-        assert_eq!((forecast.blobs, forecast.freed_bytes, forecast.untagged_images), (blobs, bytes, untagged));
+        assert_eq!(
+            (forecast.blobs, forecast.freed_bytes, forecast.untagged_images),
+            (blobs, bytes, untagged)
+        );
         start(&registry, &alice, kind).await.unwrap();
         registry.app.lifecycle.advance_gc_runs().await.unwrap();
         let run = newest(&registry).await;
