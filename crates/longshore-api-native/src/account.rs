@@ -26,6 +26,16 @@ fn organization(own: &OwnOrganization) -> types::OwnOrganization {
     }
 }
 
+/// What somebody gives who is signed in.
+fn factors<'f>(
+    context: &Context,
+    session: &'f str,
+    password: &'f str,
+    code: Option<&'f str>,
+) -> BothFactors<'f> {
+    BothFactors { password, code, address: Some(context.client.address), session: Some(session) }
+}
+
 /// `GET /api/v1/account`.
 pub(crate) async fn get_account(context: &Context, _body: RequestBody) -> Result<Response> {
     let account = context.app.access.get_own_account(&*context.actor().await?).await?;
@@ -66,12 +76,7 @@ pub(crate) async fn list_own_organizations(context: &Context, _body: RequestBody
 pub(crate) async fn prove_presence(context: &Context, body: RequestBody) -> Result<Response> {
     let request: types::ProvePresence = context.json(body).await?;
     let (actor, session) = context.session().await?;
-    let factors = BothFactors {
-        password: &request.password,
-        code: request.code.as_deref(),
-        address: Some(context.client.address),
-        session: Some(session),
-    };
+    let factors = factors(context, session, &request.password, request.code.as_deref());
     let until = context.app.identity.prove_presence(&actor, session, factors).await?;
     Ok(json(StatusCode::OK, &types::Presence { until: time(until) }))
 }
@@ -80,12 +85,7 @@ pub(crate) async fn prove_presence(context: &Context, body: RequestBody) -> Resu
 pub(crate) async fn change_own_password(context: &Context, body: RequestBody) -> Result<Response> {
     let request: types::ChangeOwnPassword = context.json(body).await?;
     let (actor, session) = context.session().await?;
-    let factors = BothFactors {
-        password: &request.current,
-        code: request.code.as_deref(),
-        address: Some(context.client.address),
-        session: Some(session),
-    };
+    let factors = factors(context, session, &request.current, request.code.as_deref());
     context.app.identity.change_own_password(&actor, factors, &request.new).await?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
@@ -95,12 +95,7 @@ pub(crate) async fn want_email(context: &Context, body: RequestBody) -> Result<R
     let request: types::WantEmail = context.json(body).await?;
     let email: EmailAddress = request.email.parse()?;
     let (actor, session) = context.session().await?;
-    let factors = BothFactors {
-        password: &request.password,
-        code: request.code.as_deref(),
-        address: Some(context.client.address),
-        session: Some(session),
-    };
+    let factors = factors(context, session, &request.password, request.code.as_deref());
     let until = context.app.identity.want_email(&actor, factors, email.clone()).await?;
     let wanted = types::WantedEmail { email: email.to_string(), until: time(until) };
     Ok(json(StatusCode::ACCEPTED, &wanted))

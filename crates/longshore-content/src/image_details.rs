@@ -94,10 +94,17 @@ impl Content {
             .read(query, |tx, query| {
                 Box::pin(async move {
                     let KeyedPage { items: found, next } = tx.list_image_details(query).await?;
-                    let mut items = Vec::new();
-                    for manifest in found {
-                        items.push(with_tags(tx, manifest).await?);
+                    let ids: Vec<ManifestId> = found.iter().map(|found| ManifestId(found.id)).collect();
+                    let mut tags = BTreeMap::<ManifestId, Vec<Tag>>::new();
+                    for (id, tag) in tx.list_first_tags_of_each(&ids, PageSize::clamped(LISTED_TAGS)?).await?
+                    {
+                        tags.entry(id).or_default().push(tag);
                     }
+                    let with_tags = |manifest: ManifestDetails| {
+                        let tags = tags.remove(&ManifestId(manifest.id)).unwrap_or_default();
+                        TaggedImage { manifest, tags }
+                    };
+                    let items = found.into_iter().map(with_tags).collect();
                     let count = match query.filter.is_empty() && query.nature.is_empty() {
                         true => Some(tx.repository_counts(query.repository).await?.images),
                         false => None,

@@ -15,6 +15,7 @@ mod contexts;
 mod contract;
 mod crash;
 mod docr;
+mod documented;
 mod edge;
 mod first_start;
 mod full_disk;

@@ -1,6 +1,6 @@
 //! Images and tags as lists show them, and the counts of repositories.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ use longshore_domain::tag_order::TagKey;
 use longshore_domain::{Error, Result};
 
 use super::marks::{WANTED, WANTED_TAGS, reached};
+use super::reach::numbers;
 use super::tag_lists::{names_between, wanted};
 use super::texts;
 use crate::tx::{Row, SqlTx, Value, row, values};
@@ -172,17 +173,20 @@ impl ImageRecords for SqlTx<'_> {
     ) -> Result<KeyedPage<ManifestDetails, ImageKey>> {
         // The page is found in an index first, then joined.
         let KeyedPage { items, next } = self.find_images(query).await?;
-        let keys: Vec<_> = items.into_iter().map(|found| row![found.manifest]).collect();
+        let ids: Vec<i64> = items.into_iter().map(|found| found.manifest).collect();
         let found = self
-            .first_each(
+            .all(
                 "SELECT m.id, m.digest, m.media_type, m.artifact_type, m.kind, m.platform_os, m.platform_architecture,
                      m.platform_variant, m.total_size_bytes, m.pushed_at, i.pulled_at
-                 FROM manifests m JOIN images i ON i.manifest_id = m.id WHERE m.id = $1",
-                &keys,
+                 FROM json_each($1) AS each JOIN manifests m ON m.id = CAST(each.value AS BIGINT)
+                     JOIN images i ON i.manifest_id = m.id",
+                values![numbers(ids.iter().copied())?],
                 |row| details(row, 0),
             )
             .await?;
-        Ok(KeyedPage { items: found.into_iter().flatten().collect(), next })
+        let mut found: HashMap<i64, ManifestDetails> =
+            found.into_iter().map(|found| (found.id, found)).collect();
+        Ok(KeyedPage { items: ids.iter().filter_map(|id| found.remove(id)).collect(), next })
     }
 
     async fn find_manifest_details(

@@ -15,6 +15,7 @@ use longshore_domain::repository::RepositoryId;
 use longshore_domain::tag_order::{TagKey, version_key};
 
 use super::deletions::Part;
+use super::reach::numbers;
 use super::tag_lists::names_between;
 use super::{overfull, texts};
 use crate::tx::{Row, SqlTx, row, values};
@@ -236,6 +237,26 @@ impl TagRecords for SqlTx<'_> {
         self.execute_each("UPDATE tags SET version_key = $1 WHERE repository_id = $2 AND name = $3", rows)
             .await?;
         Ok(found.len() as u64)
+    }
+
+    async fn list_first_tags_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+        size: PageSize,
+    ) -> Result<Vec<(ManifestId, Tag)>> {
+        // No tag comes behind a tilde.
+        let mut found = self
+            .all(
+                "SELECT t.manifest_id, t.name FROM json_each($1) AS each
+                 JOIN tags t ON t.manifest_id = CAST(each.value AS BIGINT) AND t.name <= coalesce((
+                     SELECT l.name FROM tags l WHERE l.manifest_id = CAST(each.value AS BIGINT)
+                     ORDER BY l.name LIMIT 1 OFFSET $2), '~')",
+                values![numbers(manifests.iter().map(|id| id.0))?, size.get() - 1],
+                |row| Ok((ManifestId(row.int(0)?), row.parsed(1)?)),
+            )
+            .await?;
+        found.sort_unstable();
+        Ok(found)
     }
 
     async fn list_tags_of(

@@ -67,6 +67,12 @@ pub trait TagRecords {
     async fn list_tags(&mut self, query: &TagQuery) -> Result<KeyedPage<Tag, TagKey>>;
     /// Gives tags a version key that were there before there were such keys, at most `size`; returns how many.
     async fn add_version_keys(&mut self, size: PageSize) -> Result<u64>;
+    /// Lists the tags that point at manifests by name, of each the first `size`; as many manifests as a statement takes, a thousand.
+    async fn list_first_tags_of_each(
+        &mut self,
+        manifests: &[ManifestId],
+        size: PageSize,
+    ) -> Result<Vec<(ManifestId, Tag)>>;
     /// Lists the tags that point at a manifest in byte order, strictly after `after`, at most `size`.
     async fn list_tags_of(
         &mut self,
