@@ -4,7 +4,7 @@
 //! Before that, every operation whose work grows with rows, at a tenth of the tags: see `operations`.
 //!
 //! `cargo xtask bench --only scale` runs this on SQLite and on PostgreSQL. `LONGSHORE_SCALE` makes the large one smaller,
-//! and `LONGSHORE_SCALE_OPERATIONS` leaves the rest out.
+//! `LONGSHORE_SCALE_OPERATIONS` leaves the rest out, and `LONGSHORE_SCALE_LISTS` the operations.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it prints what it measured")]
@@ -486,7 +486,9 @@ async fn run(tags: u64) -> Measured {
 #[tokio::main]
 async fn main() {
     let tags = std::env::var("LONGSHORE_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(TAGS);
-    operations::run(tags / 10).await;
+    if std::env::var_os("LONGSHORE_SCALE_LISTS").is_none() {
+        operations::run(tags / 10).await;
+    }
     if std::env::var_os("LONGSHORE_SCALE_OPERATIONS").is_some() {
         return;
     }
