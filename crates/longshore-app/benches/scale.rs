@@ -401,6 +401,19 @@ async fn run(tags: u64) -> Measured {
             .await,
         ),
         (
+            "Hub: page 1,000 of tags, or the last",
+            measure(300, async |_| {
+                let offset = u64::from(page.get()) * 999.min(tags / u64::from(page.get()) - 1);
+                let (filter, order) = (TagFilter::default(), TagOrder::NEWEST);
+                services
+                    .content
+                    .list_tag_details(actor, &repository, filter, order, offset, page)
+                    .await
+                    .unwrap();
+            })
+            .await,
+        ),
+        (
             "tags by name, in the midst",
             measure(1000, async |number| {
                 let after = TagKey { value: SortValue::Name, name: format!("tag{}", some(number)) };

@@ -169,8 +169,10 @@ impl Content {
                     Box::pin(async move {
                         let tags = PageSize::clamped(LISTED_TAGS)?;
                         let mut images = tx.list_images(query).await?.items;
+                        let digests: Vec<Digest> = images.iter().map(|image| image.digest).collect();
+                        let mut tags = tx.list_tags_of_images(query.repository, &digests, tags).await?;
                         for image in &mut images {
-                            image.tags = tx.list_image_tags(query.repository, &image.digest, 0, tags).await?;
+                            image.tags = tags.remove(&image.digest).unwrap_or_default();
                         }
                         Ok((images, tx.count_images(query.repository, &query.filter).await?))
                     })

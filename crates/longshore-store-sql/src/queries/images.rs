@@ -300,6 +300,38 @@ impl ImageRecords for SqlTx<'_> {
         .await
     }
 
+    async fn list_tags_of_images(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+        size: PageSize,
+    ) -> Result<BTreeMap<Digest, Vec<ImageTag>>> {
+        // No tag comes behind a tilde.
+        let found = self
+            .all(
+                "SELECT found.digest, found.name, CASE WHEN EXISTS (
+                     SELECT 1 FROM tag_history c WHERE c.repository_id = $1 AND c.name = found.name AND c.until_at IS NULL
+                         AND c.digest = found.digest) THEN 1 ELSE 0 END
+                 FROM (SELECT DISTINCT t.digest, t.name FROM json_each($2) AS each
+                     JOIN tag_history t ON t.repository_id = $1 AND t.digest = each.value AND t.name <= coalesce((
+                         SELECT near.name FROM (SELECT DISTINCT l.name FROM tag_history l
+                             WHERE l.repository_id = $1 AND l.digest = each.value ORDER BY l.name LIMIT 1 OFFSET $3)
+                         AS near), '~')) AS found
+                 ORDER BY found.digest, found.name",
+                values![repository.0, texts(digests.iter().map(Digest::to_string).collect())?, size.get() - 1],
+                |row| {
+                    let tag = ImageTag { tag: row.parsed(1)?, is_current: row.truth(2)? };
+                    Ok((row.parsed::<Digest>(0)?, tag))
+                },
+            )
+            .await?;
+        let mut tags = BTreeMap::<Digest, Vec<ImageTag>>::new();
+        for (digest, tag) in found {
+            tags.entry(digest).or_default().push(tag);
+        }
+        Ok(tags)
+    }
+
     async fn count_image_tags(&mut self, repository: RepositoryId, digest: &Digest) -> Result<u64> {
         self.one(
             "SELECT count(DISTINCT name) FROM tag_history WHERE repository_id = $1 AND digest = $2",

@@ -93,6 +93,7 @@ const MAY_SORT: &[(&str, &str)] = &[
         "DELETE FROM access_tokens WHERE id IN (SELECT id FROM access_tokens WHERE registry_id = $1 LIMIT",
         "one step of the deletion of a registry",
     ),
+    ("SELECT found.digest, found.name, CASE", "the first tags of as many images as a page has"),
     ("SELECT m.id, m.digest, m.media_type", "the children of one index, which fit into a manifest"),
 ];
 

@@ -80,6 +80,13 @@ pub trait ImageRecords {
         offset: u64,
         size: PageSize,
     ) -> Result<Vec<ImageTag>>;
+    /// The same of several images, of each the first `size`; as many images as a statement takes, a thousand.
+    async fn list_tags_of_images(
+        &mut self,
+        repository: RepositoryId,
+        digests: &[Digest],
+        size: PageSize,
+    ) -> Result<BTreeMap<Digest, Vec<ImageTag>>>;
     /// Counts the tags that an image has or had.
     async fn count_image_tags(&mut self, repository: RepositoryId, digest: &Digest) -> Result<u64>;
     /// Lists the tags of a query with what they point at; of an index at most `images` images.
