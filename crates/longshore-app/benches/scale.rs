@@ -462,6 +462,16 @@ async fn run(tags: u64) -> Measured {
             .await,
         ),
         (
+            "Hub: last page of images",
+            measure(300, async |_| {
+                let filter =
+                    ImageFilter { active_from: Timestamp::UNIX_EPOCH, status: None, is_tagged: None };
+                let (order, offset) = (ImageOrder::MOST_ACTIVE, tags / 10 - u64::from(page.get()));
+                services.content.list_images(actor, &repository, filter, order, offset, page).await.unwrap();
+            })
+            .await,
+        ),
+        (
             "Hub: first page of 100 images",
             measure(300, async |_| {
                 let filter =
