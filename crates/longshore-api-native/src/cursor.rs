@@ -7,6 +7,7 @@ use longshore_domain::digest::{Algorithm, Digest};
 use longshore_domain::{Error, Field, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::context::Context;
 
@@ -34,6 +35,20 @@ fn of(list: &str) -> String {
 pub(crate) fn read<T: DeserializeOwned>(context: &Context, list: &str) -> Result<Option<T>> {
     let Some(text) = context.query("after") else { return Ok(None) };
     parse(&text, list).map(Some)
+}
+
+/// Reads `after` of a list that has the newest first: when the last one was made, and its id; `None` for the first page.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_newest(context: &Context, list: &str) -> Result<Option<(Timestamp, Uuid)>> {
+    let last: Option<(i64, Uuid)> = read(context, list)?;
+    last.map(|(at, id)| Ok((time(at)?, id))).transpose()
+}
+
+/// Writes where the next page of such a list begins.
+pub(crate) fn write_newest(list: &str, at: Timestamp, id: Uuid) -> Result<String> {
+    write(list, &(at.as_microsecond(), id))
 }
 
 fn invalid(reason: &str) -> Error {

@@ -1,7 +1,6 @@
 //! The trash: deletions that can be undone.
 
 use http::StatusCode;
-use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
@@ -10,7 +9,6 @@ use longshore_content::trash::{DeletionDetails, NotRestored, Restored, Restoring
 use longshore_domain::deletion::{DeletedItem, Deletion, DeletionCause, DeletionId};
 use longshore_domain::name::RepositoryName;
 use longshore_domain::{Error, Field, Result};
-use uuid::Uuid;
 
 use crate::context::Context;
 use crate::cursor;
@@ -100,12 +98,11 @@ pub(crate) async fn list_deletions(context: &Context, _body: RequestBody) -> Res
         }
     };
     let list = format!("deletions {namespace} {}", repository.as_ref().map_or("", RepositoryName::as_str));
-    let before: Option<(i64, Uuid)> = cursor::read(context, &list)?;
-    let before = before.map(|(at, id)| Ok::<(Timestamp, _), Error>((cursor::time(at)?, DeletionId(id))));
-    let (before, size) = (before.transpose()?, context.page_size()?);
+    let before = cursor::read_newest(context, &list)?.map(|(at, id)| (at, DeletionId(id)));
+    let size = context.page_size()?;
     let content = &context.app.content;
     let found = content.list_deletions(&actor, &namespace, repository.as_ref(), before, size).await?;
-    let next = found.next.map(|(at, id)| cursor::write(&list, &(at.as_microsecond(), id.0))).transpose()?;
+    let next = found.next.map(|(at, id)| cursor::write_newest(&list, at, id.0)).transpose()?;
     let items = found.items.iter().map(|deletion| summary(context, deletion)).collect();
     page(context, &types::Page { items, next, count: None })
 }

@@ -15,7 +15,6 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::job::{Job, JobId, JobKind, JobState};
 use longshore_domain::{Error, Field, Result};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::context::Context;
 use crate::cursor;
@@ -71,13 +70,11 @@ pub(crate) fn accepted(context: &Context, job: &Job) -> Result<Response> {
 /// `GET /api/v1/jobs`.
 pub(crate) async fn list_jobs(context: &Context, _body: RequestBody) -> Result<Response> {
     let (list, size) = ("jobs", context.page_size()?);
-    let before: Option<(i64, Uuid)> = cursor::read(context, list)?;
-    let before = before.map(|(at, id)| Ok::<_, Error>((cursor::time(at)?, JobId(id)))).transpose()?;
+    let before = cursor::read_newest(context, list)?.map(|(at, id)| (at, JobId(id)));
     let actor = context.operator_or_caller().await?;
     let found = context.app.list_jobs(&actor, before, size).await?;
     let last = found.items.last().filter(|_| found.has_more);
-    let next =
-        last.map(|job| cursor::write(list, &(job.created_at.as_microsecond(), job.id.0))).transpose()?;
+    let next = last.map(|job| cursor::write_newest(list, job.created_at, job.id.0)).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(info).collect(), next, count: None })
 }
 

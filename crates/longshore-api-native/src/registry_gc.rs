@@ -87,13 +87,11 @@ pub(crate) async fn preview_registry_gc(context: &Context, body: RequestBody) ->
 pub(crate) async fn list_registry_gc_runs(context: &Context, _body: RequestBody) -> Result<Response> {
     let (name, size): (Namespace, _) = (context.parsed("name")?, context.page_size()?);
     let list = format!("collections {name}");
-    let before: Option<(i64, Uuid)> = cursor::read(context, &list)?;
-    let before = before.map(|(at, id)| Ok::<_, Error>((cursor::time(at)?, id))).transpose()?;
+    let before = cursor::read_newest(context, &list)?;
     let actor = context.operator_or_caller().await?;
     let found = context.app.lifecycle.list_gc_runs_behind(&actor, &name, before, size).await?;
     let last = found.items.last().filter(|_| found.has_more);
-    let next =
-        last.map(|run| cursor::write(&list, &(run.created_at.as_microsecond(), run.uuid))).transpose()?;
+    let next = last.map(|run| cursor::write_newest(&list, run.created_at, run.uuid)).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(info).collect(), next, count: None })
 }
 

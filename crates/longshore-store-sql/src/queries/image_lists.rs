@@ -117,16 +117,17 @@ impl SqlTx<'_> {
         &mut self,
         query: &ImageQuery,
     ) -> Result<KeyedPage<FoundImage, ImageKey>> {
-        let mut query = query.clone();
+        let behind;
+        let mut query = query;
         if query.offset > 0 && query.after.is_none() && query.filter.is_empty() && query.nature.is_empty() {
             // What a page number leaves out is passed over in the index, without looking at any of it.
             let skipped = u32::try_from(query.offset).unwrap_or(u32::MAX);
-            let Some(last) = self.last_image_of(&query, skipped).await? else {
+            let Some(last) = self.last_image_of(query, skipped).await? else {
                 return Ok(KeyedPage { items: Vec::new(), next: None });
             };
-            (query.after, query.offset) = (Some(last), 0);
+            behind = ImageQuery { after: Some(last), offset: 0, ..query.clone() };
+            query = &behind;
         }
-        let query = &query;
         let ImageQuery { repository, filter, nature, after, order, offset, size, examined } = query;
         let is_range = nature.is_empty()
             && filter.is_tagged.is_none()

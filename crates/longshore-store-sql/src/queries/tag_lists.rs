@@ -121,16 +121,17 @@ pub(super) fn wanted(
 impl SqlTx<'_> {
     /// Finds the names of a query's tags, in an index.
     pub(super) async fn find_tags(&mut self, query: &TagQuery) -> Result<KeyedPage<Tag, TagKey>> {
-        let mut query = query.clone();
+        let behind;
+        let mut query = query;
         if query.offset > 0 && query.after.is_none() && query.filter.is_empty() {
             // What a page number leaves out is passed over in the index, without looking at any of it.
             let skipped = u32::try_from(query.offset).unwrap_or(u32::MAX);
-            let Some(last) = self.last_of(&query, skipped).await? else {
+            let Some(last) = self.last_of(query, skipped).await? else {
                 return Ok(KeyedPage { items: Vec::new(), next: None });
             };
-            (query.after, query.offset) = (Some(last), 0);
+            behind = TagQuery { after: Some(last), offset: 0, ..query.clone() };
+            query = &behind;
         }
-        let query = &query;
         let is_by_name = query.order.by == TagSort::Name;
         // What an index of names alone has in order.
         let is_range = query.filter.is_beginning() && is_by_name;
