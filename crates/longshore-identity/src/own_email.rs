@@ -55,6 +55,13 @@ enum Message {
     Changed { name: String, before: String },
 }
 
+impl Message {
+    /// Returns what the work knows of it.
+    fn payload(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(Error::internal)
+    }
+}
+
 /// Sends them.
 pub struct EmailMessages {
     /// What they are about.
@@ -177,18 +184,12 @@ async fn confirm(
     tx.record_event(event).await?;
     if let Some(before) = user.profile.email.filter(|before| before.key() != change.email.key()) {
         let message = Message::Changed { name: user.name.to_string(), before: before.to_string() };
-        let payload = serde_json::to_string(&message).map_err(Error::internal)?;
-        tx.put_work(&NewWork { payload, ..told.clone() }).await?;
+        tx.put_work(&NewWork { payload: message.payload()?, ..told.clone() }).await?;
     }
     Ok(change.email)
 }
 
 impl Identities {
-    fn email_message(&self, key: Option<String>, lane: &str, message: &Message) -> Result<NewWork> {
-        let payload = serde_json::to_string(message).map_err(Error::internal)?;
-        Ok(self.platform.new_work(EMAIL_MESSAGE, key, lane.to_owned(), payload))
-    }
-
     /// Sends what confirms an address to it; the account has it when that is [given](Identities::confirm_email). Another address
     /// that it wanted before is forgotten. Gives until when it can be confirmed.
     ///
@@ -218,11 +219,12 @@ impl Identities {
             created_at: now,
             expires_at: later(now, EMAIL_CHANGE_TTL),
         };
-        let message = self.email_message(
+        let message = self.platform.new_work(
+            EMAIL_MESSAGE,
             Some(format!("confirm {}", user.id.0)),
-            user.name.as_str(),
-            &Message::Confirm { account: user.id.0 },
-        )?;
+            user.name.to_string(),
+            Message::Confirm { account: user.id.0 }.payload()?,
+        );
         self.metadata
             .write((change, message), |tx, (change, message)| {
                 Box::pin(async move {
