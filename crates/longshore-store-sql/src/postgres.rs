@@ -290,7 +290,7 @@ fn pool(options: &PostgresOptions) -> Result<Pool> {
     };
     let settings = Arc::new(format!(
         "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};
-         SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8'",
+         SET default_transaction_isolation = 'read committed'; SET client_encoding = 'UTF8'; SET jit = off",
         options.statement_timeout.as_millis(),
         LOCK_TIMEOUT.as_millis(),
         IDLE_TIMEOUT.as_millis(),

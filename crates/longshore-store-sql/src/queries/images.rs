@@ -306,7 +306,8 @@ impl ImageRecords for SqlTx<'_> {
         digests: &[Digest],
         size: PageSize,
     ) -> Result<BTreeMap<Digest, Vec<ImageTag>>> {
-        // No tag comes behind a tilde.
+        // No tag comes behind a tilde. The digest is compared as a range, so that PostgreSQL, which may take one digest for that of
+        // all tags, reads the index that begins with it, and not all names.
         let found = self
             .all(
                 "SELECT found.digest, found.name, CASE WHEN EXISTS (
@@ -314,8 +315,9 @@ impl ImageRecords for SqlTx<'_> {
                          AND c.digest = found.digest) THEN 1 ELSE 0 END
                  FROM (SELECT DISTINCT t.digest, t.name FROM json_each($2) AS each
                      JOIN tag_history t ON t.repository_id = $1 AND t.digest = each.value AND t.name <= coalesce((
-                         SELECT near.name FROM (SELECT DISTINCT l.name FROM tag_history l
-                             WHERE l.repository_id = $1 AND l.digest = each.value ORDER BY l.name LIMIT 1 OFFSET $3)
+                         SELECT near.name FROM (SELECT DISTINCT l.digest, l.name FROM tag_history l
+                             WHERE l.repository_id = $1 AND l.digest >= each.value AND l.digest <= each.value
+                             ORDER BY l.digest, l.name LIMIT 1 OFFSET $3)
                          AS near), '~')) AS found
                  ORDER BY found.digest, found.name",
                 values![repository.0, texts(digests.iter().map(Digest::to_string).collect())?, size.get() - 1],
