@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api-hub", &["api-common"]),
     ("api-oci", &["api-common"]),
     ("api-native", &["api-common", "client"]),
+    ("web", &["api-common"]),
     ("client", &[]),
     ("cli", &["client"]),
     (
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "api-hub",
             "api-oci",
             "api-native",
+            "web",
             "cli",
             "client",
             "store-blob",
@@ -70,7 +72,17 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
     ("object_store", &["store-blob"]),
     (
         "http",
-        &["api-common", "api-docr", "api-hub", "api-native", "api-oci", "api-scim", "api-swr", "server"],
+        &[
+            "api-common",
+            "api-docr",
+            "api-hub",
+            "api-native",
+            "api-oci",
+            "api-scim",
+            "api-swr",
+            "web",
+            "server",
+        ],
     ),
 ];
 

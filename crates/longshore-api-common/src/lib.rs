@@ -6,6 +6,7 @@ pub mod api_request;
 pub mod body;
 pub mod client;
 pub mod credentials;
+pub mod cursor;
 pub mod docker_config;
 pub mod entity_tags;
 pub mod form;

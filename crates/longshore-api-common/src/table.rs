@@ -97,6 +97,24 @@ impl Router {
     }
 }
 
+/// What stands between the name of a repository and what is wanted of it, in paths where that has its slashes; `-` is no part
+/// of a name.
+const SEPARATOR: &str = "/-/";
+
+/// Returns a path in which the name of a repository follows a beginning with the slashes of the name encoded, as [`Router`]
+/// takes it for one parameter.
+pub fn with_name_in_one<'p>(path: &'p str, beginning: &str) -> Cow<'p, str> {
+    let Some(rest) = path.strip_prefix(beginning) else { return Cow::Borrowed(path) };
+    let (name, behind) = match rest.find(SEPARATOR) {
+        Some(at) => rest.split_at(at),
+        None => (rest.strip_suffix('/').unwrap_or(rest), ""),
+    };
+    match name.contains('/') {
+        true => Cow::Owned(format!("{beginning}{}{behind}", name.replace('/', "%2F"))),
+        false => Cow::Borrowed(path),
+    }
+}
+
 /// What takes an operation.
 pub type Handler<C, R = Error> = for<'c> fn(&'c C, RequestBody) -> BoxFuture<'c, Result<Response, R>>;
 
@@ -248,12 +266,25 @@ impl Table {
         routes: &'static [Route<C, N, E, R>],
         rates: RateHeaders,
     ) -> Result<Self> {
+        Self::of(dialect, metrics, routes.iter().map(|row| (&row.method, row.path, row.operation)), rates)
+    }
+
+    /// Makes a table of methods, paths and names of operations.
+    ///
+    /// # Errors
+    /// As [`Router::new`].
+    pub fn of<'m>(
+        dialect: &'static str,
+        metrics: &Metrics,
+        rows: impl Iterator<Item = (&'m Method, &'static str, &'static str)> + Clone,
+        rates: RateHeaders,
+    ) -> Result<Self> {
         let counted =
-            |route: &Route<C, N, E, R>| (route.operation, metrics.operation(dialect, route.operation));
+            rows.clone().map(|(_, _, operation)| (operation, metrics.operation(dialect, operation)));
         Ok(Self {
             dialect,
-            router: Router::new(routes.iter().map(|route| (route.method.clone(), route.path)))?,
-            operations: routes.iter().map(counted).collect(),
+            operations: counted.collect(),
+            router: Router::new(rows.map(|(method, path, _)| (method.clone(), path)))?,
             unknown: metrics.operation(dialect, "unknown"),
             rates,
             read_path: |path| Cow::Borrowed(path),

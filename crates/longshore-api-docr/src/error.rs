@@ -31,6 +31,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | Error::NoRegistry
         | Error::GcRunUnknown
         | Error::DeletionUnknown
+        | Error::SessionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::JobUnknown

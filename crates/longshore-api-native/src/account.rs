@@ -5,11 +5,14 @@ use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_api_common::response::{bare, json};
 use longshore_client::types;
+use longshore_domain::access::actor::Proof;
 use longshore_domain::credential::Secret;
 use longshore_domain::email::EmailAddress;
 use longshore_domain::organization::{OwnOrganization, TeamName};
+use longshore_domain::ports::metadata::WebSession;
 use longshore_domain::{Error, Field, Result};
 use longshore_identity::own_account::BothFactors;
+use uuid::Uuid;
 
 use crate::accounts;
 use crate::context::Context;
@@ -108,6 +111,35 @@ pub(crate) async fn confirm_email(context: &Context, body: RequestBody) -> Resul
     context.app.identity.confirm_email(&actor, &Secret::presented(&request.code)).await?;
     let account = context.app.access.get_own_account(&actor).await?;
     Ok(json(StatusCode::OK, &accounts::info(&account)))
+}
+
+fn browser(session: &WebSession) -> types::BrowserSession {
+    types::BrowserSession {
+        id: session.id.to_string(),
+        address: Some(session.address.clone()).filter(|address| !address.is_empty()),
+        program: session.program.clone(),
+        second_factor: session.proof == Proof::SecondFactor,
+        created_at: time(session.created_at),
+        seen_at: time(session.seen_at),
+        expires_at: time(session.expires_at),
+    }
+}
+
+/// `GET /api/v1/account/sessions`.
+pub(crate) async fn list_own_sessions(context: &Context, _body: RequestBody) -> Result<Response> {
+    let found = context.app.identity.list_own_sessions(&*context.actor().await?).await?;
+    let info = types::OwnSessions {
+        browsers: found.browsers.iter().map(browser).collect(),
+        programs: found.programs,
+    };
+    Ok(json(StatusCode::OK, &info))
+}
+
+/// `DELETE /api/v1/account/sessions/{id}`.
+pub(crate) async fn end_own_session(context: &Context, _body: RequestBody) -> Result<Response> {
+    let id: Uuid = context.parameter("id").parse().map_err(|_| Error::SessionUnknown)?;
+    context.app.identity.end_own_session(&*context.actor().await?, id).await?;
+    Ok(bare(StatusCode::NO_CONTENT))
 }
 
 /// `DELETE /api/v1/account/sessions`.

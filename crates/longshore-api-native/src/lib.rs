@@ -60,8 +60,6 @@ use crate::routes::{ROUTES, Route};
 const PREFIX: &str = "/api/v1/";
 /// Beginning of the paths in which a repository is named with its slashes.
 const REPOSITORIES: &str = "/api/v1/repositories/";
-/// What stands between the name of a repository and what is wanted of it; `-` is no part of a name.
-const SEPARATOR: &str = "/-/";
 /// Says which version answers.
 const VERSION: HeaderName = HeaderName::from_static("longshore-version");
 
@@ -72,15 +70,7 @@ pub fn owns(path: &str) -> bool {
 
 /// Returns a path as the table and the document know it: with the slashes of the repository's name encoded.
 pub fn with_name_in_one(path: &str) -> Cow<'_, str> {
-    let Some(rest) = path.strip_prefix(REPOSITORIES) else { return Cow::Borrowed(path) };
-    let (name, behind) = match rest.find(SEPARATOR) {
-        Some(at) => rest.split_at(at),
-        None => (rest.strip_suffix('/').unwrap_or(rest), ""),
-    };
-    match name.contains('/') {
-        true => Cow::Owned(format!("{REPOSITORIES}{}{behind}", name.replace('/', "%2F"))),
-        false => Cow::Borrowed(path),
-    }
+    table::with_name_in_one(path, REPOSITORIES)
 }
 
 /// What operations there are, as the document says it.

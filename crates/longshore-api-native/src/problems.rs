@@ -276,6 +276,12 @@ pub const PROBLEMS: &[Problem] = &[
         "The request was done. Look at what it made; if its secret is lost, delete that and make another one.",
     ),
     problem(
+        "session_unknown",
+        StatusCode::NOT_FOUND,
+        "There is no such session",
+        "It has ended, or is not yours. GET /api/v1/account/sessions lists yours.",
+    ),
+    problem(
         "share_unknown",
         StatusCode::NOT_FOUND,
         "It is not shared with that account",
@@ -468,6 +474,7 @@ fn code(error: &Error) -> &'static str {
         Error::JobUnknown => "job_unknown",
         Error::WorkUnknown(_) => "work_unknown",
         Error::DeletionUnknown => "deletion_unknown",
+        Error::SessionUnknown => "session_unknown",
         Error::RetentionPolicyUnknown => "retention_policy_unknown",
         Error::PermissionUnknown { .. } => "permission_unknown",
         Error::ShareUnknown { .. } => "share_unknown",

@@ -67,6 +67,7 @@ pub(crate) fn status_and_code(error: &Error) -> (StatusCode, &'static str) {
         | Error::NoRegistry
         | Error::GcRunUnknown
         | Error::DeletionUnknown
+        | Error::SessionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::JobUnknown

@@ -127,6 +127,7 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         | Error::NoRegistry
         | Error::GcRunUnknown
         | Error::DeletionUnknown
+        | Error::SessionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::JobUnknown

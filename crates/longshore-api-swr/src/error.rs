@@ -84,6 +84,7 @@ fn code(error: &Error, about: About) -> (u16, u32) {
         },
         Error::ShareUnknown { .. }
         | Error::DeletionUnknown
+        | Error::SessionUnknown
         | Error::RetentionPolicyUnknown
         | Error::WorkUnknown(_)
         | Error::JobUnknown

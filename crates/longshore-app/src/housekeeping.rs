@@ -47,6 +47,7 @@ const JOBS: &[(&str, Duration, Run)] = &[
     ("forget-credentials", HOUR, |app| Box::pin(app.forget_credentials())),
     ("forget-signatures", MINUTE, |app| Box::pin(app.forget_signatures())),
     ("forget-revocations", HOUR, |app| Box::pin(app.forget_revocations())),
+    ("forget-web-sessions", HOUR, |app| Box::pin(app.identity.forget_web_sessions())),
     ("forget-presences", MINUTE, |app| Box::pin(app.forget_presences())),
     ("forget-invites", HOUR, |app| Box::pin(app.forget_invites())),
     ("forget-email-changes", HOUR, |app| Box::pin(app.identity.forget_email_changes())),

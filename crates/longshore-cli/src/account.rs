@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::accounts::{Change, LINES, check_change};
 use crate::failure::{Exit, Usage};
 use crate::login::{ask, standard_input};
+use crate::output::{Column, Kind, column};
 use crate::session::Session;
 
 /// Commands about one's own account.
@@ -44,6 +45,13 @@ pub enum AccountCommand {
         /// The code
         code: String,
     },
+    /// List where you are signed in
+    Sessions,
+    /// End one session of the pages
+    EndSession {
+        /// Its id, as account sessions shows it
+        id: String,
+    },
     /// Sign out everywhere: end all sessions, and what docker and other programs were signed in with; access tokens stay
     SignOut,
     /// Delete your account, which has no repositories; the name stays taken, and nothing brings it back
@@ -52,6 +60,15 @@ pub enum AccountCommand {
         name: String,
     },
 }
+
+const SESSIONS: &[Column] = &[
+    column("ID", "id", Kind::Text, 0),
+    column("FROM", "address", Kind::Text, 1),
+    column("SEEN", "seen_at", Kind::Time, 0),
+    column("BEGAN", "created_at", Kind::Time, 1),
+    column("ENDS", "expires_at", Kind::Time, 2),
+    column("PROGRAM", "program", Kind::Text, 3),
+];
 
 fn new_password(from_input: bool) -> Result<ChangeOwnPassword> {
     if from_input {
@@ -141,6 +158,14 @@ pub fn run(command: AccountCommand, session: &Session) -> Result<Exit> {
             let text =
                 format!("the address of {} is {}", account.name, account.email.as_deref().unwrap_or("none"));
             output.said(&text, "name", &account)?;
+        }
+        AccountCommand::Sessions => {
+            let found = client.list_own_sessions()?;
+            output.list(SESSIONS, "id", found.browsers.into_iter().map(anyhow::Ok))?;
+        }
+        AccountCommand::EndSession { id } => {
+            client.end_own_session(&id)?;
+            output.said(&format!("session {id} is ended"), "id", &json!({ "id": id }))?;
         }
         AccountCommand::SignOut => {
             client.end_own_sessions()?;

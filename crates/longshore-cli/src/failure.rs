@@ -105,6 +105,7 @@ fn hint(code: &str) -> Option<&'static str> {
         "repository_unknown" => "see: longshore repo ls",
         "manifest_unknown" => "see: longshore tag ls REPOSITORY, longshore tag history REPOSITORY TAG",
         "deletion_unknown" => "see: longshore trash ls NAMESPACE",
+        "session_unknown" => "see: longshore account sessions",
         "user_unknown" => "see: longshore user ls, longshore org show ORGANIZATION",
         "organization_unknown" => "see: longshore org ls",
         "registry_unknown" => {

@@ -6,8 +6,8 @@ use crate::list::List;
 use crate::operations as op;
 use crate::types::{
     AccountInfo, ChangeAccount, ChangeOwnPassword, ConfirmEmail, ConfirmSecondFactor, EnrolSecondFactor,
-    OwnOrganization, Presence, ProvePresence, RecoveryCodes, SecondFactorConfirmation, SecondFactorEnrolment,
-    SecondFactorInfo, SecondFactorProof, WantEmail, WantedEmail,
+    OwnOrganization, OwnSessions, Presence, ProvePresence, RecoveryCodes, SecondFactorConfirmation,
+    SecondFactorEnrolment, SecondFactorInfo, SecondFactorProof, WantEmail, WantedEmail,
 };
 
 /// As all calls, these fail for what the registry refuses, or when it is not reached.
@@ -71,6 +71,22 @@ impl Client {
     /// As [`Client::about`].
     pub fn confirm_email(&self, confirmation: &ConfirmEmail) -> Result<AccountInfo> {
         self.read(&Call::of(op::CONFIRM_EMAIL, &[]).sending(confirmation)?)
+    }
+
+    /// Lists where the account is signed in.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn list_own_sessions(&self) -> Result<OwnSessions> {
+        self.read(&Call::of(op::LIST_OWN_SESSIONS, &[]))
+    }
+
+    /// Ends one session of the pages.
+    ///
+    /// # Errors
+    /// As [`Client::about`].
+    pub fn end_own_session(&self, id: &str) -> Result<()> {
+        self.run(&Call::of(op::END_OWN_SESSION, &[id])).map(|_| ())
     }
 
     /// Signs out everywhere; access tokens stay.

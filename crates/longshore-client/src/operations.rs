@@ -84,7 +84,9 @@ operations! {
     CHANGE_OWN_PASSWORD "change_own_password" POST "/api/v1/account/password" [];
     WANT_EMAIL "want_email" POST "/api/v1/account/email" [];
     CONFIRM_EMAIL "confirm_email" POST "/api/v1/account/email/confirm" [];
+    LIST_OWN_SESSIONS "list_own_sessions" GET "/api/v1/account/sessions" [];
     END_OWN_SESSIONS "end_own_sessions" DELETE "/api/v1/account/sessions" [];
+    END_OWN_SESSION "end_own_session" DELETE "/api/v1/account/sessions/{id}" [];
     GET_SECOND_FACTOR "get_second_factor" GET "/api/v1/account/second-factor" [];
     ENROL_SECOND_FACTOR "enrol_second_factor" POST "/api/v1/account/second-factor" [];
     CONFIRM_SECOND_FACTOR "confirm_second_factor" POST "/api/v1/account/second-factor/confirm" [];

@@ -263,6 +263,13 @@ pub struct HeldRepository {
     pub counts: RepositoryCounts,
 }
 
+impl HeldRepository {
+    /// Returns where the repository stands in an order.
+    pub fn key(&self, order: RepositoryOrder) -> RepositoryKey {
+        order.key(&self.details, self.counts.stored_bytes)
+    }
+}
+
 impl Content {
     /// Lists the repositories that the actor may see, strictly behind one in the order: all by name, or those of one namespace,
     /// of which some may be left out.

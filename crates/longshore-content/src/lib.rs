@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod damage;
 pub mod history;
+pub mod image_contents;
 pub mod image_details;
 pub mod images;
 pub mod inventory;

@@ -105,6 +105,8 @@ impl Secret {
     pub const EMAIL_PREFIX: &str = "lse_";
     /// Prefix of tokens of identity providers.
     pub const SCIM_TOKEN_PREFIX: &str = "lss_";
+    /// Prefix of what a browser keeps that is signed in to the pages.
+    pub const WEB_SESSION_PREFIX: &str = "lsw_";
     /// Prefix of refresh tokens of the token service.
     pub const REFRESH_TOKEN_PREFIX: &str = "lsr_";
 

@@ -222,6 +222,9 @@ pub enum Error {
     /// There is no such deletion, or the caller may not know that there is.
     #[error("there is no such deletion: it was collected, or you may not see it")]
     DeletionUnknown,
+    /// The account has no such session, or it has ended.
+    #[error("there is no such session: it has ended, or is not yours")]
+    SessionUnknown,
     /// The repository has no such retention policy.
     #[error("this repository has no such retention policy")]
     RetentionPolicyUnknown,

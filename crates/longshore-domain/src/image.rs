@@ -13,7 +13,7 @@ use crate::image_order::{ImageKey, ImageOrder};
 use crate::name::Tag;
 use crate::page::PageSize;
 use crate::repository::RepositoryId;
-use crate::tag_order::{SortValue, TagKey, TagOrder};
+use crate::tag_order::{SortValue, TagKey, TagOrder, TagSort, version_key};
 
 /// Most images that one request deletes.
 pub const DELETION_LIMIT: usize = 1000;
@@ -161,6 +161,22 @@ pub struct TagDetails {
     pub manifest: ManifestDetails,
     /// The images behind it: those of an index, or the manifest itself.
     pub images: Vec<ManifestDetails>,
+}
+
+impl TagDetails {
+    /// Returns where the tag stands in a list that is sorted so.
+    pub fn key(&self, by: TagSort) -> TagKey {
+        let value = match by {
+            TagSort::Name => SortValue::Name,
+            TagSort::Pushed => SortValue::Number(self.updated_at.as_microsecond()),
+            TagSort::Pulled => SortValue::Number(self.pulled_at.map_or(0, Timestamp::as_microsecond)),
+            TagSort::Size => {
+                SortValue::Number(i64::try_from(self.manifest.total_size_bytes).unwrap_or(i64::MAX))
+            }
+            TagSort::Version => SortValue::Text(version_key(self.tag.as_str())),
+        };
+        TagKey { value, name: self.tag.to_string() }
+    }
 }
 
 /// A manifest as lists of tags show it.

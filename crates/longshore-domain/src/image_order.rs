@@ -35,6 +35,12 @@ impl ImageOrder {
     pub const DIGEST: Self = Self { by: ImageSort::Digest, is_descending: false };
     /// By digest, backwards.
     pub const DIGEST_DESCENDING: Self = Self { by: ImageSort::Digest, is_descending: true };
+
+    /// Returns the same order backwards.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { is_descending: !self.is_descending, ..self }
+    }
 }
 
 /// Where an image stands in a list, whether or not there still is one.

@@ -24,6 +24,7 @@ pub mod field;
 pub mod gc_run;
 pub mod idempotency;
 pub mod image;
+pub mod image_config;
 pub mod image_order;
 pub mod immutability;
 pub mod invite;

@@ -194,6 +194,35 @@ pub enum RepositoryKey {
 }
 
 impl RepositoryOrder {
+    /// Returns where a repository stands in this order.
+    pub fn key(self, details: &RepositoryDetails, stored_bytes: u64) -> RepositoryKey {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let value = match self {
+            Self::Name | Self::NameDescending => {
+                return RepositoryKey::Name(details.repository.name.to_string());
+            }
+            Self::Updated | Self::UpdatedDescending => details.updated_at.as_microsecond(),
+            Self::Pulls | Self::PullsDescending => count(details.pulls),
+            Self::Size | Self::SizeDescending => count(stored_bytes),
+        };
+        RepositoryKey::Total { value, repository: details.repository.id }
+    }
+
+    /// Returns the same order backwards.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Name => Self::NameDescending,
+            Self::NameDescending => Self::Name,
+            Self::Updated => Self::UpdatedDescending,
+            Self::UpdatedDescending => Self::Updated,
+            Self::Pulls => Self::PullsDescending,
+            Self::PullsDescending => Self::Pulls,
+            Self::Size => Self::SizeDescending,
+            Self::SizeDescending => Self::Size,
+        }
+    }
+
     /// Returns whether repositories are sorted by name.
     pub fn is_by_name(self) -> bool {
         matches!(self, Self::Name | Self::NameDescending)
@@ -224,18 +253,7 @@ pub struct RepositoryListing {
 impl RepositoryListing {
     /// Returns where it stands in an order.
     pub fn key(&self, order: RepositoryOrder) -> RepositoryKey {
-        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        let value = match order {
-            RepositoryOrder::Name | RepositoryOrder::NameDescending => {
-                return RepositoryKey::Name(self.details.repository.name.to_string());
-            }
-            RepositoryOrder::Updated | RepositoryOrder::UpdatedDescending => {
-                self.details.updated_at.as_microsecond()
-            }
-            RepositoryOrder::Pulls | RepositoryOrder::PullsDescending => count(self.details.pulls),
-            RepositoryOrder::Size | RepositoryOrder::SizeDescending => count(self.stored_bytes),
-        };
-        RepositoryKey::Total { value, repository: self.details.repository.id }
+        order.key(&self.details, self.stored_bytes)
     }
 }
 

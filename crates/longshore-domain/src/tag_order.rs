@@ -36,6 +36,12 @@ impl TagOrder {
     pub const NEWEST: Self = Self { by: TagSort::Pushed, is_descending: true };
     /// The one that was pushed first first.
     pub const OLDEST: Self = Self { by: TagSort::Pushed, is_descending: false };
+
+    /// Returns the same order backwards.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { is_descending: !self.is_descending, ..self }
+    }
 }
 
 /// Where a tag stands in a list, whether or not there still is one.

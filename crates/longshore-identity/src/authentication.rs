@@ -13,13 +13,14 @@ use longshore_domain::access::action::AccountAction;
 use longshore_domain::access::actor::{AccountPrincipal, Actor, CredentialScope, Proof, RepositoryAccess};
 use longshore_domain::account::Account;
 use longshore_domain::clock::{Entropy, lies_ahead};
-use longshore_domain::credential::{SECRET_LIMIT_BYTES, SecretHash, is_access_token};
+use longshore_domain::credential::{SECRET_LIMIT_BYTES, Secret, SecretHash, is_access_token};
 use longshore_domain::error::Unauthenticated;
 use longshore_domain::name::Namespace;
 use longshore_domain::{Error, Result};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::Identities;
 use crate::access_keys::login_name;
@@ -173,20 +174,28 @@ impl Identities {
         self.session_actor(&session)
     }
 
-    /// Returns whether a session token is of somebody who gave the password within the last ten minutes, by signing in or
+    /// Returns whether a session, by its token or by what a browser keeps, is of somebody who gave the password within the last ten minutes, by signing in or
     /// [again](Identities::prove_presence), and is there, as far as that can be known.
     ///
     /// # Errors
     /// As [`Identities::authenticate_session`].
     pub async fn is_present(&self, token: &str) -> Result<bool> {
-        let session = self.bearer_session(token, TokenUse::Management).await?;
-        let has_proven = matches!(session.actor.proof(), Proof::Password | Proof::SecondFactor);
-        if has_proven && self.clock.now() < later(session.issued_at, PRESENCE) {
+        let (id, began_at, actor) = self.session_facts(token).await?;
+        let has_proven = matches!(actor.proof(), Proof::Password | Proof::SecondFactor);
+        if has_proven && self.clock.now() < later(began_at, PRESENCE) {
             return Ok(true);
         }
-        let proven_at =
-            self.metadata.look_up(session.id, |tx, session| Box::pin(tx.find_presence(*session))).await?;
+        let proven_at = self.metadata.look_up(id, |tx, session| Box::pin(tx.find_presence(*session))).await?;
         Ok(proven_at.is_some_and(|at| self.clock.now() < later(at, PRESENCE)))
+    }
+
+    /// Returns the id of a session, since when it is, and whose: a session token's, or one of the pages.
+    pub(crate) async fn session_facts(&self, token: &str) -> Result<(Uuid, Timestamp, Arc<Actor>)> {
+        if token.starts_with(Secret::WEB_SESSION_PREFIX) {
+            return self.web_session_facts(token).await;
+        }
+        let session = self.bearer_session(token, TokenUse::Management).await?;
+        Ok((session.id, session.issued_at, Arc::clone(&session.actor)))
     }
 
     fn session_actor(&self, session: &BearerSession) -> Result<Arc<Actor>> {

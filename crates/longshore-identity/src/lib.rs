@@ -19,6 +19,7 @@ pub mod sign_in_events;
 pub mod signing;
 pub mod tokens;
 pub mod uses;
+pub mod web_sessions;
 
 use std::sync::Arc;
 

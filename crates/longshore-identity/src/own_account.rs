@@ -15,7 +15,7 @@ use longshore_domain::{Error, Result};
 use longshore_platform::later;
 
 use crate::Identities;
-use crate::authentication::{PRESENCE, TokenUse};
+use crate::authentication::PRESENCE;
 use crate::passwords::check_new_password;
 
 /// A password, with a code of the second factor where there is one.
@@ -60,7 +60,7 @@ impl Identities {
         factors: BothFactors<'_>,
     ) -> Result<Timestamp> {
         self.prove(actor, BothFactors { session: None, ..factors }).await?;
-        let session = self.bearer_session(session, TokenUse::Management).await?.id;
+        let (session, ..) = self.session_facts(session).await?;
         let now = self.clock.now();
         self.metadata
             .write((session, now), |tx, (session, now)| Box::pin(tx.put_presence(*session, *now)))

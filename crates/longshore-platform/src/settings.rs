@@ -47,6 +47,8 @@ pub struct Settings {
     pub bearer_ttl: Duration,
     /// How long a sign-in to the management dialects works.
     pub session_ttl: Duration,
+    /// After how long without a page a session of the pages ends.
+    pub session_idle: Duration,
     /// How long a refresh token works.
     pub refresh_ttl: Duration,
     /// How long audit events are kept; `None` for ever.
@@ -123,6 +125,7 @@ impl Default for Settings {
             issuer: "longshore".into(),
             bearer_ttl: Duration::from_secs(300),
             session_ttl: Duration::from_secs(24 * 3600),
+            session_idle: Duration::from_secs(12 * 3600),
             refresh_ttl: Duration::from_secs(180 * 24 * 3600),
             audit_retention: None,
             audit_sign_ins: true,

@@ -17,6 +17,7 @@ use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
 use longshore_app::App;
 use longshore_platform::origins::noted_deletions;
+use longshore_web::Web;
 use tokio_util::sync::CancellationToken;
 
 use crate::pages;
@@ -34,6 +35,7 @@ const BEGINNINGS: &[&str] = &[
     "metrics",
     "readyz",
     "token",
+    "ui",
     "v1",
     "v2",
     "v3",
@@ -72,6 +74,8 @@ pub struct Dialects {
     pub swr: Swr,
     pub scim: Scim,
     pub native: Arc<Native>,
+    /// The pages, unless they are switched off.
+    pub web: Option<Web>,
 }
 
 /// All that answers requests.
@@ -121,6 +125,11 @@ impl Dispatch {
         if longshore_api_native::owns(path) {
             return self.dialects.native.handle(request).await;
         }
+        if longshore_web::owns(path)
+            && let Some(web) = &self.dialects.web
+        {
+            return web.handle(request).await;
+        }
         if path == "/v2" || path.starts_with("/v2/") {
             return self.dialects.oci.handle(request).await;
         }
@@ -136,11 +145,14 @@ impl Dispatch {
             return response;
         }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let lead_browser = || self.dialects.web.as_ref().and_then(|_| longshore_web::lead_browser(&request));
         match path {
-            "/" if is_read => text(
-                StatusCode::OK,
-                "This is a Longshore container registry. Clients talk to it below /v2/.\n",
-            ),
+            "/" if is_read => lead_browser().unwrap_or_else(|| {
+                text(
+                    StatusCode::OK,
+                    "This is a Longshore container registry. Clients talk to it below /v2/.\n",
+                )
+            }),
             _ if is_read && let Some(page) = pages::find(path) => page,
             _ if is_read && let Some(page) = longshore_api_native::problems::page(path) => page,
             "/api/openapi/digitalocean.json" if is_read => self.dialects.docr.document(origin),
@@ -157,10 +169,12 @@ impl Dispatch {
                 StatusCode::NOT_FOUND,
                 "Metrics are not here but on a listener of their own: see metrics.listen in the configuration.\n",
             ),
-            _ => text(
-                StatusCode::NOT_FOUND,
-                "There is nothing here. Clients of the registry talk to it below /v2/.\n",
-            ),
+            _ => lead_browser().unwrap_or_else(|| {
+                text(
+                    StatusCode::NOT_FOUND,
+                    "There is nothing here. Clients of the registry talk to it below /v2/.\n",
+                )
+            }),
         }
     }
 }
@@ -202,6 +216,7 @@ mod tests {
             longshore_api_native::routes::ROUTES.iter().map(|route| route.path).collect(),
             longshore_api_oci::routes::OperationKind::ALL.iter().map(|kind| kind.row().3).collect(),
             pages::paths().collect(),
+            longshore_web::routes::SCREENS.iter().map(|screen| screen.path).collect(),
             vec!["/healthz", "/readyz", "/metrics", "/api/openapi/hub.json"],
         ];
         for path in tables.into_iter().flatten().filter(|path| !matches!(*path, "" | "/")) {

@@ -18,6 +18,7 @@ use longshore_api_swr::Swr;
 use longshore_app::bootstrap::{ADMINISTRATOR, Prepared};
 use longshore_cli::console;
 use longshore_domain::clock::Entropy;
+use longshore_web::Web;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -99,6 +100,10 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
                 swr: Swr::new(Arc::clone(&app), &metrics, config.swr.internal_address()?)?,
                 scim: Scim::new(Arc::clone(&app), &metrics)?,
                 native: Arc::clone(&native),
+                web: match config.ui.enabled {
+                    true => Some(Web::new(Arc::clone(&app), &metrics, config.notice.clone())?),
+                    false => None,
+                },
             },
             draining.clone(),
         ),

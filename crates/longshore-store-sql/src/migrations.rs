@@ -81,6 +81,7 @@ const MIGRATIONS: &[Migration] = &[
     // Programs before it would not keep what tags and images are sorted by.
     migration!("0035_orders", works_with 35),
     migration!("0036_ends", works_with 35),
+    migration!("0037_web_sessions", works_with 35),
 ];
 
 /// Serializes the migrations of several processes: "longshor" in ASCII.

@@ -10,11 +10,12 @@ use crate::install;
 use crate::stores::Stores;
 
 /// Variables by which tests find programs, the Python packages that have those, and their names.
-const VARIABLES: [(&str, &str, &str); 4] = [
+const VARIABLES: [(&str, &str, &str); 5] = [
     ("LONGSHORE_TEST_SCHEMATHESIS", SCHEMATHESIS, "schemathesis"),
     ("LONGSHORE_TEST_PYDO", PYDO, "python"),
     ("LONGSHORE_TEST_SWR_CLIENTS", SWR_CLIENTS, "python"),
     ("LONGSHORE_TEST_SCIM", SCIM_TESTER, "scim2"),
+    ("LONGSHORE_TEST_AXE", AXE, "python"),
 ];
 
 /// Asks what an OpenAPI document allows.
@@ -25,6 +26,9 @@ const PYDO: &str = "pydo==0.44.0";
 const SWR_CLIENTS: &str = "huaweicloudsdkswr==3.1.219 otcextensions==0.34.8 openstacksdk==4.4.1";
 /// What identity providers do, by an independent tester of SCIM servers.
 const SCIM_TESTER: &str = "scim2-cli==0.6.0 scim2-tester==0.5.2 scim2-client==0.13.2 scim2-models==0.12.3";
+
+/// Rules of accessibility (axe-core 4.12.1), in a package that brings them as a file; what else it needs is not.
+const AXE: &str = "--no-deps axe-playwright-python==0.1.8";
 
 /// What has been brought so far.
 pub struct Brought {

@@ -64,6 +64,34 @@ pub struct Presence {
     pub until: String,
 }
 
+/// Where an account is signed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OwnSessions {
+    /// Sessions of the pages, the last used first; at most 100.
+    pub browsers: Vec<BrowserSession>,
+    /// Sign-ins of programs, such as `docker`, that go on without a password; 1000 stands for all that are more.
+    pub programs: u64,
+}
+
+/// A session of the pages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BrowserSession {
+    /// Its id, by which it can be ended.
+    pub id: String,
+    /// From where somebody signed in, if that is known.
+    pub address: Option<String>,
+    /// What the browser called itself.
+    pub program: String,
+    /// Whether it began with a second factor.
+    pub second_factor: bool,
+    /// Since when.
+    pub created_at: String,
+    /// When a page was asked for last, to the minute.
+    pub seen_at: String,
+    /// When it ends at the latest.
+    pub expires_at: String,
+}
+
 /// The second factor of an account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SecondFactorInfo {

@@ -32,9 +32,9 @@ pub use access::{
     ShareRepository,
 };
 pub use account::{
-    ChangeOwnPassword, ConfirmEmail, ConfirmSecondFactor, EnrolSecondFactor, Presence, ProvePresence,
-    RecoveryCodes, SecondFactorConfirmation, SecondFactorEnrolment, SecondFactorInfo, SecondFactorProof,
-    WantEmail, WantedEmail,
+    BrowserSession, ChangeOwnPassword, ConfirmEmail, ConfirmSecondFactor, EnrolSecondFactor, OwnSessions,
+    Presence, ProvePresence, RecoveryCodes, SecondFactorConfirmation, SecondFactorEnrolment,
+    SecondFactorInfo, SecondFactorProof, WantEmail, WantedEmail,
 };
 pub use accounts::{
     AccountInfo, ChangeAccount, CreateOrganization, CreateUser, CreatedUser, MemberInfo, PasswordSet,

@@ -62,6 +62,7 @@ pub struct Config {
     pub gc: Gc,
     pub registry: RegistrySection,
     pub swr: SwrSection,
+    pub ui: UiSection,
     /// What set the settings that are not as they are by default.
     #[serde(skip)]
     set_by: BTreeMap<&'static str, SettingSource>,
@@ -129,6 +130,13 @@ pub struct Auth {
     failures_per_address: u32,
     failures_per_account: u32,
     failure_window_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct UiSection {
+    pub enabled: bool,
+    session_idle_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -426,6 +434,9 @@ impl Config {
         if !(60..=30 * 86_400).contains(&auth.session_ttl_seconds) {
             bail!("auth.session_ttl_seconds: must be 60 to 2592000");
         }
+        if !(60..=30 * 86_400).contains(&self.ui.session_idle_seconds) {
+            bail!("ui.session_idle_seconds: must be 60 to 2592000");
+        }
         if auth.refresh_ttl_days == 0 {
             bail!("auth.refresh_ttl_days: must be 1 or more");
         }
@@ -460,6 +471,7 @@ impl Config {
             issuer: defaults.issuer,
             bearer_ttl: seconds(auth.token_ttl_seconds),
             session_ttl: seconds(auth.session_ttl_seconds),
+            session_idle: seconds(self.ui.session_idle_seconds),
             refresh_ttl: seconds(auth.refresh_ttl_days.saturating_mul(86_400)),
             audit_retention: match self.audit.retention_days {
                 0 => None,

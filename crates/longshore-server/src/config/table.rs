@@ -269,7 +269,7 @@ pub const SETTINGS: &[Setting] = &[
         "auth.session_ttl_seconds",
         Kind::Number,
         "86400",
-        "How long a sign-in to the management APIs works, 60 to 2592000.",
+        "How long a sign-in to the management APIs and the pages works, 60 to 2592000.",
     ),
     setting("auth.refresh_ttl_days", Kind::Number, "180", "How long a refresh token works."),
     setting("auth.key_rotation_days", Kind::Number, "30", "After how long a new signing key takes over."),
@@ -548,5 +548,12 @@ pub const SETTINGS: &[Setting] = &[
         Kind::Text,
         "\"\"",
         "Host and port at which machines of your own network reach the registry, shown as the internal path of images; empty for the public one.",
+    ),
+    setting("ui.enabled", Kind::Truth, "true", "Whether there are pages for browsers, under `/ui/`."),
+    setting(
+        "ui.session_idle_seconds",
+        Kind::Number,
+        "43200",
+        "How long a browser stays signed in without asking for a page, 60 to 2592000; at most `auth.session_ttl_seconds`.",
     ),
 ];

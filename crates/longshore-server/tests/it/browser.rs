@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use longshore_testkit::skip::{Need, cannot_go_on};
 use serde_json::{Value, json};
 
@@ -21,9 +23,21 @@ pub struct Browser {
     session: String,
 }
 
+/// How a browser is started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether it runs no script of pages.
+    pub without_script: bool,
+}
+
 impl Browser {
     /// Starts one.
     pub fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// Starts one in a special way.
+    pub fn with(wanted: Options) -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -41,8 +55,16 @@ impl Browser {
         std::thread::spawn(move || lines.for_each(drop));
         let mut browser =
             Self { driver, client: Client::new(format!("http://127.0.0.1:{port}")), session: String::new() };
-        let options = json!({ "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"] });
-        let wanted = json!({ "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } });
+        let mut arguments =
+            vec!["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,860"];
+        if wanted.without_script {
+            arguments.push("--blink-settings=scriptEnabled=false");
+        }
+        let wanted = json!({ "alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": { "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        } });
         let session = browser.ask("POST", "/session", &json!({ "capabilities": wanted }));
         browser.session = format!("/session/{}", session["sessionId"].as_str().unwrap());
         browser
@@ -61,6 +83,83 @@ impl Browser {
         for url in ["about:blank", url] {
             self.ask("POST", "/url", &json!({ "url": url }));
         }
+    }
+
+    /// Opens a page.
+    pub fn go(&self, url: &str) {
+        self.ask("POST", "/url", &json!({ "url": url }));
+    }
+
+    /// Returns the address of the page.
+    pub fn address(&self) -> String {
+        self.ask("GET", "/url", &Value::Null).as_str().unwrap().to_owned()
+    }
+
+    /// Returns the title of the page.
+    pub fn title(&self) -> String {
+        self.ask("GET", "/title", &Value::Null).as_str().unwrap().to_owned()
+    }
+
+    /// Runs a script in the page, as somebody who debugs it, and gives what it returns.
+    pub fn run(&self, script: &str) -> Value {
+        self.ask("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Runs a script that calls its last argument when it is done.
+    pub fn run_until_done(&self, script: &str) -> Value {
+        self.ask("POST", "/execute/async", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Sends a command of the browser's own protocol.
+    fn command(&self, name: &str, parameters: &Value) {
+        self.ask("POST", "/goog/cdp/execute", &json!({ "cmd": name, "params": parameters }));
+    }
+
+    /// Prefers dark pages, or light ones.
+    pub fn prefer(&self, colors: &str) {
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": colors },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.command("Emulation.setEmulatedMedia", &json!({ "features": features }));
+    }
+
+    /// Looks through a screen of this width, as telephones have.
+    pub fn look_through(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Presses keys, one after the other. Special ones have code points of their own (WebDriver, section 17.4.2).
+    pub fn press(&self, keys: &str) {
+        let actions: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| {
+                [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
+            })
+            .collect();
+        let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] });
+        self.ask("POST", "/actions", &actions);
+    }
+
+    /// Returns what the page and the browser have written to the console since this was asked last, without what a page of an
+    /// error writes of its own status.
+    pub fn complaints(&self) -> Vec<String> {
+        let entries = self.ask("POST", "/se/log", &json!({ "type": "browser" }));
+        let entries = entries.as_array().cloned().unwrap_or_default();
+        let texts = entries.iter().filter(|entry| entry["level"] != "INFO");
+        texts.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Returns a picture of what is seen, as PNG.
+    pub fn picture(&self) -> Vec<u8> {
+        let encoded = self.ask("GET", "/screenshot", &Value::Null);
+        STANDARD.decode(encoded.as_str().unwrap()).unwrap()
+    }
+
+    /// Chooses an entry of a field by its value.
+    pub fn choose(&self, selector: &str, value: &str) {
+        self.click(&format!("{selector} option[value='{value}']"));
     }
 
     fn find(&self, selector: &str) -> String {
@@ -93,10 +192,27 @@ impl Browser {
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
         let until = Instant::now() + PATIENCE;
-        while !self.text("main").contains(text) {
-            assert!(Instant::now() < until, "the page does not show {text:?}: {}", self.text("main"));
+        loop {
+            let shown = self.try_text("main").unwrap_or_default();
+            if shown.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < until, "the page does not show {text:?}: {shown}");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Returns the text of an element; nothing while another page comes.
+    fn try_text(&self, selector: &str) -> Option<String> {
+        let headers = [("content-type", "application/json")];
+        let wanted = json!({ "using": "css selector", "value": selector }).to_string();
+        let path = format!("{}/element", self.session);
+        let found = self.client.send("POST", &path, "", &headers, wanted.as_bytes());
+        let found =
+            (found.status == 200).then(|| found.json()["value"][ELEMENT].as_str().map(str::to_owned))??;
+        let path = format!("{}/element/{found}/text", self.session);
+        let text = self.client.send("GET", &path, "", &headers, b"");
+        (text.status == 200).then(|| text.json()["value"].as_str().map(str::to_owned))?
     }
 }
 

@@ -26,6 +26,8 @@ pub const EXAMPLES: &[(&str, &[&str])] = &[
     ("account password", &["--password-stdin"]),
     ("account email", &["a@example.com", "--password-stdin"]),
     ("account confirm-email", &["lse_0"]),
+    ("account sessions", &[]),
+    ("account end-session", &["00000000-0000-4000-8000-000000000000"]),
     ("account sign-out", &[]),
     ("account rm", &["nobody"]),
     ("member ls", &["acme"]),

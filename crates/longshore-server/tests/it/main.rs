@@ -40,3 +40,4 @@ mod swr;
 mod traces;
 mod transcripts;
 mod walk;
+mod web;

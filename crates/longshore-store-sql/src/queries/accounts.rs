@@ -342,6 +342,7 @@ impl AccountRecords for SqlTx<'_> {
         )
         .await?;
         self.execute("DELETE FROM email_changes WHERE account_id = $1", values![id.0]).await?;
+        self.execute("DELETE FROM web_sessions WHERE account_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM invites WHERE user_id = $1", values![id.0]).await?;
         self.execute("DELETE FROM invites WHERE organization_id = $1", values![id.0]).await?;
         self.leave_directories(id).await?;

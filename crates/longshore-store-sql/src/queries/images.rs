@@ -240,6 +240,25 @@ impl ImageRecords for SqlTx<'_> {
         .await
     }
 
+    async fn count_images_with_blobs(
+        &mut self,
+        repository: RepositoryId,
+        manifest: ManifestId,
+        limit: u64,
+        size: PageSize,
+    ) -> Result<Vec<(Digest, u64)>> {
+        self.all(
+            "SELECT b.digest, (SELECT count(*) FROM (
+                 SELECT 1 FROM manifest_blobs o JOIN manifests m ON m.id = o.manifest_id
+                 WHERE o.repository_id = $1 AND o.blob_id = e.blob_id AND m.deleted_at IS NULL LIMIT $2) AS found)
+             FROM manifest_blobs e JOIN blobs b ON b.id = e.blob_id
+             WHERE e.manifest_id = $3 ORDER BY e.blob_id LIMIT $4",
+            values![repository.0, limit, manifest.0, size.get()],
+            |row| Ok((row.parsed::<Digest>(0)?, row.size(1)?)),
+        )
+        .await
+    }
+
     async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64> {
         if filter.status.is_none() && filter.is_tagged.is_none() {
             return Ok(self.repository_counts(repository).await?.images);

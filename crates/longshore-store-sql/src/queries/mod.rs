@@ -41,6 +41,7 @@ mod tokens;
 mod uploads;
 mod user_permissions;
 mod visible;
+mod web_sessions;
 mod work;
 
 use longshore_domain::page::PageSize;

@@ -46,6 +46,7 @@ fn lowering(ahead: Ahead) -> &'static [&'static str] {
             "UPDATE tags SET updated_at = $1 WHERE updated_at > $1",
             "UPDATE uploads SET created_at = $1 WHERE created_at > $1",
             "UPDATE used_signatures SET taken_at = $1 WHERE taken_at > $1",
+            "UPDATE web_sessions SET seen_at = $1 WHERE seen_at > $1",
             "UPDATE work SET ended_at = $1 WHERE ended_at > $1",
             "UPDATE dead_work SET died_at = $1 WHERE died_at > $1",
         ],

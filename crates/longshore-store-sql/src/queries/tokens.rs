@@ -466,6 +466,15 @@ impl TokenRecords for SqlTx<'_> {
         Ok(deleted as u64)
     }
 
+    async fn count_refresh_tokens(&mut self, account: AccountId, limit: u64) -> Result<u64> {
+        self.one(
+            "SELECT count(*) FROM (SELECT 1 FROM refresh_tokens WHERE account_id = $1 LIMIT $2) AS found",
+            values![account.0, limit],
+            |row| row.size(0),
+        )
+        .await
+    }
+
     async fn delete_refresh_tokens(&mut self, account: AccountId) -> Result<()> {
         self.execute("DELETE FROM refresh_tokens WHERE account_id = $1", values![account.0]).await.map(|_| ())
     }

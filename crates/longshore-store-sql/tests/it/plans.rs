@@ -207,6 +207,8 @@ INSERT INTO deletion_items (id, deletion_id, kind, name, digest, subject_id)
     SELECT n, CAST('deletion' || (n % 10000 + 1) AS BYTES), CASE n % 2 WHEN 0 THEN 'tag' ELSE 'image' END, CASE n % 2 WHEN 0 THEN 'tag' || n ELSE '' END, 'sha256:m' || n, n FROM numbers;
 INSERT INTO idempotency_keys (key, request, holder, seen_at) SELECT 'sha256:k' || n, 'sha256:r', CAST('x' AS BYTES), n FROM numbers;
 INSERT INTO store_days (day_at, stored_bytes) SELECT n, n FROM numbers WHERE n <= 1000;
+INSERT INTO web_sessions (id, secret_hash, account_id, credential_epoch, proof, address, program, created_at, seen_at, expires_at)
+    SELECT CAST('web' || n AS BYTES), CAST('hash' || n AS BYTES), n % 10000 + 1, 0, 'password', '', '', n, n, n FROM numbers;
 INSERT INTO presences (session, proven_at) SELECT CAST('session-' || n AS BYTES), n FROM numbers;
 INSERT INTO jobs (uuid, kind, state, wanted_by, done, unit, text, is_cancelled, created_at, finished_at)
     SELECT CAST('job' || n AS BYTES), 'verify', 'done', 'operator', 0, 'u', '', 0, n, n FROM numbers;

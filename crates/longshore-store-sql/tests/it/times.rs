@@ -56,6 +56,8 @@ const KEPT: &[(&str, &str)] = &[
     ("email_changes.expires_at", "who has the code may confirm for longer"),
     ("jobs.created_at", "shown"),
     ("jobs.started_at", "shown"),
+    ("web_sessions.created_at", "a session ends by its last use, too"),
+    ("web_sessions.expires_at", "a session ends by its last use, too"),
     ("work.created_at", "shown"),
     ("dead_work.created_at", "shown"),
     ("dead_work.due_at", "shown: nothing waits for it any more"),

@@ -60,6 +60,14 @@ pub trait ImageRecords {
         manifest: ManifestId,
         size: PageSize,
     ) -> Result<Vec<(Digest, u64)>>;
+    /// Counts for the blobs of a manifest, at most `size`, the images of the repository that have each, up to `limit`.
+    async fn count_images_with_blobs(
+        &mut self,
+        repository: RepositoryId,
+        manifest: ManifestId,
+        limit: u64,
+        size: PageSize,
+    ) -> Result<Vec<(Digest, u64)>>;
     /// Counts the images of a filter.
     async fn count_images(&mut self, repository: RepositoryId, filter: &ImageFilter) -> Result<u64>;
     /// Adds up the images that were neither pushed nor pulled since a time: the bytes of those that are no indexes, each by itself;

@@ -35,6 +35,7 @@ mod times;
 mod tokens;
 mod uploads;
 mod user_permissions;
+mod web_sessions;
 mod work;
 
 use std::any::Any;
@@ -91,6 +92,7 @@ pub use tokens::{
 };
 pub use uploads::UploadRecords;
 pub use user_permissions::{PermissionTarget, UserPermissionRecords};
+pub use web_sessions::{WebSession, WebSessionRecords};
 pub use work::{Rescheduled, WorkRecords};
 
 /// A future that a unit of work returns.

@@ -13,7 +13,7 @@ use super::{
     InventoryRecords, InviteRecords, JobRecords, LeaseRecords, ManifestRecords, Metadata, NodeRecords,
     OrphanRecords, ReachRecords, RegistryRecords, RepositoryRecords, RetentionRecords, ScimTokenRecords,
     SecondFactorRecords, SettingRecords, ShareRecords, SignInRecords, TagRecords, TeamRecords, TimeRecords,
-    TokenRecords, UploadRecords, UserPermissionRecords, Work, WorkFuture, WorkRecords,
+    TokenRecords, UploadRecords, UserPermissionRecords, WebSessionRecords, Work, WorkFuture, WorkRecords,
 };
 use crate::error::{Error, Result};
 
@@ -47,7 +47,13 @@ pub trait AccessTx:
 
 /// Accounts and credentials.
 pub trait IdentityTx:
-    AccessTx + DirectoryRecords + EmailChangeRecords + InviteRecords + ScimTokenRecords + SecondFactorRecords
+    AccessTx
+    + DirectoryRecords
+    + EmailChangeRecords
+    + InviteRecords
+    + ScimTokenRecords
+    + SecondFactorRecords
+    + WebSessionRecords
 {
 }
 

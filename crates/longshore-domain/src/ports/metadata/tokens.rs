@@ -188,6 +188,8 @@ pub trait TokenRecords {
     async fn find_refresh_token(&mut self, hash: &SecretHash) -> Result<Option<RefreshToken>>;
     /// Deletes refresh tokens that were created at or before `before`, at most `size`; returns how many.
     async fn delete_old_refresh_tokens(&mut self, before: Timestamp, size: PageSize) -> Result<u64>;
+    /// Counts the refresh tokens of an account, up to `limit`.
+    async fn count_refresh_tokens(&mut self, account: AccountId, limit: u64) -> Result<u64>;
     /// Deletes all refresh tokens of an account.
     async fn delete_refresh_tokens(&mut self, account: AccountId) -> Result<()>;
     /// Lists the signing keys, newest first.

@@ -46,12 +46,16 @@ const NOBODY: &[(&str, &str)] = &[
     ("native", "confirm_email"),
     ("native", "delete_own_account"),
     ("native", "resend_invite"),
+    ("native", "end_own_session"),
     // Of what is not there.
     ("native", "delete_user_second_factor"),
     ("native", "delete_work"),
     ("native", "get_job"),
     ("native", "cancel_job"),
     ("native", "follow_job"),
+    // With a password, a code and a session that are not there.
+    ("pages", "sign_in"),
+    ("pages", "complete_sign_in"),
     ("scim", "get_me"),
     ("scim", "create_me"),
     ("scim", "replace_me"),
@@ -145,13 +149,15 @@ fn every_dialect_has_a_door() {
         .filter_map(|line| line.strip_prefix("longshore-api-")?.split('.').next())
         .filter(|name| *name != "common")
         .collect();
-    let crates = Door::ALL.iter().map(|door| match door {
-        Door::Oci => "oci",
-        Door::Hub => "hub",
-        Door::DigitalOcean => "docr",
-        Door::Swr => "swr",
-        Door::Scim => "scim",
-        Door::Native => "native",
+    let crates = Door::ALL.iter().filter_map(|door| match door {
+        Door::Oci => Some("oci"),
+        Door::Hub => Some("hub"),
+        Door::DigitalOcean => Some("docr"),
+        Door::Swr => Some("swr"),
+        Door::Scim => Some("scim"),
+        Door::Native => Some("native"),
+        // A dialect of people; its crate is called otherwise.
+        Door::Pages => None,
     });
     assert_eq!(dialects, crates.collect());
 }
@@ -243,6 +249,20 @@ pub fn contradictions(table: &Table, rows: &[Row], world: &World) -> Vec<String>
                 for actor in ["owner", "token-admin", "org-plain"] {
                     hold(Door::Native, route.operation, actor, &[403], "it is the operator's");
                 }
+            }
+        }
+    }
+    for screen in longshore_web::routes::SCREENS {
+        use longshore_web::routes::Needs;
+        if screen.needs == Needs::Account {
+            for actor in ["anonymous", "token-admin", "deactivated"] {
+                hold(
+                    Door::Pages,
+                    screen.operation,
+                    actor,
+                    &[303],
+                    "it leads whoever is not signed in to do so",
+                );
             }
         }
     }

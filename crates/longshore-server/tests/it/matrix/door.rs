@@ -15,10 +15,12 @@ pub enum Door {
     Swr,
     Scim,
     Native,
+    Pages,
 }
 
 impl Door {
-    pub const ALL: &[Self] = &[Self::Oci, Self::Hub, Self::DigitalOcean, Self::Swr, Self::Scim, Self::Native];
+    pub const ALL: &[Self] =
+        &[Self::Oci, Self::Hub, Self::DigitalOcean, Self::Swr, Self::Scim, Self::Native, Self::Pages];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -28,6 +30,7 @@ impl Door {
             Self::Swr => "swr",
             Self::Scim => "scim",
             Self::Native => "native",
+            Self::Pages => "pages",
         }
     }
 }
@@ -42,6 +45,8 @@ pub enum Credential {
     Bearer(String),
     /// `X-Auth-Token`
     Token(String),
+    /// What a browser keeps that is signed in to the pages, in a cookie that has the port of the server in its name.
+    Cookie(String),
     /// A pair of keys that signs the request.
     Keys {
         access: String,
@@ -100,6 +105,11 @@ pub fn send(client: &Client, request: &Prepared, credential: &Credential) -> Res
         Credential::Basic(login) => login.clone(),
         Credential::Bearer(token) => format!("Bearer {token}"),
         Credential::Token(token) => format!("Token {token}"),
+        Credential::Cookie(cookie) => {
+            let port = client.host().rsplit(':').next().unwrap_or_default();
+            headers.push(("cookie", format!("longshore-{port}={cookie}")));
+            String::new()
+        }
         Credential::Keys { access, secret } => {
             headers.extend(sign(client, request, access, secret));
             String::new()

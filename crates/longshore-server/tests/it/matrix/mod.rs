@@ -13,6 +13,7 @@ mod rows_native;
 mod rows_oci;
 mod rows_scim;
 mod rows_swr;
+mod rows_web;
 mod table;
 mod world;
 
@@ -59,6 +60,9 @@ fn all_rows() -> (Vec<Row>, Vec<String>) {
     }
     for route in longshore_api_native::routes::ROUTES {
         add(Door::Native, route.operation, rows_native::rows(route));
+    }
+    for screen in longshore_web::routes::SCREENS {
+        add(Door::Pages, screen.operation, rows_web::rows(screen));
     }
     (rows, missing)
 }

@@ -270,6 +270,8 @@ fn administration(route: &Route) -> Vec<Row> {
         }
         "confirm_email" => vec![row().body(json!({ "code": "lse_0" }))],
         "delete_own_account" => vec![row().query("name=bystander")],
+        "list_own_sessions" => vec![row()],
+        "end_own_session" => vec![row().with("{id}", "00000000-0000-4000-8000-000000000000")],
         "end_own_sessions" => vec![row().in_phase(Phase::End)],
         "delete_organization" => vec![row_of_made().made(fresh_organization)],
         "change_organization" => vec![

@@ -15,6 +15,7 @@ use crate::docr::docker_login;
 use crate::hub::{session, sign_in};
 use crate::server::{Client, PASSWORD, Server};
 use crate::walk::send;
+use crate::web::signed_in;
 
 /// What stands for a name in paths and bodies.
 pub type Vars = BTreeMap<String, String>;
@@ -316,7 +317,9 @@ impl Builder<'_> {
         login: (String, String),
         at: [Credential; 6],
     ) {
-        let at = Door::ALL.iter().copied().zip(at).collect();
+        let mut at: HashMap<Door, Credential> = Door::ALL.iter().copied().zip(at).collect();
+        // The pages take no credential of an API; it is presented to them all the same.
+        at.insert(Door::Pages, at[&Door::Native].clone());
         self.actors.push(Actor { name: name.to_owned(), account: account.to_owned(), home, at, login });
     }
 
@@ -335,6 +338,9 @@ impl Builder<'_> {
             session,
         ];
         self.actor(name, &user, home, (user.clone(), PASSWORD.into()), at);
+        let cookie = signed_in(self.server, &user);
+        let cookie = Credential::Cookie(cookie.split_once('=').unwrap().1.to_owned());
+        self.actors.last_mut().unwrap().at.insert(Door::Pages, cookie);
     }
 
     /// An access token of a user, or of an organization.
@@ -365,7 +371,7 @@ impl Builder<'_> {
     /// A secret that is good at one door; at the others it is presented all the same.
     fn elsewhere(&mut self, name: &str, login: &str, good: Option<(Door, Credential)>) {
         let (user, secret) = login.split_once(':').unwrap_or(("owner", login));
-        let at = Door::ALL.iter().map(|door| match (&good, door) {
+        let at = Door::ALL.iter().filter(|door| **door != Door::Pages).map(|door| match (&good, door) {
             (Some((good_at, credential)), door) if good_at == door => credential.clone(),
             (_, Door::Swr) => Credential::Token(secret.to_owned()),
             _ => Credential::Bearer(secret.to_owned()),
@@ -553,7 +559,7 @@ impl World {
         // An owner has set which tags never move; editors do not change that.
         let rules = json!({ "immutable_tags": true, "immutable_tags_rules": ["^frozen$"] });
         take(server, "PATCH", "/v2/namespaces/acme/repositories/app/immutabletags", &maker.hub, &rules);
-        let nobody = Door::ALL.iter().map(|_| Credential::Nothing).collect::<Vec<_>>().try_into().unwrap();
+        let nobody = std::array::from_fn(|_| Credential::Nothing);
         builder.actor("anonymous", "anonymous", "acme", ("anonymous".into(), "x".into()), nobody);
         for name in PEOPLE {
             let home = match *name {

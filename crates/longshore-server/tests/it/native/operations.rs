@@ -31,6 +31,7 @@ fn every_operation_does_what_it_says_and_refuses_bad_input() {
             "get_account",
             "get_second_factor",
             "end_own_sessions",
+            "list_own_sessions",
             "list_nodes",
             "list_stores",
             "list_settings",
@@ -347,6 +348,17 @@ fn account(walk: &mut Walk) {
     // What was signed in before must sign in again.
     walk.server.get("/api/v1/account", &walk.who).expect(401);
     walk.who = session(&walk.server, "alice", "another good password");
+    let form = "user=alice&password=another+good+password";
+    crate::web::submit(&walk.server, "/ui/sign-in", "", form).expect(303);
+    let found = walk.does("list_own_sessions", &nothing, 200);
+    assert_eq!(
+        (&found["browsers"][0]["second_factor"], &found["browsers"][1]),
+        (&json!(false), &Value::Null)
+    );
+    walk.named("id", &found["browsers"][0]["id"]);
+    walk.does("end_own_session", &nothing, 204);
+    assert_eq!(walk.does("end_own_session", &nothing, 404)["code"], "session_unknown");
+    assert_eq!(walk.does("list_own_sessions", &nothing, 200)["browsers"], json!([]));
     walk.does("end_own_sessions", &nothing, 204);
     walk.server.get("/api/v1/account", &walk.who).expect(401);
     walk.who = session(&walk.server, "alice", "another good password");
