@@ -20,10 +20,15 @@ struct DockerAuth {
     auth: String,
 }
 
+/// Returns user name and password as configurations of `docker` have them.
+pub fn encoded(user: &str, password: &str) -> String {
+    STANDARD.encode(format!("{user}:{password}"))
+}
+
 impl DockerConfig {
     /// Makes one for a host; `docker` looks logins up by it.
     pub fn new(host: String, user: &str, password: &str) -> Self {
-        let auth = STANDARD.encode(format!("{user}:{password}"));
+        let auth = encoded(user, password);
         Self { auths: [(host, DockerAuth { auth })].into() }
     }
 }

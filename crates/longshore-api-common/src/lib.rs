@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod observe;
 pub mod openapi;
 pub mod origin;
+pub mod qr;
 pub mod response;
 pub mod shares;
 pub mod table;

@@ -3,18 +3,14 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
-use longshore_domain::{Error, Result};
-use qrcode::QrCode;
-use qrcode::render::svg;
+use longshore_api_common::qr::svg_of;
+use longshore_domain::Result;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::authentication::{code_text, session};
 use crate::context::Context;
 use crate::{bare, wire};
-
-/// Smallest width and height of the QR code in pixels.
-const QR_PIXELS: u32 = 240;
 
 /// A request that needs the password again.
 #[derive(Deserialize, JsonSchema)]
@@ -72,11 +68,6 @@ pub(crate) struct RecoveryDocument {
     recovery_codes: Vec<String>,
 }
 
-fn qr_code(text: &str) -> Result<String> {
-    let code = QrCode::new(text).map_err(Error::internal)?;
-    Ok(code.render::<svg::Color<'_>>().min_dimensions(QR_PIXELS, QR_PIXELS).build())
-}
-
 /// `GET /v2/user/2fa`.
 pub(crate) async fn get_second_factor(context: &Context, _: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
@@ -98,7 +89,7 @@ pub(crate) async fn enrol_second_factor(context: &Context, body: RequestBody) ->
     let begun = context.app.identity.enrol_second_factor(&actor, &request.password, address).await?;
     let document = EnrolmentDocument {
         secret: begun.secret.base32(),
-        qr_code_svg: qr_code(&begun.otpauth_url)?,
+        qr_code_svg: svg_of(&begun.otpauth_url)?,
         otpauth_url: begun.otpauth_url,
     };
     Ok(wire::json(StatusCode::OK, &document))

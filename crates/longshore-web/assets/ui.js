@@ -142,6 +142,7 @@ addEventListener("keydown", (event) => {
 function ready(root) {
   const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
   for (const time of root.querySelectorAll("time[datetime]:not([data-zone])")) { time.title = zone.format(new Date(time.dateTime)); time.dataset.zone = ""; }
+  for (const region of root.querySelectorAll("[data-again]")) setTimeout(() => region.isConnected && swap(location.href, [region.id], false), Number(region.dataset.again));
   for (const region of root.querySelectorAll("[data-events]:not([data-open])")) {
     region.dataset.open = "1";
     const source = new EventSource(region.dataset.events);

@@ -27,6 +27,8 @@ const HOME: &str = "/ui/";
 /// Somebody who is signed in.
 pub(crate) struct Here {
     pub(crate) browser: SignedInBrowser,
+    /// What the browser keeps.
+    pub(crate) secret: String,
 }
 
 /// Who asks.

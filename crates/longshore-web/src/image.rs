@@ -92,7 +92,7 @@ struct ImagePage {
     may_pull: bool,
 }
 
-fn kind(details: &ManifestDetails) -> &'static str {
+pub(crate) fn kind(details: &ManifestDetails) -> &'static str {
     match (details.is_index, details.platform.is_some()) {
         (true, _) => "Index",
         (false, true) => "Image",

@@ -4,9 +4,12 @@
 //! the table of all pages; each group has a file. Nothing is decided here: every handler calls operations of `longshore-app` and
 //! renders what they give. Who is signed in, a cookie says, which no other dialect reads.
 
+mod access;
 mod account;
 mod assets;
+mod audit;
 mod chart;
+mod compare;
 mod compression;
 mod context;
 mod cookies;
@@ -14,20 +17,30 @@ mod error;
 mod format;
 mod guard;
 mod health;
+mod history;
 mod home;
 mod image;
+mod jobs;
 mod list;
+mod manage;
 mod markdown;
 mod namespaces;
+mod organizations;
 mod page;
 mod preferences;
+mod presence;
+mod profile;
 mod repositories;
 mod repository;
 pub mod routes;
 mod search;
+mod second_factor;
 mod session_pages;
+mod settings;
 mod sign_in;
 mod tags;
+mod tokens;
+mod trash;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,7 +152,7 @@ impl Web {
         match self.app.identity.authenticate_web_session(&secret).await {
             Ok(browser) => {
                 asked.note_signed_in();
-                Ok(Visitor::Here(Box::new(Here { browser })))
+                Ok(Visitor::Here(Box::new(Here { browser, secret })))
             }
             Err(longshore_domain::Error::Unauthenticated(_)) => Ok(Visitor::Gone),
             Err(other) => Err(other),

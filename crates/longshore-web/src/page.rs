@@ -27,6 +27,8 @@ pub(crate) enum Place {
     Home,
     /// Repositories and what is in them.
     Repositories,
+    /// Organizations.
+    Organizations,
     /// One's own account, and everything else.
     #[default]
     Elsewhere,
@@ -39,6 +41,10 @@ impl Place {
 
     pub(crate) fn is_repositories(self) -> bool {
         self == Self::Repositories
+    }
+
+    pub(crate) fn is_organizations(self) -> bool {
+        self == Self::Organizations
     }
 }
 

@@ -32,6 +32,9 @@ pub(crate) const STALE: Duration = Duration::from_secs(180 * 24 * 3600);
 pub(crate) enum Tab {
     Overview,
     Tags,
+    Images,
+    Access,
+    Settings,
 }
 
 /// What stands at the top of each page of a repository.
@@ -51,6 +54,29 @@ impl RepositoryHead {
 
     pub(crate) fn is_tags(&self) -> bool {
         self.tab == Tab::Tags
+    }
+
+    pub(crate) fn is_images(&self) -> bool {
+        self.tab == Tab::Images
+    }
+
+    pub(crate) fn is_access(&self) -> bool {
+        self.tab == Tab::Access
+    }
+
+    pub(crate) fn is_settings(&self) -> bool {
+        self.tab == Tab::Settings
+    }
+
+    /// Returns whether somebody decides about who may do what here.
+    pub(crate) fn sees_access(&self) -> bool {
+        self.may.contains(RepositoryAction::AssignTeam)
+    }
+
+    /// Returns whether somebody changes something about the repository.
+    pub(crate) fn changes(&self) -> bool {
+        let actions = [RepositoryAction::Edit, RepositoryAction::SetImmutability, RepositoryAction::Remove];
+        actions.into_iter().any(|action| self.may.contains(action))
     }
 
     pub(crate) fn sees_tags(&self) -> bool {

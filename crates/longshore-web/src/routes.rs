@@ -7,7 +7,9 @@ use longshore_api_common::table::Handler;
 
 use crate::context::Context;
 use crate::{
-    account, health, home, image, namespaces, repositories, repository, search, session_pages, sign_in, tags,
+    access, account, audit, compare, health, history, home, image, jobs, manage, namespaces, organizations,
+    profile, repositories, repository, search, second_factor, session_pages, settings, sign_in, tags, tokens,
+    trash,
 };
 
 /// Who gets a page; what of it, the operations decide that it calls.
@@ -74,6 +76,20 @@ pub const SCREENS: &[Screen] = screens! {
     POST "/ui/sign-out" sign_out Nobody SESSION => sign_in::sign_out;
     GET "/ui/preferences" show_preferences Nobody Twin::Reads => account::show_preferences;
     POST "/ui/preferences" set_preferences Nobody Twin::None("kept by the browser") => account::set_preferences;
+    GET "/ui/account" show_account Account Twin::Reads => profile::show_account;
+    POST "/ui/account" change_account Account Twin::Operation("change_own_account") => profile::change_account;
+    GET "/ui/account/password" show_password Account Twin::Reads => profile::show_password;
+    POST "/ui/account/password" change_password Account Twin::Operation("change_own_password") => profile::change_password;
+    GET "/ui/account/tokens" show_tokens Account Twin::Reads => tokens::show_tokens;
+    POST "/ui/account/tokens" create_token Account Twin::Operation("create_token") => tokens::create_token;
+    POST "/ui/account/tokens/{id}" change_token Account Twin::Operation("change_token") => tokens::change_token;
+    POST "/ui/account/tokens/{id}/delete" delete_token Account Twin::Operation("delete_token") => tokens::delete_token;
+    GET "/ui/account/second-factor" show_second_factor Account Twin::Reads => second_factor::show_second_factor;
+    POST "/ui/account/second-factor" enrol_second_factor Account Twin::Operation("enrol_second_factor") => second_factor::enrol_second_factor;
+    POST "/ui/account/second-factor/confirm" confirm_second_factor Account Twin::Operation("confirm_second_factor") => second_factor::confirm_second_factor;
+    POST "/ui/account/second-factor/disable" disable_second_factor Account Twin::Operation("disable_second_factor") => second_factor::disable_second_factor;
+    POST "/ui/account/second-factor/recovery-codes" renew_recovery_codes Account Twin::Operation("renew_recovery_codes") => second_factor::renew_recovery_codes;
+    GET "/ui/account/audit" show_own_audit Account Twin::Reads => audit::show_own_audit;
     GET "/ui/account/sessions" show_sessions Account Twin::Reads => session_pages::show_sessions;
     POST "/ui/account/sessions/end-others" end_other_sessions Account Twin::Operation("end_own_sessions") => session_pages::end_other_sessions;
     POST "/ui/account/sessions/{id}/end" end_session Account Twin::Operation("end_own_session") => session_pages::end_session;
@@ -81,9 +97,41 @@ pub const SCREENS: &[Screen] = screens! {
     GET "/ui/repositories" show_repositories Anybody Twin::Reads => repositories::show_repositories;
     GET "/ui/repositories/new" show_new_repository Account Twin::Reads => repositories::show_new_repository;
     POST "/ui/repositories/new" create_repository Account Twin::Operation("create_repository") => repositories::create_repository;
+    GET "/ui/orgs" show_organizations Account Twin::Reads => organizations::show_organizations;
+    POST "/ui/orgs" create_organization Account Twin::None("the API of SWR makes organizations, and our own those of operators") => organizations::create_organization;
+    GET "/ui/orgs/{organization}" show_organization Account Twin::Reads => organizations::show_organization;
+    POST "/ui/orgs/{organization}/members/{user}" set_member Account Twin::Operation("set_member") => organizations::set_member;
+    POST "/ui/orgs/{organization}/members/{user}/remove" delete_member Account Twin::Operation("delete_member") => organizations::delete_member;
+    POST "/ui/orgs/{organization}/invites" create_invites Account Twin::Operation("create_invites") => organizations::create_invites;
+    POST "/ui/orgs/{organization}/invites/{id}/cancel" cancel_invite Account Twin::Operation("cancel_invite") => organizations::cancel_invite;
+    POST "/ui/orgs/{organization}/teams" create_team Account Twin::Operation("create_team") => organizations::create_team;
+    GET "/ui/orgs/{organization}/teams/{team}" show_team Account Twin::Reads => organizations::show_team;
+    POST "/ui/orgs/{organization}/teams/{team}/members" add_team_member Account Twin::Operation("add_team_member") => organizations::add_team_member;
+    POST "/ui/orgs/{organization}/teams/{team}/members/{user}/remove" delete_team_member Account Twin::Operation("delete_team_member") => organizations::delete_team_member;
+    POST "/ui/orgs/{organization}/teams/{team}/delete" delete_team Account Twin::Operation("delete_team") => organizations::delete_team;
+    GET "/ui/orgs/{organization}/audit" show_audit Account Twin::Reads => audit::show_audit;
+    GET "/ui/jobs/{id}" show_job Account Twin::Reads => jobs::show_job;
+    POST "/ui/jobs/{id}/cancel" cancel_job Account Twin::Operation("cancel_job") => jobs::cancel_job;
+    GET "/ui/deletions/{id}" show_deletion Account Twin::Reads => trash::show_deletion;
+    POST "/ui/deletions/{id}/restore" restore_deletion Account Twin::Operation("restore_deletion") => trash::restore_deletion;
+    GET "/ui/n/{namespace}/deleted" show_namespace_deleted Account Twin::Reads => trash::show_namespace_deleted;
     GET "/ui/n/{namespace}" show_namespace Anybody Twin::Reads => namespaces::show_namespace;
     GET "/ui/r/{repository}" show_repository Anybody Twin::Reads => repository::show_repository;
     GET "/ui/r/{repository}/-/tags" show_tags Anybody Twin::Reads => tags::show_tags;
+    GET "/ui/r/{repository}/-/tags/{tag}/history" show_tag_history Anybody Twin::Reads => history::show_tag_history;
+    POST "/ui/r/{repository}/-/tags/{tag}/rollback" roll_back_tag Account Twin::Operation("roll_back_tag") => history::roll_back_tag;
+    GET "/ui/r/{repository}/-/compare" show_comparison Anybody Twin::Reads => compare::show_comparison;
+    GET "/ui/r/{repository}/-/images" show_images Anybody Twin::Reads => manage::show_images;
+    POST "/ui/r/{repository}/-/deletions/preview" preview_deletion Account Twin::Operation("create_deletion") => manage::preview_deletion;
+    POST "/ui/r/{repository}/-/deletions" create_deletion Account Twin::Operation("create_deletion") => manage::create_deletion;
+    GET "/ui/r/{repository}/-/deleted" show_deleted Account Twin::Reads => trash::show_deleted;
+    GET "/ui/r/{repository}/-/access" show_access Account Twin::Reads => access::show_access;
+    POST "/ui/r/{repository}/-/access/give" give_access Account Twin::Operation("grant_user_access") => access::give_access;
+    POST "/ui/r/{repository}/-/access/take" take_access Account Twin::Operation("revoke_user_access") => access::take_access;
+    GET "/ui/r/{repository}/-/settings" show_settings Account Twin::Reads => settings::show_settings;
+    POST "/ui/r/{repository}/-/settings" change_settings Account Twin::Operation("change_repository") => settings::change_settings;
+    GET "/ui/r/{repository}/-/delete" show_delete Account Twin::Reads => settings::show_delete;
+    POST "/ui/r/{repository}/-/delete" delete_repository Account Twin::Operation("delete_repository") => settings::delete_repository;
     GET "/ui/r/{repository}/-/tags/{tag}" show_tag Anybody Twin::Reads => image::show_tag;
     GET "/ui/r/{repository}/-/images/{digest}" show_image Anybody Twin::Reads => image::show_image;
 };

@@ -26,6 +26,7 @@ struct Row {
 #[template(path = "sessions.html")]
 struct SessionsPage {
     frame: Frame,
+    name: String,
     rows: Vec<Row>,
     programs: u64,
     programs_text: String,
@@ -92,7 +93,8 @@ pub(crate) async fn show_sessions(context: &Context, _body: RequestBody) -> Resu
         0..1000 => count(found.programs),
         more => format!("{} or more", count(more)),
     };
-    show(context, &SessionsPage { frame, rows, programs: found.programs, programs_text })
+    let name = here.browser.account.name.to_string();
+    show(context, &SessionsPage { frame, name, rows, programs: found.programs, programs_text })
 }
 
 /// `POST /ui/account/sessions/{id}/end`.

@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::image::{ImageStatus, TagDetails, TagFilter};
 use longshore_domain::immutability::TagRules;
 use longshore_domain::name::TAG_LIMIT_BYTES;
@@ -83,6 +84,7 @@ struct TagsPage {
     orders: Vec<Choice>,
     is_filtered: bool,
     is_empty: bool,
+    may_delete: bool,
 }
 
 /// Where a tag stands, as cursors have it: its name, and a number or text that tags are sorted by.
@@ -227,6 +229,7 @@ pub(crate) async fn show_tags(context: &Context, _body: RequestBody) -> Result<R
         pull: first.map(|reference| pull(context, &frame, &reference)),
         heads: heads(context, &now_order),
         is_empty: held.counts.tags == 0,
+        may_delete: head.may.contains(RepositoryAction::DeleteTag),
         frame,
         head,
         rows,

@@ -30,6 +30,28 @@ pub struct Options {
     pub without_script: bool,
 }
 
+/// Starts what drives a browser, and gives its port.
+fn start_driver() -> Option<(Child, String)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|_| cannot_go_on(Need::Program("chromedriver")));
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines.find_map(|line| {
+        let port = line.ok()?.split_once("started successfully on port ")?.1.to_owned();
+        Some(port.trim_end_matches('.').to_owned())
+    });
+    let Some(port) = port else {
+        let _ = driver.wait();
+        return None;
+    };
+    // Read on, so that it never waits for a reader.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((driver, port))
+}
+
 impl Browser {
     /// Starts one.
     pub fn new() -> Self {
@@ -38,21 +60,9 @@ impl Browser {
 
     /// Starts one in a special way.
     pub fn with(wanted: Options) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|_| cannot_go_on(Need::Program("chromedriver")));
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .find_map(|line| {
-                let port = line.unwrap().split_once("started successfully on port ")?.1.to_owned();
-                Some(port.trim_end_matches('.').to_owned())
-            })
-            .unwrap();
-        // Read on, so that it never waits for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
+        // The port that it was given may be taken a moment later by somebody else's.
+        let (driver, port) =
+            (0..5).find_map(|_| start_driver()).expect("the browser's driver does not start");
         let mut browser =
             Self { driver, client: Client::new(format!("http://127.0.0.1:{port}")), session: String::new() };
         let mut arguments =

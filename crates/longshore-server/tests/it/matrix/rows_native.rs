@@ -12,7 +12,7 @@ use super::world::{Hands, Vars, take};
 use crate::server::{Answer, PASSWORD};
 
 /// A tag of `app` that was deleted.
-fn deleted_tag(hands: &Hands<'_>) -> Vars {
+pub fn deleted_tag(hands: &Hands<'_>) -> Vars {
     let mut vars = fresh_image(hands);
     let path = format!("/api/v1/repositories/acme/app/-/tags/{}", vars["tag"]);
     let answer = hands.server.send("DELETE", &path, hands.docr("acme"), &[], b"").expect(204);
@@ -56,7 +56,7 @@ fn policies_again(hands: &Hands<'_>) {
 }
 
 /// Takes back what the row gave.
-fn nothing_given(hands: &Hands<'_>) {
+pub fn nothing_given(hands: &Hands<'_>) {
     let client = hands.server;
     for path in ["users/bystander", "teams/ops", "shares/bystander"] {
         // Whether or not it was given.
@@ -71,7 +71,7 @@ fn nothing_given(hands: &Hands<'_>) {
 }
 
 /// Gives the bystander, and its team, something in `app`.
-fn something_given(hands: &Hands<'_>) -> Vars {
+pub fn something_given(hands: &Hands<'_>) -> Vars {
     let path = "/api/v1/repositories/acme/app/-/access";
     let read = json!({ "permission": "read" });
     for (what, body) in [("users/bystander", &read), ("teams/ops", &read), ("shares/bystander", &json!({}))] {
@@ -158,7 +158,7 @@ pub fn rows(route: &Route) -> Vec<Row> {
     }
 }
 
-fn fresh_member(hands: &Hands<'_>) -> Vars {
+pub fn fresh_member(hands: &Hands<'_>) -> Vars {
     hands.server.admin(&["org", "set-member", "acme", "bystander", "--role", "member"]);
     Vars::new()
 }

@@ -4,6 +4,9 @@ use longshore_web::routes::Screen;
 
 use super::door::Door;
 use super::rows::{Phase, Row};
+use super::rows_hub::{fresh_group, fresh_invite, fresh_repository, in_group};
+use super::rows_native::{deleted_tag, fresh_member, nothing_given, something_given};
+use super::rows_oci::fresh_image;
 use crate::server::Answer;
 
 /// Returns what links of a page lead to, behind a beginning and before the next part of a path.
@@ -24,12 +27,18 @@ fn repositories(answer: &Answer) -> Vec<String> {
 
 fn tags(answer: &Answer) -> Vec<String> {
     let links = linked(answer, "/ui/r/", |rest| rest.contains("/-/tags/"));
-    links.iter().filter_map(|link| link.split("/-/tags/").nth(1)).map(str::to_owned).collect()
+    let names = links.iter().filter_map(|link| link.split("/-/tags/").nth(1));
+    names.filter(|name| !name.contains('/')).map(str::to_owned).collect()
 }
 
 /// Returns the rows of a page; none for one that is not known here.
 pub fn rows(screen: &Screen) -> Vec<Row> {
-    let path = screen.path.replace("{repository}", "{org}/{repository}").replace("{namespace}", "{org}");
+    let path = screen
+        .path
+        .replace("{repository}", "{org}/{repository}")
+        .replace("{namespace}", "{org}")
+        .replace("{organization}", "{org}")
+        .replace("{user}", "bystander");
     let row = || {
         Row::new(Door::Pages, screen.operation, screen.method.as_str(), &path)
             .header("sec-fetch-site", "same-origin")
@@ -57,6 +66,64 @@ pub fn rows(screen: &Screen) -> Vec<Row> {
         "end_session" => vec![row().with("{id}", "00000000-0000-4000-8000-000000000000")],
         "end_other_sessions" => vec![row().in_phase(Phase::End)],
         "sign_out" => vec![row().in_phase(Phase::End)],
+        "show_account" | "show_password" | "show_tokens" | "show_second_factor" | "show_own_audit"
+        | "show_organizations" | "show_audit" | "show_settings" | "show_tag_history" => vec![row()],
+        "show_comparison" => vec![row().query("from=v1&to={digest}")],
+        "change_account" => vec![form("full_name=")],
+        "change_password" => {
+            let new = "another+good+password";
+            vec![form(&format!("current_password=wrong&new_password={new}&again_password={new}"))]
+        }
+        "create_token" => vec![form("label=made&scope=repo:read&ends=30")],
+        "change_token" | "delete_token" => {
+            vec![form("state=off").with("{id}", "00000000-0000-4000-8000-000000000000")]
+        }
+        "enrol_second_factor" => vec![form("password=wrong")],
+        "confirm_second_factor" => vec![form("code=000000&url=otpauth://totp/x&secret=AAAA")],
+        "disable_second_factor" | "renew_recovery_codes" => vec![form("password=wrong&code=000000")],
+        // What may be made is another matter: no name is like that.
+        "create_organization" => vec![form("name=No+Name")],
+        "show_organization" => vec![row().names_by(members)],
+        "set_member" => vec![form("role=member").made(fresh_member)],
+        "delete_member" => vec![form("").made(fresh_member)],
+        "create_invites" => vec![form("invitees=pages{n}@example.org&role=member")],
+        "cancel_invite" => vec![form("").with("{id}", "{invite}").made(fresh_invite)],
+        "create_team" => vec![form("name=pages{n}")],
+        "show_team" => vec![row().with("{team}", "readers").names_by(repositories)],
+        "add_team_member" => vec![form("name=bystander").with("{team}", "ops").made(fresh_member)],
+        "delete_team_member" => vec![form("").with("{team}", "ops").made(in_group)],
+        "delete_team" => vec![form("name={group_name}").with("{team}", "{group_name}").made(fresh_group)],
+        "show_job" | "cancel_job" => vec![row().with("{id}", "00000000-0000-4000-8000-000000000000")],
+        "show_deletion" | "restore_deletion" => vec![form("").made(deleted_tag)],
+        "show_deleted" | "show_namespace_deleted" => vec![row().made(deleted_tag).names_by(deletions)],
+        "roll_back_tag" => vec![form("to={digest}&now={digest}")],
+        "show_images" => vec![row().names_by(tags)],
+        "preview_deletion" => vec![form("tag=v1"), form("digest={digest}").named("images")],
+        "create_deletion" => vec![form("digest={digest}&tags_too=yes").made(fresh_image)],
+        "show_access" => vec![row(), row().query("who=bystander").named("asking")],
+        "give_access" => vec![form("kind=user&name=bystander&permission=read").after(nothing_given)],
+        "take_access" => vec![form("kind=user&name=bystander").made(something_given)],
+        "change_settings" => {
+            vec![form("description=the+app&visibility=private&immutable=rules&rules=%5Efrozen%24")]
+        }
+        "show_delete" => vec![row().made(fresh_repository)],
+        "delete_repository" => vec![form("").made(fresh_repository)],
         _ => Vec::new(),
+    }
+}
+
+/// Returns who is shown to be a member, by the forms about each, or by the rows.
+fn members(answer: &Answer) -> Vec<String> {
+    let html = String::from_utf8_lossy(&answer.body);
+    let table = html.split("id=\"members-caption\"").nth(1).and_then(|rest| rest.split("</table>").next());
+    let rows = table.unwrap_or_default().split("<td><strong>").skip(1);
+    rows.filter_map(|row| row.split("</strong>").next()).map(str::to_owned).collect()
+}
+
+/// Returns whether there are deletions.
+fn deletions(answer: &Answer) -> Vec<String> {
+    match linked(answer, "/ui/deletions/", |_| true).is_empty() {
+        true => Vec::new(),
+        false => vec!["some".into()],
     }
 }

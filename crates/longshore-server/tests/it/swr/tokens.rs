@@ -206,8 +206,10 @@ fn versions_stand_beside_what_else_is_at_their_paths() {
     assert!(server.get("/v3", "").expect(200).json()["version"]["id"].as_str().unwrap().starts_with("v3"));
     let json = server.send("GET", "/", "", &[("accept", "application/json")], b"").expect(200).json();
     assert_eq!(json["versions"][0]["id"], "v2");
-    let page = server.send("GET", "/", "", &[("accept", "text/html")], b"").expect(200);
+    let page = server.send("GET", "/", "", &[("accept", "text/plain")], b"").expect(200);
     assert_eq!(page.header("content-type"), "text/plain; charset=utf-8");
+    let led = server.send("GET", "/", "", &[("accept", "text/html")], b"").expect(303);
+    assert_eq!(led.header("location"), "/ui/");
     // Registry clients ask at the same path whether this is a registry.
     server.get("/v2/", "").expect(401);
     server.get("/v2", "").expect(401);

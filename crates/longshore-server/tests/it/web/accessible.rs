@@ -107,6 +107,20 @@ fn everybody_can_read_every_page() {
     visit.browser.click(".account button");
     visit.browser.wait_for("Sign in");
     visit.sign_in("alice");
+    let alice = sign_in(&visit.server, "alice");
+    sign_in(&visit.server, "bob");
+    send(&visit.server, "POST", "/api/v1/organizations/acme/teams", &alice, &json!({ "name": "release" }))
+        .expect(201);
+    let invited = json!({ "invitees": ["jane@example.org"], "team": "release" });
+    send(&visit.server, "POST", "/api/v1/organizations/acme/invites", &alice, &invited).expect(200);
+    let token = json!({ "label": "ci-main", "scope": "repo:write", "expires_at": "2099-01-01T00:00:00Z" });
+    send(&visit.server, "POST", "/api/v1/accounts/alice/tokens", &alice, &token).expect(201);
+    let grant = json!({ "permission": "write" });
+    send(&visit.server, "PUT", "/api/v1/repositories/alice/team/app/-/access/users/bob", &alice, &grant)
+        .expect(204);
+    let gone =
+        visit.server.send("DELETE", "/api/v1/repositories/alice/many/-/tags/build-0", &alice, &[], b"");
+    let deletion = format!("/ui/deletions/{}?done=1", gone.expect(204).header("longshore-deletion"));
     let image = format!("/ui/r/alice/team/app/-/images/{digest}");
     let own = [
         "/ui/",
@@ -123,7 +137,29 @@ fn everybody_can_read_every_page() {
         "/ui/r/alice/team/app/-/tags/latest",
         &image,
         "/ui/search?q=a",
+        "/ui/account",
+        "/ui/account/password",
+        "/ui/account/tokens",
+        "/ui/account/second-factor",
+        "/ui/account/audit",
         "/ui/account/sessions",
+        "/ui/orgs",
+        "/ui/orgs/acme",
+        "/ui/orgs/acme?prefix=nobody",
+        "/ui/orgs/acme/teams/release",
+        "/ui/orgs/acme/audit?by=nobody",
+        "/ui/n/alice/deleted",
+        &deletion,
+        "/ui/r/alice/empty/-/images",
+        "/ui/r/alice/many/-/images",
+        "/ui/r/alice/team/app/-/images",
+        "/ui/r/alice/team/app/-/images?kind=artifact&tagged=no&activity=stale",
+        "/ui/r/alice/team/app/-/deleted",
+        "/ui/r/alice/team/app/-/access?who=bob",
+        "/ui/r/alice/team/app/-/settings",
+        "/ui/r/alice/team/app/-/delete",
+        "/ui/r/alice/team/app/-/tags/latest/history",
+        "/ui/r/alice/team/app/-/compare?from=amd64&to=arm64",
         "/ui/nothing",
     ];
     for path in own {

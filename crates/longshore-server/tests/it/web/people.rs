@@ -192,6 +192,225 @@ fn everything_is_reached_by_keyboard() {
 }
 
 #[test]
+fn stale_images_are_deleted_and_brought_back() {
+    let visit = Visit::new();
+    fill(&visit.server);
+    let browser = &visit.browser;
+    visit.sign_in("alice");
+    visit.go("/ui/r/alice/team/app/-/images");
+    browser.wait_for("shared layers");
+    // The index with its parts: its tags are named, and must be seen.
+    browser.click("tr:has(a.chip[href$='/tags/latest']) input[type=checkbox]");
+    becomes(browser, "document.querySelector('output[data-selected]').value === '1'");
+    browser.click(".selection button");
+    browser.wait_for("Delete 1 image and 3 tags?");
+    browser.wait_for("Can be undone until");
+    browser.click("main form button.danger");
+    browser.wait_for("Tags go with these images.");
+    browser.click("#tags-too");
+    browser.click("main form button.danger");
+    browser.wait_for("Can be undone");
+    browser.wait_for("Undo");
+    visit.has_no_complaint();
+    visit.go("/ui/r/alice/team/app/-/deleted");
+    browser.wait_for("alice");
+    browser.click("tbody a");
+    browser.wait_for("Bring it back");
+    browser.click("main form button.primary");
+    browser.wait_for("Brought back");
+    visit.go("/ui/r/alice/team/app/-/tags");
+    browser.wait_for("v2.10.0");
+    // Tags alone: only the names go. Undo is at hand.
+    browser.click("input[aria-label='Select v2.4.0']");
+    browser.click(".selection button");
+    browser.wait_for("Delete 1 tag?");
+    browser.click("main form button.danger");
+    browser.wait_for("Deleted 1 tag.");
+    browser.click(".note button");
+    browser.wait_for("Brought back 0 images and 1 tag.");
+    // A tag is moved back.
+    visit.go("/ui/r/alice/team/app/-/tags/v2.4.0/history");
+    browser.wait_for("by alice");
+    visit.has_no_complaint();
+}
+
+#[test]
+fn an_organization_is_made_and_a_team_is_given_access() {
+    let visit = Visit::new();
+    sign_in(&visit.server, "alice");
+    sign_in(&visit.server, "bob");
+    let browser = &visit.browser;
+    visit.sign_in("alice");
+    visit.go("/ui/orgs");
+    browser.fill("#name", "harbour");
+    browser.click("main button.primary");
+    browser.wait_for("The organization is made, and you own it.");
+    browser.fill("#invitees", "bob\nnobody\njane@example.org");
+    browser.click("form[action$='/invites'] button.primary");
+    browser.wait_for("pass this link on, it is shown once");
+    browser.wait_for("is no user here and no e-mail address");
+    let link = browser.text("#link-1");
+    browser.fill("#team-name", "release");
+    browser.click("form[action$='/teams'] button.primary");
+    browser.wait_for("Nobody is in this team.");
+    visit.go("/ui/repositories/new?namespace=harbour");
+    browser.fill("#name", "app");
+    browser.click("main button.primary");
+    browser.wait_for("harbour/app is made.");
+    visit.go("/ui/r/harbour/app/-/access");
+    browser.fill("#team", "release");
+    browser.choose("#team-permission", "write");
+    browser.click("form:has(#team) button.primary");
+    browser.wait_for("It is so.");
+    browser.wait_for("Team release");
+    browser.fill("#who", "bob");
+    browser.click("form:has(#who) button");
+    browser.wait_for("bob may do: nothing.");
+    // Bob accepts, and is put into the team.
+    let secret = link.split_once('#').unwrap().1.to_owned();
+    let bob = sign_in(&visit.server, "bob");
+    crate::hub::send(
+        &visit.server,
+        "POST",
+        "/v2/invites/accept",
+        &bob,
+        &serde_json::json!({ "token": secret }),
+    )
+    .expect(200);
+    visit.go("/ui/orgs/harbour/teams/release");
+    browser.fill("#name", "bob");
+    browser.click("form[action$='/members'] button.primary");
+    browser.wait_for("Bob".to_lowercase().as_str());
+    visit.go("/ui/r/harbour/app/-/access?who=bob");
+    browser.wait_for("bob may do: pull and push.");
+    browser.wait_for("is in the team release");
+    visit.go("/ui/orgs/harbour/audit");
+    browser.wait_for("made the repository");
+    browser.wait_for("made the team");
+    // The last owner stays.
+    visit.go("/ui/orgs/harbour");
+    browser.click("form[action$='/members/alice/remove'] button");
+    browser.wait_for("last owner");
+    visit.has_no_complaint();
+}
+
+#[test]
+fn somebody_keeps_the_account_in_their_own_hands() {
+    let visit = Visit::new();
+    sign_in(&visit.server, "alice");
+    let browser = &visit.browser;
+    visit.sign_in("alice");
+    visit.go("/ui/account/tokens");
+    browser.fill("#label", "ci-main");
+    browser.click("form[action$='/tokens'] button.primary");
+    browser.wait_for("it is shown once");
+    let secret = browser.text("#secret");
+    visit.server.get("/v2/", &format!("alice:{secret}")).expect(200);
+    browser.click("main a.button.primary");
+    browser.wait_for("ci-main");
+    browser.click("button[aria-label='Switch ci-main off']");
+    browser.wait_for("is switched off.");
+    visit.server.get("/v2/", &format!("alice:{secret}")).expect(401);
+    browser.click("button[aria-label='Delete ci-main']");
+    browser.wait_for("You have no access token.");
+    // A second factor.
+    visit.go("/ui/account/second-factor");
+    browser.fill("#password", "not the password");
+    browser.click("main button.primary");
+    browser.wait_for("The password or the code is wrong.");
+    browser.fill("#password", PASSWORD);
+    browser.click("main button.primary");
+    browser.wait_for("Scan this");
+    becomes(browser, "document.querySelector('.qr svg').getBoundingClientRect().width > 100");
+    let key: String = browser.text("#key").split_whitespace().collect();
+    let totp = crate::hub::authentication::secret(&key);
+    let code = |steps: u32| {
+        totp.code_at(crate::hub::authentication::time() + Duration::from_secs(30) * steps).unwrap()
+    };
+    browser.fill("#code", "000000");
+    browser.click("main form button.primary");
+    browser.wait_for("That code is wrong.");
+    browser.fill("#code", &code(0));
+    browser.click("main form button.primary");
+    browser.wait_for("They are shown once.");
+    let codes = browser.text("#codes");
+    assert_eq!(codes.lines().filter(|line| !line.trim().is_empty()).count(), 10, "{codes}");
+    // This browser goes on; the next sign-in asks for the code.
+    browser.click("main a.button.primary");
+    browser.wait_for("Second factor: on");
+    browser.click(".account summary");
+    browser.click(".account button");
+    browser.wait_for("Sign in");
+    browser.fill("#user", "alice");
+    browser.fill("#password", PASSWORD);
+    browser.click("main button.primary");
+    browser.wait_for("Lost it?");
+    browser.fill("#code", codes.lines().next().unwrap().trim());
+    browser.click("main button.primary");
+    browser.wait_for("Recently pushed");
+    // Another password.
+    visit.go("/ui/account/password");
+    browser.fill("#current", PASSWORD);
+    browser.fill("#new", "another good password");
+    browser.fill("#again", "another good passwort");
+    browser.click("main form button.primary");
+    browser.wait_for("differ");
+    browser.fill("#current", PASSWORD);
+    browser.fill("#new", "another good password");
+    browser.fill("#again", "another good password");
+    browser.click("main form button.primary");
+    browser.wait_for("Sign in with the new one.");
+    visit.has_no_complaint();
+}
+
+#[test]
+fn settings_are_changed_and_a_repository_is_deleted_and_brought_back() {
+    let visit = Visit::new();
+    fill(&visit.server);
+    let browser = &visit.browser;
+    visit.sign_in("alice");
+    visit.go("/ui/r/alice/team/app/-/settings");
+    browser.fill("#readme", "# Another\n\nIt is *new*.");
+    browser.click("#private");
+    browser.click("#immutable-rules");
+    browser.fill("#rules", "(");
+    browser.click("main form button.primary");
+    becomes(browser, "document.querySelector('#rules').getAttribute('aria-invalid') === 'true'");
+    assert!(
+        browser
+            .run("return document.querySelector('#readme').value")
+            .as_str()
+            .unwrap()
+            .contains("It is *new*.")
+    );
+    browser.fill("#rules", "^v2");
+    browser.click("main form button.primary");
+    browser.wait_for("Saved.");
+    visit.go("/ui/r/alice/team/app");
+    browser.wait_for("It is new.");
+    browser.wait_for("Immutable tags: ^v2");
+    browser.wait_for("Private");
+    // What is immutable cannot be selected.
+    visit.go("/ui/r/alice/team/app/-/tags");
+    becomes(browser, "document.querySelector(\"input[aria-label='Select v2.4.0']\").disabled");
+    visit.go("/ui/r/alice/many/-/settings");
+    browser.click("a.button.danger");
+    browser.wait_for("120 tags, 1 image");
+    browser.click("main form button.danger");
+    browser.wait_for("the repository, with 1 image and 120 tags");
+    visit.go("/ui/r/alice/many");
+    browser.wait_for("There is no such page");
+    visit.go("/ui/n/alice/deleted");
+    browser.click("tbody a");
+    browser.wait_for("Bring it back");
+    browser.click("main form button.primary");
+    browser.wait_for("Brought back");
+    visit.go("/ui/r/alice/many/-/tags");
+    browser.wait_for("120 tags");
+    visit.has_no_complaint();
+}
+
+#[test]
 fn pages_work_without_script() {
     let server = Server::new();
     fill(&server);
