@@ -99,6 +99,8 @@ impl Secret {
     pub const ORGANIZATION_TOKEN_PREFIX: &str = "lso_";
     /// Prefix of what stands for a right password until the second factor has come.
     pub const CHALLENGE_PREFIX: &str = "lsc_";
+    /// Prefix of what the first-run link holds.
+    pub const FIRST_RUN_PREFIX: &str = "lsf_";
     /// Prefix of what the link of an invite holds.
     pub const INVITE_PREFIX: &str = "lsi_";
     /// Prefix of what confirms an e-mail address.

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod audit;
 pub mod authentication;
 pub mod claims;
+pub mod first_run;
 pub mod identity;
 pub mod own_account;
 pub mod own_email;

@@ -17,8 +17,11 @@ use longshore_api_scim::Scim;
 use longshore_api_swr::Swr;
 use longshore_app::bootstrap::{ADMINISTRATOR, Prepared};
 use longshore_cli::console;
+use longshore_client::types::SettingSource;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::clock::Entropy;
-use longshore_web::Web;
+use longshore_domain::credential::Secret;
+use longshore_web::{Setting, Web};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -101,7 +104,12 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
                 scim: Scim::new(Arc::clone(&app), &metrics)?,
                 native: Arc::clone(&native),
                 web: match config.ui.enabled {
-                    true => Some(Web::new(Arc::clone(&app), &metrics, config.notice.clone())?),
+                    true => Some(Web::new(
+                        Arc::clone(&app),
+                        &metrics,
+                        config.notice.clone(),
+                        settings_shown(&config)?,
+                    )?),
                     false => None,
                 },
             },
@@ -138,7 +146,16 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     let address = listener.local_addr()?;
     // Before anybody is told that the server is there, and could tell it to stop.
     let signals = Signals::watch().context("cannot watch signals")?;
-    announce(&config, folder.path(), &Listeners { registry: address, metrics: metrics_address }, &prepared);
+    let setup = match (&prepared, config.ui.enabled) {
+        (Prepared::PasswordGenerated(_), true) => {
+            let administrator = ADMINISTRATOR.parse().context("the administrator's name is none")?;
+            let made = app.identity.make_first_run_secret(&Actor::OPERATOR, &administrator).await;
+            Some(made.map_err(with_cause).context("cannot make the first-run link")?)
+        }
+        _ => None,
+    };
+    let listeners = Listeners { registry: address, metrics: metrics_address };
+    announce(&config, folder.path(), &listeners, &prepared, setup.as_ref());
     let grace = config.shutdown_grace()?;
     tokio::spawn(obey(signals, draining, stop.clone(), grace, certificate));
     let drain = Duration::from_secs(config.shutdown_seconds);
@@ -150,6 +167,29 @@ pub async fn serve(config: Config, is_new: bool) -> Result<()> {
     admin_socket::remove(folder.path());
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Says what set a setting.
+fn source(source: SettingSource) -> &'static str {
+    match source {
+        SettingSource::Default => "default",
+        SettingSource::File => "file",
+        SettingSource::Environment => "environment",
+        SettingSource::Flag => "command line",
+        SettingSource::Other => "elsewhere",
+    }
+}
+
+/// Returns the configuration as it is in force, for the pages.
+fn settings_shown(config: &Config) -> Result<Vec<Setting>> {
+    let settings = config.shown()?.into_iter().map(|setting| Setting {
+        source: source(setting.source).to_owned(),
+        key: setting.key,
+        value: setting.value,
+        default: setting.default,
+        help: setting.help,
+    });
+    Ok(settings.collect())
 }
 
 /// Refuses to begin an empty registry beside one that is in the data folder: whoever adds `--database` to a registry that is
@@ -253,8 +293,14 @@ async fn obey(
 }
 
 /// Tells a person where the registry is and what to do next.
-fn announce(config: &Config, data: &Path, listeners: &Listeners, prepared: &Prepared) {
-    let text = announcement(config, data, listeners, prepared);
+fn announce(
+    config: &Config,
+    data: &Path,
+    listeners: &Listeners,
+    prepared: &Prepared,
+    setup: Option<&Secret>,
+) {
+    let text = announcement(config, data, listeners, prepared, setup);
     let is_secret_in_it = matches!(prepared, Prepared::PasswordGenerated(_));
     // A thread of its own: whoever reads standard output may not read at all.
     std::thread::spawn(move || match console::write(&text) {
@@ -273,7 +319,13 @@ struct Listeners {
     metrics: Option<SocketAddr>,
 }
 
-fn announcement(config: &Config, data: &Path, listeners: &Listeners, prepared: &Prepared) -> String {
+fn announcement(
+    config: &Config,
+    data: &Path,
+    listeners: &Listeners,
+    prepared: &Prepared,
+    setup: Option<&Secret>,
+) -> String {
     let address = listeners.registry;
     let scheme = if config.has_tls() { "https" } else { "http" };
     let shown = if address.ip().is_unspecified() {
@@ -310,6 +362,10 @@ fn announcement(config: &Config, data: &Path, listeners: &Listeners, prepared: &
             "  user      {ADMINISTRATOR}\n  password  {password}    (shown this once; change it with: longshore user password {ADMINISTRATOR})"
         )),
     };
+    if let Some(secret) = setup {
+        let link = format!("{url}/ui/setup#{}", secret.expose());
+        lines.push(format!("  set up    {link}    (in a browser: works once, for an hour)"));
+    }
     if let Some(user) = user {
         lines.extend([
             user,

@@ -142,6 +142,8 @@ addEventListener("keydown", (event) => {
 function ready(root) {
   const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
   for (const time of root.querySelectorAll("time[datetime]:not([data-zone])")) { time.title = zone.format(new Date(time.dateTime)); time.dataset.zone = ""; }
+  // What stands behind the # of a link is no part of what the server is asked for; it goes into a field, and out of sight.
+  for (const field of root.querySelectorAll("input[data-fragment]")) if (location.hash.length > 1) { field.value = location.hash.slice(1); history.replaceState(null, "", location.pathname + location.search); }
   for (const region of root.querySelectorAll("[data-again]")) setTimeout(() => region.isConnected && swap(location.href, [region.id], false), Number(region.dataset.again));
   for (const region of root.querySelectorAll("[data-events]:not([data-open])")) {
     region.dataset.open = "1";

@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_domain::access::actor::Actor;
 use longshore_domain::event::{Event, EventFilter};
 use longshore_domain::name::Namespace;
 use longshore_domain::{Error, Field, Result};
@@ -13,7 +14,7 @@ use crate::context::Context;
 use crate::format::{Age, count};
 use crate::list::{self, Choice, Pager, choices};
 use crate::organizations;
-use crate::page::{Frame, show};
+use crate::page::{Frame, Place, show};
 use crate::profile;
 
 /// What was done, in words; what it was done to follows.
@@ -93,6 +94,8 @@ struct AuditPage {
     heading: String,
     /// Whether it is one's own.
     is_own: bool,
+    /// Whether it is that of all.
+    is_all: bool,
     path: String,
     rows: Vec<Row>,
     pager: Pager,
@@ -134,7 +137,13 @@ fn day(context: &Context, name: &'static str, is_end: bool) -> Result<Option<Tim
     Ok(Some(time.to_zoned(jiff::tz::TimeZone::UTC).map_err(invalid)?.timestamp()))
 }
 
-async fn audit(context: &Context, account: &Namespace, frame: Frame, is_own: bool) -> Result<Response> {
+async fn audit(
+    context: &Context,
+    actor: &Actor,
+    account: Option<&Namespace>,
+    frame: Frame,
+    is_own: bool,
+) -> Result<Response> {
     let text = |name: &str| Some(context.text(name)).filter(|text| !text.is_empty());
     let filter = EventFilter {
         action: text("action"),
@@ -143,22 +152,26 @@ async fn audit(context: &Context, account: &Namespace, frame: Frame, is_own: boo
         from: day(context, "from", false)?,
         until: day(context, "until", true)?,
     };
-    let list = format!("audit of {account} {filter:?}");
+    let list = format!("audit of {account:?} {filter:?}");
     let from = list::read(context, &list, |number: i64| Ok(number))?;
     if from.is_backward {
         return Ok(crate::page::lead(context, &list::first(context)));
     }
     let wanted = WantedEvents { filter, address: None, newest_first: true, after: from.key };
     let size = context.page_size()?;
-    let found = context.app.identity.list_events(context.actor(), Some(account), wanted, size).await?;
+    let found = context.app.identity.list_events(actor, account, wanted, size).await?;
     let older = found.next.map(|next| longshore_api_common::cursor::write(&list, &next)).transpose()?;
     let mut words: Vec<(&str, &str)> = vec![("", "All")];
     words.extend(SENTENCES.iter().map(|(action, sentence)| (*action, *sentence)));
     let is_filtered =
         ["from", "until", "by", "on", "action"].iter().any(|name| context.query(name).is_some());
     let page = AuditPage {
-        heading: format!("Audit log of {account}"),
+        heading: match account {
+            Some(account) => format!("Audit log of {account}"),
+            None => "Audit log of the registry".to_owned(),
+        },
         is_own,
+        is_all: account.is_none(),
         path: context.parts.uri.path().to_owned(),
         rows: found.items.iter().map(|event| row(context, event)).collect(),
         pager: Pager {
@@ -172,7 +185,10 @@ async fn audit(context: &Context, account: &Namespace, frame: Frame, is_own: boo
         on: context.text("on"),
         actions: choices(&words, &context.text("action")),
         is_filtered,
-        script: format!("longshore audit export --account {account} --since 30d"),
+        script: match account {
+            Some(account) => format!("longshore audit export --account {account} --since 30d"),
+            None => "longshore audit export --since 30d".to_owned(),
+        },
         frame,
     };
     show(context, &page)
@@ -181,11 +197,19 @@ async fn audit(context: &Context, account: &Namespace, frame: Frame, is_own: boo
 /// `GET /ui/account/audit`.
 pub(crate) async fn show_own_audit(context: &Context, _body: RequestBody) -> Result<Response> {
     let name = context.signed_in()?.browser.account.name.clone();
-    audit(context, &name, profile::frame(context, "Audit log"), true).await
+    audit(context, context.actor(), Some(&name), profile::frame(context, "Audit log"), true).await
 }
 
 /// `GET /ui/orgs/{organization}/audit`.
 pub(crate) async fn show_audit(context: &Context, _body: RequestBody) -> Result<Response> {
     let name: Namespace = context.parsed("organization")?;
-    audit(context, &name, organizations::frame(context, &name, "Audit log"), false).await
+    audit(context, context.actor(), Some(&name), organizations::frame(context, &name, "Audit log"), false)
+        .await
+}
+
+/// `GET /ui/admin/audit`.
+pub(crate) async fn show_all_audit(context: &Context, _body: RequestBody) -> Result<Response> {
+    let operator = context.operator().await?;
+    let frame = Frame::new(context, Place::Administration, "Audit log");
+    audit(context, &operator, None, frame, false).await
 }

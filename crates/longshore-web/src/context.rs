@@ -88,6 +88,18 @@ impl Context {
         self.here().map_or(&Actor::ANONYMOUS, |here| &here.browser.actor)
     }
 
+    /// Returns whether somebody is signed in who administers the registry and may do so from afar.
+    pub(crate) fn is_administrator(&self) -> bool {
+        self.app.platform.settings().remote_administration
+            && self.here().is_some_and(|here| here.browser.account.is_administrator)
+    }
+
+    /// Returns the operator, for an administrator. Whether that one is there is for what changes something to find out
+    /// ([`presence`](crate::presence)).
+    pub(crate) async fn operator(&self) -> Result<Actor> {
+        self.app.access.operator_for(self.actor()).await?.ok_or(Error::JobUnknown)
+    }
+
     /// Returns the repository that the path names.
     pub(crate) fn repository(&self) -> Result<RepositoryName> {
         self.parsed("repository")

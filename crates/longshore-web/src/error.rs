@@ -166,7 +166,10 @@ pub(crate) fn answer(context: &Context, error: &Error) -> Response {
     let is_unknown =
         matches!(error, Error::Unauthenticated(Unauthenticated::Missing | Unauthenticated::InvalidToken));
     // Whoever was signed in a moment ago, or asks for what is for nobody else, is led there.
-    if is_unknown && (context.screen.needs == Needs::Account || matches!(context.visitor, Visitor::Gone)) {
+    if is_unknown
+        && (matches!(context.screen.needs, Needs::Account | Needs::Administrator)
+            || matches!(context.visitor, Visitor::Gone))
+    {
         return lead(context, &sign_in_path(context));
     }
     let is_missing = match status {

@@ -16,6 +16,7 @@ use longshore_platform::later;
 
 use crate::chart::{Svg, sparkline};
 use crate::context::{Context, Here};
+use crate::cookies::is_https;
 use crate::format::{Age, Size, age, count, counted, size};
 use crate::page::{Frame, Place, lead, show};
 
@@ -98,6 +99,22 @@ async fn attention(context: &Context, here: &Here) -> Result<Vec<Attention>> {
             action: "Set up a second factor",
         });
     }
+    let is_reserved = is_reserved(here.browser.account.name.as_str());
+    if here.browser.account.is_administrator && is_reserved {
+        found.push(Attention {
+            text: "This account is for administration, and has no repositories. Make one for yourself, and for others.".into(),
+            path: "/ui/admin/users".into(),
+            action: "Make users",
+        });
+    }
+    let origin = &context.client.origin;
+    if here.browser.account.is_administrator && !is_https(origin) && !is_loopback(origin.host()) {
+        found.push(Attention {
+            text: "This registry is reached over plain HTTP: whoever is on the way reads passwords. Give it a certificate (tls.certificate, tls.key), or a proxy that has one.".into(),
+            path: "/ui/admin/settings".into(),
+            action: "Look at the configuration",
+        });
+    }
     if factor.confirmed_at.is_some() && factor.recovery_codes <= FEW_CODES {
         found.push(Attention {
             text: format!(
@@ -122,6 +139,11 @@ async fn attention(context: &Context, here: &Here) -> Result<Vec<Attention>> {
     }
     found.truncate(NAMED);
     Ok(found)
+}
+
+/// Returns whether a host is this machine.
+fn is_loopback(host: &str) -> bool {
+    ["localhost", "127.", "[::1]"].iter().any(|own| host.starts_with(own))
 }
 
 async fn recent(context: &Context) -> Result<Vec<Recent>> {

@@ -6,6 +6,7 @@
 
 mod access;
 mod account;
+mod admin;
 mod assets;
 mod audit;
 mod chart;
@@ -37,6 +38,7 @@ mod search;
 mod second_factor;
 mod session_pages;
 mod settings;
+mod setup;
 mod sign_in;
 mod tags;
 mod tokens;
@@ -87,8 +89,25 @@ pub fn with_name_in_one(path: &str) -> std::borrow::Cow<'_, str> {
     table::with_name_in_one(path, REPOSITORIES)
 }
 
+/// A setting as it is in force.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Its key.
+    pub key: String,
+    /// Its value, without secrets.
+    pub value: String,
+    /// What set it.
+    pub source: String,
+    /// Its value when nothing does.
+    pub default: String,
+    /// What it means.
+    pub help: String,
+}
+
 /// What pages have from the server.
 pub(crate) struct Site {
+    /// The configuration as it is in force.
+    pub(crate) settings: Vec<Setting>,
     pub(crate) assets: Assets,
     /// What the operator has to say.
     pub(crate) notice: String,
@@ -102,14 +121,19 @@ pub struct Web {
 }
 
 impl Web {
-    /// Makes the dialect. `notice` is shown above every page; empty for none.
+    /// Makes the dialect. `notice` is shown above every page, empty for none; `settings` to administrators.
     ///
     /// # Errors
     /// `Internal` when two rows of the table have the same path in different words.
-    pub fn new(app: Arc<App>, metrics: &Metrics, notice: String) -> longshore_domain::Result<Self> {
+    pub fn new(
+        app: Arc<App>,
+        metrics: &Metrics,
+        notice: String,
+        settings: Vec<Setting>,
+    ) -> longshore_domain::Result<Self> {
         let rows = SCREENS.iter().map(|screen| (&screen.method, screen.path, screen.operation));
         let table = Table::of("web", metrics, rows, RateHeaders::COMMON)?.reading_paths(with_name_in_one);
-        Ok(Self { app, table, site: Arc::new(Site { assets: Assets::new(), notice }) })
+        Ok(Self { app, table, site: Arc::new(Site { settings, assets: Assets::new(), notice }) })
     }
 
     /// Answers a request to one of this dialect's paths.
@@ -213,8 +237,12 @@ impl Web {
 
 /// Checks what every page needs.
 fn checked(context: &Context) -> longshore_domain::Result<()> {
-    if context.screen.needs == Needs::Account {
+    if matches!(context.screen.needs, Needs::Account | Needs::Administrator) {
         context.signed_in()?;
+    }
+    if context.screen.needs == Needs::Administrator && !context.is_administrator() {
+        // What there is for administrators is nobody else's business.
+        return Err(longshore_domain::Error::JobUnknown);
     }
     context.check_query()
 }

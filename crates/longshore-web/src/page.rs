@@ -29,6 +29,8 @@ pub(crate) enum Place {
     Repositories,
     /// Organizations.
     Organizations,
+    /// What administrators do.
+    Administration,
     /// One's own account, and everything else.
     #[default]
     Elsewhere,
@@ -45,6 +47,10 @@ impl Place {
 
     pub(crate) fn is_organizations(self) -> bool {
         self == Self::Organizations
+    }
+
+    pub(crate) fn is_administration(self) -> bool {
+        self == Self::Administration
     }
 }
 
@@ -106,6 +112,7 @@ pub(crate) struct Frame {
     pub(crate) host: String,
     /// Who is signed in.
     pub(crate) user: Option<String>,
+    pub(crate) is_administrator: bool,
     pub(crate) theme: &'static str,
     pub(crate) has_keys: bool,
     /// What the operator has to say.
@@ -136,6 +143,7 @@ impl Frame {
             root: origin.prefix().to_owned(),
             host: format!("{}{}", origin.host(), origin.prefix()),
             user,
+            is_administrator: context.is_administrator(),
             theme: context.preferences.theme.as_str(),
             has_keys: context.preferences.has_keys,
             notice: site.notice.clone(),

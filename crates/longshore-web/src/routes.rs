@@ -7,9 +7,9 @@ use longshore_api_common::table::Handler;
 
 use crate::context::Context;
 use crate::{
-    access, account, audit, compare, health, history, home, image, jobs, manage, namespaces, organizations,
-    profile, repositories, repository, search, second_factor, session_pages, settings, sign_in, tags, tokens,
-    trash,
+    access, account, admin, audit, compare, health, history, home, image, jobs, manage, namespaces,
+    organizations, profile, repositories, repository, search, second_factor, session_pages, settings, setup,
+    sign_in, tags, tokens, trash,
 };
 
 /// Who gets a page; what of it, the operations decide that it calls.
@@ -21,6 +21,8 @@ pub enum Needs {
     Anybody,
     /// Whoever is signed in.
     Account,
+    /// Administrators of the registry, where they may do so from afar.
+    Administrator,
 }
 
 /// What does the same as a form.
@@ -73,6 +75,17 @@ pub const SCREENS: &[Screen] = screens! {
     POST "/ui/sign-in" sign_in Nobody SESSION => sign_in::sign_in;
     GET "/ui/sign-in/second-factor" show_second_step Nobody Twin::Reads => sign_in::show_second_step;
     POST "/ui/sign-in/second-factor" complete_sign_in Nobody SESSION => sign_in::complete_sign_in;
+    GET "/ui/setup" show_setup Nobody Twin::Reads => setup::show_setup;
+    POST "/ui/setup" set_up Nobody Twin::None("the first run is set up on the pages, or at the machine") => setup::set_up;
+    GET "/ui/admin" show_overview Administrator Twin::Reads => admin::show_overview;
+    GET "/ui/admin/users" show_users Administrator Twin::Reads => admin::show_users;
+    POST "/ui/admin/users" create_user Administrator Twin::Operation("create_user") => admin::create_user;
+    GET "/ui/admin/users/{account}" show_user Administrator Twin::Reads => admin::show_user;
+    POST "/ui/admin/users/{account}" change_user Administrator Twin::Operation("change_user") => admin::change_user;
+    POST "/ui/admin/users/{account}/password" set_user_password Administrator Twin::Operation("set_user_password") => admin::set_user_password;
+    GET "/ui/admin/organizations" show_all_organizations Administrator Twin::Reads => admin::show_all_organizations;
+    GET "/ui/admin/settings" show_configuration Administrator Twin::Reads => admin::show_configuration;
+    GET "/ui/admin/audit" show_all_audit Administrator Twin::Reads => audit::show_all_audit;
     POST "/ui/sign-out" sign_out Nobody SESSION => sign_in::sign_out;
     GET "/ui/preferences" show_preferences Nobody Twin::Reads => account::show_preferences;
     POST "/ui/preferences" set_preferences Nobody Twin::None("kept by the browser") => account::set_preferences;

@@ -56,6 +56,8 @@ const NOBODY: &[(&str, &str)] = &[
     // With a password, a code and a session that are not there.
     ("pages", "sign_in"),
     ("pages", "complete_sign_in"),
+    // By a link that nobody was given.
+    ("pages", "set_up"),
     ("scim", "get_me"),
     ("scim", "create_me"),
     ("scim", "replace_me"),
@@ -254,6 +256,11 @@ pub fn contradictions(table: &Table, rows: &[Row], world: &World) -> Vec<String>
     }
     for screen in longshore_web::routes::SCREENS {
         use longshore_web::routes::Needs;
+        if screen.needs == Needs::Administrator {
+            for (actor, status) in [("anonymous", 303), ("owner", 404), ("token-admin", 303)] {
+                hold(Door::Pages, screen.operation, actor, &[status], "it is there for administrators alone");
+            }
+        }
         if screen.needs == Needs::Account {
             for actor in ["anonymous", "token-admin", "deactivated"] {
                 hold(

@@ -163,7 +163,7 @@ pub fn fresh_member(hands: &Hands<'_>) -> Vars {
     Vars::new()
 }
 
-fn fresh_user(hands: &Hands<'_>) -> Vars {
+pub fn fresh_user(hands: &Hands<'_>) -> Vars {
     let name = format!("fresh{}", hands.number());
     hands.server.admin(&["user", "create", &name]);
     [("made".to_owned(), name)].into()

@@ -5,7 +5,7 @@ use longshore_web::routes::Screen;
 use super::door::Door;
 use super::rows::{Phase, Row};
 use super::rows_hub::{fresh_group, fresh_invite, fresh_repository, in_group};
-use super::rows_native::{deleted_tag, fresh_member, nothing_given, something_given};
+use super::rows_native::{deleted_tag, fresh_member, fresh_user, nothing_given, something_given};
 use super::rows_oci::fresh_image;
 use crate::server::Answer;
 
@@ -108,6 +108,20 @@ pub fn rows(screen: &Screen) -> Vec<Row> {
         }
         "show_delete" => vec![row().made(fresh_repository)],
         "delete_repository" => vec![form("").made(fresh_repository)],
+        "show_setup"
+        | "show_overview"
+        | "show_users"
+        | "show_all_organizations"
+        | "show_configuration"
+        | "show_all_audit" => vec![row()],
+        "set_up" => {
+            let new = "another+good+password";
+            vec![form(&format!("secret=lsf_none&new_password={new}&again_password={new}"))]
+        }
+        "create_user" => vec![form("name=pages{n}")],
+        "show_user" => vec![row().with("{account}", "bystander")],
+        "change_user" => vec![form("change=disable").with("{account}", "{made}").made(fresh_user)],
+        "set_user_password" => vec![form("").with("{account}", "{made}").made(fresh_user)],
         _ => Vec::new(),
     }
 }

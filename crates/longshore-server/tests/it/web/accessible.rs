@@ -87,6 +87,7 @@ fn everybody_can_read_every_page() {
     let anonymous = [
         "/ui/sign-in",
         "/ui/health",
+        "/ui/setup",
         "/ui/preferences",
         "/ui/repositories",
         "/ui/n/alice",
@@ -103,6 +104,9 @@ fn everybody_can_read_every_page() {
     visit.sign_in("admin");
     look("/ui/");
     look("/ui/n/admin");
+    for page in ["", "/users", "/users/alice", "/organizations", "/audit", "/settings"] {
+        look(&format!("/ui/admin{page}"));
+    }
     visit.browser.click(".account summary");
     visit.browser.click(".account button");
     visit.browser.wait_for("Sign in");

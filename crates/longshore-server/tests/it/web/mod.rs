@@ -1,6 +1,7 @@
 //! The pages, as browsers get them, and as people use them.
 
 mod accessible;
+mod administration;
 mod people;
 mod pictures;
 mod requests;

@@ -17,6 +17,8 @@ fn pages_are_pictured() {
         ("repository", "/ui/r/alice/team/app"),
         ("tags", "/ui/r/alice/many/-/tags"),
         ("image", &image),
+        ("images", "/ui/r/alice/team/app/-/images"),
+        ("access", "/ui/r/alice/team/app/-/access"),
     ];
     for (name, path) in pages {
         for colors in ["light", "dark"] {
