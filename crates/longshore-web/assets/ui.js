@@ -64,11 +64,11 @@ function send(form, push) {
 }
 addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method === "get" && idsOf(form)) {
+  if (form.method === "get" && event.submitter?.formMethod !== "post" && idsOf(form)) {
     event.preventDefault();
     send(form, true);
   } else if (form.dataset.sent) event.preventDefault();
-  else if (form.method === "post") form.dataset.sent = "1";
+  else if (form.method === "post" || event.submitter?.formMethod === "post") form.dataset.sent = "1";
 });
 // "Back" shows a page that was kept as it was, with its form sent.
 addEventListener("pageshow", () => { for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent; });

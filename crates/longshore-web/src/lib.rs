@@ -33,6 +33,7 @@ mod presence;
 mod profile;
 mod repositories;
 mod repository;
+mod retention;
 pub mod routes;
 mod search;
 mod second_factor;

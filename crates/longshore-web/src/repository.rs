@@ -33,6 +33,7 @@ pub(crate) enum Tab {
     Overview,
     Tags,
     Images,
+    Retention,
     Access,
     Settings,
 }
@@ -58,6 +59,10 @@ impl RepositoryHead {
 
     pub(crate) fn is_images(&self) -> bool {
         self.tab == Tab::Images
+    }
+
+    pub(crate) fn is_retention(&self) -> bool {
+        self.tab == Tab::Retention
     }
 
     pub(crate) fn is_access(&self) -> bool {

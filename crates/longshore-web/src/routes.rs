@@ -8,8 +8,8 @@ use longshore_api_common::table::Handler;
 use crate::context::Context;
 use crate::{
     access, account, admin, audit, compare, health, history, home, image, jobs, manage, namespaces,
-    organizations, profile, repositories, repository, search, second_factor, session_pages, settings, setup,
-    sign_in, tags, tokens, trash,
+    organizations, profile, repositories, repository, retention, search, second_factor, session_pages,
+    settings, setup, sign_in, tags, tokens, trash,
 };
 
 /// Who gets a page; what of it, the operations decide that it calls.
@@ -141,6 +141,13 @@ pub const SCREENS: &[Screen] = screens! {
     GET "/ui/r/{repository}/-/access" show_access Account Twin::Reads => access::show_access;
     POST "/ui/r/{repository}/-/access/give" give_access Account Twin::Operation("grant_user_access") => access::give_access;
     POST "/ui/r/{repository}/-/access/take" take_access Account Twin::Operation("revoke_user_access") => access::take_access;
+    GET "/ui/r/{repository}/-/retention" show_retention Anybody Twin::Reads => retention::show_retention;
+    GET "/ui/r/{repository}/-/retention/new" show_new_retention_policy Account Twin::Operation("preview_retention") => retention::show_new_retention_policy;
+    POST "/ui/r/{repository}/-/retention/new" create_retention_policy Account Twin::Operation("create_retention_policy") => retention::create_retention_policy;
+    GET "/ui/r/{repository}/-/retention/{id}" show_retention_policy Account Twin::Operation("preview_retention") => retention::show_retention_policy;
+    POST "/ui/r/{repository}/-/retention/{id}" set_retention_policy Account Twin::Operation("set_retention_policy") => retention::set_retention_policy;
+    POST "/ui/r/{repository}/-/retention/{id}/delete" delete_retention_policy Account Twin::Operation("delete_retention_policy") => retention::delete_retention_policy;
+    POST "/ui/r/{repository}/-/retention/{id}/run" run_retention_policy Account Twin::Operation("run_retention_policy") => retention::run_retention_policy;
     GET "/ui/r/{repository}/-/settings" show_settings Account Twin::Reads => settings::show_settings;
     POST "/ui/r/{repository}/-/settings" change_settings Account Twin::Operation("change_repository") => settings::change_settings;
     GET "/ui/r/{repository}/-/delete" show_delete Account Twin::Reads => settings::show_delete;

@@ -39,14 +39,14 @@ fn keep_all() -> Value {
     json!({ "rules": [{ "keep_newest": 1000 }] })
 }
 
-fn fresh_policy(hands: &Hands<'_>) -> Vars {
+pub fn fresh_policy(hands: &Hands<'_>) -> Vars {
     let made =
         take(hands.server, "POST", "/api/v1/repositories/acme/app/-/retention", hands.owner(), &keep_all());
     [("policy".to_owned(), made["id"].to_string())].into()
 }
 
 /// Takes back what the row made: there may be ten.
-fn policies_again(hands: &Hands<'_>) {
+pub fn policies_again(hands: &Hands<'_>) {
     let path = "/api/v1/repositories/acme/app/-/retention";
     let kept: i64 = hands.world.homes["acme"]["retention_id"].parse().unwrap();
     let all = take(hands.server, "GET", path, hands.owner(), &Value::Null);

@@ -5,7 +5,9 @@ use longshore_web::routes::Screen;
 use super::door::Door;
 use super::rows::{Phase, Row};
 use super::rows_hub::{fresh_group, fresh_invite, fresh_repository, in_group};
-use super::rows_native::{deleted_tag, fresh_member, fresh_user, nothing_given, something_given};
+use super::rows_native::{
+    deleted_tag, fresh_member, fresh_policy, fresh_user, nothing_given, policies_again, something_given,
+};
 use super::rows_oci::fresh_image;
 use crate::server::Answer;
 
@@ -105,6 +107,19 @@ pub fn rows(screen: &Screen) -> Vec<Row> {
         "take_access" => vec![form("kind=user&name=bystander").made(something_given)],
         "change_settings" => {
             vec![form("description=the+app&visibility=private&immutable=rules&rules=%5Efrozen%24")]
+        }
+        "show_retention" => vec![row()],
+        "show_new_retention_policy" => {
+            vec![row(), row().query("kind-1=newest&amount-1=100").named("preview")]
+        }
+        "create_retention_policy" => vec![form("kind-1=newest&amount-1=100000").after(policies_again)],
+        "show_retention_policy" => vec![row().with("{id}", "{retention_id}")],
+        "set_retention_policy" => {
+            vec![form("kind-1=newest&amount-1=100000").with("{id}", "{retention_id}")]
+        }
+        "run_retention_policy" => vec![form("").with("{id}", "{retention_id}")],
+        "delete_retention_policy" => {
+            vec![form("").with("{id}", "{policy}").made(fresh_policy).after(policies_again)]
         }
         "show_delete" => vec![row().made(fresh_repository)],
         "delete_repository" => vec![form("").made(fresh_repository)],

@@ -122,6 +122,8 @@ fn everybody_can_read_every_page() {
     let grant = json!({ "permission": "write" });
     send(&visit.server, "PUT", "/api/v1/repositories/alice/team/app/-/access/users/bob", &alice, &grant)
         .expect(204);
+    let keep = json!({ "rules": [{ "keep_days": 90, "except_tags": ["latest"] }, { "keep_newest": 200 }] });
+    send(&visit.server, "POST", "/api/v1/repositories/alice/many/-/retention", &alice, &keep).expect(201);
     let gone =
         visit.server.send("DELETE", "/api/v1/repositories/alice/many/-/tags/build-0", &alice, &[], b"");
     let deletion = format!("/ui/deletions/{}?done=1", gone.expect(204).header("longshore-deletion"));
@@ -160,6 +162,10 @@ fn everybody_can_read_every_page() {
         "/ui/r/alice/team/app/-/images?kind=artifact&tagged=no&activity=stale",
         "/ui/r/alice/team/app/-/deleted",
         "/ui/r/alice/team/app/-/access?who=bob",
+        "/ui/r/alice/empty/-/retention",
+        "/ui/r/alice/many/-/retention",
+        "/ui/r/alice/many/-/retention/new?kind-1=newest&amount-1=7&patterns-1=build-1.",
+        "/ui/r/alice/many/-/retention/new?kind-1=newest&amount-1=x",
         "/ui/r/alice/team/app/-/settings",
         "/ui/r/alice/team/app/-/delete",
         "/ui/r/alice/team/app/-/tags/latest/history",

@@ -411,6 +411,50 @@ fn settings_are_changed_and_a_repository_is_deleted_and_brought_back() {
 }
 
 #[test]
+fn a_retention_policy_is_tried_while_it_is_typed_and_then_saved() {
+    let visit = Visit::new();
+    fill(&visit.server);
+    let browser = &visit.browser;
+    visit.sign_in("alice");
+    visit.go("/ui/r/alice/many/-/retention");
+    browser.wait_for("All tags are kept.");
+    browser.click("main a.button.primary");
+    browser.wait_for("New retention policy");
+    browser.run("window.kept = true");
+    browser.choose("#kind-1", "newest");
+    browser.fill("#amount-1", "5");
+    browser.wait_for("Would delete now 115 tags of 120");
+    browser.wait_for("build-119: among the newest, rule 1");
+    browser.click("details:has(#tags-1) summary");
+    browser.fill("#patterns-1", "build-1.");
+    browser.wait_for("Would delete now 105 tags of 120");
+    browser.wait_for("build-10: always, rule 1");
+    browser.fill("#patterns-1", "(");
+    browser.wait_for("found open group");
+    browser.fill("#patterns-1", "build-1.");
+    assert_eq!(browser.run("return window.kept"), true, "the page was loaded again");
+    browser.click("button[formmethod=post]");
+    browser.wait_for("Saved.");
+    browser.wait_for("the newest 5 tags, and always build-1.");
+    let until = Instant::now() + Duration::from_secs(60);
+    while !browser.text("main").contains("105 tags that were deleted by policies") && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(500));
+        visit.go("/ui/r/alice/many/-/retention");
+    }
+    browser.wait_for("105 tags that were deleted by policies");
+    browser.wait_for("The last 50");
+    browser.click("tbody a");
+    browser.wait_for("Would delete now 0 tags of 15");
+    browser.fill("#amount-1", "0");
+    browser.click("button[formmethod=post]");
+    browser.wait_for("must be 1 to");
+    visit.go("/ui/r/alice/many/-/retention");
+    browser.click("button.danger");
+    browser.wait_for("No tag goes by it any more.");
+    visit.has_no_complaint();
+}
+
+#[test]
 fn pages_work_without_script() {
     let server = Server::new();
     fill(&server);
