@@ -296,9 +296,9 @@ impl TokenResources {
         }
     }
 
-    /// Returns what comes nearest to a scope, for a token of an organization that has one.
-    pub fn like(scope: Scope, organization: &Namespace) -> Self {
-        let names: &[&str] = match scope {
+    /// Returns the scopes of repositories that come nearest to a scope.
+    fn names_like(scope: Scope) -> &'static [&'static str] {
+        match scope {
             Scope::PublicRead | Scope::Read => {
                 &["scope-image-pull", "scope-repository-read", "scope-tag-read"]
             }
@@ -309,7 +309,22 @@ impl TokenResources {
                 "scope-repository-settings-admin",
                 "scope-tag-admin",
             ],
-        };
+        }
+    }
+
+    /// Returns what comes nearest to a scope, for some repositories of an organization, each by a path such as `acme/app`.
+    ///
+    /// # Errors
+    /// `Invalid` for a path, and for too many.
+    pub fn like_for(scope: Scope, paths: &[&str]) -> Result<Self> {
+        let names = Self::names_like(scope);
+        let each = paths.iter().map(|path| TokenResource::parse(TokenResource::REPOSITORIES, path, names));
+        Self::new(each.collect::<Result<_>>()?)
+    }
+
+    /// Returns what comes nearest to a scope, for a token of an organization that has one.
+    pub fn like(scope: Scope, organization: &Namespace) -> Self {
+        let names = Self::names_like(scope);
         let pattern = match scope {
             Scope::PublicRead => RepositoryPattern::AllPublic,
             _ => RepositoryPattern::AllOf(organization.clone()),

@@ -407,6 +407,11 @@ impl Lifecycle {
         }
     }
 
+    /// Returns the tier of a subscription; `None` for one that the operator has removed.
+    pub fn tier_of(&self, subscription: &Subscription) -> Option<&Tier> {
+        self.settings.tiers.get(subscription.tier.as_str())
+    }
+
     /// Returns the subscription of an account with its tier, `None` for one that the operator has removed.
     ///
     /// # Errors

@@ -145,14 +145,18 @@ impl Dispatch {
             return response;
         }
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        let lead_browser = || self.dialects.web.as_ref().and_then(|_| longshore_web::lead_browser(&request));
+        let led = self.dialects.web.as_ref().and_then(|_| longshore_web::lead_browser(&request));
+        // Leads elsewhere what has no answer of its own, or none for people.
+        if matches!(path, "/" | "/invite")
+            && let Some(response) = led
+        {
+            return response;
+        }
         match path {
-            "/" if is_read => lead_browser().unwrap_or_else(|| {
-                text(
-                    StatusCode::OK,
-                    "This is a Longshore container registry. Clients talk to it below /v2/.\n",
-                )
-            }),
+            "/" if is_read => text(
+                StatusCode::OK,
+                "This is a Longshore container registry. Clients talk to it below /v2/.\n",
+            ),
             _ if is_read && let Some(page) = pages::find(path) => page,
             _ if is_read && let Some(page) = longshore_api_native::problems::page(path) => page,
             "/api/openapi/digitalocean.json" if is_read => self.dialects.docr.document(origin),
@@ -169,7 +173,7 @@ impl Dispatch {
                 StatusCode::NOT_FOUND,
                 "Metrics are not here but on a listener of their own: see metrics.listen in the configuration.\n",
             ),
-            _ => lead_browser().unwrap_or_else(|| {
+            _ => led.unwrap_or_else(|| {
                 text(
                     StatusCode::NOT_FOUND,
                     "There is nothing here. Clients of the registry talk to it below /v2/.\n",

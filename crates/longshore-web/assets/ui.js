@@ -73,10 +73,13 @@ addEventListener("submit", (event) => {
 // "Back" shows a page that was kept as it was, with its form sent.
 addEventListener("pageshow", () => { for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent; });
 let wait = 0;
-addEventListener("input", (event) => {
+function live(event) {
   const form = event.target.form;
   if (form?.matches("[data-live]")) { clearTimeout(wait); wait = setTimeout(() => send(form, false), 150); }
-});
+}
+addEventListener("input", live);
+// Not every way to choose is told as input.
+addEventListener("change", (event) => { if (event.target.matches?.("select")) live(event); });
 
 // Selection: the box in the head of a table, ranges with Shift, and the number of what is selected.
 let last = null;
@@ -143,7 +146,7 @@ function ready(root) {
   const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
   for (const time of root.querySelectorAll("time[datetime]:not([data-zone])")) { time.title = zone.format(new Date(time.dateTime)); time.dataset.zone = ""; }
   // What stands behind the # of a link is no part of what the server is asked for; it goes into a field, and out of sight.
-  for (const field of root.querySelectorAll("input[data-fragment]")) if (location.hash.length > 1) { field.value = location.hash.slice(1); history.replaceState(null, "", location.pathname + location.search); }
+  for (const field of root.querySelectorAll("input[data-fragment]")) if (location.hash.length > 1) { field.value = location.hash.slice(1); history.replaceState(null, "", location.pathname + location.search); if (field.dataset.fragment === "send") field.form.requestSubmit(); }
   for (const region of root.querySelectorAll("[data-again]")) setTimeout(() => region.isConnected && swap(location.href, [region.id], false), Number(region.dataset.again));
   for (const region of root.querySelectorAll("[data-events]:not([data-open])")) {
     region.dataset.open = "1";

@@ -94,6 +94,8 @@ struct AuditPage {
     heading: String,
     /// Whether it is one's own.
     is_own: bool,
+    /// Of which organization it is; empty for none.
+    organization: String,
     /// Whether it is that of all.
     is_all: bool,
     path: String,
@@ -171,6 +173,7 @@ async fn audit(
             None => "Audit log of the registry".to_owned(),
         },
         is_own,
+        organization: account.filter(|_| !is_own).map(Namespace::to_string).unwrap_or_default(),
         is_all: account.is_none(),
         path: context.parts.uri.path().to_owned(),
         rows: found.items.iter().map(|event| row(context, event)).collect(),

@@ -16,6 +16,8 @@ pub(crate) enum Cookie {
     Session,
     /// What stands for a right password until the code has come.
     Challenge,
+    /// The secret of the invite that is looked at.
+    Invite,
     /// How pages are to look.
     Preferences,
 }
@@ -32,6 +34,7 @@ impl Cookie {
         let kind = match self {
             Self::Session => "longshore",
             Self::Challenge => "longshore-challenge",
+            Self::Invite => "longshore-invite",
             Self::Preferences => "longshore-preferences",
         };
         if is_https(origin) {

@@ -21,16 +21,20 @@ mod health;
 mod history;
 mod home;
 mod image;
+mod invites;
 mod jobs;
 mod list;
 mod manage;
 mod markdown;
 mod namespaces;
+mod organization_settings;
 mod organizations;
 mod page;
 mod preferences;
 mod presence;
 mod profile;
+mod provisioning;
+mod registry;
 mod repositories;
 mod repository;
 mod retention;
@@ -277,6 +281,8 @@ pub fn lead_browser(request: &Request<RequestBody>) -> Option<Response> {
     }
     let target = match request.uri().path() {
         "/" => PREFIX.to_owned(),
+        // Browsers keep what stands behind the # of a link.
+        "/invite" => "/ui/invite".to_owned(),
         path => page_of_reference(path.strip_prefix('/')?)?,
     };
     let origin = &Client::of(request.extensions()).origin;

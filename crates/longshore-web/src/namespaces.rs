@@ -48,6 +48,8 @@ struct NamespacePage {
     list: Rows,
     filter: Filter,
     can_create: bool,
+    /// Whether there is a page of its registry, or one that says how it becomes one.
+    has_registry: bool,
 }
 
 fn usage_of(found: &NamespaceUsage) -> Usage {
@@ -96,12 +98,16 @@ pub(crate) async fn show_namespace(context: &Context, _body: RequestBody) -> Res
     };
     let frame = Frame::new(context, Place::Repositories, name.to_string())
         .below([("Repositories", "/ui/repositories".into()), (name.as_str(), String::new())]);
+    let can_create = own.as_ref().is_some_and(|own| own.is_owned);
+    let has_registry =
+        can_create || (own.is_some() && context.app.lifecycle.get_registry(actor, &name).await.is_ok());
     let page = NamespacePage {
         frame,
         name: name.to_string(),
         full_name,
         is_organization: kind == Some(AccountKind::Organization),
-        can_create: own.is_some_and(|own| own.is_owned),
+        can_create,
+        has_registry,
         usage,
         list,
         filter,

@@ -143,7 +143,6 @@ struct OrganizationPage {
     more_teams: bool,
     roles: Vec<Choice>,
     invited: Vec<Invited>,
-    sees_audit: bool,
 }
 
 /// Makes the frame of a page of an organization.
@@ -240,7 +239,6 @@ async fn page(
         teams: teams.map(|teams| teams.items).unwrap_or_default().iter().map(team_row).collect(),
         roles: choices(&ROLES, "member"),
         invited,
-        sees_audit: manages,
     })
 }
 

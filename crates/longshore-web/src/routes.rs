@@ -7,9 +7,9 @@ use longshore_api_common::table::Handler;
 
 use crate::context::Context;
 use crate::{
-    access, account, admin, audit, compare, health, history, home, image, jobs, manage, namespaces,
-    organizations, profile, repositories, repository, retention, search, second_factor, session_pages,
-    settings, setup, sign_in, tags, tokens, trash,
+    access, account, admin, audit, compare, health, history, home, image, invites, jobs, manage, namespaces,
+    organization_settings, organizations, profile, provisioning, registry, repositories, repository,
+    retention, search, second_factor, session_pages, settings, setup, sign_in, tags, tokens, trash,
 };
 
 /// Who gets a page; what of it, the operations decide that it calls.
@@ -77,6 +77,10 @@ pub const SCREENS: &[Screen] = screens! {
     POST "/ui/sign-in/second-factor" complete_sign_in Nobody SESSION => sign_in::complete_sign_in;
     GET "/ui/setup" show_setup Nobody Twin::Reads => setup::show_setup;
     POST "/ui/setup" set_up Nobody Twin::None("the first run is set up on the pages, or at the machine") => setup::set_up;
+    GET "/ui/invite" show_invite Nobody Twin::Reads => invites::show_invite;
+    POST "/ui/invite" open_invite Nobody Twin::Reads => invites::open_invite;
+    POST "/ui/invite/accept" accept_invite Account Twin::None("the API of Docker Hub accepts invites") => invites::accept_invite;
+    POST "/ui/invite/join" join_by_invite Nobody Twin::None("the API of Docker Hub accepts invites") => invites::join_by_invite;
     GET "/ui/admin" show_overview Administrator Twin::Reads => admin::show_overview;
     GET "/ui/admin/users" show_users Administrator Twin::Reads => admin::show_users;
     POST "/ui/admin/users" create_user Administrator Twin::Operation("create_user") => admin::create_user;
@@ -122,12 +126,27 @@ pub const SCREENS: &[Screen] = screens! {
     POST "/ui/orgs/{organization}/teams/{team}/members" add_team_member Account Twin::Operation("add_team_member") => organizations::add_team_member;
     POST "/ui/orgs/{organization}/teams/{team}/members/{user}/remove" delete_team_member Account Twin::Operation("delete_team_member") => organizations::delete_team_member;
     POST "/ui/orgs/{organization}/teams/{team}/delete" delete_team Account Twin::Operation("delete_team") => organizations::delete_team;
+    GET "/ui/orgs/{organization}/tokens" show_organization_tokens Account Twin::Reads => tokens::show_tokens;
+    POST "/ui/orgs/{organization}/tokens" create_organization_token Account Twin::Operation("create_token") => tokens::create_token;
+    POST "/ui/orgs/{organization}/tokens/{id}" change_organization_token Account Twin::Operation("change_token") => tokens::change_token;
+    POST "/ui/orgs/{organization}/tokens/{id}/delete" delete_organization_token Account Twin::Operation("delete_token") => tokens::delete_token;
+    GET "/ui/orgs/{organization}/settings" show_organization_settings Account Twin::Reads => organization_settings::show_organization_settings;
+    POST "/ui/orgs/{organization}/settings" set_organization_settings Account Twin::Operation("set_organization_settings") => organization_settings::set_organization_settings;
+    GET "/ui/orgs/{organization}/provisioning" show_provisioning Account Twin::Reads => provisioning::show_provisioning;
+    POST "/ui/orgs/{organization}/provisioning/tokens" create_scim_token Account Twin::Operation("create_scim_token") => provisioning::create_scim_token;
+    POST "/ui/orgs/{organization}/provisioning/tokens/{id}/rotate" rotate_scim_token Account Twin::Operation("rotate_scim_token") => provisioning::rotate_scim_token;
+    POST "/ui/orgs/{organization}/provisioning/tokens/{id}/revoke" delete_scim_token Account Twin::Operation("delete_scim_token") => provisioning::delete_scim_token;
     GET "/ui/orgs/{organization}/audit" show_audit Account Twin::Reads => audit::show_audit;
     GET "/ui/jobs/{id}" show_job Account Twin::Reads => jobs::show_job;
     POST "/ui/jobs/{id}/cancel" cancel_job Account Twin::Operation("cancel_job") => jobs::cancel_job;
     GET "/ui/deletions/{id}" show_deletion Account Twin::Reads => trash::show_deletion;
     POST "/ui/deletions/{id}/restore" restore_deletion Account Twin::Operation("restore_deletion") => trash::restore_deletion;
     GET "/ui/n/{namespace}/deleted" show_namespace_deleted Account Twin::Reads => trash::show_namespace_deleted;
+    GET "/ui/n/{namespace}/registry" show_registry Account Twin::Operation("preview_registry_gc") => registry::show_registry;
+    POST "/ui/n/{namespace}/registry" create_registry Account Twin::None("the API of DigitalOcean makes registries") => registry::create_registry;
+    POST "/ui/n/{namespace}/registry/collections" create_registry_gc_run Account Twin::Operation("create_registry_gc_run") => registry::create_registry_gc_run;
+    GET "/ui/n/{namespace}/registry/collections/{id}" show_registry_gc_run Account Twin::Reads => registry::show_registry_gc_run;
+    POST "/ui/n/{namespace}/registry/collections/{id}/cancel" cancel_registry_gc_run Account Twin::Operation("cancel_registry_gc_run") => registry::cancel_registry_gc_run;
     GET "/ui/n/{namespace}" show_namespace Anybody Twin::Reads => namespaces::show_namespace;
     GET "/ui/r/{repository}" show_repository Anybody Twin::Reads => repository::show_repository;
     GET "/ui/r/{repository}/-/tags" show_tags Anybody Twin::Reads => tags::show_tags;

@@ -191,8 +191,15 @@ pub(crate) async fn begin(context: &Context, actor: &Actor, next: &str) -> Resul
     Ok(response)
 }
 
+#[derive(Deserialize)]
+struct SentEnd {
+    #[serde(default)]
+    next: String,
+}
+
 /// `POST /ui/sign-out`.
-pub(crate) async fn sign_out(context: &Context, _body: RequestBody) -> Result<Response> {
+pub(crate) async fn sign_out(context: &Context, body: RequestBody) -> Result<Response> {
+    let sent: SentEnd = context.form(body).await?;
     if let Some(here) = context.here() {
         match context.app.identity.end_own_session(&here.browser.actor, here.browser.session.id).await {
             // Ended meanwhile.
@@ -200,7 +207,8 @@ pub(crate) async fn sign_out(context: &Context, _body: RequestBody) -> Result<Re
             Err(other) => return Err(other),
         }
     }
-    let mut response = lead(context, "/ui/sign-in");
+    let path = if sent.next.is_empty() { "/ui/sign-in" } else { next(&sent.next) };
+    let mut response = lead(context, path);
     keep(context, &mut response, Cookie::Session, "", Duration::ZERO);
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     Ok(response)

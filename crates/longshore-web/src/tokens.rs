@@ -1,4 +1,4 @@
-//! One's own access tokens.
+//! Access tokens: one's own, and those of an organization.
 
 use askama::Template;
 use http::StatusCode;
@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
 use longshore_domain::credential::{AccessToken, Scope, TokenOrigin, TokenRestriction};
+use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::AccessTokenChange;
+use longshore_domain::token_resource::TokenResources;
 use longshore_domain::{Error, Field, Result};
 use longshore_identity::access_tokens::{TokenOwner, WantedToken};
 use serde::Deserialize;
@@ -17,6 +19,7 @@ use crate::context::Context;
 use crate::error::{sentence, status};
 use crate::format::Age;
 use crate::list::{self, Choice, Pager, choices};
+use crate::organizations;
 use crate::page::{Frame, Kept, Message, lead, send, show};
 use crate::presence::{self, Present};
 use crate::profile::frame;
@@ -28,6 +31,7 @@ struct Row {
     created: Age,
     ends: Option<Age>,
     used: Option<Age>,
+    by: String,
     from: String,
     is_on: bool,
     is_over: bool,
@@ -38,6 +42,10 @@ struct Row {
 struct TokensPage {
     frame: Frame,
     name: String,
+    /// Where these tokens are: `/ui/account/tokens`, or that of an organization.
+    path: String,
+    is_organization: bool,
+    repositories: String,
     rows: Vec<Row>,
     pager: Pager,
     label: String,
@@ -51,9 +59,64 @@ struct TokensPage {
 struct MadePage {
     frame: Frame,
     name: String,
+    path: String,
     label: String,
     secret: String,
     config: String,
+}
+
+/// Whose tokens a page is about.
+struct Whose {
+    name: Namespace,
+    is_organization: bool,
+}
+
+impl Whose {
+    /// Returns the organization that the path names, or who is signed in.
+    fn of(context: &Context) -> Result<Self> {
+        match context.parameter("organization").is_empty() {
+            true => {
+                Ok(Self { name: context.signed_in()?.browser.account.name.clone(), is_organization: false })
+            }
+            false => Ok(Self { name: context.parsed("organization")?, is_organization: true }),
+        }
+    }
+
+    fn owner(&self) -> TokenOwner<'_> {
+        match self.is_organization {
+            true => TokenOwner::Organization(&self.name),
+            false => TokenOwner::Account(&self.name),
+        }
+    }
+
+    fn path(&self) -> String {
+        match self.is_organization {
+            true => format!("/ui/orgs/{}/tokens", self.name),
+            false => "/ui/account/tokens".to_owned(),
+        }
+    }
+
+    fn frame(&self, context: &Context, title: &str) -> Frame {
+        match self.is_organization {
+            true => organizations::frame(context, &self.name, title),
+            false => frame(context, title),
+        }
+    }
+
+    /// Returns what a new token is limited to: the repositories are one a line, and none means all.
+    fn restriction(&self, sent: &Sent) -> Result<TokenRestriction> {
+        let scope: Scope = sent.scope.parse()?;
+        if !self.is_organization {
+            return Ok(TokenRestriction::Scope(scope));
+        }
+        let paths: Vec<&str> =
+            sent.repositories.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let resources = match paths.is_empty() {
+            true => TokenResources::like(scope, &self.name),
+            false => TokenResources::like_for(scope, &paths)?,
+        };
+        Ok(TokenRestriction::Resources(resources))
+    }
 }
 
 /// What each scope can do, and cannot.
@@ -74,9 +137,18 @@ fn scope_words(restriction: &TokenRestriction) -> String {
         Some(Scope::Write) => "pull and push",
         Some(Scope::Admin) => "pull, push, delete, manage",
         Some(Scope::Account) => "everything that you may do",
-        None => return restriction.to_string(),
+        None => return resource_words(restriction),
     }
     .to_owned()
+}
+
+fn resource_words(restriction: &TokenRestriction) -> String {
+    let TokenRestriction::Resources(resources) = restriction else { return restriction.to_string() };
+    let each = resources.as_slice().iter();
+    each.map(|resource| format!("{}: {}", resource.path(), resource.scope_names().join(", ")))
+        .collect::<Vec<_>>()
+        .join("; ")
+        .replace("scope-", "")
 }
 
 fn row(token: &AccessToken, now: Timestamp) -> Row {
@@ -87,6 +159,7 @@ fn row(token: &AccessToken, now: Timestamp) -> Row {
         created: Age { at: token.created_at, now },
         ends: token.expires_at.map(|at| Age { at, now }),
         used: token.last_used_at.map(|at| Age { at, now }),
+        by: token.created_by.clone(),
         from: token.origin.address.clone(),
         is_on: token.is_active,
         is_over: token.expires_at.is_some_and(|at| at <= now),
@@ -101,14 +174,17 @@ struct Sent {
     scope: String,
     #[serde(default)]
     ends: String,
+    /// Of an organization's token; one a line.
+    #[serde(default)]
+    repositories: String,
 }
 
 async fn page(context: &Context, sent: &Sent, message: Option<Message>) -> Result<TokensPage> {
-    let account = &context.signed_in()?.browser.account;
-    let list = format!("tokens of {}", account.name);
+    let whose = Whose::of(context)?;
+    let list = format!("tokens of {}", whose.name);
     let from = list::read(context, &list, |id: Uuid| Ok(id))?;
     let (actor, size) = (context.actor(), PageSize::clamped(context.preferences.rows)?);
-    let owner = TokenOwner::Account(&account.name);
+    let owner = whose.owner();
     let found = context.app.identity.list_access_tokens(actor, owner, from.key, size).await?;
     let older = match found.items.last().filter(|_| found.has_more) {
         Some(last) => {
@@ -121,8 +197,11 @@ async fn page(context: &Context, sent: &Sent, message: Option<Message>) -> Resul
     let chosen = if sent.scope.is_empty() { Scope::Write.as_str() } else { sent.scope.as_str() };
     let scopes = SCOPES.map(|(scope, words)| (scope.as_str().to_owned(), words, scope.as_str() == chosen));
     Ok(TokensPage {
-        frame: frame(context, "Access tokens").saying(message),
-        name: account.name.to_string(),
+        frame: whose.frame(context, "Access tokens").saying(message),
+        path: whose.path(),
+        is_organization: whose.is_organization,
+        repositories: sent.repositories.clone(),
+        name: whose.name.to_string(),
         rows: found.items.iter().map(|token| row(token, now)).collect(),
         pager: Pager { first: from.key.map(|_| list::link(context, &[("after", None)])), newer: None, older },
         label: sent.label.clone(),
@@ -132,7 +211,7 @@ async fn page(context: &Context, sent: &Sent, message: Option<Message>) -> Resul
     })
 }
 
-/// `GET /ui/account/tokens`.
+/// `GET /ui/account/tokens`, and of an organization `/ui/orgs/{organization}/tokens`.
 pub(crate) async fn show_tokens(context: &Context, _body: RequestBody) -> Result<Response> {
     let message = match context.query("done").as_deref() {
         Some("deleted") => Some(Message::done("The access token is deleted; what used it is signed out.")),
@@ -156,6 +235,9 @@ pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result
             if matches!(error, Error::Invalid { field: Field::TokenLabel, .. }) {
                 page.wrong = "label";
             }
+            if matches!(error, Error::Invalid { field: Field::TokenResources, .. }) {
+                page.wrong = "repositories";
+            }
             send(context, status(&error), Kept::Never, &page)
         }
         Err(other) => Err(other),
@@ -163,8 +245,7 @@ pub(crate) async fn create_token(context: &Context, body: RequestBody) -> Result
 }
 
 async fn make(context: &Context, sent: &Sent) -> Result<MadePage> {
-    let account = &context.signed_in()?.browser.account;
-    let scope: Scope = sent.scope.parse()?;
+    let whose = Whose::of(context)?;
     let now = context.app.platform.now();
     let invalid =
         || Error::Invalid { field: Field::ExpiresAt, reason: "must be one of those offered".into() };
@@ -178,16 +259,17 @@ async fn make(context: &Context, sent: &Sent) -> Result<MadePage> {
     let wanted = WantedToken {
         label: &sent.label,
         description: "",
-        restriction: TokenRestriction::Scope(scope),
+        restriction: whose.restriction(sent)?,
         expires_at,
         origin: TokenOrigin { address: context.client.address.to_string(), agent: context.user_agent() },
     };
-    let owner = TokenOwner::Account(&account.name);
-    let (token, secret) = context.app.identity.create_access_token(context.actor(), owner, wanted).await?;
-    let frame = frame(context, "New access token");
-    let login = longshore_api_common::docker_config::encoded(account.name.as_str(), secret.expose());
+    let identity = &context.app.identity;
+    let (token, secret) = identity.create_access_token(context.actor(), whose.owner(), wanted).await?;
+    let frame = whose.frame(context, "New access token");
+    let login = longshore_api_common::docker_config::encoded(whose.name.as_str(), secret.expose());
     Ok(MadePage {
-        name: account.name.to_string(),
+        path: whose.path(),
+        name: whose.name.to_string(),
         label: token.label,
         secret: secret.expose().to_owned(),
         config: format!("{{\"auths\": {{\"{}\": {{\"auth\": \"{login}\"}}}}}}", frame.host),
@@ -209,19 +291,18 @@ struct SentState {
 /// `POST /ui/account/tokens/{id}`.
 pub(crate) async fn change_token(context: &Context, body: RequestBody) -> Result<Response> {
     let (id, sent): (_, SentState) = (token_id(context)?, context.form(body).await?);
-    let account = &context.signed_in()?.browser.account;
+    let whose = Whose::of(context)?;
     let is_on = sent.state == "on";
     let change = AccessTokenChange { is_active: Some(is_on), ..AccessTokenChange::default() };
-    let owner = TokenOwner::Account(&account.name);
-    context.app.identity.change_access_token(context.actor(), owner, id, change).await?;
-    Ok(lead(context, if is_on { "/ui/account/tokens?done=on" } else { "/ui/account/tokens?done=off" }))
+    context.app.identity.change_access_token(context.actor(), whose.owner(), id, change).await?;
+    let done = if is_on { "on" } else { "off" };
+    Ok(lead(context, &format!("{}?done={done}", whose.path())))
 }
 
 /// `POST /ui/account/tokens/{id}/delete`.
 pub(crate) async fn delete_token(context: &Context, _body: RequestBody) -> Result<Response> {
     let id = token_id(context)?;
-    let account = &context.signed_in()?.browser.account;
-    let owner = TokenOwner::Account(&account.name);
-    context.app.identity.delete_access_token(context.actor(), owner, id).await?;
-    Ok(lead(context, "/ui/account/tokens?done=deleted"))
+    let whose = Whose::of(context)?;
+    context.app.identity.delete_access_token(context.actor(), whose.owner(), id).await?;
+    Ok(lead(context, &format!("{}?done=deleted", whose.path())))
 }

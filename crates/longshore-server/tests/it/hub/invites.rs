@@ -460,8 +460,8 @@ fn the_page_of_invites_is_confined() {
 }
 
 #[test]
-fn people_accept_invites_in_a_browser() {
-    let server = Server::new();
+fn people_accept_invites_in_a_browser_where_there_are_no_pages() {
+    let server = Server::with(&["--set", "ui.enabled=false"]);
     let alice = sign_in(&server, "alice");
     let link =
         |invitee: &str| invite(&server, &alice, &[invitee])[0]["invite"]["link"].as_str().unwrap().to_owned();

@@ -58,6 +58,8 @@ const NOBODY: &[(&str, &str)] = &[
     ("pages", "complete_sign_in"),
     // By a link that nobody was given.
     ("pages", "set_up"),
+    ("pages", "open_invite"),
+    ("pages", "join_by_invite"),
     ("scim", "get_me"),
     ("scim", "create_me"),
     ("scim", "replace_me"),

@@ -21,7 +21,7 @@ pub fn deleted_tag(hands: &Hands<'_>) -> Vars {
 }
 
 /// A collection that waits, so that it can be looked at and cancelled.
-fn gc_run_is_on(hands: &Hands<'_>) -> Vars {
+pub fn gc_run_is_on(hands: &Hands<'_>) -> Vars {
     [("id".to_owned(), collection_is_on(hands)["run"].clone())].into()
 }
 
@@ -180,12 +180,26 @@ fn own_token(hands: &Hands<'_>) -> Vars {
     [("id".to_owned(), made["id"].as_str().unwrap().to_owned())].into()
 }
 
-fn organizations_token(hands: &Hands<'_>) -> Vars {
+pub fn organizations_token(hands: &Hands<'_>) -> Vars {
     let made = hands.server.admin(&["token", "create", "acme", "--label", "made", "--scope", "repo:read"]);
     [("id".to_owned(), made["id"].as_str().unwrap().to_owned())].into()
 }
 
-fn scim_token(hands: &Hands<'_>) -> Vars {
+/// Revokes what rows made: there may be twenty.
+pub fn provider_tokens_again(hands: &Hands<'_>) {
+    let path = "/api/v1/organizations/acme/scim-tokens";
+    let all = take(hands.server, "GET", path, hands.owner(), &Value::Null);
+    let is_made = |token: &&Value| {
+        let label = token["label"].as_str().unwrap();
+        label.starts_with("made") || label.starts_with("pages")
+    };
+    for token in all["items"].as_array().unwrap().iter().filter(is_made) {
+        let path = format!("{path}/{}", token["id"].as_str().unwrap());
+        hands.server.send("DELETE", &path, hands.owner(), &[], b"").expect(204);
+    }
+}
+
+pub fn scim_token(hands: &Hands<'_>) -> Vars {
     let label = format!("made{}", hands.number());
     let made = hands.server.admin(&["scim-token", "create", "acme", "--label", &label]);
     [("id".to_owned(), made["id"].as_str().unwrap().to_owned())].into()

@@ -4,9 +4,11 @@ use longshore_web::routes::Screen;
 
 use super::door::Door;
 use super::rows::{Phase, Row};
+use super::rows_docr::collection_is_over;
 use super::rows_hub::{fresh_group, fresh_invite, fresh_repository, in_group};
 use super::rows_native::{
-    deleted_tag, fresh_member, fresh_policy, fresh_user, nothing_given, policies_again, something_given,
+    deleted_tag, fresh_member, fresh_policy, fresh_user, gc_run_is_on, nothing_given, organizations_token,
+    policies_again, provider_tokens_again, scim_token, something_given,
 };
 use super::rows_oci::fresh_image;
 use crate::server::Answer;
@@ -89,6 +91,15 @@ pub fn rows(screen: &Screen) -> Vec<Row> {
         "set_member" => vec![form("role=member").made(fresh_member)],
         "delete_member" => vec![form("").made(fresh_member)],
         "create_invites" => vec![form("invitees=pages{n}@example.org&role=member")],
+        "show_organization_tokens" | "show_organization_settings" | "show_provisioning" => vec![row()],
+        "create_organization_token" => vec![form("label=made&scope=repo:read&ends=30")],
+        "change_organization_token" => vec![form("state=on").made(organizations_token)],
+        "delete_organization_token" => vec![form("").made(organizations_token)],
+        "set_organization_settings" => vec![form("pull=all")],
+        "create_scim_token" => vec![form("label=pages{n}").after(provider_tokens_again)],
+        "rotate_scim_token" | "delete_scim_token" => {
+            vec![form("").made(scim_token).after(provider_tokens_again)]
+        }
         "cancel_invite" => vec![form("").with("{id}", "{invite}").made(fresh_invite)],
         "create_team" => vec![form("name=pages{n}")],
         "show_team" => vec![row().with("{team}", "readers").names_by(repositories)],
@@ -133,6 +144,19 @@ pub fn rows(screen: &Screen) -> Vec<Row> {
             let new = "another+good+password";
             vec![form(&format!("secret=lsf_none&new_password={new}&again_password={new}"))]
         }
+        "show_registry" => vec![row(), row().query("kind=both").named("both")],
+        // What may be made is another matter: it is one already.
+        "create_registry" => vec![form("")],
+        "create_registry_gc_run" => {
+            vec![form("kind=unused").after(collection_is_over).in_phase(Phase::Late)]
+        }
+        "show_registry_gc_run" | "cancel_registry_gc_run" => {
+            vec![form("").made(gc_run_is_on).after(collection_is_over).in_phase(Phase::Late)]
+        }
+        "show_invite" => vec![row()],
+        "open_invite" => vec![form("secret=lsi_none")],
+        "accept_invite" => vec![form("")],
+        "join_by_invite" => vec![form("user=fresh{n}&new_password=another+good+password")],
         "create_user" => vec![form("name=pages{n}")],
         "show_user" => vec![row().with("{account}", "bystander")],
         "change_user" => vec![form("change=disable").with("{account}", "{made}").made(fresh_user)],

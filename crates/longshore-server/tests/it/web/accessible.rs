@@ -88,6 +88,7 @@ fn everybody_can_read_every_page() {
         "/ui/sign-in",
         "/ui/health",
         "/ui/setup",
+        "/ui/invite",
         "/ui/preferences",
         "/ui/repositories",
         "/ui/n/alice",
@@ -119,11 +120,20 @@ fn everybody_can_read_every_page() {
     send(&visit.server, "POST", "/api/v1/organizations/acme/invites", &alice, &invited).expect(200);
     let token = json!({ "label": "ci-main", "scope": "repo:write", "expires_at": "2099-01-01T00:00:00Z" });
     send(&visit.server, "POST", "/api/v1/accounts/alice/tokens", &alice, &token).expect(201);
+    let server = &visit.server;
+    send(server, "POST", "/api/v1/accounts/acme/tokens", &alice, &token).expect(201);
+    let okta = json!({ "label": "okta" });
+    send(server, "POST", "/api/v1/organizations/acme/scim-tokens", &alice, &okta).expect(201);
     let grant = json!({ "permission": "write" });
     send(&visit.server, "PUT", "/api/v1/repositories/alice/team/app/-/access/users/bob", &alice, &grant)
         .expect(204);
     let keep = json!({ "rules": [{ "keep_days": 90, "except_tags": ["latest"] }, { "keep_newest": 200 }] });
     send(&visit.server, "POST", "/api/v1/repositories/alice/many/-/retention", &alice, &keep).expect(201);
+    let wanted = json!({ "name": "acme", "subscription_tier_slug": "professional", "region": "fra1" });
+    let bearer = crate::docr::bearer(server, "alice", "repo:admin");
+    send(server, "POST", "/v2/registries", &bearer, &wanted).expect(201);
+    let run = send(server, "POST", "/api/v1/namespaces/acme/gc/runs", &alice, &json!({})).expect(202);
+    let run = format!("/ui/n/acme/registry/collections/{}", run.json()["id"].as_str().unwrap());
     let gone =
         visit.server.send("DELETE", "/api/v1/repositories/alice/many/-/tags/build-0", &alice, &[], b"");
     let deletion = format!("/ui/deletions/{}?done=1", gone.expect(204).header("longshore-deletion"));
@@ -154,6 +164,12 @@ fn everybody_can_read_every_page() {
         "/ui/orgs/acme?prefix=nobody",
         "/ui/orgs/acme/teams/release",
         "/ui/orgs/acme/audit?by=nobody",
+        "/ui/orgs/acme/tokens",
+        "/ui/orgs/acme/settings",
+        "/ui/orgs/acme/provisioning",
+        "/ui/n/alice/registry",
+        "/ui/n/acme/registry",
+        &run,
         "/ui/n/alice/deleted",
         &deletion,
         "/ui/r/alice/empty/-/images",

@@ -411,6 +411,159 @@ fn settings_are_changed_and_a_repository_is_deleted_and_brought_back() {
 }
 
 #[test]
+fn invites_are_accepted_by_new_people_and_by_others() {
+    let visit = Visit::new();
+    let alice = sign_in(&visit.server, "alice");
+    sign_in(&visit.server, "bob");
+    let link = |invitee: &str| {
+        let body = serde_json::json!({ "invitees": [invitee] });
+        let path = "/api/v1/organizations/acme/invites";
+        let made = crate::hub::send(&visit.server, "POST", path, &alice, &body).expect(200).json();
+        made["items"][0]["link"].as_str().unwrap().to_owned()
+    };
+    let browser = &visit.browser;
+    visit.go("/invite#lsi_wrong");
+    browser.wait_for("There is no such invite");
+    arrives(browser, "/ui/invite");
+    // Somebody new.
+    browser.go(&link("jane@example.org"));
+    browser.wait_for("alice invites jane@example.org to the organization acme, as member");
+    assert!(!browser.address().contains("lsi_"), "{}", browser.address());
+    browser.fill("#user", "alice");
+    browser.fill("#new", PASSWORD);
+    browser.click("form[action$='/join'] button");
+    browser.wait_for("The account alice already exists");
+    browser.fill("#user", "jane");
+    browser.fill("#new", PASSWORD);
+    browser.click("form[action$='/join'] button");
+    browser.wait_for("Members");
+    arrives(browser, "/ui/orgs/acme");
+    // For another account than the one that is signed in: one signs in with that, and comes back.
+    browser.go(&link("bob"));
+    browser.wait_for("Accept as jane");
+    browser.click("form[action$='/accept'] button");
+    browser.wait_for("This invite is for bob");
+    browser.click("form[action$='/sign-out']:has(input[value='/ui/invite']) button");
+    browser.wait_for("Sign in to accept");
+    browser.click("main a.button.primary");
+    browser.fill("#user", "bob");
+    browser.fill("#password", PASSWORD);
+    browser.click("main button.primary");
+    browser.wait_for("Accept as bob");
+    browser.click("form[action$='/accept'] button");
+    browser.wait_for("Members");
+    // It is used up.
+    visit.go("/ui/invite");
+    browser.wait_for("The link that you were sent leads here.");
+    assert_eq!(visit.server.get("/v2/orgs/acme/members", &alice).expect(200).json()["count"], 3);
+    visit.has_no_complaint();
+}
+
+#[test]
+fn an_organization_has_tokens_of_its_own_and_an_identity_provider() {
+    let visit = Visit::new();
+    fill(&visit.server);
+    let browser = &visit.browser;
+    visit.sign_in("alice");
+    visit.go("/ui/repositories/new?namespace=acme");
+    browser.fill("#name", "app");
+    browser.click("main button.primary");
+    browser.wait_for("acme/app is made.");
+    visit.go("/ui/orgs/acme");
+    browser.click("nav.tabs a[href$='/tokens']");
+    browser.wait_for("acme has no access token.");
+    browser.fill("#label", "ci");
+    browser.fill("#repositories", "globex/app");
+    browser.click("main form button.primary");
+    browser.wait_for("globex/app does not belong to acme.");
+    browser.fill("#repositories", "acme/app");
+    browser.click("main form button.primary");
+    browser.wait_for("it is shown once");
+    browser.wait_for("--username acme");
+    let secret = browser.text("#secret");
+    let ci = format!("acme:{secret}");
+    visit.server.push_blob(&ci, "acme/app", b"{}");
+    browser.click("main a.button.primary");
+    browser.wait_for("acme/app: image-push");
+    browser.click("button[aria-label='Switch ci off']");
+    browser.wait_for("is switched off.");
+    visit.server.get("/v2/", &ci).expect(401);
+    browser.click("button[aria-label='Delete ci']");
+    browser.wait_for("acme has no access token.");
+    // An identity provider.
+    visit.go("/ui/orgs/acme/provisioning");
+    browser.wait_for("1, of whom 0 are off");
+    browser.fill("#label", "okta");
+    browser.click("main form.panel button.primary");
+    browser.wait_for("/v2/scim/2.0");
+    let first = browser.text("#secret");
+    let bearer = |secret: &str| format!("Bearer {secret}");
+    visit.server.get("/v2/scim/2.0/Users", &bearer(&first)).expect(200);
+    browser.click("main a.button.primary");
+    browser.click("button[aria-label='Rotate okta']");
+    browser.wait_for("it is shown once");
+    let second = browser.text("#secret");
+    visit.server.get("/v2/scim/2.0/Users", &bearer(&first)).expect(401);
+    visit.server.get("/v2/scim/2.0/Users", &bearer(&second)).expect(200);
+    browser.click("main a.button.primary");
+    browser.click("button[aria-label='Revoke okta']");
+    browser.wait_for("is revoked");
+    visit.server.get("/v2/scim/2.0/Users", &bearer(&second)).expect(401);
+    // What members may pull.
+    visit.go("/ui/orgs/acme/settings");
+    browser.click("#pull-some");
+    browser.click("#official");
+    browser.click("main form button.primary");
+    browser.wait_for("Saved.");
+    becomes(
+        browser,
+        "document.querySelector('#pull-some').checked && document.querySelector('#official').checked",
+    );
+    visit.go("/ui/orgs/acme/audit");
+    browser.wait_for("changed the settings of acme");
+    visit.has_no_complaint();
+}
+
+#[test]
+fn the_garbage_of_a_registry_is_forecast_and_its_collection_watched() {
+    let visit = Visit::new();
+    let digest = fill(&visit.server);
+    let alice = sign_in(&visit.server, "alice");
+    let browser = &visit.browser;
+    visit.sign_in("alice");
+    visit.go("/ui/n/alice");
+    browser.click("a.button[href$='/registry']");
+    browser.wait_for("alice is no registry");
+    browser.choose("#tier", "professional");
+    browser.click("main form button.primary");
+    browser.wait_for("Collect the garbage of alice now");
+    let wanted = serde_json::json!({ "digests": [digest] });
+    let path = "/api/v1/repositories/alice/team/app/-/deletions";
+    let gone = crate::hub::send(&visit.server, "POST", path, &alice, &wanted);
+    assert!(gone.status < 300, "{gone:?}");
+    visit.go("/ui/n/alice/registry");
+    browser.choose("#kind", "both");
+    becomes(browser, "location.search === '?kind=both'");
+    browser.wait_for("Way back");
+    browser.click("#forecast button.danger");
+    browser.wait_for("Garbage collection of alice");
+    browser.wait_for("Waits until");
+    browser.click("form[action$='/cancel'] button");
+    // It is watched without a touch.
+    browser.run("window.kept = true");
+    let until = Instant::now() + Duration::from_secs(90);
+    while browser.run("return document.querySelector('#run .mark')?.textContent") != "Cancelled" {
+        assert!(Instant::now() < until, "the run does not end");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(browser.run("return window.kept"), true, "the page was loaded again");
+    browser.wait_for("Freed");
+    visit.go("/ui/n/alice/registry");
+    browser.wait_for("Collections, the newest first");
+    visit.has_no_complaint();
+}
+
+#[test]
 fn a_retention_policy_is_tried_while_it_is_typed_and_then_saved() {
     let visit = Visit::new();
     fill(&visit.server);
