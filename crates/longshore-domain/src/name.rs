@@ -32,6 +32,7 @@ const RESERVED: &[&str] = &[
     "auth",
     "domains",
     "healthz",
+    "invite",
     "invites",
     "kubernetes",
     "library",

@@ -12,6 +12,7 @@ use longshore_domain::ports::metadata::{Clearing, IdentityTx, NewAccount};
 use longshore_domain::{Error, Field, Result};
 
 use crate::Identities;
+use crate::first_run_link::end_first_run;
 use crate::passwords::check_new_password;
 use longshore_platform::STEP;
 
@@ -373,6 +374,7 @@ impl Identities {
                 Box::pin(async move {
                     let user = get_user(tx, name).await?;
                     tx.set_password_hash(user.id, hash).await?;
+                    end_first_run(tx, name).await?;
                     tx.record_event(&NewEvent { account_id: Some(user.id), ..event.clone() }).await?;
                     Ok(user.id)
                 })

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod authentication;
 pub mod claims;
 pub mod first_run;
+mod first_run_link;
 pub mod identity;
 pub mod own_account;
 pub mod own_email;

@@ -407,6 +407,27 @@ impl Lifecycle {
         }
     }
 
+    /// Lists the tiers for a registry that an account would make of a namespace, its own or an organization's that it owns, with why
+    /// that one cannot have them.
+    ///
+    /// # Errors
+    /// As [`Lifecycle::check_registry_name`].
+    pub async fn list_tiers_for(&self, actor: &Actor, name: &Namespace) -> Result<Vec<OfferedTier>> {
+        let own = self.access.registry_account(actor, RegistryAction::Manage).await?;
+        let input = (own, name.clone());
+        let usage: AccountUsage = self
+            .metadata
+            .read(input, |tx, (own, name)| {
+                Box::pin(async move {
+                    let namespace = choose_namespace(tx, own, name, false).await?;
+                    tx.account_usage(namespace.map_or(own.id, |namespace| namespace.owner)).await
+                })
+            })
+            .await?;
+        let offer = |tier: &Tier| OfferedTier { excesses: tier.excesses(usage), tier: tier.clone() };
+        Ok(self.settings.tiers.all().iter().map(offer).collect())
+    }
+
     /// Returns the tier of a subscription; `None` for one that the operator has removed.
     pub fn tier_of(&self, subscription: &Subscription) -> Option<&Tier> {
         self.settings.tiers.get(subscription.tier.as_str())

@@ -4,6 +4,8 @@ const policy = globalThis.trustedTypes?.createPolicy("longshore", { createHTML: 
 const say = (text) => { document.getElementById("said").textContent = text; };
 // The request under way for some regions; a newer one for the same regions takes its place.
 const asked = new Map();
+// Until what is typed is sent.
+let wait = 0;
 // The address whose page is shown.
 let shown = location.pathname + location.search;
 
@@ -46,6 +48,7 @@ addEventListener("click", (event) => {
   const ids = idsOf(link);
   if (ids && event.button === 0 && !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) && link.origin === location.origin) {
     event.preventDefault();
+    clearTimeout(wait);
     swap(link.href, ids);
   }
   const copy = event.target.closest?.("[data-copy]");
@@ -57,9 +60,10 @@ addEventListener("click", (event) => {
   }
   for (const open of document.querySelectorAll("details.menu[open]")) if (!open.contains(event.target)) open.open = false;
 });
+const typed = (form) => new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== "")).toString();
 function send(form, push) {
   const url = new URL(form.action);
-  url.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+  url.search = form.dataset.asked = typed(form);
   swap(url, idsOf(form), push);
 }
 addEventListener("submit", (event) => {
@@ -72,13 +76,14 @@ addEventListener("submit", (event) => {
 });
 // "Back" shows a page that was kept as it was, with its form sent.
 addEventListener("pageshow", () => { for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent; });
-let wait = 0;
 function live(event) {
   const form = event.target.form;
-  if (form?.matches("[data-live]")) { clearTimeout(wait); wait = setTimeout(() => send(form, false), 150); }
+  if (!form?.matches("[data-live]")) return;
+  clearTimeout(wait);
+  // What is chosen is told twice, the second time perhaps when the focus goes.
+  if (typed(form) !== form.dataset.asked) wait = setTimeout(() => send(form, false), 150);
 }
 addEventListener("input", live);
-// Not every way to choose is told as input.
 addEventListener("change", (event) => { if (event.target.matches?.("select")) live(event); });
 
 // Selection: the box in the head of a table, ranges with Shift, and the number of what is selected.
@@ -113,6 +118,7 @@ function count(name) {
 
 // A link to a place of the same page is no other page.
 addEventListener("popstate", (event) => {
+  for (const form of document.querySelectorAll("[data-asked]")) delete form.dataset.asked;
   if (event.state?.ids) swap(location.href, event.state.ids, false);
   else if (shown !== location.pathname + location.search) location.reload();
 });

@@ -173,6 +173,10 @@ pub(crate) fn answer(context: &Context, error: &Error) -> Response {
         return lead(context, &sign_in_path(context));
     }
     let is_missing = match status {
+        // To others than administrators their pages are not there, whatever is sent to them.
+        StatusCode::NOT_FOUND if context.screen.needs == Needs::Administrator => {
+            is_read || !context.is_administrator()
+        }
         StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED => is_read,
         StatusCode::BAD_REQUEST => {
             is_read
@@ -188,6 +192,7 @@ pub(crate) fn answer(context: &Context, error: &Error) -> Response {
     }
     let mut shown = match status {
         StatusCode::FORBIDDEN => page(context, "You may not do this", sentence(error)),
+        StatusCode::NOT_FOUND => page(context, "It is not there, or not for you", sentence(error)),
         StatusCode::GONE => page(context, "It is gone", sentence(error)),
         StatusCode::TOO_MANY_REQUESTS => {
             let seconds = retry_after(error).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

@@ -108,12 +108,18 @@ pub(crate) async fn open_invite(context: &Context, body: RequestBody) -> Result<
             keep(context, &mut response, Cookie::Invite, secret, REMEMBERED);
             Ok(response)
         }
-        Err(error @ Error::InviteUnknown) => {
-            let text = "There is no such invite: it was accepted or cancelled, is too old, or the link is not whole. Ask who invited you for another one.";
-            send(context, status(&error), Kept::Never, &page(context, None, secret, Some(text.into())))
-        }
+        Err(error @ Error::InviteUnknown) => gone(context, &error, secret),
         Err(other) => Err(other),
     }
+}
+
+/// Says that there is no such invite.
+fn gone(context: &Context, error: &Error, secret: &str) -> Result<Response> {
+    let text = "There is no such invite: it was accepted or cancelled, is too old, or the link is not whole. Ask who invited you for another one.";
+    let page = page(context, None, secret, Some(text.into()));
+    let mut response = send(context, status(error), Kept::Never, &page)?;
+    forget(context, &mut response);
+    Ok(response)
 }
 
 fn forget(context: &Context, response: &mut Response) {
@@ -122,7 +128,10 @@ fn forget(context: &Context, response: &mut Response) {
 
 /// `POST /ui/invite/accept`, for an account that is signed in.
 pub(crate) async fn accept_invite(context: &Context, _body: RequestBody) -> Result<Response> {
-    let secret = remembered(context)?;
+    let secret = match remembered(context) {
+        Ok(secret) => secret,
+        Err(error) => return gone(context, &error, ""),
+    };
     match context.app.organizations.accept_invite(context.actor(), &secret).await {
         Ok(organization) => {
             let mut response = lead(context, &format!("/ui/orgs/{organization}"));
@@ -134,6 +143,7 @@ pub(crate) async fn accept_invite(context: &Context, _body: RequestBody) -> Resu
             let page = page(context, Some(&invite), "", Some(sentence(&error)));
             send(context, status(&error), Kept::Never, &page)
         }
+        Err(error @ Error::InviteUnknown) => gone(context, &error, ""),
         Err(other) => Err(other),
     }
 }
@@ -149,7 +159,10 @@ struct SentJoin {
 /// `POST /ui/invite/join`: makes an account and a member of it.
 pub(crate) async fn join_by_invite(context: &Context, body: RequestBody) -> Result<Response> {
     let sent: SentJoin = context.form(body).await?;
-    let secret = remembered(context)?;
+    let secret = match remembered(context) {
+        Ok(secret) => secret,
+        Err(error) => return gone(context, &error, ""),
+    };
     let organizations = &context.app.organizations;
     let joined = match sent.user.trim().parse::<Namespace>() {
         Ok(name) => organizations.join_by_invite(&secret, &name, &sent.new_password).await,
@@ -169,7 +182,8 @@ pub(crate) async fn join_by_invite(context: &Context, body: RequestBody) -> Resu
             forget(context, &mut response);
             Ok(response)
         }
-        Err(error) if error.is_fault() || matches!(error, Error::InviteUnknown) => Err(error),
+        Err(error @ Error::InviteUnknown) => gone(context, &error, ""),
+        Err(error) if error.is_fault() => Err(error),
         Err(error) => {
             let invite = find(context, &secret).await?;
             let mut page = page(context, Some(&invite), "", Some(sentence(&error)));

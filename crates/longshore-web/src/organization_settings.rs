@@ -19,6 +19,7 @@ struct SettingsPage {
     frame: Frame,
     name: String,
     restriction: ImageRestriction,
+    may_change: bool,
 }
 
 fn organization(context: &Context) -> Result<Namespace> {
@@ -32,7 +33,9 @@ async fn page(
 ) -> Result<SettingsPage> {
     let name = organization(context)?;
     let saved = context.app.organizations.get_image_restriction(context.actor(), &name).await?;
+    let own = context.app.organizations.get_own_namespace(context.actor(), &name).await;
     Ok(SettingsPage {
+        may_change: context.is_administrator() || own.is_ok_and(|own| own.is_owned),
         frame: organizations::frame(context, &name, "Settings").saying(message),
         name: name.to_string(),
         restriction: typed.unwrap_or(saved),
@@ -59,8 +62,13 @@ struct Sent {
 /// `POST /ui/orgs/{organization}/settings`.
 pub(crate) async fn set_organization_settings(context: &Context, body: RequestBody) -> Result<Response> {
     let (name, sent): (_, Sent) = (organization(context)?, context.form(body).await?);
+    let is_enabled = match sent.pull.as_str() {
+        "some" => true,
+        "all" => false,
+        _ => return Err(Error::Unsupported("members may pull all, or some".into())),
+    };
     let restriction = ImageRestriction {
-        is_enabled: sent.pull == "some",
+        is_enabled,
         allows_official_images: sent.official == "yes",
         allows_verified_publishers: sent.verified == "yes",
     };

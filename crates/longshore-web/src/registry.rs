@@ -208,16 +208,17 @@ struct NoRegistryPage {
 async fn no_registry(
     context: &Context,
     name: &Namespace,
+    chosen: &str,
     message: Option<Message>,
 ) -> Result<NoRegistryPage> {
-    let (offered, _) = context.app.lifecycle.list_registry_options(context.actor()).await?;
+    let offered = context.app.lifecycle.list_tiers_for(context.actor(), name).await?;
     let fitting: Vec<_> = offered.into_iter().filter(|offered| offered.excesses.is_empty()).collect();
     let tiers: Vec<_> =
         fitting.iter().map(|offered| (offered.tier.slug.as_str(), offered.tier.name.as_str())).collect();
     Ok(NoRegistryPage {
         frame: frame(context, name, "Registry").saying(message),
         name: name.to_string(),
-        tiers: choices(&tiers, ""),
+        tiers: choices(&tiers, chosen),
     })
 }
 
@@ -229,11 +230,11 @@ async fn may_make(context: &Context, name: &Namespace) -> bool {
 
 /// `GET /ui/n/{namespace}/registry`.
 pub(crate) async fn show_registry(context: &Context, _body: RequestBody) -> Result<Response> {
-    let wanted = context.query("kind").unwrap_or("unused".into()).into_owned();
-    match page(context, &wanted, None).await {
+    let wanted = context.choice("kind", &KINDS.map(|(word, ..)| (word, word)))?;
+    match page(context, wanted, None).await {
         Ok(page) => show(context, &page),
         Err(Error::RegistryUnknown(_)) if may_make(context, &context.namespace()?).await => {
-            show(context, &no_registry(context, &context.namespace()?, None).await?)
+            show(context, &no_registry(context, &context.namespace()?, "", None).await?)
         }
         Err(other) => Err(other),
     }
@@ -253,14 +254,16 @@ pub(crate) async fn create_registry(context: &Context, body: RequestBody) -> Res
     }
     let wanted = WantedRegistry {
         name: name.clone(),
-        tier: Some(sent.tier).filter(|tier| !tier.is_empty()),
+        tier: Some(sent.tier.clone()).filter(|tier| !tier.is_empty()),
         region: None,
     };
     match context.app.lifecycle.create_registry(context.actor(), wanted).await {
-        Ok(_) => Ok(lead(context, &format!("/ui/n/{name}/registry"))),
+        // Somebody may have made it meanwhile.
+        Ok(_) | Err(Error::Exists(_)) => Ok(lead(context, &format!("/ui/n/{name}/registry"))),
         Err(error) if error.is_fault() => Err(error),
         Err(error) => {
-            let page = no_registry(context, &name, Some(Message::problem(sentence(&error)))).await?;
+            let page =
+                no_registry(context, &name, &sent.tier, Some(Message::problem(sentence(&error)))).await?;
             send(context, status(&error), Kept::Never, &page)
         }
     }

@@ -106,11 +106,13 @@ pub(crate) async fn show_retention(context: &Context, _body: RequestBody) -> Res
     show(context, &page)
 }
 
-/// What is typed of a rule. Without an amount it is none.
+/// What is typed of a rule. Without anything it is none.
 #[derive(Clone, Default)]
 struct RuleFields {
+    /// Of its fields.
     number: usize,
-    is_newest: bool,
+    /// `days` or `newest`.
+    kind: String,
     amount: String,
     /// One a line.
     tags: String,
@@ -119,10 +121,10 @@ struct RuleFields {
 }
 
 impl RuleFields {
-    fn of(rule: &RetentionRule) -> Self {
-        let (is_newest, amount) = match rule.kept {
-            Kept::Days(days) => (false, days),
-            Kept::Newest(number) => (true, number),
+    fn of(number: usize, rule: &RetentionRule) -> Self {
+        let (kind, amount) = match rule.kept {
+            Kept::Days(days) => ("days", days),
+            Kept::Newest(number) => ("newest", number),
         };
         let (mut tags, mut patterns) = (Vec::new(), Vec::new());
         for exception in &rule.exceptions {
@@ -132,12 +134,16 @@ impl RuleFields {
             }
         }
         Self {
-            number: 0,
-            is_newest,
+            number,
+            kind: kind.to_owned(),
             amount: amount.to_string(),
             tags: tags.join("\n"),
             patterns: patterns.join("\n"),
         }
+    }
+
+    fn is_newest(&self) -> bool {
+        self.kind == "newest"
     }
 
     fn has_exceptions(&self) -> bool {
@@ -151,7 +157,7 @@ struct Sent(Vec<RuleFields>);
 
 impl Sent {
     fn of(rules: &[RetentionRule]) -> Self {
-        Self(rules.iter().map(RuleFields::of).collect())
+        Self(rules.iter().enumerate().map(|(at, rule)| RuleFields::of(at + 1, rule)).collect())
     }
 
     fn read(named: impl Fn(&str) -> Option<String>) -> Self {
@@ -159,13 +165,13 @@ impl Sent {
             let text = |name: &str| named(&format!("{name}-{number}")).unwrap_or_default();
             RuleFields {
                 number,
-                is_newest: text("kind") == "newest",
+                kind: text("kind"),
                 amount: text("amount").trim().to_owned(),
                 tags: text("tags"),
                 patterns: text("patterns"),
             }
         });
-        Self(rules.filter(|rule| !rule.amount.is_empty()).collect())
+        Self(rules.filter(|rule| !rule.amount.is_empty() || rule.has_exceptions()).collect())
     }
 
     async fn posted(context: &Context, body: RequestBody) -> Result<Self> {
@@ -173,17 +179,22 @@ impl Sent {
         Ok(Self::read(|name| fields.get(name).cloned()))
     }
 
-    /// Returns the rules that stand in the address, if any do.
+    /// Returns what stands of rules in the address, if any of their fields does.
     fn asked(context: &Context) -> Option<Self> {
-        let sent = Self::read(|name| context.query(name).map(std::borrow::Cow::into_owned));
-        (!sent.0.is_empty()).then_some(sent)
+        let is_field = |name: &String| ["kind-", "amount-"].iter().any(|kind| name.starts_with(kind));
+        let is_asked = context.query_names().iter().any(is_field);
+        is_asked.then(|| Self::read(|name| context.query(name).map(std::borrow::Cow::into_owned)))
     }
 
     /// Returns the fields of each rule, and of one more.
     fn fields(&self) -> Vec<RuleFields> {
-        let more = RuleFields { is_newest: !self.0.is_empty(), ..RuleFields::default() };
-        let all = self.0.iter().cloned().chain([more]).take(RETENTION_RULES_LIMIT);
-        all.enumerate().map(|(at, fields)| RuleFields { number: at + 1, ..fields }).collect()
+        let mut fields = self.0.clone();
+        let is_unused = |number: &usize| self.0.iter().all(|rule| rule.number != *number);
+        let unused = (1..=RETENTION_RULES_LIMIT).find(is_unused);
+        let kind = if self.0.is_empty() { "days" } else { "newest" };
+        fields.extend(unused.map(|number| RuleFields { number, kind: kind.into(), ..RuleFields::default() }));
+        fields.sort_by_key(|rule| rule.number);
+        fields
     }
 
     fn rules(&self) -> Result<Vec<RetentionRule>> {
@@ -193,11 +204,18 @@ impl Sent {
         let rules = self.0.iter();
         rules
             .map(|field| {
-                let amount = field.amount.parse().map_err(|_| Error::Invalid {
-                    field: Field::RetentionRules,
-                    reason: format!("{:?} is no number of days or tags", field.amount),
-                })?;
-                let kept = if field.is_newest { Kept::Newest(amount) } else { Kept::Days(amount) };
+                let invalid = |reason: String| Error::Invalid { field: Field::RetentionRules, reason };
+                let amount = match field.amount.as_str() {
+                    "" => return Err(invalid(format!("rule {} has no number", field.number))),
+                    text => {
+                        text.parse().map_err(|_| invalid(format!("{text:?} is no number of days or tags")))?
+                    }
+                };
+                let kept = match field.kind.as_str() {
+                    "days" => Kept::Days(amount),
+                    "newest" => Kept::Newest(amount),
+                    _ => return Err(invalid(format!("rule {} keeps by days or by number", field.number))),
+                };
                 let tags = lines(&field.tags).into_iter().map(TagSelector::Tag);
                 let patterns = lines(&field.patterns).into_iter().map(TagSelector::Pattern);
                 Ok(RetentionRule { kept, exceptions: tags.chain(patterns).collect() })
@@ -231,16 +249,17 @@ struct Shown {
     more_staying: usize,
 }
 
-fn why(kept: &KeptTag) -> String {
+fn why(kept: &KeptTag, sent: &Sent) -> String {
+    let number = |rule: usize| sent.0.get(rule).map_or(rule + 1, |fields| fields.number);
     match kept.by {
         None => "immutable".into(),
-        Some((rule, KeptBecause::Young)) => format!("young, rule {}", rule + 1),
-        Some((rule, KeptBecause::Newest)) => format!("among the newest, rule {}", rule + 1),
-        Some((rule, KeptBecause::Exception)) => format!("always, rule {}", rule + 1),
+        Some((rule, KeptBecause::Young)) => format!("young, rule {}", number(rule)),
+        Some((rule, KeptBecause::Newest)) => format!("among the newest, rule {}", number(rule)),
+        Some((rule, KeptBecause::Exception)) => format!("always, rule {}", number(rule)),
     }
 }
 
-fn shown(preview: &RetentionPreview) -> Shown {
+fn shown(preview: &RetentionPreview, sent: &Sent) -> Shown {
     let (going, staying) = (preview.retired.len(), preview.kept.len());
     Shown {
         goes: counted(going as u64, "tag", "tags"),
@@ -261,7 +280,7 @@ fn shown(preview: &RetentionPreview) -> Shown {
             .kept
             .iter()
             .take(NAMED)
-            .map(|kept| Staying { name: kept.tag.to_string(), why: why(kept) })
+            .map(|kept| Staying { name: kept.tag.to_string(), why: why(kept, sent) })
             .collect(),
         more_staying: staying.saturating_sub(NAMED),
     }
@@ -280,6 +299,11 @@ struct PolicyPage {
     problem: String,
     shown: Option<Shown>,
     undo_days: Option<String>,
+}
+
+/// Returns whether what was typed can be mended.
+fn is_wrong_rule(error: &Error) -> bool {
+    matches!(error, Error::Invalid { .. } | Error::TagInvalid(_) | Error::LimitReached { .. })
 }
 
 async fn policy_page(
@@ -307,8 +331,8 @@ async fn policy_page(
             Err(error) => Err(error),
         };
         match previewed {
-            Ok(found) => preview = Some(shown(&found)),
-            Err(error @ Error::Invalid { .. }) => problem = sentence(&error),
+            Ok(found) => preview = Some(shown(&found, sent)),
+            Err(error) if is_wrong_rule(&error) => problem = sentence(&error),
             Err(other) => return Err(other),
         }
     }
@@ -357,7 +381,7 @@ async fn refused(
     error: Error,
 ) -> Result<Response> {
     match error {
-        Error::Invalid { .. } | Error::LimitReached { .. } => {
+        error if is_wrong_rule(&error) => {
             let page = policy_page(context, name, id, sent, Some(&error)).await?;
             send(context, status(&error), page::Kept::Never, &page)
         }

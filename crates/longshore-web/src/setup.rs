@@ -69,7 +69,12 @@ pub(crate) async fn set_up(context: &Context, body: RequestBody) -> Result<Respo
             let text = "This link was used, is older than an hour, or is none. On the machine of the registry, longshore user password admin sets another password; then sign in with that.";
             send(context, status(&error), Kept::Never, &page(context, &sent, Some(text.into())))
         }
-        Err(error @ (Error::Invalid { .. } | Error::Conflict(_))) => {
+        Err(error @ Error::Conflict(_)) => {
+            let text =
+                "The administrator has a second factor, for which this link does not stand. Sign in with it.";
+            send(context, status(&error), Kept::Never, &page(context, &sent, Some(text.into())))
+        }
+        Err(error @ Error::Invalid { .. }) => {
             send(context, status(&error), Kept::Never, &page(context, &sent, Some(sentence(&error))))
         }
         Err(other) => Err(other),

@@ -9,7 +9,7 @@ use longshore_domain::credential::{AccessToken, Scope, TokenOrigin, TokenRestric
 use longshore_domain::name::Namespace;
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::AccessTokenChange;
-use longshore_domain::token_resource::TokenResources;
+use longshore_domain::token_resource::{TokenResource, TokenResources};
 use longshore_domain::{Error, Field, Result};
 use longshore_identity::access_tokens::{TokenOwner, WantedToken};
 use serde::Deserialize;
@@ -111,9 +111,17 @@ impl Whose {
         }
         let paths: Vec<&str> =
             sent.repositories.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let resources = match paths.is_empty() {
-            true => TokenResources::like(scope, &self.name),
-            false => TokenResources::like_for(scope, &paths)?,
+        let invalid =
+            |reason: &str| Err(Error::Invalid { field: Field::TokenResources, reason: reason.into() });
+        let resources = match (paths.is_empty(), scope) {
+            (true, _) => TokenResources::like(scope, &self.name),
+            (false, Scope::PublicRead) => {
+                return invalid("are for other scopes: this one pulls what is public, and nothing else");
+            }
+            _ if paths.iter().any(|path| !path.starts_with(&format!("{}/", self.name))) => {
+                return invalid(&format!("must each begin with {}/", self.name));
+            }
+            (false, _) => TokenResources::like_for(scope, &paths)?,
         };
         Ok(TokenRestriction::Resources(resources))
     }
@@ -145,10 +153,11 @@ fn scope_words(restriction: &TokenRestriction) -> String {
 fn resource_words(restriction: &TokenRestriction) -> String {
     let TokenRestriction::Resources(resources) = restriction else { return restriction.to_string() };
     let each = resources.as_slice().iter();
-    each.map(|resource| format!("{}: {}", resource.path(), resource.scope_names().join(", ")))
+    let name = |scope: &'static str| scope.strip_prefix("scope-").unwrap_or(scope);
+    let scopes = |resource: &TokenResource| resource.scope_names().into_iter().map(name).collect::<Vec<_>>();
+    each.map(|resource| format!("{}: {}", resource.path(), scopes(resource).join(", ")))
         .collect::<Vec<_>>()
         .join("; ")
-        .replace("scope-", "")
 }
 
 fn row(token: &AccessToken, now: Timestamp) -> Row {
@@ -290,9 +299,16 @@ struct SentState {
 
 /// `POST /ui/account/tokens/{id}`.
 pub(crate) async fn change_token(context: &Context, body: RequestBody) -> Result<Response> {
-    let (id, sent): (_, SentState) = (token_id(context)?, context.form(body).await?);
-    let whose = Whose::of(context)?;
-    let is_on = sent.state == "on";
+    let (id, whose) = (token_id(context)?, Whose::of(context)?);
+    let sent: SentState = match presence::form(context, body).await? {
+        Present::Form(sent) => sent,
+        Present::Asks(page) => return Ok(page),
+    };
+    let is_on = match sent.state.as_str() {
+        "on" => true,
+        "off" => false,
+        _ => return Err(Error::Unsupported("a token is switched on or off".into())),
+    };
     let change = AccessTokenChange { is_active: Some(is_on), ..AccessTokenChange::default() };
     context.app.identity.change_access_token(context.actor(), whose.owner(), id, change).await?;
     let done = if is_on { "on" } else { "off" };

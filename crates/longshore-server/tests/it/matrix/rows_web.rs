@@ -145,7 +145,7 @@ pub fn rows(screen: &Screen) -> Vec<Row> {
             vec![form(&format!("secret=lsf_none&new_password={new}&again_password={new}"))]
         }
         "show_registry" => vec![row(), row().query("kind=both").named("both")],
-        // What may be made is another matter: it is one already.
+        // Which it is already.
         "create_registry" => vec![form("")],
         "create_registry_gc_run" => {
             vec![form("kind=unused").after(collection_is_over).in_phase(Phase::Late)]

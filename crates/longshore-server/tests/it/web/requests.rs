@@ -361,3 +361,48 @@ fn a_second_factor_is_asked_for() {
     }
     panic!("wrong passwords are not throttled");
 }
+
+#[test]
+fn what_is_typed_of_a_retention_rule_is_never_left_out() {
+    let server = Server::new();
+    let cookie = signed_in(&server, "alice");
+    super::accessible::fill(&server);
+    let path = "/ui/r/alice/many/-/retention/new";
+    // An exception without a number, a kind that is none, a tag that cannot be one.
+    for (form, says) in [
+        ("kind-1=newest&amount-1=1&kind-2=days&amount-2=&patterns-2=keep.*", "rule 2 has no number"),
+        ("tags-1=latest", "rule 1 has no number"),
+        ("kind-1=bogus&amount-1=7", "rule 1 keeps by days or by number"),
+        ("kind-1=days&amount-1=7&tags-1=bad+tag!", "bad tag!"),
+        ("kind-1=days&amount-1=0", "must be 1 to"),
+    ] {
+        let refused = submit(&server, path, &cookie, form).expect(400);
+        assert!(words(&refused).contains(says), "{form}: {}", words(&refused));
+        let text = String::from_utf8_lossy(&refused.body).into_owned();
+        for typed in
+            ["keep.*", "latest", "bad tag!"].iter().filter(|typed| form.contains(&typed.replace(' ', "+")))
+        {
+            assert!(text.contains(typed), "{form} lost {typed}");
+        }
+        let shown = page(&server, &format!("{path}?{form}"), &cookie).expect(200);
+        assert!(form == "tags-1=latest" || words(&shown).contains(says), "{form}: {}", words(&shown));
+    }
+    let kept = server.get("/api/v1/repositories/alice/many/-/retention", &sign_in(&server, "alice"));
+    assert_eq!(kept.expect(200).json()["items"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn tokens_of_an_organization_do_no_more_than_they_say() {
+    let server = Server::new();
+    let cookie = signed_in(&server, "alice");
+    for (form, says) in [
+        ("label=a&scope=repo:public_read&repositories=acme/app&ends=30", "this one pulls what is public"),
+        ("label=a&scope=repo:write&repositories=*/*/public&ends=30", "must each begin with acme/"),
+        ("label=a&scope=repo:write&repositories=globex/app&ends=30", "must each begin with acme/"),
+    ] {
+        let refused = submit(&server, "/ui/orgs/acme/tokens", &cookie, form).expect(400);
+        assert!(words(&refused).contains(says), "{form}: {}", words(&refused));
+    }
+    // What is not said is not taken for the weaker choice.
+    submit(&server, "/ui/orgs/acme/settings", &cookie, "").expect(400);
+}
