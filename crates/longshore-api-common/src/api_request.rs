@@ -99,6 +99,23 @@ impl ApiRequest {
         truth(&text).map(Some).ok_or_else(invalid)
     }
 
+    /// Returns the one of some words that a parameter of the query is; the first of them when it is not there.
+    ///
+    /// # Errors
+    /// `Invalid` for another word.
+    pub fn choice<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<T> {
+        let text = self.query(name);
+        let wanted = text.as_deref().unwrap_or(words[0].0);
+        let found = words.iter().find(|(word, _)| *word == wanted).map(|(_, value)| *value);
+        found.ok_or_else(|| {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            Error::Invalid {
+                field: Field::Parameter(name),
+                reason: format!("must be one of {}", words.join(", ")),
+            }
+        })
+    }
+
     /// Returns the absolute link to the same list with other parameters: those named here are set, or left out when they have
     /// no value, the others are kept.
     pub fn link(&self, parameters: &[(&str, Option<String>)]) -> String {

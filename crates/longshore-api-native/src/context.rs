@@ -197,20 +197,6 @@ impl Context {
         self.query(name).map(|text| parse_time(name, &text)).transpose()
     }
 
-    /// Returns the one of some words that a parameter of the query is; the first of them when it is not there.
-    pub(crate) fn choice<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<T> {
-        let text = self.query(name);
-        let wanted = text.as_deref().unwrap_or(words[0].0);
-        let found = words.iter().find(|(word, _)| *word == wanted).map(|(_, value)| *value);
-        found.ok_or_else(|| {
-            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            Error::Invalid {
-                field: Field::Parameter(name),
-                reason: format!("must be one of {}", words.join(", ")),
-            }
-        })
-    }
-
     /// Reads `order`: one of the words, of which the first counts when it is left out, and whether there is a `-` before it.
     pub(crate) fn order<T>(&self, words: &[&str], by: fn(&str) -> T) -> Result<(T, bool)> {
         let known: Vec<_> = words.iter().map(|word| (*word, *word)).collect();

@@ -152,16 +152,11 @@ async fn accounts_page(
 ) -> Result<AccountsPage> {
     let operator = context.operator().await?;
     let list = format!("all accounts {}", kind.as_str());
-    let from = list::read(context, &list, |name: String| name.parse::<Namespace>())?;
+    let after = list::read_ahead(context, &list, |name: String| name.parse::<Namespace>())?;
     let size = context.page_size()?;
-    let found = context.app.identity.list_accounts(&operator, kind, from.key.as_ref(), size).await?;
-    let older = match found.items.last().filter(|_| found.has_more) {
-        Some(last) => {
-            let text = longshore_api_common::cursor::write(&list, &last.name.as_str())?;
-            Some(list::link(context, &[("after", Some(&text))]))
-        }
-        None => None,
-    };
+    let found = context.app.identity.list_accounts(&operator, kind, after.as_ref(), size).await?;
+    let next = found.items.last().filter(|_| found.has_more).map(|last| last.name.as_str());
+    let pager = list::ahead(context, &list, after.is_none(), next)?;
     let now = context.app.platform.now();
     let row = |account: &Account| AccountRow {
         name: account.name.to_string(),
@@ -178,7 +173,7 @@ async fn accounts_page(
         heading,
         is_users,
         rows: found.items.iter().map(row).collect(),
-        pager: Pager { first: from.key.map(|_| list::link(context, &[("after", None)])), newer: None, older },
+        pager,
         typed: typed.to_owned(),
         is_wrong,
     })

@@ -155,14 +155,11 @@ async fn audit(
         until: day(context, "until", true)?,
     };
     let list = format!("audit of {account:?} {filter:?}");
-    let from = list::read(context, &list, |number: i64| Ok(number))?;
-    if from.is_backward {
-        return Ok(crate::page::lead(context, &list::first(context)));
-    }
-    let wanted = WantedEvents { filter, address: None, newest_first: true, after: from.key };
+    let after = list::read_ahead(context, &list, |number: i64| Ok(number))?;
+    let wanted = WantedEvents { filter, address: None, newest_first: true, after };
     let size = context.page_size()?;
     let found = context.app.identity.list_events(actor, account, wanted, size).await?;
-    let older = found.next.map(|next| longshore_api_common::cursor::write(&list, &next)).transpose()?;
+    let pager = list::ahead(context, &list, after.is_none(), found.next)?;
     let mut words: Vec<(&str, &str)> = vec![("", "All")];
     words.extend(SENTENCES.iter().map(|(action, sentence)| (*action, *sentence)));
     let is_filtered =
@@ -177,11 +174,7 @@ async fn audit(
         is_all: account.is_none(),
         path: context.parts.uri.path().to_owned(),
         rows: found.items.iter().map(|event| row(context, event)).collect(),
-        pager: Pager {
-            first: from.key.map(|_| list::link(context, &[("after", None)])),
-            newer: None,
-            older: older.map(|text| list::link(context, &[("after", Some(&text))])),
-        },
+        pager,
         from: context.text("from"),
         until: context.text("until"),
         by: context.text("by"),

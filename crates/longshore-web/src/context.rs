@@ -11,7 +11,7 @@ use longshore_domain::access::actor::Actor;
 use longshore_domain::digest::Digest;
 use longshore_domain::name::{Namespace, RepositoryName, Tag};
 use longshore_domain::page::PageSize;
-use longshore_domain::{Error, Field, Result};
+use longshore_domain::{Error, Result};
 use longshore_identity::web_sessions::SignedInBrowser;
 use serde::de::DeserializeOwned;
 
@@ -128,20 +128,6 @@ impl Context {
     /// Returns how many rows a page of a list has.
     pub(crate) fn page_size(&self) -> Result<PageSize> {
         PageSize::clamped(self.preferences.rows)
-    }
-
-    /// Returns the one of some words that a parameter of the query is; the first of them when it is not there.
-    pub(crate) fn choice<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<T> {
-        let text = self.query(name);
-        let wanted = text.as_deref().unwrap_or(words[0].0);
-        let found = words.iter().find(|(word, _)| *word == wanted).map(|(_, value)| *value);
-        found.ok_or_else(|| {
-            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            Error::Invalid {
-                field: Field::Parameter(name),
-                reason: format!("must be one of {}", words.join(", ")),
-            }
-        })
     }
 
     /// Reads a form.

@@ -76,19 +76,14 @@ async fn page(context: &Context, message: Option<Message>) -> Result<HistoryPage
     let (actor, content) = (context.actor(), &context.app.content);
     let (head, _) = open(context, &name, Tab::Tags).await?;
     let list = format!("history of {tag}");
-    let from = list::read(context, &list, cursor::time)?;
-    let before = from.key.unwrap_or(Timestamp::MAX);
+    let after = list::read_ahead(context, &list, cursor::time)?;
+    let before = after.unwrap_or(Timestamp::MAX);
     let found = content.list_tag_history(actor, &name, &tag, before, context.page_size()?).await?;
-    if found.items.is_empty() && from.key.is_none() {
+    if found.items.is_empty() && after.is_none() {
         return Err(Error::ManifestUnknown { repository: name, reference: Reference::Tag(tag) });
     }
-    let older = match found.items.last().filter(|_| found.has_more) {
-        Some(last) => {
-            let text = cursor::write(&list, &last.from.as_microsecond())?;
-            Some(list::link(context, &[("after", Some(&text))]))
-        }
-        None => None,
-    };
+    let next = found.items.last().filter(|_| found.has_more).map(|last| last.from.as_microsecond());
+    let pager = list::ahead(context, &list, after.is_none(), next)?;
     let mut frame = frame(context, &name, &format!("History of {tag}"));
     frame.messages.extend(message);
     Ok(HistoryPage {
@@ -103,7 +98,7 @@ async fn page(context: &Context, message: Option<Message>) -> Result<HistoryPage
             .map(|first| first.digest.to_string())
             .unwrap_or_default(),
         rows: found.items.iter().map(|interval| row(context, interval)).collect(),
-        pager: Pager { first: from.key.map(|_| list::link(context, &[("after", None)])), newer: None, older },
+        pager,
     })
 }
 

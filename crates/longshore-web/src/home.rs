@@ -1,5 +1,6 @@
 //! The start: what needs attention, what there is, where to go on.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use askama::Template;
@@ -141,9 +142,11 @@ async fn attention(context: &Context, here: &Here) -> Result<Vec<Attention>> {
     Ok(found)
 }
 
-/// Returns whether a host is this machine.
+/// Returns whether a host, perhaps with a port, is this machine.
 fn is_loopback(host: &str) -> bool {
-    ["localhost", "127.", "[::1]"].iter().any(|own| host.starts_with(own))
+    let address = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+    let name = address.map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 async fn recent(context: &Context) -> Result<Vec<Recent>> {
@@ -181,4 +184,19 @@ pub(crate) async fn show_home(context: &Context, _body: RequestBody) -> Result<R
         has_namespace: !is_reserved(here.browser.account.name.as_str()),
     };
     show(context, &page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for own in ["localhost", "localhost:5000", "127.0.0.1", "127.8.0.1:80", "[::1]", "[::1]:5000"] {
+            assert!(is_loopback(own), "{own}");
+        }
+        for other in ["127.example.org", "localhost.example.org:5000", "r.example.org", "10.0.0.1:5000"] {
+            assert!(!is_loopback(other), "{other}");
+        }
+    }
 }

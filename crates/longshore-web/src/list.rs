@@ -32,6 +32,30 @@ pub(crate) fn read<P: DeserializeOwned, K>(
     Ok(From { key: None, is_backward: false })
 }
 
+/// Reads where a page of a list begins that is read forwards alone.
+pub(crate) fn read_ahead<P: DeserializeOwned, K>(
+    context: &Context,
+    list: &str,
+    key: impl Fn(P) -> Result<K>,
+) -> Result<Option<K>> {
+    context.query("after").map(|text| key(cursor::parse(&text, list)?)).transpose()
+}
+
+/// Makes the links of such a list: back to its beginning, and to what comes behind `next`.
+pub(crate) fn ahead(
+    context: &Context,
+    list: &str,
+    is_first: bool,
+    next: Option<impl Serialize>,
+) -> Result<Pager> {
+    let older = next.map(|next| cursor::write(list, &next)).transpose()?;
+    Ok(Pager {
+        first: (!is_first).then(|| link(context, &[("after", None), ("before", None)])),
+        newer: None,
+        older: older.map(|text| link(context, &[("after", Some(&text)), ("before", None)])),
+    })
+}
+
 /// Links from one page of a list to others.
 #[derive(Default)]
 pub(crate) struct Pager {

@@ -90,16 +90,12 @@ async fn page(context: &Context, label: &str, message: Option<Message>) -> Resul
     let state = organizations.get_directory_state(actor, &name).await?;
     let tokens = context.app.identity.list_scim_tokens(actor, &name).await?;
     let list = format!("provisioned users {name}");
-    let from = list::read(context, &list, |position: i64| Ok(position))?;
+    let after = list::read_ahead(context, &list, |position: i64| Ok(position))?;
     let size = context.page_size()?;
-    let found = organizations.list_provisioned_users(actor, &name, from.key, size).await?;
-    let older = match found.last().filter(|_| found.len() as u64 >= u64::from(size.get())) {
-        Some(last) => {
-            let text = longshore_api_common::cursor::write(&list, &last.position)?;
-            Some(list::link(context, &[("after", Some(&text))]))
-        }
-        None => None,
-    };
+    let found = organizations.list_provisioned_users(actor, &name, after, size).await?;
+    let is_full = found.len() as u64 >= u64::from(size.get());
+    let next = found.last().filter(|_| is_full).map(|last| last.position);
+    let pager = list::ahead(context, &list, after.is_none(), next)?;
     let now = context.app.platform.now();
     let token = |token: &ScimToken| TokenRow {
         id: token.uuid.to_string(),
@@ -135,7 +131,7 @@ async fn page(context: &Context, label: &str, message: Option<Message>) -> Resul
         }),
         tokens: tokens.iter().map(token).collect(),
         people: found.iter().map(person).collect(),
-        pager: Pager { first: from.key.map(|_| list::link(context, &[("after", None)])), newer: None, older },
+        pager,
         label: label.to_owned(),
         is_wrong,
         name: name.to_string(),

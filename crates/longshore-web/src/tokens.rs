@@ -191,17 +191,12 @@ struct Sent {
 async fn page(context: &Context, sent: &Sent, message: Option<Message>) -> Result<TokensPage> {
     let whose = Whose::of(context)?;
     let list = format!("tokens of {}", whose.name);
-    let from = list::read(context, &list, |id: Uuid| Ok(id))?;
+    let after = list::read_ahead(context, &list, |id: Uuid| Ok(id))?;
     let (actor, size) = (context.actor(), PageSize::clamped(context.preferences.rows)?);
     let owner = whose.owner();
-    let found = context.app.identity.list_access_tokens(actor, owner, from.key, size).await?;
-    let older = match found.items.last().filter(|_| found.has_more) {
-        Some(last) => {
-            let text = longshore_api_common::cursor::write(&list, &last.uuid)?;
-            Some(list::link(context, &[("after", Some(&text))]))
-        }
-        None => None,
-    };
+    let found = context.app.identity.list_access_tokens(actor, owner, after, size).await?;
+    let next = found.items.last().filter(|_| found.has_more).map(|last| last.uuid);
+    let pager = list::ahead(context, &list, after.is_none(), next)?;
     let now = context.app.platform.now();
     let chosen = if sent.scope.is_empty() { Scope::Write.as_str() } else { sent.scope.as_str() };
     let scopes = SCOPES.map(|(scope, words)| (scope.as_str().to_owned(), words, scope.as_str() == chosen));
@@ -212,7 +207,7 @@ async fn page(context: &Context, sent: &Sent, message: Option<Message>) -> Resul
         repositories: sent.repositories.clone(),
         name: whose.name.to_string(),
         rows: found.items.iter().map(|token| row(token, now)).collect(),
-        pager: Pager { first: from.key.map(|_| list::link(context, &[("after", None)])), newer: None, older },
+        pager,
         label: sent.label.clone(),
         scopes: scopes.into(),
         ends: choices(&ENDS, if sent.ends.is_empty() { ENDS[0].0 } else { &sent.ends }),

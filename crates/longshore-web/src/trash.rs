@@ -106,25 +106,20 @@ async fn deleted(
 ) -> Result<Response> {
     let what = repository.map_or_else(|| namespace.to_string(), ToString::to_string);
     let list = format!("deleted in {what}");
-    let from = list::read(context, &list, |(at, id): (i64, Uuid)| {
+    let after = list::read_ahead(context, &list, |(at, id): (i64, Uuid)| {
         Ok((longshore_api_common::cursor::time(at)?, DeletionId(id)))
     })?;
-    if from.is_backward {
-        return Ok(crate::page::lead(context, &list::first(context)));
-    }
     let (actor, content) = (context.actor(), &context.app.content);
-    let found = content.list_deletions(actor, namespace, repository, from.key, context.page_size()?).await?;
-    let older =
-        found.next.map(|(at, id)| longshore_api_common::cursor::write(&list, &(at.as_microsecond(), id.0)));
-    let older = older.transpose()?.map(|text| list::link(context, &[("after", Some(&text))]));
-    let first = from.key.map(|_| list::link(context, &[("after", None)]));
+    let found = content.list_deletions(actor, namespace, repository, after, context.page_size()?).await?;
+    let next = found.next.map(|(at, id)| (at.as_microsecond(), id.0));
+    let pager = list::ahead(context, &list, after.is_none(), next)?;
     let undo = context.app.platform.settings().gc.undo;
     frame.title = format!("Deleted · {what}");
     let page = DeletedPage {
         frame,
         heading: format!("Deleted in {what}"),
         rows: found.items.iter().map(|deletion| row(context, deletion)).collect(),
-        pager: Pager { first, newer: None, older },
+        pager,
         is_final: undo.is_zero(),
         kept_for: counted(undo.as_secs() / 3600, "hour", "hours"),
         names_repositories: repository.is_none(),

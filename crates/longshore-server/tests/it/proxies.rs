@@ -257,11 +257,11 @@ fn a_path_prefix_works_in_both_ways_of_nginx() {
         let bulk = format!("{prefix}/v2/invites/bulk");
         let invited = client.send("POST", &bulk, &session, &headers, body.as_bytes()).expect(202).json();
         browser.open(invited["invitees"][0]["invite"]["link"].as_str().unwrap());
-        browser.wait_for(&format!("alice invites {invitee} to the organization acme."));
-        browser.fill("#join [name=username]", &prefix[1..]);
-        browser.fill("#join [name=password]", PASSWORD);
-        browser.click("#join button");
-        browser.wait_for("is now a member of acme.");
+        browser.wait_for(&format!("alice invites {invitee} to the organization acme, as member."));
+        browser.fill("#user", &prefix[1..]);
+        browser.fill("#new", PASSWORD);
+        browser.click("form[action$='/join'] button");
+        browser.wait_for("Members");
     }
 }
 
