@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod docker_config;
 pub mod entity_tags;
 pub mod form;
+pub mod list_place;
 pub mod metrics;
 pub mod observe;
 pub mod openapi;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use longshore_api_common::cursor;
-pub(crate) use longshore_api_common::cursor::{time, unreadable, write};
+pub(crate) use longshore_api_common::cursor::{time, write};
 use longshore_domain::Result;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;

@@ -3,6 +3,9 @@
 use http::StatusCode;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_api_common::list_place::{
+    REPOSITORY_ORDERS, RepositoryPlace, repository_key, repository_place,
+};
 use longshore_api_common::response::{bare, json};
 use longshore_client::types;
 use longshore_content::inventory::{Browsed, HeldRepository};
@@ -11,9 +14,7 @@ use longshore_domain::immutability::ImmutableTags;
 use longshore_domain::name::RepositoryName;
 use longshore_domain::ports::metadata::RepositoryCounts;
 use longshore_domain::repository::query::NamespaceFilter;
-use longshore_domain::repository::{
-    RepositoryChange, RepositoryId, RepositoryKey, RepositoryOrder, Visibility,
-};
+use longshore_domain::repository::{RepositoryChange, Visibility};
 use longshore_domain::{Error, Field, Result};
 
 use crate::context::Context;
@@ -75,44 +76,14 @@ async fn show(context: &Context, name: &RepositoryName, status: StatusCode) -> R
 /// Orders of the repositories of a namespace: `-` in front is backwards.
 pub(crate) const ORDERS: &[&str] =
     &["name", "-name", "pushed", "-pushed", "pulls", "-pulls", "size", "-size"];
-const ORDERS_BY_NAME: &[(&str, RepositoryOrder)] = &[
-    ("name", RepositoryOrder::Name),
-    ("-name", RepositoryOrder::NameDescending),
-    ("pushed", RepositoryOrder::Updated),
-    ("-pushed", RepositoryOrder::UpdatedDescending),
-    ("pulls", RepositoryOrder::Pulls),
-    ("-pulls", RepositoryOrder::PullsDescending),
-    ("size", RepositoryOrder::Size),
-    ("-size", RepositoryOrder::SizeDescending),
-];
 /// What narrows or sorts lists of one namespace.
 const OF_NAMESPACE: &[&str] = &["name_part", "visibility", "pushed_since", "not_pushed_since", "order"];
-
-/// Where a repository stands, as cursors have it: a name, or a number and another one that lists are sorted by.
-type RepositoryPlace = (Option<String>, i64, i64);
-
-fn repository_key(order: RepositoryOrder, place: RepositoryPlace) -> Result<RepositoryKey> {
-    match place {
-        (Some(name), ..) if order.is_by_name() => Ok(RepositoryKey::Name(name)),
-        (None, value, id) if !order.is_by_name() => {
-            Ok(RepositoryKey::Total { value, repository: RepositoryId(id) })
-        }
-        _ => Err(cursor::unreadable()),
-    }
-}
-
-fn repository_place(key: RepositoryKey) -> RepositoryPlace {
-    match key {
-        RepositoryKey::Name(name) => (Some(name), 0, 0),
-        RepositoryKey::Total { value, repository } => (None, value, repository.0),
-    }
-}
 
 /// `GET /api/v1/repositories`.
 pub(crate) async fn list_repositories(context: &Context, _body: RequestBody) -> Result<Response> {
     let actor = context.actor().await?;
     let (namespace, size) = (context.namespace()?, context.page_size()?);
-    let order = context.choice("order", ORDERS_BY_NAME)?;
+    let order = context.choice("order", REPOSITORY_ORDERS)?;
     let filter = NamespaceFilter {
         name_part: context.text("name_part"),
         visibility: visibility(context.query("visibility").as_deref())?,

@@ -4,6 +4,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_api_common::list_place::{TagPlace, tag_key, tag_place};
 use longshore_api_common::response::{bare, json};
 use longshore_client::types;
 use longshore_content::history::{NameRange, TagAt};
@@ -12,7 +13,7 @@ use longshore_domain::image::{TagDetails, TagFilter};
 use longshore_domain::name::{RepositoryName, TAG_LIMIT_BYTES, Tag};
 use longshore_domain::page::PageSize;
 use longshore_domain::ports::metadata::ManifestHead;
-use longshore_domain::tag_order::{SortValue, TagKey, TagOrder, TagSort};
+use longshore_domain::tag_order::{TagOrder, TagSort};
 use longshore_domain::{Error, Field, Result};
 
 use crate::context::Context;
@@ -121,30 +122,6 @@ pub(crate) async fn list_tags(context: &Context, _body: RequestBody) -> Result<R
     let (found, count) = context.app.content.browse_tags(&actor, &name, filter, order, after, size).await?;
     let next = found.next.map(|next| cursor::write(&list, &tag_place(next))).transpose()?;
     page(context, &types::Page { items: found.items.iter().map(info).collect(), next, count })
-}
-
-/// Where a tag stands, as cursors have it: its name, and a number or text that tags are sorted by.
-type TagPlace = (String, Option<i64>, Option<String>);
-
-fn tag_place(key: TagKey) -> TagPlace {
-    match key.value {
-        SortValue::Name => (key.name, None, None),
-        SortValue::Number(number) => (key.name, Some(number), None),
-        SortValue::Text(text) => (key.name, None, Some(text)),
-    }
-}
-
-fn tag_key(by: TagSort, (name, number, text): TagPlace) -> Result<TagKey> {
-    let value = match (number, text) {
-        (None, None) => SortValue::Name,
-        (Some(number), None) => SortValue::Number(number),
-        (None, Some(text)) => SortValue::Text(text),
-        (Some(_), Some(_)) => return Err(cursor::unreadable()),
-    };
-    match by.is_of(&value) {
-        true => Ok(TagKey { value, name }),
-        false => Err(cursor::unreadable()),
-    }
 }
 
 async fn list_tags_at(

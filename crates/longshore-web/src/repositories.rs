@@ -3,12 +3,11 @@
 use askama::Template;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_api_common::list_place::{REPOSITORY_ORDERS, repository_key, repository_place};
 use longshore_content::inventory::{Browsed, HeldRepository};
 use longshore_domain::name::{Namespace, RepositoryName, is_reserved};
 use longshore_domain::repository::query::NamespaceFilter;
-use longshore_domain::repository::{
-    RepositoryChange, RepositoryId, RepositoryKey, RepositoryOrder, Visibility,
-};
+use longshore_domain::repository::{RepositoryChange, RepositoryOrder, Visibility};
 use longshore_domain::{Error, Field, Result};
 use longshore_organizations::namespaces::ListedNamespaces;
 use serde::Deserialize;
@@ -18,18 +17,6 @@ use crate::error::{needs_presence, sentence, status};
 use crate::format::{Age, Size, count, counted};
 use crate::list::{self, Choice, Head, Pager, choices};
 use crate::page::{Frame, Kept, Message, Place, lead, send, show};
-
-/// Orders of the repositories of a namespace: `-` in front is backwards.
-const ORDERS: &[(&str, RepositoryOrder)] = &[
-    ("name", RepositoryOrder::Name),
-    ("-name", RepositoryOrder::NameDescending),
-    ("pushed", RepositoryOrder::Updated),
-    ("-pushed", RepositoryOrder::UpdatedDescending),
-    ("pulls", RepositoryOrder::Pulls),
-    ("-pulls", RepositoryOrder::PullsDescending),
-    ("size", RepositoryOrder::Size),
-    ("-size", RepositoryOrder::SizeDescending),
-];
 
 /// A repository in a list.
 pub(crate) struct Row {
@@ -63,26 +50,6 @@ fn row(context: &Context, held: &HeldRepository) -> Row {
     }
 }
 
-/// Where a repository stands, as cursors have it: a name, or a number and another one that lists are sorted by.
-type RepositoryPlace = (Option<String>, i64, i64);
-
-fn place(key: RepositoryKey) -> RepositoryPlace {
-    match key {
-        RepositoryKey::Name(name) => (Some(name), 0, 0),
-        RepositoryKey::Total { value, repository } => (None, value, repository.0),
-    }
-}
-
-fn key(order: RepositoryOrder, place: RepositoryPlace) -> Result<RepositoryKey> {
-    match place {
-        (Some(name), ..) if order.is_by_name() => Ok(RepositoryKey::Name(name)),
-        (None, value, id) if !order.is_by_name() => {
-            Ok(RepositoryKey::Total { value, repository: RepositoryId(id) })
-        }
-        _ => Err(longshore_api_common::cursor::unreadable()),
-    }
-}
-
 /// What narrows a list of repositories, as its form has it.
 pub(crate) struct Filter {
     pub(crate) name_part: String,
@@ -93,14 +60,14 @@ pub(crate) struct Filter {
 pub(crate) async fn find(context: &Context, namespace: Option<&Namespace>) -> Result<Option<(Rows, Filter)>> {
     let now_order = context.query("order").unwrap_or("name".into()).into_owned();
     let order = match namespace {
-        Some(_) => context.choice("order", ORDERS)?,
+        Some(_) => context.choice("order", REPOSITORY_ORDERS)?,
         None => RepositoryOrder::Name,
     };
     let name_part = context.text("holds");
     let visibility = context.query("visibility").map(|text| text.parse()).transpose()?;
     let filter = NamespaceFilter { name_part: name_part.clone(), visibility, ..NamespaceFilter::default() };
     let list = format!("repositories {namespace:?} {order:?} {filter:?}");
-    let from = list::read(context, &list, |place| key(order, place))?;
+    let from = list::read(context, &list, |place| repository_key(order, place))?;
     let read_order = if from.is_backward { order.reversed() } else { order };
     let among = match namespace {
         Some(name) => Browsed::Namespace { name, filter, order: read_order },
@@ -110,7 +77,7 @@ pub(crate) async fn find(context: &Context, namespace: Option<&Namespace>) -> Re
     let size = context.page_size()?;
     let found =
         context.app.content.browse_repositories(context.actor(), among, from.key.clone(), size).await?;
-    let arranged = list::arrange(context, &list, &from, found, |held| held.key(order), place)?;
+    let arranged = list::arrange(context, &list, &from, found, |held| held.key(order), repository_place)?;
     let Some((items, mut pager)) = arranged else { return Ok(None) };
     let heads = match namespace {
         None => {

@@ -4,11 +4,12 @@ use askama::Template;
 use jiff::Timestamp;
 use longshore_api_common::Response;
 use longshore_api_common::body::RequestBody;
+use longshore_api_common::list_place::{tag_key, tag_place};
 use longshore_domain::access::action::RepositoryAction;
 use longshore_domain::image::{ImageStatus, TagDetails, TagFilter};
 use longshore_domain::immutability::TagRules;
 use longshore_domain::name::TAG_LIMIT_BYTES;
-use longshore_domain::tag_order::{SortValue, TagKey, TagOrder, TagSort};
+use longshore_domain::tag_order::{TagOrder, TagSort};
 use longshore_domain::{Error, Field, Result};
 use longshore_platform::earlier;
 
@@ -87,30 +88,6 @@ struct TagsPage {
     may_delete: bool,
 }
 
-/// Where a tag stands, as cursors have it: its name, and a number or text that tags are sorted by.
-type TagPlace = (String, Option<i64>, Option<String>);
-
-fn place(key: TagKey) -> TagPlace {
-    match key.value {
-        SortValue::Name => (key.name, None, None),
-        SortValue::Number(number) => (key.name, Some(number), None),
-        SortValue::Text(text) => (key.name, None, Some(text)),
-    }
-}
-
-fn key(by: TagSort, (name, number, text): TagPlace) -> Result<TagKey> {
-    let value = match (number, text) {
-        (None, None) => SortValue::Name,
-        (Some(number), None) => SortValue::Number(number),
-        (None, Some(text)) => SortValue::Text(text),
-        (Some(_), Some(_)) => return Err(longshore_api_common::cursor::unreadable()),
-    };
-    match by.is_of(&value) {
-        true => Ok(TagKey { value, name }),
-        false => Err(longshore_api_common::cursor::unreadable()),
-    }
-}
-
 /// Reads a part of names of tags. No name is longer than it may be.
 fn name_text(context: &Context, parameter: &'static str) -> Result<String> {
     let text = context.text(parameter);
@@ -187,11 +164,11 @@ pub(crate) async fn show_tags(context: &Context, _body: RequestBody) -> Result<R
     };
     // What is stale is so to the day, so that the pages of a list are of one list.
     let list = format!("tags {order:?} {prefix:?} {holds:?} {wanted_platform:?} {status:?} {shows_digests}");
-    let from = list::read(context, &list, |place| key(order.by, place))?;
+    let from = list::read(context, &list, |place| tag_key(order.by, place))?;
     let read_order = if from.is_backward { order.reversed() } else { order };
     let size = context.page_size()?;
     let (found, _) = content.browse_tags(actor, &name, filter, read_order, from.key.clone(), size).await?;
-    let arranged = list::arrange(context, &list, &from, found, |tag| tag.key(order.by), place)?;
+    let arranged = list::arrange(context, &list, &from, found, |tag| tag.key(order.by), tag_place)?;
     let Some((items, pager)) = arranged else { return Ok(lead(context, &list::first(context))) };
     let siblings = content.list_sibling_tags(actor, &name, &items).await?;
     let rules = held.details.immutable_tags.compile()?;
